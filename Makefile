@@ -1,0 +1,28 @@
+# Two commands do everything: `make demo` and `make test`. Both set up .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS ?= 1
+export MPLBACKEND ?= Agg
+
+.PHONY: demo test check install clean
+
+demo: .venv/installed          ## the main job on real digits: trains, compares, draws
+	$(BIN)/corticalnet demo
+
+test: .venv/installed check    ## every test, lint and types
+	$(BIN)/pytest -n 2
+
+check: .venv/installed         ## lint and types only
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv runs figures build *.egg-info

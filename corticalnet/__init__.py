@@ -1,0 +1,1 @@
+"""Neural simulation toolkit with explicit neuron populations."""

@@ -1,0 +1,59 @@
+"""Errors for people: each names the thing, the value it had and the choices.
+
+Everything a user can get wrong raises a subclass of :class:`CorticalnetError`; the command line
+prints its message as one line and exits with a non-zero status. Anything else is a bug of ours
+and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class CorticalnetError(Exception):
+    """Base of every error that a user can cause and mend."""
+
+
+class ShapeError(CorticalnetError, ValueError):
+    """An array does not have the shape, type or range that its place asks for."""
+
+
+class NetworkError(CorticalnetError, ValueError):
+    """Areas and links do not fit together."""
+
+
+class RuleError(CorticalnetError, ValueError):
+    """A learning rule is unknown, or its parts do not go together."""
+
+
+class DataError(CorticalnetError, ValueError):
+    """A data set is unknown, missing, corrupt or not what it should be."""
+
+
+class ModelError(CorticalnetError, ValueError):
+    """A model file cannot be found, read or built."""
+
+
+class SettingError(CorticalnetError, ValueError):
+    """A setting is unknown or has an impossible value."""
+
+
+class CheckpointError(CorticalnetError, ValueError):
+    """A run folder or checkpoint is missing, damaged or belongs to something else."""
+
+
+class TrainingError(CorticalnetError, RuntimeError):
+    """Training cannot go on (for example because the loss is no longer finite)."""
+
+
+def unknown(kind: str, value: object, choices: Iterable[str]) -> str:
+    """Say that ``value`` is no known ``kind``, what was probably meant, and what there is.
+
+    >>> unknown("rule", "zil", ["backprop", "z-il"])
+    "unknown rule 'zil'; did you mean 'z-il'? Choices: backprop, z-il"
+    """
+    names = [str(choice) for choice in choices]
+    close = get_close_matches(str(value), names, n=1, cutoff=0.5)
+    hint = f"; did you mean '{close[0]}'?" if close else "."
+    return f"unknown {kind} '{value}'{hint} Choices: {', '.join(names)}"
