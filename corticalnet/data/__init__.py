@@ -1,0 +1,16 @@
+"""Image data sets, loaded whole as uint8 tensors on one device and cut into batches by index.
+
+>>> from corticalnet import data
+>>> digits = data.load("digits", validation=0.1, seed=0)
+>>> digits
+Data(digits: 1×8×8, 10 classes; 1294 train, 144 validation, 359 test)
+>>> x, y = digits.train.batch(slice(0, 32))
+>>> tuple(x.shape), float(x.max()) <= 1
+((32, 1, 8, 8), True)
+"""
+
+from corticalnet.data.description import Archive, Dataset
+from corticalnet.data.loading import describe, fetch, load, names
+from corticalnet.data.split import Data, Split
+
+__all__ = ["Archive", "Data", "Dataset", "Split", "describe", "fetch", "load", "names"]

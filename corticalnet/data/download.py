@@ -1,0 +1,74 @@
+"""Fetch a set's archives with pooch: to a temporary file, checked, and only then put in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pooch
+import requests
+
+from corticalnet.data import files
+from corticalnet.data.description import Archive, Dataset
+from corticalnet.data.progress import Transfer, downloading
+from corticalnet.errors import DataError
+
+Downloader = Callable[[str, str, object], None]
+
+
+def _reason(error: requests.RequestException, url: str) -> str:
+    """Say in a few words why a request failed; requests itself says it in many."""
+    host = urlsplit(url).hostname
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        return f"{host} answered {error.response.status_code} {error.response.reason}"
+    if isinstance(error, requests.Timeout):
+        return f"{host} did not answer in time"
+    if isinstance(error, requests.ConnectionError):
+        return f"no connection to {host}"
+    return f"{type(error).__name__} from {host}"
+
+
+def _checked(archive: Archive, bar: Transfer) -> Downloader:
+    """Return a downloader that raises our own DataError for a wrong checksum, before pooch does."""
+    transfer = pooch.HTTPDownloader(progressbar=bar)
+
+    def download(url: str, output: str, cache: object) -> None:
+        transfer(url, output, cache)
+        found = files.md5(Path(output))
+        if found not in archive.checksums:
+            raise DataError(f"{url}: found md5 {found}, expected {archive.md5}; the download was not kept")
+
+    return download
+
+
+def _get(archive: Archive, folder: Path, bar: Transfer) -> None:
+    try:
+        pooch.retrieve(
+            archive.url,
+            known_hash=f"md5:{archive.md5}",
+            fname=archive.name,
+            path=folder,
+            downloader=_checked(archive, bar),
+        )
+    except requests.RequestException as error:
+        reason = _reason(error, archive.url)
+        raise DataError(f"cannot download {archive.name} from {archive.url}: {reason}") from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise DataError(f"cannot write {archive.name} to {folder}: {reason}") from error
+
+
+def download(dataset: Dataset, folder: Path, progress: bool = True) -> Path:
+    """Fetch what ``folder`` lacks of the set's archives; a file with a wrong checksum is replaced.
+
+    Raises DataError when the network, the server, the checksum or the folder says no; no file is
+    then left half-written.
+    """
+    # pooch logs each file; the bars and our own errors say all there is to say.
+    pooch.get_logger().setLevel("WARNING")
+    with downloading(progress) as bars:
+        for archive in dataset.archives:
+            if not files.sound(folder / archive.name, archive):
+                _get(archive, folder, Transfer(bars, archive.name))
+    return folder

@@ -1,0 +1,58 @@
+"""Where the files of a data set lie: the user's folder, well-known system folders, the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pooch
+
+from corticalnet.data.description import Archive, Dataset
+from corticalnet.errors import DataError
+
+VARIABLE = "CORTICALNET_DATA"
+
+
+def cache(dataset: Dataset) -> Path:
+    """Return the set's folder in the cache: below $CORTICALNET_DATA, else the user's cache folder."""
+    root = os.environ.get(VARIABLE) or pooch.os_cache("corticalnet")
+    return Path(root).expanduser() / dataset.name
+
+
+def missing(dataset: Dataset, folder: Path) -> list[str]:
+    """Return the names of the archives that are not in ``folder``."""
+    return [archive.name for archive in dataset.archives if not (folder / archive.name).is_file()]
+
+
+def find(dataset: Dataset) -> Path | None:
+    """Return the first place (system folders, then the cache) that has every archive, or None."""
+    for place in (*(Path(place) for place in dataset.places), cache(dataset)):
+        if not missing(dataset, place):
+            return place
+    return None
+
+
+def given(dataset: Dataset, folder: str | Path) -> Path:
+    """Return ``folder`` as a path; raises DataError where it lacks one of the set's archives."""
+    path = Path(folder).expanduser()
+    absent = missing(dataset, path)
+    if absent:
+        what = "no such folder" if not path.is_dir() else f"the folder lacks {', '.join(absent)}"
+        looked = ", ".join(archive.name for archive in dataset.archives)
+        raise DataError(f"{dataset.name} is not in {path}: {what} (looked for {looked}); {dataset.help}")
+    return path
+
+
+def md5(path: Path) -> str:
+    """Return the md5 of a file, against accidents and mix-ups (it is no defence against forgery)."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def sound(path: Path, archive: Archive) -> bool:
+    """Whether ``path`` is there and has one of the archive's known checksums."""
+    return path.is_file() and md5(path) in archive.checksums

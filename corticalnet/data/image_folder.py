@@ -1,0 +1,133 @@
+"""A folder of one's own images: PATH/train/CLASS/*.png and PATH/test/CLASS/*.png (or .jpg, .jpeg).
+
+Without train/ and test/ the classes are PATH/CLASS/ and a fixed fifth of the images is the test set.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from corticalnet.data.archive import picture, reading
+from corticalnet.data.description import Arrays, Dataset, Pictures, Shape, pictures
+from corticalnet.data.order import hold_out
+from corticalnet.data.progress import counting
+from corticalnet.errors import DataError
+
+PREFIX = "folder:"
+_ENDINGS = (".png", ".jpg", ".jpeg")
+_GREY = ("1", "L", "LA")
+_COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
+
+
+def _folders(path: Path) -> list[Path]:
+    """Return the class folders in ``path``, by name; hidden ones are no classes."""
+    return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _images(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() in _ENDINGS and file.is_file())
+
+
+def _parts(path: Path) -> list[Path]:
+    """Return [train, test], or [path] where the folder is not cut in two."""
+    if not path.is_dir():
+        raise DataError(f"{path}: found no folder of images there")
+    parts = [path / "train", path / "test"]
+    there = [part for part in parts if part.is_dir()]
+    if len(there) == 1:
+        raise DataError(f"{path}: found {there[0].name}/ alone, expected both train/ and test/, or neither")
+    return there or [path]
+
+
+def _classes(path: Path, part: Path) -> tuple[str, ...]:
+    folders = _folders(part)
+    if not folders:
+        raise DataError(f"{part}: found no class folders, expected {path}/train/CLASS or {path}/CLASS")
+    for folder in folders:
+        if not _images(folder):
+            raise DataError(f"{folder}: found no images, expected files that end in {', '.join(_ENDINGS)}")
+    return tuple(folder.name for folder in folders)
+
+
+def _files(part: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
+    """Return (image, label) of each image in ``part``, by class and name."""
+    strange = [folder.name for folder in _folders(part) if folder.name not in classes]
+    if strange:
+        raise DataError(f"{part}: found the class '{strange[0]}', expected only classes that train/ has")
+    files = [(file, classes.index(folder.name)) for folder in _folders(part) for file in _images(folder)]
+    if not files:
+        raise DataError(f"{part}: found no images, expected files that end in {', '.join(_ENDINGS)}")
+    return files
+
+
+def _survey(files: list[Path]) -> Shape:
+    """Return the (C, H, W) that all images share, from their headers: 1 channel if all are grey, else 3."""
+    first: tuple[int, int] | None = None
+    channels = 1
+    for file in files:
+        with reading(file, "image"), Image.open(file, formats=["PNG", "JPEG"]) as image:
+            size, mode = image.size, image.mode
+        if mode not in _GREY + _COLOUR:
+            raise DataError(f"{file}: found pixels of mode {mode}, expected 8 bits per channel")
+        first = first or size
+        if size != first:
+            found = f"{size[0]}×{size[1]} pixels, expected {first[0]}×{first[1]} as in {files[0]}"
+            raise DataError(f"{file}: found {found}")
+        channels = 3 if mode in _COLOUR else channels
+    assert first is not None
+    return channels, first[1], first[0]
+
+
+def _decode(path: Path, files: list[tuple[Path, int]], shape: Shape, classes: int) -> Pictures:
+    mode = "L" if shape[0] == 1 else "RGB"
+    images = np.empty((len(files), *shape), dtype=np.uint8)
+    with counting() as bars:
+        for i, (file, _) in enumerate(bars.track(files, description="Reading images")):
+            images[i] = picture(file.read_bytes(), str(file), mode, (shape[2], shape[1]))
+    return pictures(path, images, np.array([label for _, label in files]), shape, classes)
+
+
+def _find(path: Path) -> tuple[tuple[str, ...], list[list[tuple[Path, int]]], Shape]:
+    """Return the classes, the (image, label) lists of each part, and the images' shape."""
+    try:
+        parts = _parts(path)
+        classes = _classes(path, parts[0])
+        files = [_files(part, classes) for part in parts]
+    except OSError as error:
+        raise DataError(f"{path}: cannot list the images ({error.strerror})") from error
+    return classes, files, _survey([file for part in files for file, _ in part])
+
+
+def read(path: Path) -> Arrays:
+    """Read the images below ``path``; classes are in the order of their sorted names.
+
+    Raises DataError naming the first image that cannot be read or differs from the first in size.
+    """
+    classes, files, shape = _find(path)
+    decoded = [_decode(path, part, shape, len(classes)) for part in files]
+    if len(decoded) == 1 and len(decoded[0].labels) < 2:
+        raise DataError(f"{path}: found 1 image, expected at least 2, to hold some out for the test")
+    train, test = decoded if len(decoded) == 2 else hold_out(decoded[0])
+    return Arrays(train, test, classes)
+
+
+def describe(name: str) -> Dataset:
+    """Return the description of "folder:PATH"; raises DataError where there is no such folder of images."""
+    path = Path(name.removeprefix(PREFIX)).expanduser()
+    classes, files, shape = _find(path)
+    counts = [f"{len(part)} {kind}" for part, kind in zip(files, ("training", "test"), strict=False)]
+    return Dataset(
+        name=name,
+        title=f"images in {path}",
+        shape=shape,
+        classes=len(classes),
+        images=" + ".join(counts) if len(counts) == 2 else f"{len(files[0])} (a fixed 20 % for the test)",
+        licence="your own images",
+        citation="",
+        source=str(path),
+        read=lambda _: read(path),
+        where=str(path),
+    )

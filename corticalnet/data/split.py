@@ -1,0 +1,98 @@
+"""A loaded data set: three splits of uint8 images that live on one device, cut into batches by index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from corticalnet.errors import DataError, ShapeError
+
+Device = str | torch.device
+
+
+def _move(tensor: Tensor, device: Device) -> Tensor:
+    """Put ``tensor`` on ``device``; torch's own complaints take many lines, ours takes one."""
+    try:
+        return tensor.to(device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise DataError(f"cannot put data on device '{device}': {reason}") from error
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Split:
+    """Images with their labels.
+
+    ``images`` is uint8 [N, C, H, W], ``labels`` int64 [N] and ``scale`` the value of a full-bright
+    pixel (255 for most sets, 16 for digits). Anything else raises ShapeError.
+    """
+
+    images: Tensor
+    labels: Tensor
+    scale: float = 255.0
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != torch.uint8 or self.images.dim() != 4:
+            found = f"{self.images.dtype} {list(self.images.shape)}"
+            raise ShapeError(f"images must be uint8 [N, C, H, W], not {found}")
+        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
+            found = f"{self.labels.dtype} {list(self.labels.shape)}"
+            raise ShapeError(f"labels must be int64 [{len(self.images)}], not {found}")
+        if not self.scale > 0:
+            raise ShapeError(f"scale must be positive, not {self.scale}")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __repr__(self) -> str:
+        shape = "×".join(str(n) for n in self.images.shape[1:])
+        return f"Split({len(self)} images of {shape} on {self.images.device})"
+
+    def batch(self, index: Tensor | slice, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+        """Return the images and labels that ``index`` (int64 [B] or a slice) names.
+
+        The images come as ``dtype`` [B, C, H, W] from 0 to 1, the labels as int64 [B]. Raises
+        ShapeError for another kind of index or a ``dtype`` that has no fractions.
+        """
+        if not dtype.is_floating_point:
+            raise ShapeError(f"a batch needs a floating-point dtype, not {dtype}")
+        if isinstance(index, Tensor):
+            if index.dtype != torch.int64 or index.dim() != 1:
+                raise ShapeError(f"index must be int64 [B], not {index.dtype} {list(index.shape)}")
+        elif not isinstance(index, slice):
+            raise ShapeError(f"index must be an int64 tensor or a slice, not {type(index).__name__}")
+        return self.images[index].to(dtype) / self.scale, self.labels[index]
+
+    def take(self, n: int) -> Split:
+        """Return the first ``n`` images (all, where there are fewer)."""
+        if n < 0:
+            raise ShapeError(f"cannot take {n} images")
+        return replace(self, images=self.images[:n], labels=self.labels[:n])
+
+    def to(self, device: Device) -> Split:
+        """Return this split on ``device``; raises DataError where there is no such device."""
+        return replace(self, images=_move(self.images, device), labels=_move(self.labels, device))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Data:
+    """A data set in three splits: ``name``, ``shape`` (C, H, W), the ``classes``' names and the splits."""
+
+    name: str
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    train: Split
+    validation: Split
+    test: Split
+
+    def __repr__(self) -> str:
+        shape = "×".join(str(n) for n in self.shape)
+        sizes = f"{len(self.train)} train, {len(self.validation)} validation, {len(self.test)} test"
+        return f"Data({self.name}: {shape}, {len(self.classes)} classes; {sizes})"
+
+    def to(self, device: Device) -> Data:
+        """Return the set with every split on ``device``; raises DataError where there is none."""
+        splits = {name: getattr(self, name).to(device) for name in ("train", "validation", "test")}
+        return replace(self, **splits)
