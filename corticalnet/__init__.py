@@ -1,1 +1,11 @@
-"""Neural simulation toolkit with explicit neuron populations."""
+"""Neural simulation toolkit with explicit neuron populations: how could cortex assign credit?"""
+
+from corticalnet.area import Area
+from corticalnet.links import Convolution, Dense, Link, Local
+from corticalnet.network import Network, mlp
+from corticalnet.rules import *  # noqa: F403
+from corticalnet.rules import __all__ as _rules
+
+__version__ = "0.1.0"
+
+__all__ = ["Area", "Convolution", "Dense", "Link", "Local", "Network", "mlp", *_rules]  # noqa: PLE0604

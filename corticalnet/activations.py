@@ -1,0 +1,74 @@
+"""Activation functions: the firing rate of a column given its drive, and its gain f'.
+
+    rate = f(drive)            gain(signal) = f'(drive) * signal
+
+Each gain is written next to its rate, from the drive, the rate, or both, whichever is cheaper.
+Where f has a kink (ReLU at 0) the gain is that of the silent side, as in every deep-learning
+library and in Pozzi et al. 2020 (a silent column neither learns nor passes feedback on).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from corticalnet.errors import NetworkError, unknown
+
+_ops = torch.ops.aten
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A rate function and its gain.
+
+    Attributes:
+        name: how networks and models call it.
+        rate: ``rate(drive)``, elementwise.
+        gain: ``gain(signal, drive, rate)`` returns ``f'(drive) * signal``, elementwise.
+    """
+
+    name: str
+    rate: Callable[[Tensor], Tensor]
+    gain: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+def _linear(drive: Tensor) -> Tensor:
+    return drive
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    a.name: a
+    for a in (
+        Activation("linear", _linear, lambda s, a, y: s),
+        Activation("sigmoid", torch.sigmoid, lambda s, a, y: _ops.sigmoid_backward(s, y)),
+        Activation("tanh", torch.tanh, lambda s, a, y: _ops.tanh_backward(s, y)),
+        Activation("relu", torch.relu, lambda s, a, y: _ops.threshold_backward(s, y, 0)),
+        Activation("softplus", F.softplus, lambda s, a, y: _ops.softplus_backward(s, a, 1, 20)),
+        Activation(
+            "leaky-relu",
+            lambda a: F.leaky_relu(a, 0.01),
+            lambda s, a, y: _ops.leaky_relu_backward(s, a, 0.01, False),
+        ),
+        Activation("elu", F.elu, lambda s, a, y: _ops.elu_backward(s, 1.0, 1, 1, True, y)),
+    )
+}
+
+
+def activation(choice: str | Activation) -> Activation:
+    """Look an activation up by name; an :class:`Activation` of the user's passes through.
+
+    >>> activation("relu").rate(torch.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+
+    Raises:
+        NetworkError: no activation has this name.
+    """
+    if isinstance(choice, Activation):
+        return choice
+    if choice not in ACTIVATIONS:
+        raise NetworkError(unknown("activation", choice, ACTIVATIONS))
+    return ACTIVATIONS[choice]

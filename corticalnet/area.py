@@ -1,0 +1,108 @@
+"""Areas: sheets of cortical columns with the links that drive them and the stages they fire through."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from corticalnet.activations import Activation
+from corticalnet.errors import NetworkError
+from corticalnet.homeostasis import Homeostasis, homeostasis
+from corticalnet.links import Link
+from corticalnet.stages import Dropout, Fire, MaxPool, Stage
+
+Shape = tuple[int, ...]
+#: For each stage: its input, its output, its memory.
+Trace = list[tuple[Tensor, Tensor, Any]]
+
+_RECTIFYING = {"relu", "leaky-relu", "elu", "softplus"}
+
+
+class Area(nn.Module):
+    """A cortical area: columns that sum their links' drives and fire.
+
+    Args:
+        links: the link, or links, that arrive here; several add up.
+        activation: firing rate of a column given its drive (see :mod:`corticalnet.activations`).
+        name: how others refer to it; ``area1``, ``area2``, … and ``output`` if not given.
+
+    Other, applied in this order after the activation (Pozzi et al. 2020):
+        homeostasis: "batch" (batch normalisation; not local), "slow" (local), or None.
+        pool: max-pooling over this many columns in each direction.
+        dropout: probability that a column is silent in a training trial.
+        stages: the whole sequence of stages, for another order; replaces all of the above.
+    """
+
+    def __init__(
+        self,
+        links: Link | Sequence[Link],
+        activation: str | Activation = "relu",
+        name: str | None = None,
+        *,
+        homeostasis: str | Homeostasis | None = None,
+        pool: int | None = None,
+        dropout: float = 0.0,
+        stages: Sequence[Stage] | None = None,
+    ) -> None:
+        super().__init__()
+        arriving = [links] if isinstance(links, Link) else list(links)
+        for link in arriving:
+            if not isinstance(link, Link):
+                raise NetworkError(f"an area is made of links (Dense, Convolution, Local), not {link!r}")
+        if not arriving:
+            raise NetworkError("an area needs at least one link that drives it")
+        self.links = nn.ModuleList(copy.deepcopy(arriving))
+        self.stages = nn.ModuleList(
+            copy.deepcopy(list(stages))
+            if stages is not None
+            else _standard(activation, homeostasis, pool, dropout)
+        )
+        self.name = name
+        self.drive_shape: Shape = ()
+        self.shape: Shape = ()
+
+    @property
+    def rectifying(self) -> bool:
+        """Whether the first activation is of the ReLU kind (which sets the default initialisation)."""
+        fire = next((s for s in self.stages if isinstance(s, Fire)), None)
+        return fire is not None and fire.activation.name in _RECTIFYING
+
+    def fire(self, drive: Tensor, before: Trace | None = None) -> tuple[Tensor, Trace]:
+        """Rates ``[batch, *shape]`` for a drive ``[batch, *drive_shape]``, and the trace of the stages.
+
+        ``before`` is the trace of an earlier firing in the same trial: dropout keeps its mask and slow
+        statistics stay as they were.
+        """
+        trace: Trace = []
+        for k, stage in enumerate(self.stages):
+            rate, memory = stage.fire(drive, None if before is None else before[k][2])
+            trace.append((drive, rate, memory))
+            drive = rate
+        return drive, trace
+
+    def gain(self, signal: Tensor, trace: Trace) -> Tensor:
+        """A signal ``[batch, *shape]`` at the rates brought to the drive: ``f'(drive) * signal``."""
+        for k in range(len(trace) - 1, -1, -1):
+            signal = self.stages[k].gain(signal, *trace[k])
+        return signal
+
+    def credit(self, trace: Trace) -> list[tuple[nn.Parameter, Tensor]]:
+        """The stages' own parameters, with the batch-summed credit that the last ``gain`` gave them."""
+        pairs = zip(self.stages, trace, strict=True)
+        return [pair for stage, (_, _, memory) in pairs for pair in stage.credit(memory)]
+
+
+def _standard(
+    activation: str | Activation, homeo: str | Homeostasis | None, pool: int | None, dropout: float
+) -> list[Stage]:
+    stages: list[Stage] = [Fire(activation)]
+    if homeo is not None:
+        stages.append(homeostasis(homeo))
+    if pool is not None:
+        stages.append(MaxPool(pool))
+    if dropout:
+        stages.append(Dropout(dropout))
+    return stages

@@ -1,0 +1,156 @@
+"""Homeostasis: columns keep their activity near a set mean and spread.
+
+    y = scale * (x - mean) / sqrt(variance + eps) + shift          scale and shift are learned
+
+Two forms, and the difference matters for biology:
+
+- :class:`BatchHomeostasis` is batch normalisation as in the code of Pozzi et al. 2020: mean and
+  variance are those of the present mini-batch, shared by all positions of a channel. Its gain mixes
+  the samples of the batch and is **not local**.
+- :class:`SlowHomeostasis` is local: every column keeps its own slow averages of its own activity, and
+  they are constants within a trial. Its gain is a number that the column has.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from corticalnet.errors import NetworkError, unknown
+from corticalnet.stages import Shape, Stage
+
+
+class _Memory:
+    """What one firing leaves behind: its statistics, and later the credit of scale and shift."""
+
+    __slots__ = ("credit", "inverse", "mean")
+
+    def __init__(self, mean: Tensor | None, inverse: Tensor | None) -> None:
+        self.mean, self.inverse = mean, inverse
+        self.credit: tuple[Tensor, Tensor] | None = None
+
+
+class Homeostasis(Stage):
+    """Common part: learned scale and shift, slow averages of mean and variance.
+
+    Args:
+        momentum: weight of the newest batch in the averages; the first batches weigh more (1/n).
+        eps: added to the variance.
+    """
+
+    count: Tensor
+    running_mean: Tensor
+    running_variance: Tensor
+
+    def __init__(self, momentum: float = 0.01, eps: float = 1e-3) -> None:
+        super().__init__()
+        if not 0 < momentum <= 1:
+            raise NetworkError(f"homeostasis: momentum must be in (0, 1], not {momentum}")
+        self.momentum, self.eps = momentum, eps
+
+    def build(self, shape: Shape) -> Shape:
+        """One scale, shift, mean and variance for each statistic."""
+        size = self.statistics_shape(shape)
+        self.scale = nn.Parameter(torch.ones(size))
+        self.shift = nn.Parameter(torch.zeros(size))
+        self.register_buffer("running_mean", torch.zeros(size))
+        self.register_buffer("running_variance", torch.ones(size))
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+        return shape
+
+    def statistics_shape(self, shape: Shape) -> Shape:
+        """Which columns share a mean and variance."""
+        raise NotImplementedError("a homeostasis says which columns share their statistics")
+
+    def describe(self) -> str:
+        """Its name."""
+        return next(name for name, kind in HOMEOSTASES.items() if isinstance(self, kind)) + " homeostasis"
+
+    def credit(self, memory: _Memory) -> list[tuple[nn.Parameter, Tensor]]:
+        """Batch-summed credit of scale and shift."""
+        if memory.credit is None:
+            return []
+        return [(self.scale, memory.credit[0]), (self.shift, memory.credit[1])]
+
+    @torch.no_grad()
+    def _remember(self, mean: Tensor, variance: Tensor) -> None:
+        """Move the slow averages; a cumulative mean at first, so they are useful from the first batch."""
+        self.count += 1
+        weight = (1.0 / self.count).clamp_min(self.momentum).to(mean.dtype)
+        self.running_mean.lerp_(mean, weight)
+        self.running_variance.lerp_(variance, weight)
+
+
+class BatchHomeostasis(Homeostasis):
+    """Batch normalisation: statistics of the mini-batch, one per channel (not local)."""
+
+    def statistics_shape(self, shape: Shape) -> Shape:
+        """One per channel."""
+        return shape[:1]
+
+    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """Normalise by the batch while training, by the slow averages otherwise."""
+        if not self.training:
+            mean, variance = self.running_mean, self.running_variance
+            y = F.batch_norm(x, mean, variance, self.scale, self.shift, False, 0.0, self.eps)
+            return y, _Memory(mean, (variance + self.eps).rsqrt())
+        if x.shape[0] * x[0, 0].numel() < 2:
+            raise NetworkError("homeostasis='batch' needs more than one sample in a training batch")
+        y, mean, inverse = torch.native_batch_norm(
+            x, self.scale, self.shift, None, None, True, 0.0, self.eps
+        )
+        if memory is None:
+            n = x.numel() / x.shape[1]
+            self._remember(mean.detach(), (inverse.detach() ** -2 - self.eps) * (n / (n - 1)))
+        return y, _Memory(mean, inverse)
+
+    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+        """The signal through mean and variance too: every sample's depends on all others'."""
+        back, scale, shift = torch.ops.aten.native_batch_norm_backward(
+            signal, x, self.scale, self.running_mean, self.running_variance,
+            memory.mean, memory.inverse, self.training, self.eps, [True, True, True],
+        )  # fmt: skip
+        memory.credit = (scale, shift)
+        return back
+
+
+class SlowHomeostasis(Homeostasis):
+    """Local homeostasis: each column's own slow averages, constant within a trial."""
+
+    def statistics_shape(self, shape: Shape) -> Shape:
+        """One per column."""
+        return shape
+
+    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """Normalise by the averages of earlier batches (in training too), then let them follow this one."""
+        if memory is None:
+            memory = _Memory(self.running_mean.clone(), (self.running_variance + self.eps).rsqrt())
+            if self.training:
+                variance, mean = torch.var_mean(x.detach(), dim=0, correction=0)
+                self._remember(mean, variance)
+        normal = (x - memory.mean) * memory.inverse
+        return normal * self.scale + self.shift, memory
+
+    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+        """``signal * scale / sqrt(variance + eps)``: nothing but the column's own numbers."""
+        memory.credit = ((signal * (x - memory.mean) * memory.inverse).sum(0), signal.sum(0))
+        return signal * (self.scale * memory.inverse)
+
+
+HOMEOSTASES: dict[str, type[Homeostasis]] = {"batch": BatchHomeostasis, "slow": SlowHomeostasis}
+
+
+def homeostasis(choice: str | Homeostasis) -> Homeostasis:
+    """``"batch"`` (as in the papers' code), ``"slow"`` (local), or an instance with its settings.
+
+    Raises:
+        NetworkError: no homeostasis has this name.
+    """
+    if isinstance(choice, Homeostasis):
+        return choice
+    if choice not in HOMEOSTASES:
+        raise NetworkError(unknown("homeostasis", choice, HOMEOSTASES))
+    return HOMEOSTASES[choice]()

@@ -1,0 +1,74 @@
+"""Dense links, where every column meets every column, and relays, which hand rates on."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from corticalnet.initialisation import Scheme
+from corticalnet.links.link import Link, Shape, positive
+
+
+class Dense(Link):
+    """Every column of the source drives every column of the target.
+
+    ``drive = r Wᵀ``, ``feedback = s W``, ``hebbian = sᵀ r``; ``weight`` is ``[columns, pre]``. Sheets of
+    columns (channels × height × width) are flattened.
+    """
+
+    def __init__(
+        self,
+        columns: int,
+        source: str | None = None,
+        *,
+        bias: bool = False,
+        init: str | float | Scheme = "auto",
+    ) -> None:
+        super().__init__(source, bias=bias, init=init)
+        self.columns = positive("Dense", "columns", columns)
+
+    def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
+        """All to all."""
+        pre = torch.Size(source_shape).numel()
+        return (self.columns,), (self.columns, pre), (self.columns,), pre, self.columns
+
+    def drive(self, rates: Tensor) -> Tensor:
+        """``r Wᵀ + b``."""
+        return F.linear(rates.flatten(1) if rates.dim() > 2 else rates, self.weight, self.bias)
+
+    def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
+        """``s W``."""
+        back = torch.mm(signal, weights)
+        return back if len(self.source_shape) == 1 else back.view(-1, *self.source_shape)
+
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, add: bool = False) -> None:
+        """``scale · sᵀ r``."""
+        pre = pre.flatten(1) if pre.dim() > 2 else pre
+        torch.addmm(out, post.t(), pre, beta=1.0 if add else 0.0, alpha=scale, out=out)
+
+
+class Relay(Link):
+    """A link that hands its source's rates on unchanged: one relay cell per column, no synapse to learn.
+
+    A link that skips areas brings its error down too early for Z-IL; relays make all ways to the output
+    equally long (Salvatori et al. 2022). Networks insert them on demand, see ``Network.levelled``.
+    """
+
+    plastic = False
+
+    def build(
+        self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype
+    ) -> Shape:
+        """No weights to draw."""
+        self.name, self.source_shape, self.target_shape = name, source_shape, source_shape
+        self.weight, self.bias = nn.Parameter(torch.empty(0), requires_grad=False), None
+        return source_shape
+
+    def drive(self, rates: Tensor) -> Tensor:
+        """The rates."""
+        return rates
+
+    def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
+        """The signal."""
+        return signal

@@ -1,0 +1,104 @@
+"""Links: bundles of synapses from one area to the next, each with three local operations.
+
+    drive(rates)                what the link adds to the drive of its target       W r
+    feedback(signal, weights)   a top-down signal brought back to its source        Wᵀ s
+    hebbian(pre, post)          for each synapse, the batch sum of post × pre       Σ s rᵀ
+
+Rules are written in these words. Every link here is an explicit tensor operation; none uses autograd.
+Weights are ``[post, pre]``. ``weights`` in ``feedback`` may be any tensor of the weight's shape, so a
+feedback pathway can have its own synapses. ``hebbian`` and ``hebbian_bias`` write into ``out`` (adding
+to it if ``add``) and multiply by ``scale``, so that a rule allocates nothing.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from corticalnet.errors import NetworkError
+from corticalnet.initialisation import Scheme, generator, scheme
+
+Shape = tuple[int, ...]
+Pair = tuple[int, int]
+
+
+class Link(nn.Module):
+    """All synapses from one area to another.
+
+    Args:
+        source: name of the area that sends; the area below if not given.
+        bias: whether target columns have a learned offset (the papers use none).
+        init: initial weights: "auto" (He for rectifying targets, Glorot otherwise), "glorot", "he",
+            "lecun", a standard deviation, or a function (see :mod:`corticalnet.initialisation`).
+    """
+
+    name: str  # "source->target", given by the network
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+    source_shape: Shape
+    target_shape: Shape
+    plastic = True  # whether there is anything to learn
+
+    def __init__(
+        self, source: str | None = None, *, bias: bool = False, init: str | float | Scheme = "auto"
+    ) -> None:
+        super().__init__()
+        self.source_name, self.has_bias, self.init = source, bias, init
+
+    # Which synapses there are -----------------------------------------------------------------
+    def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
+        """For a source of this shape: target shape, weight shape, bias shape, fan-in, fan-out."""
+        raise NotImplementedError("a link says which synapses it has")
+
+    def build(
+        self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype
+    ) -> Shape:
+        """Draw the initial weights; return the shape of the target's drive."""
+        target, weight, bias, fan_in, fan_out = self.plan(source_shape)
+        self.name, self.source_shape, self.target_shape = name, source_shape, target
+        choice = ("he" if rectifying else "glorot") if self.init == "auto" else self.init
+        drawn = scheme(choice)(weight, fan_in, fan_out, generator(seed, name))
+        self.weight = nn.Parameter(drawn.to(dtype))
+        self.bias = nn.Parameter(torch.zeros(bias, dtype=dtype)) if self.has_bias else None
+        return target
+
+    @property
+    def synapses(self) -> int:
+        """Number of synapses (for shared weights: of connections that exist, not of weights)."""
+        return self.weight.numel()
+
+    def describe(self) -> str:
+        """A few words for tables."""
+        return type(self).__name__.lower() + (" + bias" if self.has_bias else "")
+
+    # The three local operations --------------------------------------------------------------
+    def drive(self, rates: Tensor) -> Tensor:
+        """``[batch, *source_shape] -> [batch, *target_shape]``."""
+        raise NotImplementedError("a link says how it drives its target")
+
+    def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
+        """``[batch, *target_shape] -> [batch, *source_shape]`` through ``weights`` (shaped as ``weight``)."""
+        raise NotImplementedError("a link says how a signal returns through it")
+
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, add: bool = False) -> None:
+        """``out = scale · Σ_batch post × pre`` for each synapse (``out +=`` if ``add``)."""
+        raise NotImplementedError("a link says which pre meets which post")
+
+    def hebbian_bias(self, post: Tensor, out: Tensor, scale: float = 1.0, add: bool = False) -> None:
+        """The same for the bias: a synapse from a cell that is always at rate 1."""
+        shared = post.dim() - 1 > out.dim()  # one bias per channel
+        put(post.sum((0, 2, 3) if shared else 0), out, scale, add)
+
+
+def put(total: Tensor, out: Tensor, scale: float, add: bool) -> None:
+    """``out = scale * total``, or ``out += scale * total``."""
+    if add:
+        out.add_(total, alpha=scale)
+    else:
+        torch.mul(total, scale, out=out)
+
+
+def positive(kind: str, name: str, value: int) -> int:
+    if not isinstance(value, int) or value < 1:
+        raise NetworkError(f"{kind}: {name} must be a whole number of at least 1, not {value!r}")
+    return value

@@ -1,0 +1,178 @@
+"""Links between sheets of columns: convolutions (shared kernels) and local links (none shared)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from corticalnet.errors import NetworkError
+from corticalnet.initialisation import Scheme
+from corticalnet.links.link import Link, Shape, positive, put
+
+Pair = tuple[int, int]
+
+
+class _Spatial(Link):
+    """Common part of links between sheets: a kernel of synapses around each position."""
+
+    def __init__(
+        self,
+        channels: int,
+        kernel: int | Pair = 3,
+        stride: int | Pair = 1,
+        padding: str | int | Pair = "valid",
+        source: str | None = None,
+        *,
+        bias: bool = False,
+        init: str | float | Scheme = "auto",
+    ) -> None:
+        super().__init__(source, bias=bias, init=init)
+        kind = type(self).__name__
+        self.channels = positive(kind, "channels", channels)
+        self.kernel, self.stride = _pair(kind, "kernel", kernel), _pair(kind, "stride", stride)
+        if padding == "same":
+            if self.kernel[0] % 2 == 0 or self.kernel[1] % 2 == 0:
+                raise NetworkError(f"{kind}: padding='same' needs an odd kernel, not {kernel}")
+            self.padding = (self.kernel[0] // 2, self.kernel[1] // 2)
+        elif padding == "valid":
+            self.padding = (0, 0)
+        elif isinstance(padding, str):
+            raise NetworkError(f"{kind}: padding must be 'valid', 'same' or a number, not '{padding}'")
+        else:
+            self.padding = (padding, padding) if isinstance(padding, int) else (padding[0], padding[1])
+
+    def sheet(self, source_shape: Shape) -> Shape:
+        """The shape of the target."""
+        kind = type(self).__name__
+        if len(source_shape) != 3:
+            raise NetworkError(f"{kind} needs a source of channels × height × width, not {source_shape}")
+        height, width = (
+            (n + 2 * p - k) // s + 1
+            for n, p, k, s in zip(source_shape[1:], self.padding, self.kernel, self.stride, strict=True)
+        )
+        if min(height, width) < 1:
+            raise NetworkError(f"{kind}: a {self.kernel} kernel does not fit a source of {source_shape}")
+        return (self.channels, height, width)
+
+    def describe(self) -> str:
+        """Kind, kernel and stride."""
+        kernel, stride = "×".join(map(str, self.kernel)), "×".join(map(str, self.stride))
+        return f"{type(self).__name__.lower()} {kernel}/{stride}" + (" + bias" if self.has_bias else "")
+
+
+class Convolution(_Spatial):
+    """A kernel of synapses whose weights all positions share (so its plasticity is not local).
+
+    ``weight`` is ``[channels, pre channels, height, width]``; padding is symmetric; a bias is per channel.
+    """
+
+    def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
+        """One kernel for all positions."""
+        area = self.kernel[0] * self.kernel[1]
+        weight = (self.channels, source_shape[0], *self.kernel)
+        target = self.sheet(source_shape)
+        return target, weight, (self.channels,), source_shape[0] * area, self.channels * area
+
+    def build(
+        self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype
+    ) -> Shape:
+        """As every link, with the weights laid out channels-last, which convolutions run fastest on."""
+        target = super().build(source_shape, seed, name, rectifying, dtype)
+        self.weight.data = self.weight.data.contiguous(memory_format=torch.channels_last)
+        return target
+
+    @property
+    def synapses(self) -> int:
+        """Kernel size × positions."""
+        return self.weight.numel() * self.target_shape[1] * self.target_shape[2]
+
+    def drive(self, rates: Tensor) -> Tensor:
+        """``W * r + b``."""
+        return F.conv2d(rates, self.weight, self.bias, self.stride, self.padding)
+
+    def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
+        """The transposed convolution."""
+        shape = (signal.shape[0], *self.source_shape)
+        like = signal.new_empty(1).expand(shape)  # only its shape is read
+        return self._backward(signal, like, weights, (True, False))[0]
+
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, add: bool = False) -> None:
+        """The kernel's post × pre summed over positions and batch."""
+        total = self._backward(post, pre, self.weight, (False, True))[1]
+        put(total, out, scale, add)
+
+    def _backward(self, signal: Tensor, rates: Tensor, weights: Tensor, want: tuple[bool, bool]) -> Any:
+        return torch.ops.aten.convolution_backward(
+            signal, rates, weights, None, self.stride, self.padding, [1, 1], False, [0, 0], 1, [*want, False]
+        )
+
+
+class Local(_Spatial):
+    """Locally connected: a kernel of synapses of its own for every position (no weight is shared).
+
+    ``weight`` is ``[positions, channels, kernel height × kernel width × pre channels]``. Patches are
+    gathered with the batch innermost, so each of the three operations is one batched matrix product
+    over positions; rates come out as a view in that layout and the next link takes it as it is.
+    """
+
+    def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
+        """One kernel per position."""
+        target = self.sheet(source_shape)
+        area = self.kernel[0] * self.kernel[1]
+        inputs = area * source_shape[0]
+        return target, (target[1] * target[2], self.channels, inputs), target, inputs, self.channels * area
+
+    def drive(self, rates: Tensor) -> Tensor:
+        """Each position's kernel times its patch."""
+        out = self._unfold_positions(torch.bmm(self.weight, self._patches(rates)))
+        return out if self.bias is None else out + self.bias
+
+    def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
+        """Each position's signal times its kernel, summed where patches overlap."""
+        (kh, kw), (sh, sw), (ph, pw) = self.kernel, self.stride, self.padding
+        channels, height, width = self.source_shape
+        _, rows, columns = self.target_shape
+        parts = torch.bmm(weights.transpose(1, 2), self._positions(signal))
+        parts = parts.view(rows, columns, kh, kw, channels, -1)
+        sheet = parts.new_zeros(height + 2 * ph, width + 2 * pw, channels, parts.shape[-1])
+        for i in range(kh):
+            for j in range(kw):
+                sheet[i : i + sh * rows : sh, j : j + sw * columns : sw] += parts[:, :, i, j]
+        return sheet[ph : ph + height, pw : pw + width].permute(3, 2, 0, 1)
+
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, add: bool = False) -> None:
+        """Each position's post × patch, summed over the batch."""
+        positions, patches = self._positions(post), self._patches(pre)
+        beta = 1.0 if add else 0.0
+        torch.baddbmm(out, positions, patches.transpose(1, 2), beta=beta, alpha=scale, out=out)
+
+    def _patches(self, rates: Tensor) -> Tensor:
+        """``[batch, channels, height, width] -> [positions, kernel × channels, batch]``."""
+        (kh, kw), (sh, sw), (ph, pw) = self.kernel, self.stride, self.padding
+        _, rows, columns = self.target_shape
+        sheet = rates.permute(2, 3, 1, 0)
+        if ph or pw:
+            sheet = F.pad(sheet, (0, 0, 0, 0, pw, pw, ph, ph))
+        sheet = sheet.contiguous()
+        _, width, channels, batch = sheet.shape
+        cell, row = channels * batch, width * channels * batch
+        patches = sheet.as_strided((rows, columns, kh, kw * cell), (sh * row, sw * cell, row, 1))
+        return patches.reshape(rows * columns, kh * kw * channels, batch)
+
+    def _positions(self, signal: Tensor) -> Tensor:
+        """``[batch, channels, height, width] -> [positions, channels, batch]``."""
+        return signal.permute(2, 3, 1, 0).reshape(-1, self.channels, signal.shape[0])
+
+    def _unfold_positions(self, positions: Tensor) -> Tensor:
+        _, rows, columns = self.target_shape
+        return positions.view(rows, columns, self.channels, -1).permute(3, 2, 0, 1)
+
+
+def _pair(kind: str, name: str, value: int | Pair) -> Pair:
+    pair = (value, value) if isinstance(value, int) else tuple(value)
+    if len(pair) != 2:
+        raise NetworkError(f"{kind}: {name} must be one number or two, not {value!r}")
+    return positive(kind, name, pair[0]), positive(kind, name, pair[1])

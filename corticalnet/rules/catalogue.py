@@ -1,0 +1,102 @@
+"""The catalogue: rules by name, each a point of teaching signal × feedback pathway × trigger.
+
+Adding a rule is adding a row (or calling :func:`register`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from corticalnet.errors import RuleError, unknown
+from corticalnet.rules.feedback import FEEDBACKS, Feedback, Tied
+from corticalnet.rules.rule import LearningRule, Rule, Trigger
+from corticalnet.rules.sweep import Sweep
+from corticalnet.rules.teaching import TEACHINGS, Teacher, Teaching
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A named rule: its three parts (classes or functions that make them) and where it comes from."""
+
+    teaching: Callable[..., Teaching]
+    feedback: Callable[..., Feedback]
+    trigger: Callable[..., Trigger]
+    source: str
+
+
+_RULES: dict[str, Entry | Callable[..., LearningRule]] = {
+    "backprop": Entry(Teacher, Tied, Sweep, "Rumelhart, Hinton & Williams 1986"),
+}
+
+
+def rules() -> tuple[str, ...]:
+    """Names of all rules.
+
+    >>> "backprop" in rules()
+    True
+    """
+    return tuple(_RULES)
+
+
+def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
+    """Add a rule of your own: an :class:`Entry`, or a function that returns a :class:`LearningRule`.
+
+    Raises:
+        RuleError: the name is taken.
+    """
+    if name in _RULES:
+        raise RuleError(f"rule '{name}' exists already; choose another name")
+    _RULES[name] = make
+
+
+def rule(name: str, **parameters: Any) -> LearningRule:
+    """A rule by name.
+
+    Args:
+        name: see :func:`rules`.
+        parameters: ``teaching``, ``feedback`` or ``trigger`` replace a part (an object, or a name such
+            as "reward" or "random"); anything else goes to the part that has such a parameter, for
+            example ``silence`` of Fa-Z-IL, ``exploration`` of BrainProp, ``loss`` of a teacher.
+
+    Raises:
+        RuleError: unknown name or parameter, or parts that do not go together.
+
+    >>> print(rule("backprop", loss="cross-entropy").teaching.loss)
+    cross-entropy
+    """
+    if name not in _RULES:
+        raise RuleError(unknown("rule", name, _RULES))
+    entry = _RULES[name]
+    if not isinstance(entry, Entry):
+        return entry(**parameters)
+    makers = {
+        "teaching": _maker(parameters.pop("teaching", entry.teaching), TEACHINGS, "teaching signal"),
+        "feedback": _maker(parameters.pop("feedback", entry.feedback), FEEDBACKS, "feedback pathway"),
+        "trigger": _maker(parameters.pop("trigger", entry.trigger), {}, "trigger"),
+    }
+    takes = {part: _parameters(make) for part, make in makers.items()}
+    for key in parameters:
+        if not any(key in names for names in takes.values()):
+            choices = ["teaching", "feedback", "trigger", *(n for names in takes.values() for n in names)]
+            raise RuleError(f"rule '{name}': {unknown('parameter', key, choices)}")
+    parts = {
+        part: make(**{k: v for k, v in parameters.items() if k in takes[part]}) if callable(make) else make
+        for part, make in makers.items()
+    }
+    return Rule(**parts, name=name)
+
+
+def _maker(part: Any, names: dict[str, Any], kind: str) -> Any:
+    """A class or function that makes the part, or the part itself."""
+    if isinstance(part, str):
+        if part not in names:
+            raise RuleError(unknown(kind, part, names))
+        return names[part]
+    return part
+
+
+def _parameters(make: Any) -> list[str]:
+    return list(inspect.signature(make).parameters) if callable(make) else []

@@ -1,0 +1,163 @@
+"""What a learning rule is: teaching signal × feedback pathway × trigger.
+
+    rule = Rule(teaching=Teacher(), feedback=Tied(), trigger=Sweep())        # backprop
+    step = rule.learn(net, x, targets)                                       # fills p.grad
+    optimizer.step()
+
+Most of the literature is one point of this product. Rules that carry something other than errors
+derive from :class:`LearningRule` directly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from corticalnet.errors import RuleError
+from corticalnet.network import Network
+from corticalnet.rules.feedback import Feedback, Tied
+from corticalnet.rules.plasticity import Plasticity
+from corticalnet.rules.teaching import Lesson, Teacher, Teaching
+from corticalnet.wiring import Activity
+
+
+class Step:
+    """What one call of ``learn`` returns; everything is computed when it is asked for.
+
+    Attributes:
+        lesson: the trial's lesson; a rewarded one also has ``action``, ``reward`` and ``rpe``.
+        details: what the trigger measured, by name (for example which cells' φ fired).
+    """
+
+    def __init__(self, lesson: Lesson, details: dict[str, Any]) -> None:
+        self.lesson, self.details = lesson, details
+
+    @property
+    def loss(self) -> Tensor:
+        """Mean loss over the batch, before the weights change."""
+        return self.lesson.loss
+
+    @property
+    def prediction(self) -> Tensor:
+        """What the network answered, ``[batch]`` (its action, if it was taught by reward)."""
+        return self.lesson.prediction
+
+    @property
+    def rates(self) -> Tensor:
+        """Output rates ``[batch, n]`` before teaching."""
+        return self.lesson.rates
+
+
+@dataclass
+class Trial:
+    """What a trigger works on: a network that has fired, its lesson, and where to write changes."""
+
+    net: Network
+    activity: Activity
+    lesson: Lesson
+    feedback: Feedback
+    plasticity: Plasticity
+    details: dict[str, Any]
+    #: An optimizer's step, for triggers that change weights during the trial; None: collect only.
+    change_weights: Any = None
+
+
+class Trigger:
+    """Base of triggers: when a synapse changes, and by which error. One axis of every rule.
+
+    Attributes:
+        needs_layers: whether feedback must come link by link.
+        changes_during_trial: whether weights may change before the trial's end.
+    """
+
+    equation = ""
+    needs_layers = False
+    changes_during_trial = False
+
+    def run(self, trial: Trial) -> None:
+        """Work out the trial's weight changes."""
+        raise NotImplementedError("a trigger says when which synapse changes")
+
+
+class LearningRule:
+    """Anything that can teach a network: fills ``.grad`` of its parameters."""
+
+    name = "custom"
+
+    def learn(self, net: Network, x: Tensor, targets: Tensor, *, accumulate: bool = False) -> Step:
+        """Fill ``p.grad`` of every parameter of ``net`` with minus its mean plasticity over the batch.
+
+        Args:
+            net: the network.
+            x: inputs ``[batch, *input_shape]``.
+            targets: class indices ``[batch]``, or vectors ``[batch, n]``.
+            accumulate: add to existing gradients instead of replacing them.
+
+        Raises:
+            ShapeError: inputs or targets do not fit the network.
+        """
+        raise NotImplementedError("a rule says how it learns")
+
+    def update(self, net: Network, x: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer) -> Step:
+        """One whole update: ``learn``, then ``optimizer.step()``."""
+        step = self.learn(net, x, targets)
+        optimizer.step()
+        return step
+
+
+class Rule(LearningRule):
+    """Teaching signal × feedback pathway × trigger.
+
+    Raises:
+        RuleError: the parts do not go together.
+    """
+
+    def __init__(
+        self,
+        teaching: Teaching | None = None,
+        feedback: Feedback | None = None,
+        trigger: Trigger | None = None,
+        name: str = "custom",
+    ) -> None:
+        from corticalnet.rules.sweep import Sweep  # a trigger is made of this file's words
+
+        self.teaching, self.feedback = teaching or Teacher(), feedback or Tied()
+        self.trigger, self.name = trigger or Sweep(), name
+        for part, kind in ((self.teaching, Teaching), (self.feedback, Feedback), (self.trigger, Trigger)):
+            if not isinstance(part, kind):
+                raise RuleError(f"{name}: {part!r} is no {kind.__name__.lower()}")
+        if self.trigger.needs_layers and not self.feedback.layered:
+            raise RuleError(
+                f"{type(self.trigger).__name__} needs feedback that comes down link by link, "
+                f"which {type(self.feedback).__name__} does not; choose another feedback or trigger"
+            )
+
+    @torch.no_grad()
+    def learn(self, net: Network, x: Tensor, targets: Tensor, *, accumulate: bool = False) -> Step:
+        """See :meth:`LearningRule.learn`."""
+        return self._trial(net, x, targets, accumulate, None)
+
+    @torch.no_grad()
+    def update(self, net: Network, x: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer) -> Step:
+        """One whole update. Triggers that change weights during the trial step the optimizer themselves."""
+        if self.trigger.changes_during_trial:
+            return self._trial(net, x, targets, False, optimizer.step)
+        return super().update(net, x, targets, optimizer)
+
+    def _trial(self, net: Network, x: Tensor, targets: Tensor, accumulate: bool, change: Any) -> Step:
+        self.feedback.prepare(net)
+        activity = net.sweep(x)
+        lesson = self.teaching.begin(activity.rates[-1], targets)
+        plasticity = Plasticity(net, len(x), accumulate)
+        trial = Trial(net, activity, lesson, self.feedback, plasticity, {}, change)
+        self.trigger.run(trial)
+        plasticity.close()
+        return Step(lesson, trial.details)
+
+    def __str__(self) -> str:
+        parts = (("taught by", self.teaching), ("feedback", self.feedback), ("trigger", self.trigger))
+        lines = [f"  {label:10s}{type(part).__name__:14s}{part.equation}" for label, part in parts]
+        return "\n".join([self.name, *lines])

@@ -1,0 +1,46 @@
+"""One sweep up, one sweep down: backprop and everything that shares its timing.
+
+    δ_out = f'(a_out) ⊙ error                       from the teaching signal
+    δ_l   = f'(a_l) ⊙ signal_l                      from the feedback pathway
+    Δw    = ⟨δ_target × rate_source⟩                for every link
+
+With a teacher and tied feedback this is backprop; with random feedback, feedback alignment
+(Lillicrap et al. 2016). With reward it is BrainProp (Pozzi, Bohté & Roelfsema 2020): their feedback
+φ starts as a one at the chosen column and each synapse multiplies it by the broadcast RPE; here the
+RPE rides on the signal from the start, which is the same product and stays right where homeostasis
+mixes the samples of a batch.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from corticalnet.rules.rule import Trial, Trigger
+
+
+class Sweep(Trigger):
+    """All synapses change at once, after the signal has swept down."""
+
+    equation = "Δw = ⟨δ × rate⟩,  δ = f'(drive) ⊙ signal,  one sweep up and one down"
+
+    def run(self, trial: Trial) -> None:
+        """Sweep down from the output."""
+        sweep_down(trial)
+
+
+def sweep_down(trial: Trial, shrink: float = 1.0) -> None:
+    """Bring the output's error down and let every link learn by ``shrink^depth`` times its share."""
+    wiring, (rates, traces) = trial.net.wiring, (trial.activity.rates, trial.activity.traces)
+    delta: list[Tensor | None] = [None] * len(wiring.areas)
+    for node in range(wiring.output, 0, -1):
+        area = wiring.areas[node]
+        signal = (
+            trial.lesson.error(rates[node])
+            if node == wiring.output
+            else trial.feedback.into(wiring, node, delta)
+        )
+        delta[node] = error = area.gain(signal, traces[node])  # type: ignore[union-attr, arg-type]
+        factor = shrink ** wiring.depth[node]
+        for source, link in wiring.arriving[node]:
+            trial.plasticity.hebbian(link, rates[source], error, factor)
+        trial.plasticity.credit(area.credit(traces[node]), factor)  # type: ignore[union-attr]

@@ -1,0 +1,129 @@
+"""Stages: what an area's columns do between their drive and the rates they send on.
+
+An area passes its drive through its stages in order: activation, homeostasis, pooling, stochastic
+firing. Every stage knows two things: how it fires, and how a top-down signal goes back through it
+(its local derivative at the state it fired in).
+
+    y = fire(x)                      signal_x = gain(signal_y)
+
+``fire`` also returns a memory (dropout mask, winners of a pool) which holds for the whole trial, so
+that inference steps of one trial see the same mask.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from corticalnet.activations import Activation, activation
+from corticalnet.errors import NetworkError
+
+Shape = tuple[int, ...]
+_ops = torch.ops.aten
+
+
+class Stage(nn.Module):
+    """One step between drive and rate. Shapes: ``[batch, *shape]`` in and out."""
+
+    def build(self, shape: Shape) -> Shape:
+        """Make buffers and parameters for columns of ``shape``; return the shape sent on."""
+        return shape
+
+    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """Output for input ``x``; ``memory`` is what an earlier firing of this trial returned."""
+        raise NotImplementedError("a stage says how it fires")
+
+    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+        """The signal at the output brought to the input by the stage's local derivative."""
+        raise NotImplementedError("a stage says how a signal goes back through it")
+
+    def describe(self) -> str:
+        """A word or two for tables."""
+        return type(self).__name__.lower()
+
+    def credit(self, memory: Any) -> list[tuple[nn.Parameter, Tensor]]:
+        """The stage's own parameters with the batch-summed credit that the last ``gain`` gave them."""
+        return []
+
+
+class Fire(Stage):
+    """The activation function: ``rate = f(x)``, ``gain = f'(x)``."""
+
+    def __init__(self, choice: str | Activation) -> None:
+        super().__init__()
+        self.activation = activation(choice)
+
+    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """``f(x)``."""
+        return self.activation.rate(x), None
+
+    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+        """``f'(x) * signal``."""
+        return self.activation.gain(signal, x, y)
+
+    def describe(self) -> str:
+        """The activation's name."""
+        return self.activation.name
+
+
+class MaxPool(Stage):
+    """The strongest column of each ``size`` × ``size`` neighbourhood speaks; feedback returns to it alone."""
+
+    def __init__(self, size: int = 2, stride: int | None = None, padding: int = 0) -> None:
+        super().__init__()
+        self.size, self.stride, self.padding = size, stride or size, padding
+
+    def build(self, shape: Shape) -> Shape:
+        """Refuse sheets that have no height and width, or are smaller than the pool."""
+        if len(shape) != 3:
+            raise NetworkError(f"pool={self.size} needs columns in channels × height × width, not {shape}")
+        height, width = (((n + 2 * self.padding - self.size) // self.stride + 1) for n in shape[1:])
+        if min(height, width) < 1:
+            raise NetworkError(f"pool={self.size} is larger than the sheet of columns {shape}")
+        return (shape[0], height, width)
+
+    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """The maxima, and who won."""
+        y, winners = F.max_pool2d(x, self.size, self.stride, self.padding, return_indices=True)
+        return y, winners
+
+    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+        """The signal at the winners, zero elsewhere."""
+        size, stride, padding = [self.size] * 2, [self.stride] * 2, [self.padding] * 2
+        return _ops.max_pool2d_with_indices_backward(
+            signal, x, size, stride, padding, [1, 1], False, memory
+        )
+
+    def describe(self) -> str:
+        """The neighbourhood."""
+        return f"pool {self.size}×{self.size}"
+
+
+class Dropout(Stage):
+    """Stochastic firing: each column is silent with probability ``p`` during training.
+
+    Survivors are scaled by 1/(1-p). One mask is drawn per trial, from torch's generator of the device.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        if not 0 <= p < 1:
+            raise NetworkError(f"dropout: the probability of silence must be in [0, 1), not {p}")
+        self.p = p
+
+    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """``x * mask / (1 - p)`` while training, ``x`` otherwise."""
+        if memory is None and self.training and self.p > 0:
+            memory = torch.empty_like(x).bernoulli_(1 - self.p).div_(1 - self.p)
+        return (x if memory is None else x * memory), memory
+
+    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+        """The same mask: a silent column hears nothing."""
+        return signal if memory is None else signal * memory
+
+    def describe(self) -> str:
+        """The probability of silence."""
+        return f"dropout {self.p}"

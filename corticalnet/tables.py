@@ -1,0 +1,29 @@
+"""Plain-text tables: networks, rules and reports print themselves with these."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> str:
+    """Align columns; numbers go to the right.
+
+    >>> print(table(["area", "columns"], [["input", 784], ["output", 10]]))
+    area    columns
+    input       784
+    output       10
+    """
+    cells = [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(line[k]) for line in [list(header), *cells]) for k in range(len(header))]
+    right = [all(_numeric(row[k]) for row in cells) and bool(cells) for k in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        parts = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
+        return "  ".join(parts).rstrip()
+
+    lines = [line(list(header)), *(line(row) for row in cells)]
+    return "\n".join([title, *lines] if title else lines)
+
+
+def _numeric(cell: str) -> bool:
+    return cell[:1].isdigit() or cell[:1] in "-–" or cell == ""

@@ -1,0 +1,105 @@
+"""Wiring: which area drives which, as plain lists; what a network and its rules walk along.
+
+Node 0 is the input; areas follow from the input up; the last is the output. A node's ``depth`` is the
+number of links on the longest way from it to the output (the layer index of Song et al., who count
+down).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from corticalnet.area import Area, Trace
+from corticalnet.links import Link, Relay
+
+
+@dataclass
+class Activity:
+    """The state of every node after firing: lists by node; the input has a rate only."""
+
+    rates: list[Tensor]
+    drives: list[Tensor]
+    traces: list[Trace]
+
+
+@dataclass
+class Wiring:
+    """Areas by node, and for each node the links that arrive and leave as ``(other node, link)``."""
+
+    areas: list[Area | None] = field(default_factory=lambda: [None])
+    arriving: list[list[tuple[int, Link]]] = field(default_factory=lambda: [[]])
+    leaving: list[list[tuple[int, Link]]] = field(default_factory=lambda: [[]])
+    depth: list[int] = field(default_factory=list)
+
+    def add(self, area: Area, arriving: list[tuple[int, Link]]) -> int:
+        """Append an area driven by ``(source node, link)`` pairs; return its node."""
+        node = len(self.areas)
+        self.areas.append(area)
+        self.arriving.append(arriving)
+        self.leaving.append([])
+        for source, link in arriving:
+            self.leaving[source].append((node, link))
+        return node
+
+    def measure(self) -> Wiring:
+        """Work the depths out, once all areas are there."""
+        self.depth = [0] * len(self.areas)
+        for node in range(len(self.areas) - 1, -1, -1):
+            self.depth[node] = max((1 + self.depth[target] for target, _ in self.leaving[node]), default=0)
+        return self
+
+    @property
+    def output(self) -> int:
+        """The last node."""
+        return len(self.areas) - 1
+
+    def drive(self, node: int, rates: list[Tensor]) -> Tensor:
+        """The summed drive of a node's columns: its prediction, in the words of predictive coding."""
+        arriving = self.arriving[node]
+        drive = arriving[0][1].drive(rates[arriving[0][0]])
+        for source, link in arriving[1:]:
+            drive = drive + link.drive(rates[source])
+        return drive
+
+    def fire(self, rates: Tensor) -> Activity:
+        """One sweep from the input up."""
+        activity = Activity([rates], [rates], [[]])
+        for node in range(1, len(self.areas)):
+            drive = self.drive(node, activity.rates)
+            rate, trace = self.areas[node].fire(drive)  # type: ignore[union-attr]
+            activity.drives.append(drive)
+            activity.rates.append(rate)
+            activity.traces.append(trace)
+        return activity
+
+    def levelled(self) -> Wiring:
+        """The same wiring with relays, so that all ways from an area to the output are equally long.
+
+        A link that skips k areas goes through k relay areas. Links from the input need none, for no
+        error goes there. Link objects are shared with this wiring.
+        """
+        level = Wiring()
+        place = {0: 0}
+        chains: dict[tuple[int, int], int] = {}  # (source, how far its rates have been relayed) -> node
+        for node in range(1, len(self.areas)):
+            arriving = []
+            for source, link in self.arriving[node]:
+                gap = self.depth[source] - self.depth[node] - 1 if source else 0
+                at = place[source]
+                for step in range(1, gap + 1):
+                    if (source, step) not in chains:
+                        relay = Area(Relay(), name=f"{self.name(source)}.relay{step}", stages=())
+                        shape = self.areas[source].shape  # type: ignore[union-attr]
+                        relay.shape = relay.drive_shape = shape
+                        chains[source, step] = level.add(relay, [(at, relay.links[0])])  # type: ignore[list-item]
+                    at = chains[source, step]
+                arriving.append((at, link))
+            place[node] = level.add(self.areas[node], arriving)  # type: ignore[arg-type]
+        return level.measure()
+
+    def name(self, node: int) -> str:
+        """The area's name; "input" for node 0."""
+        area = self.areas[node]
+        return "input" if area is None else str(area.name)
