@@ -8,4 +8,4 @@ from corticalnet.rules import __all__ as _rules
 
 __version__ = "0.1.0"
 
-__all__ = ["Area", "Convolution", "Dense", "Link", "Local", "Network", "mlp", *_rules]  # noqa: PLE0604
+__all__ = ["Area", "Convolution", "Dense", "Link", "Local", "Network", "mlp", *_rules]

@@ -99,9 +99,7 @@ class BatchHomeostasis(Homeostasis):
             return y, _Memory(mean, (variance + self.eps).rsqrt())
         if x.shape[0] * x[0, 0].numel() < 2:
             raise NetworkError("homeostasis='batch' needs more than one sample in a training batch")
-        y, mean, inverse = torch.native_batch_norm(
-            x, self.scale, self.shift, None, None, True, 0.0, self.eps
-        )
+        y, mean, inverse = torch.native_batch_norm(x, self.scale, self.shift, None, None, True, 0.0, self.eps)
         if memory is None:
             n = x.numel() / x.shape[1]
             self._remember(mean.detach(), (inverse.detach() ** -2 - self.eps) * (n / (n - 1)))

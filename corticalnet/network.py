@@ -208,9 +208,3 @@ def mlp(
 
 def _sheet(shape: Shape) -> str:
     return "×".join(map(str, shape))
-
-
-
-
-
-

@@ -57,9 +57,7 @@ class Relay(Link):
 
     plastic = False
 
-    def build(
-        self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype
-    ) -> Shape:
+    def build(self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype) -> Shape:
         """No weights to draw."""
         self.name, self.source_shape, self.target_shape = name, source_shape, source_shape
         self.weight, self.bias = nn.Parameter(torch.empty(0), requires_grad=False), None

@@ -50,9 +50,7 @@ class Link(nn.Module):
         """For a source of this shape: target shape, weight shape, bias shape, fan-in, fan-out."""
         raise NotImplementedError("a link says which synapses it has")
 
-    def build(
-        self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype
-    ) -> Shape:
+    def build(self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype) -> Shape:
         """Draw the initial weights; return the shape of the target's drive."""
         target, weight, bias, fan_in, fan_out = self.plan(source_shape)
         self.name, self.source_shape, self.target_shape = name, source_shape, target

@@ -76,9 +76,7 @@ class Convolution(_Spatial):
         target = self.sheet(source_shape)
         return target, weight, (self.channels,), source_shape[0] * area, self.channels * area
 
-    def build(
-        self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype
-    ) -> Shape:
+    def build(self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype) -> Shape:
         """As every link, with the weights laid out channels-last, which convolutions run fastest on."""
         target = super().build(source_shape, seed, name, rectifying, dtype)
         self.weight.data = self.weight.data.contiguous(memory_format=torch.channels_last)

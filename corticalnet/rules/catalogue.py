@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from corticalnet.errors import RuleError, unknown
-from corticalnet.rules.feedback import FEEDBACKS, Feedback, Tied
+from corticalnet.rules.feedback import FEEDBACKS, Direct, Feedback, Random, SignSymmetric, Tied
 from corticalnet.rules.rule import LearningRule, Rule, Trigger
 from corticalnet.rules.sweep import Sweep
 from corticalnet.rules.teaching import TEACHINGS, Teacher, Teaching
@@ -29,6 +29,9 @@ class Entry:
 
 _RULES: dict[str, Entry | Callable[..., LearningRule]] = {
     "backprop": Entry(Teacher, Tied, Sweep, "Rumelhart, Hinton & Williams 1986"),
+    "feedback-alignment": Entry(Teacher, Random, Sweep, "Lillicrap et al. 2016"),
+    "direct-feedback-alignment": Entry(Teacher, Direct, Sweep, "Nøkland 2016"),
+    "sign-symmetry": Entry(Teacher, SignSymmetric, Sweep, "Liao, Leibo & Poggio 2016"),
 }
 
 
