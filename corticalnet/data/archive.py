@@ -34,12 +34,12 @@ def reading(path: Path | str, kind: str) -> Iterator[None]:
         raise DataError(f"{path}: not a sound {kind} file ({reason})") from error
 
 
-def gunzip(path: Path, most: int = LARGEST) -> bytes:
-    """Return the content of a gzip file, at most ``most`` bytes, with its checksum verified."""
+def gunzip(path: Path) -> bytes:
+    """Return the content of a gzip file, with its checksum verified; DataError if unsound or too large."""
     with reading(path, "gzip"), gzip.open(path) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise DataError(f"{path}: found more than {most} bytes when unpacked, expected at most that")
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise DataError(f"{path}: found more than {LARGEST} bytes when unpacked, expected at most that")
     return content
 
 
@@ -82,11 +82,19 @@ def picture(content: bytes, name: str, mode: str, size: tuple[int, int]) -> np.n
     ``mode`` is "L" (one channel) or "RGB" (three; a grey image is repeated), ``size`` the (W, H)
     that it must have: it is checked before a pixel is decoded. Raises DataError naming ``name``.
     """
-    with reading(name, "image"), Image.open(io.BytesIO(content), formats=["PNG", "JPEG"]) as image:
+    with reading(name, "image"), _open(content) as image:
         if image.size != size:
             raise DataError(f"{name}: found an image of {_by(image.size)} pixels, expected {_by(size)}")
-        pixels = np.asarray(image.convert(mode))
+        with _open(content) as twin:  # verify() uses the image up, but only it compares PNG's checksums
+            twin.verify()
+        # A palette with transparency has to pass through RGBA, or pillow warns of it.
+        plain = image.convert("RGBA") if image.mode in ("P", "PA") else image
+        pixels = np.asarray(plain.convert(mode))
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+
+
+def _open(content: bytes) -> Image.Image:
+    return Image.open(io.BytesIO(content), formats=["PNG", "JPEG"])
 
 
 def _by(size: tuple[int, int]) -> str:

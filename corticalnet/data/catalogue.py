@@ -13,11 +13,14 @@ from corticalnet.data.description import Archive, Dataset
 _MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 _FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
 _HOUSE_NUMBERS = "http://ufldl.stanford.edu/housenumbers/"
+_STANFORD = "http://cs231n.stanford.edu/"
 _TORONTO = "https://www.cs.toronto.edu/~kriz/"
 
 _TEN_DIGITS = tuple(str(digit) for digit in range(10))
-_CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
-_CLOTHES += ("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_CLOTHES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
 
 
 def _archive(base: str, name: str, md5: str, *also: str) -> Archive:
@@ -36,7 +39,7 @@ _SETS = (
         source="https://archive.ics.uci.edu/dataset/80",
         read=digits.read,
         scale=16.0,
-        where="scikit-learn (comes with it)",
+        where=digits.folder(),
     ),
     Dataset(
         name="fashion-mnist",
@@ -138,13 +141,9 @@ _SETS = (
         images="100000 training + 10000 test (the challenge's validation images)",
         licence="ImageNet's terms of access: for non-commercial research",
         citation="Y. Le and X. Yang, Tiny ImageNet visual recognition challenge, Stanford CS 231N (2015)",
-        source="http://cs231n.stanford.edu/",
+        source=_STANFORD,
         read=tiny_imagenet.read,
-        archives=(
-            _archive(
-                "http://cs231n.stanford.edu/", tiny_imagenet.ARCHIVE, "90528d7ca1a48142e341f4ef8d21d0de"
-            ),
-        ),
+        archives=(_archive(_STANFORD, tiny_imagenet.ARCHIVE, "90528d7ca1a48142e341f4ef8d21d0de"),),
         download="248 MB",
     ),
 )

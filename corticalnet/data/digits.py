@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from corticalnet.data.description import Arrays, Pictures
 from corticalnet.data.order import hold_out
+
+
+def folder() -> str:
+    """Return where the set lies: in scikit-learn, which is not imported for that."""
+    package = find_spec("sklearn")
+    parts = list(package.submodule_search_locations or []) if package else []
+    return str(Path(*parts[:1], "datasets", "data"))
 
 
 def read(folder: Path) -> Arrays:

@@ -53,7 +53,8 @@ def _get(archive: Archive, folder: Path, bar: Transfer) -> None:
         )
     except requests.RequestException as error:
         reason = _reason(error, archive.url)
-        raise DataError(f"cannot download {archive.name} from {archive.url}: {reason}") from error
+        hint = "put it in a folder by other means and give that folder"
+        raise DataError(f"cannot download {archive.name} from {archive.url}: {reason}; {hint}") from error
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise DataError(f"cannot write {archive.name} to {folder}: {reason}") from error

@@ -38,9 +38,9 @@ def given(dataset: Dataset, folder: str | Path) -> Path:
     path = Path(folder).expanduser()
     absent = missing(dataset, path)
     if absent:
-        what = "no such folder" if not path.is_dir() else f"the folder lacks {', '.join(absent)}"
-        looked = ", ".join(archive.name for archive in dataset.archives)
-        raise DataError(f"{dataset.name} is not in {path}: {what} (looked for {looked}); {dataset.help}")
+        looked = ", ".join(absent)
+        found = f"found no {looked} there" if path.is_dir() else f"no such folder (looked for {looked})"
+        raise DataError(f"{dataset.name} is not in {path}: {found}; {dataset.help}")
     return path
 
 

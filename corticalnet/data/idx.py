@@ -49,8 +49,9 @@ def _pair(folder: Path, images: str, labels: str, classes: int) -> Pictures:
     if len(pixels) != len(numbers):
         found = f"{len(pixels)} images but {labels} has {len(numbers)} labels"
         raise DataError(f"{folder / images}: found {found}, expected as many")
-    path = folder / (images if pixels.shape[1:] != (28, 28) else labels)
-    return pictures(path, pixels[:, None], numbers, (1, 28, 28), classes)
+    if pixels.shape[1:] != (28, 28):
+        raise DataError(f"{folder / images}: found images of {pixels.shape[1:]}, expected (28, 28)")
+    return pictures(folder / labels, pixels[:, None], numbers, (1, 28, 28), classes)
 
 
 def read(folder: Path, classes: tuple[str, ...]) -> Arrays:

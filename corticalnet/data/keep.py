@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import warnings
 import zlib
@@ -42,14 +43,14 @@ def store(archive: Path, print_of: str, arrays: Arrays) -> None:
                     test_images=arrays.test.images,
                     test_labels=arrays.test.labels,
                 )
+            shutil.copymode(archive, temporary)  # mkstemp's file is for its owner's eyes only
             os.replace(temporary, path)
         finally:
             Path(temporary).unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        warnings.warn(
-            f"{path}: cannot keep the decoded images ({reason}); the next load is as slow", stacklevel=2
-        )
+        message = f"{path}: cannot keep the decoded images ({reason}); the next load is as slow"
+        warnings.warn(message, stacklevel=2)
 
 
 def restore(archive: Path, print_of: str) -> Arrays | None:
@@ -62,7 +63,7 @@ def restore(archive: Path, print_of: str) -> Arrays | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as kept:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if str(kept["fingerprint"]) != print_of:
                 return None
             train = Pictures(kept["train_images"], kept["train_labels"])

@@ -14,7 +14,7 @@ from corticalnet.data.catalogue import CATALOGUE
 from corticalnet.data.description import Arrays, Dataset, Pictures
 from corticalnet.data.download import download
 from corticalnet.data.order import fixed_order, seeded_order, select, validation_count
-from corticalnet.data.split import Data, Device, Split
+from corticalnet.data.split import Data, Device, Split, place
 from corticalnet.errors import DataError, unknown
 
 
@@ -48,11 +48,11 @@ def fetch(name: str, folder: str | Path | None = None, progress: bool = True) ->
 
     Downloads what is missing to ``folder``; without one, to the cache ($CORTICALNET_DATA or the user's
     cache folder), unless a system folder has the set already. Raises DataError when that cannot be
-    done, and for sets that have nothing to download.
+    done. Sets that have nothing to download are where they are.
     """
     dataset = _get(name)
-    if not dataset.archives:
-        raise DataError(f"'{name}' has nothing to download: it is in {dataset.where}")
+    if not dataset.archives and dataset.where is not None:
+        return Path(dataset.where)
     if folder is not None:
         return download(dataset, Path(folder).expanduser(), progress)
     system = [Path(place) for place in dataset.places if not files.missing(dataset, Path(place))]
@@ -127,16 +127,11 @@ def load(
         raise DataError(f"limit must be a whole number from 1, or None, not {limit!r}")
     if folder is not None and name.startswith(image_folder.PREFIX):
         raise DataError(f"'{name}' names its folder already; leave out folder={str(folder)!r}")
-    seeded_order(0, seed)  # a bad seed is told before, not after, a long read
+    # A bad seed or device is told before, not after, a long read.
+    seeded_order(0, seed)
+    place(torch.empty(0), device)
     dataset = _get(name)
-    place = _locate(dataset, folder)
-    _verify(dataset, place)
-    data = _assemble(dataset, dataset.read(place), validation, seed, limit)
-    return data if torch.device("cpu") == _device(device) else data.to(device)
-
-
-def _device(device: Device) -> torch.device:
-    try:
-        return torch.device(device)
-    except RuntimeError as error:
-        raise DataError(f"unknown device '{device}'; 'cpu' and 'cuda' are the usual ones") from error
+    where = _locate(dataset, folder)
+    _verify(dataset, where)
+    data = _assemble(dataset, dataset.read(where), validation, seed, limit)
+    return data.to(device)

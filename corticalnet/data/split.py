@@ -12,8 +12,8 @@ from corticalnet.errors import DataError, ShapeError
 Device = str | torch.device
 
 
-def _move(tensor: Tensor, device: Device) -> Tensor:
-    """Put ``tensor`` on ``device``; torch's own complaints take many lines, ours takes one."""
+def place(tensor: Tensor, device: Device) -> Tensor:
+    """Return ``tensor`` on ``device``; raises DataError (one line, not torch's many) if there is none."""
     try:
         return tensor.to(device)
     except (RuntimeError, AssertionError) as error:
@@ -73,7 +73,7 @@ class Split:
 
     def to(self, device: Device) -> Split:
         """Return this split on ``device``; raises DataError where there is no such device."""
-        return replace(self, images=_move(self.images, device), labels=_move(self.labels, device))
+        return replace(self, images=place(self.images, device), labels=place(self.labels, device))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

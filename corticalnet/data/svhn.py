@@ -33,12 +33,13 @@ def _digits(path: Path) -> Pictures:
     if labels.dtype.kind not in "iuf" or labels.size != images.shape[3]:
         found = f"{labels.dtype} {labels.shape}"
         raise DataError(f"{path}: found y of {found}, expected {images.shape[3]} numbers, one per image")
-    numbers = labels.ravel().astype(np.int64)
-    zero_based = (numbers >= 1) & (numbers <= 10) & (numbers == labels.ravel())
-    if not zero_based.all():
-        bad = labels.ravel()[~zero_based][0]
+    sound = np.isin(labels, range(1, 11))
+    if not sound.all():
+        bad = labels[~sound][0]
         raise DataError(f"{path}: found label {bad}, expected labels from 1 to 10 (10 is the digit 0)")
-    return pictures(path, images.transpose(3, 2, 0, 1), numbers % 10, (3, 32, 32), len(CLASSES))
+    return pictures(
+        path, images.transpose(3, 2, 0, 1), labels.ravel().astype(np.int64) % 10, (3, 32, 32), len(CLASSES)
+    )
 
 
 def read(folder: Path) -> Arrays:

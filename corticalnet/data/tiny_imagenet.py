@@ -79,9 +79,8 @@ def _test_members(file: zipfile.ZipFile, path: Path) -> Labelled:
     members = []
     for fields in _lines(file, path, "val/val_annotations.txt"):
         if len(fields) < 2:
-            raise DataError(
-                f"{path}/{_ROOT}val/val_annotations.txt: found the line {fields[0]!r}, expected tabs"
-            )
+            where = f"{path}/{_ROOT}val/val_annotations.txt"
+            raise DataError(f"{where}: found the line {fields[0]!r}, expected an image, a tab and a class")
         members.append((f"{_ROOT}val/images/{fields[0]}", fields[1]))
     return members
 
@@ -112,7 +111,9 @@ def _read_zip(file: zipfile.ZipFile, path: Path) -> Arrays:
 def read(folder: Path) -> Arrays:
     """Read the zip, or what an earlier read kept of the same zip; raises DataError naming a bad member."""
     path = folder / ARCHIVE
-    with reading(path, "zip"), zipfile.ZipFile(path) as file:
+    with reading(path, "zip"):
+        opened = zipfile.ZipFile(path)
+    with opened as file:
         print_of = keep.fingerprint((info.filename, info.CRC) for info in file.infolist())
         kept = keep.restore(path, print_of)
         if kept is None:
