@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from corticalnet.activations import Activation
@@ -55,19 +56,28 @@ class Area(nn.Module):
         if not arriving:
             raise NetworkError("an area needs at least one link that drives it")
         self.links = nn.ModuleList(copy.deepcopy(arriving))
+        given = copy.deepcopy(list(stages)) if stages is not None else None
         self.stages = nn.ModuleList(
-            copy.deepcopy(list(stages))
-            if stages is not None
-            else _standard(activation, homeostasis, pool, dropout)
+            _standard(activation, homeostasis, pool, dropout) if given is None else given
         )
         self.name = name
         self.drive_shape: Shape = ()
         self.shape: Shape = ()
 
     @property
+    def arriving(self) -> list[Link]:
+        """Its links, typed."""
+        return cast(list[Link], list(self.links))
+
+    @property
+    def sequence(self) -> list[Stage]:
+        """Its stages, typed."""
+        return cast(list[Stage], list(self.stages))
+
+    @property
     def rectifying(self) -> bool:
         """Whether the first activation is of the ReLU kind (which sets the default initialisation)."""
-        fire = next((s for s in self.stages if isinstance(s, Fire)), None)
+        fire = next((s for s in self.sequence if isinstance(s, Fire)), None)
         return fire is not None and fire.activation.name in _RECTIFYING
 
     def fire(self, drive: Tensor, before: Trace | None = None) -> tuple[Tensor, Trace]:
@@ -77,7 +87,7 @@ class Area(nn.Module):
         statistics stay as they were.
         """
         trace: Trace = []
-        for k, stage in enumerate(self.stages):
+        for k, stage in enumerate(cast(list[Stage], self.stages)):
             rate, memory = stage.fire(drive, None if before is None else before[k][2])
             trace.append((drive, rate, memory))
             drive = rate
@@ -85,13 +95,15 @@ class Area(nn.Module):
 
     def gain(self, signal: Tensor, trace: Trace) -> Tensor:
         """A signal ``[batch, *shape]`` at the rates brought to the drive: ``f'(drive) * signal``."""
+        if trace and signal.stride() != trace[-1][1].stride():  # take the rates' memory layout
+            signal = torch.empty_like(trace[-1][1]).copy_(signal)
         for k in range(len(trace) - 1, -1, -1):
-            signal = self.stages[k].gain(signal, *trace[k])
+            signal = cast(Stage, self.stages[k]).gain(signal, *trace[k])
         return signal
 
     def credit(self, trace: Trace) -> list[tuple[nn.Parameter, Tensor]]:
         """The stages' own parameters, with the batch-summed credit that the last ``gain`` gave them."""
-        pairs = zip(self.stages, trace, strict=True)
+        pairs = zip(self.sequence, trace, strict=True)
         return [pair for stage, (_, _, memory) in pairs for pair in stage.credit(memory)]
 
 

@@ -107,6 +107,7 @@ class BatchHomeostasis(Homeostasis):
 
     def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """The signal through mean and variance too: every sample's depends on all others'."""
+        back: Tensor
         back, scale, shift = torch.ops.aten.native_batch_norm_backward(
             signal, x, self.scale, self.running_mean, self.running_variance,
             memory.mean, memory.inverse, self.training, self.eps, [True, True, True],
@@ -135,7 +136,8 @@ class SlowHomeostasis(Homeostasis):
     def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """``signal * scale / sqrt(variance + eps)``: nothing but the column's own numbers."""
         memory.credit = ((signal * (x - memory.mean) * memory.inverse).sum(0), signal.sum(0))
-        return signal * (self.scale * memory.inverse)
+        gain: Tensor = self.scale * memory.inverse
+        return signal * gain
 
 
 HOMEOSTASES: dict[str, type[Homeostasis]] = {"batch": BatchHomeostasis, "slow": SlowHomeostasis}

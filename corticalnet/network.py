@@ -75,13 +75,13 @@ class Network(nn.Module):
             raise NetworkError(f"area name '{area.name}' is taken or no plain word; choose another")
         known = ["input", *self.areas]
         arriving = []
-        for link in area.links:
+        for link in area.arriving:
             source = link.source_name or known[-1]
             if source not in known:
                 raise NetworkError(f"area '{area.name}': {unknown('source area', source, known)}")
             arriving.append((known.index(source), link))
         for k, (source, link) in enumerate(arriving):
-            shape = self.input_shape if source == 0 else self.wiring.areas[source].shape  # type: ignore[union-attr]
+            shape = self.input_shape if source == 0 else self.wiring.area(source).shape
             name = f"{known[source]}->{area.name}" + (f".{k}" if k else "")
             try:
                 built = link.build(shape, self.seed, name, area.rectifying, dtype)
@@ -89,11 +89,12 @@ class Network(nn.Module):
                 raise NetworkError(f"area '{area.name}': {error}") from None
             if k and built != area.drive_shape:
                 raise NetworkError(
-                    f"area '{area.name}': its links arrive with different shapes, {area.drive_shape} and {built}"
+                    f"area '{area.name}': its links arrive with different shapes, "
+                    f"{area.drive_shape} and {built}"
                 )
             area.drive_shape = built
         area.shape = area.drive_shape
-        for stage in area.stages:
+        for stage in area.sequence:
             try:
                 area.shape = stage.build(area.shape)
             except NetworkError as error:
@@ -151,7 +152,7 @@ class Network(nn.Module):
     @property
     def output_shape(self) -> Shape:
         """Shape of the output rates without the batch."""
-        return self.wiring.areas[-1].shape  # type: ignore[union-attr]
+        return self.wiring.area(-1).shape
 
     @property
     def links(self) -> list[Link]:
@@ -167,12 +168,12 @@ class Network(nn.Module):
     def __str__(self) -> str:
         rows: list[list[object]] = [["input", _sheet(self.input_shape), "", "", ""]]
         for node in range(1, self.wiring.output + 1):
-            area = self.wiring.areas[node]
+            area = self.wiring.area(node)
             arriving = self.wiring.arriving[node]
             words = [f"{link.describe()} from {self.wiring.name(s)}" for s, link in arriving]
-            stages = ", ".join(stage.describe() for stage in area.stages)  # type: ignore[union-attr]
+            stages = ", ".join(stage.describe() for stage in area.sequence)
             synapses = sum(link.synapses for _, link in arriving)
-            rows.append([area.name, _sheet(area.shape), " + ".join(words), stages, f"{synapses:,}"])  # type: ignore[union-attr]
+            rows.append([area.name, _sheet(area.shape), " + ".join(words), stages, f"{synapses:,}"])
         weights = sum(p.numel() for p in self.parameters())
         synapses = sum(link.synapses for link in self.links)
         header = ["area", "columns", "driven by", "fires through", "synapses"]

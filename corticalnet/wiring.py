@@ -50,6 +50,12 @@ class Wiring:
             self.depth[node] = max((1 + self.depth[target] for target, _ in self.leaving[node]), default=0)
         return self
 
+    def area(self, node: int) -> Area:
+        """The area at a node (the input is none)."""
+        area = self.areas[node]
+        assert area is not None, "the input is no area"
+        return area
+
     @property
     def output(self) -> int:
         """The last node."""
@@ -68,7 +74,7 @@ class Wiring:
         activity = Activity([rates], [rates], [[]])
         for node in range(1, len(self.areas)):
             drive = self.drive(node, activity.rates)
-            rate, trace = self.areas[node].fire(drive)  # type: ignore[union-attr]
+            rate, trace = self.area(node).fire(drive)
             activity.drives.append(drive)
             activity.rates.append(rate)
             activity.traces.append(trace)
@@ -91,15 +97,14 @@ class Wiring:
                 for step in range(1, gap + 1):
                     if (source, step) not in chains:
                         relay = Area(Relay(), name=f"{self.name(source)}.relay{step}", stages=())
-                        shape = self.areas[source].shape  # type: ignore[union-attr]
+                        shape = self.area(source).shape
                         relay.shape = relay.drive_shape = shape
-                        chains[source, step] = level.add(relay, [(at, relay.links[0])])  # type: ignore[list-item]
+                        chains[source, step] = level.add(relay, [(at, relay.arriving[0])])
                     at = chains[source, step]
                 arriving.append((at, link))
-            place[node] = level.add(self.areas[node], arriving)  # type: ignore[arg-type]
+            place[node] = level.add(self.area(node), arriving)
         return level.measure()
 
     def name(self, node: int) -> str:
         """The area's name; "input" for node 0."""
-        area = self.areas[node]
-        return "input" if area is None else str(area.name)
+        return "input" if node == 0 else str(self.area(node).name)

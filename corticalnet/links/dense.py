@@ -57,11 +57,11 @@ class Relay(Link):
 
     plastic = False
 
-    def build(self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype) -> Shape:
-        """No weights to draw."""
-        self.name, self.source_shape, self.target_shape = name, source_shape, source_shape
-        self.weight, self.bias = nn.Parameter(torch.empty(0), requires_grad=False), None
-        return source_shape
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = "relay"
+        self.weight = nn.Parameter(torch.empty(0), requires_grad=False)
+        self.register_parameter("bias", None)
 
     def drive(self, rates: Tensor) -> Tensor:
         """The rates."""

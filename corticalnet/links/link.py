@@ -57,7 +57,8 @@ class Link(nn.Module):
         choice = ("he" if rectifying else "glorot") if self.init == "auto" else self.init
         drawn = scheme(choice)(weight, fan_in, fan_out, generator(seed, name))
         self.weight = nn.Parameter(drawn.to(dtype))
-        self.bias = nn.Parameter(torch.zeros(bias, dtype=dtype)) if self.has_bias else None
+        offset = nn.Parameter(torch.zeros(bias, dtype=dtype)) if self.has_bias else None
+        self.register_parameter("bias", offset)
         return target
 
     @property
@@ -97,6 +98,7 @@ def put(total: Tensor, out: Tensor, scale: float, add: bool) -> None:
 
 
 def positive(kind: str, name: str, value: int) -> int:
+    """``value``, if it is a whole number of at least 1."""
     if not isinstance(value, int) or value < 1:
         raise NetworkError(f"{kind}: {name} must be a whole number of at least 1, not {value!r}")
     return value

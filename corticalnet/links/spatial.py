@@ -95,7 +95,8 @@ class Convolution(_Spatial):
         """The transposed convolution."""
         shape = (signal.shape[0], *self.source_shape)
         like = signal.new_empty(1).expand(shape)  # only its shape is read
-        return self._backward(signal, like, weights, (True, False))[0]
+        back: Tensor = self._backward(signal, like, weights, (True, False))[0]
+        return back
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, add: bool = False) -> None:
         """The kernel's post × pre summed over positions and batch."""

@@ -8,13 +8,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from corticalnet.errors import RuleError, unknown
+from corticalnet.rules.fa_z_il import FaZIL
 from corticalnet.rules.feedback import FEEDBACKS, Direct, Feedback, Random, SignSymmetric, Tied
+from corticalnet.rules.inference_learning import IL
 from corticalnet.rules.rule import LearningRule, Rule, Trigger
 from corticalnet.rules.sweep import Sweep
-from corticalnet.rules.teaching import TEACHINGS, Teacher, Teaching
+from corticalnet.rules.teaching import TEACHINGS, Reward, Teacher, Teaching
+from corticalnet.rules.z_il import ZIL
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,12 @@ _RULES: dict[str, Entry | Callable[..., LearningRule]] = {
     "feedback-alignment": Entry(Teacher, Random, Sweep, "Lillicrap et al. 2016"),
     "direct-feedback-alignment": Entry(Teacher, Direct, Sweep, "Nøkland 2016"),
     "sign-symmetry": Entry(Teacher, SignSymmetric, Sweep, "Liao, Leibo & Poggio 2016"),
+    "brainprop": Entry(Reward, Tied, Sweep, "Pozzi, Bohté & Roelfsema 2020"),
+    "il": Entry(Teacher, Tied, IL, "Whittington & Bogacz 2017"),
+    "ipc": Entry(Teacher, Tied, partial(IL, update="every step"), "Salvatori et al. 2024"),
+    "z-il": Entry(Teacher, Tied, ZIL, "Song, Lukasiewicz, Xu & Bogacz 2020"),
+    "fa-z-il": Entry(Teacher, Tied, FaZIL, "Song, Lukasiewicz, Xu & Bogacz 2020"),
+    "streaming-fa-z-il": Entry(Teacher, Tied, partial(FaZIL, gate="pulse"), "this toolkit, see docs"),
 }
 
 

@@ -151,7 +151,7 @@ class Direct(Feedback):
         outputs, like = torch.Size(net.output_shape).numel(), net.links[-1].weight
         self._weights = [like.new_empty(0)]
         for node in range(1, net.wiring.output):
-            shape = (outputs, *net.wiring.areas[node].shape)  # type: ignore[union-attr]
+            shape = (outputs, *net.wiring.area(node).shape)
             name = f"direct feedback {net.wiring.name(node)}"
             drawn = scheme(self.init)(shape, outputs, outputs, generator(self.seed, name))
             self._weights.append(drawn.to(like))

@@ -42,6 +42,10 @@ class Plasticity:
                 out, add = self._slot(parameter)
                 out.mul_(1.0 if add else 0.0).add_(credit, alpha=factor * self.scale)
 
+    def restart(self) -> None:
+        """Begin a new set of changes: the next ones replace what is there."""
+        self._written.clear()
+
     def close(self) -> None:
         """Parameters that nothing taught this time get a zero change."""
         if not self.accumulate:

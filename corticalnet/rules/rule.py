@@ -21,7 +21,7 @@ from corticalnet.network import Network
 from corticalnet.rules.feedback import Feedback, Tied
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
-from corticalnet.wiring import Activity
+from corticalnet.wiring import Activity, Wiring
 
 
 class Step:
@@ -55,7 +55,7 @@ class Step:
 class Trial:
     """What a trigger works on: a network that has fired, its lesson, and where to write changes."""
 
-    net: Network
+    wiring: Wiring
     activity: Activity
     lesson: Lesson
     feedback: Feedback
@@ -70,11 +70,13 @@ class Trigger:
 
     Attributes:
         needs_layers: whether feedback must come link by link.
+        levelled: whether links that skip areas must go through relays.
         changes_during_trial: whether weights may change before the trial's end.
     """
 
     equation = ""
     needs_layers = False
+    levelled = False
     changes_during_trial = False
 
     def run(self, trial: Trial) -> None:
@@ -149,10 +151,11 @@ class Rule(LearningRule):
 
     def _trial(self, net: Network, x: Tensor, targets: Tensor, accumulate: bool, change: Any) -> Step:
         self.feedback.prepare(net)
-        activity = net.sweep(x)
+        wiring = net.levelled() if self.trigger.levelled else net.wiring
+        activity = wiring.fire(net.admit(x))
         lesson = self.teaching.begin(activity.rates[-1], targets)
         plasticity = Plasticity(net, len(x), accumulate)
-        trial = Trial(net, activity, lesson, self.feedback, plasticity, {}, change)
+        trial = Trial(wiring, activity, lesson, self.feedback, plasticity, {}, change)
         self.trigger.run(trial)
         plasticity.close()
         return Step(lesson, trial.details)

@@ -13,7 +13,7 @@ mixes the samples of a batch.
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import Any
 
 from corticalnet.rules.rule import Trial, Trigger
 
@@ -29,18 +29,16 @@ class Sweep(Trigger):
 
 
 def sweep_down(trial: Trial, shrink: float = 1.0) -> None:
-    """Bring the output's error down and let every link learn by ``shrink^depth`` times its share."""
-    wiring, (rates, traces) = trial.net.wiring, (trial.activity.rates, trial.activity.traces)
-    delta: list[Tensor | None] = [None] * len(wiring.areas)
-    for node in range(wiring.output, 0, -1):
-        area = wiring.areas[node]
-        signal = (
-            trial.lesson.error(rates[node])
-            if node == wiring.output
-            else trial.feedback.into(wiring, node, delta)
-        )
-        delta[node] = error = area.gain(signal, traces[node])  # type: ignore[union-attr, arg-type]
-        factor = shrink ** wiring.depth[node]
+    """Bring the output's error down; then every link learns by ``shrink^depth`` times its share."""
+    wiring, rates, traces = trial.wiring, trial.activity.rates, trial.activity.traces
+    delta: list[Any] = [None] * len(wiring.areas)
+    delta[-1] = wiring.area(-1).gain(trial.lesson.error(rates[-1]), traces[-1])
+    for node in range(wiring.output - 1, 0, -1):
+        signal: Any = trial.feedback.into(wiring, node, delta)
+        delta[node] = wiring.area(node).gain(signal, traces[node])
+    for node in range(1, wiring.output + 1):  # weights change when all feedback has been read
         for source, link in wiring.arriving[node]:
-            trial.plasticity.hebbian(link, rates[source], error, factor)
-        trial.plasticity.credit(area.credit(traces[node]), factor)  # type: ignore[union-attr]
+            trial.plasticity.hebbian(link, rates[source], delta[node], shrink ** wiring.depth[node])
+        # Homeostasis lies beyond the error cell: it learns with the links that leave, one step earlier.
+        earlier = shrink ** max(wiring.depth[node] - 1, 0)
+        trial.plasticity.credit(wiring.area(node).credit(traces[node]), earlier)

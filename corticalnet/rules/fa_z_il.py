@@ -1,0 +1,107 @@
+"""Fully autonomous Z-IL (Fa-Z-IL, Song et al. 2020): a change detector φ tells each column when to learn.
+
+    φ_t = 1  iff  ε_t ≠ 0  and  ε_{t−1} = … = ε_{t−t_d} = 0          (one φ cell per column)
+    Δw  = ⟨φ ε × rate⟩  at every step
+
+That is the paper's φ. Where f' = 0 (ReLU) a column misses the error when it first arrives, is moved
+later through its *prediction*, and fires late. The gated forms cure that with what a column has:
+whether its own prediction μ moved.
+
+    gate="prediction"   φ also needs a quiet μ;  feedback passes from φ until μ moves
+    gate="pulse"        φ also needs a quiet μ;  feedback is the pulse φ ε   (streaming Fa-Z-IL)
+
+A gate that merely opened whenever μ is quiet would let a lasting output error knock again and again,
+and φ fire with it; so a column speaks once for each error that left rest.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from corticalnet.errors import RuleError, unknown
+from corticalnet.rules.predictive_coding import Columns
+from corticalnet.rules.rule import Trial, Trigger
+
+_GATES = ("none", "prediction", "pulse")
+
+
+class FaZIL(Trigger):
+    """Every link learns at every step, by the errors whose φ fires.
+
+    Args:
+        silence: t_d, steps for which an error must have been at rest.
+        steps: inference steps of a trial; the depth of the network if not given.
+        gate: "none" (the paper's φ), "prediction" or "pulse".
+
+    ``step.details["phi"]`` lists, step by step, a mask ``[batch, *columns]`` for each node of the
+    trial's wiring (None where no error can be yet).
+    """
+
+    equation = "Δw = ⟨φ ε × rate⟩ at every step,  φ = error just left rest"
+    needs_layers = True
+    levelled = True
+
+    def __init__(self, silence: int = 4, steps: int | None = None, gate: str = "none") -> None:
+        if silence < 1:
+            raise RuleError(f"Fa-Z-IL: silence must be at least 1 step, not {silence}")
+        if gate not in _GATES:
+            raise RuleError(unknown("gate", gate, _GATES))
+        self.silence, self.steps, self.gate = silence, steps, gate
+        if gate != "none":
+            self.equation += " while its prediction is quiet"
+
+    def run(self, trial: Trial) -> None:
+        """No clock and no layer index: every column watches itself."""
+        columns = Columns(trial)
+        detectors = [ChangeDetector(self.silence, self.gate) for _ in columns.errors]
+        trial.details["phi"] = history = []
+        for _ in range(self.steps if self.steps is not None else trial.wiring.depth[0]):
+            seen = zip(detectors, columns.errors, columns.moved, strict=True)
+            watched = [detector.watch(error, moved) for detector, error, moved in seen]
+            columns.teach([pulse for _, pulse, _ in watched])
+            columns.move(1.0, [sent for _, _, sent in watched])
+            history.append([phi for phi, _, _ in watched])
+
+
+class ChangeDetector:
+    """The φ cells of one area, and the gate of its feedback.
+
+    Before the trial everything has been at rest for long.
+    """
+
+    def __init__(self, silence: int, gate: str) -> None:
+        self.silence, self.gated, self.pulsed = silence, gate != "none", gate == "pulse"
+        self._silent: Tensor | None = None  # for how many steps each error has been zero
+        self._open: Tensor | None = None  # whose feedback passes
+
+    def watch(
+        self, error: Tensor | None, moved: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """One step: φ, the pulse φ ε, and what the error cells send down.
+
+        Args:
+            error: the error cells, None if they are all at rest.
+            moved: which predictions moved in this step, None for none.
+        """
+        if error is None:
+            return None, None, None
+        active = error != 0
+        phi = active if self._silent is None else active & (self._silent >= self.silence)
+        if self.gated and moved is not None:
+            phi = phi & ~moved
+        before = self._silent
+        if before is None:
+            before = torch.full_like(active, self.silence, dtype=torch.int32)
+        self._silent = (before + 1).masked_fill_(active, 0)
+        pulse = error * phi
+        return phi, pulse, self._sent(error, moved, phi, pulse)
+
+    def _sent(self, error: Tensor, moved: Tensor | None, phi: Tensor, pulse: Tensor) -> Tensor:
+        if not self.gated:
+            return error
+        if self.pulsed:
+            return pulse
+        still = self._open if self._open is None or moved is None else self._open & ~moved
+        self._open = phi if still is None else phi | still
+        return error * self._open

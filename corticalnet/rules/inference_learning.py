@@ -1,0 +1,50 @@
+"""Inference learning (IL): predictive coding as it is usually trained (Whittington & Bogacz 2017).
+
+    for t in 1..T:  x_l ← x_l + γ (−ε_l + f'(x_l) ⊙ Wᵀ ε_{l+1})
+    Δw = ⟨ε_target × f(x_source)⟩                         once, after T steps ("last")
+
+With ``update="every step"`` all weights change together with the values at every step (incremental
+predictive coding, Salvatori et al. 2024). IL approaches backprop as the output error vanishes.
+"""
+
+from __future__ import annotations
+
+from corticalnet.errors import RuleError, unknown
+from corticalnet.rules.predictive_coding import Columns
+from corticalnet.rules.rule import Trial, Trigger
+
+
+class IL(Trigger):
+    """Relax for ``steps`` inference steps, then all links learn.
+
+    Args:
+        steps: T, inference steps before the weights change (20 in Song et al. 2020, Table 4).
+        rate: γ, size of an inference step.
+        update: "last" (once, at the end) or "every step" (incremental). Under ``rule.update`` the
+            optimizer then steps at every inference step; ``rule.learn`` alone adds the changes up.
+        noise: s.d. of the initial values around their predictions.
+    """
+
+    equation = "Δw = ⟨ε × rate⟩ after T steps of x ← x + γ (−ε + f'(x) ⊙ signal)"
+    needs_layers = True
+
+    def __init__(self, steps: int = 20, rate: float = 0.1, update: str = "last", noise: float = 0.0) -> None:
+        if steps < 0:
+            raise RuleError(f"IL: steps must be 0 or more, not {steps}")
+        if update not in ("last", "every step"):
+            raise RuleError(unknown("update", update, ["last", "every step"]))
+        self.steps, self.rate, self.noise = steps, rate, noise
+        self.changes_during_trial = update == "every step"
+
+    def run(self, trial: Trial) -> None:
+        """Infer, then learn; or both at every step."""
+        columns = Columns(trial, self.noise)
+        for step in range(self.steps):
+            if self.changes_during_trial:
+                if step and trial.change_weights is not None:
+                    trial.plasticity.restart()
+                columns.teach(columns.errors)
+                trial.plasticity.close()
+            columns.move(self.rate, weights_change=self.changes_during_trial)
+        if not self.changes_during_trial:
+            columns.teach(columns.errors)

@@ -1,0 +1,151 @@
+"""Predictive-coding columns: value and error cells that infer, all areas at once, step by step.
+
+In the words of Song et al. 2020 (their layers count down from the input; our areas count up):
+
+    μ_l = Σ W f(x_{l−1})                       prediction: the drive from below
+    ε_l = x_l − μ_l                            error cell
+    x_l ← x_l + γ (−ε_l + f'(x_l) ⊙ Wᵀ ε_{l+1})      value cell, every area from the same old state
+
+The output area's value is clamped by the lesson: its error is that of the teaching signal at the
+output's present prediction, ``f'(μ) ⊙ (t − f(μ))`` for the squared loss, so any loss will do.
+
+Two things make it exact and cheap. The error cell holds its own drive (``ε ← ε + Δx − Δμ``) instead of
+subtracting two large numbers, so small errors survive float32 and cells at rest are exactly at zero.
+And an error travels one link per step, so areas that it cannot have reached yet are left alone.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from corticalnet.rules.rule import Trial
+
+
+class Columns:
+    """Value and error cells of every area in one trial, starting from the feedforward sweep (C1).
+
+    Lists go by node of the trial's wiring. An error of None is exactly zero everywhere.
+
+    Args:
+        trial: a trial whose network has fired and whose lesson is known.
+        noise: s.d. of Gaussian noise on the initial values of hidden areas (C1 broken on purpose).
+    """
+
+    def __init__(self, trial: Trial, noise: float = 0.0) -> None:
+        self.trial, self.wiring = trial, trial.wiring
+        activity, nodes = trial.activity, len(trial.wiring.areas)
+        self.values, self.predictions = list(activity.drives), list(activity.drives)
+        self.rates, self.traces = list(activity.rates), list(activity.traces)
+        self.errors: list[Tensor | None] = [None] * nodes
+        #: Where a prediction changed in the last step (None: nowhere).
+        self.moved: list[Tensor | None] = [None] * nodes
+        self._distance = self._distances()
+        self._reached = 0  # errors may be non-zero up to this distance from the output
+        if noise:
+            self._disturb(noise)
+        self._read_lesson()
+
+    @property
+    def hidden(self) -> range:
+        """Nodes between input and output."""
+        return range(1, self.wiring.output)
+
+    def teach(self, errors: list[Tensor | None]) -> None:
+        """Every link into an area whose error is given learns ``error × rate``, at the present state."""
+        plasticity, wiring = self.trial.plasticity, self.wiring
+        for node in range(1, wiring.output + 1):
+            error = errors[node]
+            if error is not None:
+                for source, link in wiring.arriving[node]:
+                    plasticity.hebbian(link, self.rates[source], error)
+        for node in self.hidden:  # homeostasis learns with the links that leave its area
+            area = wiring.area(node)
+            if any(True for _ in area.stages.parameters()):
+                signal = self.trial.feedback.into(wiring, node, errors)
+                if signal is not None:
+                    area.gain(signal, self.traces[node])
+                    plasticity.credit(area.credit(self.traces[node]))
+        if errors[-1] is not None:
+            plasticity.credit(wiring.area(-1).credit(self.traces[-1]))
+
+    def move(
+        self, rate: float, sent: list[Tensor | None] | None = None, weights_change: bool = False
+    ) -> None:
+        """One inference step of every value cell; then predictions and errors follow.
+
+        Args:
+            rate: γ.
+            sent: what error cells send down; their errors if not given.
+            weights_change: let the optimizer step after feedback was read and before predictions are.
+        """
+        sent = self.errors if sent is None else sent
+        changes = [self._change(node, rate, sent) for node in range(self.wiring.output)]
+        if weights_change and self.trial.change_weights is not None:
+            self.trial.change_weights()
+        else:
+            weights_change = False
+        self._reached += 1
+        for node in self.hidden:
+            change = changes[node]
+            if change is not None:
+                self.values[node] = self.values[node] + change
+                error = self.errors[node]
+                self.errors[node] = change if error is None else error + change
+                area = self.wiring.area(node)
+                self.rates[node], self.traces[node] = area.fire(self.values[node], self.traces[node])
+        for node in range(1, self.wiring.output + 1):
+            sources = self.wiring.arriving[node]
+            if weights_change or any(changes[source] is not None for source, _ in sources):
+                self._predict(node)
+            else:
+                self.moved[node] = None
+        self._read_lesson()
+
+    def _change(self, node: int, rate: float, sent: list[Tensor | None]) -> Tensor | None:
+        """``γ (−ε + f'(x) ⊙ feedback)``; None where no error can have arrived."""
+        if node == 0 or self._distance[node] > self._reached + 1:
+            return None
+        signal, error = self.trial.feedback.into(self.wiring, node, sent), self.errors[node]
+        if signal is not None:
+            signal = self.wiring.area(node).gain(signal, self.traces[node])
+            signal = signal if error is None else signal - error
+        elif error is not None:
+            signal = -error
+        return signal if signal is None or rate == 1.0 else rate * signal
+
+    def _predict(self, node: int) -> None:
+        prediction = self.wiring.drive(node, self.rates)
+        shift = prediction - self.predictions[node]
+        self.moved[node] = shift != 0
+        self.predictions[node] = prediction
+        if node != self.wiring.output:
+            error = self.errors[node]
+            self.errors[node] = -shift if error is None else error - shift
+
+    def _read_lesson(self) -> None:
+        """The output's error at its present prediction."""
+        area, prediction = self.wiring.area(-1), self.predictions[-1]
+        if self.moved[-1] is not None:
+            self.rates[-1], self.traces[-1] = area.fire(prediction, self.traces[-1])
+        elif self.errors[-1] is not None:
+            return
+        self.errors[-1] = area.gain(self.trial.lesson.error(self.rates[-1]), self.traces[-1])
+
+    def _disturb(self, noise: float) -> None:
+        for node in self.hidden:
+            disturbance = noise * torch.randn_like(self.values[node])
+            self.values[node] = self.values[node] + disturbance
+            self.errors[node] = disturbance
+            area = self.wiring.area(node)
+            self.rates[node], self.traces[node] = area.fire(self.values[node], self.traces[node])
+        for node in range(2, self.wiring.output + 1):
+            self._predict(node)
+        self._reached = len(self.wiring.areas)
+
+    def _distances(self) -> list[int]:
+        """Fewest links from each node to the output: the step at which an error first arrives."""
+        distance = [0] * len(self.wiring.areas)
+        for node in range(self.wiring.output - 1, -1, -1):
+            distance[node] = 1 + min(distance[target] for target, _ in self.wiring.leaving[node])
+        return distance

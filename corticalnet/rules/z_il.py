@@ -1,0 +1,44 @@
+"""Zero-divergence inference learning (Z-IL, Song, Lukasiewicz, Xu & Bogacz 2020): exactly backprop.
+
+    x starts at the feedforward sweep (C1);  γ = 1 (C3)
+    links into the area l below the output learn at step t = l, and only then (C2)
+
+Error reaches that area first at step l, while the rates below still have their feedforward values, so
+``ε_l = δ_l``. With another γ the update is ``γ^l δ_l``. Nothing computed before or after step l is used
+for area l; so by default only this wave front is computed. ``simulate=True`` runs every cell of
+every area at every step, as a circuit would (links that skip areas then need relays), and gives the
+same numbers.
+"""
+
+from __future__ import annotations
+
+from corticalnet.rules.predictive_coding import Columns
+from corticalnet.rules.rule import Trial, Trigger
+from corticalnet.rules.sweep import sweep_down
+
+
+class ZIL(Trigger):
+    """Area l below the output learns at step l.
+
+    Args:
+        rate: γ of inference; 1 for exact backprop.
+        noise: s.d. of the initial values around their predictions (breaks C1).
+        simulate: compute all areas at all steps instead of the wave front alone.
+    """
+
+    equation = "Δw_l = ⟨ε_l × rate⟩ at step l of x ← x + γ (−ε + f'(x) ⊙ signal)"
+    needs_layers = True
+
+    def __init__(self, rate: float = 1.0, noise: float = 0.0, simulate: bool = False) -> None:
+        self.rate, self.noise = rate, noise
+        self.levelled = simulate or noise > 0
+
+    def run(self, trial: Trial) -> None:
+        """The wave front, or everything."""
+        if not self.levelled:
+            sweep_down(trial, shrink=self.rate)
+            return
+        columns, depth = Columns(trial, self.noise), trial.wiring.depth
+        for step in range(depth[0]):
+            columns.teach([e if depth[k] == step else None for k, e in enumerate(columns.errors)])
+            columns.move(self.rate)
