@@ -53,6 +53,17 @@ def test_truncated_content(tmp_path, make, keep):
         data.load("mnist", folder=tmp_path)
 
 
+@pytest.mark.parametrize("more", [1, 784])
+@pytest.mark.parametrize("apart", [False, True])
+def test_too_much_content(tmp_path, make, more, apart):
+    content = make.idx_bytes(make.idx(tmp_path).train)
+    extra = bytes(more)
+    packed = gzip.compress(content) + gzip.compress(extra) if apart else gzip.compress(content + extra)
+    (tmp_path / make.names[0]).write_bytes(packed)
+    with pytest.raises(DataError, match=rf"train-images.*found {len(content) + more} bytes, expected"):
+        data.load("mnist", folder=tmp_path)
+
+
 @pytest.mark.parametrize("byte", [0, 1, 2, 3])
 def test_wrong_magic(tmp_path, make, byte):
     arrays = make.idx(tmp_path)
