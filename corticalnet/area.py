@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -55,24 +55,14 @@ class Area(nn.Module):
                 raise NetworkError(f"an area is made of links (Dense, Convolution, Local), not {link!r}")
         if not arriving:
             raise NetworkError("an area needs at least one link that drives it")
-        self.links = nn.ModuleList(copy.deepcopy(arriving))
-        given = copy.deepcopy(list(stages)) if stages is not None else None
-        self.stages = nn.ModuleList(
-            _standard(activation, homeostasis, pool, dropout) if given is None else given
-        )
+        # As plain tuples, typed and quick to walk along, and as modules for torch.
+        self.arriving: tuple[Link, ...] = tuple(copy.deepcopy(arriving))
+        standard = _standard(activation, homeostasis, pool, dropout)
+        self.sequence: tuple[Stage, ...] = tuple(standard if stages is None else copy.deepcopy(list(stages)))
+        self.links, self.stages = nn.ModuleList(self.arriving), nn.ModuleList(self.sequence)
         self.name = name
         self.drive_shape: Shape = ()
         self.shape: Shape = ()
-
-    @property
-    def arriving(self) -> list[Link]:
-        """Its links, typed."""
-        return cast(list[Link], list(self.links))
-
-    @property
-    def sequence(self) -> list[Stage]:
-        """Its stages, typed."""
-        return cast(list[Stage], list(self.stages))
 
     @property
     def rectifying(self) -> bool:
@@ -87,7 +77,7 @@ class Area(nn.Module):
         statistics stay as they were.
         """
         trace: Trace = []
-        for k, stage in enumerate(cast(list[Stage], self.stages)):
+        for k, stage in enumerate(self.sequence):
             rate, memory = stage.fire(drive, None if before is None else before[k][2])
             trace.append((drive, rate, memory))
             drive = rate
@@ -98,7 +88,7 @@ class Area(nn.Module):
         if trace and signal.stride() != trace[-1][1].stride():  # take the rates' memory layout
             signal = torch.empty_like(trace[-1][1]).copy_(signal)
         for k in range(len(trace) - 1, -1, -1):
-            signal = cast(Stage, self.stages[k]).gain(signal, *trace[k])
+            signal = self.sequence[k].gain(signal, *trace[k])
         return signal
 
     def credit(self, trace: Trace) -> list[tuple[nn.Parameter, Tensor]]:

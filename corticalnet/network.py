@@ -65,6 +65,8 @@ class Network(nn.Module):
         self.wiring.measure()
         self._levelled: Wiring | None = None
         self.to(device=device, dtype=dtype)
+        #: All that is learned, as a tuple (walking through ``parameters()`` costs more than a small update).
+        self.learned: tuple[nn.Parameter, ...] = tuple(self.parameters())
 
     def _add(self, area: Area, position: int, count: int, dtype: torch.dtype) -> None:
         if not isinstance(area, Area):

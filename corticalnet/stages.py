@@ -93,7 +93,10 @@ class MaxPool(Stage):
     def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """The signal at the winners, zero elsewhere."""
         size, stride, padding = [self.size] * 2, [self.stride] * 2, [self.padding] * 2
-        return _ops.max_pool2d_with_indices_backward(signal, x, size, stride, padding, [1, 1], False, memory)
+        back: Tensor = _ops.max_pool2d_with_indices_backward(
+            signal, x, size, stride, padding, [1, 1], False, memory
+        )
+        return back
 
     def describe(self) -> str:
         """The neighbourhood."""

@@ -42,10 +42,10 @@ class Dense(Link):
         back = torch.mm(signal, weights)
         return back if len(self.source_shape) == 1 else back.view(-1, *self.source_shape)
 
-    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, add: bool = False) -> None:
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """``scale · sᵀ r``."""
         pre = pre.flatten(1) if pre.dim() > 2 else pre
-        torch.addmm(out, post.t(), pre, beta=1.0 if add else 0.0, alpha=scale, out=out)
+        torch.addmm(out, post.t(), pre, beta=keep, alpha=scale, out=out)
 
 
 class Relay(Link):

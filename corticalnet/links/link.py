@@ -6,8 +6,8 @@
 
 Rules are written in these words. Every link here is an explicit tensor operation; none uses autograd.
 Weights are ``[post, pre]``. ``weights`` in ``feedback`` may be any tensor of the weight's shape, so a
-feedback pathway can have its own synapses. ``hebbian`` and ``hebbian_bias`` write into ``out`` (adding
-to it if ``add``) and multiply by ``scale``, so that a rule allocates nothing.
+feedback pathway can have its own synapses. ``hebbian`` and ``hebbian_bias`` write into ``out``:
+``out = keep · out + scale · Σ``, so that a rule allocates nothing. ``keep`` 0 replaces, 1 adds.
 """
 
 from __future__ import annotations
@@ -79,22 +79,24 @@ class Link(nn.Module):
         """``[batch, *target_shape] -> [batch, *source_shape]`` through ``weights`` (shaped as ``weight``)."""
         raise NotImplementedError("a link says how a signal returns through it")
 
-    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, add: bool = False) -> None:
-        """``out = scale · Σ_batch post × pre`` for each synapse (``out +=`` if ``add``)."""
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
+        """``out = keep · out + scale · Σ_batch post × pre`` for each synapse."""
         raise NotImplementedError("a link says which pre meets which post")
 
-    def hebbian_bias(self, post: Tensor, out: Tensor, scale: float = 1.0, add: bool = False) -> None:
+    def hebbian_bias(self, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """The same for the bias: a synapse from a cell that is always at rate 1."""
         shared = post.dim() - 1 > out.dim()  # one bias per channel
-        put(post.sum((0, 2, 3) if shared else 0), out, scale, add)
+        put(post.sum((0, 2, 3) if shared else 0), out, scale, keep)
 
 
-def put(total: Tensor, out: Tensor, scale: float, add: bool) -> None:
-    """``out = scale * total``, or ``out += scale * total``."""
-    if add:
-        out.add_(total, alpha=scale)
-    else:
+def put(total: Tensor, out: Tensor, scale: float, keep: float) -> None:
+    """``out = keep · out + scale · total``; with ``keep`` 0, ``out`` may hold anything (even NaN)."""
+    if keep == 0.0:
         torch.mul(total, scale, out=out)
+        return
+    if keep != 1.0:
+        out.mul_(keep)
+    out.add_(total, alpha=scale)
 
 
 def positive(kind: str, name: str, value: int) -> int:

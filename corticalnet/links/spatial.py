@@ -98,10 +98,10 @@ class Convolution(_Spatial):
         back: Tensor = self._backward(signal, like, weights, (True, False))[0]
         return back
 
-    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, add: bool = False) -> None:
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """The kernel's post × pre summed over positions and batch."""
         total = self._backward(post, pre, self.weight, (False, True))[1]
-        put(total, out, scale, add)
+        put(total, out, scale, keep)
 
     def _backward(self, signal: Tensor, rates: Tensor, weights: Tensor, want: tuple[bool, bool]) -> Any:
         return torch.ops.aten.convolution_backward(
@@ -142,11 +142,10 @@ class Local(_Spatial):
                 sheet[i : i + sh * rows : sh, j : j + sw * columns : sw] += parts[:, :, i, j]
         return sheet[ph : ph + height, pw : pw + width].permute(3, 2, 0, 1)
 
-    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, add: bool = False) -> None:
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """Each position's post × patch, summed over the batch."""
         positions, patches = self._positions(post), self._patches(pre)
-        beta = 1.0 if add else 0.0
-        torch.baddbmm(out, positions, patches.transpose(1, 2), beta=beta, alpha=scale, out=out)
+        torch.baddbmm(out, positions, patches.transpose(1, 2), beta=keep, alpha=scale, out=out)
 
     def _patches(self, rates: Tensor) -> Tensor:
         """``[batch, channels, height, width] -> [positions, kernel × channels, batch]``."""

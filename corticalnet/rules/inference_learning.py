@@ -35,6 +35,7 @@ class IL(Trigger):
             raise RuleError(unknown("update", update, ["last", "every step"]))
         self.steps, self.rate, self.noise = steps, rate, noise
         self.changes_during_trial = update == "every step"
+        self.writes_once = not self.changes_during_trial
 
     def run(self, trial: Trial) -> None:
         """Infer, then learn; or both at every step."""

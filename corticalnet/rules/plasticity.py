@@ -1,7 +1,8 @@
-"""Plasticity: where a rule writes what it has found, as ``.grad`` of the network's parameters.
+"""Plasticity: where a rule writes what it has found.
 
-``p.grad = −(1/batch) Σ credit``, so an optimizer's step of ``−lr · grad`` is the weight change
-``lr · ⟨post × pre⟩``. Existing gradient tensors are written in place.
+Normally into ``.grad`` of the network's parameters, ``p.grad = −(1/batch) Σ credit``, so that an
+optimizer's step of ``−lr · grad`` is the weight change ``lr · ⟨post × pre⟩``. Existing gradient tensors
+are written in place. For plain SGD the two passes over the weights can be one, straight into them.
 """
 
 from __future__ import annotations
@@ -10,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from corticalnet.links import Link
+from corticalnet.links.link import put
 from corticalnet.network import Network
 
 
 class Plasticity:
-    """Collects one trial's weight changes.
+    """Collects one trial's weight changes in ``.grad``.
 
     Args:
         net: whose parameters change; those with ``requires_grad=False`` are left alone.
@@ -23,24 +25,24 @@ class Plasticity:
     """
 
     def __init__(self, net: Network, batch: int, accumulate: bool = False) -> None:
-        self.net, self.scale, self.accumulate = net, -1.0 / batch, accumulate
+        self.net, self.batch, self.accumulate = net, batch, accumulate
         self._written: set[nn.Parameter] = set()
 
     def hebbian(self, link: Link, pre: Tensor, post: Tensor, factor: float = 1.0) -> None:
         """Change a link by ``factor · post × pre`` (post: the error that teaches; pre: rates)."""
         if link.plastic and link.weight.requires_grad:
-            out, add = self._slot(link.weight)
-            link.hebbian(pre, post, out, factor * self.scale, add)
+            out, scale, keep = self.slot(link.weight)
+            link.hebbian(pre, post, out, factor * scale, keep)
         if link.bias is not None and link.bias.requires_grad:
-            out, add = self._slot(link.bias)
-            link.hebbian_bias(post, out, factor * self.scale, add)
+            out, scale, keep = self.slot(link.bias)
+            link.hebbian_bias(post, out, factor * scale, keep)
 
     def credit(self, pairs: list[tuple[nn.Parameter, Tensor]], factor: float = 1.0) -> None:
         """Change parameters of stages by their batch-summed credit."""
         for parameter, credit in pairs:
             if parameter.requires_grad:
-                out, add = self._slot(parameter)
-                out.mul_(1.0 if add else 0.0).add_(credit, alpha=factor * self.scale)
+                out, scale, keep = self.slot(parameter)
+                put(credit, out, factor * scale, keep)
 
     def restart(self) -> None:
         """Begin a new set of changes: the next ones replace what is there."""
@@ -48,15 +50,52 @@ class Plasticity:
 
     def close(self) -> None:
         """Parameters that nothing taught this time get a zero change."""
-        if not self.accumulate:
-            for parameter in self.net.parameters():
+        if not self.accumulate and len(self._written) < len(self.net.learned):
+            for parameter in self.net.learned:
                 if parameter.requires_grad and parameter not in self._written:
-                    self._slot(parameter)[0].zero_()
+                    self.slot(parameter)[0].zero_()
 
-    def _slot(self, parameter: nn.Parameter) -> tuple[Tensor, bool]:
-        """The gradient to write to, and whether it holds something to keep."""
-        add = parameter in self._written or (self.accumulate and parameter.grad is not None)
+    def slot(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:
+        """The tensor to write to, the scale of a credit, and how much of the tensor to keep."""
+        keep = parameter in self._written or (self.accumulate and parameter.grad is not None)
         self._written.add(parameter)
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
-        return parameter.grad, add
+        return parameter.grad, -1.0 / self.batch, float(keep)
+
+
+class DirectPlasticity(Plasticity):
+    """Plain SGD in one pass: ``w ← (1 − lr·decay) w + lr ⟨post × pre⟩``, without a gradient in between.
+
+    Only for triggers that write each weight once, after all feedback has been read.
+    """
+
+    def __init__(self, net: Network, batch: int, optimizer: torch.optim.Optimizer) -> None:
+        super().__init__(net, batch)
+        self._group = {p: group for group in optimizer.param_groups for p in group["params"]}
+
+    @staticmethod
+    def suits(optimizer: torch.optim.Optimizer) -> bool:
+        """Whether an optimizer is SGD with nothing but a learning rate and weight decay."""
+        return type(optimizer) is torch.optim.SGD and not any(
+            g["momentum"] or g["nesterov"] or g["maximize"] or isinstance(g["lr"], Tensor)
+            for g in optimizer.param_groups
+        )
+
+    def slot(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:
+        """The weight itself. Weights that the optimizer does not know stay as they are."""
+        group = self._group.get(parameter)
+        if group is None:
+            return super().slot(parameter)
+        parameter.grad = None  # nothing left for the optimizer to apply again
+        self._written.add(parameter)
+        return parameter.data, group["lr"] / self.batch, 1.0 - group["lr"] * group["weight_decay"]
+
+    def close(self) -> None:
+        """Weights that nothing taught only decay."""
+        if len(self._written) == len(self.net.learned):
+            return
+        for parameter in self.net.learned:
+            if parameter.requires_grad and parameter not in self._written:
+                out, _, keep = self.slot(parameter)
+                out.mul_(keep)

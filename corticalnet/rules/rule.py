@@ -19,7 +19,7 @@ from torch import Tensor
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.rules.feedback import Feedback, Tied
-from corticalnet.rules.plasticity import Plasticity
+from corticalnet.rules.plasticity import DirectPlasticity, Plasticity
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
 from corticalnet.wiring import Activity, Wiring
 
@@ -71,12 +71,14 @@ class Trigger:
     Attributes:
         needs_layers: whether feedback must come link by link.
         levelled: whether links that skip areas must go through relays.
+        writes_once: whether each weight changes once, after all feedback has been read.
         changes_during_trial: whether weights may change before the trial's end.
     """
 
     equation = ""
     needs_layers = False
     levelled = False
+    writes_once = False
     changes_during_trial = False
 
     def run(self, trial: Trial) -> None:
@@ -140,21 +142,29 @@ class Rule(LearningRule):
     @torch.no_grad()
     def learn(self, net: Network, x: Tensor, targets: Tensor, *, accumulate: bool = False) -> Step:
         """See :meth:`LearningRule.learn`."""
-        return self._trial(net, x, targets, accumulate, None)
+        return self._trial(net, x, targets, Plasticity(net, len(x), accumulate), None)
 
     @torch.no_grad()
     def update(self, net: Network, x: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer) -> Step:
-        """One whole update. Triggers that change weights during the trial step the optimizer themselves."""
-        if self.trigger.changes_during_trial:
-            return self._trial(net, x, targets, False, optimizer.step)
-        return super().update(net, x, targets, optimizer)
+        """One whole update.
 
-    def _trial(self, net: Network, x: Tensor, targets: Tensor, accumulate: bool, change: Any) -> Step:
+        Triggers that change weights during the trial step the optimizer at every inference step. For
+        plain SGD and triggers that write once, weights change in place and ``.grad`` stays empty.
+        """
+        if self.trigger.changes_during_trial:
+            return self._trial(net, x, targets, Plasticity(net, len(x)), optimizer.step)
+        plasticity = Plasticity(net, len(x))
+        if self.trigger.writes_once and DirectPlasticity.suits(optimizer):
+            plasticity = DirectPlasticity(net, len(x), optimizer)
+        step = self._trial(net, x, targets, plasticity, None)
+        optimizer.step()
+        return step
+
+    def _trial(self, net: Network, x: Tensor, targets: Tensor, plasticity: Plasticity, change: Any) -> Step:
         self.feedback.prepare(net)
         wiring = net.levelled() if self.trigger.levelled else net.wiring
         activity = wiring.fire(net.admit(x))
         lesson = self.teaching.begin(activity.rates[-1], targets)
-        plasticity = Plasticity(net, len(x), accumulate)
         trial = Trial(wiring, activity, lesson, self.feedback, plasticity, {}, change)
         self.trigger.run(trial)
         plasticity.close()

@@ -22,6 +22,7 @@ class Sweep(Trigger):
     """All synapses change at once, after the signal has swept down."""
 
     equation = "Δw = ⟨δ × rate⟩,  δ = f'(drive) ⊙ signal,  one sweep up and one down"
+    writes_once = True
 
     def run(self, trial: Trial) -> None:
         """Sweep down from the output."""

@@ -137,10 +137,12 @@ class Reward(Teaching):
 
     def begin(self, rates: Tensor, targets: Tensor) -> Lesson:
         """Targets are class indices ``[batch]`` (or one-hot vectors); only the reward is made of them."""
-        classes = targets if targets.dim() == 1 else targets.argmax(1)
-        if targets.dim() == 1:
-            check_indices(targets, rates)
-        return _Rewarded(rates, self.choose(rates), classes)
+        column = as_column(targets, rates) if targets.dim() == 1 else targets.argmax(1, keepdim=True)
+        try:
+            rates.gather(1, column)  # for its range check alone
+        except RuntimeError as error:
+            raise _out_of_range(targets, rates) from error
+        return _Rewarded(rates, self.choose(rates), column[:, 0])
 
 
 class _Rewarded(Lesson):
@@ -175,8 +177,11 @@ def as_vectors(targets: Tensor, rates: Tensor) -> Tensor:
         ShapeError: wrong shape, or a label outside the output's columns.
     """
     if targets.dim() == 1 and not targets.is_floating_point() and rates.dim() == 2:
-        check_indices(targets, rates)
-        return torch.zeros_like(rates).scatter_(1, targets[:, None].long(), 1.0)
+        column = as_column(targets, rates)
+        try:
+            return torch.zeros_like(rates).scatter_(1, column, 1.0)
+        except RuntimeError as error:
+            raise _out_of_range(targets, rates) from error
     if targets.shape != rates.shape:
         raise ShapeError(
             f"targets have shape {tuple(targets.shape)}; give class indices ({len(rates)},) "
@@ -185,22 +190,29 @@ def as_vectors(targets: Tensor, rates: Tensor) -> Tensor:
     return targets.to(rates.dtype)
 
 
-def check_indices(targets: Tensor, rates: Tensor) -> None:
-    """Class indices must be whole numbers, one per sample, each naming an output column.
+def as_column(targets: Tensor, rates: Tensor) -> Tensor:
+    """Class indices as a column ``[batch, 1]`` of whole numbers.
 
-    The range is looked at on the CPU only: on a GPU it would wait for the device in every update, and
-    the training loop has looked at the whole data set before it began.
+    Raises:
+        ShapeError: not whole numbers, or not one per sample.
     """
     if targets.is_floating_point() or targets.shape != rates.shape[:1]:
         raise ShapeError(
             f"class indices must be whole numbers of shape ({len(rates)},), "
             f"not {targets.dtype} {tuple(targets.shape)}"
         )
-    if targets.device.type == "cpu":
-        low, high = targets.aminmax()
-        if low < 0 or high >= rates.shape[1]:
-            bad = int(high if high >= rates.shape[1] else low)
-            raise ShapeError(f"label {bad} is out of range; the output has columns 0 to {rates.shape[1] - 1}")
+    return targets.long()[:, None]
+
+
+def _out_of_range(targets: Tensor, rates: Tensor) -> ShapeError:
+    """On a CPU, indexing notices a label that names no column, for nothing.
+
+    (On a GPU nothing can be noticed without waiting for the device; the training loop looks at all
+    labels of a data set before it begins.)
+    """
+    last = rates.shape[1] - 1
+    bad = int(targets[(targets < 0) | (targets > last)][0])
+    return ShapeError(f"label {bad} is out of range; the output has columns 0 to {last}")
 
 
 TEACHINGS: dict[str, Callable[[], Teaching]] = {

@@ -32,6 +32,7 @@ class ZIL(Trigger):
     def __init__(self, rate: float = 1.0, noise: float = 0.0, simulate: bool = False) -> None:
         self.rate, self.noise = rate, noise
         self.levelled = simulate or noise > 0
+        self.writes_once = not self.levelled
 
     def run(self, trial: Trial) -> None:
         """The wave front, or everything."""
