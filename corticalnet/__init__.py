@@ -4,9 +4,48 @@ from corticalnet.adopt import from_torch
 from corticalnet.area import Area
 from corticalnet.links import Convolution, Dense, Link, Local
 from corticalnet.network import Network, mlp
-from corticalnet.rules import *  # noqa: F403
-from corticalnet.rules import __all__ as _rules
+from corticalnet.rules import (
+    IL,
+    ZIL,
+    Direct,
+    FaZIL,
+    LearningRule,
+    Random,
+    Reward,
+    Rule,
+    SignSymmetric,
+    Sweep,
+    Teacher,
+    Tied,
+    register,
+    rule,
+    rules,
+)
 
 __version__ = "0.1.0"
 
-__all__ = ["Area", "Convolution", "Dense", "Link", "Local", "Network", "from_torch", "mlp", *_rules]
+__all__ = [
+    "IL",
+    "ZIL",
+    "Area",
+    "Convolution",
+    "Dense",
+    "Direct",
+    "FaZIL",
+    "LearningRule",
+    "Link",
+    "Local",
+    "Network",
+    "Random",
+    "Reward",
+    "Rule",
+    "SignSymmetric",
+    "Sweep",
+    "Teacher",
+    "Tied",
+    "from_torch",
+    "mlp",
+    "register",
+    "rule",
+    "rules",
+]

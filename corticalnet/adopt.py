@@ -177,4 +177,4 @@ def _copy_normalisation(stage: BatchHomeostasis, layer: Any) -> None:
     stage.shift.copy_(layer.bias)
     stage.running_mean.copy_(layer.running_mean)
     stage.running_variance.copy_(layer.running_var)
-    stage.count.copy_(layer.num_batches_tracked)
+    stage.count.fill_(1_000_000)  # torch's averages move by their momentum from the first batch on

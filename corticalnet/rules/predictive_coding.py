@@ -54,12 +54,8 @@ class Columns:
     def teach(self, errors: list[Tensor | None]) -> None:
         """Every link into an area whose error is given learns ``error × rate``, at the present state."""
         plasticity, wiring = self.trial.plasticity, self.wiring
-        for node in range(1, wiring.output + 1):
-            error = errors[node]
-            if error is not None:
-                for source, link in wiring.arriving[node]:
-                    plasticity.hebbian(link, self.rates[source], error)
-        for node in self.hidden:  # homeostasis learns with the links that leave its area
+        # Homeostasis learns with the links that leave its area; read them before they change.
+        for node in self.hidden:
             area = wiring.area(node)
             if any(True for _ in area.stages.parameters()):
                 signal = self.trial.feedback.into(wiring, node, errors)
@@ -68,6 +64,11 @@ class Columns:
                     plasticity.credit(area.credit(self.traces[node]))
         if errors[-1] is not None:
             plasticity.credit(wiring.area(-1).credit(self.traces[-1]))
+        for node in range(1, wiring.output + 1):
+            error = errors[node]
+            if error is not None:
+                for source, link in wiring.arriving[node]:
+                    plasticity.hebbian(link, self.rates[source], error)
 
     def move(
         self, rate: float, sent: list[Tensor | None] | None = None, weights_change: bool = False

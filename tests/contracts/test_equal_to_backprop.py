@@ -1,0 +1,148 @@
+"""What each rule must equal, over networks × activations × seeds: one table.
+
+The oracle is torch's autograd on the same network. float64; relative distance per parameter.
+"""
+
+import pytest
+import torch
+
+import corticalnet as cn
+from tests.networks import (
+    CLASSES,
+    NETWORKS,
+    autograd,
+    batch,
+    cross_entropy,
+    distance,
+    learned,
+    skipping,
+    squared,
+)
+
+ACTIVATIONS = ["sigmoid", "tanh", "relu", "softplus", "leaky-relu", "elu", "linear"]
+
+#: rule name, parameters, loss of the oracle, tolerance
+EXACT = {
+    "backprop": ("backprop", {}, squared, 1e-12),
+    "backprop, cross-entropy": ("backprop", {"loss": "cross-entropy"}, cross_entropy, 1e-12),
+    "z-il": ("z-il", {}, squared, 1e-12),
+    "z-il, cross-entropy": ("z-il", {"loss": "cross-entropy"}, cross_entropy, 1e-12),
+    "z-il, every cell at every step": ("z-il", {"simulate": True}, squared, 1e-12),
+    "fa-z-il gated": ("fa-z-il", {"gate": "prediction"}, squared, 1e-10),
+    "fa-z-il gated, long teaching": ("fa-z-il", {"gate": "prediction", "steps": 40}, squared, 1e-10),
+    "fa-z-il gated, t_d = 1": ("fa-z-il", {"gate": "prediction", "silence": 1, "steps": 15}, squared, 1e-10),
+    "streaming": ("streaming-fa-z-il", {}, squared, 1e-10),
+    "streaming, long teaching": ("streaming-fa-z-il", {"steps": 40, "silence": 2}, squared, 1e-10),
+}
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("row", EXACT)
+def test_equals_backprop(row, activation, network):
+    name, parameters, loss, tolerance = EXACT[row]
+    for seed in (0, 1):
+        net = NETWORKS[network](activation, seed)
+        x, y = batch(seed=seed)
+        found = learned(net, cn.rule(name, **parameters), x, y)
+        assert distance(found, autograd(net, loss, x, y)) <= tolerance
+
+
+@pytest.mark.parametrize("network", ["dense-1", "dense-2", "dense-5"])
+@pytest.mark.parametrize("activation", ["sigmoid", "softplus", "tanh"])
+@pytest.mark.parametrize("silence", [1, 4])
+def test_the_papers_phi_is_exact_for_smooth_activations(silence, activation, network):
+    net = NETWORKS[network](activation, 0)
+    x, y = batch()
+    found = learned(net, cn.rule("fa-z-il", silence=silence), x, y)
+    assert distance(found, autograd(net, squared, x, y)) <= 1e-12
+
+
+@pytest.mark.parametrize("silence", [1, 4, 16])
+@pytest.mark.parametrize(("network", "activation"), [("dense-5", "relu"), ("dropout", "sigmoid")])
+def test_the_papers_phi_fires_late_where_the_gain_is_zero(silence, network, activation):
+    """The paper's claim that a failed detection does no harm is false where f' = 0: ReLU, silent columns."""
+    net = NETWORKS[network](activation, 0)
+    x, y = batch()
+    found = learned(net, cn.rule("fa-z-il", silence=silence), x, y)
+    assert distance(found, autograd(net, squared, x, y)) > 0.01
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("simulate", [False, True])
+def test_z_il_with_another_rate_scales_each_area(network, simulate):
+    """γ ≠ 1 gives γ^l times backprop, l links below the output (Song et al., C3)."""
+    rate = 0.7
+    net = NETWORKS[network]("tanh", 0)
+    x, y = batch()
+    found = learned(net, cn.rule("z-il", rate=rate, simulate=simulate), x, y)
+    wanted = autograd(net, squared, x, y)
+    depth = {f"areas.{net.wiring.name(k)}.": net.wiring.depth[k] for k in range(1, len(net.wiring.areas))}
+    for k, (name, _) in enumerate(net.named_parameters()):
+        area = next(d for prefix, d in depth.items() if name.startswith(prefix))
+        # an area's homeostasis learns together with the links that leave it
+        wanted[k] *= rate ** (area - 1 if ".stages." in name else area)
+    assert distance(found, wanted) <= 1e-12
+
+
+def test_z_il_without_relays_is_wrong_where_links_skip_areas():
+    """Why relays are there: the same simulation on the unlevelled wiring fails (Salvatori et al. 2022)."""
+    net = skipping()
+    x, y = batch()
+    rule = cn.rule("z-il", simulate=True)
+    assert distance(learned(net, rule, x, y), autograd(net, squared, x, y)) <= 1e-12
+    net._levelled = net.wiring
+    assert distance(learned(net, rule, x, y), autograd(net, squared, x, y)) > 0.1
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("trigger", ["backprop", "z-il", "streaming-fa-z-il"])
+def test_brainprop_is_the_gradient_of_the_chosen_units_error(network, trigger):
+    """Autograd on ½ (r − y_s)², for the action that was taken."""
+    net = NETWORKS[network]("relu", 0)
+    x, y = batch()
+    action = torch.tensor([0, 1, 2, 3, 4, 0])
+    rule = cn.rule(trigger, teaching=cn.Reward(choose=lambda rates: action))
+
+    def loss(out, y):
+        reward = (action == y).to(out.dtype)
+        return 0.5 * (reward - out[torch.arange(len(y)), action]).square().mean()
+
+    assert distance(learned(net, rule, x, y), autograd(net, loss, x, y)) <= 1e-12
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_brainprop_over_all_actions_sums_to_backprop(network):
+    """Every action once, at fixed weights: the sum is error backprop on the squared loss (Pozzi et al.)."""
+    net = NETWORKS[network]("relu", 0)
+    x, y = batch()
+    total = None
+    for n in range(CLASSES):
+        rule = cn.rule("brainprop", choose=lambda rates, n=n: torch.full((len(rates),), n))
+        part = learned(net, rule, x, y)
+        total = part if total is None else [a + b for a, b in zip(total, part, strict=True)]
+    assert distance(total, autograd(net, squared, x, y)) <= 1e-12
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("trigger", ["backprop", "z-il", "streaming-fa-z-il"])
+def test_feedback_alignment_with_the_transpose_is_backprop(network, trigger):
+    net = NETWORKS[network]("tanh", 0)
+    x, y = batch()
+    random = cn.Random(seed=4)
+    rule = cn.rule(trigger, feedback=random)
+    other = distance(learned(net, rule, x, y), autograd(net, squared, x, y))
+    assert other > 0.1 or network == "dense-1"
+    random._weights = {link: link.weight.detach().clone() for link in net.links}
+    assert distance(learned(net, rule, x, y), autograd(net, squared, x, y)) <= 1e-12
+
+
+def test_phi_fires_once_per_column_and_exactly_when_the_error_arrives():
+    net = NETWORKS["dense-5"]("sigmoid", 0)
+    x, y = batch()
+    step = cn.rule("fa-z-il", silence=3, steps=12).learn(net, x, y)
+    for t, masks in enumerate(step.details["phi"]):
+        for node, phi in enumerate(masks):
+            fired = 0 if phi is None else int(phi.sum())
+            here = node > 0 and net.wiring.depth[node] == t
+            assert fired == (phi.numel() if here else 0)
