@@ -37,11 +37,10 @@ class Homeostasis(Stage):
     """Common part: learned scale and shift, slow averages of mean and variance.
 
     Args:
-        momentum: weight of the newest batch in the averages; the first batches weigh more (1/n).
+        momentum: weight of the newest batch in the slow averages.
         eps: added to the variance.
     """
 
-    count: Tensor
     running_mean: Tensor
     running_variance: Tensor
 
@@ -58,7 +57,6 @@ class Homeostasis(Stage):
         self.shift = nn.Parameter(torch.zeros(size))
         self.register_buffer("running_mean", torch.zeros(size))
         self.register_buffer("running_variance", torch.ones(size))
-        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
         return shape
 
     def statistics_shape(self, shape: Shape) -> Shape:
@@ -76,16 +74,25 @@ class Homeostasis(Stage):
         return [(self.scale, memory.credit[0]), (self.shift, memory.credit[1])]
 
     @torch.no_grad()
-    def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        """Move the slow averages; a cumulative mean at first, so they are useful from the first batch."""
-        self.count += 1
-        weight = (1.0 / self.count).clamp_min(self.momentum).to(mean.dtype)
+    def _remember(self, mean: Tensor, variance: Tensor, weight: Tensor | float) -> None:
+        """Move the slow averages towards those of this batch."""
         self.running_mean.lerp_(mean, weight)
         self.running_variance.lerp_(variance, weight)
 
 
 class BatchHomeostasis(Homeostasis):
-    """Batch normalisation: statistics of the mini-batch, one per channel (not local)."""
+    """Batch normalisation: statistics of the mini-batch, one per channel (not local).
+
+    The slow averages, used outside training, are plain means at first (weight 1/n until that falls below
+    ``momentum``), so that a network can be evaluated after few batches.
+    """
+
+    count: Tensor
+
+    def build(self, shape: Shape) -> Shape:
+        """As every homeostasis, and a count of batches."""
+        self.register_buffer("count", torch.zeros((), dtype=torch.int64))
+        return super().build(shape)
 
     def statistics_shape(self, shape: Shape) -> Shape:
         """One per channel."""
@@ -102,7 +109,9 @@ class BatchHomeostasis(Homeostasis):
         y, mean, inverse = torch.native_batch_norm(x, self.scale, self.shift, None, None, True, 0.0, self.eps)
         if memory is None:
             n = x.numel() / x.shape[1]
-            self._remember(mean.detach(), (inverse.detach() ** -2 - self.eps) * (n / (n - 1)))
+            self.count += 1
+            weight = (1.0 / self.count).clamp_min(self.momentum).to(x.dtype)
+            self._remember(mean.detach(), (inverse.detach() ** -2 - self.eps) * (n / (n - 1)), weight)
         return y, _Memory(mean, inverse)
 
     def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
@@ -129,7 +138,7 @@ class SlowHomeostasis(Homeostasis):
             memory = _Memory(self.running_mean.clone(), (self.running_variance + self.eps).rsqrt())
             if self.training:
                 variance, mean = torch.var_mean(x.detach(), dim=0, correction=0)
-                self._remember(mean, variance)
+                self._remember(mean, variance, self.momentum)
         normal = (x - memory.mean) * memory.inverse
         return normal * self.scale + self.shift, memory
 
