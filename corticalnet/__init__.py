@@ -21,6 +21,7 @@ from corticalnet.rules import (
     rule,
     rules,
 )
+from corticalnet.training import Model
 
 __version__ = "0.1.0"
 
@@ -35,6 +36,7 @@ __all__ = [
     "LearningRule",
     "Link",
     "Local",
+    "Model",
     "Network",
     "Random",
     "Reward",

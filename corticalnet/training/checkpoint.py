@@ -1,0 +1,117 @@
+"""Checkpoints: one safetensors file that is either whole or not there.
+
+A file is written beside its place, flushed to the disk and moved there in one step, so a process that
+is killed at any instant leaves the old file or the new one. A checksum over everything tells damage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from corticalnet.errors import CheckpointError
+from corticalnet.network import Network
+
+Tensors = dict[str, Tensor]
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put ``content`` at ``path`` in one step.
+
+    Raises:
+        CheckpointError: the disk or the folder says no; what was at ``path`` is still there.
+    """
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        with beside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def write_checkpoint(path: Path, tensors: Tensors, about: dict[str, Any]) -> None:
+    """Write tensors, and anything JSON can hold, as one file."""
+    stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    text = json.dumps(about)
+    write_whole(path, save(stored, {"about": text, "checksum": _checksum(stored, text)}))
+
+
+def read_checkpoint(path: Path) -> tuple[Tensors, dict[str, Any]]:
+    """Read what :func:`write_checkpoint` wrote.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, or not one of ours.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"there is no checkpoint {path}")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"checkpoint {path} is damaged: {' '.join(str(error).split())}") from error
+    if "checksum" not in metadata or "about" not in metadata:
+        raise CheckpointError(f"{path} is no checkpoint of corticalnet")
+    if metadata["checksum"] != _checksum(tensors, metadata["about"]):
+        raise CheckpointError(f"checkpoint {path} is damaged: its checksum does not match")
+    about: dict[str, Any] = json.loads(metadata["about"])
+    return tensors, about
+
+
+def _checksum(tensors: Tensors, text: str) -> str:
+    checksum = zlib.crc32(text.encode())
+    for name in sorted(tensors):
+        checksum = zlib.crc32(name.encode(), checksum)
+        checksum = zlib.crc32(tensors[name].reshape(-1).view(torch.uint8).numpy().data, checksum)
+    return f"{checksum:08x}"
+
+
+def prefixed(prefix: str, tensors: Tensors) -> Tensors:
+    """Put ``prefix.`` before every name."""
+    return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
+
+
+def under(prefix: str, tensors: Tensors) -> Tensors:
+    """The tensors whose names begin with ``prefix.``, without it."""
+    start = f"{prefix}."
+    return {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
+
+
+def load_weights(net: Network, path: str | Path) -> None:
+    """Give a network the weights of a checkpoint file, or the best weights of a run folder.
+
+    Raises:
+        CheckpointError: there is no sound checkpoint, or it is of another network.
+    """
+    place = Path(path).expanduser()
+    file = place / "best.safetensors" if place.is_dir() else place
+    tensors, _ = read_checkpoint(file)
+    give_weights(net, under("network", tensors), file)
+
+
+def give_weights(net: Network, tensors: Tensors, file: Path | str) -> None:
+    """Copy a state into a network; its parameters keep their memory layout, device and format.
+
+    Raises:
+        CheckpointError: names or shapes differ.
+    """
+    own = net.state_dict()
+    for name in [*own, *tensors]:
+        there = tuple(tensors[name].shape) if name in tensors else "nothing"
+        here = tuple(own[name].shape) if name in own else "nothing"
+        if there != here:
+            raise CheckpointError(f"{file} is of another network: {name} is {there} there and {here} here")
+    with torch.no_grad():
+        for name, tensor in own.items():
+            tensor.copy_(tensors[name])

@@ -1,0 +1,108 @@
+"""One epoch: every training image once, in an order that depends on seed and epoch alone."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from corticalnet.data import Split
+from corticalnet.initialisation import generator
+from corticalnet.rules.rule import Step
+from corticalnet.training.history import Record
+from corticalnet.training.model import Model
+
+#: Seconds between two looks at the device, for the progress bar and for losses that are not finite.
+LOOK_EVERY = 0.1
+
+
+class NotFinite(ArithmeticError):
+    """The loss, or a weight, is no longer a finite number."""
+
+
+def data_order(count: int, seed: int, epoch: int) -> Tensor:
+    """The permutation of ``count`` images of an epoch: the same whatever was drawn before.
+
+    >>> data_order(4, seed=0, epoch=1).sort().values
+    tensor([0, 1, 2, 3])
+    """
+    return torch.randperm(count, generator=generator(seed, f"order of epoch {epoch}"))
+
+
+@dataclass
+class Meter:
+    """Sums over an epoch, kept on the device, so that no update waits for them.
+
+    ``sums`` holds the loss, the right answers and the rewards, each summed over samples.
+    """
+
+    device: torch.device
+    samples: int = 0
+    rewarded: bool = False
+    started: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        self.sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+
+    def add(self, step: Step, labels: Tensor) -> None:
+        """Count one update."""
+        self.samples += len(labels)
+        self.sums[0] += step.loss * len(labels)
+        self.sums[1] += (step.prediction == labels).sum()
+        reward = getattr(step.lesson, "reward", None)
+        if reward is not None:
+            self.rewarded = True
+            self.sums[2] += reward.sum()
+
+    def read(self) -> Record:
+        """Mean loss, accuracy, reward (None without rewards) and samples per second until now.
+
+        Raises:
+            NotFinite: the loss is not.
+        """
+        loss, right, reward = (self.sums / max(self.samples, 1)).tolist()
+        if not math.isfinite(loss):
+            raise NotFinite
+        seconds = time.perf_counter() - self.started
+        return {
+            "loss": loss,
+            "accuracy": right,
+            "reward": reward if self.rewarded else None,
+            "samples_per_second": self.samples / seconds,
+        }
+
+
+def run_epoch(
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    split: Split,
+    epoch: int,
+    look: Callable[[int, Record], None],
+) -> Record:
+    """Update on every batch of an epoch and return what :meth:`Meter.read` says.
+
+    ``look`` is called now and then with the number of samples done and the reading.
+
+    Raises:
+        NotFinite: the loss, or a weight, is no longer finite.
+    """
+    net, rule, settings = model.network, model.rule, model.settings
+    dtype = next(net.parameters()).dtype
+    order = data_order(len(split), settings.seed, epoch).to(split.labels.device)
+    end = len(order) - len(order) % settings.batch if settings.drop_last else len(order)
+    meter, looked = Meter(split.labels.device), time.perf_counter()
+    net.train()
+    for start in range(0, end, settings.batch):
+        x, labels = split.batch(order[start : min(start + settings.batch, end)], dtype)
+        meter.add(rule.update(net, x, labels, optimizer), labels)
+        if time.perf_counter() - looked > LOOK_EVERY:
+            look(meter.samples, meter.read())
+            looked = time.perf_counter()
+    reading = meter.read()
+    if not all(bool(p.isfinite().all()) for p in net.parameters()):
+        raise NotFinite
+    return reading

@@ -1,0 +1,117 @@
+"""Figures of a run: curves over epochs, what the first areas look for, and what is taken for what."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from corticalnet.data import Data
+from corticalnet.links import Convolution, Dense
+from corticalnet.network import Network
+from corticalnet.training.checkpoint import write_whole
+from corticalnet.training.history import History, best_epoch
+
+MOST_FIELDS = 64
+
+
+def draw(folder: Path, net: Network, data: Data, history: History, answers: Tensor) -> list[Path]:
+    """Write the figures of a run to its folder; return their paths.
+
+    Args:
+        folder: where to.
+        net: whose first weights are shown, if they can be seen as images.
+        data: its classes and test labels.
+        history: one record for each epoch.
+        answers: class indices ``[N]`` that the best epoch's network gave for the test images.
+    """
+    figures = {"curves": curves(history), "weights": receptive_fields(net, data.shape)}
+    figures["confusion"] = confusion(answers, data.test.labels, data.classes)
+    paths = []
+    for name, figure in figures.items():
+        if figure is not None:
+            paths.append(folder / f"{name}.png")
+            write_whole(paths[-1], _png(figure))
+    return paths
+
+
+def curves(history: History) -> Figure:
+    """Loss, accuracies and learning rate over epochs."""
+    figure = Figure(figsize=(10, 3.2), layout="constrained")
+    loss, right, rate = figure.subplots(1, 3)
+    epochs = [record["epoch"] for record in history]
+    for axes, key, label in (
+        (loss, "loss", "training"),
+        (right, "accuracy", "training"),
+        (right, "reward", "rewarded"),
+        (right, "validation_accuracy", "validation"),
+        (rate, "lr", "learning rate"),
+    ):
+        values = [record[key] for record in history]
+        if values[0] is not None:
+            axes.plot(epochs, values, label=label, marker="." if len(epochs) < 20 else "")
+    right.axvline(best_epoch(history), color="grey", lw=0.8, ls=":", label="best epoch")
+    right.legend(fontsize="small")
+    for axes, title in ((loss, "mean loss"), (right, "fraction right"), (rate, "learning rate")):
+        axes.set(xlabel="epoch", title=title)
+    return figure
+
+
+def receptive_fields(net: Network, shape: tuple[int, ...]) -> Figure | None:
+    """The weights of the first link as images: a column's receptive field, or a convolution's kernel.
+
+    None where the first link's weights are no images of the data's ``shape`` (channels, height, width).
+    """
+    link = net.wiring.arriving[1][0][1]
+    weights = link.weight.detach().float().cpu()
+    if isinstance(link, Dense) and weights.shape[1] == torch.Size(shape).numel():
+        weights = weights.reshape(-1, *shape)
+    elif not isinstance(link, Convolution):
+        return None
+    images = [_picture(field) for field in weights[:MOST_FIELDS]]
+    columns = math.ceil(math.sqrt(len(images)))
+    rows = math.ceil(len(images) / columns)
+    figure = Figure(figsize=(columns, rows + 0.4), layout="constrained")
+    for axes in figure.subplots(rows, columns, squeeze=False).flat:
+        axes.axis("off")
+    for axes, image in zip(figure.axes, images, strict=False):
+        axes.imshow(image, cmap="RdBu_r", vmin=0, vmax=1)
+    figure.suptitle(f"{link.name}: {len(images)} of {len(weights)}", fontsize="small")
+    return figure
+
+
+def confusion(answers: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Figure:
+    """How often each class (rows) was taken for each (columns), as fractions of the class."""
+    answers, labels = answers.cpu(), labels.cpu()
+    size = max(len(classes), int(answers.max()) + 1)
+    counts = torch.bincount(labels * size + answers, minlength=size * size).reshape(size, size).numpy()
+    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
+    figure = Figure(figsize=(6, 5.4), layout="constrained")
+    axes = figure.subplots()
+    figure.colorbar(axes.imshow(shares, cmap="magma", vmin=0, vmax=1), label="fraction of the class")
+    if size <= 30:
+        names = [*classes, *(f"column {k}" for k in range(len(classes), size))]
+        axes.set_xticks(range(size), names, rotation=90, fontsize="small")
+        axes.set_yticks(range(size), names, fontsize="small")
+    right = int((answers == labels).sum()) / len(labels)
+    axes.set(xlabel="answer", ylabel="class", title=f"test set, best epoch: {right:.2%} right")
+    return figure
+
+
+def _picture(field: Tensor) -> np.ndarray:
+    """``[channels, height, width]`` as an image from 0 to 1 in which 0.5 is no weight."""
+    picture = field if len(field) == 3 else field.mean(0, keepdim=True)
+    scaled = 0.5 + 0.5 * picture / picture.abs().max().clamp_min(1e-12)
+    image: np.ndarray = scaled.permute(1, 2, 0).squeeze(-1).numpy()
+    return image
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    return buffer.getvalue()

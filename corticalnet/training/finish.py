@@ -1,0 +1,55 @@
+"""The end of a run: the test set is scored, once, and the result written and drawn."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from corticalnet.data import Data
+from corticalnet.training.checkpoint import give_weights
+from corticalnet.training.evaluation import predictions
+from corticalnet.training.history import best_epoch
+from corticalnet.training.result import Result
+from corticalnet.training.run_folder import RunFolder, write_json
+from corticalnet.training.state import State
+
+
+def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
+    """Score the network of the last and of the best epoch, and write summary and figures to the folder.
+
+    The network keeps the weights of the last epoch.
+    """
+    last, best = _answers(state, data)
+    result = Result(
+        model=state.model.name,
+        rule=state.model.rule.name,
+        settings=state.model.settings,
+        history=state.history,
+        best_epoch=best_epoch(state.history),
+        last_test_accuracy=_share(last, data.test.labels),
+        best_test_accuracy=_share(best, data.test.labels),
+        seconds=sum(record["seconds"] for record in state.history),
+        out=None if folder is None else folder.path,
+    )
+    if folder is not None:
+        from corticalnet.training.figures import draw  # matplotlib is slow to import
+
+        draw(folder.path, state.model.network, data, state.history, best)
+        write_json(folder.summary, result.to_dict())
+    return result
+
+
+def _answers(state: State, data: Data) -> tuple[Tensor, Tensor]:
+    """Predictions ``[N]`` on the test set after the last and the best epoch."""
+    net = state.model.network
+    last = predictions(net, data.test)
+    if best_epoch(state.history) == len(state.history):
+        return last, last
+    kept = state.weights()
+    give_weights(net, state.best, "the best epoch's weights")
+    best = predictions(net, data.test)
+    give_weights(net, kept, "the last epoch's weights")
+    return last, best
+
+
+def _share(answers: Tensor, labels: Tensor) -> float:
+    return int((answers == labels).sum()) / len(labels)

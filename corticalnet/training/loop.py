@@ -1,0 +1,107 @@
+"""Training: epochs of updates, a checkpoint after each, and the test set once, at the very end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from corticalnet.data import Data
+from corticalnet.errors import TrainingError
+from corticalnet.training.divergence import explain
+from corticalnet.training.epoch import NotFinite, run_epoch
+from corticalnet.training.evaluation import accuracy
+from corticalnet.training.finish import finish
+from corticalnet.training.history import Record, finished
+from corticalnet.training.model import Model
+from corticalnet.training.optimizing import learning_rate, make_optimizer, set_learning_rate
+from corticalnet.training.precision import computing, number_format
+from corticalnet.training.preparation import check_fit, choose_device, load_data, own_randomness
+from corticalnet.training.progress import Watch
+from corticalnet.training.result import Result
+from corticalnet.training.run_folder import RunFolder
+from corticalnet.training.state import State
+from corticalnet.training.tensorboard import scalars
+
+OnEpoch = Callable[[Record], None]
+
+
+def train(
+    model: Model,
+    data: Data | None = None,
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    on_epoch: OnEpoch | None = None,
+) -> Result:
+    """Train a model by its rule.
+
+    Args:
+        model: its network is trained in place and has the last epoch's weights afterwards.
+        data: a loaded data set; that of the model's settings if not given.
+        out: the run's folder, see :mod:`corticalnet.training.run_folder`; nothing is written without one.
+        resume: go on with the run in ``out``. A run that was killed at any instant reaches weights
+            bit-identical with those of an uninterrupted one on the same machine.
+        progress: show a bar on the terminal.
+        on_epoch: called with each epoch's record, after its checkpoint is written.
+
+    Raises:
+        ShapeError: the data do not fit the network.
+        DataError, SettingError: the data set cannot be had, or a setting is impossible here.
+        CheckpointError: ``out`` cannot be used.
+        TrainingError: the loss is no longer finite.
+    """
+    device = choose_device(model.settings)
+    folder = None if out is None else RunFolder(Path(out))
+    if folder is not None:
+        folder.check(resume)
+    data = load_data(model.settings, device) if data is None else data.to(device)
+    model.settings = model.settings.change(data=data.name)
+    check_fit(model.network, data, model.settings)
+    model.network.to(device=device, dtype=number_format(model.settings))
+    state = State(model, make_optimizer(model.network, model.settings), device)
+    with own_randomness(model.settings.seed, device), computing(model.settings, device):
+        if folder is not None:
+            folder.open(state, resume)
+        _run(state, data, folder, progress, on_epoch)
+        return finish(state, data, folder)
+
+
+def _run(
+    state: State, data: Data, folder: RunFolder | None, progress: bool, on_epoch: OnEpoch | None
+) -> None:
+    """Epochs until the history says that it is enough."""
+    model, history = state.model, state.history
+    title = f"{model.name or 'model'} · {model.rule.name} · seed {model.settings.seed}"
+    watch = Watch(title, model.settings.epochs, len(data.train), len(history), progress)
+    with watch, scalars(None if folder is None else folder.path, len(history)) as board:
+        while not finished(history, model.settings):
+            record = _epoch(state, data, watch)
+            history.append(record)
+            improved = state.remember_best()
+            if folder is not None:
+                folder.keep(state, improved)
+            watch.epoch(record)
+            board(record)
+            if on_epoch is not None:
+                on_epoch(record)
+
+
+def _epoch(state: State, data: Data, watch: Watch) -> Record:
+    """One epoch and its record.
+
+    Raises:
+        TrainingError: the loss is no longer finite.
+    """
+    model, epoch = state.model, len(state.history) + 1
+    lr = learning_rate(model.settings, epoch)
+    set_learning_rate(state.optimizer, lr)
+    started = time.perf_counter()
+    try:
+        reading = run_epoch(model, state.optimizer, data.train, epoch, partial(watch.look, epoch))
+    except NotFinite:
+        raise TrainingError(explain(model, epoch, lr)) from None
+    seconds = time.perf_counter() - started
+    held_out = accuracy(model.network, data.validation)
+    return {"epoch": epoch, **reading, "validation_accuracy": held_out, "lr": lr, "seconds": seconds}

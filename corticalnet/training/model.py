@@ -1,0 +1,54 @@
+"""A model: a network, the rule that teaches it, and the settings of its training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from corticalnet.errors import ModelError
+from corticalnet.network import Network
+from corticalnet.rules.catalogue import rule as rule_by_name
+from corticalnet.rules.rule import LearningRule
+from corticalnet.training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model came from: its file, the file's SHA-256, and the settings it was loaded with."""
+
+    path: Path
+    sha256: str
+    arguments: dict[str, Any]
+
+
+@dataclass
+class Model:
+    """What ``build()`` of a model file returns and what :func:`corticalnet.training.train` trains.
+
+    Args:
+        network: the network.
+        rule: how it learns; a name from :func:`corticalnet.rules` will do.
+        settings: of its training; the defaults if not given.
+        name: for folders and figures; a model file's own name if not given.
+        notes: anything a reader should know.
+
+    Raises:
+        ModelError: a part is not what it should be.
+    """
+
+    network: Network
+    rule: LearningRule
+    settings: Settings = field(default_factory=Settings)
+    name: str = ""
+    notes: str = ""
+    origin: Origin | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.rule, str):
+            self.rule = rule_by_name(self.rule)
+        parts = (("network", Network), ("rule", LearningRule), ("settings", Settings))
+        for name, kind in parts:
+            part = getattr(self, name)
+            if not isinstance(part, kind):
+                raise ModelError(f"a model's {name} must be a {kind.__name__}, not {part!r}")

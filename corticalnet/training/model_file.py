@@ -1,0 +1,174 @@
+"""Model files: short Python files whose ``build(**settings)`` returns a :class:`Model`."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import corticalnet
+from corticalnet import data
+from corticalnet.errors import ModelError, RuleError, SettingError, unknown
+from corticalnet.rules import catalogue
+from corticalnet.training.model import Model, Origin
+from corticalnet.training.settings import Settings
+
+
+def model_files() -> dict[str, Path]:
+    """Model files by name: those in ``./models``, then those in the ``models`` beside the package."""
+    beside = Path(corticalnet.__file__).resolve().parent.parent / "models"
+    found: dict[str, Path] = {}
+    for folder in (Path("models"), beside):
+        for path in sorted(folder.glob("[!_]*.py")):
+            found.setdefault(path.stem, path.resolve())
+    return found
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """The file that a name or a path means.
+
+    Raises:
+        ModelError: there is no such file.
+    """
+    text = str(name_or_path)
+    if text.endswith(".py") or Path(text).name != text:
+        path = Path(text).expanduser()
+        if not path.is_file():
+            raise ModelError(f"there is no model file '{text}'")
+        return path.resolve()
+    files = model_files()
+    if text not in files:
+        hint = unknown("model", text, files) if files else f"unknown model '{text}'; ./models has none"
+        raise ModelError(f"{hint} (or give the path of a .py file)")
+    return files[text]
+
+
+def load_model(name_or_path: str | Path, **settings: Any) -> Model:
+    """Build the model of a file.
+
+    Args:
+        name_or_path: a Python file, or the name of one in ``models/``.
+        settings: each goes to the file's ``build()`` if that takes it, and to the model's
+            :class:`Settings` if they have it. ``rule`` (a name or a rule) replaces the model's rule.
+            ``build()`` is told ``input_shape`` (channels, height, width) and ``classes`` of the data
+            set if it takes them.
+
+    Raises:
+        ModelError: the file cannot be found, read or built; the message names file, line and cause.
+        SettingError: neither ``build()`` nor :class:`Settings` knows a setting, or a value is impossible.
+        RuleError, DataError: unknown rule or data set.
+    """
+    path = find_model(name_or_path)
+    _check_rule(settings.get("rule"))
+    Settings(**{key: value for key, value in settings.items() if key in Settings.names()})
+    with _beside(path):
+        build = _build_function(path)
+        takes = inspect.signature(build).parameters
+        _check_keys(path, settings, takes)
+        model = _build(build, path, settings, takes)
+    own = {key: value for key, value in settings.items() if key in Settings.names()}
+    model.settings = model.settings.change(**own)
+    if "rule" in settings and not _accepts(takes, "rule"):
+        model.rule = _as_rule(settings["rule"])
+    model.name = model.name or path.stem
+    model.origin = Origin(path, hashlib.sha256(path.read_bytes()).hexdigest(), dict(settings))
+    return model
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[None]:
+    """Let a model file import its neighbours, as a script may."""
+    sys.path.insert(0, str(path.parent))
+    try:
+        yield
+    finally:
+        with suppress(ValueError):
+            sys.path.remove(str(path.parent))
+
+
+def _build_function(path: Path) -> Callable[..., Any]:
+    spec = importlib.util.spec_from_file_location(f"corticalnet_model_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickles inside the file look it up
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise ModelError(_blame(path, error)) from error
+    build: Callable[..., Any] | None = getattr(module, "build", None)
+    if not callable(build):
+        raise ModelError(f"{path}: has no function build(**settings) that returns a Model")
+    return build
+
+
+def _call(build: Callable[..., Any], path: Path, arguments: dict[str, Any]) -> Model:
+    try:
+        model = build(**arguments)
+    except (Exception, SystemExit) as error:
+        raise ModelError(_blame(path, error)) from error
+    if not isinstance(model, Model):
+        raise ModelError(f"{path}: build() must return a corticalnet.Model, not {type(model).__name__}")
+    return model
+
+
+def _blame(path: Path, error: BaseException) -> str:
+    """One line: the file, the last line of it that ran, and what went wrong there."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+    cause = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
+    return f"{path}{f', line {line}' if line else ''}: {type(error).__name__}: {cause or 'no message'}"
+
+
+def _accepts(takes: Any, key: str) -> bool:
+    return key in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
+
+
+def _check_keys(path: Path, settings: dict[str, Any], takes: Any) -> None:
+    named = [key for key, p in takes.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    for key in settings:
+        if not _accepts(takes, key) and key not in (*Settings.names(), "rule"):
+            choices = dict.fromkeys((*named, *Settings.names()))
+            raise SettingError(f"{path.stem}: {unknown('setting', key, choices)}")
+
+
+def _build(build: Callable[..., Any], path: Path, settings: dict[str, Any], takes: Any) -> Model:
+    """Call build() with the settings it takes, and tell it the shape of the data set.
+
+    Where no data set is named, build() chooses one, which is known only after it was called; if it
+    then had another shape in mind it is called again.
+    """
+    given = {key: value for key, value in settings.items() if _accepts(takes, key)}
+    asks = [key for key in ("input_shape", "classes") if key in takes and key not in given]
+    if "data" in settings:
+        return _call(build, path, given | _shape(asks, settings["data"]))
+    must = [key for key in asks if takes[key].default is inspect.Parameter.empty]
+    guess = _shape(must, Settings().data)
+    model = _call(build, path, given | guess)
+    told = _shape(asks, model.settings.data)
+    thought = {key: guess.get(key, takes[key].default) for key in asks}
+    return model if told == thought else _call(build, path, given | told)
+
+
+def _shape(asks: list[str], name: str) -> dict[str, Any]:
+    """What build() asks about a data set: ``input_shape`` (channels, height, width), ``classes``."""
+    if not asks:
+        return {}
+    described = data.describe(name)
+    known = {"input_shape": described.shape, "classes": described.classes}
+    return {key: known[key] for key in asks}
+
+
+def _check_rule(rule: Any) -> None:
+    if isinstance(rule, str) and rule not in catalogue.rules():
+        raise RuleError(unknown("rule", rule, catalogue.rules()))
+
+
+def _as_rule(rule: Any) -> Any:
+    return catalogue.rule(rule) if isinstance(rule, str) else rule

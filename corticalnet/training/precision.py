@@ -1,0 +1,31 @@
+"""Number formats: what torch is told while a network trains or answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from corticalnet.training.settings import Settings
+
+
+def number_format(settings: Settings) -> torch.dtype:
+    """The format in which weights, and data at the input, are kept."""
+    return torch.float64 if settings.precision == "float64" else torch.float32
+
+
+@contextmanager
+def computing(settings: Settings, device: torch.device) -> Iterator[None]:
+    """Compute in the settings' precision, and reproducibly, until the block ends."""
+    cudnn, before = torch.backends.cudnn, torch.get_float32_matmul_precision()
+    old = (cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark)
+    torch.set_float32_matmul_precision("high" if settings.precision == "tf32" else "highest")
+    # A resumed run repeats an uninterrupted one to the bit only if kernels add in one order.
+    cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark = settings.precision == "tf32", True, False
+    try:
+        with torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16"):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+        cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark = old

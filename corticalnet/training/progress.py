@@ -1,0 +1,55 @@
+"""How a run goes, for who watches it: a bar on a terminal, else a line for each epoch; on stderr."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from corticalnet.training.history import Record
+
+
+class Watch:
+    """Shows a run of ``epochs`` epochs of ``samples`` samples, if ``show``."""
+
+    def __init__(self, title: str, epochs: int, samples: int, done: int, show: bool = True) -> None:
+        self.epochs, self.samples, self.show = epochs, samples, show
+        self.console = Console(stderr=True, highlight=False)
+        text, bar = TextColumn("{task.description}"), BarColumn(bar_width=20)
+        visible = show and self.console.is_terminal
+        self.bars = Progress(text, bar, TimeRemainingColumn(), console=self.console, disable=not visible)
+        self.title, self._validation = title, ""
+        self._task = self.bars.add_task(title, total=epochs * samples, completed=done * samples)
+
+    def __enter__(self) -> Watch:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def look(self, epoch: int, samples: int, reading: Record) -> None:
+        """Show how an epoch goes."""
+        self.bars.update(
+            self._task,
+            completed=(epoch - 1) * self.samples + samples,
+            description=f"{self.title}  {self._words(epoch, reading)}{self._validation}",
+        )
+
+    def epoch(self, record: Record) -> None:
+        """Show how an epoch went."""
+        epoch, validation = record["epoch"], record["validation_accuracy"]
+        self._validation = "" if validation is None else f"  validation {validation:.2%}"
+        self.look(epoch, self.samples, record)
+        if self.show and not self.console.is_terminal:
+            self.console.print(self._words(epoch, record) + self._validation, soft_wrap=True)
+
+    def _words(self, epoch: int, reading: Record) -> str:
+        reward = "" if reading["reward"] is None else f"  reward {reading['reward']:.3f}"
+        return (
+            f"epoch {epoch}/{self.epochs}  loss {reading['loss']:.4g}  accuracy {reading['accuracy']:.2%}"
+            f"{reward}  {reading['samples_per_second']:,.0f} samples/s"
+        )

@@ -1,0 +1,101 @@
+"""Settings: everything about a training run that is neither the network nor the rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from corticalnet.errors import SettingError, unknown
+
+Optimizer = Literal["sgd", "adam", "adamw", "rmsprop"]
+Precision = Literal["float32", "float64", "tf32", "bfloat16"]
+
+_COUNT = "a whole number from 1"
+_POSITIVE = "a number above 0"
+
+
+class Settings(BaseModel):
+    """How a model is trained. Frozen; each field's description says which values are possible.
+
+    Args:
+        epochs: how often the training set is seen, at most.
+        batch: samples in one update; the last batch of an epoch may be smaller.
+        lr: learning rate of the first epoch.
+        optimizer: a plain ``torch.optim`` optimizer.
+        momentum: of sgd and rmsprop.
+        weight_decay: as torch means it; for the weights of links only, never for a bias or homeostasis.
+        halve_every: the learning rate halves after every so many epochs; None: constant.
+        patience: epochs without a better validation accuracy before training stops; None: never.
+        min_improvement: by how much (a fraction of 1) an accuracy must be better to count for patience.
+        validation: fraction, or number, of training images that are held out.
+        seed: of the split, the order of the data, dropout and exploration.
+        precision: number format; tf32 needs CUDA; bfloat16 keeps weights and their changes in float32.
+        device: "auto" takes CUDA where there is one.
+        limit: use only so many images of each split.
+        drop_last: leave an incomplete last batch out.
+        data: name of the data set.
+        data_folder: folder to read it from, instead of the cache.
+
+    Raises:
+        SettingError: an unknown setting or an impossible value.
+
+    >>> Settings(lr=0.05).change(epochs=3).epochs
+    3
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    epochs: int = Field(30, ge=1, description=_COUNT)
+    batch: int = Field(64, ge=1, description=_COUNT)
+    lr: float = Field(0.1, gt=0, description=_POSITIVE)
+    optimizer: Optimizer = "sgd"
+    momentum: float = Field(0.0, ge=0, lt=1, description="a number from 0 to below 1")
+    weight_decay: float = Field(0.0, ge=0, description="a number from 0")
+    halve_every: int | None = Field(100, ge=1, description=f"{_COUNT}, or None (constant)")
+    patience: int | None = Field(45, ge=1, description=f"{_COUNT}, or None (never stop early)")
+    min_improvement: float = Field(0.001, ge=0, lt=1, description="a fraction from 0 to below 1")
+    validation: int | float = Field(0.1, ge=0, description="a fraction below 1, or a number of images")
+    seed: int = Field(0, ge=0, description="a whole number from 0")
+    precision: Precision = "float32"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    limit: int | None = Field(None, ge=1, description=f"{_COUNT}, or None (all images)")
+    drop_last: bool = Field(False, description="true or false")
+    data: str = Field("digits", min_length=1, description="the name of a data set")
+    data_folder: Path | None = Field(None, description="a folder, or None (the cache)")
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise SettingError(_sentence(error)) from None
+
+    @model_validator(mode="after")
+    def _momentum_has_a_use(self) -> Settings:
+        if self.momentum and self.optimizer in ("adam", "adamw"):
+            raise ValueError(f"momentum is a setting of sgd and rmsprop; {self.optimizer} has its own")
+        return self
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Names of all settings."""
+        return tuple(cls.model_fields)
+
+    def change(self, **values: Any) -> Settings:
+        """These settings with some replaced, checked like new ones."""
+        return Settings(**{**self.model_dump(), **values})
+
+
+def _sentence(error: ValidationError) -> str:
+    """The first thing that is wrong, in one line."""
+    first = error.errors()[0]
+    if not first["loc"]:
+        return str(first["msg"]).removeprefix("Value error, ")
+    key = str(first["loc"][0])
+    if first["type"] == "extra_forbidden":
+        return unknown("setting", key, Settings.names())
+    possible = Settings.model_fields[key].description
+    if first["type"] == "literal_error":
+        possible = str(first["ctx"]["expected"])
+    return f"setting '{key}' must be {possible}, not {first['input']!r}"
