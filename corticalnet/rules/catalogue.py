@@ -54,6 +54,18 @@ def rules() -> tuple[str, ...]:
     return tuple(_RULES)
 
 
+def source(name: str) -> str:
+    """Where a rule comes from: its paper, or the first line of the docstring of its function.
+
+    Raises:
+        RuleError: unknown name.
+    """
+    if name not in _RULES:
+        raise RuleError(unknown("rule", name, _RULES))
+    entry = _RULES[name]
+    return entry.source if isinstance(entry, Entry) else (entry.__doc__ or "").partition("\n")[0]
+
+
 def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
     """Add a rule of your own: an :class:`Entry`, or a function that returns a :class:`LearningRule`.
 

@@ -13,6 +13,17 @@ from corticalnet.training.loop import train
 from corticalnet.training.model import Model
 from corticalnet.training.model_file import load_model, model_files
 from corticalnet.training.result import Result
+from corticalnet.training.seeds import SeedsResult, run_seeds
 from corticalnet.training.settings import Settings
 
-__all__ = ["Model", "Result", "Settings", "load_model", "load_weights", "model_files", "train"]
+__all__ = [
+    "Model",
+    "Result",
+    "SeedsResult",
+    "Settings",
+    "load_model",
+    "load_weights",
+    "model_files",
+    "run_seeds",
+    "train",
+]

@@ -56,7 +56,7 @@ class RunFolder:
             CheckpointError: it is the other way round.
         """
         if resume:
-            recorded(self.path)
+            recorded(self.settings)
         elif self.summary.exists() or self.last.exists():
             kind = "a finished" if self.summary.exists() else "an unfinished"
             raise CheckpointError(
@@ -118,17 +118,18 @@ def write_json(path: Path, content: Any) -> None:
     write_whole(path, (json.dumps(content, indent=2, default=str, ensure_ascii=False) + "\n").encode())
 
 
-def recorded(folder: str | Path) -> dict[str, Any]:
-    """What ``settings.json`` of a run's folder says.
+def recorded(path: Path) -> dict[str, Any]:
+    """What a run's ``settings.json`` (or ``seeds.json``) says.
 
     Raises:
-        CheckpointError: the folder holds no run, or the file is damaged.
+        CheckpointError: there is no such file, or it is damaged.
     """
-    path = RunFolder(Path(folder)).settings
     try:
-        about: dict[str, Any] = json.loads(path.read_text())
+        about = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
-        raise CheckpointError(f"there is no run to resume in {folder}") from None
+        raise CheckpointError(f"there is no run to resume in {path.parent}") from None
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} is damaged: {error}") from error
+    if not isinstance(about, dict) or not {"file", "arguments"} <= about.keys():
+        raise CheckpointError(f"{path} is damaged: it lacks the model's file and arguments")
     return about

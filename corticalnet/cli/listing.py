@@ -1,0 +1,37 @@
+"""``corticalnet list``: the rules, models and data sets at hand."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+from corticalnet.cli.app import app
+from corticalnet.cli.data import datasets
+from corticalnet.cli.output import JSON, print_json, print_table
+from corticalnet.rules.catalogue import rules, source
+from corticalnet.training.model_file import model_files
+
+
+@app.command("list")
+def list_(as_json: bool = JSON) -> None:
+    """List learning rules with their sources, models, and data sets."""
+    models = {name: {"about": _about(path), "file": str(path)} for name, path in model_files().items()}
+    if as_json:
+        sources = [{"name": name, "source": source(name)} for name in rules()]
+        listed = [{"name": name, **about} for name, about in models.items()]
+        print_json({"rules": sources, "models": listed, "data": datasets()})
+        return
+    print_table("Rules (--rule NAME)", ["rule", "source"], [[name, source(name)] for name in rules()])
+    rows = [[name, about["about"]] for name, about in models.items()]
+    print_table("Models (corticalnet train NAME)", ["model", "about"], rows)
+    rows = [[d["name"], d["title"], "here" if d["where"] else "to be fetched"] for d in datasets()]
+    print_table("Data sets (--data NAME)", ["data set", "title", ""], rows)
+
+
+def _about(path: Path) -> str:
+    """The first line of a model file's docstring; the file is read, not run."""
+    try:
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    except (OSError, SyntaxError, ValueError):
+        return "(cannot be read)"
+    return (text or "").partition("\n")[0]

@@ -1,0 +1,159 @@
+"""``corticalnet train``: train a model, or go on with a run."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from corticalnet.cli.app import app
+from corticalnet.cli.output import JSON, print_json
+from corticalnet.errors import CheckpointError, SettingError
+from corticalnet.training import Model, Result, load_model, run_seeds, train
+from corticalnet.training.run_folder import RunFolder, recorded
+from corticalnet.training.seeds import SeedsResult
+
+
+@app.command("train")
+def train_(
+    model: str | None = typer.Argument(None, help="A model file, or the name of one in models/."),
+    data: str | None = typer.Option(None, help="Data set; see `corticalnet data list`."),
+    data_folder: Path | None = typer.Option(None, help="Folder to read the data set from."),
+    rule: str | None = typer.Option(None, help="Learning rule; see `corticalnet list`."),
+    seed: int | None = typer.Option(None, help="Of weights, order of the data and chance."),
+    seeds: int | None = typer.Option(None, min=1, help="Run this many seeds; report mean ± s.d."),
+    epochs: int | None = typer.Option(None, help="How often the training set is seen."),
+    device: str | None = typer.Option(None, help="auto, cpu or cuda."),
+    precision: str | None = typer.Option(None, help="float32, float64, tf32 or bfloat16."),
+    out: Path | None = typer.Option(None, help="Folder of the run; under runs/ if not given."),
+    resume: Path | None = typer.Option(None, help="Go on with the run in this folder."),
+    sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of model or training."),
+    as_json: bool = JSON,
+) -> None:
+    """Train a model; the folder of the run gets settings, metrics, figures and checkpoints.
+
+    Examples:
+
+    - `corticalnet train zil_mlp` — the model as its file says
+
+    - `corticalnet train brainprop_dense --data digits --rule z-il --epochs 5` — by another rule
+
+    - `corticalnet train my_model.py --set columns=64 --set lr=0.05 --seeds 3` — a file of your own
+
+    - `corticalnet train --resume runs/zil_mlp-z-il-digits-seed0` — go on with a run that was stopped
+
+    - `corticalnet train --resume DIR --epochs 60` — go on for longer
+    """
+    named = {
+        "data": data,
+        "data_folder": None if data_folder is None else str(data_folder.expanduser().resolve()),
+        "rule": rule,
+        "seed": seed,
+        "epochs": epochs,
+        "device": device,
+        "precision": precision,
+    }
+    settings = parse_sets(sets) | {key: value for key, value in named.items() if value is not None}
+    if resume is not None:
+        if out is not None or seeds is not None:
+            raise SettingError(
+                "--resume goes on with the folder and the seeds of a run; leave out --out and --seeds"
+            )
+        job = _resumed(resume, model, settings)
+    elif model is not None:
+        job = _new(model, settings, seeds, out)
+    else:
+        raise typer.BadParameter("name a model, or a folder with --resume", param_hint="MODEL")
+    result = _run(job)
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        typer.echo(f"{result}\nsettings, metrics, figures and checkpoints: {job.out}")
+
+
+def parse_sets(sets: list[str]) -> dict[str, Any]:
+    """Settings of ``--set key=value`` options; values are Python literals, or else strings.
+
+    Raises:
+        SettingError: an option without "=".
+
+    >>> parse_sets(["lr=0.1", "patience=None", "optimizer=adam"])
+    {'lr': 0.1, 'patience': None, 'optimizer': 'adam'}
+    """
+    settings: dict[str, Any] = {}
+    for text in sets:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise SettingError(f"--set takes key=value, not '{text}'")
+        try:
+            settings[key.strip()] = ast.literal_eval(value.strip())
+        except (ValueError, SyntaxError):
+            settings[key.strip()] = value.strip()
+    return settings
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one call of the command is to do; ``seeds`` is None for a single run."""
+
+    model: str
+    settings: dict[str, Any]
+    seeds: list[int] | None
+    out: Path
+    resume: bool = False
+
+
+def _new(model: str, settings: dict[str, Any], seeds: int | None, out: Path | None) -> Job:
+    """A run that begins: seeds count from the model's own, and the folder is named after all of it."""
+    if seeds is None and out is not None:
+        return Job(model, settings, None, out)
+    built = load_model(model, **settings)
+    first = built.settings.seed
+    wanted = None if seeds is None else list(range(first, first + seeds))
+    words = [
+        built.name,
+        built.rule.name,
+        built.settings.data,
+        f"seed{first}" if seeds is None else f"seeds{seeds}",
+    ]
+    name = re.sub(r"[^\w.-]+", "_", "-".join(words))
+    return Job(model, settings, wanted, out or Path("runs") / name)
+
+
+def _resumed(folder: Path, model: str | None, settings: dict[str, Any]) -> Job:
+    """A run, or runs of several seeds, as their folder tells; ``settings`` given now come on top.
+
+    Raises:
+        CheckpointError: there is no run in the folder, or it came from no model file.
+    """
+    group = folder / "seeds.json"
+    about = recorded(group if group.exists() else RunFolder(folder).settings)
+    file = model or about["file"]
+    if file is None:
+        raise CheckpointError(
+            f"the run in {folder} came from no model file; name the MODEL, or resume in Python"
+        )
+    return Job(file, about["arguments"] | settings, about.get("seeds"), folder, resume=True)
+
+
+def _run(job: Job) -> Result | SeedsResult:
+    try:
+        if job.seeds is None:
+            return train(load_model(job.model, **job.settings), out=job.out, resume=job.resume)
+        settings = {key: value for key, value in job.settings.items() if key != "seed"}
+        make = partial(_seeded, job.model, settings)
+        return run_seeds(make, job.seeds, out=job.out, resume=job.resume)
+    except KeyboardInterrupt:
+        begun = (job.out / "seeds.json").exists() or RunFolder(job.out).settings.exists()
+        how = f"continue with --resume {job.out}" if begun else "nothing was done yet"
+        typer.echo(f"interrupted; {how}", err=True)
+        raise typer.Exit(130) from None
+
+
+def _seeded(model: str, settings: dict[str, Any], seed: int) -> Model:
+    return load_model(model, **settings, seed=seed)

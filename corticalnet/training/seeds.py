@@ -1,0 +1,123 @@
+"""The same model from several seeds: mean ± standard deviation."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from corticalnet.errors import CheckpointError, ModelError, SettingError
+from corticalnet.training.loop import train
+from corticalnet.training.model import Model
+from corticalnet.training.result import Result
+from corticalnet.training.run_folder import RunFolder, write_json
+
+
+@dataclass(frozen=True)
+class SeedsResult:
+    """What :func:`run_seeds` returns: the ``results``, one for each seed."""
+
+    results: list[Result]
+
+    def mean(self, what: str) -> float:
+        """Mean of a field of the results, for example ``"best_test_accuracy"``."""
+        return statistics.fmean(self._values(what))
+
+    def sd(self, what: str) -> float | None:
+        """Standard deviation of a field (n − 1 in the denominator); None for a single seed."""
+        values = self._values(what)
+        return statistics.stdev(values) if len(values) > 1 else None
+
+    def _values(self, what: str) -> list[float]:
+        return [float(getattr(result, what)) for result in self.results]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Means, standard deviations and every run, as JSON can hold them."""
+        fields = ("last_test_accuracy", "best_test_accuracy", "seconds")
+        return {
+            "seeds": [result.settings.seed for result in self.results],
+            **{key: {"mean": self.mean(key), "sd": self.sd(key)} for key in fields},
+            "runs": [result.to_dict() for result in self.results],
+        }
+
+    def __str__(self) -> str:
+        lines = [f"seed {result.settings.seed}: {result}" for result in self.results]
+        for key, words in (("last", "after the last epoch"), ("best", "after the best by validation")):
+            mean, sd = self.mean(f"{key}_test_accuracy"), self.sd(f"{key}_test_accuracy")
+            spread = "" if sd is None else f" ± {sd:.2%}"
+            lines.append(f"test accuracy {words}: {mean:.2%}{spread} (n = {len(self.results)})")
+        return "\n".join(lines)
+
+
+def run_seeds(
+    make_model: Callable[[int], Model],
+    seeds: Iterable[int],
+    out: str | Path | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> SeedsResult:
+    """Train a model once for each seed, one after the other.
+
+    Args:
+        make_model: makes the model of a seed, for example
+            ``lambda seed: load_model("brainprop_dense", seed=seed)``.
+        seeds: the seeds.
+        out: folder for the runs (``seed-0``, ``seed-1``, …) and their summary.
+        resume: go on where runs in ``out`` stopped; finished ones are not run again.
+        progress: show bars on the terminal.
+
+    Raises:
+        SettingError: no seed, or one that comes twice.
+        ModelError: networks of two seeds begin with the same weights.
+        CheckpointError: ``out`` holds other runs. And all that :func:`train` raises.
+    """
+    wanted, folder = list(seeds), None if out is None else Path(out)
+    if not wanted or len(set(wanted)) != len(wanted):
+        raise SettingError(f"seeds must be different whole numbers, at least one, not {wanted}")
+    places = {seed: None if folder is None else folder / f"seed-{seed}" for seed in wanted}
+    started = {
+        seed: place is not None and RunFolder(place).settings.exists() for seed, place in places.items()
+    }
+    for place in places.values():
+        if place is not None and not resume:
+            RunFolder(place).check(resume=False)
+    results, first = [], None
+    for seed in wanted:
+        model = make_model(seed)
+        model.settings = model.settings.change(seed=seed)
+        weights = model.network.links[0].weight.detach().clone()
+        if first is None:
+            first = weights
+            _record(folder, model, wanted)
+        elif torch.equal(first, weights):
+            raise ModelError(f"{model.name}: every seed begins with the same weights; let build() take seed")
+        again = resume and started[seed]
+        results.append(train(model, out=places[seed], resume=again, progress=progress))
+    result = SeedsResult(results)
+    if folder is not None:
+        write_json(folder / "summary.json", result.to_dict())
+    return result
+
+
+def _record(folder: Path | None, model: Model, seeds: list[int]) -> None:
+    """Write down what it takes to go on with all seeds."""
+    if folder is None:
+        return
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"cannot make folder {folder}: {error.strerror or error}") from error
+    origin = model.origin
+    write_json(
+        folder / "seeds.json",
+        {
+            "model": model.name,
+            "file": None if origin is None else str(origin.path),
+            "arguments": {} if origin is None else origin.arguments,
+            "seeds": seeds,
+        },
+    )
