@@ -110,7 +110,7 @@ class BatchHomeostasis(Homeostasis):
         if memory is None:
             n = x.numel() / x.shape[1]
             self.count += 1
-            weight = (1.0 / self.count).clamp_min(self.momentum).to(x.dtype)
+            weight = self.count.to(x.dtype).reciprocal().clamp_min(self.momentum)
             self._remember(mean.detach(), (inverse.detach() ** -2 - self.eps) * (n / (n - 1)), weight)
         return y, _Memory(mean, inverse)
 
