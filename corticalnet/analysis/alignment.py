@@ -1,0 +1,86 @@
+"""Alignment: how a rule's weight change compares with another's, backprop's unless told otherwise.
+
+cosine = ⟨g, ĝ⟩ / (‖g‖ ‖ĝ‖)         unfolded: −1 … 1
+relative error = ‖g − ĝ‖ / ‖ĝ‖
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from corticalnet.network import Network
+from corticalnet.rules.catalogue import rule as rule_by_name
+from corticalnet.rules.rule import LearningRule
+from corticalnet.tables import table
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Comparison of two weight changes of one network.
+
+    Attributes:
+        cosine, error: over all parameters together.
+        cosines, errors: by parameter name, from the input up.
+    """
+
+    cosine: float
+    error: float
+    cosines: dict[str, float]
+    errors: dict[str, float]
+
+    def __str__(self) -> str:
+        rows = [[name, f"{c:.6f}", f"{self.errors[name]:.1e}"] for name, c in self.cosines.items()]
+        rows.append(["all", f"{self.cosine:.6f}", f"{self.error:.1e}"])
+        return table(["weights", "cosine", "relative error"], rows)
+
+
+def align(
+    net: Network,
+    rule: LearningRule,
+    x: Tensor,
+    targets: Tensor,
+    reference: LearningRule | None = None,
+    seed: int = 0,
+) -> Alignment:
+    """Compare a rule's change of ``net`` with a reference's, on the same batch and random numbers.
+
+    The network itself is not changed: both rules work on a float64 copy.
+
+    Args:
+        net: the network.
+        rule: whose weight change is looked at.
+        x: inputs ``[batch, *input_shape]``.
+        targets: class indices ``[batch]`` or vectors.
+        reference: backprop with the squared loss if not given.
+        seed: of dropout masks and exploration.
+    """
+    found = _change(net, rule, x, targets, seed)
+    wanted = _change(net, reference or rule_by_name("backprop"), x, targets, seed)
+    pairs = {name: (found[name], wanted[name]) for name in found}
+    return Alignment(
+        *_compare(torch.cat([*found.values()]), torch.cat([*wanted.values()])),
+        {name: _compare(*pair)[0] for name, pair in pairs.items()},
+        {name: _compare(*pair)[1] for name, pair in pairs.items()},
+    )
+
+
+def _change(net: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int) -> dict[str, Tensor]:
+    """Minus the gradient that a rule fills, flat, by parameter name."""
+    twin = copy.deepcopy(net).double()
+    twin.zero_grad()
+    targets = targets.double() if targets.is_floating_point() else targets
+    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+        torch.manual_seed(seed)
+        rule.learn(twin, x.double(), targets)
+    return {name: -p.grad.flatten() for name, p in twin.named_parameters() if p.grad is not None}
+
+
+def _compare(found: Tensor, wanted: Tensor) -> tuple[float, float]:
+    lengths = (found.norm() * wanted.norm()).item()
+    cosine = (found @ wanted).item() / lengths if lengths else float("nan")
+    size = wanted.norm().item()
+    return cosine, (found - wanted).norm().item() / size if size else float("nan")

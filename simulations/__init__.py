@@ -1,0 +1,1 @@
+"""Simulations: what is asked. One file for each table, figure or question."""

@@ -1,0 +1,79 @@
+"""How well, and how fast, does BrainProp learn next to error-backprop? (form of Pozzi et al., Tables 1 and 2)
+
+    python -m simulations.accuracy_table --model brainprop_dense --data fashion-mnist --seeds 3 --epochs 25
+    python -m simulations.accuracy_table --quick          digits, one seed, a minute
+
+Trains a model and its error-backprop twin with the same budget, over seeds. Every run has a folder; a run
+that is finished is read, not repeated, and one that was cut off goes on, so the table can be filled by
+several processes at once (``--rules``, ``--first-seed``).
+
+Reported: epochs until the best validation accuracy, and test accuracy at that epoch and at the last (the
+test set is scored once, at the end; the authors chose the epoch by the test set), mean ± s.d. over seeds.
+The paper's numbers stand in the models' docstrings, ours in docs/results.md.
+
+Next: models/brainprop_dense.py.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import matplotlib.pyplot as plt
+import typer
+
+from corticalnet.tables import table
+from corticalnet.training import load_model, train
+from simulations.common import plus_minus, simulation
+
+
+def run(
+    model: Annotated[str, typer.Option(help="A model file.")] = "brainprop_dense",
+    rules: Annotated[str, typer.Option(help="Rules, with commas between.")] = "brainprop,backprop",
+    data: Annotated[str, typer.Option(help="Data set.")] = "fashion-mnist",
+    seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
+    first_seed: Annotated[int, typer.Option(help="The first of them.")] = 0,
+    epochs: Annotated[int, typer.Option(help="Budget of every run.")] = 25,
+    runs: Annotated[Path, typer.Option(help="Folder for the runs.")] = Path("runs/accuracy_table"),
+    quick: Annotated[bool, typer.Option("--quick", help="Digits, one seed, 8 epochs.")] = False,
+) -> dict:
+    """Train every rule with every seed, or read what is there."""
+    if quick:
+        data, seeds, epochs = "digits", 1, 8
+    found: dict = {"model": model, "data": data, "epochs": epochs, "rules": {}}
+    for name in rules.split(","):
+        results = []
+        for seed in range(first_seed, first_seed + seeds):
+            made = load_model(model, data=data, rule=name, epochs=epochs, seed=seed)
+            out = runs / f"{model}-{data}-{epochs}" / name / f"seed-{seed}"
+            result = train(made, out=out, resume=out.exists())
+            results.append({**result.to_dict(), "history": result.history})
+        found["rules"][name] = results
+    return found
+
+
+def report(results: dict) -> str:
+    """One row for each rule."""
+    rows = []
+    for rule, runs in results["rules"].items():
+        best, last = ([100 * r[f"{which}_test_accuracy"] for r in runs] for which in ("best", "last"))
+        when = plus_minus([r["best_epoch"] for r in runs], 0)
+        rows.append([rule, len(runs), when, plus_minus(best), plus_minus(last)])
+    title = f"{results['model']} on {results['data']}, at most {results['epochs']} epochs"
+    return table(["rule", "seeds", "best epoch", "test % (best)", "test % (last)"], rows, title)
+
+
+def draw(results: dict) -> plt.Figure:
+    """Validation accuracy over epochs, one line for each seed."""
+    figure, axes = plt.subplots(figsize=(6, 4))
+    for k, (rule, runs) in enumerate(results["rules"].items()):
+        for j, one in enumerate(runs):
+            curve = [100 * e["validation_accuracy"] for e in one["history"]]
+            axes.plot(range(1, len(curve) + 1), curve, f"C{k}", label=None if j else rule, lw=1)
+    axes.set(xlabel="epoch", ylabel="validation accuracy (%)", title=results["model"])
+    axes.legend()
+    return figure
+
+
+if __name__ == "__main__":
+    simulation(run, report, draw)

@@ -1,0 +1,190 @@
+"""What does one weight update cost, next to backprop by torch's autograd? (form of Song et al., Table 4)
+
+    python -m simulations.update_cost            about 6 minutes on one core
+    python -m simulations.update_cost --quick    small networks only, about 20 s
+
+Every rule updates its own copy of the same network on the same batch by plain SGD; autograd runs the
+same network as an nn.Sequential with the squared loss and torch.optim.SGD. One thread, process time,
+all interleaved in one process, warm-up dropped. A ratio is the median over rounds of (rule / autograd in
+the same round). Locally connected autograd is F.unfold and a batched matrix product.
+
+The paper (their network, ms, CPU): backprop 3.1, IL (T = 20) 19.2, Z-IL 3.6, Fa-Z-IL 3.6: ratios 6.2,
+1.16, 1.16. Expected here: Z-IL and BrainProp at most 1.0 on every network; numbers in docs/results.md.
+
+Next: corticalnet/rules/sweep.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import statistics
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import matplotlib.pyplot as plt
+import torch
+import typer
+from rich.progress import track
+from torch import nn
+
+import corticalnet as cn
+from corticalnet.tables import table
+from simulations.common import simulation
+
+RULES = ("backprop", "feedback-alignment", "brainprop", "z-il", "fa-z-il", "il")
+
+
+class LocallyConnected(nn.Module):
+    """The usual way to do it with autograd: unfold, and a kernel for every position."""
+
+    def __init__(self, channels: int, out: int, size: int, kernel: int, stride: int) -> None:
+        super().__init__()
+        self.kernel, self.stride, self.out = kernel, stride, out
+        self.side = (size - kernel) // stride + 1
+        self.weight = nn.Parameter(0.05 * torch.randn(self.side**2, channels * kernel**2, out))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Patches times kernels."""
+        patches = nn.functional.unfold(x, self.kernel, stride=self.stride).permute(2, 0, 1)
+        out = torch.bmm(patches, self.weight).permute(1, 2, 0)
+        return out.reshape(len(x), self.out, self.side, self.side)
+
+
+def dense(columns: list[int], activation: type[nn.Module]) -> tuple[nn.Sequential, cn.Network]:
+    """A dense network twice: for autograd and for rules."""
+    layers: list[nn.Module] = []
+    for pre, post in itertools.pairwise(columns):
+        layers += [nn.Linear(pre, post, bias=False), activation()]
+    torch_net = nn.Sequential(*layers[:-1])
+    return torch_net, cn.from_torch(torch_net, (columns[0],))
+
+
+def convolutional() -> tuple[nn.Sequential, cn.Network]:
+    """Two convolutions and two dense areas, 3×32×32 in."""
+    torch_net = nn.Sequential(
+        nn.Conv2d(3, 32, 3, 1, 1, bias=False), nn.ReLU(),
+        nn.Conv2d(32, 32, 3, 2, 1, bias=False), nn.ReLU(),
+        nn.Flatten(), nn.Linear(8192, 500, bias=False), nn.ReLU(), nn.Linear(500, 10, bias=False),
+    )  # fmt: skip
+    return torch_net, cn.from_torch(torch_net, (3, 32, 32))
+
+
+def local() -> tuple[nn.Sequential, cn.Network]:
+    """The same with no shared weights and no padding."""
+    torch_net = nn.Sequential(
+        LocallyConnected(3, 32, 32, 3, 1), nn.ReLU(), LocallyConnected(32, 32, 30, 3, 2), nn.ReLU(),
+        nn.Flatten(), nn.Linear(6272, 500, bias=False), nn.ReLU(), nn.Linear(500, 10, bias=False),
+    )  # fmt: skip
+    areas = [cn.Area(cn.Local(32, 3)), cn.Area(cn.Local(32, 3, stride=2))]
+    areas += [cn.Area(cn.Dense(500)), cn.Area(cn.Dense(10), "linear")]
+    return torch_net, cn.Network((3, 32, 32), areas)
+
+
+#: name: how to make it, batch
+NETWORKS: dict[str, tuple[Callable[[], tuple[nn.Sequential, cn.Network]], int]] = {
+    "A  784-32-32-10": (lambda: dense([784, 32, 32, 10], nn.Sigmoid), 20),
+    "A3 784-32-32-32-10": (lambda: dense([784, 32, 32, 32, 10], nn.Sigmoid), 20),
+    "B  784-256-256-256-10": (lambda: dense([784, 256, 256, 256, 10], nn.Tanh), 64),
+    "C  784-1500-1000-500-10": (lambda: dense([784, 1500, 1000, 500, 10], nn.ReLU), 128),
+    "conv, batch 128": (convolutional, 128),
+    "conv, batch 32": (convolutional, 32),
+    "local, batch 128": (local, 128),
+    "local, batch 32": (local, 32),
+}
+
+
+def autograd_update(net: nn.Module, x: torch.Tensor, targets: torch.Tensor, lr: float) -> Callable[[], None]:
+    """One update by autograd and torch's SGD."""
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
+    wanted = nn.functional.one_hot(targets, 10).to(x.dtype)
+
+    def update() -> None:
+        optimizer.zero_grad()
+        (0.5 * (net(x) - wanted).square().sum() / len(x)).backward()
+        optimizer.step()
+
+    return update
+
+
+def rule_update(
+    net: cn.Network, name: str, x: torch.Tensor, targets: torch.Tensor, lr: float
+) -> Callable[[], None]:
+    """One update by a rule and torch's SGD."""
+    own, rule = copy.deepcopy(net), cn.rule(name)
+    optimizer = torch.optim.SGD(own.parameters(), lr=lr)
+    return lambda: rule.update(own, x, targets, optimizer)
+
+
+def interleave(
+    updates: dict[str, Callable[[], None]], seconds: float, warm_up: int = 3
+) -> dict[str, list[float]]:
+    """Process time (s) of each update, in rounds, until ``seconds`` have passed (at least 8 rounds)."""
+    times: dict[str, list[float]] = {name: [] for name in updates}
+    end, rounds = time.monotonic() + seconds, 0
+    while time.monotonic() < end or rounds < warm_up + 8:
+        for name, update in updates.items():
+            start = time.process_time()
+            update()
+            times[name].append(time.process_time() - start)
+        rounds += 1
+    return {name: values[warm_up:] for name, values in times.items()}
+
+
+def run(
+    quick: Annotated[bool, typer.Option("--quick", help="Networks A and A3 only.")] = False,
+    seconds: Annotated[float, typer.Option(help="Time for each network.")] = 40.0,
+) -> dict:
+    """Medians and ratios for every network and rule."""
+    names = list(NETWORKS)[:2] if quick else list(NETWORKS)
+    results: dict = {"threads": torch.get_num_threads(), "torch": torch.__version__, "networks": {}}
+    for name in track(names, "update cost", transient=True):
+        make, batch = NETWORKS[name]
+        torch.manual_seed(0)
+        torch_net, net = make()
+        x, targets = torch.rand(batch, *net.input_shape), torch.randint(0, 10, (batch,))
+        updates = {"autograd": autograd_update(torch_net, x, targets, 1e-4)}
+        if "conv" in name:
+            last = copy.deepcopy(torch_net).to(memory_format=torch.channels_last)
+            layout = x.contiguous(memory_format=torch.channels_last)
+            updates["autograd, channels last"] = autograd_update(last, layout, targets, 1e-4)
+        updates |= {rule: rule_update(net, rule, x, targets, 1e-4) for rule in RULES}
+        times = interleave(updates, 3.0 if quick else seconds)
+        results["networks"][name] = {
+            rule: {
+                "ms": 1e3 * statistics.median(values),
+                "ratio": statistics.median(a / b for a, b in zip(values, times["autograd"], strict=True)),
+                "rounds": len(values),
+            }
+            for rule, values in times.items()
+        }
+    return results
+
+
+def report(results: dict) -> str:
+    """One row for each network: autograd's milliseconds, then ratios to them."""
+    rules = ("autograd, channels last", *RULES)
+    rows = []
+    for name, found in results["networks"].items():
+        ratios = [f"{found[rule]['ratio']:.2f}" if rule in found else "" for rule in rules]
+        rows.append([name, f"{found['autograd']['ms']:.2f}", *ratios])
+    return table(["network", "autograd ms", "channels last ×", *(f"{r} ×" for r in RULES)], rows)
+
+
+def draw(results: dict) -> plt.Figure:
+    """Bars of ratios; a line at 1."""
+    figure, axes = plt.subplots(figsize=(9, 4))
+    networks = results["networks"]
+    for k, rule in enumerate(RULES):
+        places = [i + (k - len(RULES) / 2) * 0.13 for i in range(len(networks))]
+        axes.bar(places, [found[rule]["ratio"] for found in networks.values()], 0.12, label=rule)
+    axes.axhline(1, color="black", lw=0.8)
+    axes.set(yscale="log", ylabel="time of an update / autograd's", xticks=range(len(networks)))
+    axes.set_xticklabels([name.replace(", ", "\n") for name in networks], fontsize=7)
+    axes.legend(fontsize=7, ncol=3)
+    return figure
+
+
+if __name__ == "__main__":
+    simulation(run, report, draw)
