@@ -5,7 +5,7 @@ the derivative of the lesson's loss with respect to the output rates, for any ou
 may take during the trial (predictive coding moves it).
 
     Teacher("squared")          loss = ½ Σ_n (t_n − y_n)²            error = t − y
-    Teacher("cross-entropy")    loss = −log softmax(y)_t              error = t − softmax(y)
+    Teacher("cross-entropy")    loss = −Σ_n t_n log softmax(y)_n      error = t − softmax(y) Σ_n t_n
     Reward()                    loss = ½ (r − y_s)²                   error_s = r − y_s, 0 for all others
 """
 
@@ -72,7 +72,9 @@ class Teacher(Teaching):
     def begin(self, rates: Tensor, targets: Tensor) -> Lesson:
         """Targets may be class indices ``[batch]`` or vectors ``[batch, n]``."""
         wanted = as_vectors(targets, rates)
-        return _Squared(rates, wanted) if self.loss == "squared" else _CrossEntropy(rates, wanted)
+        if self.loss == "squared":
+            return _Squared(rates, wanted)
+        return _CrossEntropy(rates, wanted, None if targets.dim() == 1 else wanted.sum(1, keepdim=True))
 
 
 class _Squared(Lesson):
@@ -89,8 +91,13 @@ class _Squared(Lesson):
 
 
 class _CrossEntropy(_Squared):
+    def __init__(self, rates: Tensor, wanted: Tensor, mass: Tensor | None) -> None:
+        super().__init__(rates, wanted)
+        self.mass = mass  # what each target vector sums to; None: one
+
     def error(self, rates: Tensor) -> Tensor:
-        return self.wanted - torch.softmax(rates, 1)
+        answer = torch.softmax(rates, 1)
+        return self.wanted - (answer if self.mass is None else self.mass * answer)
 
     @property
     def loss(self) -> Tensor:
@@ -137,7 +144,12 @@ class Reward(Teaching):
 
     def begin(self, rates: Tensor, targets: Tensor) -> Lesson:
         """Targets are class indices ``[batch]`` (or one-hot vectors); only the reward is made of them."""
-        column = as_column(targets, rates) if targets.dim() == 1 else targets.argmax(1, keepdim=True)
+        if targets.dim() == 1:
+            column = as_column(targets, rates)
+        elif targets.shape == rates.shape and rates.dim() == 2:
+            column = targets.argmax(1, keepdim=True)
+        else:
+            raise _misshapen(targets, rates)
         try:
             rates.gather(1, column)  # for its range check alone
         except RuntimeError as error:
@@ -183,10 +195,7 @@ def as_vectors(targets: Tensor, rates: Tensor) -> Tensor:
         except RuntimeError as error:
             raise _out_of_range(targets, rates) from error
     if targets.shape != rates.shape:
-        raise ShapeError(
-            f"targets have shape {tuple(targets.shape)}; give class indices ({len(rates)},) "
-            f"or vectors {tuple(rates.shape)}"
-        )
+        raise _misshapen(targets, rates)
     return targets.to(rates.dtype)
 
 
@@ -202,6 +211,13 @@ def as_column(targets: Tensor, rates: Tensor) -> Tensor:
             f"not {targets.dtype} {tuple(targets.shape)}"
         )
     return targets.long()[:, None]
+
+
+def _misshapen(targets: Tensor, rates: Tensor) -> ShapeError:
+    return ShapeError(
+        f"targets are {targets.dtype} of shape {tuple(targets.shape)}; give class indices as whole numbers "
+        f"({len(rates)},) or vectors {tuple(rates.shape)}"
+    )
 
 
 def _out_of_range(targets: Tensor, rates: Tensor) -> ShapeError:
