@@ -1,0 +1,139 @@
+"""Teaching signals: rewards worked by hand, choice frequencies, torch's losses, targets that do not fit."""
+
+import math
+
+import pytest
+import torch
+import torch.nn.functional as F
+from scipy import stats
+
+import corticalnet as cn
+from corticalnet.errors import RuleError, ShapeError
+
+F64 = torch.float64
+
+
+def test_reward_by_hand():
+    """Reward 1 for the right column, else 0; error r − y_s at the chosen column alone."""
+    rates = torch.tensor([[0.25, 0.75, 0.125], [0.5, 0.0, 0.25], [1.5, 0.0, 1.0]])
+    lesson = cn.Reward(exploration=0.0).begin(rates, torch.tensor([1, 2, 0]))
+    assert lesson.action.tolist() == lesson.prediction.tolist() == [1, 0, 0]
+    assert lesson.reward.tolist() == [1, 0, 1]
+    assert lesson.rpe.tolist() == [0.25, -0.5, -0.5]  # a column may promise too much
+    assert lesson.error(rates).tolist() == [[0, 0.25, 0], [-0.5, 0, 0], [-0.5, 0, 0]]
+    assert lesson.loss.item() == 0.5 * (0.25**2 + 0.5**2 + 0.5**2) / 3
+    # later in the trial the output has moved; the action and its reward have not
+    assert lesson.error(rates + 1.0).tolist() == [[0, -0.75, 0], [-1.5, 0, 0], [-1.5, 0, 0]]
+
+
+def test_reward_takes_one_hot_vectors_and_a_choice_of_the_users():
+    rates = torch.rand(3, 4)
+    teaching = cn.Reward(choose=lambda y: y.argmin(1))
+    classes = torch.tensor([3, 0, 2])
+    one, two = teaching.begin(rates, classes), teaching.begin(rates, F.one_hot(classes, 4))
+    assert torch.equal(one.action, rates.argmin(1))
+    assert torch.equal(one.reward, two.reward)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_boltzmann_choices_follow_the_softmax(temperature):
+    """Exploring always: frequencies of draws against softmax(y / T), by chi-square at 99.9 %."""
+    y = torch.tensor([0.3, -0.5, 1.0, 0.9, 0.0], dtype=F64)
+    n = 50_000
+    action = cn.Reward(exploration=1.0, temperature=temperature).max_boltzmann(y.expand(n, 5))
+    expected = [n * math.exp(v / temperature) for v in y.tolist()]
+    total = sum(math.exp(v / temperature) for v in y.tolist())
+    expected = [e / total for e in expected]
+    assert stats.chisquare(torch.bincount(action, minlength=5).tolist(), expected).pvalue > 0.001
+
+
+@pytest.mark.parametrize("exploration", [0.02, 0.3])
+def test_exploration_is_that_rare(exploration):
+    """Greedy are those that do not explore, and those that draw the greedy column all the same."""
+    y, n = torch.tensor([0.0, 1.0, 0.0, 0.0]), 100_000
+    greedy = (cn.Reward(exploration).max_boltzmann(y.expand(n, 4)) == 1).sum().item()
+    p = 1 - exploration + exploration * math.e / (math.e + 3)
+    low, high = stats.binom.interval(0.999, n, p)
+    assert low <= greedy <= high
+
+
+@pytest.mark.parametrize(("classes", "right"), [(10, 0.232), (100, 0.0267), (200, 0.0135)])
+def test_boltzmann_on_expected_rewards_is_nearly_uniform(classes, right):
+    """Learned outputs are 1 and 0, so at temperature 1 a draw is right only e / (e + C − 1) of the time."""
+    n = 40_000
+    assert math.e / (math.e + classes - 1) == pytest.approx(right, abs=2e-4)
+    rates = F.one_hot(torch.tensor(4), classes).double().expand(n, classes)
+    hits = (cn.Reward(exploration=1.0).max_boltzmann(rates) == 4).sum().item()
+    low, high = stats.binom.interval(0.999, n, math.e / (math.e + classes - 1))
+    assert low <= hits <= high
+
+
+TARGETS = {
+    "indices": lambda y: torch.tensor([0, 4, 2, 2]),
+    "short indices": lambda y: torch.tensor([0, 4, 2, 2], dtype=torch.uint8),
+    "probabilities": lambda y: torch.softmax(torch.randn_like(y), 1),
+    "smoothed": lambda y: 0.9 * F.one_hot(torch.tensor([0, 4, 2, 2]), 5).to(y.dtype) + 0.02,
+    "several at once": lambda y: (torch.arange(20).view(4, 5) % 3 == 0).to(y.dtype),
+    "any numbers": torch.randn_like,
+}
+
+
+@pytest.mark.parametrize("targets", TARGETS)
+@pytest.mark.parametrize("loss", ["squared", "cross-entropy"])
+def test_teacher_is_torchs_loss(loss, targets):
+    """Loss as torch's; error minus its gradient, also at rates that have moved since."""
+    y = torch.randn(4, 5, dtype=F64)
+    given = TARGETS[targets](y)
+    lesson = cn.Teacher(loss).begin(y, given)
+
+    def torchs(rates):
+        if loss == "squared":
+            wanted = F.one_hot(given.long(), 5).to(F64) if given.dim() == 1 else given
+            return 0.5 * F.mse_loss(rates, wanted, reduction="sum") / 4
+        return F.cross_entropy(rates, given.long() if given.dim() == 1 else given)
+
+    torch.testing.assert_close(lesson.loss, torchs(y))
+    for rates in (y, y + torch.randn_like(y)):
+        rates.requires_grad_()
+        (gradient,) = torch.autograd.grad(torchs(rates), rates)
+        torch.testing.assert_close(lesson.error(rates.detach()), -4 * gradient)
+    assert torch.equal(lesson.prediction, y.detach().argmax(1))
+
+
+def test_smoothed_vectors_are_torchs_label_smoothing():
+    y, classes = torch.randn(4, 5, dtype=F64), torch.tensor([0, 4, 2, 2])
+    lesson = cn.Teacher("cross-entropy").begin(y, TARGETS["smoothed"](y))
+    torch.testing.assert_close(lesson.loss, F.cross_entropy(y, classes, label_smoothing=0.1))
+
+
+OUT = torch.zeros(4, 5)
+
+
+@pytest.mark.parametrize("teaching", [cn.Teacher(), cn.Teacher("cross-entropy"), cn.Reward()])
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        (torch.tensor([0, 1, 7, 2]), ["label 7 is out of range", "columns 0 to 4"]),
+        (torch.tensor([0, -1, 3, 2]), ["label -1 is out of range", "columns 0 to 4"]),
+        (torch.tensor([0, 1, 2]), ["(3,)", "(4,)"]),
+        (torch.tensor([0.0, 1, 2, 3]), ["whole numbers", "float32", "(4,)"]),
+        (torch.zeros(4, 6), ["(4, 6)", "(4,)", "(4, 5)"]),
+        (torch.eye(7)[[0, 1, 2, 6]], ["(4, 7)", "(4,)", "(4, 5)"]),
+        (torch.zeros(3, 5), ["(3, 5)", "(4,)", "(4, 5)"]),
+        (torch.zeros(4, 5, 1), ["(4, 5, 1)", "(4,)", "(4, 5)"]),
+        (torch.tensor(1), ["()", "(4,)", "(4, 5)"]),
+    ],
+)
+def test_targets_that_do_not_fit_are_told(teaching, targets, words):
+    with pytest.raises(ShapeError) as caught:
+        teaching.begin(OUT, targets)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_settings_that_cannot_be():
+    with pytest.raises(RuleError, match=r"exploration is a probability in \[0, 1\], not 1.5"):
+        cn.Reward(exploration=1.5)
+    with pytest.raises(RuleError, match="temperature must be positive, not 0"):
+        cn.Reward(temperature=0)
+    with pytest.raises(RuleError, match="unknown loss 'square'; did you mean 'squared'"):
+        cn.Teacher("square")
