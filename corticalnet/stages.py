@@ -74,7 +74,12 @@ class MaxPool(Stage):
 
     def __init__(self, size: int = 2, stride: int | None = None, padding: int = 0) -> None:
         super().__init__()
-        self.size, self.stride, self.padding = size, stride or size, padding
+        self.size, self.stride, self.padding = size, size if stride is None else stride, padding
+        for name, value, least in (("size", size, 1), ("stride", self.stride, 1), ("padding", padding, 0)):
+            if not isinstance(value, int) or value < least:
+                raise NetworkError(f"pool: {name} must be a whole number of at least {least}, not {value!r}")
+        if 2 * padding > size:
+            raise NetworkError(f"pool: padding {padding} is more than half of the pool, {size}")
 
     def build(self, shape: Shape) -> Shape:
         """Refuse sheets that have no height and width, or are smaller than the pool."""
