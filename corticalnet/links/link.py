@@ -99,8 +99,8 @@ def put(total: Tensor, out: Tensor, scale: float, keep: float) -> None:
     out.add_(total, alpha=scale)
 
 
-def positive(kind: str, name: str, value: int) -> int:
-    """``value``, if it is a whole number of at least 1."""
-    if not isinstance(value, int) or value < 1:
-        raise NetworkError(f"{kind}: {name} must be a whole number of at least 1, not {value!r}")
+def positive(kind: str, name: str, value: int, least: int = 1) -> int:
+    """``value``, if it is a whole number of at least 1 (or ``least``)."""
+    if not isinstance(value, int) or value < least:
+        raise NetworkError(f"{kind}: {name} must be a whole number of at least {least}, not {value!r}")
     return value

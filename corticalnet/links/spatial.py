@@ -42,7 +42,7 @@ class _Spatial(Link):
         elif isinstance(padding, str):
             raise NetworkError(f"{kind}: padding must be 'valid', 'same' or a number, not '{padding}'")
         else:
-            self.padding = (padding, padding) if isinstance(padding, int) else (padding[0], padding[1])
+            self.padding = _pair(kind, "padding", padding, least=0)
 
     def sheet(self, source_shape: Shape) -> Shape:
         """The shape of the target."""
@@ -169,8 +169,8 @@ class Local(_Spatial):
         return positions.view(rows, columns, self.channels, -1).permute(3, 2, 0, 1)
 
 
-def _pair(kind: str, name: str, value: int | Pair) -> Pair:
-    pair = (value, value) if isinstance(value, int) else tuple(value)
+def _pair(kind: str, name: str, value: int | Pair, least: int = 1) -> Pair:
+    pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(pair) != 2:
         raise NetworkError(f"{kind}: {name} must be one number or two, not {value!r}")
-    return positive(kind, name, pair[0]), positive(kind, name, pair[1])
+    return positive(kind, name, pair[0], least), positive(kind, name, pair[1], least)
