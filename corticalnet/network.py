@@ -53,6 +53,8 @@ class Network(nn.Module):
     ) -> None:
         super().__init__()
         self.input_shape, self.seed = tuple(int(n) for n in input_shape), seed
+        if not self.input_shape or min(self.input_shape) < 1:
+            raise NetworkError(f"input_shape must be whole numbers of at least 1, not {self.input_shape}")
         if not areas:
             raise NetworkError("a network needs at least one area, the output")
         self.areas = nn.ModuleDict()
@@ -134,7 +136,7 @@ class Network(nn.Module):
         """
         reference = self._reference
         if x.shape[1:] != self.input_shape:
-            if x.dim() < 2 or x[0].numel() != torch.Size(self.input_shape).numel():
+            if x.dim() < 2 or x.shape[1:].numel() != torch.Size(self.input_shape).numel():
                 raise ShapeError(
                     f"input has shape {tuple(x.shape)}; this network takes (batch, "
                     f"{', '.join(map(str, self.input_shape))})"
