@@ -35,12 +35,15 @@ class Feedback:
 
     def __init__(self) -> None:
         self._network: weakref.ref[Network] | None = None
+        self._place: tuple[torch.dtype, torch.device] | None = None
 
     def prepare(self, net: Network) -> None:
-        """Make the pathway's own weights when it meets ``net`` first."""
-        if self._network is None or self._network() is not net:
+        """Make the pathway's own weights when it meets ``net`` first, or in another precision or device."""
+        weight = net.learned[0]
+        place = weight.dtype, weight.device
+        if self._network is None or self._network() is not net or self._place != place:
             self.build(net)
-            self._network = weakref.ref(net)
+            self._network, self._place = weakref.ref(net), place
 
     def build(self, net: Network) -> None:
         """Draw the pathway's own weights, if it has any."""
