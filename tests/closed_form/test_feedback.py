@@ -108,6 +108,8 @@ def test_random_weights_are_fixed_seeded_and_drawn_by_name(make):
         if name in taller:
             assert torch.equal(magnitude, taller[name].abs())
     assert {"input->low", "high->out"} <= first.keys() & taller.keys()
+    square = by_name(make(7), network(names=("one", "two", "three"), sizes=(4, 4, 4)))
+    assert not torch.isclose(square["one->two"].abs(), square["two->three"].abs()).any()
 
 
 def test_direct_weights_are_drawn_by_name():
