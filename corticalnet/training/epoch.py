@@ -37,7 +37,7 @@ def data_order(count: int, seed: int, epoch: int) -> Tensor:
 class Meter:
     """Sums over an epoch, kept on the device, so that no update waits for them.
 
-    ``sums`` holds the loss, the right answers and the rewards, each summed over samples.
+    Loss, right answers and rewards are each summed over samples.
     """
 
     device: torch.device
@@ -46,17 +46,18 @@ class Meter:
     started: float = field(default_factory=time.perf_counter)
 
     def __post_init__(self) -> None:
-        self.sums = torch.zeros(3, dtype=torch.float64, device=self.device)
+        zeros = torch.zeros(3, dtype=torch.float64, device=self.device)
+        self.loss, self.right, self.reward = zeros.unbind()
 
     def add(self, step: Step, labels: Tensor) -> None:
         """Count one update."""
         self.samples += len(labels)
-        self.sums[0] += step.loss * len(labels)
-        self.sums[1] += (step.prediction == labels).sum()
+        self.loss.add_(step.loss, alpha=len(labels))
+        self.right.add_((step.prediction == labels).sum())
         reward = getattr(step.lesson, "reward", None)
         if reward is not None:
             self.rewarded = True
-            self.sums[2] += reward.sum()
+            self.reward.add_(reward.sum())
 
     def read(self) -> Record:
         """Mean loss, accuracy, reward (None without rewards) and samples per second until now.
@@ -64,7 +65,8 @@ class Meter:
         Raises:
             NotFinite: the loss is not.
         """
-        loss, right, reward = (self.sums / max(self.samples, 1)).tolist()
+        sums = torch.stack((self.loss, self.right, self.reward))
+        loss, right, reward = (sums / max(self.samples, 1)).tolist()
         if not math.isfinite(loss):
             raise NotFinite
         seconds = time.perf_counter() - self.started

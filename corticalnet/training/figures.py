@@ -74,14 +74,11 @@ def receptive_fields(net: Network, shape: tuple[int, ...]) -> Figure | None:
     elif not isinstance(link, Convolution):
         return None
     images = [_picture(field) for field in weights[:MOST_FIELDS]]
-    columns = math.ceil(math.sqrt(len(images)))
-    rows = math.ceil(len(images) / columns)
-    figure = Figure(figsize=(columns, rows + 0.4), layout="constrained")
-    for axes in figure.subplots(rows, columns, squeeze=False).flat:
-        axes.axis("off")
-    for axes, image in zip(figure.axes, images, strict=False):
-        axes.imshow(image, cmap="RdBu_r", vmin=0, vmax=1)
-    figure.suptitle(f"{link.name}: {len(images)} of {len(weights)}", fontsize="small")
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    axes = figure.subplots()
+    axes.imshow(_mosaic(images), cmap="RdBu_r", vmin=0, vmax=1)
+    axes.set_title(f"{link.name}: weights of {len(images)} of {len(weights)}, each to its own scale")
+    axes.axis("off")
     return figure
 
 
@@ -109,6 +106,19 @@ def _picture(field: Tensor) -> np.ndarray:
     scaled = 0.5 + 0.5 * picture / picture.abs().max().clamp_min(1e-12)
     image: np.ndarray = scaled.permute(1, 2, 0).squeeze(-1).numpy()
     return image
+
+
+def _mosaic(images: list[np.ndarray]) -> np.ndarray:
+    """Images side by side on a square grid, with a line between them."""
+    columns = math.ceil(math.sqrt(len(images)))
+    height, width = images[0].shape[:2]
+    rows = math.ceil(len(images) / columns)
+    shape = (rows * (height + 1) - 1, columns * (width + 1) - 1, *images[0].shape[2:])
+    sheet = np.full(shape, np.nan if len(shape) == 2 else 1.0)
+    for k, image in enumerate(images):
+        top, left = k // columns * (height + 1), k % columns * (width + 1)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
 
 
 def _png(figure: Figure) -> bytes:

@@ -56,6 +56,6 @@ def check_identity(path: Path, there: dict[str, Any], here: dict[str, Any]) -> N
 
 def _first_difference(there: str, here: str) -> tuple[str, str]:
     """The first lines that differ, without the padding of the table."""
-    was, now = there.splitlines(), here.splitlines()
-    pairs = [(a, b) for a, b in zip(was, now, strict=False) if a != b] or [(was[-1], now[-1])]
-    return " ".join(pairs[0][0].split()), " ".join(pairs[0][1].split())
+    was, now = ([" ".join(line.split()) for line in text.splitlines()] for text in (there, here))
+    pairs = zip(was, now, strict=False)
+    return next(((a, b) for a, b in pairs if a != b), (was[-1], now[-1]))

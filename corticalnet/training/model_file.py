@@ -101,6 +101,7 @@ def _build_function(path: Path) -> Callable[..., Any]:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
+        del sys.modules[spec.name]
         raise ModelError(_blame(path, error)) from error
     build: Callable[..., Any] | None = getattr(module, "build", None)
     if not callable(build):

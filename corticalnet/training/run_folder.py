@@ -76,6 +76,7 @@ class RunFolder:
         # A run that was killed before its first checkpoint begins anew.
         if resume and self.last.exists():
             state.load(self.last)
+        self.summary.unlink(missing_ok=True)
         self.write_settings(state.model, str(state.device))
         self._write_metrics(state.history)
 
