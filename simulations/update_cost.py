@@ -18,9 +18,8 @@ from __future__ import annotations
 
 import copy
 import itertools
-import statistics
-import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Annotated
 
 import matplotlib.pyplot as plt
@@ -30,6 +29,7 @@ from rich.progress import track
 from torch import nn
 
 import corticalnet as cn
+from corticalnet.analysis import autograd_update, interleave, rule_update
 from corticalnet.tables import table
 from simulations.common import simulation
 
@@ -95,43 +95,6 @@ NETWORKS: dict[str, tuple[Callable[[], tuple[nn.Sequential, cn.Network]], int]] 
 }
 
 
-def autograd_update(net: nn.Module, x: torch.Tensor, targets: torch.Tensor, lr: float) -> Callable[[], None]:
-    """One update by autograd and torch's SGD."""
-    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
-    wanted = nn.functional.one_hot(targets, 10).to(x.dtype)
-
-    def update() -> None:
-        optimizer.zero_grad()
-        (0.5 * (net(x) - wanted).square().sum() / len(x)).backward()
-        optimizer.step()
-
-    return update
-
-
-def rule_update(
-    net: cn.Network, name: str, x: torch.Tensor, targets: torch.Tensor, lr: float
-) -> Callable[[], None]:
-    """One update by a rule and torch's SGD."""
-    own, rule = copy.deepcopy(net), cn.rule(name)
-    optimizer = torch.optim.SGD(own.parameters(), lr=lr)
-    return lambda: rule.update(own, x, targets, optimizer)
-
-
-def interleave(
-    updates: dict[str, Callable[[], None]], seconds: float, warm_up: int = 3
-) -> dict[str, list[float]]:
-    """Process time (s) of each update, in rounds, until ``seconds`` have passed (at least 8 rounds)."""
-    times: dict[str, list[float]] = {name: [] for name in updates}
-    end, rounds = time.monotonic() + seconds, 0
-    while time.monotonic() < end or rounds < warm_up + 8:
-        for name, update in updates.items():
-            start = time.process_time()
-            update()
-            times[name].append(time.process_time() - start)
-        rounds += 1
-    return {name: values[warm_up:] for name, values in times.items()}
-
-
 def run(
     quick: Annotated[bool, typer.Option("--quick", help="Networks A and A3 only.")] = False,
     seconds: Annotated[float, typer.Option(help="Time for each network.")] = 40.0,
@@ -144,21 +107,14 @@ def run(
         torch.manual_seed(0)
         torch_net, net = make()
         x, targets = torch.rand(batch, *net.input_shape), torch.randint(0, 10, (batch,))
-        updates = {"autograd": autograd_update(torch_net, x, targets, 1e-4)}
+        updates = {"autograd": autograd_update(torch_net, x, targets)}
         if "conv" in name:
             last = copy.deepcopy(torch_net).to(memory_format=torch.channels_last)
             layout = x.contiguous(memory_format=torch.channels_last)
-            updates["autograd, channels last"] = autograd_update(last, layout, targets, 1e-4)
-        updates |= {rule: rule_update(net, rule, x, targets, 1e-4) for rule in RULES}
-        times = interleave(updates, 3.0 if quick else seconds)
-        results["networks"][name] = {
-            rule: {
-                "ms": 1e3 * statistics.median(values),
-                "ratio": statistics.median(a / b for a, b in zip(values, times["autograd"], strict=True)),
-                "rounds": len(values),
-            }
-            for rule, values in times.items()
-        }
+            updates["autograd, channels last"] = autograd_update(last, layout, targets)
+        updates |= {rule: rule_update(net, cn.rule(rule), x, targets) for rule in RULES}
+        costs = interleave(updates, 3.0 if quick else seconds)
+        results["networks"][name] = {rule: asdict(cost) for rule, cost in costs.items()}
     return results
 
 

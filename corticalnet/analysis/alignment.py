@@ -82,5 +82,6 @@ def _change(net: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: 
 def _compare(found: Tensor, wanted: Tensor) -> tuple[float, float]:
     lengths = (found.norm() * wanted.norm()).item()
     cosine = (found @ wanted).item() / lengths if lengths else float("nan")
+    cosine = min(1.0, max(-1.0, cosine))  # rounding may step over
     size = wanted.norm().item()
     return cosine, (found - wanted).norm().item() / size if size else float("nan")

@@ -1,0 +1,84 @@
+"""Cost: how long one weight update takes, compared fairly.
+
+Times of two pieces of code on a shared machine mean something only side by side: all contestants take
+turns in one process, process time is read, the first rounds are dropped, and a ratio is the median over
+rounds of (this one / the reference in the same round).
+"""
+
+from __future__ import annotations
+
+import copy
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from corticalnet.network import Network
+from corticalnet.rules.rule import LearningRule
+
+Update = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Median time (ms) of an update, and its median ratio to the reference."""
+
+    ms: float
+    ratio: float
+    rounds: int
+
+
+def interleave(
+    updates: dict[str, Update], seconds: float, reference: str | None = None, warm_up: int = 3
+) -> dict[str, Cost]:
+    """Time all updates in turn for ``seconds`` in all (at least eight rounds).
+
+    Args:
+        updates: by name; each call is one update.
+        seconds: wall time to spend.
+        reference: whose time is 1; the first if not given.
+        warm_up: rounds that are not counted.
+    """
+    times: dict[str, list[float]] = {name: [] for name in updates}
+    end, rounds = time.monotonic() + seconds, 0
+    while time.monotonic() < end or rounds < warm_up + 8:
+        for name, update in updates.items():
+            start = time.process_time()
+            update()
+            times[name].append(time.process_time() - start)
+        rounds += 1
+    counted = {name: values[warm_up:] for name, values in times.items()}
+    base = counted[reference or next(iter(updates))]
+    return {
+        name: Cost(
+            1e3 * statistics.median(values),
+            statistics.median(a / b for a, b in zip(values, base, strict=True)),
+            len(values),
+        )
+        for name, values in counted.items()
+    }
+
+
+def autograd_update(net: nn.Module, x: Tensor, classes: Tensor, lr: float = 1e-4) -> Update:
+    """The reference: an update of a plain torch module by autograd, squared loss and torch's SGD."""
+    optimizer = torch.optim.SGD(net.parameters(), lr=lr)
+    with torch.no_grad():
+        wanted = F.one_hot(classes, net(x).shape[1]).to(x.dtype)
+
+    def update() -> None:
+        optimizer.zero_grad()
+        (0.5 * (net(x) - wanted).square().sum() / len(x)).backward()
+        optimizer.step()
+
+    return update
+
+
+def rule_update(net: Network, rule: LearningRule, x: Tensor, classes: Tensor, lr: float = 1e-4) -> Update:
+    """An update of a copy of ``net`` by a rule and torch's SGD."""
+    own = copy.deepcopy(net)
+    optimizer = torch.optim.SGD(own.parameters(), lr=lr)
+    return lambda: rule.update(own, x, classes, optimizer)
