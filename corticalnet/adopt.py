@@ -37,7 +37,13 @@ def from_torch(sequential: nn.Sequential, input_shape: Sequence[int]) -> Network
     """
     arriving: list[tuple[Link, nn.Module]] = []
     stages: list[list[tuple[Stage, nn.Module]]] = []
+    seen: set[nn.Module] = set()
     for name, layer in _layers(sequential):
+        if layer in seen and any(True for _ in layer.parameters()):
+            raise NetworkError(
+                f"layer {name} ({type(layer).__name__}) is used twice; give each its own weights"
+            )
+        seen.add(layer)
         link = _refusing(name, layer, _LINKS)
         if link is not None:
             arriving.append((link, layer))
@@ -74,7 +80,8 @@ def _layers(sequential: nn.Module, prefix: str = "") -> list[tuple[str, nn.Modul
     if not isinstance(sequential, nn.Sequential):
         raise NetworkError(f"from_torch takes an nn.Sequential, not a {type(sequential).__name__}")
     layers: list[tuple[str, nn.Module]] = []
-    for name, layer in sequential.named_children():
+    for name, layer in sequential._modules.items():  # (named_children leaves out a layer used again)
+        assert layer is not None
         inner = isinstance(layer, nn.Sequential)
         layers += _layers(layer, f"{prefix}{name}.") if inner else [(f"{prefix}{name}", layer)]
     return layers
