@@ -1,0 +1,88 @@
+"""Documents run: every Python block, in order, file by file; every link leads somewhere; no word too many."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import torch
+
+import corticalnet as cn
+from corticalnet.rules import catalogue
+from corticalnet.training import load_model, train
+
+DOCUMENTS = [Path("README.md"), Path("CONTRIBUTING.md"), *sorted(Path(".").glob("*/**/*.md"))]
+DOCUMENTS = [p for p in DOCUMENTS if not p.parts[0].startswith(".") and p.parts[0] not in ("runs", "figures")]
+
+
+def blocks(path, language="python"):
+    """The fenced blocks of a document in one language ("" for none)."""
+    found, inside = [], None
+    for line in path.read_text().splitlines(keepends=True):
+        if line.startswith("```"):
+            if inside is None:
+                inside, kind = "", line[3:].strip()
+                continue
+            if kind == language:
+                found.append(inside)
+            inside = None
+        elif inside is not None:
+            inside += line
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _rules_as_before(monkeypatch):
+    monkeypatch.setattr(catalogue, "_RULES", dict(catalogue._RULES))
+
+
+@pytest.mark.parametrize("path", [p for p in DOCUMENTS if blocks(p) and p.stem != "writing_a_model"], ids=str)
+def test_blocks_run(path):
+    names: dict = {}
+    for block in blocks(path):
+        exec(compile(block, str(path), "exec"), names)
+
+
+def test_the_documented_model_trains(tmp_path):
+    (source,) = blocks(Path("docs/writing_a_model.md"))
+    path = tmp_path / "my_model.py"
+    path.write_text(source)
+    model = load_model(path, rule="streaming-fa-z-il", channels=4, epochs=1, data="digits")
+    assert model.rule.name == "streaming-fa-z-il"
+    assert model.network.areas["V1"].shape[0] == 4
+    assert train(model, progress=False).history[0]["loss"] > 0
+
+
+def test_the_documented_rule_works_with_every_trigger():
+    names: dict = {}
+    for block in blocks(Path("docs/writing_a_rule.md")):
+        exec(block, names)
+    net = cn.mlp([6, 5, 4], "tanh", dtype=torch.float64)
+    x, y = torch.rand(3, 6, dtype=torch.float64), torch.tensor([0, 1, 2])
+    changes = []
+    for trigger in ("backprop", "z-il", "streaming-fa-z-il"):
+        sparse = names["Sparse"](0.5)
+        torch.manual_seed(0)
+        cn.rule(trigger, feedback=sparse).learn(net, x, y)
+        changes.append(net.links[0].weight.grad.clone())
+    assert torch.equal(changes[0], changes[1])
+    assert torch.equal(changes[0], changes[2])
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=str)
+def test_links_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+        if not target.startswith("http"):
+            assert (path.parent / target).exists(), f"{path}: {target}"
+
+
+def test_the_shown_commands_exist():
+    """Every `corticalnet …` line in a document parses as far as its options' names."""
+    shown = {line.split("#")[0].strip() for p in DOCUMENTS for b in blocks(p, "") for line in b.splitlines()}
+    commands = {line.split()[1] for line in shown if line.startswith("corticalnet ")}
+    text = subprocess.run(
+        [".venv/bin/corticalnet" if Path(".venv/bin/corticalnet").exists() else "corticalnet", "--help"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert commands
+    assert all(f" {command} " in text for command in commands)
