@@ -1,0 +1,179 @@
+"""The house: who may import whom, no circles, no long files. Read from the source, nothing is run."""
+
+import ast
+import itertools
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "corticalnet"
+
+#: Floors from the ground up. A room imports from itself and from floors below, never sideways or up.
+#: "" is the package's own list of public names.
+FLOORS = [
+    ["errors"],
+    ["activations", "initialisation", "tables", "plotting"],
+    ["links", "stages", "data"],
+    ["homeostasis"],
+    ["area"],
+    ["wiring"],
+    ["network"],
+    ["adopt", "rules"],
+    ["circuits", "training"],
+    ["engines"],
+    ["analysis", "audit"],
+    [""],
+    ["demo"],
+    ["cli", "__main__"],
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def module(path, root=ROOT):
+    """Dotted name of a source file."""
+    parts = path.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(tree, name, package, everywhere=True, known=FILES):
+    """Modules that a source file imports; with ``everywhere`` those inside functions too."""
+    found = set()
+    todo = list(tree.body)
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.Import):
+            # ("import corticalnet" alone runs nothing: the package is there before any of its modules)
+            found |= {alias.name for alias in node.names} - {"corticalnet"}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = name.split(".")[: len(name.split(".")) - node.level + package]
+                base = ".".join([*parents, *([base] if base else [])])
+            below = {f"{base}.{alias.name}" for alias in node.names}
+            found |= (below & known.keys()) | ({base} if below - known.keys() else set())
+        elif everywhere or not (
+            isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
+        ):
+            todo += (
+                [child for child in ast.walk(node) if child is not node] if everywhere else _statements(node)
+            )
+    return found
+
+
+def _statements(node):
+    return [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt | ast.ExceptHandler)]
+
+
+def graph(everywhere):
+    return {
+        name: imports(ast.parse(path.read_text()), name, path.name == "__init__.py", everywhere)
+        for name, path in FILES.items()
+    }
+
+
+EVERYTHING, AT_ONCE = graph(everywhere=True), graph(everywhere=False)
+
+
+def room(name):
+    """The file or folder of corticalnet that a module is in; "" for the package itself, None outside."""
+    top, _, rest = name.partition(".")
+    return rest.split(".")[0] if top == "corticalnet" else None
+
+
+def inside(name):
+    return [other for other in EVERYTHING[name] if room(other) is not None]
+
+
+def circle(edges):
+    """Modules that import each other in a circle; an empty list if there are none."""
+    done = set()
+
+    def walk(name, way):
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        for other in sorted(edges.get(name, ())):
+            if found := walk(other, [*way, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next(filter(None, (walk(name, []) for name in sorted(edges))), [])
+
+
+@pytest.mark.parametrize("name", [n for n in FILES if room(n)])
+def test_imports_only_from_floors_below(name):
+    here = room(name)
+    assert here in FLOOR, f"corticalnet.{here} is new: give it a floor in {Path(__file__).name}"
+    for other in inside(name):
+        there = room(other)
+        if there != here:
+            assert FLOOR[there] < FLOOR[here], f"{name} imports {other}, which is not on a floor below"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_the_library_knows_neither_models_nor_simulations_nor_tests(name):
+    outside = {other.split(".")[0] for other in EVERYTHING[name]}
+    assert not outside & {"models", "simulations", "tests"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_only_engines_import_brian2(name):
+    if room(name) != "engines":
+        assert not any(other.split(".")[0] == "brian2" for other in EVERYTHING[name])
+
+
+@pytest.mark.parametrize("folder", ["rules", "circuits"])
+def test_rules_and_circuits_import_no_engines(folder):
+    for name in FILES:
+        if room(name) == folder:
+            assert not any(room(other) == "engines" for other in inside(name))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "models").rglob("*.py")), ids=lambda p: p.stem)
+def test_models_ask_no_questions(path):
+    tree = ast.parse(path.read_text())
+    assert not any(name.split(".")[0] == "simulations" for name in imports(tree, module(path), 0))
+
+
+def test_modules_import_each_other_in_no_circle():
+    assert circle(AT_ONCE) == []
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_no_long_file(name):
+    lines = len(FILES[name].read_text().splitlines())
+    assert lines <= 300, f"{FILES[name].relative_to(ROOT)} has {lines} lines; 300 are enough"
+
+
+def test_the_reader_sees_every_kind_of_import():
+    """These tests read source; here is source that they must see through."""
+    source = """
+import corticalnet.engines.step as s
+from . import tables
+from .rule import Rule
+from corticalnet import wiring, Area
+if TYPE_CHECKING:
+    from corticalnet.audit import report
+try:
+    import brian2
+except ImportError:
+    from corticalnet import plain
+def later():
+    from corticalnet.cli import main
+"""
+    known = dict.fromkeys(["corticalnet.wiring", "corticalnet.rules.tables", "corticalnet.cli.main"])
+    found = imports(ast.parse(source), "corticalnet.rules.z_il", 0, True, known)
+    at_once = {"corticalnet.engines.step", "corticalnet.rules.tables", "corticalnet.rules.rule"}
+    at_once |= {"corticalnet.wiring", "corticalnet", "brian2"}
+    assert found == at_once | {"corticalnet.audit", "corticalnet.cli.main"}
+    assert imports(ast.parse(source), "corticalnet.rules.z_il", 0, False, known) == at_once
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert circle({"a": {"b", "c"}, "b": {"c"}}) == []
+    assert all(a != b for a, b in itertools.combinations(itertools.chain(*FLOORS), 2))
