@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -93,20 +91,20 @@ class Convolution(_Spatial):
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
         """The transposed convolution."""
-        shape = (signal.shape[0], *self.source_shape)
-        like = signal.new_empty(1).expand(shape)  # only its shape is read
-        back: Tensor = self._backward(signal, like, weights, (True, False))[0]
-        return back
+        reached = (
+            (n - 1) * s - 2 * p + k
+            for n, s, p, k in zip(signal.shape[2:], self.stride, self.padding, self.kernel, strict=True)
+        )
+        beyond = [n - r for n, r in zip(self.source_shape[1:], reached, strict=True)]
+        return F.conv_transpose2d(signal, weights, None, self.stride, self.padding, beyond)
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """The kernel's post × pre summed over positions and batch."""
-        total = self._backward(post, pre, self.weight, (False, True))[1]
+        _, total, _ = torch.ops.aten.convolution_backward(
+            post, pre, self.weight, None, self.stride, self.padding, [1, 1], False, [0, 0], 1,
+            [False, True, False],
+        )  # fmt: skip
         put(total, out, scale, keep)
-
-    def _backward(self, signal: Tensor, rates: Tensor, weights: Tensor, want: tuple[bool, bool]) -> Any:
-        return torch.ops.aten.convolution_backward(
-            signal, rates, weights, None, self.stride, self.padding, [1, 1], False, [0, 0], 1, [*want, False]
-        )
 
 
 class Local(_Spatial):

@@ -1,0 +1,61 @@
+"""On a CUDA device: the same numbers as on the CPU, for every rule and kind of link."""
+
+import copy
+
+import pytest
+import torch
+
+import corticalnet as cn
+import corticalnet.data as data
+from corticalnet.training import Settings, train
+from tests.networks import autograd, batch, distance, learned, sheets, skipping, squared
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine"),
+]
+
+KINDS = {
+    "convolution": lambda: sheets("relu", cn.Convolution, homeostasis="batch"),
+    "local": lambda: sheets("tanh", cn.Local, homeostasis="slow"),
+    "skipping": skipping,
+}
+
+
+@pytest.mark.parametrize("name", cn.rules())
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_rule_agrees_with_the_cpu(name, kind):
+    net = KINDS[kind]()
+    x, y = batch()
+    rewarded = isinstance(cn.rule(name).teaching, cn.Reward)
+    rule = cn.rule(name, exploration=0.0) if rewarded else cn.rule(name)
+    here = learned(net, rule, x, y)
+    there = learned(copy.deepcopy(net).cuda(), rule, x.cuda(), y.cuda())
+    assert distance([g.cpu() for g in there], here) < 1e-10
+
+
+@pytest.mark.parametrize("name", ["backprop", "z-il", "streaming-fa-z-il"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_equals_autograd_with_dropout_on_the_device(name, kind):
+    net = KINDS[kind]().cuda()
+    x, y = (t.cuda() for t in batch())
+    assert distance(learned(net, cn.rule(name), x, y), autograd(net, squared, x, y)) < 1e-10
+
+
+def test_a_network_may_move_between_trials():
+    net, rule = cn.mlp([6, 5, 4], "tanh"), cn.rule("feedback-alignment")
+    x, y = torch.rand(3, 6), torch.tensor([0, 1, 2])
+    rule.learn(net, x, y)
+    here = net.links[0].weight.grad.clone()
+    net.cuda()
+    rule.learn(net, x.cuda(), y.cuda())
+    assert torch.allclose(net.links[0].weight.grad.cpu(), here, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
+def test_training_on_the_device(precision, tmp_path):
+    digits = data.load("digits")
+    net = cn.mlp([64, 32, 10], "relu", seed=0)
+    settings = Settings(epochs=6, batch=32, lr=0.1, device="cuda", precision=precision)
+    result = train(cn.Model(net, cn.rule("z-il"), settings), digits, out=tmp_path / "run", progress=False)
+    assert result.last_test_accuracy > 0.8
