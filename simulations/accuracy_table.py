@@ -34,18 +34,21 @@ def run(
     seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
     first_seed: Annotated[int, typer.Option(help="The first of them.")] = 0,
     epochs: Annotated[int, typer.Option(help="Budget of every run.")] = 25,
+    batch: Annotated[int, typer.Option(help="Images in an update; 0 for the model's own.")] = 0,
     runs: Annotated[Path, typer.Option(help="Folder for the runs.")] = Path("runs/accuracy_table"),
     quick: Annotated[bool, typer.Option("--quick", help="Digits, one seed, 8 epochs.")] = False,
 ) -> dict:
     """Train every rule with every seed, or read what is there."""
     if quick:
         data, seeds, epochs = "digits", 1, 8
-    found: dict = {"model": model, "data": data, "epochs": epochs, "rules": {}}
+    found: dict = {"model": model, "data": data, "epochs": epochs, "batch": batch, "rules": {}}
     for name in rules.split(","):
         results = []
         for seed in range(first_seed, first_seed + seeds):
-            made = load_model(model, data=data, rule=name, epochs=epochs, seed=seed)
-            out = runs / f"{model}-{data}-{epochs}" / name / f"seed-{seed}"
+            own = {"batch": batch} if batch else {}
+            made = load_model(model, data=data, rule=name, epochs=epochs, seed=seed, **own)
+            budget = f"{epochs}x{made.settings.batch}"
+            out = runs / f"{model}-{data}-{budget}" / name / f"seed-{seed}"
             result = train(made, out=out, resume=out.exists())
             results.append({**result.to_dict(), "history": result.history})
         found["rules"][name] = results
