@@ -74,7 +74,7 @@ def state_of(folder):
 
 
 def wait_for_a_random_moment(checkpoint, process, delays):
-    """Some time while it starts, or (mostly) some time after its next checkpoint, in mid-epoch or mid-write."""
+    """Some time while it starts, or (mostly) after its next checkpoint: in mid-epoch or mid-write."""
     if delays.random() < 0.2:
         time.sleep(delays.uniform(0.0, 0.2))
         return

@@ -12,6 +12,7 @@ import corticalnet as cn
 from corticalnet import data
 from corticalnet.errors import CheckpointError, SettingError, ShapeError, TrainingError
 from corticalnet.training import Settings, load_weights, train
+from corticalnet.training.checkpoint import read_checkpoint
 from corticalnet.training.epoch import data_order
 from corticalnet.training.evaluation import accuracy
 
@@ -184,3 +185,24 @@ def test_another_run_is_never_overwritten(make, tmp_path):
     train(make(), out=tmp_path, progress=False)
     with pytest.raises(CheckpointError, match="holds a finished run; go on with --resume"):
         train(make(), out=tmp_path, progress=False)
+
+
+class LastStraw(cn.Rule):
+    """Backprop whose last update of the second epoch breaks a weight; no loss has seen it yet."""
+
+    updates = 0
+
+    def update(self, net, x, targets, optimizer):
+        step = super().update(net, x, targets, optimizer)
+        self.updates += 1
+        if self.updates == 4:
+            with torch.no_grad():
+                net.links[0].weight[0, 0] = math.nan
+        return step
+
+
+def test_weights_that_are_not_finite_reach_no_checkpoint(make, tmp_path):
+    with pytest.raises(TrainingError, match="in epoch 2"):
+        train(make(LastStraw(), limit=32, epochs=5), out=tmp_path, progress=False)
+    _, about = read_checkpoint(tmp_path / "last.safetensors")
+    assert len(about["history"]) == 1
