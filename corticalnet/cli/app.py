@@ -11,7 +11,6 @@ from corticalnet.errors import CorticalnetError
 
 app = typer.Typer(
     name="corticalnet",
-    help="Train, compare and look at networks of cortical columns that learn by biologically plausible rules.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
