@@ -2,7 +2,7 @@
 
 >>> from corticalnet.training import Model, Settings, train
 >>> from corticalnet import mlp
->>> model = Model(mlp([64, 16, 10], hidden="relu"), "backprop", Settings(epochs=5))
+>>> model = Model(mlp([64, 16, 10], hidden="relu"), "backprop", Settings(epochs=20, lr=0.3))
 >>> result = train(model, progress=False)
 >>> result.last_test_accuracy > 0.5
 True
