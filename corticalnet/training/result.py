@@ -55,7 +55,7 @@ class Result:
 
     def __str__(self) -> str:
         return (
-            f"{self.model} by {self.rule} on {self.settings.data}: "
+            f"{self.model or 'model'} by {self.rule} on {self.settings.data}: "
             f"test accuracy {self.last_test_accuracy:.2%} after the last epoch ({len(self.history)}), "
             f"{self.best_test_accuracy:.2%} after the best by validation ({self.best_epoch}); "
             f"{self.seconds:.1f} s"
