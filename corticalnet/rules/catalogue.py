@@ -15,9 +15,10 @@ from corticalnet.errors import RuleError, unknown
 from corticalnet.rules.fa_z_il import FaZIL
 from corticalnet.rules.feedback import FEEDBACKS, Direct, Feedback, Random, SignSymmetric, Tied
 from corticalnet.rules.inference_learning import IL
-from corticalnet.rules.rule import LearningRule, Rule, Trigger
+from corticalnet.rules.rule import LearningRule, Rule
 from corticalnet.rules.sweep import Sweep
 from corticalnet.rules.teaching import TEACHINGS, Reward, Teacher, Teaching
+from corticalnet.rules.trial import Trigger
 from corticalnet.rules.z_il import ZIL
 
 

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from corticalnet.errors import RuleError, unknown
 from corticalnet.rules.predictive_coding import Columns
-from corticalnet.rules.rule import Trial, Trigger
+from corticalnet.rules.trial import Trial, Trigger
 
 _GATES = ("none", "prediction", "pulse")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from corticalnet.errors import RuleError, unknown
 from corticalnet.rules.predictive_coding import Columns
-from corticalnet.rules.rule import Trial, Trigger
+from corticalnet.rules.trial import Trial, Trigger
 
 
 class IL(Trigger):

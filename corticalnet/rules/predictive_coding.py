@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from corticalnet.rules.rule import Trial
+from corticalnet.rules.trial import Trial
 
 
 class Columns:

@@ -10,7 +10,6 @@ derive from :class:`LearningRule` directly.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,8 +19,9 @@ from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.rules.feedback import Feedback, Tied
 from corticalnet.rules.plasticity import DirectPlasticity, Plasticity
+from corticalnet.rules.sweep import Sweep
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
-from corticalnet.wiring import Activity, Wiring
+from corticalnet.rules.trial import Trial, Trigger
 
 
 class Step:
@@ -49,41 +49,6 @@ class Step:
     def rates(self) -> Tensor:
         """Output rates ``[batch, n]`` before teaching."""
         return self.lesson.rates
-
-
-@dataclass
-class Trial:
-    """What a trigger works on: a network that has fired, its lesson, and where to write changes."""
-
-    wiring: Wiring
-    activity: Activity
-    lesson: Lesson
-    feedback: Feedback
-    plasticity: Plasticity
-    details: dict[str, Any]
-    #: An optimizer's step, for triggers that change weights during the trial; None: collect only.
-    change_weights: Any = None
-
-
-class Trigger:
-    """Base of triggers: when a synapse changes, and by which error. One axis of every rule.
-
-    Attributes:
-        needs_layers: whether feedback must come link by link.
-        levelled: whether links that skip areas must go through relays.
-        writes_once: whether each weight changes once, after all feedback has been read.
-        changes_during_trial: whether weights may change before the trial's end.
-    """
-
-    equation = ""
-    needs_layers = False
-    levelled = False
-    writes_once = False
-    changes_during_trial = False
-
-    def run(self, trial: Trial) -> None:
-        """Work out the trial's weight changes."""
-        raise NotImplementedError("a trigger says when which synapse changes")
 
 
 class LearningRule:
@@ -126,8 +91,6 @@ class Rule(LearningRule):
         trigger: Trigger | None = None,
         name: str = "custom",
     ) -> None:
-        from corticalnet.rules.sweep import Sweep  # a trigger is made of this file's words
-
         self.teaching, self.feedback = teaching or Teacher(), feedback or Tied()
         self.trigger, self.name = trigger or Sweep(), name
         for part, kind in ((self.teaching, Teaching), (self.feedback, Feedback), (self.trigger, Trigger)):

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from corticalnet.rules.rule import Trial, Trigger
+from corticalnet.rules.trial import Trial, Trigger
 
 
 class Sweep(Trigger):

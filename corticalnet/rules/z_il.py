@@ -13,8 +13,8 @@ same numbers.
 from __future__ import annotations
 
 from corticalnet.rules.predictive_coding import Columns
-from corticalnet.rules.rule import Trial, Trigger
 from corticalnet.rules.sweep import sweep_down
+from corticalnet.rules.trial import Trial, Trigger
 
 
 class ZIL(Trigger):
