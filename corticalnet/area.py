@@ -88,7 +88,10 @@ class Area(nn.Module):
         if trace and signal.stride() != trace[-1][1].stride():  # take the rates' memory layout
             signal = torch.empty_like(trace[-1][1]).copy_(signal)
         for k in range(len(trace) - 1, -1, -1):
-            signal = self.sequence[k].gain(signal, *trace[k])
+            x, y, memory = trace[k]
+            if signal.dtype != x.dtype:  # under autocast, stages may differ in precision
+                signal = signal.to(x.dtype)
+            signal = self.sequence[k].gain(signal, x, y, memory)
         return signal
 
     def credit(self, trace: Trace) -> list[tuple[nn.Parameter, Tensor]]:

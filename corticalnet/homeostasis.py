@@ -76,8 +76,8 @@ class Homeostasis(Stage):
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, weight: Tensor | float) -> None:
         """Move the slow averages towards those of this batch."""
-        self.running_mean.lerp_(mean, weight)
-        self.running_variance.lerp_(variance, weight)
+        for average, new in ((self.running_mean, mean), (self.running_variance, variance)):
+            average.lerp_(new.to(average.dtype), weight)
 
 
 class BatchHomeostasis(Homeostasis):

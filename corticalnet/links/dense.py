@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from corticalnet.initialisation import Scheme
-from corticalnet.links.link import Link, Shape, positive
+from corticalnet.links.link import Link, Shape, positive, put_product
 
 
 class Dense(Link):
@@ -45,7 +45,7 @@ class Dense(Link):
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """``scale · sᵀ r``."""
         pre = pre.flatten(1) if pre.dim() > 2 else pre
-        torch.addmm(out, post.t(), pre, beta=keep, alpha=scale, out=out)
+        put_product(post.t(), pre, out, scale, keep)
 
 
 class Relay(Link):

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from corticalnet.errors import NetworkError
 from corticalnet.initialisation import Scheme
-from corticalnet.links.link import Link, Shape, positive, put
+from corticalnet.links.link import Link, Shape, positive, put, put_product
 
 Pair = tuple[int, int]
 
@@ -100,9 +100,10 @@ class Convolution(_Spatial):
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """The kernel's post × pre summed over positions and batch."""
+        kind = post.dtype  # under autocast, pre and weight may be longer
         _, total, _ = torch.ops.aten.convolution_backward(
-            post, pre, self.weight, None, self.stride, self.padding, [1, 1], False, [0, 0], 1,
-            [False, True, False],
+            post, pre.to(kind), self.weight.to(kind), None, self.stride, self.padding, [1, 1], False,
+            [0, 0], 1, [False, True, False],
         )  # fmt: skip
         put(total, out, scale, keep)
 
@@ -143,7 +144,7 @@ class Local(_Spatial):
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """Each position's post × patch, summed over the batch."""
         positions, patches = self._positions(post), self._patches(pre)
-        torch.baddbmm(out, positions, patches.transpose(1, 2), beta=keep, alpha=scale, out=out)
+        put_product(positions, patches.transpose(1, 2), out, scale, keep)
 
     def _patches(self, rates: Tensor) -> Tensor:
         """``[batch, channels, height, width] -> [positions, kernel × channels, batch]``."""

@@ -166,7 +166,9 @@ class Direct(Feedback):
     def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
         """``error_out B_l``, whatever lies between."""
         error, weights = errors[-1], self._weights[node]
-        return None if error is None else torch.tensordot(error.flatten(1), weights, 1)
+        if error is None:
+            return None
+        return torch.mm(error.flatten(1), weights.flatten(1)).view(-1, *weights.shape[1:])
 
 
 FEEDBACKS: dict[str, Callable[[], Feedback]] = {

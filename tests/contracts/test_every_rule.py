@@ -143,6 +143,22 @@ def test_float32_agrees_with_float64(name):
     assert distance([g.double() for g in single], exact) < 1e-4
 
 
+@pytest.mark.parametrize("kind", [cn.Convolution, cn.Local])
+def test_works_under_autocast(name, kind):
+    """bfloat16 has 8 bits of mantissa: directions hold, and weights' changes are kept in float32."""
+    if name in ("fa-z-il", "ipc", "il"):
+        net = dense("sigmoid").float()  # deep relaxation of sheets amplifies rounding
+    else:
+        net = sheets("tanh", kind, homeostasis="slow").float()
+    x, y = batch()
+    exact = learned(net, make(name), x.float(), y)
+    with torch.autocast("cpu", torch.bfloat16):
+        short = learned(net, make(name), x.float(), y)
+    assert all(g.dtype == torch.float32 for g in short)
+    a, b = (torch.cat([g.flatten() for g in gs]) for gs in (short, exact))
+    assert torch.cosine_similarity(a, b, 0) > 0.99
+
+
 def test_learns_digits(name):
     """Every rule gets from chance to most digits right in one pass over the real images."""
     import corticalnet.data as data
