@@ -98,22 +98,27 @@ NETWORKS: dict[str, tuple[Callable[[], tuple[nn.Sequential, cn.Network]], int]] 
 def run(
     quick: Annotated[bool, typer.Option("--quick", help="Networks A and A3 only.")] = False,
     seconds: Annotated[float, typer.Option(help="Time for each network.")] = 40.0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> dict:
     """Medians and ratios for every network and rule."""
     names = list(NETWORKS)[:2] if quick else list(NETWORKS)
-    results: dict = {"threads": torch.get_num_threads(), "torch": torch.__version__, "networks": {}}
+    results: dict = {"device": device, "torch": torch.__version__, "networks": {}}
+    if device == "cuda":
+        results["device"] = torch.cuda.get_device_name()
     for name in track(names, "update cost", transient=True):
         make, batch = NETWORKS[name]
         torch.manual_seed(0)
         torch_net, net = make()
-        x, targets = torch.rand(batch, *net.input_shape), torch.randint(0, 10, (batch,))
+        torch_net, net = torch_net.to(device), net.to(device)
+        x = torch.rand(batch, *net.input_shape, device=device)
+        targets = torch.randint(0, 10, (batch,), device=device)
         updates = {"autograd": autograd_update(torch_net, x, targets)}
         if "conv" in name:
             last = copy.deepcopy(torch_net).to(memory_format=torch.channels_last)
             layout = x.contiguous(memory_format=torch.channels_last)
             updates["autograd, channels last"] = autograd_update(last, layout, targets)
         updates |= {rule: rule_update(net, cn.rule(rule), x, targets) for rule in RULES}
-        costs = interleave(updates, 3.0 if quick else seconds)
+        costs = interleave(updates, 3.0 if quick else seconds, device=device)
         results["networks"][name] = {rule: asdict(cost) for rule, cost in costs.items()}
     return results
 

@@ -4,7 +4,8 @@
     Δw = ⟨ε_target × f(x_source)⟩                         once, after T steps ("last")
 
 With ``update="every step"`` all weights change together with the values at every step (incremental
-predictive coding, Salvatori et al. 2024). IL approaches backprop as the output error vanishes.
+predictive coding, Salvatori et al. 2024). At equilibrium, and as the output error e vanishes, IL tends to
+backprop of what inference leaves of e, ``(1 + Σ J Jᵀ)⁻¹ e`` (docs/decisions/0007).
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class IL(Trigger):
             raise RuleError(f"IL: steps must be 0 or more, not {steps}")
         if update not in ("last", "every step"):
             raise RuleError(unknown("update", update, ["last", "every step"]))
-        self.steps, self.rate, self.noise = steps, rate, noise
+        self.steps, self.rate, self.noise, self.update = steps, rate, noise, update
         self.changes_during_trial = update == "every step"
         self.writes_once = not self.changes_during_trial
 
