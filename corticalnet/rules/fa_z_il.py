@@ -56,11 +56,15 @@ class FaZIL(Trigger):
         columns = Columns(trial)
         detectors = [ChangeDetector(self.silence, self.gate) for _ in columns.errors]
         trial.details["phi"] = history = []
-        for _ in range(self.steps if self.steps is not None else trial.wiring.depth[0]):
+        steps = self.steps if self.steps is not None else trial.wiring.depth[0]
+        sent: list[Tensor | None] = []
+        for step in range(steps):
+            if step:
+                columns.move(1.0, sent)
             seen = zip(detectors, columns.errors, columns.moved, strict=True)
             watched = [detector.watch(error, moved) for detector, error, moved in seen]
             columns.teach([pulse for _, pulse, _ in watched])
-            columns.move(1.0, [sent for _, _, sent in watched])
+            sent = [what for _, _, what in watched]
             history.append([phi for phi, _, _ in watched])
 
 
@@ -94,10 +98,11 @@ class ChangeDetector:
         if before is None:
             before = torch.full_like(active, self.silence, dtype=torch.int32)
         self._silent = (before + 1).masked_fill_(active, 0)
-        pulse = error * phi
+        # On a CPU it costs little to see that nobody fired, and saves a product; a GPU would have to wait.
+        pulse = error * phi if phi.is_cuda or phi.any() else None
         return phi, pulse, self._sent(error, moved, phi, pulse)
 
-    def _sent(self, error: Tensor, moved: Tensor | None, phi: Tensor, pulse: Tensor) -> Tensor:
+    def _sent(self, error: Tensor, moved: Tensor | None, phi: Tensor, pulse: Tensor | None) -> Tensor | None:
         if not self.gated:
             return error
         if self.pulsed:

@@ -41,5 +41,6 @@ class ZIL(Trigger):
             return
         columns, depth = Columns(trial, self.noise), trial.wiring.depth
         for step in range(depth[0]):
+            if step:
+                columns.move(self.rate)
             columns.teach([e if depth[k] == step else None for k, e in enumerate(columns.errors)])
-            columns.move(self.rate)
