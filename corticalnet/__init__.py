@@ -1,9 +1,6 @@
 """Neural simulation toolkit with explicit neuron populations: how could cortex assign credit?"""
 
-from corticalnet.adopt import from_torch
-from corticalnet.area import Area
-from corticalnet.links import Convolution, Dense, Link, Local
-from corticalnet.network import Network, mlp
+from corticalnet.network import Area, Convolution, Dense, Link, Local, Network, from_torch, mlp
 from corticalnet.rules import (
     IL,
     ZIL,

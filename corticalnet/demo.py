@@ -19,10 +19,10 @@ from matplotlib.figure import Figure
 from torch import nn
 
 import corticalnet.data as datasets
-from corticalnet.adopt import from_torch
 from corticalnet.analysis import align, autograd_update, interleave, rule_update
 from corticalnet.data import Data
 from corticalnet.network import Network
+from corticalnet.network.adopt import from_torch
 from corticalnet.rules.catalogue import rule
 from corticalnet.tables import table
 from corticalnet.training import Model, Settings, train

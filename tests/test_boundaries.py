@@ -13,13 +13,9 @@ PACKAGE = ROOT / "corticalnet"
 #: "" is the package's own list of public names.
 FLOORS = [
     ["errors"],
-    ["activations", "initialisation", "tables", "plotting"],
-    ["links", "stages", "data"],
-    ["homeostasis"],
-    ["area"],
-    ["wiring"],
-    ["network"],
-    ["adopt", "rules"],
+    ["activations", "tables", "plotting"],
+    ["network", "data"],
+    ["rules"],
     ["circuits", "training"],
     ["engines"],
     ["analysis", "audit"],

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from corticalnet.errors import RuleError, unknown
-from corticalnet.initialisation import Scheme, generator, scheme
-from corticalnet.links import Link
 from corticalnet.network import Network
-from corticalnet.wiring import Wiring
+from corticalnet.network.initialisation import Scheme, generator, scheme
+from corticalnet.network.links import Link
+from corticalnet.network.wiring import Wiring
 
 
 class Feedback:

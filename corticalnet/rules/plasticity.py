@@ -10,9 +10,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from corticalnet.links import Link
-from corticalnet.links.link import put
 from corticalnet.network import Network
+from corticalnet.network.links import Link
+from corticalnet.network.links.link import put
 
 
 class Plasticity:

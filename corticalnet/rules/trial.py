@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.feedback import Feedback
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.teaching import Lesson
-from corticalnet.wiring import Activity, Wiring
 
 
 @dataclass

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from corticalnet.data import Split
-from corticalnet.initialisation import generator
+from corticalnet.network.initialisation import generator
 from corticalnet.rules.rule import Step
 from corticalnet.training.history import Record
 from corticalnet.training.model import Model

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from corticalnet.data import Data
-from corticalnet.links import Convolution, Dense
 from corticalnet.network import Network
+from corticalnet.network.links import Convolution, Dense
 from corticalnet.training.checkpoint import write_whole
 from corticalnet.training.history import History, best_epoch
 

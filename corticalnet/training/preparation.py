@@ -10,8 +10,8 @@ import torch
 from corticalnet import data as datasets
 from corticalnet.data import Data
 from corticalnet.errors import SettingError, ShapeError
-from corticalnet.homeostasis import BatchHomeostasis
 from corticalnet.network import Network
+from corticalnet.network.homeostasis import BatchHomeostasis
 from corticalnet.training.settings import Settings
 
 

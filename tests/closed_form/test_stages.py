@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 from corticalnet.activations import ACTIVATIONS
-from corticalnet.area import Area
 from corticalnet.errors import NetworkError
-from corticalnet.homeostasis import BatchHomeostasis, SlowHomeostasis
-from corticalnet.links import Relay
-from corticalnet.stages import Dropout, Fire, MaxPool
+from corticalnet.network.area import Area
+from corticalnet.network.homeostasis import BatchHomeostasis, SlowHomeostasis
+from corticalnet.network.links import Relay
+from corticalnet.network.stages import Dropout, Fire, MaxPool
 
 F64 = torch.float64
 

@@ -123,7 +123,9 @@ def test_frozen_parameters_stay(name):
 def test_update_is_learn_and_step(name, optimizer):
     """Also where plain SGD is done in one pass, without a gradient in between."""
     if name == "ipc":
-        pytest.skip("incremental: its optimizer steps during the trial; see closed_form/test_predictive_coding.py")
+        pytest.skip(
+            "incremental: its optimizer steps during the trial; see closed_form/test_predictive_coding.py"
+        )
     one, two = (sheets("tanh", cn.Local, homeostasis="slow") for _ in range(2))
     x, y = batch()
     by_hand, at_once = optimizer(one.parameters()), optimizer(two.parameters())

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.links import Relay
+from corticalnet.network.links import Relay
 
 Area, Dense, Convolution, Local, Network = cn.Area, cn.Dense, cn.Convolution, cn.Local, cn.Network
 F64 = torch.float64

@@ -31,9 +31,7 @@ def test_z_il_needs_all_three_conditions():
 def test_a_teacher_shows_classes_sooner_than_reward():
     module = importlib.import_module("simulations.class_discovery")
     found = results("class_discovery")
-    third = {
-        rule: module.discovered(runs[0], found["every"])[2] for rule, runs in found["rules"].items()
-    }
+    third = {rule: module.discovered(runs[0], found["every"])[2] for rule, runs in found["rules"].items()}
     assert third["backprop"] is not None
     assert third["brainprop"] is None or third["brainprop"] > third["backprop"]
 

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from corticalnet.activations import Activation
-from corticalnet.area import Area
 from corticalnet.errors import NetworkError, ShapeError, unknown
-from corticalnet.initialisation import Scheme
-from corticalnet.links import Dense, Link
+from corticalnet.network.area import Area
+from corticalnet.network.initialisation import Scheme
+from corticalnet.network.links import Dense, Link
+from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.tables import table
-from corticalnet.wiring import Activity, Wiring
 
 Shape = tuple[int, ...]
 
@@ -31,7 +31,7 @@ class Network(nn.Module):
     Args:
         input_shape: shape of one input without the batch, e.g. ``(1, 28, 28)`` or ``(784,)``.
         areas: the areas from the input up; the last one is the output.
-        seed: of the initial weights, which are drawn by name (:mod:`corticalnet.initialisation`).
+        seed: of the initial weights, which are drawn by name (:mod:`corticalnet.network.initialisation`).
         dtype, device: of the weights; torch's defaults if not given.
 
     Raises:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from corticalnet.activations import Activation
 from corticalnet.errors import NetworkError
-from corticalnet.homeostasis import Homeostasis, homeostasis
-from corticalnet.links import Link
-from corticalnet.stages import Dropout, Fire, MaxPool, Stage
+from corticalnet.network.homeostasis import Homeostasis, homeostasis
+from corticalnet.network.links import Link
+from corticalnet.network.stages import Dropout, Fire, MaxPool, Stage
 
 Shape = tuple[int, ...]
 #: For each stage: its input, its output, its memory.

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from corticalnet.initialisation import Scheme
-from corticalnet.links.link import Link, Shape, positive, put_product
+from corticalnet.network.initialisation import Scheme
+from corticalnet.network.links.link import Link, Shape, positive, put_product
 
 
 class Dense(Link):

@@ -13,12 +13,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from corticalnet.area import Area
 from corticalnet.errors import NetworkError
-from corticalnet.homeostasis import BatchHomeostasis
-from corticalnet.links import Convolution, Dense, Link
-from corticalnet.network import Network
-from corticalnet.stages import Dropout, Fire, MaxPool, Stage
+from corticalnet.network.area import Area
+from corticalnet.network.homeostasis import BatchHomeostasis
+from corticalnet.network.links import Convolution, Dense, Link
+from corticalnet.network.network import Network
+from corticalnet.network.stages import Dropout, Fire, MaxPool, Stage
 
 
 def from_torch(sequential: nn.Sequential, input_shape: Sequence[int]) -> Network:

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from corticalnet.area import Area, Trace
-from corticalnet.links import Link, Relay
+from corticalnet.network.area import Area, Trace
+from corticalnet.network.links import Link, Relay
 
 
 @dataclass

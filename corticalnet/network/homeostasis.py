@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from corticalnet.errors import NetworkError, unknown
-from corticalnet.stages import Shape, Stage
+from corticalnet.network.stages import Shape, Stage
 
 
 class _Memory:

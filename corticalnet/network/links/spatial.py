@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from corticalnet.errors import NetworkError
-from corticalnet.initialisation import Scheme
-from corticalnet.links.link import Link, Shape, positive, put, put_product
+from corticalnet.network.initialisation import Scheme
+from corticalnet.network.links.link import Link, Shape, positive, put, put_product
 
 Pair = tuple[int, int]
 

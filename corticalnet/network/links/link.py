@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from corticalnet.errors import NetworkError
-from corticalnet.initialisation import Scheme, generator, scheme
+from corticalnet.network.initialisation import Scheme, generator, scheme
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
@@ -29,7 +29,7 @@ class Link(nn.Module):
         source: name of the area that sends; the area below if not given.
         bias: whether target columns have a learned offset (the papers use none).
         init: initial weights: "auto" (He for rectifying targets, Glorot otherwise), "glorot", "he",
-            "lecun", a standard deviation, or a function (see :mod:`corticalnet.initialisation`).
+            "lecun", a standard deviation, or a function (see :mod:`corticalnet.network.initialisation`).
     """
 
     name: str  # "source->target", given by the network

@@ -1,0 +1,25 @@
+"""The network view: areas of columns joined by links, as a torch module that rules sweep.
+
+From the inside out: :mod:`links` are synapses, :mod:`stages` and :mod:`homeostasis` what a column does with
+its drive, :mod:`area` a sheet of columns, :mod:`wiring` who drives whom, :mod:`network` the whole.
+"""
+
+from corticalnet.network.adopt import from_torch
+from corticalnet.network.area import Area
+from corticalnet.network.links import Convolution, Dense, Link, Local, Relay
+from corticalnet.network.network import Network, mlp
+from corticalnet.network.wiring import Activity, Wiring
+
+__all__ = [
+    "Activity",
+    "Area",
+    "Convolution",
+    "Dense",
+    "Link",
+    "Local",
+    "Network",
+    "Relay",
+    "Wiring",
+    "from_torch",
+    "mlp",
+]
