@@ -19,7 +19,7 @@ Other rules: ``--rule z-il | fa-z-il | streaming-fa-z-il | il | backprop``; ``--
 """
 
 import corticalnet as cn
-from corticalnet.initialisation import glorot
+from corticalnet.network.initialisation import glorot
 from corticalnet.training import Settings
 
 

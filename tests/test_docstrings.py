@@ -39,7 +39,11 @@ def test_there_are_examples():
     finder = doctest.DocTestFinder(exclude_empty=True)
     counts = {
         name: sum(len(test.examples) for test in finder.find(load(name)))
-        for name in ("corticalnet.network", "corticalnet.network.adopt", "corticalnet.rules.catalogue")
+        for name in (
+            "corticalnet.network.network",
+            "corticalnet.network.adopt",
+            "corticalnet.rules.catalogue",
+        )
     }
     assert all(counts.values()), counts
 
