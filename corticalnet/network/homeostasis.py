@@ -13,6 +13,7 @@ Two forms, and the difference matters for biology:
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 import torch
@@ -59,9 +60,9 @@ class Homeostasis(Stage):
         self.register_buffer("running_variance", torch.ones(size))
         return shape
 
+    @abstractmethod
     def statistics_shape(self, shape: Shape) -> Shape:
         """Which columns share a mean and variance."""
-        raise NotImplementedError("a homeostasis says which columns share their statistics")
 
     def describe(self) -> str:
         """Its name."""

@@ -12,6 +12,7 @@ that inference steps of one trial see the same mask.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -25,20 +26,20 @@ Shape = tuple[int, ...]
 _ops = torch.ops.aten
 
 
-class Stage(nn.Module):
+class Stage(nn.Module, ABC):
     """One step between drive and rate. Shapes: ``[batch, *shape]`` in and out."""
 
     def build(self, shape: Shape) -> Shape:
         """Make buffers and parameters for columns of ``shape``; return the shape sent on."""
         return shape
 
+    @abstractmethod
     def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """Output for input ``x``; ``memory`` is what an earlier firing of this trial returned."""
-        raise NotImplementedError("a stage says how it fires")
 
+    @abstractmethod
     def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """The signal at the output brought to the input by the stage's local derivative."""
-        raise NotImplementedError("a stage says how a signal goes back through it")
 
     def describe(self) -> str:
         """A word or two for tables."""

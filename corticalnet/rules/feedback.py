@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -21,7 +22,7 @@ from corticalnet.network.links import Link
 from corticalnet.network.wiring import Wiring
 
 
-class Feedback:
+class Feedback(ABC):
     """Base of feedback pathways.
 
     Attributes:
@@ -45,12 +46,12 @@ class Feedback:
             self.build(net)
             self._network, self._place = weakref.ref(net), place
 
-    def build(self, net: Network) -> None:
+    def build(self, net: Network) -> None:  # noqa: B027  (a pathway may have no weights of its own)
         """Draw the pathway's own weights, if it has any."""
 
+    @abstractmethod
     def weights(self, link: Link) -> Tensor:
         """The weights, shaped as ``link.weight``, that carry signals back along ``link``."""
-        raise NotImplementedError("a feedback pathway says which weights carry the signal")
 
     def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
         """The top-down signal ``[batch, *shape]`` at the rates of ``node``; None if nothing comes."""

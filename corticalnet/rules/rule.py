@@ -10,6 +10,7 @@ derive from :class:`LearningRule` directly.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -51,11 +52,12 @@ class Step:
         return self.lesson.rates
 
 
-class LearningRule:
+class LearningRule(ABC):
     """Anything that can teach a network: fills ``.grad`` of its parameters."""
 
     name = "custom"
 
+    @abstractmethod
     def learn(self, net: Network, x: Tensor, targets: Tensor, *, accumulate: bool = False) -> Step:
         """Fill ``p.grad`` of every parameter of ``net`` with minus its mean plasticity over the batch.
 
@@ -68,7 +70,6 @@ class LearningRule:
         Raises:
             ShapeError: inputs or targets do not fit the network.
         """
-        raise NotImplementedError("a rule says how it learns")
 
     def update(self, net: Network, x: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer) -> Step:
         """One whole update: ``learn``, then ``optimizer.step()``."""

@@ -11,6 +11,7 @@ may take during the trial (predictive coding moves it).
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
 
@@ -21,7 +22,7 @@ from torch import Tensor
 from corticalnet.errors import RuleError, ShapeError, unknown
 
 
-class Lesson:
+class Lesson(ABC):
     """One trial's teaching. Losses are means over the batch.
 
     Attributes:
@@ -31,14 +32,14 @@ class Lesson:
     def __init__(self, rates: Tensor) -> None:
         self.rates = rates
 
+    @abstractmethod
     def error(self, rates: Tensor) -> Tensor:
         """``−∂loss/∂rates`` for each sample (not divided by the batch)."""
-        raise NotImplementedError("a lesson says what the output's error is")
 
     @property
+    @abstractmethod
     def loss(self) -> Tensor:
         """Mean loss, a scalar."""
-        raise NotImplementedError("a lesson says what its loss is")
 
     @property
     def prediction(self) -> Tensor:
@@ -46,14 +47,14 @@ class Lesson:
         return self.rates.argmax(1)
 
 
-class Teaching:
+class Teaching(ABC):
     """Base of teaching signals."""
 
     equation = ""
 
+    @abstractmethod
     def begin(self, rates: Tensor, targets: Tensor) -> Lesson:
         """The lesson for output ``rates`` ``[batch, n]`` and ``targets`` (indices, or one vector each)."""
-        raise NotImplementedError("a teaching signal makes a lesson of an output and a target")
 
 
 class Teacher(Teaching):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +26,7 @@ class Trial:
     change_weights: Any = None
 
 
-class Trigger:
+class Trigger(ABC):
     """Base of triggers: when a synapse changes, and by which error. One axis of every rule.
 
     Attributes:
@@ -41,6 +42,6 @@ class Trigger:
     writes_once = False
     changes_during_trial = False
 
+    @abstractmethod
     def run(self, trial: Trial) -> None:
         """Work out the trial's weight changes."""
-        raise NotImplementedError("a trigger says when which synapse changes")

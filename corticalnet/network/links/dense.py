@@ -63,6 +63,10 @@ class Relay(Link):
         self.weight = nn.Parameter(torch.empty(0), requires_grad=False)
         self.register_parameter("bias", None)
 
+    def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
+        """No weights."""
+        return source_shape, (0,), (0,), 1, 1
+
     def drive(self, rates: Tensor) -> Tensor:
         """The rates."""
         return rates
@@ -70,3 +74,6 @@ class Relay(Link):
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
         """The signal."""
         return signal
+
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
+        """Nothing changes."""

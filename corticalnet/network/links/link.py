@@ -12,6 +12,8 @@ feedback pathway can have its own synapses. ``hebbian`` and ``hebbian_bias`` wri
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -22,7 +24,7 @@ Shape = tuple[int, ...]
 Pair = tuple[int, int]
 
 
-class Link(nn.Module):
+class Link(nn.Module, ABC):
     """All synapses from one area to another.
 
     Args:
@@ -46,9 +48,9 @@ class Link(nn.Module):
         self.source_name, self.has_bias, self.init = source, bias, init
 
     # Which synapses there are -----------------------------------------------------------------
+    @abstractmethod
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
         """For a source of this shape: target shape, weight shape, bias shape, fan-in, fan-out."""
-        raise NotImplementedError("a link says which synapses it has")
 
     def build(self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype) -> Shape:
         """Draw the initial weights; return the shape of the target's drive."""
@@ -71,17 +73,17 @@ class Link(nn.Module):
         return type(self).__name__.lower() + (" + bias" if self.has_bias else "")
 
     # The three local operations --------------------------------------------------------------
+    @abstractmethod
     def drive(self, rates: Tensor) -> Tensor:
         """``[batch, *source_shape] -> [batch, *target_shape]``."""
-        raise NotImplementedError("a link says how it drives its target")
 
+    @abstractmethod
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
         """``[batch, *target_shape] -> [batch, *source_shape]`` through ``weights`` (shaped as ``weight``)."""
-        raise NotImplementedError("a link says how a signal returns through it")
 
+    @abstractmethod
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """``out = keep · out + scale · Σ_batch post × pre`` for each synapse."""
-        raise NotImplementedError("a link says which pre meets which post")
 
     def hebbian_bias(self, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """The same for the bias: a synapse from a cell that is always at rate 1."""
