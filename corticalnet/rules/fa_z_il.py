@@ -80,19 +80,20 @@ class ChangeDetector:
         self._open: Tensor | None = None  # whose feedback passes
 
     def watch(
-        self, error: Tensor | None, moved: Tensor | None
+        self, error: Tensor | None, shift: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         """One step: φ, the pulse φ ε, and what the error cells send down.
 
         Args:
             error: the error cells, None if they are all at rest.
-            moved: which predictions moved in this step, None for none.
+            shift: how far predictions moved in this step, None if none did.
         """
         if error is None:
             return None, None, None
         active = error != 0
+        moved = None if shift is None or not self.gated else shift != 0
         phi = active if self._silent is None else active & (self._silent >= self.silence)
-        if self.gated and moved is not None:
+        if moved is not None:
             phi = phi & ~moved
         before = self._silent
         if before is None:

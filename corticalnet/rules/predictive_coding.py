@@ -38,7 +38,7 @@ class Columns:
         self.values, self.predictions = list(activity.drives), list(activity.drives)
         self.rates, self.traces = list(activity.rates), list(activity.traces)
         self.errors: list[Tensor | None] = [None] * nodes
-        #: Where a prediction changed in the last step (None: nowhere).
+        #: How far predictions moved in the last step (None: none did).
         self.moved: list[Tensor | None] = [None] * nodes
         self._distance = self._distances()
         self._reached = 0  # errors may be non-zero up to this distance from the output
@@ -118,7 +118,7 @@ class Columns:
     def _predict(self, node: int) -> None:
         prediction = self.wiring.drive(node, self.rates)
         shift = prediction - self.predictions[node]
-        self.moved[node] = shift != 0
+        self.moved[node] = shift
         self.predictions[node] = prediction
         if node != self.wiring.output:
             error = self.errors[node]
