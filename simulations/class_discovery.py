@@ -1,6 +1,6 @@
 """BrainProp finds the classes one after another, on stairs; backprop all at once (Pozzi et al. 2020, Fig. 5)
 
-    python -m simulations.class_discovery            Fashion-MNIST, 3 seeds, about 12 minutes on one core
+    python -m simulations.class_discovery            Fashion-MNIST, 3 seeds, about 6 minutes on one core
     python -m simulations.class_discovery --quick    digits, one seed, about 15 s
 
 A rewarded network learns of a class only when it chooses it and is right. Early on its choice is arbitrary:
@@ -36,7 +36,7 @@ def run(
     quick: Annotated[bool, typer.Option("--quick", help="Digits, one seed, a small network.")] = False,
     model: Annotated[str, typer.Option(help="A model file.")] = "brainprop_dense",
     data: Annotated[str, typer.Option(help="Data set.")] = "fashion-mnist",
-    updates: Annotated[int, typer.Option(help="Updates of every run.")] = 3000,
+    updates: Annotated[int, typer.Option(help="Updates of every run.")] = 1500,
     every: Annotated[int, typer.Option(help="Updates between two looks at the validation images.")] = 25,
     seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
 ) -> dict:
