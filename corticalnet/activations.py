@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from corticalnet.errors import NetworkError, unknown
+from corticalnet.errors import NetworkError, one_of
 
 _ops = torch.ops.aten
 
@@ -69,6 +69,5 @@ def activation(choice: str | Activation) -> Activation:
     """
     if isinstance(choice, Activation):
         return choice
-    if choice not in ACTIVATIONS:
-        raise NetworkError(unknown("activation", choice, ACTIVATIONS))
+    one_of("activation", choice, ACTIVATIONS, NetworkError)
     return ACTIVATIONS[choice]

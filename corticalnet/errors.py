@@ -57,3 +57,10 @@ def unknown(kind: str, value: object, choices: Iterable[str]) -> str:
     close = get_close_matches(str(value), names, n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else "."
     return f"unknown {kind} '{value}'{hint} Choices: {', '.join(names)}"
+
+
+def one_of(kind: str, value: object, choices: Iterable[object], error: type[CorticalnetError]) -> None:
+    """Raise ``error``, with what :func:`unknown` says, unless ``value`` is one of ``choices``."""
+    known = list(choices)
+    if value not in known:
+        raise error(unknown(kind, value, map(str, known)))

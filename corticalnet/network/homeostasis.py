@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from corticalnet.errors import NetworkError, unknown
+from corticalnet.errors import NetworkError, one_of
 from corticalnet.network.stages import Shape, Stage
 
 
@@ -161,6 +161,5 @@ def homeostasis(choice: str | Homeostasis) -> Homeostasis:
     """
     if isinstance(choice, Homeostasis):
         return choice
-    if choice not in HOMEOSTASES:
-        raise NetworkError(unknown("homeostasis", choice, HOMEOSTASES))
+    one_of("homeostasis", choice, HOMEOSTASES, NetworkError)
     return HOMEOSTASES[choice]()

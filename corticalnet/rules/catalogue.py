@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from corticalnet.errors import RuleError, unknown
+from corticalnet.errors import RuleError, one_of, unknown
 from corticalnet.rules.fa_z_il import FaZIL
 from corticalnet.rules.feedback import FEEDBACKS, Direct, Feedback, Random, SignSymmetric, Tied
 from corticalnet.rules.inference_learning import IL
@@ -61,8 +61,7 @@ def source(name: str) -> str:
     Raises:
         RuleError: unknown name.
     """
-    if name not in _RULES:
-        raise RuleError(unknown("rule", name, _RULES))
+    one_of("rule", name, _RULES, RuleError)
     entry = _RULES[name]
     return entry.source if isinstance(entry, Entry) else (entry.__doc__ or "").partition("\n")[0]
 
@@ -93,8 +92,7 @@ def rule(name: str, **parameters: Any) -> LearningRule:
     >>> print(rule("backprop", loss="cross-entropy").teaching.loss)
     cross-entropy
     """
-    if name not in _RULES:
-        raise RuleError(unknown("rule", name, _RULES))
+    one_of("rule", name, _RULES, RuleError)
     entry = _RULES[name]
     if not isinstance(entry, Entry):
         return entry(**parameters)
@@ -118,8 +116,7 @@ def rule(name: str, **parameters: Any) -> LearningRule:
 def _maker(part: Any, names: dict[str, Any], kind: str) -> Any:
     """A class or function that makes the part, or the part itself."""
     if isinstance(part, str):
-        if part not in names:
-            raise RuleError(unknown(kind, part, names))
+        one_of(kind, part, names, RuleError)
         return names[part]
     return part
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from corticalnet.errors import RuleError, unknown
+from corticalnet.errors import RuleError, one_of
 from corticalnet.rules.predictive_coding import Columns
 from corticalnet.rules.trial import Trial, Trigger
 
@@ -45,8 +45,7 @@ class FaZIL(Trigger):
     def __init__(self, silence: int = 4, steps: int | None = None, gate: str = "none") -> None:
         if silence < 1:
             raise RuleError(f"Fa-Z-IL: silence must be at least 1 step, not {silence}")
-        if gate not in _GATES:
-            raise RuleError(unknown("gate", gate, _GATES))
+        one_of("gate", gate, _GATES, RuleError)
         self.silence, self.steps, self.gate = silence, steps, gate
         if gate != "none":
             self.equation += " while its prediction is quiet"

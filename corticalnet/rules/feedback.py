@@ -15,7 +15,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from corticalnet.errors import RuleError, unknown
+from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
 from corticalnet.network.initialisation import Scheme, generator, scheme
 from corticalnet.network.links import Link
@@ -118,8 +118,7 @@ class SignSymmetric(Random):
 
     def __init__(self, magnitude: str = "uniform", seed: int = 1) -> None:
         super().__init__(seed)
-        if magnitude not in ("uniform", "random"):
-            raise RuleError(unknown("magnitude", magnitude, ["uniform", "random"]))
+        one_of("magnitude", magnitude, ["uniform", "random"], RuleError)
         self.magnitude = magnitude
 
     def draw(self, link: Link) -> Tensor:

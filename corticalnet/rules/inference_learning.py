@@ -10,7 +10,7 @@ backprop of what inference leaves of e, ``(1 + Σ J Jᵀ)⁻¹ e`` (docs/decisio
 
 from __future__ import annotations
 
-from corticalnet.errors import RuleError, unknown
+from corticalnet.errors import RuleError, one_of
 from corticalnet.rules.predictive_coding import Columns
 from corticalnet.rules.trial import Trial, Trigger
 
@@ -32,8 +32,7 @@ class IL(Trigger):
     def __init__(self, steps: int = 20, rate: float = 0.1, update: str = "last", noise: float = 0.0) -> None:
         if steps < 0:
             raise RuleError(f"IL: steps must be 0 or more, not {steps}")
-        if update not in ("last", "every step"):
-            raise RuleError(unknown("update", update, ["last", "every step"]))
+        one_of("update", update, ["last", "every step"], RuleError)
         self.steps, self.rate, self.noise, self.update = steps, rate, noise, update
         self.changes_during_trial = update == "every step"
         self.writes_once = not self.changes_during_trial

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from corticalnet.errors import RuleError, ShapeError, unknown
+from corticalnet.errors import RuleError, ShapeError, one_of
 
 
 class Lesson(ABC):
@@ -65,8 +65,7 @@ class Teacher(Teaching):
     """
 
     def __init__(self, loss: str = "squared") -> None:
-        if loss not in ("squared", "cross-entropy"):
-            raise RuleError(unknown("loss", loss, ["squared", "cross-entropy"]))
+        one_of("loss", loss, ["squared", "cross-entropy"], RuleError)
         self.loss = loss
         self.equation = "error = t − y" if loss == "squared" else "error = t − softmax(y)"
 
