@@ -47,6 +47,22 @@ class TrainingError(CorticalnetError, RuntimeError):
     """Training cannot go on (for example because the loss is no longer finite)."""
 
 
+class CircuitError(CorticalnetError, ValueError):
+    """Populations, projections or their cells do not fit together."""
+
+
+class UnitError(CircuitError):
+    """A physical quantity is not of the kind that its place asks for."""
+
+
+class ProtocolError(CorticalnetError, ValueError):
+    """A protocol, or what is to be recorded of it, does not fit the circuit."""
+
+
+class EngineError(CorticalnetError, RuntimeError):
+    """An engine is unknown, not installed, or cannot run this circuit."""
+
+
 def unknown(kind: str, value: object, choices: Iterable[str]) -> str:
     """Say that ``value`` is no known ``kind``, what was probably meant, and what there is.
 

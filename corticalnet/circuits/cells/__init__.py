@@ -1,0 +1,28 @@
+"""Cells: one file per kind. A cell is pointwise: how one neuron's state changes, given what it hears."""
+
+from corticalnet.circuits.cells.cell import Cell, State
+from corticalnet.circuits.cells.change_detector import ChangeDetector, GatingDetector, PulseDetector
+from corticalnet.circuits.cells.control import Clock, PhaseSignal
+from corticalnet.circuits.cells.error import Error, GatedError, GatedOutputError, OutputError
+from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction
+from corticalnet.circuits.cells.value import Clamped, Constant, Sensory, Value
+
+__all__ = [
+    "Cell",
+    "ChangeDetector",
+    "Clamped",
+    "Clock",
+    "Constant",
+    "Error",
+    "GatedError",
+    "GatedOutputError",
+    "GatingDetector",
+    "OutputError",
+    "OutputPrediction",
+    "PhaseSignal",
+    "Prediction",
+    "PulseDetector",
+    "Sensory",
+    "State",
+    "Value",
+]

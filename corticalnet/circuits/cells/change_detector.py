@@ -1,0 +1,68 @@
+"""φ: a cell per column that fires when its error leaves rest (Song et al. 2020).
+
+    φ_t = 1  iff  ε_t ≠ 0  and  ε_{t−1} = … = ε_{t−t_d} = 0
+
+Three forms, see docs/decisions/0003: the paper's; gated by the column's own prediction; and the pulse.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.pointwise import where
+from corticalnet.circuits.quantities import Pure
+
+
+class ChangeDetector(Cell):
+    """The paper's φ.
+
+    Ports: ``own`` (error), ``modulator`` (where it is not 0, φ is blocked: the paper's condition that the
+    change was not caused by the prediction phase). States: ``phi``, ``silent`` (steps for which the error
+    has been at rest; before all time, long enough).
+
+    Args:
+        silence: t_d, in steps.
+    """
+
+    silence: Pure = 4.0
+    ports = ("own", "modulator")
+    state = {"phi": 0.0, "silent": 0.0}
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Fire, and count."""
+        active = port.own != 0
+        phi = active & (cell.silent >= self.silence) & (port.modulator == 0)
+        return {"phi": where(phi, 1.0, 0.0), "silent": where(active, 0.0, cell.silent + 1.0)}
+
+    def rest(self) -> dict[str, float]:
+        """Silent for long enough."""
+        return {**super().rest(), "silent": self.silence}
+
+
+class PulseDetector(ChangeDetector):
+    """φ of streaming Fa-Z-IL: the prediction (its ``shift``, at port ``prediction``) must be quiet.
+
+    Feedback is the pulse φ ε, so φ itself is the gate of the error cell.
+    """
+
+    ports = ("own", "prediction")
+    state = {"phi": 0.0, "silent": 0.0}
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Fire if the prediction is quiet, and count."""
+        active = port.own != 0
+        phi = active & (cell.silent >= self.silence) & (port.prediction == 0)
+        return {"phi": where(phi, 1.0, 0.0), "silent": where(active, 0.0, cell.silent + 1.0)}
+
+
+class GatingDetector(PulseDetector):
+    """The gated φ: feedback passes from φ until the prediction moves (state ``gate``)."""
+
+    state = {"phi": 0.0, "silent": 0.0, "gate": 0.0}
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Fire, count, and open or close the gate."""
+        new = super().detect(cell, port, dt)
+        held = where(port.prediction == 0, cell.gate, 0.0)
+        return {**new, "gate": where(new["phi"] != 0, 1.0, held)}

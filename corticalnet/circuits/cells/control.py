@@ -1,0 +1,42 @@
+"""Control cells: the signals from outside a column that some rules need, made visible as cells.
+
+A circuit that has one of these is not autonomous.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.pointwise import where
+from corticalnet.circuits.quantities import ONE, Pure
+
+
+class Clock(Cell):
+    """Counts steps since the teacher came, and ticks from step ``first`` to step ``last``.
+
+    Z-IL needs one for every depth l (first = last = l); IL one at step T. Outside input: ``teaching``
+    (1 while the teacher is there).
+    """
+
+    first: Pure = 0.0
+    last: Pure = 0.0
+    state = {"tick": 0.0, "count": 0.0}
+    inputs = {"teaching": ONE}
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Tick, and count."""
+        teaching = cell.teaching != 0
+        now = teaching & (cell.count >= self.first) & (cell.count <= self.last)
+        return {"tick": where(now, 1.0, 0.0), "count": where(teaching, cell.count + 1.0, 0.0)}
+
+
+class PhaseSignal(Cell):
+    """Tells all columns that no teacher is there: the prediction phase. Outside input: ``teaching``."""
+
+    state = {"prediction_phase": 1.0}
+    inputs = {"teaching": ONE}
+
+    def deliver(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """1 without a teacher."""
+        return {"prediction_phase": where(cell.teaching != 0, 0.0, 1.0)}

@@ -1,0 +1,164 @@
+"""The circuit: populations and what joins them, as data. Engines run it; nothing here computes.
+
+circuit = Circuit(populations=[...], projections=[...], wires=[...], broadcasts=[...], dt=1.0)
+print(circuit)                  the wiring as a table
+print(circuit.schedule())       what happens in a step, in which order
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from corticalnet.circuits.parts import Broadcast, Population, Projection, Weights, Wire
+from corticalnet.circuits.quantities import MS, quantity
+from corticalnet.circuits.schedule import SCHEDULE, Schedule
+from corticalnet.circuits.validation import validate
+from corticalnet.errors import CircuitError, one_of
+from corticalnet.tables import table
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a trial must have for the circuit to learn what it should: least numbers of steps."""
+
+    present: int = 1
+    teach: int = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Circuit:
+    """Populations, and what joins them.
+
+    Args:
+        populations: in the order in which recordings list them.
+        projections: between populations.
+        wires: within columns.
+        broadcasts: from single cells.
+        dt: length of a step, in ms.
+        name: for titles.
+        needs: least lengths of the phases of a trial.
+
+    Raises:
+        CircuitError: the parts do not fit together; the message names the part, its value and the choices.
+    """
+
+    populations: Sequence[Population]
+    projections: Sequence[Projection] = ()
+    wires: Sequence[Wire] = ()
+    broadcasts: Sequence[Broadcast] = ()
+    dt: float = 1.0
+    name: str = "circuit"
+    needs: Needs = Needs()
+
+    def __post_init__(self) -> None:
+        for part in ("populations", "projections", "wires", "broadcasts"):
+            object.__setattr__(self, part, tuple(getattr(self, part)))
+        object.__setattr__(self, "dt", quantity(self.dt, MS, "dt"))
+        if self.dt <= 0:
+            raise CircuitError(f"dt must be more than 0 ms, not {self.dt}")
+        object.__setattr__(self, "_by_name", {p.name: p for p in self.populations})
+        object.__setattr__(self, "projections", tuple(self._shaped(p) for p in self.projections))
+        validate(self)
+
+    def _shaped(self, projection: Projection) -> Projection:
+        """A projection with its weights as an array of the shape that its connection has."""
+        where = f"projection '{projection.name}'"
+        pre = self.population(projection.source, f"source of {where}").n
+        post = self.population(projection.target, f"target of {where}").n
+        if projection.shared_with:
+            return projection
+        try:
+            shape = projection.connection.weight_shape(pre, post)
+        except CircuitError as error:
+            raise CircuitError(f"{where}: {error}") from None
+        weight = np.asarray(projection.weight, dtype=np.float64)
+        if weight.ndim and weight.shape != shape:
+            raise CircuitError(
+                f"{where}: weights have shape {weight.shape}, but must have {shape} (post, pre)"
+            )
+        if not np.isfinite(weight).all():
+            raise CircuitError(f"{where}: a weight is not finite")
+        return replace(projection, weight=np.broadcast_to(weight, shape).copy())
+
+    # Finding parts -----------------------------------------------------------------------------
+    def population(self, name: str, what: str = "population") -> Population:
+        """The population of this name.
+
+        Raises:
+            CircuitError: there is none.
+        """
+        known: dict[str, Population] = self._by_name  # type: ignore[attr-defined]
+        one_of(what, name, known, CircuitError)
+        return known[name]
+
+    def projection(self, name: str, what: str = "projection") -> Projection:
+        """The projection of this name.
+
+        Raises:
+            CircuitError: there is none.
+        """
+        known = {p.name: p for p in self.projections}
+        one_of(what, name, known, CircuitError)
+        return known[name]
+
+    @property
+    def plastic(self) -> tuple[Projection, ...]:
+        """Projections that learn."""
+        return tuple(p for p in self.projections if p.plasticity is not None)
+
+    def delay_steps(self, projection: Projection) -> int:
+        """A projection's delay in steps."""
+        return round(float(projection.delay) / self.dt)
+
+    def sent(self, source: str, sends: str) -> str:
+        """The state of a source that is sent, its cell's own output if none is named."""
+        return sends or self.population(source).cell.sends
+
+    # Weights -----------------------------------------------------------------------------------
+    @property
+    def weights(self) -> dict[str, Weights]:
+        """All weights by projection name."""
+        return {p.name: np.asarray(p.weight) for p in self.projections if not p.shared_with}
+
+    def with_weights(self, weights: Mapping[str, Weights]) -> Circuit:
+        """The same circuit with other weights (of some or all projections).
+
+        Raises:
+            CircuitError: a projection is unknown, or an array does not fit.
+        """
+        for name in weights:
+            self.projection(name)
+        changed = [replace(p, weight=weights[p.name]) if p.name in weights else p for p in self.projections]
+        return replace(self, projections=changed)
+
+    # Looking -----------------------------------------------------------------------------------
+    def schedule(self) -> Schedule:
+        """The step contract: the phases in order; prints as a table."""
+        return SCHEDULE
+
+    def __str__(self) -> str:
+        cells = [[p.name, str(p.n), p.cell.title()] for p in self.populations]
+        header = ["from", "to", "port", "sends", "synapses", "plasticity"]
+        rows: list[list[str]] = []
+        for p in self.projections:
+            how = p.connection.describe() if not p.shared_with else f"back along {p.shared_with}"
+            how += f", delay {p.delay:g} ms" if p.delay else ""
+            learns = "" if p.plasticity is None else p.plasticity.title()
+            rows.append([p.source, p.target, p.port, self.sent(p.source, p.sends), how, learns])
+        for w in self.wires:
+            rows.append(
+                [w.source, w.target, w.port, self.sent(w.source, w.sends), f"wire × {w.weight:g}", ""]
+            )
+        for b in self.broadcasts:
+            sent = self.sent(b.source, b.sends)
+            rows += [[b.source, target, "modulator", sent, "broadcast", ""] for target in b.targets]
+        count = sum(len(p.connection.synapses(self.population(p.source).n, self.population(p.target).n)[0])
+                    for p in self.projections if not p.shared_with)  # fmt: skip
+        total = sum(p.n for p in self.populations)
+        foot = f"{total:,} cells, {count:,} synapses, a step is {self.dt:g} ms"
+        return "\n\n".join(
+            [table(["population", "cells", "kind"], cells, self.name), table(header, rows), foot]
+        )

@@ -1,0 +1,121 @@
+"""Which cells of two populations meet: the synapses of a projection, as plain arrays."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.errors import CircuitError
+
+Indices = NDArray[np.int64]
+
+
+class Connection(ABC):
+    """Base: knows the shape of its weights and lists its synapses."""
+
+    @abstractmethod
+    def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
+        """Shape of the weights between populations of these sizes.
+
+        Raises:
+            CircuitError: the sizes do not fit.
+        """
+
+    @abstractmethod
+    def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
+        """Of every synapse: its presynaptic cell, its postsynaptic cell, and its weight (flat index)."""
+
+    def describe(self) -> str:
+        """A word or two for tables."""
+        return type(self).__name__
+
+
+@dataclass(frozen=True)
+class AllToAll(Connection):
+    """Every cell meets every cell; weights are ``[post, pre]``."""
+
+    def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
+        """``(post, pre)``."""
+        return post, pre
+
+    def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
+        """Row by row of the weights."""
+        rows, columns = np.divmod(np.arange(pre * post), pre)
+        return columns, rows, np.arange(pre * post)
+
+    def describe(self) -> str:
+        """All to all."""
+        return "all to all"
+
+
+@dataclass(frozen=True)
+class OneToOne(Connection):
+    """Cell k meets cell k; one weight each."""
+
+    def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
+        """``(n,)``."""
+        if pre != post:
+            raise CircuitError(f"one to one needs populations of one size, not {pre} and {post} cells")
+        return (pre,)
+
+    def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
+        """The diagonal."""
+        each = np.arange(pre)
+        return each, each, each
+
+    def describe(self) -> str:
+        """One to one."""
+        return "one to one"
+
+
+@dataclass(frozen=True, eq=False)
+class Synapses(Connection):
+    """A list of synapses, several of which may share a weight (as those of a convolution do).
+
+    Args:
+        pre, post: cells of every synapse.
+        weight: which weight each has; each its own if not given.
+    """
+
+    pre: Indices
+    post: Indices
+    weight: Indices | None = None
+
+    def __post_init__(self) -> None:
+        if self.weight is None:
+            object.__setattr__(self, "weight", np.arange(len(self.pre)))
+        if not len(self.pre) == len(self.post) == len(self.weights):
+            raise CircuitError(
+                f"synapses: {len(self.pre)} pre, {len(self.post)} post and {len(self.weights)} weight indices"
+            )
+        if not len(self.pre) or min(self.pre.min(), self.post.min(), self.weights.min()) < 0:
+            raise CircuitError("synapses: indices count from 0, and there must be at least one synapse")
+
+    @property
+    def weights(self) -> Indices:
+        """Index of every synapse's weight."""
+        assert self.weight is not None, "set at construction"
+        return self.weight
+
+    @property
+    def shared(self) -> bool:
+        """Whether some weight belongs to several synapses."""
+        return len(np.unique(self.weights)) < len(self.weights)
+
+    def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
+        """``(weights,)``."""
+        for end, size, index in (("pre", pre, self.pre), ("post", post, self.post)):
+            if index.max() >= size:
+                raise CircuitError(f"synapses: {end} index {index.max()} in a population of {size} cells")
+        return (int(self.weights.max()) + 1,)
+
+    def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
+        """As given."""
+        return self.pre, self.post, self.weights
+
+    def describe(self) -> str:
+        """How many, and whether they share weights."""
+        return f"{len(self.pre)} synapses" + (", shared weights" if self.shared else "")

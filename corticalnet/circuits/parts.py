@@ -1,0 +1,156 @@
+"""The parts of a circuit: populations, and what joins them.
+
+Cells are pointwise. Projections sum. Broadcasts are projections.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.circuits.cells import Cell
+from corticalnet.circuits.connection import AllToAll, Connection
+from corticalnet.circuits.plasticity import Plasticity
+from corticalnet.circuits.quantities import MS, quantity
+from corticalnet.circuits.schedule import PORTS
+from corticalnet.errors import CircuitError, one_of
+
+Weights = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Population:
+    """All cells of one kind in one area.
+
+    Args:
+        name: "area.role", for example "area1.error"; populations of one area and size share its columns. A
+            name without a dot is an area of its own.
+        n: number of cells.
+        cell: their kind.
+
+    Raises:
+        CircuitError: a name that is no word, no cells, or something that is no cell.
+    """
+
+    name: str
+    n: int
+    cell: Cell
+
+    def __post_init__(self) -> None:
+        words = self.name.split(".") if isinstance(self.name, str) else []
+        if not 1 <= len(words) <= 3 or not all(w.replace("-", "_").isidentifier() for w in words):
+            raise CircuitError(f"population name {self.name!r} must be words with dots between: 'area.role'")
+        if not isinstance(self.n, int) or self.n < 1:
+            raise CircuitError(f"population '{self.name}' needs at least 1 cell, not {self.n!r}")
+        if not isinstance(self.cell, Cell):
+            raise CircuitError(f"population '{self.name}' is made of a Cell, not {self.cell!r}")
+
+    @property
+    def area(self) -> str:
+        """The area it belongs to."""
+        return self.name.rpartition(".")[0] or self.name
+
+    @property
+    def role(self) -> str:
+        """What it does there: "value", "error", …; "cell" for a population that is an area of its own."""
+        return self.name.rpartition(".")[2] if "." in self.name else "cell"
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Adds weight × presynaptic output into a port of its target.
+
+    Args:
+        source, target: populations by name.
+        port: "prediction", "feedback" or "modulator" of the target.
+        weight: ``[post, pre]`` for all-to-all connections, one number per weight otherwise; one number for
+            all. None if they are ``shared_with`` another projection.
+        connection: which cells meet.
+        sends: the state of the source that is sent; the cell's own output if not given.
+        name: "source->target" if not given.
+
+    Other:
+        plasticity: how weights change; they stay if not given.
+        shared_with: name of the projection whose synapses this one runs back along (weight transport).
+        delay: axonal delay, in ms or as "5 ms"; a whole number of steps.
+
+    Raises:
+        CircuitError: an impossible port, delay or sharing.
+    """
+
+    source: str
+    target: str
+    port: str
+    weight: Weights | float | None = None
+    connection: Connection = field(default_factory=AllToAll)
+    sends: str = ""
+    name: str = ""
+    plasticity: Plasticity | None = None
+    shared_with: str = ""
+    delay: float | str = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", f"{self.source}->{self.target}")
+        where = f"projection '{self.name}'"
+        one_of(f"port of {where}", self.port, [p for p in PORTS if p != "own"], CircuitError)
+        object.__setattr__(self, "delay", quantity(self.delay, MS, f"{where}: delay"))
+        if self.delay < 0:  # type: ignore[operator]
+            raise CircuitError(f"{where}: delay must be at least 0 ms, not {self.delay}")
+        if self.shared_with and (self.weight is not None or self.plasticity is not None):
+            raise CircuitError(
+                f"{where} shares its weights with '{self.shared_with}'; it has none of its own"
+            )
+        if not self.shared_with and self.weight is None:
+            raise CircuitError(f"{where} needs weights, or shared_with")
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A projection inside a column: cell k hears cell k of the same area, at once.
+
+    Args:
+        source, target: populations of one area.
+        port: of the target.
+        sends: the state that is read.
+        weight: a fixed factor.
+    """
+
+    source: str
+    target: str
+    port: str = "own"
+    sends: str = ""
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        one_of(f"port of wire '{self.name}'", self.port, PORTS, CircuitError)
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"{self.source}-{self.target}"
+
+
+@dataclass(frozen=True)
+class Broadcast:
+    """A projection of fixed weight 1 from a single cell to all: dopamine, clocks, phase signals.
+
+    Args:
+        source: a population of one cell.
+        targets: populations, whose "modulator" port hears it, or projections, whose plasticity does.
+        sends: the state that is sent; the cell's own output if not given.
+        name: by which plasticity finds it; the source's name if not given.
+    """
+
+    source: str
+    targets: Sequence[str]
+    sends: str = ""
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "targets", tuple(self.targets))
+        if not self.name:
+            object.__setattr__(self, "name", self.source)

@@ -1,0 +1,6 @@
+"""Plasticity: one file per kind. A pointwise eligibility, and when and by what it becomes a weight change."""
+
+from corticalnet.circuits.plasticity.hebbian import ErrorTimesRate
+from corticalnet.circuits.plasticity.plasticity import Plasticity
+
+__all__ = ["ErrorTimesRate", "Plasticity"]

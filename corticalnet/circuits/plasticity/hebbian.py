@@ -1,0 +1,20 @@
+"""Error × rate: the plasticity of predictive coding (Song et al. 2020) and of BrainProp (Pozzi et al. 2020).
+
+    Δw = rate · trigger · modulator · own_post · rate_pre
+
+``own`` of a prediction cell is the error of its column.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corticalnet.circuits.plasticity.plasticity import Plasticity
+
+
+class ErrorTimesRate(Plasticity):
+    """The postsynaptic column's error times the presynaptic rate."""
+
+    def eligibility(self, weight: Any, pre: Any, post: Any, port: Any) -> Any:
+        """``own · rate``."""
+        return port.own * pre.rate

@@ -1,0 +1,96 @@
+"""What plasticity is: four slots, each of which a synapse finds at its own two cells or in a broadcast.
+
+    Δ = rate · trigger · modulator · eligibility(w, pre, post, port)
+    w ← w + Δ                       at once, or
+    trace ← trace + Δ               until ``consolidation`` comes:  w ← w + trace, trace ← 0
+
+The changes of a batch (copies of the animal that share their weights) are averaged; synapses that share
+a weight add theirs up.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from typing import Any, ClassVar
+
+from corticalnet.circuits.cells.cell import Cell, Part
+from corticalnet.circuits.quantities import Pure
+from corticalnet.circuits.tracing import symbols, trace
+from corticalnet.errors import CircuitError, unknown
+
+
+class Plasticity(Part, ABC):
+    """Base of all plasticity.
+
+    ``trigger``, ``modulator`` and ``consolidation`` each name a port or a state of the postsynaptic cell, or
+    a broadcast that reaches the projection; "" leaves the slot out.
+
+    Args:
+        rate: learning rate.
+        trigger: the synapse changes only where this is not 0 (and in proportion to it).
+        modulator: a factor of every change, for example the RPE.
+        consolidation: if named, changes wait in a trace until this is not 0.
+    """
+
+    kinds: ClassVar[dict[str, type[Part]]] = {}
+    rate: Pure = 0.1
+    trigger: str = ""
+    modulator: str = ""
+    consolidation: str = ""
+
+    @abstractmethod
+    def eligibility(self, weight: Any, pre: Any, post: Any, port: Any) -> Any:
+        """What a synapse would change by, pointwise.
+
+        Args:
+            weight: the synapse's.
+            pre, post: states of its two cells.
+            port: what has arrived at the ports of the postsynaptic cell.
+        """
+
+    @property
+    def slots(self) -> dict[str, str]:
+        """The named slots that are in use."""
+        names = ("trigger", "modulator", "consolidation")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
+
+    def traced(self, pre: Cell, post: Cell, symbolic: bool = False) -> Any:
+        """Eligibility as an expression in ``w``, ``pre_<state>``, ``post_<state>`` and ``port_<port>``.
+
+        Raises:
+            CircuitError: it is not pointwise, or asks for what the cells do not have.
+        """
+        part = self.symbolic() if symbolic else self
+        spaces = [
+            symbols({"w": "w"}).w,
+            symbols({name: f"pre_{name}" for name in pre.state}),
+            symbols({name: f"post_{name}" for name in post.state}),
+            symbols({name: f"port_{name}" for name in post.ports}),
+        ]
+        return trace(f"plasticity {type(self).__name__}", part.eligibility, *spaces)[""]
+
+    def check(self, where: str, pre: Cell, post: Cell, broadcasts: list[str]) -> None:
+        """See that eligibility and slots find what they name.
+
+        Raises:
+            CircuitError: they do not.
+        """
+        try:
+            self.traced(pre, post)
+        except CircuitError as error:
+            raise CircuitError(f"{where}: {error}") from None
+        for slot, name in self.slots.items():
+            choices = [*post.ports, *post.state, *broadcasts]
+            if name not in choices:
+                raise CircuitError(f"{where}: {unknown(slot, name, choices)}")
+
+    @cached_property
+    def source_equation(self) -> str:
+        """What the slots make of the eligibility, in words."""
+        factors = ["rate", *(v for k, v in self.slots.items() if k != "consolidation"), "eligibility"]
+        line = "Δw = " + " · ".join(factors)
+        return line + (f", when {self.consolidation} comes" if self.consolidation else "")
+
+    def __str__(self) -> str:
+        return f"{self.title()}\n  {self.source_equation}"

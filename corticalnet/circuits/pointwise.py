@@ -1,0 +1,109 @@
+"""Pointwise functions: all that a cell or a plasticity may call, besides + − × ÷, comparisons, & | ~.
+
+Each takes floats (by hand), NumPy arrays (tests), tensors (the torch engine) or symbols (the Brian2
+engine prints them). NumPy is the default; other kinds of number are added by who knows them with
+:func:`register`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+Number = Any
+
+_NUMPY: dict[str, Callable[..., Any]] = {
+    "where": np.where,
+    "exp": np.exp,
+    "expm1": np.expm1,
+    "log": np.log,
+    "log1p": np.log1p,
+    "sqrt": np.sqrt,
+    "tanh": np.tanh,
+    "sigmoid": expit,
+    "absolute": np.abs,
+    "sign": np.sign,
+    "minimum": np.minimum,
+    "maximum": np.maximum,
+}
+#: Names of all functions.
+NAMES = tuple(_NUMPY)
+_KINDS: dict[type, Mapping[str, Callable[..., Any]]] = {}
+
+
+def register(kind: type, functions: Mapping[str, Callable[..., Any]]) -> None:
+    """Teach all functions a kind of number: ``functions`` holds one for every name of :data:`NAMES`."""
+    _KINDS[kind] = {name: functions[name] for name in NAMES}
+
+
+def _call(name: str, *arguments: Number) -> Number:
+    for argument in arguments:
+        functions = _KINDS.get(type(argument))
+        if functions is not None:
+            return functions[name](*arguments)
+    return _NUMPY[name](*arguments)
+
+
+def where(condition: Number, then: Number, otherwise: Number) -> Number:
+    """``then`` where the condition holds, ``otherwise`` elsewhere (instead of an ``if`` on a state)."""
+    if isinstance(condition, bool):
+        return then if condition else otherwise
+    return _call("where", condition, then, otherwise)
+
+
+def exp(x: Number) -> Number:
+    """eˣ."""
+    return _call("exp", x)
+
+
+def expm1(x: Number) -> Number:
+    """eˣ − 1, exact near 0."""
+    return _call("expm1", x)
+
+
+def log(x: Number) -> Number:
+    """Natural logarithm."""
+    return _call("log", x)
+
+
+def log1p(x: Number) -> Number:
+    """log(1 + x), exact near 0."""
+    return _call("log1p", x)
+
+
+def sqrt(x: Number) -> Number:
+    """Square root."""
+    return _call("sqrt", x)
+
+
+def tanh(x: Number) -> Number:
+    """Hyperbolic tangent."""
+    return _call("tanh", x)
+
+
+def sigmoid(x: Number) -> Number:
+    """1 / (1 + e⁻ˣ)."""
+    return _call("sigmoid", x)
+
+
+def absolute(x: Number) -> Number:
+    """|x|."""
+    return _call("absolute", x)
+
+
+def sign(x: Number) -> Number:
+    """−1, 0 or 1."""
+    return _call("sign", x)
+
+
+def minimum(x: Number, y: Number) -> Number:
+    """The smaller one."""
+    return _call("minimum", x, y)
+
+
+def maximum(x: Number, y: Number) -> Number:
+    """The larger one."""
+    return _call("maximum", x, y)
