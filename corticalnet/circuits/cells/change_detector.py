@@ -7,7 +7,7 @@ Three forms, see docs/decisions/0003: the paper's; gated by the column's own pre
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.pointwise import where
@@ -26,7 +26,7 @@ class ChangeDetector(Cell):
     """
 
     silence: Pure = 4.0
-    ports = ("own", "modulator")
+    ports: ClassVar[tuple[str, ...]] = ("own", "modulator")
     state = {"phi": 0.0, "silent": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class PulseDetector(ChangeDetector):
     Feedback is the pulse φ ε, so φ itself is the gate of the error cell.
     """
 
-    ports = ("own", "prediction")
+    ports: ClassVar[tuple[str, ...]] = ("own", "prediction")
     state = {"phi": 0.0, "silent": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:

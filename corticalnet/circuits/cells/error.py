@@ -9,7 +9,7 @@ at rest exactly at zero. ``own`` takes both wires: the value's ``change`` (+1), 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from corticalnet.circuits.cells.cell import Cell
 
@@ -17,7 +17,7 @@ from corticalnet.circuits.cells.cell import Cell
 class Error(Cell):
     """``error ← error + own``."""
 
-    ports = ("own",)
+    ports: ClassVar[tuple[str, ...]] = ("own",)
     state = {"error": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class GatedError(Error):
     ``sent`` is what the area below receives: ``error · gate``.
     """
 
-    ports = ("own", "modulator")
+    ports: ClassVar[tuple[str, ...]] = ("own", "modulator")
     state = {"error": 0.0, "sent": 0.0}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class OutputError(Cell):
     port ``prediction``.
     """
 
-    ports = ("own", "prediction")
+    ports: ClassVar[tuple[str, ...]] = ("own", "prediction")
     state = {"error": 0.0, "difference": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -58,7 +58,7 @@ class OutputError(Cell):
 class GatedOutputError(OutputError):
     """The same with a gate held by φ."""
 
-    ports = ("own", "prediction", "modulator")
+    ports: ClassVar[tuple[str, ...]] = ("own", "prediction", "modulator")
     state = {"error": 0.0, "difference": 0.0, "sent": 0.0}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:

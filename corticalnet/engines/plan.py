@@ -1,0 +1,194 @@
+"""The plan: a circuit laid out flat for an engine, and its step as a list of operations.
+
+Areas of the same make (same cells, same wires) are joined into one *block*, so that an engine works on
+all their columns at once, however many areas there are. Both engines walk the same list:
+
+    Deliver      outside inputs of this step
+    Sum          one port of one role of a block: every projection that ends there
+    Act          the cells of one role of a block, in one phase
+    Learn        one plastic projection
+    Record
+
+Their order is the step contract's (:mod:`corticalnet.circuits.schedule`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from corticalnet.circuits import Broadcast, Circuit, Population, Projection
+from corticalnet.circuits.cells import Cell
+from corticalnet.circuits.schedule import DELIVERED, SCHEDULE, Phase
+
+
+@dataclass(frozen=True)
+class WireIn:
+    """What a role hears at a port from its own column: ``weight × source role's state``."""
+
+    role: str
+    state: str
+    weight: float
+
+
+@dataclass(eq=False)
+class Block:
+    """Areas of the same make, their columns side by side.
+
+    Attributes:
+        index: of the block in the plan.
+        areas: names, in order; ``columns`` says where each one's columns are.
+        roles: role -> cell.
+        wires: (role, port) -> what it hears from its own column.
+        n: columns in all.
+    """
+
+    index: int
+    roles: dict[str, Cell]
+    wires: dict[tuple[str, str], tuple[WireIn, ...]]
+    areas: list[str] = field(default_factory=list)
+    columns: list[slice] = field(default_factory=list)
+    n: int = 0
+
+    def add(self, area: str, n: int) -> slice:
+        """Put an area's columns at the end."""
+        self.areas.append(area)
+        self.columns.append(slice(self.n, self.n + n))
+        self.n += n
+        return self.columns[-1]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a population is: its block, its role there, its columns."""
+
+    block: Block
+    role: str
+    columns: slice
+
+    @property
+    def cell(self) -> Cell:
+        """Its kind."""
+        return self.block.roles[self.role]
+
+
+@dataclass(frozen=True)
+class Deliver:
+    """Outside inputs take this step's numbers."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sum:
+    """A port takes the sum of what arrives: for every area of the block, its projections and broadcasts."""
+
+    block: Block
+    role: str
+    port: str
+    arriving: list[list[Projection | Broadcast]]
+
+
+@dataclass(frozen=True, eq=False)
+class Act:
+    """The cells of a role act in a phase."""
+
+    block: Block
+    role: str
+    phase: str
+
+
+@dataclass(frozen=True, eq=False)
+class Learn:
+    """A projection's weights change."""
+
+    projection: Projection
+
+
+@dataclass(frozen=True)
+class Record:
+    """What was asked for is written down."""
+
+
+Operation = Deliver | Sum | Act | Learn | Record
+
+
+class Plan:
+    """Blocks, places, and the operations of a step by phase.
+
+    Args:
+        circuit: what is to run.
+        schedule: the phases in order; another order than the contract's is only good for showing that it
+            matters.
+    """
+
+    def __init__(self, circuit: Circuit, schedule: Sequence[Phase] = SCHEDULE) -> None:
+        self.circuit, self.schedule = circuit, tuple(schedule)
+        self.blocks: list[Block] = []
+        self.places: dict[str, Place] = {}
+        self._lay_out()
+        self.steps: list[tuple[Phase, list[Operation]]] = [(p, self._operations(p)) for p in self.schedule]
+
+    def _lay_out(self) -> None:
+        sheets: dict[tuple[str, int], list[Population]] = {}
+        for population in self.circuit.populations:
+            sheets.setdefault((population.area, population.n), []).append(population)
+        made: dict[object, Block] = {}
+        for (area, n), populations in sheets.items():
+            roles = {p.role: p.cell for p in populations}
+            wires = {(p.role, port): self._wires(p, port) for p in populations for port in p.cell.ports}
+            make = tuple(roles.items()), tuple(wires.items())
+            if make not in made:
+                made[make] = Block(len(made), roles, wires)
+            columns = made[make].add(area, n)
+            for population in populations:
+                self.places[population.name] = Place(made[make], population.role, columns)
+        self.blocks = list(made.values())
+
+    def _wires(self, population: Population, port: str) -> tuple[WireIn, ...]:
+        return tuple(
+            WireIn(self.circuit.population(w.source).role, self.circuit.sent(w.source, w.sends), w.weight)
+            for w in self.circuit.wires
+            if w.target == population.name and w.port == port
+        )
+
+    def _operations(self, phase: Phase) -> list[Operation]:
+        found: list[Operation] = [Deliver()] if phase.name == "deliver" else []
+        sums = self._sums()
+        found += [s for s in sums if DELIVERED.get(s.port) == phase.name]
+        found += [
+            Act(block, role, phase.name)
+            for block in self.blocks
+            for role, cell in block.roles.items()
+            if phase.name in cell.phases
+        ]
+        found += [s for s in sums if s.port not in DELIVERED and self._spoken(s) == phase.name]
+        if phase.name == "learn":
+            found += [Learn(p) for p in self.circuit.plastic]
+        if phase.name == "record":
+            found.append(Record())
+        return found
+
+    def _sums(self) -> list[Sum]:
+        sums: dict[tuple[int, str, str], Sum] = {}
+        arriving: list[tuple[str, str, Projection | Broadcast]] = [
+            (p.target, p.port, p) for p in self.circuit.projections
+        ]
+        arriving += [
+            (t, "modulator", b) for b in self.circuit.broadcasts for t in b.targets if t in self.places
+        ]
+        for target, port, part in arriving:
+            place = self.places[target]
+            key = place.block.index, place.role, port
+            if key not in sums:
+                sums[key] = Sum(place.block, place.role, port, [[] for _ in place.block.areas])
+            sums[key].arriving[place.block.columns.index(place.columns)].append(part)
+        return list(sums.values())
+
+    def _spoken(self, total: Sum) -> str:
+        """The phase in which the last of a port's senders acts."""
+        order = [phase.name for phase in self.schedule]
+        last = 0
+        for part in (p for parts in total.arriving for p in parts):
+            equations = self.circuit.population(part.source).cell.equations
+            sent = self.circuit.sent(part.source, part.sends)
+            last = max([last, *(order.index(phase) for phase, new in equations.items() if sent in new)])
+        return order[last]
