@@ -1,0 +1,179 @@
+"""Recordings as xarray data sets: dims time, batch, column; every variable knows its unit.
+
+data["error"].sel(area="area1")         the error cells of an area
+data.to_netcdf("run.nc", engine="h5netcdf")
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.circuits.parts import Population
+from corticalnet.errors import ProtocolError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from corticalnet.circuits.recording import Recording, Track
+
+Floats = NDArray[np.float64]
+#: A variable as xarray takes it: dims, numbers, attributes.
+Variable = tuple[tuple[str, ...], Any, dict[str, str]]
+_COORDINATES = ("time", "step", "batch", "area", "index", "column", "sheet")
+
+
+def build_dataset(
+    recording: Recording,
+    arrays: Sequence[Floats],
+    before: Mapping[str, Floats],
+    after: Mapping[str, Floats],
+    attrs: Mapping[str, Any],
+) -> xr.Dataset:
+    """Put the arrays of a recording's tracks together; see :meth:`Recording.dataset`."""
+    import xarray as xr  # a third of a second that training need not wait for
+
+    pairs = list(zip(recording.tracks, arrays, strict=True))
+    cells = [(t, a) for t, a in pairs if not t.is_weight and not t.reduce]
+    reduced = [(t, a) for t, a in pairs if t.reduce]
+    variables, coordinates = _states(recording, cells)
+    for more, where in (_reduced(recording, reduced), (_weights(recording, pairs, before, after), {})):
+        variables |= more
+        coordinates |= where
+    steps = recording.kept
+    coordinates |= {
+        "time": (("time",), steps * float(recording.circuit.dt), {"units": "ms", "long_name": "time"}),
+        "step": (("time",), steps, {"units": "1", "long_name": "step, counted from 0"}),
+        "batch": (("batch",), np.arange(recording.script.batch), {"units": "1", "long_name": "sample"}),
+    }
+    data = xr.Dataset(variables, coordinates, _attributes(recording) | dict(attrs))
+    return data.set_xindex("area") if "area" in data.coords else data
+
+
+def load_recording(path: str | Path) -> xr.Dataset:
+    """A recording that ``data.to_netcdf(path, engine="h5netcdf")`` saved, with its area index.
+
+    Raises:
+        ProtocolError: there is no file, it cannot be read, or it is no recording.
+    """
+    import xarray as xr
+
+    if not Path(path).is_file():
+        raise ProtocolError(f"there is no recording '{path}'")
+    try:
+        data = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+    except Exception as error:  # HDF5 raises nearly anything for a damaged file
+        reason = (str(error).splitlines() or [""])[0]
+        raise ProtocolError(f"recording '{path}' cannot be read: {type(error).__name__}: {reason}") from None
+    if "corticalnet" not in data.attrs or "time" not in data.coords:
+        raise ProtocolError(f"'{path}' is no recording of corticalnet")
+    for name in {"area", "sheet"} & set(data.coords):  # HDF5 gives texts back as objects
+        data = data.assign_coords({name: (data[name].dims, data[name].values.astype(str), data[name].attrs)})
+    return data.set_xindex("area") if "area" in data.coords and "area" not in data.xindexes else data
+
+
+def _states(
+    recording: Recording, pairs: Sequence[tuple[Track, Floats]]
+) -> tuple[dict[str, Variable], dict[str, Variable]]:
+    """States of cells on the axis of columns, and that axis."""
+    columns: dict[str, NDArray[np.int64]] = {}
+    for population in recording.circuit.populations:
+        for track, _ in pairs:
+            if track.part == population.name:
+                known = columns.get(population.area, np.array([], dtype=np.int64))
+                columns[population.area] = np.union1d(known, _cells(track, population))
+    if not columns:
+        return {}, {}
+    sizes = [len(index) for index in columns.values()]
+    first = dict(zip(columns, np.cumsum(sizes) - sizes, strict=True))
+    shape = (len(recording.kept), recording.script.batch, sum(sizes))
+    variables: dict[str, Variable] = {}
+    for track, array in pairs:
+        population = recording.circuit.population(track.part)
+        name = _name(recording, population, track.state)
+        if name not in variables:
+            attrs = _describe(population, track)
+            variables[name] = (("time", "batch", "column"), np.full(shape, np.nan), attrs)
+        area = population.area
+        at = first[area] + np.searchsorted(columns[area], _cells(track, population))
+        variables[name][1][:, :, at] = array
+    names = np.repeat(np.array(list(columns)), sizes)
+    index = np.concatenate(list(columns.values()))
+    return variables, {
+        "area": (("column",), names, {"long_name": "area of the column"}),
+        "index": (("column",), index, {"units": "1", "long_name": "position of the column in its area"}),
+    }
+
+
+def _reduced(
+    recording: Recording, pairs: Sequence[tuple[Track, Floats]]
+) -> tuple[dict[str, Variable], dict[str, Variable]]:
+    """What was reduced, on an axis of areas."""
+    there = {recording.circuit.population(track.part).area for track, _ in pairs}
+    areas = list(dict.fromkeys(p.area for p in recording.circuit.populations if p.area in there))
+    shape = (len(recording.kept), recording.script.batch, len(areas))
+    variables: dict[str, Variable] = {}
+    for track, array in pairs:
+        population = recording.circuit.population(track.part)
+        name = f"{_name(recording, population, track.state)}_{track.reduce}"
+        if name not in variables:
+            attrs = _describe(population, track)
+            variables[name] = (("time", "batch", "sheet"), np.full(shape, np.nan), attrs)
+        variables[name][1][:, :, areas.index(population.area)] = array
+    return variables, {"sheet": (("sheet",), np.array(areas), {"long_name": "area"})} if areas else {}
+
+
+def _weights(
+    recording: Recording,
+    pairs: Sequence[tuple[Track, Floats]],
+    before: Mapping[str, Floats],
+    after: Mapping[str, Floats],
+) -> dict[str, Variable]:
+    """Weights over time, and of all plastic projections before and after."""
+    variables: dict[str, Variable] = {}
+    during = {track.part: array for track, array in pairs if track.is_weight}
+    for name in [p.name for p in recording.circuit.plastic]:
+        shape = np.shape(before[name])
+        ends = ("post", "pre") if len(shape) == 2 else ("weight",)
+        dims = tuple(f"{name} {end}" for end in ends)
+        attrs = {"units": "1", "long_name": f"weights of {name}"}
+        for when, weights in (("before", before), ("after", after)):
+            variables[f"{name} {when}"] = (dims, np.array(weights[name], dtype=np.float64), attrs)
+        if name in during:
+            variables[name] = (("time", *dims), during[name], attrs)
+    return variables
+
+
+def _cells(track: Track, population: Population) -> NDArray[np.int64]:
+    return np.arange(population.n) if track.index is None else track.index
+
+
+def _name(recording: Recording, population: Population, state: str) -> str:
+    """A state's name; with its role where that would be the name of something else too."""
+    roles = {p.role for p in recording.circuit.populations if state in p.cell.state}
+    taken = {*_COORDINATES, *(p.name for p in recording.circuit.plastic)}
+    return f"{population.role}_{state}" if len(roles) > 1 or state in taken else state
+
+
+def _describe(population: Population, track: Track) -> dict[str, str]:
+    what = f"{track.reduce} of {track.state}" if track.reduce else track.state
+    unit = population.cell.states()[track.state].unit.symbol
+    return {"units": unit, "long_name": f"{what} of {population.role} cells".replace("_", " ")}
+
+
+def _attributes(recording: Recording) -> dict[str, Any]:
+    import corticalnet
+
+    circuit, dt = recording.circuit, float(recording.circuit.dt)
+    return {
+        "title": circuit.name,
+        "dt": dt,
+        "events": json.dumps([[step * dt, label] for step, label in recording.script.events]),
+        "schedule": " → ".join(circuit.schedule().names()),
+        "corticalnet": corticalnet.__version__,
+    }

@@ -1,0 +1,241 @@
+"""What is written down while a circuit runs.
+
+    simulate(circuit, protocol, record=["error", "weights"])
+    simulate(circuit, protocol, record=Record("error", where={"area1": [0, 1]}), every=10)
+
+A plan is a list of tracks; engines fill one array per track, and :mod:`corticalnet.circuits.dataset` puts
+them together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.circuits.circuit import Circuit
+from corticalnet.circuits.dataset import build_dataset, load_recording
+from corticalnet.circuits.parts import Population
+from corticalnet.circuits.protocol import array, whole
+from corticalnet.circuits.script import Script
+from corticalnet.errors import ProtocolError, one_of, unknown
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+__all__ = ["Record", "Recording", "Track", "load_recording", "plan_recording"]
+
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+#: How cells can be made one number: "" leaves them, "norm" is the root of the sum of squares.
+REDUCTIONS = ("", "mean", "norm", "max")
+#: Without ``record``, at most so many numbers of states, and of weights, are written down.
+MOST_STATES, MOST_WEIGHTS = 20_000_000, 5_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """One wish.
+
+    Args:
+        what: a state of all cells that have it ("error"), a population ("area1.error", all its states), one
+            state of a population ("area1.phi.silent"), "weights" (of all plastic projections), or a plastic
+            projection by name.
+        where: {area: indices of cells}, or just indices for a single population; all cells if not given.
+            Areas that are not named are left out.
+        reduce: "mean", "norm" or "max" over the cells of each area; "" keeps them apart.
+
+    Raises:
+        ProtocolError: an unknown way to reduce.
+    """
+
+    what: str
+    where: Mapping[str, Sequence[int]] | Sequence[int] | None = None
+    reduce: str = ""
+
+    def __post_init__(self) -> None:
+        one_of(f"reduce of record '{self.what}'", self.reduce, REDUCTIONS, ProtocolError)
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One array to fill.
+
+    Attributes:
+        part: a population or projection.
+        state: of the population; "weight" for projections.
+        index: which cells, increasing; None for all.
+        reduce: over the cells, see :class:`Record`.
+        is_weight: whether the part is a projection.
+    """
+
+    part: str
+    state: str
+    index: Indices | None = None
+    reduce: str = ""
+    is_weight: bool = False
+
+
+@dataclass
+class Recording:
+    """The plan of one simulation.
+
+    Attributes:
+        circuit, script: what runs.
+        tracks: what to write down.
+        kept: ``[K]``, at which steps (counted from 0, increasing).
+    """
+
+    circuit: Circuit
+    script: Script
+    tracks: list[Track]
+    kept: Indices
+
+    def allocate(self) -> list[Floats]:
+        """An array per track: ``[K, B, n]``, ``[K, B]`` if reduced, ``[K, *weight shape]``; all NaN."""
+        return [np.full(self._shape(track), np.nan) for track in self.tracks]
+
+    def _shape(self, track: Track) -> tuple[int, ...]:
+        kept, batch = len(self.kept), self.script.batch
+        if track.is_weight:
+            return kept, *self.circuit.weights[track.part].shape
+        if track.reduce:
+            return kept, batch
+        cells = self.circuit.population(track.part).n if track.index is None else len(track.index)
+        return kept, batch, cells
+
+    def dataset(
+        self,
+        arrays: Sequence[Floats],
+        before: Mapping[str, Floats],
+        after: Mapping[str, Floats],
+        attrs: Mapping[str, Any],
+    ) -> xr.Dataset:
+        """The recording with names, units and coordinates.
+
+        Args:
+            arrays: one per track, as :meth:`allocate` shaped them.
+            before, after: weights of the plastic projections.
+            attrs: what the engine adds: its name, seed, settings.
+        """
+        return build_dataset(self, arrays, before, after, attrs)
+
+
+def plan_recording(
+    circuit: Circuit,
+    script: Script,
+    record: str | Record | Sequence[str | Record] | None = None,
+    every: int = 1,
+    last: int | None = None,
+) -> Recording:
+    """What to write down.
+
+    Args:
+        circuit: that runs.
+        script: what it does.
+        record: wishes; a name stands for ``Record(name)``. None: all states (or if that is more than
+            20 million numbers, the first of each cell) and weights (unless more than 5 million numbers).
+        every: write down each so many steps.
+        last: only of so many steps at the end.
+
+    Raises:
+        ProtocolError: unknown names, cells that are not there, no whole numbers.
+    """
+    every = whole(every, "every")
+    begin = 0 if last is None else max(0, script.steps - whole(last, "last"))
+    kept = np.arange(begin, script.steps, every, dtype=np.int64)
+    if record is None:
+        return Recording(circuit, script, _default(circuit, len(kept), script.batch), kept)
+    wishes = [record] if isinstance(record, str | Record) else list(record)
+    tracks: dict[tuple[str, str, str], Track] = {}
+    for wish in wishes:
+        if not isinstance(wish, str | Record):
+            raise ProtocolError(f"record takes names and Records, not {wish!r}")
+        for track in _tracks(circuit, Record(wish) if isinstance(wish, str) else wish):
+            key = (track.part, track.state, track.reduce)
+            tracks[key] = _both(tracks[key], track) if key in tracks else track
+    return Recording(circuit, script, list(tracks.values()), kept)
+
+
+def _default(circuit: Circuit, kept: int, batch: int) -> list[Track]:
+    numbers = kept * batch * sum(p.n * len(p.cell.state) for p in circuit.populations)
+    most = None if numbers <= MOST_STATES else 1
+    tracks = [Track(p.name, state) for p in circuit.populations for state in list(p.cell.state)[:most]]
+    if kept * sum(circuit.weights[p.name].size for p in circuit.plastic) <= MOST_WEIGHTS:
+        tracks += [Track(p.name, "weight", is_weight=True) for p in circuit.plastic]
+    return tracks
+
+
+def _both(one: Track, other: Track) -> Track:
+    """Two wishes for one state: the cells of either; what is reduced must be of the same cells."""
+    if one.index is None or other.index is None:
+        same, index = one.index is other.index, None
+    else:
+        same, index = np.array_equal(one.index, other.index), np.union1d(one.index, other.index)
+    if one.reduce and not same:
+        raise ProtocolError(
+            f"record: the {one.reduce} of '{one.state}' of '{one.part}' is asked for over two sets of cells"
+        )
+    return replace(one, index=index)
+
+
+def _tracks(circuit: Circuit, record: Record) -> list[Track]:
+    """A wish as tracks."""
+    what = record.what
+    plastic = [p.name for p in circuit.plastic]
+    names = {p.name: p for p in circuit.populations}
+    owner, _, last_word = what.rpartition(".")
+    having = [p for p in circuit.populations if what in p.cell.state]
+    if what in names:
+        found = [(names[what], state) for state in names[what].cell.state]
+    elif owner in names and last_word in names[owner].cell.state:
+        found = [(names[owner], last_word)]
+    elif having:
+        found = [(population, what) for population in having]
+    elif what in plastic or (what == "weights" and plastic):
+        if record.where is not None or record.reduce:
+            raise ProtocolError(f"record '{what}': weights are recorded as a whole, without where and reduce")
+        return [Track(name, "weight", is_weight=True) for name in (plastic if what == "weights" else [what])]
+    elif owner in names:
+        raise ProtocolError(unknown(f"state of '{owner}' to record", last_word, names[owner].cell.state))
+    else:
+        states = dict.fromkeys(state for p in circuit.populations for state in p.cell.state)
+        choices = [*states, *names, *(["weights"] if plastic else []), *plastic]
+        raise ProtocolError(unknown("thing to record", what, choices))
+    chosen = _where(record, [population for population, _ in found])
+    return [Track(p.name, s, chosen[p.name], record.reduce) for p, s in found if p.name in chosen]
+
+
+def _where(record: Record, populations: list[Population]) -> dict[str, Indices | None]:
+    """The cells of each population that ``where`` leaves."""
+    what, where = f"record '{record.what}'", record.where
+    if where is None:
+        return dict.fromkeys(p.name for p in populations)
+    if isinstance(where, Mapping):
+        areas = dict.fromkeys(p.area for p in populations)
+        for area in where:
+            one_of(f"area in where of {what}", area, areas, ProtocolError)
+        return {p.name: _cells(where[p.area], p, what) for p in populations if p.area in where}
+    several = dict.fromkeys(p.name for p in populations)
+    if len(several) > 1:
+        raise ProtocolError(
+            f"{what} is of several populations, so where must be {{area: indices}}; "
+            f"choices: {', '.join(several)}"
+        )
+    return {p.name: _cells(where, p, what) for p in populations}
+
+
+def _cells(given: Any, population: Population, what: str) -> Indices:
+    cells = array(given, f"{what}: where")
+    if cells.ndim != 1 or not cells.size or cells.dtype.kind not in "iu":
+        raise ProtocolError(f"{what}: where must list whole numbers, such as [0, 1], not {given!r}")
+    for cell in (cells.min(), cells.max()):
+        if not 0 <= cell < population.n:
+            raise ProtocolError(
+                f"{what}: there is no cell {cell} in population '{population.name}' of {population.n} cells; "
+                f"choose from 0 to {population.n - 1}"
+            )
+    return np.unique(cells).astype(np.int64)
