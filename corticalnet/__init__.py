@@ -1,5 +1,19 @@
 """Neural simulation toolkit with explicit neuron populations: how could cortex assign credit?"""
 
+from corticalnet.circuits import (
+    AllToAll,
+    Broadcast,
+    Circuit,
+    OneToOne,
+    Population,
+    Projection,
+    Synapses,
+    Wire,
+)
+from corticalnet.circuits.expansion import circuit, write_back
+from corticalnet.circuits.protocol import Give, Noise, Present, Rest, Stream, Teach
+from corticalnet.circuits.recording import Record, load_recording
+from corticalnet.engines import simulate, simulator
 from corticalnet.network import Area, Convolution, Dense, Link, Local, Network, from_torch, mlp
 from corticalnet.rules import (
     IL,
@@ -25,26 +39,46 @@ __version__ = "0.1.0"
 __all__ = [
     "IL",
     "ZIL",
+    "AllToAll",
     "Area",
+    "Broadcast",
+    "Circuit",
     "Convolution",
     "Dense",
     "Direct",
     "FaZIL",
+    "Give",
     "LearningRule",
     "Link",
     "Local",
     "Model",
     "Network",
+    "Noise",
+    "OneToOne",
+    "Population",
+    "Present",
+    "Projection",
     "Random",
+    "Record",
+    "Rest",
     "Reward",
     "Rule",
     "SignSymmetric",
+    "Stream",
     "Sweep",
+    "Synapses",
+    "Teach",
     "Teacher",
     "Tied",
+    "Wire",
+    "circuit",
     "from_torch",
+    "load_recording",
     "mlp",
     "register",
     "rule",
     "rules",
+    "simulate",
+    "simulator",
+    "write_back",
 ]

@@ -78,11 +78,13 @@ class Synapses(Connection):
     Args:
         pre, post: cells of every synapse.
         weight: which weight each has; each its own if not given.
+        count: how many weights there are; as many as ``weight`` names if not given.
     """
 
     pre: Indices
     post: Indices
     weight: Indices | None = None
+    count: int = 0
 
     def __post_init__(self) -> None:
         if self.weight is None:
@@ -93,6 +95,7 @@ class Synapses(Connection):
             )
         if not len(self.pre) or min(self.pre.min(), self.post.min(), self.weights.min()) < 0:
             raise CircuitError("synapses: indices count from 0, and there must be at least one synapse")
+        object.__setattr__(self, "count", max(self.count, int(self.weights.max()) + 1))
 
     @property
     def weights(self) -> Indices:
@@ -110,7 +113,7 @@ class Synapses(Connection):
         for end, size, index in (("pre", pre, self.pre), ("post", post, self.post)):
             if index.max() >= size:
                 raise CircuitError(f"synapses: {end} index {index.max()} in a population of {size} cells")
-        return (int(self.weights.max()) + 1,)
+        return (self.count,)
 
     def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
         """As given."""

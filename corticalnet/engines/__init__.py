@@ -1,1 +1,8 @@
-"""Engines: what runs a circuit. The description is the truth, torch is what you run, Brian2 is the witness."""
+"""Engines: what runs a circuit.
+
+The description is the truth, torch is what you run, Brian2 is the witness.
+"""
+
+from corticalnet.engines.simulation import ENGINES, simulate, simulator
+
+__all__ = ["ENGINES", "simulate", "simulator"]

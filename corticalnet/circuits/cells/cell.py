@@ -27,7 +27,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any, ClassVar, TypeVar, get_type_hints
+from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 
 import sympy
 
@@ -47,6 +47,7 @@ class State:
     unit: Unit = ONE
 
 
+@dataclass_transform(frozen_default=True)
 class Part(ABC):
     """A frozen dataclass of parameters with units: the common part of cells and plasticity.
 
@@ -58,11 +59,10 @@ class Part(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        if ABC in cls.__bases__:
-            return
         if "__dataclass_fields__" not in vars(cls):
             dataclass(frozen=True)(cls)
-        cls.kinds[cls.__name__] = cls
+        if ABC not in cls.__bases__:
+            cls.kinds[cls.__name__] = cls
 
     def __post_init__(self) -> None:
         for name, unit in self.units().items():

@@ -1,0 +1,65 @@
+"""Links of the network view as lists of synapses: which column meets which, by which weight."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.circuits.connection import AllToAll, Connection, OneToOne, Synapses
+from corticalnet.errors import CircuitError
+from corticalnet.network.links import Convolution, Dense, Link, Local, Relay
+
+
+def as_connection(link: Link) -> Connection:
+    """A link's synapses.
+
+    Raises:
+        CircuitError: a kind of link that is not known here.
+    """
+    if isinstance(link, Dense):
+        return AllToAll()
+    if isinstance(link, Relay):
+        return OneToOne()
+    if isinstance(link, Convolution | Local):
+        return _sheet(link)
+    raise CircuitError(
+        f"link '{link.name}': {type(link).__name__} has no circuit; choices: Dense, Convolution, Local"
+    )
+
+
+def _sheet(link: Convolution | Local) -> Synapses:
+    """Every synapse of a kernel at every position that lies on the source's sheet."""
+    (kh, kw), (sh, sw), (ph, pw) = link.kernel, link.stride, link.padding
+    below, height, width = link.source_shape
+    channels, rows, columns = link.target_shape
+    o, r, c, i, j, b = (
+        axis.ravel()
+        for axis in np.meshgrid(*map(np.arange, (channels, rows, columns, kh, kw, below)), indexing="ij")
+    )
+    y, x = r * sh - ph + i, c * sw - pw + j
+    post, pre = (o * rows + r) * columns + c, (b * height + y) * width + x
+    if isinstance(link, Convolution):
+        weight = ((o * below + b) * kh + i) * kw + j
+    else:
+        weight = ((r * columns + c) * channels + o) * (kh * kw * below) + (i * kw + j) * below + b
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    # Weights that lie beyond the sheet at every position have no synapse, but keep their place.
+    return Synapses(pre[inside], post[inside], weight[inside], link.weight.numel())
+
+
+def bias_connection(link: Link) -> Connection:
+    """Synapses from the one bias cell: one weight per column, or per channel of a convolution."""
+    assert link.bias is not None, "only for links with a bias"
+    n = int(np.prod(link.target_shape))
+    per_channel = n // link.bias.numel()
+    return Synapses(np.zeros(n, dtype=np.int64), np.arange(n), np.arange(n) // per_channel)
+
+
+def flat(link: Link, weights: Any) -> NDArray[np.float64]:
+    """A link's weights (or a tensor of their shape) as the connection takes them."""
+    if isinstance(link, Relay):
+        return np.asarray(1.0)
+    array: NDArray[np.float64] = weights.detach().cpu().contiguous().numpy().astype(np.float64)
+    return array if isinstance(link, Dense) and array.ndim == 2 else array.ravel()

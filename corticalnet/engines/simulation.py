@@ -1,0 +1,176 @@
+"""``simulate``: a circuit, a protocol, an engine; back comes one recording."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Protocol
+
+from corticalnet.circuits import Circuit
+from corticalnet.circuits.recording import Recording, plan_recording
+from corticalnet.circuits.schedule import Schedule
+from corticalnet.circuits.script import Script, compile_protocol
+from corticalnet.engines.torch_engine import Array, TorchEngine
+from corticalnet.errors import EngineError, one_of
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+class Engine(Protocol):
+    """What every engine can do."""
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """Weights by projection, as they are now."""
+
+    def run(
+        self, script: Script, recording: Recording, progress: Callable[[int], None] | None = None
+    ) -> list[Array]:
+        """Run a script from where the last one ended; return what was recorded, track by track."""
+
+
+def _brian2(circuit: Circuit, **options: Any) -> Engine:
+    from corticalnet.engines.brian2_engine import Brian2Engine  # only who asks for it needs Brian2
+
+    engine: Engine = Brian2Engine(circuit, **options)
+    return engine
+
+
+ENGINES: dict[str, Callable[..., Engine]] = {"torch": TorchEngine, "brian2": _brian2}
+
+
+class Simulator:
+    """A circuit on an engine: runs protocols one after another; states and weights go on.
+
+    Args:
+        circuit: what to run.
+        engine: "torch" or "brian2".
+        options: of the engine: ``precision``, ``device`` (torch); ``target`` (Brian2).
+
+    Raises:
+        EngineError: the engine is unknown, not installed, or does not take an option.
+    """
+
+    def __init__(self, circuit: Circuit, engine: str = "torch", **options: Any) -> None:
+        one_of("engine", engine, ENGINES, EngineError)
+        self.circuit, self.name, self.options = circuit, engine, options
+        try:
+            self.engine = ENGINES[engine](circuit, **options)
+        except TypeError as error:
+            raise EngineError(f"engine '{engine}': {str(error).partition(') ')[2] or error}") from None
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """Weights by projection, as they are now."""
+        return self.engine.weights
+
+    def run(
+        self,
+        protocol: Any,
+        record: Any = None,
+        *,
+        every: int = 1,
+        last: int | None = None,
+        noise: Sequence[Any] = (),
+        seed: int = 0,
+        check: bool = True,
+        progress: bool = False,
+    ) -> xr.Dataset:
+        """Run a protocol and return what was recorded; see :func:`simulate`."""
+        script = compile_protocol(self.circuit, protocol, noise, check=check)
+        recording = plan_recording(self.circuit, script, record, every, last)
+        before = self.weights
+        with _bar(script.steps) if progress else nullcontext() as tick:
+            arrays = self.engine.run(script, recording, tick)
+        dt = self.circuit.dt
+        settings = {
+            "every": every,
+            "last": last,
+            "steps": script.steps,
+            "batch": script.batch,
+            **self.options,
+        }
+        attrs = {
+            "title": self.circuit.name,
+            "engine": self.name,
+            "dt": dt,
+            "seed": seed,
+            "settings": json.dumps(settings, default=str),
+            "events": json.dumps([[step * dt, label] for step, label in script.events]),
+            "schedule": " → ".join(Schedule(self.circuit.schedule()).names()),
+        }
+        return recording.dataset(arrays, before, self.weights, attrs)
+
+
+def simulator(circuit: Circuit, engine: str = "torch", **options: Any) -> Simulator:
+    """A circuit on an engine, for more than one protocol; see :class:`Simulator`."""
+    return Simulator(circuit, engine, **options)
+
+
+def simulate(
+    circuit: Circuit,
+    protocol: Any,
+    engine: str = "torch",
+    record: Any = None,
+    *,
+    every: int = 1,
+    last: int | None = None,
+    noise: Sequence[Any] = (),
+    seed: int = 0,
+    check: bool = True,
+    progress: bool = False,
+    **options: Any,
+) -> xr.Dataset:
+    """Run a circuit through a protocol.
+
+    Args:
+        circuit: populations and what joins them.
+        protocol: a list of ``Present``, ``Teach``, ``Rest``, ``Stream``.
+        engine: "torch" (batches, CPU or GPU) or "brian2" (one sample).
+        record: what to record: states ("error"), populations ("area1.phi"), "weights", projections, or
+            ``Record`` with ``where`` and ``reduce``; everything, if it is not too much, if not given.
+        every: record each so many steps.
+        last: keep only the last so many records.
+        noise: ``Noise(population, port, sd, seed)``, drawn before the engine starts.
+        seed: for the recording's attributes: what the protocol was drawn from.
+        check: refuse a protocol that is too short for the error to come down.
+        progress: show a bar.
+        options: of the engine: ``precision``, ``device`` (torch); ``target`` (Brian2).
+
+    Returns:
+        A dataset with dims time (ms), batch, column (of area ...); states by name, and the plastic
+        projections' weights before and after; settings, seed and schedule in its attributes.
+
+    Raises:
+        ProtocolError: the protocol or the records do not fit the circuit.
+        EngineError: the engine is unknown, not installed, or cannot run this.
+    """
+    return simulator(circuit, engine, **options).run(
+        protocol, record, every=every, last=last, noise=noise, seed=seed, check=check, progress=progress
+    )
+
+
+class _bar:
+    """A progress bar over steps."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+
+    def __enter__(self) -> Callable[[int], None]:
+        from rich.console import Console
+        from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        self._progress = Progress(
+            *Progress.get_default_columns()[:2],
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+        )
+        self._progress.start()
+        task = self._progress.add_task("steps", total=self.steps)
+        return lambda done: self._progress.update(task, completed=done)
+
+    def __exit__(self, *error: object) -> None:
+        self._progress.stop()

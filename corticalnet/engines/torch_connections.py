@@ -1,0 +1,152 @@
+"""What a connection does in torch: weight × rates forwards and back, and post × pre for every weight.
+
+Legend: B batch, M post, N pre, K synapses of a cell, W weights. Weights have no batch axis.
+Lists of synapses are padded tables of fan-in and fan-out, so that sums are made in a fixed order: the
+same inputs give the same bits, which φ's "exactly at rest" relies on.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from corticalnet.circuits.connection import AllToAll, Connection, OneToOne, Synapses
+
+
+class Connected(ABC):
+    """A connection on tensors."""
+
+    @abstractmethod
+    def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
+        """``[B, N] -> [B, M]``."""
+
+    @abstractmethod
+    def back(self, post: Tensor, weight: Tensor) -> Tensor:
+        """``[B, M] -> [B, N]`` through the same synapses."""
+
+    @abstractmethod
+    def outer(self, post: Tensor, pre: Tensor) -> Tensor:
+        """``Σ_B post × pre`` for every weight, shaped as the weights."""
+
+    @abstractmethod
+    def pairs(self, post: Tensor | None, pre: Tensor | None, weight: Tensor | None) -> Tensor:
+        """Numbers of post cells, pre cells or weights as one for each synapse, to be broadcast."""
+
+    @abstractmethod
+    def gather(self, each: Tensor) -> Tensor:
+        """Numbers of synapses ``[...]`` (no batch) added up for every weight."""
+
+
+class Dense(Connected):
+    """All to all; weights ``[M, N]``."""
+
+    def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
+        """``pre Wᵀ``."""
+        return F.linear(pre, weight)
+
+    def back(self, post: Tensor, weight: Tensor) -> Tensor:
+        """``post W``."""
+        return torch.mm(post, weight)
+
+    def outer(self, post: Tensor, pre: Tensor) -> Tensor:
+        """``postᵀ pre``."""
+        return torch.mm(post.t(), pre)
+
+    def pairs(self, post: Tensor | None, pre: Tensor | None, weight: Tensor | None) -> Tensor:
+        """Axes ``[B, M, N]``."""
+        if weight is not None:
+            return weight[None]
+        return post[:, :, None] if post is not None else pre[:, None, :]  # type: ignore[index]
+
+    def gather(self, each: Tensor) -> Tensor:
+        """Each synapse has its own weight."""
+        return each
+
+
+class Single(Connected):
+    """One to one; weights ``[M]``."""
+
+    def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
+        """``pre · w``."""
+        return pre * weight
+
+    def back(self, post: Tensor, weight: Tensor) -> Tensor:
+        """``post · w``."""
+        return post * weight
+
+    def outer(self, post: Tensor, pre: Tensor) -> Tensor:
+        """``Σ post · pre``."""
+        return (post * pre).sum(0)
+
+    def pairs(self, post: Tensor | None, pre: Tensor | None, weight: Tensor | None) -> Tensor:
+        """Axes ``[B, M]``."""
+        return weight[None] if weight is not None else post if post is not None else pre  # type: ignore[return-value]
+
+    def gather(self, each: Tensor) -> Tensor:
+        """Each synapse has its own weight."""
+        return each
+
+
+class Listed(Connected):
+    """A list of synapses; weights ``[W]``, which synapses may share."""
+
+    def __init__(self, synapses: Synapses, pre: int, post: int, weights: int, device: torch.device) -> None:
+        self.pre, self.post, self.weight = (
+            torch.as_tensor(np.ascontiguousarray(index), device=device)
+            for index in (synapses.pre, synapses.post, synapses.weights)
+        )
+        self.n = len(self.pre)
+        self.fan_in, self.fan_out, self.sharing = (
+            self._table(index, size)
+            for index, size in ((self.post, post), (self.pre, pre), (self.weight, weights))
+        )
+
+    def _table(self, index: Tensor, size: int) -> Tensor:
+        """For each of ``size`` things its synapses, padded with ``n`` (a synapse that carries nothing)."""
+        count = torch.bincount(index, minlength=size)
+        order = torch.argsort(index, stable=True)
+        first = torch.cumsum(count, 0) - count
+        place = torch.arange(self.n, device=index.device) - first[index[order]]
+        table = torch.full((size, int(count.max())), self.n, device=index.device)
+        table[index[order], place] = order
+        return table
+
+    def _add(self, each: Tensor, table: Tensor) -> Tensor:
+        padded = F.pad(each, (0, 1))
+        return padded[..., table].sum(-1)
+
+    def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
+        """Every synapse's ``w · pre``, summed by post cell."""
+        return self._add(pre[:, self.pre] * weight[self.weight], self.fan_in)
+
+    def back(self, post: Tensor, weight: Tensor) -> Tensor:
+        """Every synapse's ``w · post``, summed by pre cell."""
+        return self._add(post[:, self.post] * weight[self.weight], self.fan_out)
+
+    def outer(self, post: Tensor, pre: Tensor) -> Tensor:
+        """Every synapse's ``Σ_B post · pre``, summed by weight."""
+        return self.gather((post[:, self.post] * pre[:, self.pre]).sum(0))
+
+    def pairs(self, post: Tensor | None, pre: Tensor | None, weight: Tensor | None) -> Tensor:
+        """Axes ``[B, synapses]``."""
+        if weight is not None:
+            return weight[self.weight][None]
+        return post[:, self.post] if post is not None else pre[:, self.pre]  # type: ignore[index]
+
+    def gather(self, each: Tensor) -> Tensor:
+        """Synapses that share a weight add up."""
+        return self._add(each, self.sharing)
+
+
+def connected(connection: Connection, pre: int, post: int, device: torch.device) -> Connected:
+    """A connection as torch works with it; kinds that it does not know are taken as lists of synapses."""
+    if isinstance(connection, AllToAll):
+        return Dense()
+    if isinstance(connection, OneToOne):
+        return Single()
+    listed = Synapses(*connection.synapses(pre, post))
+    return Listed(listed, pre, post, int(np.prod(connection.weight_shape(pre, post))), device)

@@ -1,0 +1,44 @@
+"""What tensors are to the pointwise functions. Importing this module registers them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from corticalnet.circuits import pointwise
+
+
+def _where(condition: Any, then: Any, otherwise: Any) -> Tensor:
+    if not isinstance(then, Tensor) and not isinstance(otherwise, Tensor):  # torch would make float32 of them
+        then = torch.tensor(then, dtype=torch.float64, device=condition.device)
+    return torch.where(condition, then, otherwise)
+
+
+def _pair(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Any, Any], Tensor]:
+    def call(x: Any, y: Any) -> Tensor:
+        like = x if isinstance(x, Tensor) else y
+        return function(torch.as_tensor(x).to(like), torch.as_tensor(y).to(like))
+
+    return call
+
+
+pointwise.register(
+    Tensor,
+    {
+        "where": _where,
+        "exp": torch.exp,
+        "expm1": torch.expm1,
+        "log": torch.log,
+        "log1p": torch.log1p,
+        "sqrt": torch.sqrt,
+        "tanh": torch.tanh,
+        "sigmoid": torch.sigmoid,
+        "absolute": torch.abs,
+        "sign": torch.sign,
+        "minimum": _pair(torch.minimum),
+        "maximum": _pair(torch.maximum),
+    },
+)

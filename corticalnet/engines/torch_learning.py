@@ -1,0 +1,209 @@
+"""Plasticity in torch: a pointwise eligibility for all synapses of a projection and all of a batch.
+
+An eligibility that is a sum of products (weight part) × (post part) × (pre part) becomes one matrix
+product for each term; the parts are found by tracing it. Any other is computed synapse by synapse, as a
+tensor with a batch axis; so is one whose changes wait in a trace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+import sympy
+import torch
+from torch import Tensor
+
+from corticalnet.circuits import Projection, pointwise
+from corticalnet.circuits.cells import Cell
+from corticalnet.circuits.tracing import Where
+from corticalnet.engines.torch_connections import Connected
+
+Term = tuple[Any, Any, Any]  # weight part, post part, pre part
+
+
+def separate(expr: Any) -> list[Term] | None:
+    """An eligibility as products of a weight part, a post part and a pre part; None if it is no such sum."""
+    terms = []
+    for addend in sympy.Add.make_args(sympy.expand(expr)):
+        parts = [sympy.Integer(1)] * 3
+        for factor in sympy.Mul.make_args(addend):
+            sides = {_side(symbol.name) for symbol in factor.free_symbols}
+            if len(sides) > 1:
+                return None
+            side = sides.pop() if sides else 1
+            parts[side] = parts[side] * factor
+        terms.append((parts[0], parts[1], parts[2]))
+    return terms
+
+
+def _side(name: str) -> int:
+    return 0 if name == "w" else 2 if name.startswith("pre_") else 1
+
+
+def evaluate(expr: Any, values: Mapping[str, Any]) -> Any:
+    """A traced expression at given values of its symbols."""
+    if expr.is_Symbol:
+        return values[expr.name]
+    if expr.is_Number:
+        return float(expr)
+    arguments = [evaluate(argument, values) for argument in expr.args]
+    if isinstance(expr, Where):
+        return pointwise.where(*arguments)
+    return _OPERATIONS[expr.func.__name__](*arguments)
+
+
+def _sum(*parts: Any) -> Any:
+    return sum(parts[1:], parts[0])
+
+
+def _product(*parts: Any) -> Any:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total * part
+    return total
+
+
+def _all(*parts: Any) -> Any:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total & part
+    return total
+
+
+def _any(*parts: Any) -> Any:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total | part
+    return total
+
+
+_OPERATIONS: dict[str, Callable[..., Any]] = {
+    "Add": _sum,
+    "Mul": _product,
+    "Pow": lambda a, b: a**b,
+    "And": _all,
+    "Or": _any,
+    "Not": lambda a: ~a,
+    "Equality": lambda a, b: a == b,
+    "Unequality": lambda a, b: a != b,
+    "StrictLessThan": lambda a, b: a < b,
+    "LessThan": lambda a, b: a <= b,
+    "StrictGreaterThan": lambda a, b: a > b,
+    "GreaterThan": lambda a, b: a >= b,
+    "exp": pointwise.exp,
+    "expm1": pointwise.expm1,
+    "log": pointwise.log,
+    "log1p": pointwise.log1p,
+    "tanh": pointwise.tanh,
+    "Abs": pointwise.absolute,
+    "sign": pointwise.sign,
+    "Minimum": pointwise.minimum,
+    "Maximum": pointwise.maximum,
+}
+
+
+class Learner:
+    """One plastic projection.
+
+    Args:
+        projection: the projection.
+        connection: its synapses on tensors.
+        pre, post: its cells.
+    """
+
+    def __init__(self, projection: Projection, connection: Connected, pre: Cell, post: Cell) -> None:
+        assert projection.plasticity is not None, "only plastic projections learn"
+        self.plasticity, self.connection = projection.plasticity, connection
+        expr = self.plasticity.traced(pre, post)
+        self.terms = None if self.plasticity.consolidation else separate(expr)
+        self.uses = {symbol.name for symbol in expr.free_symbols}
+        self.trace: Tensor | None = None
+
+    def change(
+        self, weight: Tensor, pre: Any, post: Any, port: Any, slots: Mapping[str, Tensor | float]
+    ) -> Tensor | None:
+        """The change of the weights in this step, a mean over the batch; None if there is none.
+
+        Args:
+            weight: as it is.
+            pre, post: states of the two populations, ``[B, N]`` and ``[B, M]``, as namespaces.
+            port: what arrived at the post cells.
+            slots: trigger, modulator, consolidation, as far as they are in use.
+        """
+        factor: Any = self.plasticity.rate
+        for slot in ("trigger", "modulator"):
+            if slot in slots:
+                factor = factor * slots[slot]
+        if isinstance(factor, Tensor) and not factor.is_cuda and not factor.any() and self.trace is None:
+            return None  # a GPU would have to wait to know this
+        if self.terms is None:
+            return self._by_synapse(weight, pre, post, port, factor, slots.get("consolidation"))
+        total: Tensor | None = None
+        values = self._values(pre, post, port) | {"w": weight}
+        for by_weight, by_post, by_pre in self.terms:
+            one = self._outer(values, by_post, by_pre, factor, weight)
+            if by_weight != 1:
+                one = one * evaluate(by_weight, values)
+            total = one if total is None else total + one
+        return total
+
+    def _values(self, pre: Any, post: Any, port: Any) -> dict[str, Any]:
+        spaces = (("pre_", pre), ("post_", post), ("port_", port))
+        return {
+            prefix + name: value
+            for prefix, space in spaces
+            for name, value in vars(space).items()
+            if prefix + name in self.uses
+        }
+
+    def _outer(
+        self, values: dict[str, Any], by_post: Any, by_pre: Any, factor: Any, weight: Tensor
+    ) -> Tensor:
+        post, pre = evaluate(by_post, values) * factor, evaluate(by_pre, values)
+        batch, cells = self.sizes
+        post, pre = (
+            x if isinstance(x, Tensor) and x.shape == (batch, n) else _spread(x, batch, n, weight)
+            for x, n in ((post, cells[1]), (pre, cells[0]))
+        )
+        return self.connection.outer(post, pre) / batch
+
+    #: (batch, (pre cells, post cells)); set by the engine when a run begins.
+    sizes: tuple[int, tuple[int, int]] = (1, (1, 1))
+
+    def _by_synapse(
+        self, weight: Tensor, pre: Any, post: Any, port: Any, factor: Any, consolidation: Any
+    ) -> Tensor | None:
+        pairs, (batch, (pres, posts)) = self.connection.pairs, self.sizes
+
+        def on_pre(x: Any) -> Any:
+            return pairs(None, _spread(x, batch, pres, weight), None)
+
+        def on_post(x: Any) -> Any:
+            return pairs(_spread(x, batch, posts, weight), None, None)
+
+        sides = [
+            SimpleNamespace(**{n: spread(x) for n, x in vars(space).items() if prefix + n in self.uses})
+            for prefix, space, spread in (
+                ("pre_", pre, on_pre),
+                ("post_", post, on_post),
+                ("port_", port, on_post),
+            )
+        ]
+        each = on_post(factor) * self.plasticity.eligibility(pairs(None, None, weight), *sides)
+        if consolidation is None:
+            return self.connection.gather(each.mean(0))
+        self.trace = each.clone() if self.trace is None else self.trace + each
+        now = on_post(consolidation) != 0
+        if not now.any():
+            return None
+        change = self.connection.gather((self.trace * now).mean(0))
+        self.trace = torch.where(now, torch.zeros_like(self.trace), self.trace)
+        return change
+
+
+def _spread(x: Any, batch: int, n: int, like: Tensor) -> Tensor:
+    """A number, or numbers of each sample, as ``[B, n]``."""
+    numbers = x if isinstance(x, Tensor) else torch.as_tensor(x, device=like.device)
+    return numbers.to(like.dtype).expand(batch, n)
