@@ -196,10 +196,10 @@ def _fit(value: Any, n: int, what: str, number: bool = False) -> Floats:
     given = array(value, what)
     if given.ndim == 0 and (number or n == 1):
         return given.astype(np.float64).reshape(1, 1)
-    flat = given[np.newaxis] if given.ndim < 2 else given.reshape(len(given), -1) if given.size else given
-    if flat.ndim != 2 or not flat.size or flat.shape[1] != n:
+    batched = given.ndim > 1 and int(np.prod(given.shape[1:])) == n
+    if not given.size or not (batched or given.size == n):
         raise ProtocolError(f"{what} has shape {given.shape}, but must have ({n},) or (batch, {n})")
-    return flat.astype(np.float64)
+    return given.astype(np.float64).reshape(len(given) if batched else 1, n)
 
 
 def _target(value: Any, n: int, what: str) -> Floats:
