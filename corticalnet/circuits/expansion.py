@@ -30,7 +30,7 @@ from corticalnet.network.area import Area
 from corticalnet.network.links import Link
 from corticalnet.network.stages import Fire
 from corticalnet.network.wiring import Wiring
-from corticalnet.rules import IL, ZIL, FaZIL, Random, Rule, Teacher, Tied
+from corticalnet.rules import IL, ZIL, FaZIL, Random, Rule, Sweep, Teacher, Tied
 
 
 def circuit(
@@ -41,7 +41,7 @@ def circuit(
     Args:
         network: dense, convolutional and local links, any activation, links that skip areas.
         rule: IL (also incremental), Z-IL or Fa-Z-IL, taught by a squared-error teacher, with tied or random
-            feedback.
+            feedback; or a sweep of such (backprop, feedback alignment), which runs in time as Z-IL does.
         learning_rate: of every synapse.
         consolidation: "now", or "phase": changes wait until the teacher has gone (only for rules that are
             told the phase).
@@ -59,7 +59,9 @@ def circuit(
 class _Expansion:
     def __init__(self, network: Network, rule: Any, learning_rate: float, consolidation: str) -> None:
         _check_rule(rule)
-        self.rule, self.trigger, self.rate = rule, rule.trigger, learning_rate
+        self.rule, self.rate = rule, learning_rate
+        # A sweep takes no time; in time it is the wave front of Z-IL, whose changes are the same.
+        self.trigger = ZIL() if isinstance(rule.trigger, Sweep) else rule.trigger
         self.gated = isinstance(self.trigger, FaZIL) and self.trigger.gate != "none"
         if consolidation not in ("now", "phase") or (self.gated and consolidation == "phase"):
             choices = "now" if self.gated else "now, phase"
@@ -206,10 +208,9 @@ def _check_rule(rule: Any) -> None:
     if not isinstance(rule, Rule):
         raise CircuitError(f"a circuit is made from a Rule (cn.rule(...)), not {type(rule).__name__}")
     teaching, feedback, trigger = rule.teaching, rule.feedback, rule.trigger
-    if not isinstance(trigger, IL | ZIL | FaZIL):
+    if not isinstance(trigger, Sweep | IL | ZIL | FaZIL):
         raise CircuitError(
-            f"{rule.name}: a {type(trigger).__name__} has no circuit, for nothing in it runs in time; choose "
-            "il, ipc, z-il, fa-z-il or streaming-fa-z-il (z-il is backprop's)"
+            f"{rule.name}: trigger {type(trigger).__name__} has no circuit; choices: Sweep, IL, ZIL, FaZIL"
         )
     if not isinstance(teaching, Teacher) or teaching.loss != "squared":
         raise CircuitError(

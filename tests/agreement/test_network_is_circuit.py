@@ -30,6 +30,8 @@ NETWORKS = {
 }
 #: rule, its parameters, when the circuit consolidates
 RULES = {
+    "backprop": ("backprop", {}, "now"),
+    "feedback-alignment": ("feedback-alignment", {}, "now"),
     "z-il": ("z-il", {}, "now"),
     "z-il-slow": ("z-il", {"rate": 0.5}, "now"),
     "il": ("il", {"steps": 8}, "now"),
@@ -164,7 +166,8 @@ def test_weights_written_back_are_those_of_the_circuit():
 @pytest.mark.parametrize(
     ("network", "rule", "message"),
     [
-        (lambda: dense("tanh", 2), cn.rule("backprop"), "Sweep has no circuit"),
+        (lambda: dense("tanh", 2), cn.rule("brainprop"), "squared-error Teacher, not by"),
+        (lambda: dense("tanh", 2), cn.rule("direct-feedback-alignment"), "not Direct"),
         (lambda: dense("tanh", 2), cn.rule("z-il", loss="cross-entropy"), "squared-error Teacher"),
         (lambda: dense("tanh", 2), cn.rule("z-il", feedback="sign-symmetric"), "SignSymmetric"),
         (lambda: dense("tanh", 2, dropout=0.5), cn.rule("z-il"), "fires through tanh, dropout 0.5"),

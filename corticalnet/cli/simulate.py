@@ -1,0 +1,143 @@
+"""``corticalnet simulate``: a model's columns as populations in time, on real images."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import typer
+
+from corticalnet import plotting
+from corticalnet.circuits import Circuit
+from corticalnet.circuits.expansion import circuit as expand
+from corticalnet.circuits.protocol import Stream
+from corticalnet.cli.app import app
+from corticalnet.cli.output import JSON, print_json
+from corticalnet.cli.train import parse_sets
+from corticalnet.engines import simulate
+from corticalnet.errors import ProtocolError
+from corticalnet.tables import table
+from corticalnet.training import Model, load_model
+from corticalnet.training.checkpoint import load_weights
+from corticalnet.training.preparation import check_fit, load_data
+from corticalnet.training.run_folder import RunFolder
+
+
+@app.command("simulate")
+def simulate_(
+    model: str = typer.Argument(..., help="A model file, or the name of one in models/."),
+    engine: str = typer.Option("torch", help="torch, or brian2 (one image at a time)."),
+    target: str | None = typer.Option(None, help="Brian2's: numpy, cython or cpp_standalone."),
+    rule: str | None = typer.Option(None, help="Learning rule; see `corticalnet list`."),
+    data: str | None = typer.Option(None, help="Data set; see `corticalnet data list`."),
+    weights: Path | None = typer.Option(
+        None, help="Start from the weights of a run (its folder, or a checkpoint)."
+    ),
+    trials: int = typer.Option(3, min=1, help="Images, one after another, each with its teacher."),
+    lr: float = typer.Option(0.1, min=0.0, help="Learning rate of every synapse."),
+    slack: int = typer.Option(
+        6, min=0, help="Stimulus and teacher each stay up to this much longer, at random."
+    ),
+    seed: int = typer.Option(0, min=0, help="Of weights, images and timing."),
+    every: int = typer.Option(1, min=1, help="Record every so many steps."),
+    record: list[str] = typer.Option([], help="State, population or projection to record; all if not given."),
+    plot: bool = typer.Option(True, "--plot/--no-plot", help="Draw the circuit, traces, φ and weights."),
+    out: Path | None = typer.Option(None, help="Folder of the recording; under runs/ if not given."),
+    overwrite: bool = typer.Option(False, help="Replace a recording that is there."),
+    sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of the model."),
+    as_json: bool = JSON,
+) -> None:
+    """Simulate a model as a circuit: every population and synapse in time; a recording and figures.
+
+    Each trial shows an image, then its label, each for as long as the error needs and a random while more.
+
+    Examples:
+
+    - `corticalnet simulate zil_mlp --data digits --rule streaming-fa-z-il` — φ decides when to learn
+
+    - `corticalnet simulate zil_mlp --data digits --engine brian2 --trials 1` — the same in Brian2
+
+    - `corticalnet simulate my_model.py --weights runs/my_run --record error --record phi --every 2`
+    """
+    named = {"rule": rule, "data": data, "seed": seed, "device": "cpu"}
+    built = load_model(model, **parse_sets(sets), **{k: v for k, v in named.items() if v is not None})
+    folder = out or Path("runs") / _folder(built, engine, seed)
+    if (folder / "recording.nc").exists() and not overwrite:
+        raise ProtocolError(f"{folder} holds a recording already; give another --out, or --overwrite")
+    if weights is not None:
+        load_weights(built.network, RunFolder(weights).best if weights.is_dir() else weights)
+    circuit = expand(built.network, built.rule, lr, name=f"{built.name} by {built.rule.name}")
+    options = {} if target is None else {"target": target}
+    begun = time.perf_counter()
+    torch.set_num_threads(1)  # small steps: two threads only wait for each other
+    try:
+        recording = simulate(
+            circuit,
+            [_stream(built, circuit, trials, slack, seed)],
+            engine,
+            record or None,
+            every=every,
+            seed=seed,
+            progress=not as_json,
+            **options,
+        )
+    except KeyboardInterrupt:
+        typer.echo("interrupted; nothing was written", err=True)
+        raise typer.Exit(130) from None
+    seconds = time.perf_counter() - begun
+    folder.mkdir(parents=True, exist_ok=True)
+    unfinished = folder / "recording.nc.part"
+    recording.to_netcdf(unfinished, engine="h5netcdf")
+    unfinished.replace(folder / "recording.nc")
+    circuit.save(folder / "circuit")
+    figures = plotting.save(plotting.figures(recording, circuit), folder) if plot else []
+    changes = {p.name: _change(recording, p.name) for p in circuit.plastic}
+    if as_json:
+        print_json(
+            {
+                "model": built.name,
+                "rule": built.rule.name,
+                "engine": engine,
+                "trials": trials,
+                "steps": json.loads(recording.attrs["settings"])["steps"],
+                "cells": sum(p.n for p in circuit.populations),
+                "seconds": seconds,
+                "relative_change": changes,
+                "out": str(folder),
+                "figures": [str(path) for path in figures],
+            }
+        )
+        return
+    typer.echo(circuit)
+    rows = [[name, f"{change:.3g}"] for name, change in changes.items()]
+    typer.echo("\n" + table(["projection", "‖ΔW‖ / ‖W‖"], rows))
+    steps = json.loads(recording.attrs["settings"])["steps"]
+    typer.echo(
+        f"\n{trials} trials, {steps} steps in {seconds:.1f} s on {engine}; recording, circuit and figures: {folder}"
+    )
+
+
+def _folder(model: Model, engine: str, seed: int) -> str:
+    words = ["simulate", model.name, model.rule.name, model.settings.data, engine, f"seed{seed}"]
+    return re.sub(r"[^\w.-]+", "_", "-".join(words))
+
+
+def _stream(model: Model, circuit: Circuit, trials: int, slack: int, seed: int) -> Stream:
+    """The first images of the shuffled training set, each followed by its label, at random timing."""
+    images = load_data(model.settings, torch.device("cpu"))
+    check_fit(model.network, images, model.settings)
+    if trials > len(images.train):
+        raise ProtocolError(f"{images.name} has {len(images.train)} training images, but trials = {trials}")
+    x, y = images.train.batch(slice(0, trials), torch.float64)
+    present, teach = circuit.needs.present, circuit.needs.teach
+    return Stream(x, y, present=(present, present + slack), teach=(teach, teach + slack), seed=seed)
+
+
+def _change(recording: Any, projection: str) -> float:
+    before, after = recording[f"{projection} before"].values, recording[f"{projection} after"].values
+    return float(np.linalg.norm(after - before) / max(np.linalg.norm(before), 1e-300))
