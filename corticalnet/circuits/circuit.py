@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -57,7 +60,7 @@ class Circuit:
         for part in ("populations", "projections", "wires", "broadcasts"):
             object.__setattr__(self, part, tuple(getattr(self, part)))
         object.__setattr__(self, "dt", quantity(self.dt, MS, "dt"))
-        if self.dt <= 0:
+        if not 0 < self.dt < inf:
             raise CircuitError(f"dt must be more than 0 ms, not {self.dt}")
         object.__setattr__(self, "_by_name", {p.name: p for p in self.populations})
         object.__setattr__(self, "projections", tuple(self._shaped(p) for p in self.projections))
@@ -74,7 +77,10 @@ class Circuit:
             shape = projection.connection.weight_shape(pre, post)
         except CircuitError as error:
             raise CircuitError(f"{where}: {error}") from None
-        weight = np.asarray(projection.weight, dtype=np.float64)
+        try:
+            weight = np.asarray(projection.weight, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise CircuitError(f"{where}: weights must be numbers: {error}") from None
         if weight.ndim and weight.shape != shape:
             raise CircuitError(
                 f"{where}: weights have shape {weight.shape}, but must have {shape} (post, pre)"
@@ -133,6 +139,34 @@ class Circuit:
             self.projection(name)
         changed = [replace(p, weight=weights[p.name]) if p.name in weights else p for p in self.projections]
         return replace(self, projections=changed)
+
+    # Files -------------------------------------------------------------------------------------
+    def to_dict(self) -> dict[str, Any]:
+        """Structure without arrays, as JSON can hold it; see :mod:`corticalnet.circuits.serialisation`."""
+        from corticalnet.circuits.serialisation import to_dict
+
+        return to_dict(self)
+
+    def save(self, path: str | Path) -> None:
+        """Write ``path.json`` (structure) and ``path.safetensors`` (weights and synapses).
+
+        Raises:
+            CircuitError: a part cannot be written as JSON, or the disk says no.
+        """
+        from corticalnet.circuits.serialisation import save
+
+        save(self, path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Circuit:
+        """The circuit that :meth:`save` wrote; its cells' kinds must have been defined.
+
+        Raises:
+            CircuitError: a file is missing or damaged, or has a kind that is not known.
+        """
+        from corticalnet.circuits.serialisation import load
+
+        return load(path)
 
     # Looking -----------------------------------------------------------------------------------
     def schedule(self) -> Schedule:

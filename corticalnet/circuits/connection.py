@@ -89,6 +89,13 @@ class Synapses(Connection):
     def __post_init__(self) -> None:
         if self.weight is None:
             object.__setattr__(self, "weight", np.arange(len(self.pre)))
+        for name in ("pre", "post", "weight"):
+            index = np.asarray(getattr(self, name))
+            if index.ndim != 1 or (len(index) and index.dtype.kind not in "iu"):
+                raise CircuitError(
+                    f"synapses: {name} must be a list of whole numbers, not {getattr(self, name)!r}"
+                )
+            object.__setattr__(self, name, index.astype(np.int64))
         if not len(self.pre) == len(self.post) == len(self.weights):
             raise CircuitError(
                 f"synapses: {len(self.pre)} pre, {len(self.post)} post and {len(self.weights)} weight indices"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +99,7 @@ class Projection:
         where = f"projection '{self.name}'"
         one_of(f"port of {where}", self.port, [p for p in PORTS if p != "own"], CircuitError)
         object.__setattr__(self, "delay", quantity(self.delay, MS, f"{where}: delay"))
-        if self.delay < 0:  # type: ignore[operator]
+        if not 0 <= float(self.delay) < inf:
             raise CircuitError(f"{where}: delay must be at least 0 ms, not {self.delay}")
         if self.shared_with and (self.weight is not None or self.plasticity is not None):
             raise CircuitError(

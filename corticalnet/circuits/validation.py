@@ -29,6 +29,14 @@ def validate(circuit: Circuit) -> None:
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
             raise CircuitError(f"two {kind} are called '{twice[0]}'; give one of them another name")
+    places: dict[tuple[str, str], str] = {}
+    for population in circuit.populations:
+        other = places.setdefault((population.area, population.role), population.name)
+        if other != population.name:
+            raise CircuitError(
+                f"populations '{other}' and '{population.name}' both have the role '{population.role}' of "
+                f"area '{population.area}'; give one of them another name"
+            )
     for projection in circuit.projections:
         _projection(circuit, projection)
     for wire in circuit.wires:

@@ -1,0 +1,204 @@
+"""Circuits in files: the structure as JSON, every array as safetensors.
+
+circuit.save("columns")             columns.json and columns.safetensors
+Circuit.load("columns")
+
+The JSON names cells, plasticity and connections by their kinds, so a kind of the user's own must have been
+defined (its module imported) before a circuit with it is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as unpack
+from safetensors.numpy import save as pack
+
+from corticalnet.circuits.cells import Cell
+from corticalnet.circuits.circuit import Circuit, Needs
+from corticalnet.circuits.connection import AllToAll, Connection, OneToOne, Synapses
+from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
+from corticalnet.circuits.plasticity import Plasticity
+from corticalnet.circuits.schedule import SCHEDULE
+from corticalnet.errors import CircuitError, one_of
+
+Arrays = dict[str, NDArray[Any]]
+#: Kinds of connection that can be written down.
+CONNECTIONS = (AllToAll, OneToOne, Synapses)
+
+
+def to_dict(circuit: Circuit) -> dict[str, Any]:
+    """The structure of a circuit, as JSON can hold it; :func:`arrays_of` has the numbers.
+
+    Raises:
+        CircuitError: a connection of a kind that is not known here.
+    """
+    return {
+        "name": circuit.name,
+        "dt": circuit.dt,
+        "needs": asdict(circuit.needs),
+        "schedule": SCHEDULE.names(),
+        "populations": [{"name": p.name, "n": p.n, "cell": p.cell.to_dict()} for p in circuit.populations],
+        "projections": [_projection_to_dict(p) for p in circuit.projections],
+        "wires": [asdict(wire) for wire in circuit.wires],
+        "broadcasts": [{**asdict(b), "targets": list(b.targets)} for b in circuit.broadcasts],
+    }
+
+
+def _projection_to_dict(projection: Projection) -> dict[str, Any]:
+    plasticity, connection = projection.plasticity, projection.connection
+    kinds = [kind.__name__ for kind in CONNECTIONS]
+    one_of(
+        f"connection kind of projection '{projection.name}'", type(connection).__name__, kinds, CircuitError
+    )
+    words = {name: getattr(projection, name) for name in ("source", "target", "port", "sends", "name")}
+    how: dict[str, Any] = {"kind": type(connection).__name__}
+    if isinstance(connection, Synapses):
+        how["count"] = connection.count
+    return {
+        **words,
+        "shared_with": projection.shared_with,
+        "delay": projection.delay,
+        "connection": None if projection.shared_with else how,
+        "plasticity": None if plasticity is None else plasticity.to_dict(),
+    }
+
+
+def arrays_of(circuit: Circuit) -> Arrays:
+    """All arrays of a circuit: "<projection>.weight", and "….pre", "….post", "….index" of listed synapses."""
+    arrays: Arrays = {}
+    for p in circuit.projections:
+        if p.shared_with:
+            continue
+        arrays[f"{p.name}.weight"] = np.ascontiguousarray(p.weight)
+        if isinstance(p.connection, Synapses):
+            c = p.connection
+            for name, index in (("pre", c.pre), ("post", c.post), ("index", c.weights)):
+                arrays[f"{p.name}.{name}"] = np.ascontiguousarray(index, dtype=np.int64)
+    return arrays
+
+
+def from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Circuit:
+    """The circuit that :func:`to_dict` and :func:`arrays_of` described.
+
+    Raises:
+        CircuitError: something is missing or of an unknown kind, or the phases are not those of this version.
+    """
+    try:
+        if content["schedule"] != SCHEDULE.names():
+            phases = ", ".join(map(str, content["schedule"]))
+            raise CircuitError(
+                f"the circuit has the phases {phases}; here they are {', '.join(SCHEDULE.names())}"
+            )
+        return Circuit(
+            populations=[
+                Population(p["name"], p["n"], Cell.from_dict(p["cell"])) for p in content["populations"]
+            ],
+            projections=[_projection_from_dict(p, arrays) for p in content["projections"]],
+            wires=[Wire(**wire) for wire in content["wires"]],
+            broadcasts=[Broadcast(**broadcast) for broadcast in content["broadcasts"]],
+            dt=content["dt"],
+            name=content["name"],
+            needs=Needs(**content["needs"]),
+        )
+    except KeyError as error:
+        raise CircuitError(f"the description of the circuit lacks {error}") from None
+    except (TypeError, AttributeError) as error:
+        raise CircuitError(f"the description of the circuit does not fit: {error}") from None
+
+
+def _projection_from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Projection:
+    words = {key: value for key, value in content.items() if key not in ("connection", "plasticity")}
+    plasticity = content["plasticity"]
+    if plasticity is not None:
+        words["plasticity"] = Plasticity.from_dict(plasticity)
+    if not content["shared_with"]:
+        words["weight"] = _array(arrays, content["name"], "weight")
+        words["connection"] = _connection(content["connection"], content["name"], arrays)
+    return Projection(**words)
+
+
+def _connection(how: Mapping[str, Any], name: str, arrays: Mapping[str, NDArray[Any]]) -> Connection:
+    kinds = {kind.__name__: kind for kind in CONNECTIONS}
+    one_of(f"connection kind of projection '{name}'", how["kind"], kinds, CircuitError)
+    if how["kind"] != "Synapses":
+        return kinds[how["kind"]]()
+    pre, post, index = (_array(arrays, name, part) for part in ("pre", "post", "index"))
+    return Synapses(pre, post, index, how["count"])
+
+
+def _array(arrays: Mapping[str, NDArray[Any]], projection: str, part: str) -> NDArray[Any]:
+    if f"{projection}.{part}" not in arrays:
+        raise CircuitError(f"projection '{projection}': its array '{projection}.{part}' is missing")
+    return arrays[f"{projection}.{part}"]
+
+
+def save(circuit: Circuit, path: str | Path) -> None:
+    """Write ``path.json`` and ``path.safetensors``.
+
+    Raises:
+        CircuitError: a part cannot be written as JSON, or the disk says no.
+    """
+    text, numbers = _files(path)
+    content = to_dict(circuit)
+    packed = pack(arrays_of(circuit))
+    content["arrays"] = f"{zlib.crc32(packed):08x}"
+    try:
+        described = json.dumps(content, indent=1, ensure_ascii=False)
+    except TypeError as error:
+        raise CircuitError(f"circuit '{circuit.name}' cannot be written as JSON: {error}") from None
+    for file, written in ((numbers, packed), (text, described.encode())):
+        beside = file.with_name(f".{file.name}.part")
+        try:
+            beside.write_bytes(written)
+            os.replace(
+                beside, file
+            )  # whole or not at all; the checksum tells two that do not belong together
+        except OSError as error:
+            raise CircuitError(f"cannot write {file}: {error.strerror or error}") from None
+
+
+def load(path: str | Path) -> Circuit:
+    """The circuit that :func:`save` wrote.
+
+    Raises:
+        CircuitError: a file is missing or damaged, or has what this version does not know.
+    """
+    text, numbers = _files(path)
+    content, packed = _read(text), _read(numbers)
+    try:
+        described = json.loads(content)
+        checksum = described["arrays"]
+    except (ValueError, KeyError, TypeError):
+        raise CircuitError(f"{text} is damaged, or no circuit of corticalnet") from None
+    if checksum != f"{zlib.crc32(packed):08x}":
+        raise CircuitError(f"{numbers} is damaged, or does not belong to {text.name}")
+    try:
+        return from_dict(described, unpack(packed))
+    except SafetensorError as error:
+        raise CircuitError(f"{numbers} is damaged: {' '.join(str(error).split())}") from None
+    except CircuitError as error:
+        raise CircuitError(f"{text}: {error}") from None
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise CircuitError(f"cannot read circuit {file}: {error.strerror or error}") from None
+
+
+def _files(path: str | Path) -> tuple[Path, Path]:
+    """The two files of a circuit; naming either of them names both."""
+    stem = Path(path).expanduser()
+    stem = stem.with_suffix("") if stem.suffix in (".json", ".safetensors") else stem
+    return stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.safetensors")
