@@ -11,7 +11,10 @@ from torch import Tensor
 from corticalnet.circuits import pointwise
 
 
-def _where(condition: Any, then: Any, otherwise: Any) -> Tensor:
+def _where(condition: Any, then: Any, otherwise: Any) -> Any:
+    if not isinstance(condition, Tensor):
+        return then if condition else otherwise
+    condition = condition if condition.dtype == torch.bool else condition != 0
     if not isinstance(then, Tensor) and not isinstance(otherwise, Tensor):  # torch would make float32 of them
         then = torch.tensor(then, dtype=torch.float64, device=condition.device)
     return torch.where(condition, then, otherwise)
@@ -20,7 +23,8 @@ def _where(condition: Any, then: Any, otherwise: Any) -> Tensor:
 def _pair(function: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Any, Any], Tensor]:
     def call(x: Any, y: Any) -> Tensor:
         like = x if isinstance(x, Tensor) else y
-        return function(torch.as_tensor(x).to(like), torch.as_tensor(y).to(like))
+        # (as_tensor alone would make float32 of a number)
+        return function(*(torch.as_tensor(z, dtype=like.dtype, device=like.device) for z in (x, y)))
 
     return call
 
