@@ -1,0 +1,54 @@
+"""Figures of circuits and of their recordings, as a paper would print them.
+
+save(figures(data, circuit), "runs/fa-z-il")        all that make sense of a recording, as png
+traces(data, states=["value", "error"], columns=4)  or one of them, as a matplotlib Figure
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from matplotlib.figure import Figure
+
+from corticalnet.plotting.raster import raster
+from corticalnet.plotting.reading import plastic_projections, state_names
+from corticalnet.plotting.traces import traces
+from corticalnet.plotting.weights import weight_changes
+from corticalnet.plotting.wiring import wiring
+
+__all__ = ["figures", "raster", "save", "traces", "weight_changes", "wiring"]
+
+
+def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:
+    """All figures that make sense of a recording, by name.
+
+    Args:
+        data: a recording.
+        circuit: a Circuit; with it comes the figure "wiring".
+
+    Returns:
+        "traces" if cell states were recorded, "raster" if φ was, "weights" if projections are plastic.
+    """
+    drawn = {} if circuit is None else {"wiring": wiring(circuit)}
+    states = state_names(data)
+    if states:
+        drawn["traces"] = traces(data)
+    if "phi" in states:
+        drawn["raster"] = raster(data)
+    if plastic_projections(data):
+        drawn["weights"] = weight_changes(data)
+    return drawn
+
+
+def save(figures: Mapping[str, Figure], folder: str | Path) -> list[Path]:
+    """Write each figure to ``folder/name.png`` (150 dots per inch); return the paths."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for name, figure in figures.items():
+        paths.append(folder / f"{name}.png")
+        figure.savefig(paths[-1], dpi=150)
+    return paths

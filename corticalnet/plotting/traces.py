@@ -1,0 +1,139 @@
+"""States of cells over time: a row for each state, a column of axes for each area."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from corticalnet.errors import ProtocolError
+from corticalnet.plotting.reading import area_names, phases, present, state, state_names, symbol
+from corticalnet.plotting.style import LABEL, mark_phases, name_phases, plain
+
+#: What is shown if no states are named.
+USUAL = ("value", "prediction", "error")
+#: Up to so many lines are told apart by a legend.
+NAMED = 4
+#: Of a panel, and the room around it, in inches.
+WIDTH, HEIGHT = 1.75, 1.05
+ASIDE, BETWEEN = 0.58, 0.2
+
+
+def traces(data: xr.Dataset, states: Sequence[str] | None = None, batch: int = 0, columns: int = 8) -> Figure:
+    """States over time (ms), to a scale of their own in each area.
+
+    Args:
+        data: a recording.
+        states: names, one row each. If not given: value, prediction and error, as far as they were
+            recorded; every state if none of them was.
+        batch: which trial of the batch.
+        columns: at most so many columns of an area, evenly chosen; a column has one colour in all rows.
+
+    Raises:
+        ProtocolError: a state was not recorded, there is no such trial, or there is nothing to draw.
+    """
+    known = state_names(data)
+    names = list(states) if states is not None else [s for s in known if s in USUAL] or known
+    if not names or columns < 1:
+        raise ProtocolError(f"traces need at least 1 state and 1 column, not {len(names)} and {columns}")
+    arrays = {name: state(data, name, batch) for name in names}
+    shown = _shown(data, arrays, columns)
+    figure, grid = _grid(len(names), len(shown))
+    bands = phases(data)
+    for k, (area, cells) in enumerate(shown.items()):
+        drawn = [
+            axes
+            for axes, array in zip(grid[:, k], arrays.values(), strict=True)
+            if _panel(axes, array, cells)
+        ]
+        for axes in drawn:
+            mark_phases(axes, bands)
+        drawn[-1].tick_params(labelbottom=True)
+        drawn[-1].set_xlabel("time (ms)", fontsize=LABEL)
+        total = int((data["area"].values == area).sum())
+        which = (
+            f"{len(cells)} of {total} columns" if len(cells) < total else f"{total} column{'s' * (total > 1)}"
+        )
+        drawn[0].set_title(f"{area}  ({which})", fontsize=LABEL + 1, pad=15)
+        if 1 < len(cells) <= NAMED:
+            _legend(drawn[-1])
+    for row, name in zip(grid, names, strict=True):
+        first = next((axes for axes in row if axes.get_visible()), row[0])
+        label = symbol(data, name)
+        upright = {"rotation": 0, "ha": "right", "va": "center"} if len(label) < 3 else {}
+        first.set_ylabel(label, fontsize=LABEL + 2, **upright)
+    tops = [next(axes for axes in column if axes.get_visible()) for column in grid.T]
+    name_phases(figure, tops, bands, WIDTH)
+    figure.suptitle(data.attrs.get("title", ""), fontsize=LABEL + 2, y=1 - 0.1 / figure.get_figheight())
+    return figure
+
+
+def _grid(rows: int, across: int) -> tuple[Figure, np.ndarray]:
+    """Panels of one size: an area without some state must not push the others apart."""
+    wide = across * (WIDTH + ASIDE) + 0.4
+    tall = rows * (HEIGHT + BETWEEN) + 1.35
+    figure = Figure(figsize=(wide, tall))
+    space = {"wspace": ASIDE / WIDTH, "hspace": BETWEEN / HEIGHT}
+    edges = {
+        "left": (ASIDE + 0.2) / wide,
+        "right": 1 - 0.2 / wide,
+        "bottom": 0.8 / tall,
+        "top": 1 - 0.75 / tall,
+    }
+    grid: np.ndarray = figure.subplots(
+        rows, across, sharex=True, squeeze=False, gridspec_kw={**space, **edges}
+    )
+    return figure, grid
+
+
+def _shown(data: xr.Dataset, arrays: dict[str, xr.DataArray], columns: int) -> dict[str, np.ndarray]:
+    """Area -> positions on the column axis of the cells that are drawn."""
+    held = np.unique(np.concatenate([present(array) for array in arrays.values()]))
+    shown = {}
+    for area in area_names(data):
+        cells = held[data["area"].values[held] == area]
+        if len(cells):
+            chosen = np.linspace(0, len(cells) - 1, min(columns, len(cells))).round().astype(int)
+            shown[area] = cells[chosen]
+    if not shown:
+        raise ProtocolError(f"no area has numbers of {', '.join(arrays)} in this recording")
+    return shown
+
+
+def _legend(axes: Axes) -> None:
+    """Which line is which column, below the time axis."""
+    lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
+    words = ["column", *(str(line.get_label()).removeprefix("column ") for line in lines)]
+    tight: Any = {"frameon": False, "handlelength": 0.8, "handletextpad": 0.3, "columnspacing": 0.7}
+    below: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.32), "ncols": NAMED + 1}
+    axes.legend([Line2D([], [], lw=0), *lines], words, fontsize=LABEL - 1, **tight, **below)
+
+
+def _panel(axes: Axes, array: xr.DataArray, cells: np.ndarray) -> bool:
+    """Lines of one state in one area; False, and no axes to be seen, if the area has no such state."""
+    have = set(present(array))
+    if not have & set(cells):
+        axes.set_visible(False)
+        return False
+    few = len(cells) <= 10
+    hues = colormaps["tab10"](range(10)) if few else colormaps["viridis"](np.linspace(0, 0.95, len(cells)))
+    axes.axhline(0, color="0.3", lw=0.5, zorder=0)
+    for cell, hue in zip(cells, hues, strict=False):
+        if cell in have:
+            column = int(array["index"].values[cell])
+            axes.plot(
+                array["time"],
+                array.values[:, cell],
+                color=hue,
+                lw=0.9,
+                drawstyle="steps-post",
+                label=f"column {column}",
+            )
+    plain(axes)
+    return True

@@ -1,0 +1,97 @@
+"""How plastic weights change: their distance from the start over time, and what became of each."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from corticalnet.errors import ProtocolError
+from corticalnet.plotting.reading import phases, plastic_projections
+from corticalnet.plotting.style import GREY, LABEL, mark_phases, name_phases, plain
+
+ACROSS = 3
+#: Up to so many weights in a line are drawn as stems.
+STEMS = 64
+WIDTH, HEIGHT = 2.8, 2.3
+
+
+def weight_changes(data: xr.Dataset) -> Figure:
+    """The change of every plastic projection.
+
+    On top, if weights were recorded, ‖W(t) − W(before)‖ over time (ms). Below, after − before of each
+    projection: ``[post, pre]`` as an image (red for more, blue for less, each to its own scale), weights in
+    a line as stems.
+
+    Raises:
+        ProtocolError: no projection is plastic.
+    """
+    names = plastic_projections(data)
+    if not names:
+        title = data.attrs.get("title", "recording")
+        raise ProtocolError(f"no projection of '{title}' is plastic, so there are no weight changes to draw")
+    recorded = [name for name in names if name in data and "time" in data[name].dims]
+    across = min(ACROSS, len(names))
+    down = math.ceil(len(names) / across)
+    heights = [0.7] * bool(recorded) + [1.0] * down
+    wide = max(WIDTH * across, 4.5)
+    figure = Figure(figsize=(wide, HEIGHT * sum(heights) + 0.4), layout="constrained")
+    grid = figure.add_gridspec(len(heights), across, height_ratios=heights)
+    if recorded:
+        axes = figure.add_subplot(grid[0, :])
+        _distances(axes, data, recorded)
+        name_phases(figure, [axes], phases(data), wide - 1)
+    for k, name in enumerate(names):
+        axes = figure.add_subplot(grid[k // across + bool(recorded), k % across])
+        change = data[f"{name} after"].values - data[f"{name} before"].values
+        (_image if change.ndim == 2 else _line)(figure, axes, change)
+        axes.set_title(name, fontsize=LABEL)
+    return figure
+
+
+def _distances(axes: Axes, data: xr.Dataset, names: list[str]) -> None:
+    """Norm of the change since the start, over time."""
+    for name in names:
+        change = data[name].values - data[f"{name} before"].values
+        norm = np.sqrt((change**2).reshape(len(change), -1).sum(1))
+        axes.plot(data["time"], norm, lw=1.2, drawstyle="steps-post", label=name)
+    plain(axes)
+    mark_phases(axes, phases(data))
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("time (ms)", fontsize=LABEL)
+    axes.set_ylabel("‖W(t) − W(0)‖", fontsize=LABEL)
+    lines: list[Any] = axes.get_lines()
+    axes.legend(handles=lines, fontsize=LABEL - 1, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+
+
+def _image(figure: Figure, axes: Axes, change: np.ndarray) -> None:
+    most = float(np.abs(change).max()) or 1.0
+    picture = axes.imshow(
+        change, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto", interpolation="nearest"
+    )
+    bar = figure.colorbar(picture, ax=axes, ticks=[-most, 0, most], format="%.2g", aspect=14)
+    bar.ax.set_title("ΔW", fontsize=LABEL - 1)
+    bar.ax.tick_params(labelsize=LABEL - 1, width=0.6, length=2)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    axes.tick_params(labelsize=LABEL, width=0.6, length=2.5)
+    axes.spines[:].set_linewidth(0.6)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.set_xlabel("pre", fontsize=LABEL)
+    axes.set_ylabel("post", fontsize=LABEL)
+
+
+def _line(figure: Figure, axes: Axes, change: np.ndarray) -> None:
+    where = np.arange(len(change))
+    if len(change) <= STEMS:
+        axes.vlines(where, 0, change, color=GREY, lw=0.8)
+    axes.plot(where, change, color="C0", lw=0 if len(change) <= STEMS else 0.8, marker="o", ms=2.5)
+    axes.axhline(0, color="0.3", lw=0.5, zorder=0)
+    plain(axes)
+    axes.set_xlabel("weight", fontsize=LABEL)
+    axes.set_ylabel("ΔW", fontsize=LABEL)

@@ -1,0 +1,158 @@
+"""A drawing of a circuit: areas as boxes, populations in them, and everything that joins them.
+
+Predictions go up in solid lines, feedback comes down in dashed ones, modulators and broadcasts are
+dotted, and wires within a column are thin. What learns is thick and bears a Δ.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle, FancyBboxPatch
+
+from corticalnet.plotting.arrangement import Box, Point, arrange, by_area, heading, kind
+from corticalnet.plotting.arrows import RADIUS, Arrows
+from corticalnet.plotting.reading import SYMBOLS
+
+#: Inches of paper for one unit of the drawing.
+SCALE = 0.72
+HUES = {"value": "#4c78a8", "prediction": "#59a14f", "error": "#e15759", "phi": "#e9a23b"}
+OTHER = "#8d8d8d"
+#: Port -> line style and colour.
+LINES = {"prediction": ("-", "#2f6b2a"), "feedback": ("--", "#b03a3c"), "modulator": (":", "#8a5a00")}
+MEANING = {"value": "value", "prediction": "prediction", "error": "error", "phi": "change detector"}
+#: A drawing is at least so wide, and if wider than the second its legend has four columns.
+NARROW, WIDE = 5.0, 6.6
+EDGE = 0.3
+
+
+def wiring(circuit: Any) -> Figure:
+    """Draw a circuit.
+
+    Every arrow's gid says what it is: "projection NAME", "wire NAME" or "broadcast NAME TARGET".
+
+    Args:
+        circuit: a Circuit (anything with its populations, projections, wires and broadcasts).
+    """
+    boxes = arrange(circuit)
+    figure = Figure()
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.axis("off")
+    for area, populations in by_area(circuit).items():
+        _area(axes, boxes[area], populations)
+    cells = {p.name: _cell(axes, boxes[p.area].centres[p.name], p) for p in circuit.populations}
+    arrows = Arrows(axes, cells, boxes.values())
+    for wire in circuit.wires:
+        _wire(arrows, wire)
+    marks = {p.name: _projection(arrows, p) for p in circuit.projections}
+    for broadcast in circuit.broadcasts:
+        for target in broadcast.targets:
+            _broadcast(arrows, broadcast, target, marks.get(target, target))
+    _frame(axes, circuit, list(boxes.values()), arrows)
+    return figure
+
+
+def _frame(axes: Axes, circuit: Any, boxes: list[Box], arrows: Arrows) -> None:
+    """Title and legend, and a sheet of paper on which all has its place."""
+    xs, ys = zip(*arrows.ways, strict=True) if arrows.ways else ((0.0,), (0.0,))
+    left = min(*xs, *(box.left - box.room for box in boxes)) - EDGE
+    right = max(*xs, *(box.left + box.width for box in boxes)) + EDGE
+    spare = max(0.0, NARROW - (right - left)) / 2
+    left, right = left - spare, right + spare
+    keys = _keys(circuit)
+    across = 4 if right - left > WIDE else 2
+    bottom = min(*ys, *(box.bottom for box in boxes)) - EDGE - 0.22 * math.ceil(len(keys) / across) - 0.1
+    top = max(*ys, *(box.bottom + box.height for box in boxes)) + EDGE + 0.4
+    axes.set(xlim=(left, right), ylim=(bottom, top))
+    axes.text((left + right) / 2, top - 0.35, circuit.name, ha="center", va="center", fontsize=11)
+    figure = axes.figure
+    figure.set_size_inches(SCALE * (right - left), SCALE * (top - bottom))  # type: ignore[union-attr]
+    figure.legend(handles=keys, loc="lower center", ncols=across, frameon=False, fontsize=7)
+
+
+def _area(axes: Axes, box: Box, populations: list[Any]) -> None:
+    pad = 0.12
+    corner, size = (box.left + pad, box.bottom + pad), (box.width - 2 * pad, box.height - 2 * pad)
+    style = f"round,pad={pad},rounding_size=0.16"
+    axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, fc="#f7f7f7", ec="0.6", lw=0.8, zorder=1,
+                                  gid=f"area {populations[0].area}"))  # fmt: skip
+    where = {"ha": "right", "va": "center", "fontsize": 8.5, "zorder": 6, "linespacing": 1.4}
+    axes.text(box.left - 0.12, box.bottom + box.height / 2, heading(populations), **where)  # type: ignore[arg-type]
+
+
+def _cell(axes: Axes, centre: Point, population: Any) -> Circle:
+    """A circle with the population's symbol, or its role, or the kind of its cell."""
+    what = kind(population)
+    text = SYMBOLS.get(what, "")
+    hue = HUES.get(what, OTHER)
+    circle = Circle(centre, RADIUS, fc="white", ec=hue, lw=1.6, zorder=4, gid=f"population {population.name}")
+    axes.add_patch(circle)
+    if text:
+        axes.text(*centre, text, ha="center", va="center", fontsize=12, color=hue, zorder=5)
+    else:
+        name = _short(type(population.cell).__name__ if population.role == "cell" else population.role)
+        size = min(6.5, 40 / max(len(line) for line in name.split("\n")))
+        axes.text(*centre, name, ha="center", va="center", fontsize=size, color="0.25", zorder=5)
+    return circle
+
+
+def _short(name: str) -> str:
+    """A name in two lines where it has two words: "PhaseSignal", "inhibitory-fast"."""
+    cut = next((k for k, letter in enumerate(name) if k and (letter.isupper() or letter in "-_")), 0)
+    return f"{name[:cut]}\n{name[cut:].lstrip('-_')}" if cut else name
+
+
+def _wire(arrows: Arrows, wire: Any) -> None:
+    """Thin; a bar instead of an arrow head where it subtracts."""
+    head: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 5}
+    if wire.weight < 0:
+        head = {"arrowstyle": "|-|,widthA=0,widthB=2", "mutation_scale": 1.4}
+    gid = f"wire {wire.name}"
+    arrows.draw(wire.source, wire.target, bends=(0.18,), lw=0.6, color="0.4", zorder=3, gid=gid, **head)
+
+
+def _projection(arrows: Arrows, projection: Any) -> Point:
+    """An arrow; returns its mark, where the Δ is and broadcasts to its plasticity end."""
+    line, hue = LINES[projection.port]
+    plastic = projection.plasticity is not None
+    gid = f"projection {projection.name}"
+    mark = arrows.draw(
+        projection.source, projection.target, arrowstyle="-|>", mutation_scale=10, color=hue,
+        linestyle=line, lw=2.0 if plastic else 1.1, zorder=3, gid=gid,
+    )  # fmt: skip
+    if plastic:
+        ring = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": hue, "lw": 0.8}
+        arrows.axes.text(*mark, "Δ", ha="center", va="center", fontsize=7, color=hue, zorder=7, bbox=ring)
+    return mark
+
+
+def _broadcast(arrows: Arrows, broadcast: Any, target: str, end: str | Point) -> None:
+    """To a population, or to the mark of a projection."""
+    line, hue = LINES["modulator"]
+    gid = f"broadcast {broadcast.name} {target}"
+    head: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 7}
+    arrows.draw(broadcast.source, end, color=hue, linestyle=line, lw=0.8, zorder=3, gid=gid, **head)
+
+
+def _keys(circuit: Any) -> list[Any]:
+    """Of the kinds of cells and lines that are there."""
+    kinds = {kind(p) for p in circuit.populations}
+    keys: list[Any] = [
+        Line2D([], [], ls="", marker="o", mfc="white", mec=HUES[k], mew=1.5, label=f"{SYMBOLS[k]}  {name}")
+        for k, name in MEANING.items()
+        if k in kinds
+    ]
+    ports = {p.port for p in circuit.projections} | ({"modulator"} if circuit.broadcasts else set())
+    names = {"prediction": "prediction", "feedback": "feedback", "modulator": "modulator, broadcast"}
+    for port, (line, hue) in LINES.items():
+        if port in ports:
+            keys.append(Line2D([], [], ls=line, color=hue, lw=1.1, label=names[port]))
+    if any(p.plasticity is not None for p in circuit.projections):
+        keys.append(Line2D([], [], color="0.2", lw=2, label="Δ  plastic"))
+    if circuit.wires:
+        keys.append(Line2D([], [], color="0.4", lw=0.6, label="wire within a column"))
+    return keys
