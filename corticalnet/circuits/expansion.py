@@ -93,7 +93,8 @@ class _Expansion:
             self.populations.append(Population("phase", 1, cells.PhaseSignal()))
             broadcasts.append(Broadcast("phase", self._told_the_phase()))
         depth = self.wiring.depth[0]
-        silence = self.trigger.silence if isinstance(self.trigger, FaZIL) else 0
+        # The output's error is one step behind its prediction: it must have gone before the teacher comes.
+        silence = self.trigger.silence if isinstance(self.trigger, FaZIL) else 1
         teach = (
             self.trigger.steps + (self.trigger.update == "last") if isinstance(self.trigger, IL) else depth
         )

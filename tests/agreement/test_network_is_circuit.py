@@ -47,7 +47,7 @@ RATE = 0.2
 
 def trial(circuit, x, y, engine="torch", rest=0, longer=0, **options):
     protocol = [
-        cn.Present(x, steps=circuit.needs.present + 1),
+        cn.Present(x, steps=circuit.needs.present),
         cn.Teach(y, steps=circuit.needs.teach + longer),
     ]
     if rest:
