@@ -38,18 +38,22 @@ def weight_changes(data: xr.Dataset) -> Figure:
     recorded = [name for name in names if name in data and "time" in data[name].dims]
     across = min(ACROSS, len(names))
     down = math.ceil(len(names) / across)
-    heights = [0.7] * bool(recorded) + [1.0] * down
+    tall = 0.7 * HEIGHT if recorded else 0.0
     wide = max(WIDTH * across, 4.5)
-    figure = Figure(figsize=(wide, HEIGHT * sum(heights) + 0.4), layout="constrained")
-    grid = figure.add_gridspec(len(heights), across, height_ratios=heights)
+    figure = Figure(figsize=(wide, HEIGHT * down + tall + 0.4), layout="constrained")
+    # apart, so that the legend on top does not squeeze the images below
+    heights = [tall, HEIGHT * down] if recorded else [HEIGHT * down]
+    *top, below = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
     if recorded:
-        axes = figure.add_subplot(grid[0, :])
+        axes = top[0].subplots()
         _distances(axes, data, recorded)
-        name_phases(figure, [axes], phases(data), wide - 1)
-    for k, name in enumerate(names):
-        axes = figure.add_subplot(grid[k // across + bool(recorded), k % across])
+        name_phases(figure, [axes], phases(data), wide - 2)
+    panels = list(below.subplots(down, across, squeeze=False).flat)
+    for axes in panels[len(names) :]:
+        axes.set_visible(False)
+    for axes, name in zip(panels, names, strict=False):
         change = data[f"{name} after"].values - data[f"{name} before"].values
-        (_image if change.ndim == 2 else _line)(figure, axes, change)
+        (_image if change.ndim == 2 else _line)(axes, change)
         axes.set_title(name, fontsize=LABEL)
     return figure
 
@@ -69,12 +73,12 @@ def _distances(axes: Axes, data: xr.Dataset, names: list[str]) -> None:
     axes.legend(handles=lines, fontsize=LABEL - 1, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
-def _image(figure: Figure, axes: Axes, change: np.ndarray) -> None:
+def _image(axes: Axes, change: np.ndarray) -> None:
     most = float(np.abs(change).max()) or 1.0
     picture = axes.imshow(
         change, cmap="RdBu_r", vmin=-most, vmax=most, aspect="auto", interpolation="nearest"
     )
-    bar = figure.colorbar(picture, ax=axes, ticks=[-most, 0, most], format="%.2g", aspect=14)
+    bar = axes.figure.colorbar(picture, ax=axes, ticks=[-most, 0, most], format="%.2g", aspect=14)
     bar.ax.set_title("ΔW", fontsize=LABEL - 1)
     bar.ax.tick_params(labelsize=LABEL - 1, width=0.6, length=2)
     bar.outline.set_visible(False)  # type: ignore[operator]
@@ -86,7 +90,7 @@ def _image(figure: Figure, axes: Axes, change: np.ndarray) -> None:
     axes.set_ylabel("post", fontsize=LABEL)
 
 
-def _line(figure: Figure, axes: Axes, change: np.ndarray) -> None:
+def _line(axes: Axes, change: np.ndarray) -> None:
     where = np.arange(len(change))
     if len(change) <= STEMS:
         axes.vlines(where, 0, change, color=GREY, lw=0.8)

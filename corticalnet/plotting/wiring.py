@@ -80,8 +80,9 @@ def _area(axes: Axes, box: Box, populations: list[Any]) -> None:
     style = f"round,pad={pad},rounding_size=0.16"
     axes.add_patch(FancyBboxPatch(corner, *size, boxstyle=style, fc="#f7f7f7", ec="0.6", lw=0.8, zorder=1,
                                   gid=f"area {populations[0].area}"))  # fmt: skip
-    where = {"ha": "right", "va": "center", "fontsize": 8.5, "zorder": 6, "linespacing": 1.4}
-    axes.text(box.left - 0.12, box.bottom + box.height / 2, heading(populations), **where)  # type: ignore[arg-type]
+    where = {"ha": "right", "va": "top", "fontsize": 8.5, "zorder": 6, "linespacing": 1.4,
+             "bbox": {"fc": "white", "lw": 0, "pad": 1, "alpha": 0.85}}  # fmt: skip
+    axes.text(box.left - 0.12, box.bottom + box.height, heading(populations), **where)  # type: ignore[arg-type]
 
 
 def _cell(axes: Axes, centre: Point, population: Any) -> Circle:

@@ -206,7 +206,7 @@ def test_a_silent_recording_has_no_dots():
 # Weights ----------------------------------------------------------------------------------------------
 def test_weight_changes_are_after_minus_before():
     data = recording()
-    distance, matrix, bar, bias = weight_changes(data).axes
+    distance, matrix, bias, bar = weight_changes(data).axes
     change = (data["input->area1 after"] - data["input->area1 before"]).values
     picture = matrix.get_images()[0]
     np.testing.assert_array_equal(picture.get_array(), change)
@@ -223,7 +223,7 @@ def test_weight_changes_are_after_minus_before():
 
 def test_weights_that_were_not_recorded_over_time_have_no_distance():
     titles = [axes.get_title() for axes in weight_changes(recording(weights=False)).axes]
-    assert titles == ["input->area1", "ΔW", "bias"]
+    assert titles == ["input->area1", "bias", "ΔW"]
 
 
 def test_weights_that_did_not_change_are_drawn():
