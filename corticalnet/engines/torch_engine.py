@@ -7,13 +7,11 @@ called with them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from corticalnet.circuits import Broadcast, Circuit, Projection
@@ -22,14 +20,13 @@ from corticalnet.circuits.recording import Recording, Track
 from corticalnet.circuits.schedule import SCHEDULE, Phase
 from corticalnet.circuits.script import Script
 from corticalnet.engines import torch_functions  # noqa: F401  (pointwise functions learn what tensors are)
-from corticalnet.engines.plan import Act, Block, Deliver, Learn, Plan, Sum
-from corticalnet.engines.torch_connections import Connected, connected
+from corticalnet.engines.plan import Act, Block, Deliver, Learn, Place, Plan, Sum
 from corticalnet.engines.torch_inputs import Inputs
 from corticalnet.engines.torch_learning import Learner
 from corticalnet.engines.torch_recorder import TorchRecorder
+from corticalnet.engines.torch_weights import Array, Weights
 from corticalnet.errors import EngineError, one_of
 
-Array = NDArray[np.float64]
 _PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
 
 
@@ -60,23 +57,25 @@ class TorchEngine:
         except (RuntimeError, AssertionError) as error:
             raise EngineError(f"device '{device}': {str(error).splitlines()[0]}") from None
         self.circuit, self.plan, self.dtype = circuit, Plan(circuit, schedule), _PRECISIONS[precision]
-        self._connections = {p.name: self._connect(p) for p in circuit.projections if not p.shared_with}
+        self._like = torch.zeros(0, dtype=self.dtype, device=self.device)
+        self._weights = Weights(circuit, self._like)
+        self._broadcasts = {b.name: b for b in circuit.broadcasts}
         self._learners = {
             p.name: Learner(
                 p,
-                self._connections[p.name],
+                self._weights.connections[p.name],
                 circuit.population(p.source).cell,
                 circuit.population(p.target).cell,
             )
             for p in circuit.plastic
         }
-        self._weights = {name: self._tensor(weight) for name, weight in circuit.weights.items()}
         self._reads = {
-            (index, role, phase): self._ports_read(block, role, phase)
+            (index, role, phase): self._names_read(block, role, phase)
             for index, block in enumerate(self.plan.blocks)
             for role, cell in block.roles.items()
             for phase in cell.phases
         }
+        self._seen: dict[Act | Sum, list[Any]] = {}
         self._lines: dict[str, list[Tensor]] = {}
         self._batch = 0
 
@@ -84,7 +83,11 @@ class TorchEngine:
     @property
     def weights(self) -> dict[str, Array]:
         """Weights by projection, as they are now."""
-        return {name: w.cpu().numpy().astype(np.float64) for name, w in self._weights.items()}
+        return self._weights.arrays()
+
+    def set_weights(self, weights: Mapping[str, Array]) -> None:
+        """Give projections other weights."""
+        self._weights.set(weights)
 
     @torch.no_grad()
     def run(
@@ -96,9 +99,8 @@ class TorchEngine:
         """
         if script.batch != self._batch:
             self.reset(script.batch)
-        like = torch.zeros(0, dtype=self.dtype, device=self.device)
-        self._inputs = Inputs(self.plan, script, self.states, like)
-        self._recorder = TorchRecorder(recording, self._read, like)
+        self._inputs = Inputs(self.plan, script, self.states, self._like)
+        self._recorder = TorchRecorder(recording, self._read, self._like)
         for t in range(script.steps):
             self.step(t)
             if progress is not None:
@@ -109,6 +111,7 @@ class TorchEngine:
         """Bring every state to rest (weights stay as they are)."""
         self._batch = batch
         self._lines.clear()
+        self._seen.clear()
         self.states: list[dict[str, SimpleNamespace]] = []
         self.ports: list[dict[str, SimpleNamespace]] = []
         for block in self.plan.blocks:
@@ -138,12 +141,18 @@ class TorchEngine:
                     self._recorder.take(t)
             for name, change in changes:  # all of them were computed from the same weights
                 if change is not None:
-                    self._weights[name] += change
+                    self._weights.change(name, change)
 
     def _act(self, act: Act) -> None:
-        """New states of one role, all from the old ones."""
+        """New states of one role, all from the old ones.
+
+        Cells are pure: one that hears nothing and finds its states untouched has nothing new to say.
+        """
         cell, state = act.block.roles[act.role], self.states[act.block.index][act.role]
-        port = self._port(act.block, act.role, self._reads[act.block.index, act.role, act.phase])
+        states, ports = self._reads[act.block.index, act.role, act.phase]
+        if not ports and self._unchanged(act, [getattr(state, name) for name in states]):
+            return
+        port = self._port(act.block, act.role, ports)
         shape = (self._batch, act.block.n)
         for name, value in cell.act(act.phase)(state, port, self.circuit.dt).items():
             if not isinstance(value, Tensor):
@@ -168,7 +177,13 @@ class TorchEngine:
         return SimpleNamespace(**heard)
 
     def _sum(self, total: Sum) -> None:
-        """Everything that arrives at one port of a block, area by area."""
+        """Everything that arrives at one port of a block, area by area.
+
+        Where neither what is sent nor a weight has changed, the sum stays as it is: a stimulus that stands
+        costs nothing.
+        """
+        if self._unchanged(total, self._said(total)):
+            return
         parts = []
         for columns, arriving in zip(total.block.columns, total.arriving, strict=True):
             shape = self._batch, columns.stop - columns.start
@@ -180,6 +195,25 @@ class TorchEngine:
         whole = parts[0] if len(parts) == 1 else torch.cat(parts, 1)
         setattr(self.ports[total.block.index][total.role], total.port, whole)
 
+    def _unchanged(self, operation: Act | Sum, reads: list[Any]) -> bool:
+        """Whether an operation reads the very same things as the last time."""
+        before = self._seen.get(operation)
+        self._seen[operation] = reads
+        return before is not None and all(a is b for a, b in zip(before, reads, strict=True))
+
+    def _said(self, total: Sum) -> list[Any]:
+        """All that a sum depends on: states that are sent, and weights with their versions."""
+        said: list[Any] = []
+        for part in (p for parts in total.arriving for p in parts):
+            place = self.plan.places[part.source]
+            space = self.states[place.block.index][place.role]
+            said.append(getattr(space, self.circuit.sent(part.source, part.sends)))
+            if isinstance(part, Projection):
+                said.append(self._weights.version(part))
+                if part.delay:
+                    said.append(object())  # what arrives now was sent earlier
+        return said
+
     def _arrives(self, projection: Projection | Broadcast) -> Tensor:
         """Weight × what the source sends (or sent, a delay ago)."""
         rates = self._sent(projection)
@@ -190,9 +224,7 @@ class TorchEngine:
             line.append(rates)
             late = len(line) > self.circuit.delay_steps(projection)
             rates = line.pop(0) if late else self._before(projection, rates)
-        name = projection.shared_with or projection.name
-        connection, weight = self._connections[name], self._weights[name]
-        return connection.back(rates, weight) if projection.shared_with else connection.forth(rates, weight)
+        return self._weights.carry(projection, rates)
 
     def _sent(self, part: Projection | Broadcast) -> Tensor:
         place = self.plan.places[part.source]
@@ -208,48 +240,50 @@ class TorchEngine:
 
     def _learn(self, projection: Projection) -> Tensor | None:
         learner = self._learners[projection.name]
-        pre, post = self._view(projection.source), self._view(projection.target)
-        place = self.plan.places[projection.target]
-        heard = self._port(place.block, place.role, place.cell.ports)
-        port = SimpleNamespace(**{name: _cut(value, place.columns) for name, value in vars(heard).items()})
-        slots = {}
+        pre, post = self.plan.places[projection.source], self.plan.places[projection.target]
+        ports, states = post.cell.ports, post.cell.state
+        slots: dict[str, Any] = {}
         for slot, name in learner.plasticity.slots.items():
-            if name in place.cell.ports:
-                slots[slot] = getattr(port, name)
-            elif name in place.cell.state:
-                slots[slot] = getattr(post, name)
+            if name in ports:
+                slots[slot] = self._find(post, {"": name}, self._port(post.block, post.role, [name]))[""]
+            elif name in states:
+                slots[slot] = self._find(post, {"": name}, self._space(post))[""]
             else:
-                slots[slot] = self._sent(next(b for b in self.circuit.broadcasts if b.name == name))
-        return learner.change(self._weights[projection.name], pre, post, port, slots)
+                slots[slot] = self._sent(self._broadcasts[name])
+        if not learner.awake(slots):
+            return None
+        values = self._find(pre, learner.reads["pre"], self._space(pre))
+        values |= self._find(post, learner.reads["post"], self._space(post))
+        heard = self._port(post.block, post.role, list(learner.reads["port"].values()))
+        values |= self._find(post, learner.reads["port"], heard)
+        return learner.change(self._weights.tensors[projection.name], values, slots)
+
+    def _space(self, place: Place) -> SimpleNamespace:
+        return self.states[place.block.index][place.role]
+
+    def _find(self, place: Place, names: Mapping[str, str], space: SimpleNamespace) -> dict[str, Any]:
+        """An area's share of a block's numbers: key -> number by name."""
+        whole = place.columns == slice(0, place.block.n)
+        found = {key: getattr(space, name) for key, name in names.items()}
+        return found if whole else {key: _cut(value, place.columns) for key, value in found.items()}
 
     # Getting ready -----------------------------------------------------------------------------
-    def _view(self, population: str) -> SimpleNamespace:
-        """The states of one population."""
-        place = self.plan.places[population]
-        states = vars(self.states[place.block.index][place.role])
-        return SimpleNamespace(**{name: _cut(states[name], place.columns) for name in place.cell.state})
-
     def _at_rest(self, cell: Cell, n: int) -> SimpleNamespace:
         shape, rest = (self._batch, n), cell.rest()
         state = {k: torch.full(shape, v, dtype=self.dtype, device=self.device) for k, v in rest.items()}
         return SimpleNamespace(**state, **dict.fromkeys(cell.inputs, 0.0))
 
-    def _connect(self, projection: Projection) -> Connected:
-        pre, post = (self.circuit.population(end).n for end in (projection.source, projection.target))
-        return connected(projection.connection, pre, post, self.device)
-
-    def _ports_read(self, block: Block, role: str, phase: str) -> list[str]:
+    def _names_read(self, block: Block, role: str, phase: str) -> tuple[list[str], list[str]]:
+        """States and inputs, and ports, that a role reads in a phase."""
         cell = block.roles[role]
         used = {s.name for expr in cell.equations[phase].values() for s in expr.free_symbols}
-        return [port for port in cell.ports if f"port_{port}" in used]
-
-    def _tensor(self, array: Any) -> Tensor:
-        return torch.tensor(np.asarray(array), dtype=self.dtype, device=self.device)
+        states = [name for name in (*cell.state, *cell.inputs) if name in used]
+        return states, [port for port in cell.ports if f"port_{port}" in used]
 
     def _read(self, track: Track) -> Tensor:
         """What a track records now."""
         if track.is_weight:
-            return self._weights[track.part]
+            return self._weights.tensors[track.part]
         place = self.plan.places[track.part]
         state: Tensor = getattr(self.states[place.block.index][place.role], track.state)
         return state[:, place.columns]

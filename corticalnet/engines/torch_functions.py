@@ -16,6 +16,8 @@ def _where(condition: Any, then: Any, otherwise: Any) -> Any:
         return then if condition else otherwise
     condition = condition if condition.dtype == torch.bool else condition != 0
     if not isinstance(then, Tensor) and not isinstance(otherwise, Tensor):  # torch would make float32 of them
+        if (then, otherwise) == (1.0, 0.0):
+            return condition.to(torch.float64)  # type: ignore[no-any-return]
         then = torch.tensor(then, dtype=torch.float64, device=condition.device)
     return torch.where(condition, then, otherwise)
 

@@ -118,45 +118,45 @@ class Learner:
         self.plasticity, self.connection = projection.plasticity, connection
         expr = self.plasticity.traced(pre, post)
         self.terms = None if self.plasticity.consolidation else separate(expr)
-        self.uses = {symbol.name for symbol in expr.free_symbols}
+        #: Symbol -> name of what it stands for, for each of the three sides.
+        self.reads: dict[str, dict[str, str]] = {"pre": {}, "post": {}, "port": {}}
+        for symbol in expr.free_symbols:
+            side, _, name = symbol.name.partition("_")
+            if name:
+                self.reads[side][symbol.name] = name
         self.trace: Tensor | None = None
 
+    def awake(self, slots: Mapping[str, Any]) -> bool:
+        """Whether anything can change in this step (a GPU would have to wait to know it)."""
+        if self.trace is not None:
+            return True
+        factors = [slots[slot] for slot in ("trigger", "modulator") if slot in slots]
+        return all(bool(f.any()) if isinstance(f, Tensor) and not f.is_cuda else True for f in factors)
+
     def change(
-        self, weight: Tensor, pre: Any, post: Any, port: Any, slots: Mapping[str, Tensor | float]
+        self, weight: Tensor, values: dict[str, Any], slots: Mapping[str, Tensor | float]
     ) -> Tensor | None:
         """The change of the weights in this step, a mean over the batch; None if there is none.
 
         Args:
             weight: as it is.
-            pre, post: states of the two populations, ``[B, N]`` and ``[B, M]``, as namespaces.
-            port: what arrived at the post cells.
+            values: what :attr:`reads` asks for, by symbol: ``[B, N]``, ``[B, M]``, or numbers.
             slots: trigger, modulator, consolidation, as far as they are in use.
         """
         factor: Any = self.plasticity.rate
         for slot in ("trigger", "modulator"):
             if slot in slots:
                 factor = factor * slots[slot]
-        if isinstance(factor, Tensor) and not factor.is_cuda and not factor.any() and self.trace is None:
-            return None  # a GPU would have to wait to know this
         if self.terms is None:
-            return self._by_synapse(weight, pre, post, port, factor, slots.get("consolidation"))
+            return self._by_synapse(weight, values, factor, slots.get("consolidation"))
         total: Tensor | None = None
-        values = self._values(pre, post, port) | {"w": weight}
+        values = values | {"w": weight}
         for by_weight, by_post, by_pre in self.terms:
             one = self._outer(values, by_post, by_pre, factor, weight)
             if by_weight != 1:
                 one = one * evaluate(by_weight, values)
             total = one if total is None else total + one
         return total
-
-    def _values(self, pre: Any, post: Any, port: Any) -> dict[str, Any]:
-        spaces = (("pre_", pre), ("post_", post), ("port_", port))
-        return {
-            prefix + name: value
-            for prefix, space in spaces
-            for name, value in vars(space).items()
-            if prefix + name in self.uses
-        }
 
     def _outer(
         self, values: dict[str, Any], by_post: Any, by_pre: Any, factor: Any, weight: Tensor
@@ -173,7 +173,7 @@ class Learner:
     sizes: tuple[int, tuple[int, int]] = (1, (1, 1))
 
     def _by_synapse(
-        self, weight: Tensor, pre: Any, post: Any, port: Any, factor: Any, consolidation: Any
+        self, weight: Tensor, values: dict[str, Any], factor: Any, consolidation: Any
     ) -> Tensor | None:
         pairs, (batch, (pres, posts)) = self.connection.pairs, self.sizes
 
@@ -184,12 +184,8 @@ class Learner:
             return pairs(_spread(x, batch, posts, weight), None, None)
 
         sides = [
-            SimpleNamespace(**{n: spread(x) for n, x in vars(space).items() if prefix + n in self.uses})
-            for prefix, space, spread in (
-                ("pre_", pre, on_pre),
-                ("post_", post, on_post),
-                ("port_", port, on_post),
-            )
+            SimpleNamespace(**{name: spread(values[key]) for key, name in self.reads[side].items()})
+            for side, spread in (("pre", on_pre), ("post", on_post), ("port", on_post))
         ]
         each = on_post(factor) * self.plasticity.eligibility(pairs(None, None, weight), *sides)
         if consolidation is None:

@@ -1,0 +1,65 @@
+"""The weights of a circuit as tensors: they carry messages both ways, and they change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from corticalnet.circuits import Circuit, Projection
+from corticalnet.engines.torch_connections import Connected, connected
+
+Array = NDArray[np.float64]
+
+
+class Weights:
+    """All weights, by projection. They have no batch axis: the animals of a batch share them.
+
+    Args:
+        circuit: whose weights.
+        like: a tensor of the precision and device to use.
+    """
+
+    def __init__(self, circuit: Circuit, like: Tensor) -> None:
+        self._like = like
+        self.connections = {
+            p.name: self._connect(circuit, p) for p in circuit.projections if not p.shared_with
+        }
+        self.tensors: dict[str, Tensor] = {}
+        self._versions: dict[str, object] = {}
+        self.set(circuit.weights)
+
+    def _connect(self, circuit: Circuit, projection: Projection) -> Connected:
+        pre, post = (circuit.population(end).n for end in (projection.source, projection.target))
+        return connected(projection.connection, pre, post, self._like.device)
+
+    def set(self, weights: Mapping[str, Any]) -> None:
+        """Give projections other weights."""
+        for name, array in weights.items():
+            self.tensors[name] = torch.tensor(
+                np.asarray(array), dtype=self._like.dtype, device=self._like.device
+            )
+            self._versions[name] = object()
+
+    def arrays(self) -> dict[str, Array]:
+        """Copies, for people."""
+        return {name: w.cpu().numpy().astype(np.float64) for name, w in self.tensors.items()}
+
+    def carry(self, projection: Projection, rates: Tensor) -> Tensor:
+        """Weight × rates: along the projection, or back along the one that it shares synapses with."""
+        name = projection.shared_with or projection.name
+        connection, weight = self.connections[name], self.tensors[name]
+        return connection.back(rates, weight) if projection.shared_with else connection.forth(rates, weight)
+
+    def version(self, projection: Projection) -> object:
+        """An object that is another one after every change."""
+        return self._versions[projection.shared_with or projection.name]
+
+    def change(self, name: str, change: Tensor) -> None:
+        """Add a change."""
+        self.tensors[name] += change
+        self._versions[name] = object()
