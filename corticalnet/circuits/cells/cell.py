@@ -90,9 +90,8 @@ class Part(ABC):
 
     def title(self) -> str:
         """Kind and parameters, for tables."""
-        words = ", ".join(
-            f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in self.parameters().items()
-        )
+        given = {k: v for k, v in self.parameters().items() if v != ""}
+        words = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in given.items())
         return f"{type(self).__name__}({words})"
 
     def to_dict(self) -> dict[str, Any]:
