@@ -102,7 +102,7 @@ class Traced:
         return Traced(sympy.Eq(_number(self), _number(other)))
 
     def __ne__(self, other: object) -> Traced:  # type: ignore[override]
-        if _expr(other) == 0:
+        if _expr(other) in (0, 0.0):
             return Traced(_truth(self))
         return Traced(sympy.Ne(_number(self), _number(other)))
 
@@ -113,9 +113,6 @@ class Traced:
         return Traced(sympy.Or(_truth(self), _truth(other)))
 
     __rand__, __ror__ = __and__, __or__
-
-    def __invert__(self) -> Traced:
-        return Traced(sympy.Not(_truth(self)))
 
 
 def _expr(x: Any) -> Any:
@@ -190,7 +187,7 @@ def trace(what: str, function: Callable[..., Any], *arguments: Any) -> dict[str,
     except TypeError as error:
         raise CircuitError(
             f"{what}: {error}; use the functions of corticalnet.circuits.pointwise: "
-            f"{', '.join(pointwise.NAMES)}"
+            f"{', '.join(pointwise.NAMES)}; for 'not' write == 0"
         ) from None
     named = result if isinstance(result, dict) else {"": result}
     return {name: _number(value) for name, value in named.items()}
@@ -210,7 +207,7 @@ def check_units(what: str, expr: Any, units: Mapping[str, Dimension], wanted: Di
 def dimension(what: str, expr: Any, units: Mapping[str, Dimension]) -> Dimension | None:
     """Dimension of an expression; None for 0, which has every one."""
     if expr.is_Number:
-        return None if expr == 0 else PURE
+        return None if expr.is_zero else PURE
     if expr.is_Symbol:
         return units.get(expr.name, PURE)
     if expr.is_Mul:
@@ -220,6 +217,7 @@ def dimension(what: str, expr: Any, units: Mapping[str, Dimension]) -> Dimension
         base, power = dimension(what, expr.base, units) or PURE, expr.exp
         if base != PURE and not power.is_Integer:
             raise UnitError(f"{what}: '{expr}' raises {name_of(base)} to a power that is no whole number")
+        check_units(what, power, units, PURE)
         return base if base == PURE else (base[0] * int(power), base[1] * int(power), base[2] * int(power))
     if isinstance(expr, CONDITIONS):
         for relation in expr.atoms(Relational):
