@@ -128,10 +128,10 @@ def _projection_from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArr
 
 
 def _connection(how: Mapping[str, Any], name: str, arrays: Mapping[str, NDArray[Any]]) -> Connection:
-    kinds = {kind.__name__: kind for kind in CONNECTIONS}
+    kinds = [kind.__name__ for kind in CONNECTIONS]
     one_of(f"connection kind of projection '{name}'", how["kind"], kinds, CircuitError)
     if how["kind"] != "Synapses":
-        return kinds[how["kind"]]()
+        return AllToAll() if how["kind"] == "AllToAll" else OneToOne()
     pre, post, index = (_array(arrays, name, part) for part in ("pre", "post", "index"))
     return Synapses(pre, post, index, how["count"])
 
