@@ -1,6 +1,7 @@
 """Every simulation's quick form runs, and finds in small what its header says it finds."""
 
 import importlib
+import itertools
 import json
 import subprocess
 import sys
@@ -50,6 +51,41 @@ def test_accuracy_table_fills_goes_on_and_reads(tmp_path):
     assert first["rules"]["backprop"][0]["best_test_accuracy"] > 0.6
     for rule, runs in first["rules"].items():
         assert again["rules"][rule][0]["last_test_accuracy"] == runs[0]["last_test_accuracy"]
+
+
+@pytest.mark.parametrize("rule", ["streaming-fa-z-il", "fa-z-il", "z-il"])
+def test_each_synapse_changes_once_when_its_error_arrives(rule):
+    trial = results("plasticity_over_time", rule=rule)["trials"][0]
+    assert trial["changed"] == {"output": [0], "area2": [1], "area1": [2]}
+    assert trial["difference"] < 1e-10
+    assert all(norm > 0 for norm in trial["norm"].values())
+
+
+def test_inference_learning_changes_all_synapses_at_the_end():
+    trial = results("plasticity_over_time", rule="il")["trials"][0]
+    assert set(map(tuple, trial["changed"].values())) == {(20,)}
+    assert trial["difference"] < 1e-10
+
+
+def test_inference_relaxes_to_what_is_not_backprop():
+    relaxed = results("inference_relaxes")["relaxed"]
+    for gammas in relaxed.values():
+        slow, fast = gammas["0.1"][0], gammas["1.0"][0]
+        assert all(a >= b for a, b in itertools.pairwise(slow["energy"]))
+        assert not all(a >= b for a, b in itertools.pairwise(fast["energy"]))
+        assert max(slow["check"], fast["check"]) < 1e-10
+        for below, area in enumerate(["output", "area2", "area1"]):
+            arrived = slow["areas"][area]
+            assert arrived["size"][below] == pytest.approx(0.1**below)
+            assert arrived["cosine"][below] == pytest.approx(1)
+            assert fast["areas"][area]["relative error"][below] < 1e-10  # this is Z-IL
+            assert arrived["relative error"][-1] > 0.3
+    linear = relaxed["linear"]["0.1"][0]
+    assert linear["from equilibrium"][-1] < 0.02 < linear["from equilibrium"][0]
+    for area, there in linear["at equilibrium"].items():
+        assert linear["areas"][area]["relative error"][-1] == pytest.approx(
+            there["relative error"][0], abs=0.02
+        )
 
 
 @pytest.mark.parametrize("name", NAMES)
