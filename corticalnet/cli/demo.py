@@ -19,7 +19,10 @@ def demo_(
     seed: int = typer.Option(0, min=0, help="Of weights, split and order of the images."),
     as_json: bool = JSON,
 ) -> None:
-    """Train a small network on real digits by six rules; show what each reaches and what it costs.
+    """Train a small network on real digits by six rules; then run its columns in time.
+
+    A table of what each rule reaches and costs, and figures: learning curves, costs, and of the columns in
+    time the wiring, the traces of every area, φ, and the weights as they change.
 
     Examples:
 
@@ -31,12 +34,19 @@ def demo_(
     with Progress(*columns, transient=True, disable=as_json) as progress:
         task = progress.add_task("timing updates", total=epochs * len(demo.RULES))
         rows = demo.run(epochs, seed, lambda name: progress.update(task, advance=1, description=name))
-    paths = demo.write(rows, out)
+        progress.add_task("columns in time", total=None)
+        ran = demo.columns(seed)
+    paths = demo.write(rows, ran, out)
     if as_json:
-        print_json({**demo.to_dict(rows), "figures": [str(path) for path in paths]})
+        print_json({**demo.to_dict(rows, ran), "figures": [str(path) for path in paths]})
         return
     names = "-".join(map(str, demo.COLUMNS))
     typer.echo(f"Digits (1797 real images), network {names}, {epochs} epochs of each rule, seed {seed}\n")
     typer.echo(demo.report(rows))
+    cells, steps = sum(p.n for p in ran.circuit.populations), ran.recording.sizes["time"]
+    typer.echo(
+        f"\nIn time, by streaming Fa-Z-IL: {cells} cells, {steps} steps, 3 images at unknown times, "
+        f"{int(ran.recording.phi.sum())} spikes of φ;\nweights changed as by backprop, to {ran.error:.0e}"
+    )
     typer.echo("\nfigures: " + ", ".join(str(path) for path in paths))
     typer.echo("next: corticalnet list · corticalnet train --help · docs/walkthrough.md")

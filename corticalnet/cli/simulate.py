@@ -72,7 +72,7 @@ def simulate_(
     if weights is not None:
         load_weights(built.network, RunFolder(weights).best if weights.is_dir() else weights)
     circuit = expand(built.network, built.rule, lr, name=f"{built.name} by {built.rule.name}")
-    options = {} if target is None else {"target": target}
+    options: dict[str, Any] = {} if target is None else {"target": target}
     begun = time.perf_counter()
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
     try:
@@ -96,6 +96,7 @@ def simulate_(
     unfinished.replace(folder / "recording.nc")
     circuit.save(folder / "circuit")
     figures = plotting.save(plotting.figures(recording, circuit), folder) if plot else []
+    steps = json.loads(recording.attrs["settings"])["steps"]
     changes = {p.name: _change(recording, p.name) for p in circuit.plastic}
     if as_json:
         print_json(
@@ -104,7 +105,7 @@ def simulate_(
                 "rule": built.rule.name,
                 "engine": engine,
                 "trials": trials,
-                "steps": json.loads(recording.attrs["settings"])["steps"],
+                "steps": steps,
                 "cells": sum(p.n for p in circuit.populations),
                 "seconds": seconds,
                 "relative_change": changes,
@@ -116,10 +117,7 @@ def simulate_(
     typer.echo(circuit)
     rows = [[name, f"{change:.3g}"] for name, change in changes.items()]
     typer.echo("\n" + table(["projection", "‖ΔW‖ / ‖W‖"], rows))
-    steps = json.loads(recording.attrs["settings"])["steps"]
-    typer.echo(
-        f"\n{trials} trials, {steps} steps in {seconds:.1f} s on {engine}; recording, circuit and figures: {folder}"
-    )
+    typer.echo(f"\n{trials} trials, {steps} steps in {seconds:.1f} s on {engine}; all of it is in {folder}")
 
 
 def _folder(model: Model, engine: str, seed: int) -> str:
@@ -140,4 +138,4 @@ def _stream(model: Model, circuit: Circuit, trials: int, slack: int, seed: int) 
 
 def _change(recording: Any, projection: str) -> float:
     before, after = recording[f"{projection} before"].values, recording[f"{projection} after"].values
-    return float(np.linalg.norm(after - before) / max(np.linalg.norm(before), 1e-300))
+    return float(np.linalg.norm(after - before)) / max(float(np.linalg.norm(before)), 1e-300)

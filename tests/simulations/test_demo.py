@@ -14,6 +14,11 @@ def test_demo_shows_what_it_says(tmp_path):
     assert rows["il"].error > 0.01
     assert rows["feedback-alignment"].cosine < 0.99
     assert rows["backprop"].test_accuracy > 0.6
-    paths = demo.write(list(rows.values()), tmp_path / "figures")
-    assert [p.stat().st_size > 5000 for p in paths] == [True, True]
+    ran = demo.columns()
+    assert ran.error < 1e-12
+    assert ran.recording.phi.sum() > 3 * 10  # every column of the output, and more, in every trial
+    paths = demo.write(list(rows.values()), ran, tmp_path / "figures")
+    names = ["learning_curves", "cost_and_likeness", "wiring", "traces", "raster", "weights"]
+    assert [p.stem for p in paths] == names
+    assert all(p.stat().st_size > 5000 for p in paths)
     assert demo.report(list(rows.values())).count("\n") == len(rows)

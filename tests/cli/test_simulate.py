@@ -1,0 +1,94 @@
+"""``corticalnet simulate``: what it writes and says, and what it says of mistakes."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+import corticalnet as cn
+
+
+def test_a_recording_a_circuit_and_figures(cli, place):
+    said = cli("simulate small --data digits --rule streaming-fa-z-il --trials 2 --out here")
+    assert said.code == 0, said.err
+    assert "area1.phi" in said.out
+    data = cn.load_recording(place / "here" / "recording.nc")
+    assert data.attrs["engine"] == "torch"
+    assert data.phi.sel(area="output").sum() > 0
+    circuit = cn.Circuit.load(place / "here" / "circuit")
+    assert np.array_equal(circuit.weights["input->area1"], data["input->area1 before"].values)
+    assert {p.stem for p in (place / "here").glob("*.png")} == {"wiring", "traces", "raster", "weights"}
+
+
+def test_json_and_where_it_goes(cli, place):
+    said = cli(
+        "simulate small --data digits --rule z-il --trials 1 --no-plot --json --record error --every 2"
+    )
+    result = json.loads(said.out)
+    assert result["rule"] == "z-il"
+    assert result["figures"] == []
+    assert set(result["relative_change"]) == {"input->area1", "area1->output"}
+    assert all(change > 0 for change in result["relative_change"].values())
+    data = cn.load_recording(place / result["out"] / "recording.nc")
+    assert "value" not in data
+    assert list(data.step.values[:3]) == [0, 2, 4]
+
+
+def test_weights_of_a_run(cli, place):
+    assert cli("train small --data digits --rule z-il --out run").code == 0
+    said = cli("simulate small --data digits --rule z-il --weights run --trials 1 --no-plot --out sim")
+    assert said.code == 0, said.err
+    data = cn.load_recording(place / "sim" / "recording.nc")
+    net = cn.Network((1, 8, 8), [cn.Area(cn.Dense(8), "relu"), cn.Area(cn.Dense(10), "linear")])
+    from corticalnet.training.checkpoint import load_weights
+
+    load_weights(net, next((place / "run").rglob("best*.safetensors")))
+    assert torch.equal(torch.tensor(data["input->area1 before"].values).float(), net.links[0].weight.detach())
+
+
+def test_the_engines_agree(cli, place):
+    for engine in ("torch", "brian2"):
+        said = cli(
+            f"simulate small --data digits --rule il --trials 1 --no-plot --engine {engine} --out {engine}"
+        )
+        assert said.code == 0, said.err
+    mine, its = (cn.load_recording(place / engine / "recording.nc") for engine in ("torch", "brian2"))
+    assert abs(mine.error - its.error).max() < 1e-10
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("simulate smal", "unknown model 'smal'; did you mean 'small'"),
+        ("simulate small --data digits --rule brainprop", "squared-error Teacher"),
+        (
+            "simulate small --data digits --rule z-il --engine brain2",
+            "unknown engine 'brain2'; did you mean 'brian2'",
+        ),
+        ("simulate small --data digits --rule z-il --engine brian2 --target c", "unknown target 'c'"),
+        ("simulate small --data digits --rule z-il --target numpy", "engine 'torch'"),
+        ("simulate small --data digits --rule z-il --record eror", "eror"),
+        ("simulate small --data digits --rule z-il --trials 1000", "training images"),
+        ("simulate small --data digits --rule z-il --weights nowhere", "nowhere"),
+    ],
+)
+def test_mistakes_are_one_line(cli, place, command, words):
+    said = cli(command)
+    assert said.code != 0
+    assert said.out == ""
+    assert words in said.err
+    assert said.err.count("\n") == 1
+    assert not (place / "runs").exists()
+
+
+def test_a_recording_is_not_lost(cli, place):
+    again = "simulate small --data digits --rule z-il --trials 1 --no-plot --out here"
+    assert cli(again).code == 0
+    before = (place / "here" / "recording.nc").stat().st_mtime_ns
+    said = cli(again)
+    assert said.code != 0
+    assert "--overwrite" in said.err
+    assert (place / "here" / "recording.nc").stat().st_mtime_ns == before
+    assert cli(again + " --overwrite").code == 0
+    assert (place / "here" / "recording.nc").stat().st_mtime_ns > before
