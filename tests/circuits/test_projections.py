@@ -1,0 +1,139 @@
+"""Projections that cannot be: one sentence each; and what their weights, delays and synapses may be."""
+
+import numpy as np
+import pytest
+
+from corticalnet.circuits import Circuit, OneToOne, Population, Projection, Synapses
+from corticalnet.circuits.cells import Cell, State
+from corticalnet.circuits.plasticity import ErrorTimesRate
+from corticalnet.circuits.quantities import MV, PA
+from tests.circuits.test_validation import circuit, refused, up
+
+
+class Electrode(Cell):
+    """Sends a current, or a voltage."""
+
+    state = {"current": State(0.0, PA), "voltage": State(0.0, MV)}
+
+
+class Membrane(Cell):
+    """Takes a current."""
+
+    ports = ("prediction",)
+    state = {"voltage": State(-70.0, MV)}
+
+    @classmethod
+    def port_units(cls):
+        return {"prediction": PA}
+
+
+@pytest.mark.parametrize(
+    ("message", "changes"),
+    [
+        (
+            "unknown source of projection 'belov.value->area.prediction' 'belov.value'; "
+            "did you mean 'below.value'? Choices: below.value, area.value",
+            {"source": "belov.value"},
+        ),
+        ("unknown target of projection 'up' 'area9'", {"target": "area9", "name": "up"}),
+        (
+            "unknown port of projection 'below.value->area.prediction' 'predict'; did you mean 'prediction'?",
+            {"port": "predict"},
+        ),
+        ("unknown port of projection 'below.value->area.prediction' 'own'", {"port": "own"}),
+        ("unknown port of Prediction 'feedback'. Choices: prediction, own, modulator", {"port": "feedback"}),
+        ("unknown state of Value 'rat'; did you mean 'rate'? Choices: value, change, rate", {"sends": "rat"}),
+        ("weights have shape (2, 3), but must have (3, 2) (post, pre)", {"weight": np.ones((2, 3))}),
+        ("projection 'below.value->area.prediction': a weight is not finite", {"weight": np.nan}),
+        ("a weight is not finite", {"weight": np.array([[1, 2], [3, np.inf], [5, 6]])}),
+        ("weights must be numbers", {"weight": "strong"}),
+        ("needs weights, or shared_with", {"weight": None}),
+        ("delay must be at least 0 ms, not -1.0", {"delay": -1}),
+        ("delay must be at least 0 ms, not inf", {"delay": "inf ms"}),
+        ("delay = '3 mV' is a voltage, but must be a time", {"delay": "3 mV"}),
+        ("delay 0.7 ms is no multiple of dt = 0.5 ms; choose 0.5 or 1 ms", {"delay": 0.7}),
+        ("one to one needs populations of one size, not 2 and 3 cells", {"connection": OneToOne()}),
+        (
+            "projection 'below.value->area.prediction': synapses: pre index 2 in a population of 2 cells",
+            {"connection": Synapses(np.array([0, 2]), np.array([0, 1]))},
+        ),
+        ("synapses: post index 3", {"connection": Synapses([0, 1], [0, 3])}),
+        (
+            "weights have shape (2,), but must have (4,)",
+            {"connection": Synapses([0, 1], [0, 1], [0, 1], 4), "weight": np.ones(2)},
+        ),
+        (
+            "unknown projection that projection 'back' shares weights with 'nix'",
+            {"name": "back", "weight": None, "shared_with": "nix"},
+        ),
+        ("shares its weights with 'nix'; it has none of its own", {"shared_with": "nix"}),
+        ("it has none of its own", {"shared_with": "nix", "weight": None, "plasticity": ErrorTimesRate()}),
+    ],
+)
+def test_projections(message, changes):
+    refused(message, lambda: circuit(projections=[up(**changes)], dt=0.5))
+
+
+def test_delays_that_are_whole_steps_pass():
+    assert circuit(projections=[up(delay="1.5 ms")], dt=0.5).delay_steps(up(delay=1.5)) == 3
+    assert circuit(projections=[up(delay=0.3)], dt=0.1).delay_steps(up(delay=0.3)) == 3  # 0.3 / 0.1 is not 3
+
+
+def test_two_projections_of_one_name():
+    refused(
+        "two projections are called 'below.value->area.prediction'", lambda: circuit(projections=[up(), up()])
+    )
+
+
+def test_weights_that_are_shared_run_the_other_way():
+    def back(**changes):
+        return Projection("area.error", "below.value", "feedback", name="back", **changes)
+
+    assert circuit(projections=[up(name="up"), back(shared_with="up")]).weights.keys() == {"up"}
+    wrong = Projection("area.error", "area.value", "feedback", name="back", shared_with="up")
+    refused(
+        "projection 'back' runs from 3 to 3 cells, so it cannot run back along 'up', "
+        "whose way back is from 3 to 2",
+        lambda: circuit(projections=[up(name="up"), wrong]),
+    )
+    forth = Projection("below.value", "area.prediction", "prediction", name="again", shared_with="back")
+    refused(
+        "so it cannot run back along 'back'",
+        lambda: circuit(projections=[up(name="up"), back(shared_with="up"), forth]),
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "index"),
+    [
+        ("synapses: 2 pre, 3 post and 2 weight indices", ([0, 1], [0, 1, 2])),
+        ("synapses: 2 pre, 2 post and 1 weight indices", ([0, 1], [0, 1], [0])),
+        ("there must be at least one synapse", ([], [])),
+        ("indices count from 0", ([0, -1], [0, 1])),
+        ("synapses: post must be a list of whole numbers", ([0, 1], [0.0, 1.5])),
+        ("synapses: pre must be a list of whole numbers", ([[0, 1]], [0, 1])),
+    ],
+)
+def test_lists_of_synapses(message, index):
+    refused(message, lambda: Synapses(*index))
+
+
+def test_units_of_what_is_sent():
+    ends = [Population("electrode", 1, Electrode()), Population("membrane", 1, Membrane())]
+
+    def joined(sends):
+        return Circuit(ends, [Projection("electrode", "membrane", "prediction", 1.0, sends=sends)])
+
+    assert joined("current").sent("electrode", "current") == "current"
+    refused("sends mV, but port 'prediction' of 'membrane' takes pA", lambda: joined("voltage"))
+
+
+def test_other_weights():
+    small = circuit(projections=[up(name="up")])
+    changed = small.with_weights({"up": np.arange(6.0).reshape(3, 2)})
+    assert changed.weights["up"].tolist() == [[0, 1], [2, 3], [4, 5]]
+    assert small.weights["up"].tolist() == [[0.5, 0.5]] * 3
+    refused(
+        "unknown projection 'upp'; did you mean 'up'?", lambda: small.with_weights({"upp": np.ones((3, 2))})
+    )
+    refused("must have (3, 2)", lambda: small.with_weights({"up": np.ones(3)}))

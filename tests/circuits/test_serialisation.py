@@ -1,0 +1,196 @@
+"""Circuits in files: what comes back prints and runs the same, bit for bit; damage is one sentence."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from corticalnet.circuits import Broadcast, Circuit, Needs, OneToOne, Population, Projection, Synapses, Wire
+from corticalnet.circuits.cells import Cell, Clamped, Clock, Error, Prediction, Sensory, Value
+from corticalnet.circuits.connection import AllToAll
+from corticalnet.circuits.plasticity import ErrorTimesRate
+from corticalnet.circuits.protocol import Present, Teach
+from corticalnet.circuits.serialisation import arrays_of, from_dict
+from corticalnet.engines import simulate
+from corticalnet.errors import CircuitError
+
+RNG = np.random.default_rng(5)
+#: A kernel of two weights over four inputs, as a convolution shares it; weight 2 has no synapse.
+KERNEL = Synapses(np.array([0, 1, 1, 2, 2, 3]), np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1] * 3), count=3)
+
+
+def circuit():
+    areas = (("area1", 3, Value(tau="2 ms", activation="tanh")), ("output", 3, Clamped()))
+    populations, wires = [Population("input.value", 4, Sensory())], []
+    for area, n, value in areas:
+        cells = {"value": value, "prediction": Prediction(), "error": Error()}
+        populations += [Population(f"{area}.{role}", n, cell) for role, cell in cells.items()]
+        wires += [
+            Wire(f"{area}.value", f"{area}.error", sends="change"),
+            Wire(f"{area}.prediction", f"{area}.error", sends="shift", weight=-1.0),
+            Wire(f"{area}.error", f"{area}.value"),
+            Wire(f"{area}.error", f"{area}.prediction"),
+        ]
+    populations.append(Population("clock", 1, Clock(first=0, last=2)))
+    learns = ErrorTimesRate(0.3, trigger="clock")
+    projections = [
+        Projection("input.value", "area1.prediction", "prediction", RNG.normal(size=3), KERNEL, name="kernel",
+                   plasticity=learns),
+        Projection("area1.value", "output.prediction", "prediction", RNG.normal(size=(3, 3)), name="dense",
+                   plasticity=ErrorTimesRate(trigger="clock")),
+        Projection("output.error", "area1.value", "feedback", name="back", shared_with="dense", delay="1 ms"),
+        Projection("output.error", "area1.value", "feedback", 0.125, OneToOne(), name="one"),
+    ]  # fmt: skip
+    broadcast = Broadcast("clock", ["kernel", "dense"], "tick")
+    return Circuit(populations, projections, wires, [broadcast], 0.5, "small", Needs(2, 3))
+
+
+def tied():
+    """Feedback runs back along listed synapses that share weights."""
+    populations = [
+        Population("below.value", 4, Value()),
+        Population("area.prediction", 3, Prediction()),
+        Population("area.error", 3, Error()),
+        Population("eye", 4, Sensory()),
+    ]
+    up = Projection("eye", "area.prediction", "prediction", RNG.normal(size=3), KERNEL, name="up",
+                    plasticity=ErrorTimesRate())  # fmt: skip
+    down = Projection("area.error", "below.value", "feedback", name="down", shared_with="up")
+    wires = [
+        Wire("area.prediction", "area.error", sends="shift"),
+        Wire("area.error", "area.prediction"),
+    ]
+    return Circuit(populations, [up, down], wires)
+
+
+def ran(made):
+    protocol = [Present(np.linspace(-1, 1, 8).reshape(2, 4), 4)]
+    if made.name == "small":
+        protocol.append(Teach([2, 0], 5))
+    return simulate(made, protocol)
+
+
+@pytest.mark.parametrize("make", [circuit, tied])
+def test_what_comes_back_prints_and_runs_the_same(make, tmp_path):
+    made = make()
+    made.save(tmp_path / "columns")
+    assert {p.name for p in tmp_path.iterdir()} == {"columns.json", "columns.safetensors"}
+    again = Circuit.load(tmp_path / "columns")
+    assert str(again) == str(made)
+    assert again.to_dict() == made.to_dict()
+    assert (again.needs, again.dt, again.name) == (made.needs, made.dt, made.name)
+    first, second = ran(made), ran(again)
+    xr.testing.assert_identical(first, second)
+    learned = next(p.name for p in made.plastic)
+    assert abs(first[f"{learned} after"] - first[f"{learned} before"]).max() > 0.01
+    assert str(Circuit.load(tmp_path / "columns.json")) == str(made)
+
+
+def test_the_description_is_json_without_arrays():
+    content = json.loads(json.dumps(circuit().to_dict()))
+    assert content["schedule"][0] == "deliver"
+    assert content["needs"] == {"present": 2, "teach": 3}
+    assert content["populations"][1] == {
+        "name": "area1.value", "n": 3,
+        "cell": {"kind": "Value", "parameters": {"tau": 2.0, "activation": "tanh"}},
+    }  # fmt: skip
+    kernel, _, back, one = content["projections"]
+    assert kernel["connection"] == {"kind": "Synapses", "count": 3}
+    assert kernel["plasticity"] == {
+        "kind": "ErrorTimesRate",
+        "parameters": {"rate": 0.3, "trigger": "clock", "modulator": "", "consolidation": ""},
+    }
+    assert (back["shared_with"], back["delay"], back["connection"]) == ("dense", 1.0, None)
+    assert one["connection"] == {"kind": "OneToOne"}
+    assert content["wires"][1] == {
+        "source": "area1.prediction", "target": "area1.error", "port": "own", "sends": "shift",
+        "weight": -1.0,
+    }  # fmt: skip
+    assert content["broadcasts"] == [
+        {"source": "clock", "targets": ["kernel", "dense"], "sends": "tick", "name": "clock"}
+    ]
+
+
+def refused(message, function, *arguments):
+    with pytest.raises(CircuitError) as caught:
+        function(*arguments)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_files_that_are_missing_or_damaged(tmp_path):
+    path = tmp_path / "columns"
+    refused("columns.json: No such file or directory", Circuit.load, path)
+    circuit().save(path)
+    text, numbers = path.with_suffix(".json"), path.with_suffix(".safetensors")
+    described, packed = text.read_bytes(), numbers.read_bytes()
+    for broken in (b"", b"[]", b"\xff\xfe", described[: len(described) // 2]):
+        text.write_bytes(broken)
+        refused("columns.json is damaged, or no circuit of corticalnet", Circuit.load, path)
+    text.write_bytes(described)
+    flipped = bytearray(packed)
+    flipped[-1] ^= 1
+    for broken in (b"", packed[:-8], bytes(flipped)):
+        numbers.write_bytes(broken)
+        refused("columns.safetensors is damaged, or does not belong to columns.json", Circuit.load, path)
+    numbers.unlink()
+    refused("columns.safetensors: No such file or directory", Circuit.load, path)
+    tied().save(tmp_path / "other")
+    numbers.write_bytes((tmp_path / "other.safetensors").read_bytes())
+    refused("does not belong to columns.json", Circuit.load, path)
+    refused("cannot write", circuit().save, tmp_path / "nowhere" / "columns")
+
+
+@pytest.mark.parametrize(
+    ("message", "change"),
+    [
+        ("unknown cell kind 'Valeu'; did you mean 'Value'?",
+         lambda c: c["populations"][1]["cell"].update(kind="Valeu")),
+        ("unknown plasticity kind 'Oja'", lambda c: c["projections"][0]["plasticity"].update(kind="Oja")),
+        ("unknown connection kind of projection 'dense' 'Dense'",
+         lambda c: c["projections"][1]["connection"].update(kind="Dense")),
+        ("lacks 'populations'", lambda c: c.pop("populations")),
+        ("lacks 'kind'", lambda c: c["populations"][0]["cell"].pop("kind")),
+        ("does not fit", lambda c: c["populations"][1]["cell"]["parameters"].update(colour=3)),
+        ("does not fit", lambda c: c["wires"][0].update(length=3)),
+        ("the circuit has the phases move, deliver; here they are deliver, move, fire",
+         lambda c: c.update(schedule=["move", "deliver"])),
+    ],
+)  # fmt: skip
+def test_descriptions_of_what_is_not_known(message, change):
+    made = circuit()
+    content = made.to_dict()
+    change(content)
+    refused(message, from_dict, content, arrays_of(made))
+
+
+@pytest.mark.parametrize("missing", ["kernel.weight", "kernel.pre", "kernel.index", "one.weight"])
+def test_a_missing_array(missing):
+    made = circuit()
+    arrays = arrays_of(made)
+    del arrays[missing]
+    name = missing.partition(".")[0]
+    refused(f"projection '{name}': its array '{missing}' is missing", from_dict, made.to_dict(), arrays)
+
+
+class Odd(AllToAll):
+    """A kind of connection that files do not know."""
+
+
+class Remembering(Cell):
+    """A parameter that JSON cannot hold."""
+
+    memory: object = None
+    state = {"rate": 0.0}
+
+
+def test_what_cannot_be_written(tmp_path):
+    ends = [Population("a", 1, Sensory()), Population("b", 1, Prediction())]
+    odd = Circuit(ends, [Projection("a", "b", "prediction", 1.0, Odd())])
+    refused(
+        "unknown connection kind of projection 'a->b' 'Odd'. Choices: AllToAll", odd.save, tmp_path / "odd"
+    )
+    strange = Circuit([Population("a", 1, Remembering(memory={1}))], name="strange")
+    refused("circuit 'strange' cannot be written as JSON", strange.save, tmp_path / "strange")
+    assert list(tmp_path.iterdir()) == []
