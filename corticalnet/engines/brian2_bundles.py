@@ -1,0 +1,273 @@
+"""Projections and broadcasts as bundles: those that do the same thing become one Synapses object.
+
+A bundle sums weight × the state of its source into a field of the target's rows; a projection that runs
+back along its synapses is a second sum in the same bundle, towards the source's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.circuits import Broadcast, Projection
+from corticalnet.circuits.schedule import DELIVERED
+from corticalnet.engines.brian2_code import Formula, Names
+from corticalnet.engines.plan import Block, Sum
+from corticalnet.errors import EngineError
+
+if TYPE_CHECKING:
+    from corticalnet.engines.brian2_layout import Layout
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Delayed:
+    """A state of a population that is remembered for some steps."""
+
+    population: str
+    state: str
+    when: str
+    steps: int
+
+
+@dataclass(eq=False)
+class Total:
+    """A sum over a bundle's synapses into a field.
+
+    Attributes:
+        target: the field.
+        reads: the field that is summed.
+        back: whether it runs towards the source's rows.
+        phase, order: when; set as the plan is walked.
+    """
+
+    target: str
+    reads: str
+    back: bool
+    phase: str = ""
+    order: int = 0
+
+
+@dataclass(frozen=True)
+class Member:
+    """A projection in a bundle: which synapses are its own, and which weight each of them has."""
+
+    projection: str
+    synapses: slice
+    weight: Indices
+
+
+@dataclass(eq=False)
+class Bundle:
+    """One future Synapses object.
+
+    Attributes:
+        name: of the object.
+        weighted: whether synapses have weights (those of broadcasts are 1).
+        totals: what it sums.
+        pre, post: rows of the group, for every synapse.
+        members: projections.
+        plastic: one of them, if they learn.
+        tied: whether synapses share weights and learn.
+    """
+
+    name: str
+    weighted: bool
+    totals: list[Total]
+    pre: list[Indices] = field(default_factory=list)
+    post: list[Indices] = field(default_factory=list)
+    members: list[Member] = field(default_factory=list)
+    plastic: Projection | None = None
+    tied: bool = False
+    learn_phase: str = ""
+    learn_order: int = 0
+    size: int = 0
+
+    def add(self, pre: Indices, post: Indices, projection: str = "", weight: Indices | None = None) -> None:
+        """More synapses."""
+        self.pre.append(pre)
+        self.post.append(post)
+        if weight is not None:
+            self.members.append(Member(projection, slice(self.size, self.size + len(pre)), weight))
+        self.size += len(pre)
+
+
+def wired(block: Block, role: str, port: str, names: Names, suffix: str = "") -> list[Any]:
+    """What a port hears from its own column."""
+    found = []
+    for wire in block.wires[role, port]:
+        value = Formula(names(wire.role, wire.state) + suffix)
+        found.append(value if wire.weight == 1 else wire.weight * value)
+    return found
+
+
+class Bundles:
+    """All bundles of a layout, in order.
+
+    Raises:
+        EngineError: a projection runs back along another between other columns.
+    """
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout, self.plan, self.circuit = layout, layout.plan, layout.circuit
+        self.all: list[Bundle] = []
+        self._by_key: dict[Any, Bundle] = {}
+        self._by_part: dict[tuple[str, str], tuple[Bundle, Total]] = {}
+        self._arriving: dict[tuple[int, str, str], dict[str, None]] = {}
+        self._sums = {
+            (s.block.index, s.role, s.port): phase.name
+            for phase, operations in self.plan.steps
+            for s in operations
+            if isinstance(s, Sum)
+        }
+        self._readers: dict[Delayed, list[Total]] = {}
+        for projection in self.circuit.projections:
+            if not projection.shared_with:
+                self._project(projection)
+        for broadcast in self.circuit.broadcasts:
+            for target in broadcast.targets:
+                self._broadcast(broadcast, target)
+
+    # Looking up --------------------------------------------------------------------------------
+    def of(self, projection: str) -> Bundle:
+        """The bundle of a projection."""
+        return next(b for b in self.all for m in b.members if m.projection == projection)
+
+    def arriving(self, block: Block, role: str, port: str) -> Iterable[str]:
+        """Fields that add up to what arrives at a port."""
+        return self._arriving.get((block.index, role, port), ())
+
+    def totals(self, operation: Sum) -> list[Total]:
+        """The sums that an operation of the plan asks for."""
+        place = operation.block.index, operation.role, operation.port
+        parts = [
+            (part, area)
+            for area, parts in zip(operation.block.areas, operation.arriving, strict=True)
+            for part in parts
+        ]
+        return [self._by_part[part.name, self._target(part, area, place)][1] for part, area in parts]
+
+    def _target(self, part: Projection | Broadcast, area: str, place: tuple[int, str, str]) -> str:
+        if isinstance(part, Projection):
+            return part.target
+        here = [p.name for p in self.circuit.populations if (p.area, p.role) == (area, place[1])]
+        return next(target for target in part.targets if target in here)
+
+    def broadcasts(self, projection: Projection) -> list[Total]:
+        """Sums that bring broadcasts to a projection's plasticity."""
+        return [total for (name, target), (_, total) in self._by_part.items() if target == projection.name
+                and name in [b.name for b in self.circuit.broadcasts]]  # fmt: skip
+
+    def finished(self, total: Total, done: set[int]) -> list[Delayed]:
+        """Registers that a sum was the last to read."""
+        return [
+            d
+            for d, readers in self._readers.items()
+            if total in readers and all(id(r) in done for r in readers)
+        ]
+
+    # Making ------------------------------------------------------------------------------------
+    def _project(self, forth: Projection) -> None:
+        backs = [p for p in self.circuit.projections if p.shared_with == forth.name]
+        rows = [self.layout.rows(p) for p in (forth.source, forth.target)]
+        for back in backs:
+            if [self.layout.rows(p) for p in (back.target, back.source)] != rows:
+                raise EngineError(
+                    f"the Brian2 engine runs projection '{back.name}' back along '{forth.name}' only between "
+                    "populations of the same areas; engine='torch' has no such limit"
+                )
+        pre, post, weight = forth.connection.synapses(*(b - a for a, b in rows))
+        tied = forth.plasticity is not None and len(np.unique(weight)) < len(weight)
+        way = [self._way(p) for p in (forth, *backs)]
+        key = tuple(way), self._plastic_key(forth), forth.name if tied else ""
+        bundle = self._bundle(key, way, f"synapses_{len(self.all) + 1}", True)
+        bundle.plastic, bundle.tied = (forth if forth.plasticity else None), tied
+        bundle.add(pre + rows[0][0], post + rows[1][0], forth.name, weight)
+        for part, total in zip((forth, *backs), bundle.totals, strict=True):
+            self._note(part, part.target, bundle, total)
+
+    def _plastic_key(self, forth: Projection) -> Any:
+        """Projections with one such key learn by the same code."""
+        if forth.plasticity is None:
+            return None
+        place = self.plan.places[forth.target]
+        pre, post = (self.circuit.population(p) for p in (forth.source, forth.target))
+        words = {symbol.name for symbol in forth.plasticity.traced(pre.cell, post.cell).free_symbols}
+        words |= {f"port_{name}" for name in forth.plasticity.slots.values()}
+        read = [port for port in post.cell.ports if f"port_{port}" in words]
+        wires = tuple(place.block.wires[place.role, port] for port in read)
+        summed = any((place.block.index, place.role, port) in self._sums for port in read)
+        heard = tuple(b.name for b in self.circuit.broadcasts if forth.name in b.targets)
+        cells = tuple((p.role, type(p.cell)) for p in (pre, post))
+        return forth.plasticity, cells, wires, heard, place.block.index if summed else -1
+
+    def _way(self, part: Projection | Broadcast, target: str = "") -> tuple[Any, ...]:
+        """What a part does: which field it reads, when, and into which port of which role."""
+        place = self.plan.places[target or part.target]  # type: ignore[union-attr]
+        port = part.port if isinstance(part, Projection) else "modulator"
+        phase = self._sums[place.block.index, place.role, port]
+        state = self.circuit.sent(part.source, part.sends)
+        reads = self.layout.names(self.plan.places[part.source].role, state)
+        steps = self.circuit.delay_steps(part) if isinstance(part, Projection) else 0
+        if steps:
+            when = phase if port in DELIVERED else f"{phase}_end"
+            reads = self.layout.register(part.source, state, when, steps)
+        back = isinstance(part, Projection) and bool(part.shared_with)
+        return reads, phase, port, place.role, back
+
+    def _bundle(self, key: Any, ways: Sequence[tuple[Any, ...]], name: str, weighted: bool) -> Bundle:
+        if key not in self._by_key:
+            totals = []
+            for reads, _, port, role, back in ways:
+                words, k = (role, port, "port"), 1
+                while self.layout.names(*words) in self.layout.fields:
+                    words, k = (role, port, f"port{k + 1}"), k + 1
+                totals.append(Total(self.layout.new_field(*words), reads, back))
+            self._by_key[key] = Bundle(name, weighted, totals)
+            self.all.append(self._by_key[key])
+        return self._by_key[key]
+
+    def _note(self, part: Projection | Broadcast, target: str, bundle: Bundle, total: Total) -> None:
+        self._by_part[part.name, target] = bundle, total
+        if target not in self.plan.places:
+            return
+        place = self.plan.places[target]
+        port = part.port if isinstance(part, Projection) else "modulator"
+        self._arriving.setdefault((place.block.index, place.role, port), {})[total.target] = None
+        if isinstance(part, Projection) and part.delay:
+            phase = self._sums[place.block.index, place.role, port]
+            when = phase if port in DELIVERED else f"{phase}_end"
+            state = self.circuit.sent(part.source, part.sends)
+            same = [d for d in self._readers if (d.population, d.state, d.when) == (part.source, state, when)]
+            readers = [reader for d in same for reader in self._readers.pop(d)]
+            steps = max([self.circuit.delay_steps(part), *(d.steps for d in same)])
+            self._readers[Delayed(part.source, state, when, steps)] = [*readers, total]
+
+    def _broadcast(self, broadcast: Broadcast, target: str) -> None:
+        source = self.layout.rows(broadcast.source)[0]
+        name = f"broadcast_{len(self.all) + 1}"
+        if target in self.plan.places:
+            way, rows = self._way(broadcast, target), self.layout.rows(target)
+            bundle = self._bundle(("broadcast", way), [way], name, False)
+        else:
+            rows = self.layout.rows(self.circuit.projection(target).target)
+            place, state = (
+                self.plan.places[broadcast.source],
+                self.circuit.sent(broadcast.source, broadcast.sends),
+            )
+            key = ("heard", broadcast.name)
+            if key not in self._by_key:
+                heard = self.layout.new_field("heard", broadcast.name)
+                self._by_key[key] = Bundle(
+                    name, False, [Total(heard, self.layout.names(place.role, state), False)]
+                )
+                self.all.append(self._by_key[key])
+            bundle = self._by_key[key]
+        if not any(rows[0] == post[0] for post in bundle.post if len(post)) or target in self.plan.places:
+            bundle.add(np.full(rows[1] - rows[0], source), np.arange(*rows))
+        self._note(broadcast, target, bundle, bundle.totals[0])

@@ -1,0 +1,253 @@
+"""A plan as Brian2 will hold it: fields of one flat group, bundles of synapses, and code in order.
+
+Nothing here needs Brian2. All columns of all blocks are rows of one group; every state of every role is
+a field of all rows. Projections that do the same thing are one *bundle*, one Synapses object. Code of the
+same rows is joined as long as nothing between reads or writes what it writes or reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from corticalnet.circuits import Circuit, Projection
+from corticalnet.engines.brian2_bundles import Bundle, Bundles, Total, wired
+from corticalnet.engines.brian2_code import Formula, Names, statements
+from corticalnet.engines.brian2_learning import learning
+from corticalnet.engines.plan import Act, Block, Deliver, Learn, Plan, Sum
+
+Touched = set[tuple[str, int]]
+
+
+@dataclass(eq=False)
+class Code:
+    """Statements for some rows of the group.
+
+    Attributes:
+        phase, order: when it runs.
+        rows: first and last + 1.
+        lines: the statements.
+        reads, writes: (field, block).
+    """
+
+    phase: str
+    rows: tuple[int, int]
+    lines: list[str]
+    reads: Touched
+    writes: Touched
+    order: int = 0
+
+    def meets(self, other: Code) -> bool:
+        """Whether the two must stay in their order."""
+        return bool(self.writes & (other.writes | other.reads) or self.reads & other.writes)
+
+
+@dataclass(eq=False)
+class Layout:
+    """The whole model as data.
+
+    Args:
+        plan: what is to run.
+        allowed: whether Brian2 accepts a name.
+        signals: (population, input) that the script drives; others are 0.
+        noise: (role, port) that have noise.
+
+    Attributes:
+        n: rows in all.
+        fields: name -> value of every row at rest.
+        bundles: future Synapses.
+        codes: future run_regularly operations, in order.
+        record_order: of what records, within its phase.
+    """
+
+    plan: Plan
+    allowed: Callable[[str], bool]
+    signals: Collection[tuple[str, str]] = ()
+    noise: Collection[tuple[str, str]] = ()
+    fields: dict[str, Any] = field(default_factory=dict)
+    codes: list[Code] = field(default_factory=list)
+    record_order: int = 0
+
+    def __post_init__(self) -> None:
+        self.names = Names(self.allowed)
+        self.starts: dict[int, int] = {}
+        self.n = 0
+        for block in self.plan.blocks:
+            self.starts[block.index] = self.n
+            self.n += block.n
+        for block in self.plan.blocks:
+            for role, cell in block.roles.items():
+                for state, rest in cell.rest().items():
+                    self._field(role, state)[self._span(block)] = rest
+                for name in cell.inputs:
+                    self._field(role, name)
+                for port in cell.ports:
+                    self._field(role, port, "noise")
+        self.bundles = Bundles(self)
+        self._walk()
+
+    @property
+    def circuit(self) -> Circuit:
+        """What is laid out."""
+        return self.plan.circuit
+
+    # Rows and fields ---------------------------------------------------------------------------
+    def _span(self, block: Block) -> slice:
+        start = self.starts[block.index]
+        return slice(start, start + block.n)
+
+    def rows(self, population: str) -> tuple[int, int]:
+        """First row of a population, and the one after its last."""
+        place = self.plan.places[population]
+        start = self.starts[place.block.index]
+        return start + place.columns.start, start + place.columns.stop
+
+    def _field(self, *words: str) -> Any:
+        return self.fields.setdefault(self.names(*words), np.zeros(self.n))
+
+    def new_field(self, *words: str) -> str:
+        """A field that is 0 at rest; its name."""
+        self._field(*words)
+        return self.names(*words)
+
+    def register(self, population: str, state: str, when: str, steps: int) -> str:
+        """The field that holds what a state was some steps ago (at rest before all time)."""
+        place = self.plan.places[population]
+        for k in range(1, steps + 1):
+            past = self._field(place.role, state, when, "ago", str(k))
+            past[slice(*self.rows(population))] = place.cell.rest()[state]
+        return self.names(place.role, state, when, "ago", str(steps))
+
+    # What a cell hears -------------------------------------------------------------------------
+    def heard(self, block: Block, role: str, port: str, suffix: str = "") -> Any:
+        """What has arrived at a port: sums, then wires, then noise; 0.0 if nothing can."""
+        parts: list[Any] = [Formula(name + suffix) for name in self.bundles.arriving(block, role, port)]
+        parts += wired(block, role, port, self.names, suffix)
+        if (role, port) in self.noise:
+            parts.append(Formula(self.names(role, port, "noise") + suffix))
+        return sum(parts[1:], parts[0]) if parts else 0.0
+
+    # The step ----------------------------------------------------------------------------------
+    def _walk(self) -> None:
+        """Every operation of the plan in turn."""
+        self._orders: dict[str, int] = {}
+        passed: list[Code] = []
+        done: set[int] = set()
+        for phase, operations in self.plan.steps:
+            for operation in operations:
+                if isinstance(operation, Deliver):
+                    new = list(self._deliver(phase.name))
+                elif isinstance(operation, Act):
+                    new = [self._act(operation)]
+                elif isinstance(operation, Sum):
+                    new = self._totals(self.bundles.totals(operation), phase.name, done)
+                elif isinstance(operation, Learn):
+                    heard = self.bundles.broadcasts(operation.projection)
+                    new = self._totals(heard, phase.name, done)
+                    new.append(self._learn(operation.projection, phase.name))
+                else:
+                    self.record_order = self._next(phase.name)
+                    every = {(name, b.index) for name in self.fields for b in self.plan.blocks}
+                    new = [Code(phase.name, (0, 0), [], every, set())]
+                for code in new:
+                    self._place(code, passed)
+        self.codes = [code for code in passed if code.lines]
+
+    def _next(self, phase: str) -> int:
+        self._orders[phase] = self._orders.get(phase, 0) + 1
+        return self._orders[phase]
+
+    def _place(self, code: Code, passed: list[Code]) -> None:
+        """Join code to earlier code of the same rows, or put it at the end."""
+        for earlier in reversed(passed):
+            if code.lines and earlier.lines and earlier.rows == code.rows:
+                earlier.lines += code.lines
+                earlier.reads |= code.reads
+                earlier.writes |= code.writes
+                return
+            if not code.lines or code.meets(earlier):
+                break
+        code.order = code.order or self._next(code.phase)
+        passed.append(code)
+
+    def _code(self, phase: str, block: Block, rows: tuple[int, int], lines: list[str]) -> Code:
+        reads, writes = set[str](), set[str]()
+        for line in lines:
+            name, _, value = line.partition(" = ")
+            writes.add(name)
+            reads |= set(re.findall(r"\w+", value))
+        known = self.fields.keys()
+        return Code(
+            phase,
+            rows,
+            lines,
+            {(n, block.index) for n in reads & known},
+            {(n, block.index) for n in writes & known},
+        )
+
+    def _deliver(self, phase: str) -> Iterable[Code]:
+        """What the script drives, population by population."""
+        for population in self.circuit.populations:
+            block = self.plan.places[population.name].block
+            lines = []
+            for name in population.cell.inputs:
+                key = (population.name, name)
+                table, shown = self.signal(*key)
+                value = f"{table}({shown}(t - run_start) * ms, i)" if key in self.signals else "0.0"
+                lines.append(f"{self.names(population.role, name)} = {value}")
+            if lines:
+                yield self._code(phase, block, self.rows(population.name), lines)
+
+    def signal(self, population: str, name: str) -> tuple[str, str]:
+        """Names of a signal's table of patterns and of its list of which one is on."""
+        return self.names("patterns", population, name), self.names("shown", population, name)
+
+    def _act(self, act: Act) -> Code:
+        """One role in one phase: its cell's function, called with formulas."""
+        cell = act.block.roles[act.role]
+        names = [*cell.state, *cell.inputs]
+        cells = SimpleNamespace(**{name: Formula(self.names(act.role, name)) for name in names})
+        port = SimpleNamespace(**{name: self.heard(act.block, act.role, name) for name in cell.ports})
+        new = cell.act(act.phase)(cells, port, float(self.circuit.dt))
+        values = {self.names(act.role, name): value for name, value in new.items()}
+        span = self._span(act.block)
+        prefix = f"_{self.names('new', act.role, act.phase)}_"
+        return self._code(act.phase, act.block, (span.start, span.stop), statements(values, prefix))
+
+    def _totals(self, totals: Iterable[Total], phase: str, done: set[int]) -> list[Code]:
+        """Sums of bundles, each once, and the registers that move when all have read them."""
+        found = []
+        everywhere = [block.index for block in self.plan.blocks]
+        for total in totals:
+            if id(total) in done:
+                continue
+            done.add(id(total))
+            total.phase, total.order = phase, self._next(phase)
+            reads, writes = ({(name, b) for b in everywhere} for name in (total.reads, total.target))
+            found.append(Code(phase, (0, 0), [], set(reads), set(writes), order=total.order))
+            for delayed in self.bundles.finished(total, done):
+                place = self.plan.places[delayed.population]
+                past = [self.names(place.role, delayed.state)]
+                past += [
+                    self.names(place.role, delayed.state, delayed.when, "ago", str(k + 1))
+                    for k in range(delayed.steps)
+                ]
+                lines = [f"{past[k]} = {past[k - 1]}" for k in range(delayed.steps, 0, -1)]
+                found.append(self._code(phase, place.block, self.rows(delayed.population), lines))
+        return found
+
+    def _learn(self, projection: Projection, phase: str) -> Code:
+        """The place of a bundle's learning in the order of things."""
+        bundle: Bundle = self.bundles.of(projection.name)
+        code = learning(self, bundle)
+        if not bundle.learn_order:
+            bundle.learn_phase, bundle.learn_order = phase, self._next(phase)
+            self._orders[phase] += 9  # an event, a pathway for each slot and tied weights go between
+        words = {re.sub("_(pre|post)$", "", word) for word in re.findall(r"\w+", code.text)}
+        reads = {(name, b.index) for name in words & self.fields.keys() for b in self.plan.blocks}
+        return Code(phase, (0, 0), [], reads, set(), order=bundle.learn_order)

@@ -1,0 +1,137 @@
+"""The step contract in plain NumPy: loops over the plan, dense weights, one animal. Slow and obvious."""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from corticalnet.circuits import Broadcast
+from corticalnet.circuits.schedule import SCHEDULE
+from corticalnet.engines.plan import Act, Deliver, Learn, Plan, Sum
+
+REDUCE = {"mean": np.mean, "norm": np.linalg.norm, "max": lambda x: np.max(np.abs(x))}
+
+
+class Reference:
+    """Population by population; ``run`` as engines have it."""
+
+    def __init__(self, circuit, schedule=SCHEDULE):
+        self.circuit, self.plan = circuit, Plan(circuit, schedule)
+        self.weights = {name: weight.copy() for name, weight in circuit.weights.items()}
+        self.state, self.port, self.line, self.trace = {}, {}, {}, {}
+        for p in circuit.populations:
+            self.state[p.name] = {k: np.full(p.n, v) for k, v in p.cell.rest().items()}
+            self.state[p.name] |= {k: np.zeros(p.n) for k in p.cell.inputs}
+
+    def members(self, operation):
+        """Populations that an operation of a block is about."""
+        return [p for p in self.circuit.populations if self.plan.places[p.name].block is operation.block
+                and p.role == operation.role]  # fmt: skip
+
+    def run(self, script, recording):
+        arrays, row = recording.allocate(), 0
+        for t in range(script.steps):
+            for _, operations in self.plan.steps:
+                for operation in operations:
+                    self.do(operation, script, t)
+            if t in recording.kept:
+                for array, track in zip(arrays, recording.tracks, strict=True):
+                    if track.is_weight:
+                        array[row] = self.weights[track.part]
+                        continue
+                    x = self.state[track.part][track.state]
+                    x = x if track.index is None else x[track.index]
+                    array[row, 0] = REDUCE[track.reduce](x) if track.reduce else x
+                row += 1
+        return arrays
+
+    def do(self, operation, script, t):
+        if isinstance(operation, Deliver):
+            for (name, one), signal in script.signals.items():
+                self.state[name][one] = signal.patterns[signal.index[t], 0] + np.zeros(
+                    self.circuit.population(name).n
+                )
+        elif isinstance(operation, Act):
+            for p in self.members(operation):
+                cell, port = (
+                    SimpleNamespace(**self.state[p.name]),
+                    SimpleNamespace(**self.heard(p, script, t)),
+                )
+                new = p.cell.act(operation.phase)(cell, port, self.circuit.dt)
+                self.state[p.name] |= {k: np.asarray(v) + np.zeros(p.n) for k, v in new.items()}
+        elif isinstance(operation, Sum):
+            for p in self.members(operation):
+                self.port[p.name, operation.port] = sum(
+                    (self.arrives(x, p) for x in self.parts(p, operation.port)), np.zeros(p.n)
+                )
+        elif isinstance(operation, Learn):
+            self.learn(operation.projection, script, t)
+
+    def parts(self, p, port):
+        projections = [x for x in self.circuit.projections if (x.target, x.port) == (p.name, port)]
+        return projections + [
+            b for b in self.circuit.broadcasts if p.name in b.targets and port == "modulator"
+        ]
+
+    def arrives(self, part, p):
+        sent = self.state[part.source][self.circuit.sent(part.source, part.sends)]
+        if isinstance(part, Broadcast):
+            return sent[0] + np.zeros(p.n)
+        rest = self.circuit.population(part.source).cell.rest()[self.circuit.sent(part.source, part.sends)]
+        line = self.line.setdefault(part.name, [np.full(len(sent), rest)] * self.circuit.delay_steps(part))
+        line.append(sent)
+        return self.dense(part) @ line.pop(0)
+
+    def dense(self, part):
+        """``[post, pre]``, synapses on top of one another added up."""
+        if part.shared_with:
+            return self.dense(self.circuit.projection(part.shared_with)).T
+        sizes = [self.circuit.population(x).n for x in (part.source, part.target)]
+        pre, post, index = part.connection.synapses(*sizes)
+        matrix = np.zeros(sizes[::-1])
+        np.add.at(matrix, (post, pre), self.weights[part.name].ravel()[index])
+        return matrix
+
+    def heard(self, p, script, t):
+        found = {}
+        for port in p.cell.ports:
+            total = self.port.get((p.name, port), 0.0)
+            for wire in self.circuit.wires:
+                if (wire.target, wire.port) == (p.name, port):
+                    total = (
+                        total
+                        + wire.weight * self.state[wire.source][self.circuit.sent(wire.source, wire.sends)]
+                    )
+            noise = script.noise.get((p.name, port))
+            found[port] = total + (0.0 if noise is None else noise[t, 0]) + np.zeros(p.n)
+        return found
+
+    def learn(self, x, script, t):
+        pre, post = self.circuit.population(x.source), self.circuit.population(x.target)
+        i, j, index = x.connection.synapses(pre.n, post.n)
+        ports, rule, w = self.heard(post, script, t), x.plasticity, self.weights[x.name].ravel()
+        slots = {}
+        for slot, name in rule.slots.items():
+            if name in ports:
+                slots[slot] = ports[name][j]
+            elif name in post.cell.state:
+                slots[slot] = self.state[post.name][name][j]
+            else:
+                one = next(b for b in self.circuit.broadcasts if b.name == name and x.name in b.targets)
+                slots[slot] = self.state[one.source][self.circuit.sent(one.source, one.sends)][0] + np.zeros(
+                    len(j)
+                )
+        found = ((self.state[pre.name], i), (self.state[post.name], j), (ports, j))
+        sides = [SimpleNamespace(**{k: v[at] for k, v in values.items()}) for values, at in found]
+        each = (
+            rule.rate
+            * slots.get("trigger", 1.0)
+            * slots.get("modulator", 1.0)
+            * rule.eligibility(w[index], *sides)
+        )
+        if rule.consolidation:
+            trace = self.trace.get(x.name, 0.0) + each
+            now = slots["consolidation"] != 0
+            each, self.trace[x.name] = np.where(now, trace, 0.0), np.where(now, 0.0, trace)
+        change = np.zeros(w.size)
+        np.add.at(change, index, each)
+        self.weights[x.name] = self.weights[x.name] + change.reshape(self.weights[x.name].shape)
