@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -46,7 +47,12 @@ def preferences(target: str) -> Iterator[None]:
     """
     prefs = brian2().prefs
     flags = [f for f in prefs["codegen.cpp.extra_compile_args_gcc"] if f != "-ffast-math"]
-    wanted = {"codegen.loop_invariant_optimisations": False, "codegen.cpp.extra_compile_args_gcc": flags}
+    wanted: dict[str, Any] = {
+        "codegen.loop_invariant_optimisations": False,
+        "codegen.cpp.extra_compile_args_gcc": flags,
+        # Brian2 would start a compiler for every file at once.
+        "devices.cpp_standalone.extra_make_args_unix": [f"-j{os.cpu_count() or 1}"],
+    }
     if target != "cpp_standalone":
         wanted["codegen.target"] = target
     before = {name: prefs[name] for name in wanted}
