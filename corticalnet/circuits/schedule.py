@@ -6,7 +6,7 @@ act after it. Brian2's own order (sums before their sources are up to date, plas
 another answer without a word, so the engine gives every object its phase.
 
 Wires within a column are read at once, in whatever phase the reader acts. What arrives at a modulator
-port is heard at the end of the phase in which the sender acts.
+port is heard at the end of the phase in which the sender acts (the last one, if there are several).
 """
 
 from __future__ import annotations

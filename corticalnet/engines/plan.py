@@ -1,7 +1,8 @@
 """The plan: a circuit laid out flat for an engine, and its step as a list of operations.
 
-Areas of the same make (same cells, same wires) are joined into one *block*, so that an engine works on
-all their columns at once, however many areas there are. Both engines walk the same list:
+Areas of the same make (same cells, same wires, modulated in the same phases) are joined into one
+*block*, so that an engine works on all their columns at once, however many areas there are. Both engines
+walk the same list:
 
     Deliver      outside inputs of this step
     Sum          one port of one role of a block: every projection that ends there
@@ -135,13 +136,22 @@ class Plan:
         for (area, n), populations in sheets.items():
             roles = {p.role: p.cell for p in populations}
             wires = {(p.role, port): self._wires(p, port) for p in populations for port in p.cell.ports}
-            make = tuple(roles.items()), tuple(wires.items())
+            heard = tuple(self._spoken(self._modulators(p.name)) for p in populations)
+            make = tuple(roles.items()), tuple(wires.items()), heard
             if make not in made:
                 made[make] = Block(len(made), roles, wires)
             columns = made[make].add(area, n)
             for population in populations:
                 self.places[population.name] = Place(made[make], population.role, columns)
         self.blocks = list(made.values())
+
+    def _modulators(self, population: str) -> list[Projection | Broadcast]:
+        """Who speaks to a population's modulator port."""
+        circuit = self.circuit
+        return [
+            *(p for p in circuit.projections if p.target == population and p.port == "modulator"),
+            *(b for b in circuit.broadcasts if population in b.targets),
+        ]
 
     def _wires(self, population: Population, port: str) -> tuple[WireIn, ...]:
         return tuple(
@@ -160,7 +170,7 @@ class Plan:
             for role, cell in block.roles.items()
             if phase.name in cell.phases
         ]
-        found += [s for s in sums if s.port not in DELIVERED and self._spoken(s) == phase.name]
+        found += [s for s in sums if s.port not in DELIVERED and phase.name == self._heard(s)]
         if phase.name == "learn":
             found += [Learn(p) for p in self.circuit.plastic]
         if phase.name == "record":
@@ -183,12 +193,16 @@ class Plan:
             sums[key].arriving[place.block.columns.index(place.columns)].append(part)
         return list(sums.values())
 
-    def _spoken(self, total: Sum) -> str:
-        """The phase in which the last of a port's senders acts."""
+    def _heard(self, total: Sum) -> str:
+        """The phase at whose end a modulator port's sum is heard; every area of the block has the same."""
+        return next(filter(None, map(self._spoken, total.arriving)))
+
+    def _spoken(self, parts: Sequence[Projection | Broadcast]) -> str:
+        """The phase in which the last of these senders acts: then their sum is heard; "" if there is none."""
         order = [phase.name for phase in self.schedule]
-        last = 0
-        for part in (p for parts in total.arriving for p in parts):
+        last = -1
+        for part in parts:
             equations = self.circuit.population(part.source).cell.equations
             sent = self.circuit.sent(part.source, part.sends)
-            last = max([last, *(order.index(phase) for phase, new in equations.items() if sent in new)])
-        return order[last]
+            last = max([last, 0, *(order.index(phase) for phase, new in equations.items() if sent in new)])
+        return order[last] if last >= 0 else ""
