@@ -102,9 +102,6 @@ class Formula:
 
     __rand__, __ror__ = __and__, __or__
 
-    def __invert__(self) -> Formula:
-        return Formula("(not {})", (_truth(self),), condition=True)
-
 
 def formula(x: Any) -> Formula:
     """A number or formula as a formula."""

@@ -156,7 +156,7 @@ class Brian2Engine:
         network, b2 = model.network, brian2()
         self._write_code(model, script)
         model.namespace["run_start"] = network.t
-        noise = model.load(script)
+        model.load(script)
         first = int(recording.kept[0]) if len(recording.kept) else 0
         begun = round(float(network.t / model.dt))
         recorder = Recorder(model, recording, first, begun + first)
@@ -183,8 +183,8 @@ class Brian2Engine:
                 network.run(steps * model.dt, namespace={}, **asked)
                 done += steps
         finally:
-            present = {id(one) for one in network.objects}
-            network.remove([one for one in [*noise, *recorder.monitors] if id(one) in present])
+            present = network.objects
+            network.remove([one for one in recorder.monitors if one in present])
         return recorder.arrays(recording)
 
     def _write_code(self, model: Model, script: Script) -> None:

@@ -139,6 +139,7 @@ class Model:
         self.synapses: dict[str, Any] = {}
         self._tied: dict[str, Any] = {}
         self._each: dict[str, Any] = {}
+        self._noise: dict[tuple[str, str], Any] = {}
         self.runners = [
             self.regularly(code.rows, code.lines, code.phase, code.order) for code in layout.codes
         ]
@@ -152,7 +153,8 @@ class Model:
         """Code for some rows, added to the network."""
         if rows not in self._subgroups:
             self._subgroups[rows] = self.cells[rows[0] : rows[1]]
-        name = f"{phase}_{order}_rows_{rows[0]}_{rows[1]}"
+        when = str(order) if order > 0 else f"noise_{-order}"
+        name = f"{phase}_{when}_rows_{rows[0]}_{rows[1]}"
         runner = self._subgroups[rows].run_regularly("\n".join(lines), when=phase, order=order, name=name)
         self.network.add(runner)
         return runner
@@ -270,17 +272,19 @@ class Model:
             found[self.layout.names("noise", *key)] = values[:, 0], self.dt
         return found
 
-    def load(self, script: Script) -> list[Any]:
-        """Take a script's tables; objects that bring its noise to the ports, to be removed after the run."""
-        b2, added = brian2(), []
+    def load(self, script: Script) -> None:
+        """Take a script's tables."""
+        b2 = brian2()
         for name, (values, dt) in self._arrays(script).items():
             self.namespace[name] = b2.TimedArray(values, dt=dt, name=name)
         phase = self.layout.plan.schedule[0].name
-        for k, (population, port) in enumerate(script.noise, start=1):
+        for population, port in [key for key in script.noise if key not in self._noise]:
             target = self.layout.names(self.layout.circuit.population(population).role, port, "noise")
             line = f"{target} = {self.layout.names('noise', population, port)}(t - run_start, i)"
-            added.append(self.regularly(self.layout.rows(population), [line], phase, -k))
-        return added
+            order, rows = -1 - len(self._noise), self.layout.rows(population)
+            self._noise[population, port] = self.regularly(rows, [line], phase, order)
+        for key, runner in self._noise.items():
+            runner.active = key in script.noise
 
     def tables(self, script: Script) -> dict[Any, Array]:
         """The tables that are in use, each with the numbers of another script."""
