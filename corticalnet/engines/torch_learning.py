@@ -201,5 +201,5 @@ class Learner:
 
 def _spread(x: Any, batch: int, n: int, like: Tensor) -> Tensor:
     """A number, or numbers of each sample, as ``[B, n]``."""
-    numbers = x if isinstance(x, Tensor) else torch.as_tensor(x, device=like.device)
-    return numbers.to(like.dtype).expand(batch, n)
+    # (with a dtype: as_tensor alone would round a plain number to float32)
+    return torch.as_tensor(x, dtype=like.dtype, device=like.device).expand(batch, n)
