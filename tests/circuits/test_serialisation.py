@@ -147,7 +147,8 @@ def test_files_that_are_missing_or_damaged(tmp_path):
     [
         ("unknown cell kind 'Valeu'; did you mean 'Value'?",
          lambda c: c["populations"][1]["cell"].update(kind="Valeu")),
-        ("unknown plasticity kind 'Telepathy'", lambda c: c["projections"][0]["plasticity"].update(kind="Telepathy")),
+        ("unknown plasticity kind 'Telepathy'",
+         lambda c: c["projections"][0]["plasticity"].update(kind="Telepathy")),
         ("unknown connection kind of projection 'dense' 'Dense'",
          lambda c: c["projections"][1]["connection"].update(kind="Dense")),
         ("lacks 'populations'", lambda c: c.pop("populations")),
