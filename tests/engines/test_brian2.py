@@ -278,7 +278,7 @@ def test_users_may_add_to_the_network():
     circuit = network((3, 4, 2))
     script = trials(circuit)
     engine = Brian2Engine(circuit)
-    rows = [one for one in engine.network.sorted_objects if one.add_to_magic_network]
+    ours = [one for one in engine.network.sorted_objects if one.when in SCHEDULE.names()]
     monitor = brian2.StateMonitor(engine.cells, "error_error", record=True, when="record")
     engine.network.add(monitor)
     recording = plan_recording(circuit, script, "area1.error.error")
