@@ -88,6 +88,16 @@ def test_inference_relaxes_to_what_is_not_backprop():
         )
 
 
+def test_engines_agree_in_the_right_order_alone():
+    pytest.importorskip("brian2")
+    orders = results("engines_agree")["differences"]
+    right = orders.pop("as it is")
+    assert all(max(found.values()) < 1e-12 for found in right.values())
+    assert all(found.get("phi", 0.0) == 0 for found in right.values())
+    for wrong in orders.values():
+        assert all(found["weights"] > 1e-4 for found in wrong.values())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_help_teaches(name):
     shown = subprocess.run(
