@@ -1,0 +1,167 @@
+"""torch = Brian2, on every trace and every weight (float64, 1e-10), from one description."""
+
+import numpy as np
+import pytest
+
+import corticalnet as cn
+from corticalnet.circuits.cells import Cell, Sensory
+from corticalnet.circuits.plasticity import Plasticity
+from corticalnet.circuits.pointwise import absolute, exp, maximum, sigmoid, tanh, where
+from corticalnet.circuits.quantities import Milliseconds
+from tests.agreement.test_network_is_circuit import NETWORKS, RULES, sheets
+from tests.networks import batch, dense
+
+pytest.importorskip("brian2")
+BOUND = 1e-10
+
+
+def apart(mine, its):
+    """Largest difference of each variable of two recordings, NaN at the same places.
+
+    In terms of the largest number in it, where that is above 1: Z-IL's inference, with γ = 1 and feedback
+    that no gate holds, blows up once a trial lasts longer than the network is deep.
+    """
+    assert set(mine.data_vars) == set(its.data_vars)
+    worst = {}
+    for name in mine.data_vars:
+        a, b = mine[name].values, its[name].values
+        assert np.array_equal(np.isnan(a), np.isnan(b)), name
+        worst[name] = float(np.nanmax(np.abs(a - b)) / max(1.0, np.nanmax(np.abs(a))))
+    return worst
+
+
+def both(circuit, protocol, target="numpy", **options):
+    torch = cn.simulate(circuit, protocol, **options)
+    return torch, cn.simulate(circuit, protocol, "brian2", target=target, **options)
+
+
+def trial(circuit, x, y):
+    return [
+        cn.Present(x[:1], steps=circuit.needs.present + 1),
+        cn.Teach(y[:1], steps=circuit.needs.teach + 3),
+        cn.Present(x[1:2], steps=circuit.needs.present),
+        cn.Teach(y[1:2], steps=circuit.needs.teach),
+        cn.Rest(steps=2),
+    ]
+
+
+def small(network, hidden):
+    return dense(hidden, 3) if network == "dense" else NETWORKS[network](hidden)
+
+
+@pytest.mark.parametrize("rule", ["il", "ipc", "z-il", "paper", "gated", "streaming", "random-feedback"])
+@pytest.mark.parametrize("network", ["dense", "convolution", "local", "skipping"])
+def test_every_trace_and_weight(network, rule):
+    name, parameters, consolidation = RULES[rule]
+    net, made = small(network, "tanh"), cn.rule(name, **parameters)
+    circuit = cn.circuit(net, made, 0.2, consolidation=consolidation)
+    record = None if network in ("dense", "skipping") else ["value", "prediction", "error", "rate", "weights"]
+    mine, its = both(circuit, trial(circuit, *batch(2)), record=record)
+    worst = apart(mine, its)
+    assert max(worst.values()) < BOUND, worst
+    moved = [abs(mine[f"{p.name} after"] - mine[f"{p.name} before"]).max() for p in circuit.plastic]
+    assert all(m > 1e-9 for m in moved)
+
+
+@pytest.mark.parametrize("hidden", ["relu", "sigmoid", "softplus", "leaky-relu", "elu"])
+def test_every_activation(hidden):
+    net = sheets(cn.Local, hidden)
+    circuit = cn.circuit(net, cn.rule("streaming-fa-z-il", silence=2), 0.2)
+    mine, its = both(circuit, trial(circuit, *batch(2)), record=["value", "prediction", "error", "phi"])
+    assert max(apart(mine, its).values()) < BOUND
+    assert mine.phi.sum() > 0
+
+
+@pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
+def test_compiled_targets(target):
+    """The whole of streaming Fa-Z-IL, compiled."""
+    net = cn.mlp([5, 4, 3], hidden="tanh", seed=2)
+    circuit = cn.circuit(net, cn.rule("streaming-fa-z-il", silence=2), 0.2)
+    x = np.random.default_rng(0).random((2, 5))
+    mine, its = both(circuit, trial(circuit, x, np.array([0, 2])), target)
+    assert max(apart(mine, its).values()) < BOUND
+
+
+class Wild(Cell):
+    """Everything a cell may do."""
+
+    tau: Milliseconds = 7.0
+    ports = ("prediction", "feedback", "modulator")
+    state = {"v": 0.2, "rate": 0.0, "load": 1.0}
+    output = "rate"
+
+    def move(self, cell, port, dt):
+        pull = tanh(port.feedback) + port.modulator - cell.v * exp(-absolute(cell.load))
+        return {"v": cell.v + dt / self.tau * pull, "load": cell.load + 0.1 * (cell.v - cell.load)}
+
+    def predict(self, cell, port, dt):
+        drive = sigmoid(port.prediction) + 0.1 * cell.v
+        return {"rate": where((drive > 0.6) | (cell.load < 0), drive, maximum(0.3 * drive, cell.load))}
+
+
+class Oja(Plasticity):
+    """Not only a product: it decays by its own weight."""
+
+    def eligibility(self, weight, pre, post, port):
+        return post.rate * (pre.rate - post.rate * weight)
+
+
+class Saturating(Plasticity):
+    """Cannot be separated into factors."""
+
+    def eligibility(self, weight, pre, post, port):
+        return tanh(port.prediction * pre.rate - weight)
+
+
+def test_cells_and_plasticity_of_ones_own_with_delays_noise_and_broadcasts():
+    rng = np.random.default_rng(1)
+    circuit = cn.Circuit(
+        populations=[
+            cn.Population("eye", 5, Sensory()),
+            cn.Population("a.wild", 4, Wild()),
+            cn.Population("b.wild", 3, Wild(tau="3 ms")),
+            cn.Population("dopamine", 1, Sensory()),
+        ],
+        projections=[
+            cn.Projection(
+                "eye", "a.wild", "prediction", rng.normal(size=(4, 5)), plasticity=Oja(0.01), delay="3 ms",
+            ),
+            cn.Projection(
+                "a.wild", "b.wild", "prediction", rng.normal(size=(3, 4)), name="up",
+                plasticity=Saturating(0.02, modulator="reward", trigger="rate"),
+            ),
+            cn.Projection("b.wild", "a.wild", "feedback", shared_with="up", delay="1 ms"),
+            cn.Projection("a.wild", "a.wild", "feedback", 0.3, cn.OneToOne(), name="self"),
+            cn.Projection(
+                "b.wild", "b.wild", "feedback", rng.normal(size=2), name="ring", plasticity=Oja(0.05),
+                connection=cn.Synapses(np.array([0, 1, 2]), np.array([1, 2, 0]), np.array([0, 1, 0])),
+            ),
+        ],
+        broadcasts=[cn.Broadcast("dopamine", ["up", "a.wild"], name="reward")],
+    )  # fmt: skip
+    protocol = [
+        cn.Give({"eye.stimulus": rng.random(5), "dopamine.stimulus": 0.4}, steps=20),
+        cn.Give({"dopamine.stimulus": -0.2}, ms=10),
+        cn.Rest(steps=5),
+    ]
+    noise = [cn.Noise("a.wild", "prediction", 0.1, seed=1), cn.Noise("b.wild", "feedback", 0.2, seed=2)]
+    mine, its = both(circuit, protocol, noise=noise)
+    worst = apart(mine, its)
+    assert max(worst.values()) < BOUND, worst
+    assert all(abs(mine[f"{p.name} after"] - mine[f"{p.name} before"]).max() > 1e-4 for p in circuit.plastic)
+    silent, _ = both(circuit, protocol)
+    assert abs(silent.v - mine.v).max() > 0.01, "the noise does nothing"
+
+
+def test_a_wrong_order_is_wrong_on_both_engines_alike():
+    net = dense("tanh", 3)
+    circuit = cn.circuit(net, cn.rule("z-il"), 0.2)
+    order = list(circuit.schedule())
+    names = [phase.name for phase in order]
+    a, b = names.index("feedback"), names.index("learn")
+    order[a], order[b] = order[b], order[a]
+    protocol = trial(circuit, *batch(2))
+    right, _ = both(circuit, protocol, record=["value"])
+    mine, its = both(circuit, protocol, record=["value"], schedule=order)
+    assert max(apart(mine, its).values()) < BOUND
+    assert max(apart(right, mine).values()) > 1e-4
