@@ -12,7 +12,7 @@ from corticalnet.circuits.recording import Recording, plan_recording
 from corticalnet.circuits.schedule import Schedule
 from corticalnet.circuits.script import Script, compile_protocol
 from corticalnet.engines.torch_engine import TorchEngine
-from corticalnet.engines.torch_weights import Array
+from corticalnet.engines.torch_engine.weights import Array
 from corticalnet.errors import EngineError, one_of
 
 if TYPE_CHECKING:

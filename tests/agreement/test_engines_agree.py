@@ -72,6 +72,7 @@ def test_every_activation(hidden):
     assert mine.phi.sum() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
 def test_compiled_targets(target):
     """The whole of streaming Fa-Z-IL, compiled."""

@@ -14,11 +14,11 @@ from corticalnet.circuits.cells import Cell, State, Value
 from corticalnet.circuits.cells.activation import ACTIVATIONS, activation
 from corticalnet.circuits.quantities import MS, MV, Milliseconds
 from corticalnet.circuits.tracing import symbols, trace
-from corticalnet.engines import torch_functions
-from corticalnet.engines.torch_learning import evaluate
+from corticalnet.engines.torch_engine import functions
+from corticalnet.engines.torch_engine.learning import evaluate
 from corticalnet.errors import CircuitError, UnitError
 
-assert torch_functions.Tensor is torch.Tensor  # importing it registers what tensors are
+assert functions.Tensor is torch.Tensor  # importing it registers what tensors are
 
 
 def cell_that(returns, states=None):

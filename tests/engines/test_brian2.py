@@ -333,13 +333,6 @@ def test_feedback_between_other_columns_is_refused():
 
 
 @pytest.mark.slow
-def test_cython():
-    circuit = network((2, 2))
-    script = trials(circuit, count=1)
-    same(circuit, script, plan_recording(circuit, script, "error"), target="cython")
-
-
-@pytest.mark.slow
 def test_standalone_runs_again_without_compiling(tmp_path):
     circuit = network((2, 2))
     engine = Brian2Engine(circuit, target="cpp_standalone", directory=tmp_path / "program")

@@ -10,7 +10,9 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-NAMES = sorted(p.stem for p in Path("simulations").glob("*.py") if p.stem not in ("__init__", "common"))
+NAMES = sorted(
+    p.stem for p in Path("simulations").glob("*.py") if p.stem not in ("__init__", "common", "brian2_by_hand")
+)
 
 
 def results(name, **options):
@@ -105,3 +107,10 @@ def test_help_teaches(name):
     )
     assert "--quick" in shown.stdout
     assert f"python -m simulations.{name}" in shown.stdout
+
+
+def test_the_hand_written_model_is_the_engines_model():
+    """Times are not asserted, only that both sides computed the same."""
+    found = results("circuit_cost")
+    assert found["brian2"]["numpy"]["difference"] < 1e-12
+    assert all(cost["ratio"] > 0 for part in found.values() for cost in part.values())

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 from corticalnet.circuits import Broadcast, Projection
 from corticalnet.circuits.schedule import DELIVERED
-from corticalnet.engines.brian2_code import Formula, Names
+from corticalnet.engines.brian2_engine.code import Formula, Names
 from corticalnet.engines.plan import Block, Sum
 from corticalnet.errors import EngineError
 
 if TYPE_CHECKING:
-    from corticalnet.engines.brian2_layout import Layout
+    from corticalnet.engines.brian2_engine.layout import Layout
 
 Indices = NDArray[np.int64]
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from corticalnet.circuits.recording import Recording
 from corticalnet.circuits.script import Script
-from corticalnet.engines.brian2_layout import Layout
-from corticalnet.engines.brian2_model import Model, allowed, brian2, preferences
-from corticalnet.engines.brian2_recorder import Recorder
+from corticalnet.engines.brian2_engine.layout import Layout
+from corticalnet.engines.brian2_engine.model import Model, allowed, brian2, preferences
+from corticalnet.engines.brian2_engine.recorder import Recorder
 from corticalnet.engines.plan import Plan
 
 Array = NDArray[np.float64]

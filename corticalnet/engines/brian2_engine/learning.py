@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from corticalnet.engines.brian2_code import SELECT, Formula, formula, statements
+from corticalnet.engines.brian2_engine.code import SELECT, Formula, formula, statements
 
 if TYPE_CHECKING:
-    from corticalnet.engines.brian2_bundles import Bundle
-    from corticalnet.engines.brian2_layout import Layout
+    from corticalnet.engines.brian2_engine.bundles import Bundle
+    from corticalnet.engines.brian2_engine.layout import Layout
 
 
 @dataclass(frozen=True)

@@ -19,12 +19,12 @@ from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.recording import Recording, Track
 from corticalnet.circuits.schedule import SCHEDULE, Phase
 from corticalnet.circuits.script import Script
-from corticalnet.engines import torch_functions  # noqa: F401  (pointwise functions learn what tensors are)
 from corticalnet.engines.plan import Act, Block, Deliver, Learn, Place, Plan, Sum
-from corticalnet.engines.torch_inputs import Inputs
-from corticalnet.engines.torch_learning import Learner
-from corticalnet.engines.torch_recorder import TorchRecorder
-from corticalnet.engines.torch_weights import Array, Weights
+from corticalnet.engines.torch_engine import functions  # noqa: F401  (pointwise functions learn what tensors are)
+from corticalnet.engines.torch_engine.inputs import Inputs
+from corticalnet.engines.torch_engine.learning import Learner
+from corticalnet.engines.torch_engine.recorder import TorchRecorder
+from corticalnet.engines.torch_engine.weights import Array, Weights
 from corticalnet.errors import EngineError, one_of
 
 _PRECISIONS = {"float64": torch.float64, "float32": torch.float32}

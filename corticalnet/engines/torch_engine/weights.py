@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from corticalnet.circuits import Circuit, Projection
-from corticalnet.engines.torch_connections import Connected, connected
+from corticalnet.engines.torch_engine.connections import Connected, connected
 
 Array = NDArray[np.float64]
 

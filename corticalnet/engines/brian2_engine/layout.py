@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from corticalnet.circuits import Circuit, Projection
-from corticalnet.engines.brian2_bundles import Bundle, Bundles, Total, wired
-from corticalnet.engines.brian2_code import Formula, Names, statements
-from corticalnet.engines.brian2_learning import learning
+from corticalnet.engines.brian2_engine.bundles import Bundle, Bundles, Total, wired
+from corticalnet.engines.brian2_engine.code import Formula, Names, statements
+from corticalnet.engines.brian2_engine.learning import learning
 from corticalnet.engines.plan import Act, Block, Deliver, Learn, Plan, Sum
 
 Touched = set[tuple[str, int]]

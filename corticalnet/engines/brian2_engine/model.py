@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.script import Script
-from corticalnet.engines.brian2_bundles import Bundle
-from corticalnet.engines.brian2_code import MAXIMUM, MINIMUM, SELECT
-from corticalnet.engines.brian2_layout import Layout
-from corticalnet.engines.brian2_learning import events, texts
+from corticalnet.engines.brian2_engine.bundles import Bundle
+from corticalnet.engines.brian2_engine.code import MAXIMUM, MINIMUM, SELECT
+from corticalnet.engines.brian2_engine.layout import Layout
+from corticalnet.engines.brian2_engine.learning import events, texts
 from corticalnet.errors import EngineError
 
 Array = NDArray[np.float64]

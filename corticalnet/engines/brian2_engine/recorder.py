@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.recording import Recording, Track
-from corticalnet.engines.brian2_model import Model, brian2
+from corticalnet.engines.brian2_engine.model import Model, brian2
 
 Array = NDArray[np.float64]
 _REDUCED: Mapping[str, Any] = {

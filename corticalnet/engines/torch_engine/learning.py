@@ -18,7 +18,7 @@ from torch import Tensor
 from corticalnet.circuits import Projection, pointwise
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.tracing import Where
-from corticalnet.engines.torch_connections import Connected
+from corticalnet.engines.torch_engine.connections import Connected
 
 Term = tuple[Any, Any, Any]  # weight part, post part, pre part
 

@@ -21,10 +21,10 @@ from corticalnet.circuits import Circuit
 from corticalnet.circuits.recording import Recording
 from corticalnet.circuits.schedule import SCHEDULE, Phase
 from corticalnet.circuits.script import Script
-from corticalnet.engines.brian2_layout import Layout
-from corticalnet.engines.brian2_model import Model, allowed, brian2, preferences
-from corticalnet.engines.brian2_recorder import Recorder
-from corticalnet.engines.brian2_standalone import Standalone
+from corticalnet.engines.brian2_engine.layout import Layout
+from corticalnet.engines.brian2_engine.model import Model, allowed, brian2, preferences
+from corticalnet.engines.brian2_engine.recorder import Recorder
+from corticalnet.engines.brian2_engine.standalone import Standalone
 from corticalnet.engines.plan import Plan
 from corticalnet.errors import EngineError, one_of
 

@@ -1,0 +1,5 @@
+"""The Brian2 engine: one animal, in the simulator that the field knows."""
+
+from corticalnet.engines.brian2_engine.engine import Brian2Engine
+
+__all__ = ["Brian2Engine"]
