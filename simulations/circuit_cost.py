@@ -4,8 +4,9 @@
     python -m simulations.circuit_cost --quick     NumPy target and small batches, about 20 s
 
 1. Brian2: streaming Fa-Z-IL, 784-32-10, tanh, run by the engine and by a model written by hand in Brian2
-   (simulations/brian2_by_hand.py); both must end with the same weights. Building is a first
-   short run; running is a long one after it.
+   (simulations/brian2_by_hand.py); both must end with the same weights. A step's time is that of a
+   long run minus that of a short one; what every run costs before its first step stands beside it, and
+   so does building (the first run).
 2. torch: IL on the same sizes, by the torch engine and by a loop of plain tensor operations written by
    hand for this one network (fixed three or four areas, no recording, no protocol).
 
@@ -20,7 +21,8 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import matplotlib.pyplot as plt
@@ -48,7 +50,7 @@ def run(
     targets = ["numpy"] if quick else ["numpy", "cpp_standalone"]
     sizes = [(784, 32, 10)] if quick else [(784, 32, 10), (784, 256, 256, 10)]
     return {
-        "brian2": {target: brian2_cost(target, 8 if quick else 40, rounds) for target in targets},
+        "brian2": {target: brian2_cost(target, 12 if quick else 150, rounds) for target in targets},
         "torch": {
             f"{'-'.join(map(str, columns))}, batch {batch}": torch_cost(columns, batch, rounds)
             for columns in sizes
@@ -77,23 +79,28 @@ class Trials:
 
 
 def brian2_cost(target: str, trials: int, rounds: int) -> dict[str, float]:
-    """Seconds of building, milliseconds of a step, the ratio, and the largest difference of weights."""
+    """Seconds of building and of starting a run, milliseconds of a step, distance of the weights."""
+    import brian2 as b2
+
     net = cn.mlp([784, 32, 10], hidden="tanh", seed=0, dtype=torch.float64)
     circuit = cn.circuit(net, cn.rule("streaming-fa-z-il"), RATE)
-    cost = _runtime if target == "numpy" else _standalone
-    return cost(circuit, Trials(trials), rounds)
-
-
-def _summary(
-    mine: list[float], its: list[float], built: tuple[float, float], steps: int, apart: float
-) -> dict[str, float]:
+    side = _runtime if target == "numpy" else _standalone
+    short, long = Trials(2), Trials(trials)
+    b2.prefs.codegen.target = "numpy"
+    with side(b2, circuit, short) as (mine, its, built, _), side(b2, circuit, long) as again:
+        longer, its_longer, _, difference = again
+        times = [[_timed(work) for work in (mine, longer, its, its_longer)] for _ in range(rounds)]
+    steps = long.steps - short.steps
+    a, b, c, d = (statistics.median(column) for column in zip(*times, strict=True))
     return {
-        "engine_ms": 1e3 * statistics.median(mine) / steps,
-        "hand_ms": 1e3 * statistics.median(its) / steps,
-        "ratio": statistics.median(a / b for a, b in zip(mine, its, strict=True)),
+        "engine_ms": 1e3 * (b - a) / steps,
+        "hand_ms": 1e3 * (d - c) / steps,
+        "ratio": statistics.median((t[1] - t[0]) / (t[3] - t[2]) for t in times),
+        "engine_start_s": a - (b - a) / steps * short.steps,
+        "hand_start_s": c - (d - c) / steps * short.steps,
         "engine_build_s": built[0],
         "hand_build_s": built[1],
-        "difference": apart,
+        "difference": difference,
     }
 
 
@@ -103,76 +110,70 @@ def _difference(engine: Brian2Engine, below: Any, above: Any) -> float:
     return max(float(abs(a - b).max()) for a, b in zip(found, wanted, strict=True))
 
 
-def _runtime(circuit: cn.Circuit, trials: Trials, rounds: int) -> dict[str, float]:
-    import brian2 as b2
+Side = tuple[Callable[[], Any], Callable[[], Any], tuple[float, float], float]
 
+
+@contextmanager
+def _runtime(b2: Any, circuit: cn.Circuit, trials: Trials) -> Iterator[Side]:
+    """A run of the engine, the same run by hand; both run once first, which is what building takes."""
     weights = [circuit.weights["input->area1"], circuit.weights["area1->output"]]
-    b2.prefs.codegen.target = "numpy"
-    short = Trials(1)
-    mine, its, difference = [], [], 0.0
-    built: list[tuple[float, float]] = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        engine = Brian2Engine(circuit)
-        _engine(engine, circuit, short)
-        middle = time.perf_counter()
-        hand, below, above = brian2_by_hand.build(b2, weights, *_arrays(short, trials), RATE)
-        hand.run(short.steps * b2.ms)
-        built.append((middle - start, time.perf_counter() - middle))
-        # A run of the same network again: what is left of building in every run is in both numbers.
-        start = time.perf_counter()
-        _engine(engine, circuit, trials)
-        middle = time.perf_counter()
-        hand.run(trials.steps * b2.ms)
-        end = time.perf_counter()
-        mine.append(middle - start)
-        its.append(end - middle)
-        difference = max(difference, _difference(engine, below, above))
-    medians = statistics.median(b[0] for b in built), statistics.median(b[1] for b in built)
-    return _summary(mine, its, medians, trials.steps, difference)
-
-
-def _arrays(*parts: Trials) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The world of several runs, one after another."""
-    return (
-        np.concatenate([p.stimulus for p in parts]),
-        np.concatenate([p.target for p in parts]),
-        np.concatenate([p.clamped for p in parts]),
+    start = time.perf_counter()
+    engine = Brian2Engine(circuit)
+    run_engine = _ready(engine, circuit, trials)
+    run_engine()
+    middle = time.perf_counter()
+    hand, below, above = brian2_by_hand.build(
+        b2, weights, trials.stimulus, trials.target, trials.clamped, RATE
+    )
+    hand.run(trials.steps * b2.ms)
+    built = middle - start, time.perf_counter() - middle
+    difference = _difference(engine, below, above)
+    # (By hand, later runs find the end of their world and stay there: as many steps, as much work.)
+    yield (
+        run_engine,
+        lambda: hand.run(trials.steps * b2.ms),
+        built,
+        difference,
     )
 
 
-def _engine(engine: Brian2Engine, circuit: cn.Circuit, trials: Trials) -> None:
-    script = compile_protocol(circuit, trials.protocol)
-    engine.run(script, plan_recording(circuit, script, ["output.error.error"], every=1, last=1))
-
-
-def _standalone(circuit: cn.Circuit, trials: Trials, rounds: int) -> dict[str, float]:
-    import brian2 as b2
-
+@contextmanager
+def _standalone(b2: Any, circuit: cn.Circuit, trials: Trials) -> Iterator[Side]:
+    """The compiled programs run again, with the first weights."""
     weights = [circuit.weights["input->area1"], circuit.weights["area1->output"]]
     start = time.perf_counter()
     engine = Brian2Engine(circuit, target="cpp_standalone")
-    _engine(engine, circuit, trials)
+    run_engine = _ready(engine, circuit, trials)
+    run_engine()
     middle = time.perf_counter()
+    from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
+
+    device = CPPStandaloneDevice()
     with tempfile.TemporaryDirectory() as folder:
-        b2.set_device("cpp_standalone", build_on_run=False, directory=folder)
+        b2.set_device(device, build_on_run=False)
         try:
-            hand, below, above = brian2_by_hand.build(b2, weights, *_arrays(trials), RATE)
+            world = trials.stimulus, trials.target, trials.clamped
+            hand, below, above = brian2_by_hand.build(b2, weights, *world, RATE)
             hand.run(trials.steps * b2.ms)
-            device = b2.get_device()
-            device.build(directory=folder, compile=True, run=True)
+            device.build(directory=folder, compile=True, run=True, with_output=False)
             built = middle - start, time.perf_counter() - middle
             difference = _difference(engine, below, above)
-            again = {below.w: weights[0].T.ravel(), above.w: weights[1].T.ravel()}
-            its = [_timed(lambda: device.run(directory=folder, run_args=again)) for _ in range(rounds)]
         finally:
-            b2.device.reinit()
-            b2.set_device("runtime")
-    mine = []
-    for _ in range(rounds):
-        engine.set_weights(circuit.weights)
-        mine.append(_timed(lambda: _engine(engine, circuit, trials)))
-    return _summary(mine, its, built, trials.steps, difference)
+            b2.devices.reset_device()
+        again = {below.w: weights[0].T.ravel(), above.w: weights[1].T.ravel()}
+
+        def mine() -> None:
+            engine.set_weights(circuit.weights)
+            run_engine()
+
+        yield mine, lambda: device.run(run_args=again, with_output=False), built, difference
+
+
+def _ready(engine: Brian2Engine, circuit: cn.Circuit, trials: Trials) -> Callable[[], Any]:
+    """A run of the engine, its protocol compiled: the model by hand begins with its arrays, too."""
+    script = compile_protocol(circuit, trials.protocol)
+    recording = plan_recording(circuit, script, ["output.error.error"], every=script.steps)
+    return lambda: engine.run(script, recording)
 
 
 def _timed(work: Callable[[], Any]) -> float:
@@ -235,13 +236,21 @@ def report(found: dict[str, Any]) -> str:
             f"{c['engine_ms']:.3f}",
             f"{c['hand_ms']:.3f}",
             f"{c['ratio']:.2f}",
-            f"{c['engine_build_s']:.1f}",
-            f"{c['hand_build_s']:.1f}",
+            f"{c['engine_start_s']:.2f} / {c['hand_start_s']:.2f}",
+            f"{c['engine_build_s']:.1f} / {c['hand_build_s']:.1f}",
             f"{c['difference']:.0e}",
         ]
         for target, c in found["brian2"].items()
     ]
-    header = ["Brian2 target", "ms/step", "by hand", "ratio", "build s", "by hand", "weights apart"]
+    header = [
+        "Brian2 target",
+        "ms/step",
+        "by hand",
+        "ratio",
+        "start of a run, s",
+        "build, s",
+        "weights apart",
+    ]
     torch_rows = [
         [name, f"{c['engine_ms']:.4f}", f"{c['hand_ms']:.4f}", f"{c['ratio']:.2f}"]
         for name, c in found["torch"].items()

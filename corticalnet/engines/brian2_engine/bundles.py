@@ -182,6 +182,9 @@ class Bundles:
                     "populations of the same areas; engine='torch' has no such limit"
                 )
         pre, post, weight = forth.connection.synapses(*(b - a for a, b in rows))
+        # Sorted by presynaptic cell, so that a sum does not wait for its own last addition.
+        order = np.argsort(pre, kind="stable")
+        pre, post, weight = pre[order], post[order], weight[order]
         tied = forth.plasticity is not None and len(np.unique(weight)) < len(weight)
         way = [self._way(p) for p in (forth, *backs)]
         key = tuple(way), self._plastic_key(forth), forth.name if tied else ""

@@ -47,12 +47,14 @@ class Formula:
         return _made("({} - {})", self, other)
 
     def __rsub__(self, other: Any) -> Formula:
-        return _made("({} - {})", other, self)
+        return -self if _is(other, 0.0) else _made("({} - {})", other, self)
 
     def __mul__(self, other: Any) -> Formula:
-        return _made("({} * {})", self, other)
+        return _number(self) if _is(other, 1.0) else _made("({} * {})", self, other)
 
     def __rmul__(self, other: Any) -> Formula:
+        if _is(other, 1.0) or _is(other, -1.0):  # exactly so, and cheaper
+            return _number(self) if other == 1 else -self
         return _made("({} * {})", other, self)
 
     def __truediv__(self, other: Any) -> Formula:
@@ -103,6 +105,15 @@ class Formula:
     __rand__, __ror__ = __and__, __or__
 
 
+#: A condition as 1 or 0 (quicker than Brian2's own int() on the NumPy target).
+_COUNTED = f"{SELECT}({{}}, 1.0, 0.0)"
+
+
+def _is(x: Any, number: float) -> bool:
+    """Whether it is this plain number."""
+    return isinstance(x, int | float) and x == number
+
+
 def formula(x: Any) -> Formula:
     """A number or formula as a formula."""
     if isinstance(x, Formula):
@@ -114,12 +125,14 @@ def formula(x: Any) -> Formula:
 def _number(x: Any) -> Formula:
     """A condition counts 1 or 0."""
     one = formula(x)
-    return Formula(f"{SELECT}({{}}, 1.0, 0.0)", (one,)) if one.condition else one
+    return Formula(_COUNTED, (one,)) if one.condition else one
 
 
 def _truth(x: Any) -> Formula:
     """A number holds where it is not 0."""
     one = formula(x)
+    if one.pattern == _COUNTED:
+        return one.parts[0]
     return one if one.condition else Formula("({} != 0.0)", (one,), condition=True)
 
 
@@ -137,6 +150,8 @@ def _function(name: str, arguments: int = 1) -> Callable[..., Formula]:
 
 
 def _where(condition: Any, then: Any, otherwise: Any) -> Formula:
+    if _is(then, 1.0) and _is(otherwise, 0.0):
+        return _number(_truth(condition))
     return Formula(f"{SELECT}({{}}, {{}}, {{}})", (_truth(condition), _number(then), _number(otherwise)))
 
 

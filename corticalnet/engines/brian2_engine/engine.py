@@ -21,7 +21,7 @@ from corticalnet.circuits import Circuit
 from corticalnet.circuits.recording import Recording
 from corticalnet.circuits.schedule import SCHEDULE, Phase
 from corticalnet.circuits.script import Script
-from corticalnet.engines.brian2_engine.layout import Layout
+from corticalnet.engines.brian2_engine.layout import Layout, tabled
 from corticalnet.engines.brian2_engine.model import Model, allowed, brian2, preferences
 from corticalnet.engines.brian2_engine.recorder import Recorder
 from corticalnet.engines.brian2_engine.standalone import Standalone
@@ -156,7 +156,7 @@ class Brian2Engine:
         network, b2 = model.network, brian2()
         self._write_code(model, script)
         model.namespace["run_start"] = network.t
-        model.load(script)
+        model.load(script, tabled(self.circuit, script))
         first = int(recording.kept[0]) if len(recording.kept) else 0
         begun = round(float(network.t / model.dt))
         recorder = Recorder(model, recording, first, begun + first)
@@ -190,5 +190,5 @@ class Brian2Engine:
     def _write_code(self, model: Model, script: Script) -> None:
         """Code that reads the inputs and noise of this script."""
         noise = {(self.circuit.population(name).role, port) for name, port in script.noise}
-        layout = Layout(self._plan, allowed, script.signals.keys(), noise)
+        layout = Layout(self._plan, allowed, tabled(self.circuit, script), noise)
         model.follow(layout)

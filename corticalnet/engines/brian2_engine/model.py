@@ -259,23 +259,26 @@ class Model:
                 weights[member.projection].reshape(-1)[member.weight] = now[member.synapses]
 
     # Scripts -----------------------------------------------------------------------------------
-    def _arrays(self, script: Script) -> dict[str, tuple[Array, Any]]:
+    def _arrays(self, script: Script, tabled: Mapping[tuple[str, str], bool]) -> dict[str, tuple[Array, Any]]:
         """A script's signals and noise as tables by name, with the time between their rows."""
         b2, found = brian2(), {}
         for key, signal in script.signals.items():
             table, shown = self.layout.signal(*key)
             n = self.layout.circuit.population(key[0]).n
             patterns = np.broadcast_to(signal.patterns[:, 0], (len(signal.patterns), n)).copy()
-            found[table] = patterns, 1 * b2.ms
-            found[shown] = signal.index.astype(np.float64), self.dt
+            if tabled[key]:
+                found[table] = patterns, 1 * b2.ms
+                found[shown] = signal.index.astype(np.float64), self.dt
+            else:
+                found[table] = patterns[signal.index], self.dt
         for key, values in script.noise.items():
             found[self.layout.names("noise", *key)] = values[:, 0], self.dt
         return found
 
-    def load(self, script: Script) -> None:
-        """Take a script's tables."""
+    def load(self, script: Script, tabled: Mapping[tuple[str, str], bool]) -> None:
+        """Take a script's tables; ``tabled`` says which signals are tables of patterns, as in the layout."""
         b2 = brian2()
-        for name, (values, dt) in self._arrays(script).items():
+        for name, (values, dt) in self._arrays(script, tabled).items():
             self.namespace[name] = b2.TimedArray(values, dt=dt, name=name)
         phase = self.layout.plan.schedule[0].name
         for population, port in [key for key in script.noise if key not in self._noise]:
@@ -286,6 +289,6 @@ class Model:
         for key, runner in self._noise.items():
             runner.active = key in script.noise
 
-    def tables(self, script: Script) -> dict[Any, Array]:
+    def tables(self, script: Script, tabled: Mapping[tuple[str, str], bool]) -> dict[Any, Array]:
         """The tables that are in use, each with the numbers of another script."""
-        return {self.namespace[name]: values for name, (values, _) in self._arrays(script).items()}
+        return {self.namespace[name]: values for name, (values, _) in self._arrays(script, tabled).items()}

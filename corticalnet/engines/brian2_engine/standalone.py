@@ -65,9 +65,9 @@ class Standalone:
         b2.set_device(self._device, build_on_run=False)
         try:
             with preferences("cpp_standalone"):
-                layout = Layout(self._plan, allowed, script.signals.keys(), noise)
+                layout = Layout(self._plan, allowed, _patterns(script), noise)
                 self.model = Model(layout, weights)
-                self.model.load(script)
+                self.model.load(script, _patterns(script))
                 self._recorder = Recorder(self.model, recording, origin=1)
                 self.model.network.add(self._recorder.monitors)
                 self.model.network.run(script.steps * self.model.dt, namespace={})
@@ -82,7 +82,7 @@ class Standalone:
         for bundle in self.model.layout.bundles.all:
             if bundle.weighted:
                 changed[self.model.synapses[bundle.name].w] = self.model.synaptic_weights(weights, bundle)
-        changed |= self.model.tables(script)
+        changed |= self.model.tables(script, _patterns(script))
         self._device.run(run_args=changed, with_output=False)
 
 
@@ -95,3 +95,8 @@ def _shape(script: Script, recording: Recording) -> Any:
     signals = {key: signal.patterns.shape for key, signal in script.signals.items()}
     kept = np.asarray(recording.kept).tobytes()
     return script.steps, signals, list(script.noise), tracks, kept
+
+
+def _patterns(script: Script) -> dict[tuple[str, str], bool]:
+    """Every signal as a table of patterns: the program reads its tables from files at every start."""
+    return dict.fromkeys(script.signals, True)
