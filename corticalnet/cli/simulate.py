@@ -33,6 +33,8 @@ def simulate_(
     model: str = typer.Argument(..., help="A model file, or the name of one in models/."),
     engine: str = typer.Option("torch", help="torch, or brian2 (one image at a time)."),
     target: str | None = typer.Option(None, help="Brian2's: numpy, cython or cpp_standalone."),
+    device: str | None = typer.Option(None, help="torch's: cpu or cuda."),
+    precision: str | None = typer.Option(None, help="torch's: float64 or float32."),
     rule: str | None = typer.Option(None, help="Learning rule; see `corticalnet list`."),
     data: str | None = typer.Option(None, help="Data set; see `corticalnet data list`."),
     weights: Path | None = typer.Option(
@@ -72,7 +74,8 @@ def simulate_(
     if weights is not None:
         load_weights(built.network, RunFolder(weights).best if weights.is_dir() else weights)
     circuit = expand(built.network, built.rule, lr, name=f"{built.name} by {built.rule.name}")
-    options: dict[str, Any] = {} if target is None else {"target": target}
+    wanted = {"target": target, "device": device, "precision": precision}
+    options: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     begun = time.perf_counter()
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
     try:

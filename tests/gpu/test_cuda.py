@@ -59,3 +59,18 @@ def test_training_on_the_device(precision, tmp_path):
     settings = Settings(epochs=6, batch=32, lr=0.1, device="cuda", precision=precision)
     result = train(cn.Model(net, cn.rule("z-il"), settings), digits, out=tmp_path / "run", progress=False)
     assert result.last_test_accuracy > 0.8
+
+
+@pytest.mark.parametrize("rule", ["il", "z-il", "fa-z-il", "streaming-fa-z-il"])
+@pytest.mark.parametrize("kind", [cn.Dense, cn.Convolution, cn.Local])
+def test_a_circuit_on_cuda_is_the_circuit_on_the_cpu(kind, rule):
+    """Also that cells at rest stay exactly at rest there, or φ would fire."""
+    first = cn.Dense(9) if kind is cn.Dense else kind(3, 3, stride=2, bias=True)
+    net = cn.Network((2, 9, 9), [cn.Area(first, "tanh"), cn.Area(cn.Dense(5), "linear")], dtype=torch.float64)
+    circuit = cn.circuit(net, cn.rule(rule), 0.1)
+    x, y = torch.rand(3, 2, 9, 9, dtype=torch.float64), torch.tensor([0, 4, 2])
+    protocol = [cn.Present(x, steps=circuit.needs.present + 3), cn.Teach(y, steps=circuit.needs.teach + 5)]
+    on_cpu = cn.simulate(circuit, protocol, record=["error", "weights"])
+    on_gpu = cn.simulate(circuit, protocol, record=["error", "weights"], device="cuda")
+    for name in on_cpu.data_vars:
+        assert abs(on_cpu[name] - on_gpu[name]).max() < 1e-10, name
