@@ -177,3 +177,17 @@ def test_weights_written_back_are_those_of_the_circuit():
 def test_what_has_no_circuit_says_so(network, rule, message):
     with pytest.raises(cn.errors.CircuitError, match=message):
         cn.circuit(network(), rule)
+
+
+def test_predictions_follow_weights_that_change_under_a_standing_stimulus():
+    """The engine leaves a sum alone whose senders have not changed; but its weights may have."""
+    net = cn.mlp([5, 4, 3], hidden="tanh", seed=1, dtype=F64)
+    circuit = cn.circuit(net, cn.rule("streaming-fa-z-il"), RATE)
+    x = torch.rand(1, 5, dtype=F64)
+    protocol = [cn.Present(x, steps=circuit.needs.present), cn.Teach(torch.tensor([1]), steps=8)]
+    data = cn.simulate(circuit, protocol, record=["prediction"])
+    seen = data.prediction.sel(area="area1").isel(batch=0)
+    before, after = (torch.tensor(data[f"input->area1 {when}"].values) for when in ("before", "after"))
+    assert abs(seen.isel(time=circuit.needs.present).values - (before @ x[0]).numpy()).max() < 1e-15
+    assert abs(seen.isel(time=-1).values - (after @ x[0]).numpy()).max() < 1e-15
+    assert (after - before).abs().max() > 1e-4
