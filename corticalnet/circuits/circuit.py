@@ -175,20 +175,20 @@ class Circuit:
 
     def __str__(self) -> str:
         cells = [[p.name, str(p.n), p.cell.title()] for p in self.populations]
-        header = ["from", "to", "port", "sends", "synapses", "plasticity"]
+        header = ["name", "from", "to", "port", "sends", "synapses", "plasticity"]
         rows: list[list[str]] = []
         for p in self.projections:
             how = p.connection.describe() if not p.shared_with else f"back along {p.shared_with}"
             how += f", delay {p.delay:g} ms" if p.delay else ""
             learns = "" if p.plasticity is None else p.plasticity.title()
-            rows.append([p.source, p.target, p.port, self.sent(p.source, p.sends), how, learns])
+            rows.append([p.name, p.source, p.target, p.port, self.sent(p.source, p.sends), how, learns])
         for w in self.wires:
             rows.append(
-                [w.source, w.target, w.port, self.sent(w.source, w.sends), f"wire × {w.weight:g}", ""]
+                ["", w.source, w.target, w.port, self.sent(w.source, w.sends), f"wire × {w.weight:g}", ""]
             )
         for b in self.broadcasts:
             sent = self.sent(b.source, b.sends)
-            rows += [[b.source, target, "modulator", sent, "broadcast", ""] for target in b.targets]
+            rows += [[b.name, b.source, target, "modulator", sent, "broadcast", ""] for target in b.targets]
         count = sum(len(p.connection.synapses(self.population(p.source).n, self.population(p.target).n)[0])
                     for p in self.projections if not p.shared_with)  # fmt: skip
         total = sum(p.n for p in self.populations)

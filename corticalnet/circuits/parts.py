@@ -44,6 +44,8 @@ class Population:
         words = self.name.split(".") if isinstance(self.name, str) else []
         if not 1 <= len(words) <= 3 or not all(w.replace("-", "_").isidentifier() for w in words):
             raise CircuitError(f"population name {self.name!r} must be words with dots between: 'area.role'")
+        if isinstance(self.n, np.integer):
+            object.__setattr__(self, "n", int(self.n))
         if not isinstance(self.n, int) or self.n < 1:
             raise CircuitError(f"population '{self.name}' needs at least 1 cell, not {self.n!r}")
         if not isinstance(self.cell, Cell):

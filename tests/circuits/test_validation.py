@@ -186,12 +186,12 @@ def test_tables_have_everything():
         assert [population.name, str(population.n), population.cell.title()] in rows
     plastic = "ErrorTimesRate(rate=0.25, trigger=clock)"
     for row in (
-        ["below.value", "area.prediction", "prediction", "rate", "all to all, delay 2 ms", plastic],
-        ["area.error", "below.value", "feedback", "error", "back along up"],
-        ["area.value", "area.value", "feedback", "rate", "one to one"],
+        ["up", "below.value", "area.prediction", "prediction", "rate", "all to all, delay 2 ms", plastic],
+        ["down", "area.error", "below.value", "feedback", "error", "back along up"],
+        ["side", "area.value", "area.value", "feedback", "rate", "one to one"],
         ["area.value", "area.error", "own", "change", "wire × -2"],
-        ["clock", "up", "modulator", "tick", "broadcast"],
-        ["phase", "area.value", "modulator", "prediction_phase", "broadcast"],
+        ["clock", "clock", "up", "modulator", "tick", "broadcast"],
+        ["phase", "phase", "area.value", "modulator", "prediction_phase", "broadcast"],
     ):
         assert row in rows
     assert rows[-1] == ["16 cells, 9 synapses, a step is 1 ms"]  # 2 + 4 · 3 + 2;  3 · 2 + 3
