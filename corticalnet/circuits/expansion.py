@@ -77,7 +77,6 @@ class _Expansion:
         self.projections: list[Projection] = []
         self.wires: list[Wire] = []
         self.clocks: dict[str, list[str]] = {}
-        self.biased: list[str] = []
 
     def build(self, name: str) -> Circuit:
         self.populations.append(Population("input.value", self.inputs, cells.Sensory()))
@@ -86,7 +85,7 @@ class _Expansion:
             for source, link in self.wiring.arriving[node]:
                 self._link(source, node, link)
         self._clock_cells()
-        if self.biased:
+        if any(p.source == "bias" for p in self.projections):
             self.populations.append(Population("bias", 1, cells.Constant()))
         broadcasts = [Broadcast(clock, targets) for clock, targets in self.clocks.items()]
         if not self.gated:
@@ -137,9 +136,6 @@ class _Expansion:
         self.populations += [Population(f"{name}.{role}", n, cell) for role, cell in kinds.items()]
         self.wires += [Wire(f"{name}.{s}", f"{name}.{t}", port, state, w) for s, t, port, state, w in wires]
 
-    def _detector_state(self) -> str:
-        return "sent" if self.gated else "error"
-
     # One link ----------------------------------------------------------------------------------
     def _link(self, source: int, node: int, link: Link) -> None:
         """Its synapses up, its feedback down, its bias."""
@@ -160,8 +156,14 @@ class _Expansion:
         self.projections.append(up)
         self._hear_clock(node, up)
         if source:
-            down = Projection(f"{above}.error", f"{below}.value", "feedback", sends=self._detector_state(),
-                              name=f"{name} feedback", shared_with=name)  # fmt: skip
+            down = Projection(
+                f"{above}.error",
+                f"{below}.value",
+                "feedback",
+                sends="sent" if self.gated else "error",
+                name=f"{name} feedback",
+                shared_with=name,
+            )
             if isinstance(self.rule.feedback, Random) and link.plastic:
                 own = flat(link, self.rule.feedback.weights(link))
                 reverse, weight = _reversed(connection, own)
@@ -173,7 +175,6 @@ class _Expansion:
                 up, source="bias", weight=flat(link, link.bias), connection=one, name=f"{name} bias"
             )
             self.projections.append(offset)
-            self.biased.append(offset.name)
             self._hear_clock(node, offset)
 
     def _plasticity(self, node: int) -> ErrorTimesRate:

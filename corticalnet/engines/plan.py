@@ -41,6 +41,7 @@ class Block:
         areas: names, in order; ``columns`` says where each one's columns are.
         roles: role -> cell.
         wires: (role, port) -> what it hears from its own column.
+        populations: role -> the names of its populations, area by area.
         n: columns in all.
     """
 
@@ -49,11 +50,14 @@ class Block:
     wires: dict[tuple[str, str], tuple[WireIn, ...]]
     areas: list[str] = field(default_factory=list)
     columns: list[slice] = field(default_factory=list)
+    populations: dict[str, list[str]] = field(default_factory=dict)
     n: int = 0
 
-    def add(self, area: str, n: int) -> slice:
+    def add(self, area: str, n: int, populations: Sequence[Population]) -> slice:
         """Put an area's columns at the end."""
         self.areas.append(area)
+        for population in populations:
+            self.populations.setdefault(population.role, []).append(population.name)
         self.columns.append(slice(self.n, self.n + n))
         self.n += n
         return self.columns[-1]
@@ -140,7 +144,7 @@ class Plan:
             make = tuple(roles.items()), tuple(wires.items()), heard
             if make not in made:
                 made[make] = Block(len(made), roles, wires)
-            columns = made[make].add(area, n)
+            columns = made[make].add(area, n, populations)
             for population in populations:
                 self.places[population.name] = Place(made[make], population.role, columns)
         self.blocks = list(made.values())

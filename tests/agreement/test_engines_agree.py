@@ -7,7 +7,7 @@ import corticalnet as cn
 from corticalnet.circuits.cells import Cell, Sensory
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.pointwise import absolute, exp, maximum, sigmoid, tanh, where
-from corticalnet.circuits.quantities import Milliseconds
+from corticalnet.circuits.quantities import ONE, Milliseconds
 from tests.agreement.test_network_is_circuit import NETWORKS, RULES, sheets
 from tests.networks import batch, dense
 
@@ -152,6 +152,32 @@ def test_cells_and_plasticity_of_ones_own_with_delays_noise_and_broadcasts():
     assert all(abs(mine[f"{p.name} after"] - mine[f"{p.name} before"]).max() > 1e-4 for p in circuit.plastic)
     silent, _ = both(circuit, protocol)
     assert abs(silent.v - mine.v).max() > 0.01, "the noise does nothing"
+
+
+class Twice(Cell):
+    """Takes its input over in one phase, and adds to it in a later one."""
+
+    ports = ("feedback",)
+    state = {"v": 0.0}
+    inputs = {"stimulus": ONE}
+
+    def deliver(self, cell, port, dt):
+        return {"v": cell.stimulus}
+
+    def move(self, cell, port, dt):
+        return {"v": cell.v + port.feedback}
+
+
+def test_a_state_that_two_phases_write():
+    """v = stimulus + v of the last step: 2, 4, 6, then 1 + 6, 1 + 7; also where a role is called 'cell'."""
+    circuit = cn.Circuit(
+        [cn.Population("x.cell", 2, Twice())],
+        [cn.Projection("x.cell", "x.cell", "feedback", 1.0, cn.OneToOne())],
+    )
+    protocol = [cn.Give({"x.cell.stimulus": 2.0}, steps=3), cn.Give({"x.cell.stimulus": 1.0}, steps=2)]
+    mine, its = both(circuit, protocol)
+    for data in (mine, its):
+        assert data.v.values[:, 0, 0].tolist() == [2, 4, 6, 7, 8]
 
 
 def test_a_wrong_order_is_wrong_on_both_engines_alike():

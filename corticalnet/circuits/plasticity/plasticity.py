@@ -55,20 +55,19 @@ class Plasticity(Part, ABC):
         names = ("trigger", "modulator", "consolidation")
         return {name: getattr(self, name) for name in names if getattr(self, name)}
 
-    def traced(self, pre: Cell, post: Cell, symbolic: bool = False) -> Any:
+    def traced(self, pre: Cell, post: Cell) -> Any:
         """Eligibility as an expression in ``w``, ``pre_<state>``, ``post_<state>`` and ``port_<port>``.
 
         Raises:
             CircuitError: it is not pointwise, or asks for what the cells do not have.
         """
-        part = self.symbolic() if symbolic else self
         spaces = [
             symbols({"w": "w"}).w,
             symbols({name: f"pre_{name}" for name in pre.state}),
             symbols({name: f"post_{name}" for name in post.state}),
             symbols({name: f"port_{name}" for name in post.ports}),
         ]
-        return trace(f"plasticity {type(self).__name__}", part.eligibility, *spaces)[""]
+        return trace(f"plasticity {type(self).__name__}", self.eligibility, *spaces)[""]
 
     def check(self, where: str, pre: Cell, post: Cell, broadcasts: list[str]) -> None:
         """See that eligibility and slots find what they name.

@@ -234,7 +234,7 @@ class Layout:
             if len(act.block.areas) == 1 and any(
                 s.name == name for e in cell.equations[act.phase].values() for s in e.free_symbols
             ):
-                population = act.block.areas[0] if act.role == "cell" else f"{act.block.areas[0]}.{act.role}"
+                (population,) = act.block.populations[act.role]
                 given.append(f"_{field_name} = {self._given(population, name)}")
                 field_name = f"_{field_name}"
             setattr(cells, name, Formula(field_name))

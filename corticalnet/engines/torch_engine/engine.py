@@ -146,11 +146,14 @@ class TorchEngine:
     def _act(self, act: Act) -> None:
         """New states of one role, all from the old ones.
 
-        Cells are pure: one that hears nothing and finds its states untouched has nothing new to say.
+        Cells are pure: one that hears nothing, reads what it read last, and finds what it wrote then still
+        there, has nothing new to say.
         """
         cell, state = act.block.roles[act.role], self.states[act.block.index][act.role]
         states, ports = self._reads[act.block.index, act.role, act.phase]
-        if not ports and self._unchanged(act, [getattr(state, name) for name in states]):
+        written = list(cell.equations[act.phase])
+        read = [getattr(state, name) for name in states]
+        if not ports and self._unchanged(act, [*read, *(getattr(state, name) for name in written)]):
             return
         port = self._port(act.block, act.role, ports)
         shape = (self._batch, act.block.n)
@@ -160,6 +163,7 @@ class TorchEngine:
             elif value.dtype != self.dtype:
                 value = value.to(self.dtype)
             setattr(state, name, value if value.shape == shape else value.expand(shape))
+        self._seen[act] = [*read, *(getattr(state, name) for name in written)]
 
     def _port(self, block: Block, role: str, names: Sequence[str]) -> SimpleNamespace:
         """What a role hears: wires now, sums as they were delivered; 0 where nothing is connected."""

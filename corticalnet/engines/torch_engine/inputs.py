@@ -62,8 +62,7 @@ class _Input:
         self, block: Block, role: str, name: str, script: Script, state: SimpleNamespace, tensor: Any
     ) -> None:
         self.state, self.name, self.columns = state, name, block.columns
-        populations = [area if role == "cell" else f"{area}.{role}" for area in block.areas]
-        self.signals = [script.signals.get((population, name)) for population in populations]
+        self.signals = [script.signals.get((population, name)) for population in block.populations[role]]
         self.patterns = [None if s is None else tensor(s.patterns) for s in self.signals]
         self.shown: list[int] | None = None
         setattr(state, name, 0.0)
