@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -32,14 +33,18 @@ class Engine(Protocol):
         """Run a script from where the last one ended; return what was recorded, track by track."""
 
 
-def _brian2(circuit: Circuit, **options: Any) -> Engine:
+def _torch() -> type[Engine]:
+    return TorchEngine
+
+
+def _brian2() -> type[Engine]:
     from corticalnet.engines.brian2_engine import Brian2Engine  # only who asks for it needs Brian2
 
-    engine: Engine = Brian2Engine(circuit, **options)
-    return engine
+    return Brian2Engine
 
 
-ENGINES: dict[str, Callable[..., Engine]] = {"torch": TorchEngine, "brian2": _brian2}
+#: Engines by name: functions that fetch their class.
+ENGINES: dict[str, Callable[[], Callable[..., Engine]]] = {"torch": _torch, "brian2": _brian2}
 
 
 class Simulator:
@@ -57,10 +62,12 @@ class Simulator:
     def __init__(self, circuit: Circuit, engine: str = "torch", **options: Any) -> None:
         one_of("engine", engine, ENGINES, EngineError)
         self.circuit, self.name, self.options = circuit, engine, options
+        make = ENGINES[engine]()
         try:
-            self.engine = ENGINES[engine](circuit, **options)
+            inspect.signature(make).bind(circuit, **options)
         except TypeError as error:
-            raise EngineError(f"engine '{engine}': {str(error).partition(') ')[2] or error}") from None
+            raise EngineError(f"engine '{engine}': {error}") from None
+        self.engine = make(circuit, **options)
 
     @property
     def weights(self) -> dict[str, Array]:
