@@ -11,8 +11,8 @@ from corticalnet.circuits import (
     Wire,
 )
 from corticalnet.circuits.expansion import circuit, write_back
-from corticalnet.circuits.protocol import Give, Noise, Present, Rest, Stream, Teach
-from corticalnet.circuits.recording import Record, load_recording
+from corticalnet.circuits.experiment.protocol import Give, Noise, Present, Rest, Stream, Teach
+from corticalnet.circuits.experiment.recording import Record, load_recording
 from corticalnet.engines import simulate, simulator
 from corticalnet.network import Area, Convolution, Dense, Link, Local, Network, from_torch, mlp
 from corticalnet.rules import (

@@ -28,7 +28,7 @@ from corticalnet.analysis import align, autograd_update, interleave, rule_update
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import circuit as expand
 from corticalnet.circuits.expansion import write_back
-from corticalnet.circuits.protocol import Stream
+from corticalnet.circuits.experiment.protocol import Stream
 from corticalnet.data import Data
 from corticalnet.engines import simulate
 from corticalnet.network import Network, mlp

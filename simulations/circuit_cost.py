@@ -32,8 +32,8 @@ import torch
 import typer
 
 import corticalnet as cn
-from corticalnet.circuits.recording import plan_recording
-from corticalnet.circuits.script import compile_protocol
+from corticalnet.circuits.experiment.recording import plan_recording
+from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.tables import table
 from simulations import brian2_by_hand

@@ -15,7 +15,7 @@ import typer
 from corticalnet import plotting
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import circuit as expand
-from corticalnet.circuits.protocol import Stream
+from corticalnet.circuits.experiment.protocol import Stream
 from corticalnet.cli.app import app
 from corticalnet.cli.output import JSON, print_json
 from corticalnet.cli.train import parse_sets

@@ -9,9 +9,9 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
 
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.recording import Recording, plan_recording
+from corticalnet.circuits.experiment.recording import Recording, plan_recording
+from corticalnet.circuits.experiment.script import Script, compile_protocol
 from corticalnet.circuits.schedule import Schedule
-from corticalnet.circuits.script import Script, compile_protocol
 from corticalnet.engines.torch_engine import TorchEngine
 from corticalnet.engines.torch_engine.weights import Array
 from corticalnet.errors import EngineError, one_of

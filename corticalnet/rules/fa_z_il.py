@@ -33,6 +33,9 @@ class FaZIL(Trigger):
         silence: t_d, steps for which an error must have been at rest.
         steps: inference steps of a trial; the depth of the network if not given.
         gate: "none" (the paper's φ), "prediction" or "pulse".
+        threshold: errors (and moves of predictions) up to this size count as rest; 0 in the papers.
+        pooled: one φ for all columns of an area, which watches Σ|ε| and Σ|Δμ|, instead of one per column.
+            Only with a gate.
 
     ``step.details["phi"]`` lists, step by step, a mask ``[batch, *columns]`` for each node of the
     trial's wiring (None where no error can be yet).
@@ -42,18 +45,32 @@ class FaZIL(Trigger):
     needs_layers = True
     levelled = True
 
-    def __init__(self, silence: int = 4, steps: int | None = None, gate: str = "none") -> None:
+    def __init__(
+        self,
+        silence: int = 4,
+        steps: int | None = None,
+        gate: str = "none",
+        threshold: float = 0.0,
+        pooled: bool = False,
+    ) -> None:
         if silence < 1:
             raise RuleError(f"Fa-Z-IL: silence must be at least 1 step, not {silence}")
         one_of("gate", gate, _GATES, RuleError)
+        if not 0 <= threshold < float("inf"):
+            raise RuleError(f"Fa-Z-IL: threshold must be 0 or more, not {threshold}")
+        if pooled and gate == "none":
+            raise RuleError(
+                "Fa-Z-IL: one φ for many columns needs a gate; choices: gate='prediction', gate='pulse'"
+            )
         self.silence, self.steps, self.gate = silence, steps, gate
+        self.threshold, self.pooled = threshold, pooled
         if gate != "none":
             self.equation += " while its prediction is quiet"
 
     def run(self, trial: Trial) -> None:
         """No clock and no layer index: every column watches itself."""
         columns = Columns(trial)
-        detectors = [ChangeDetector(self.silence, self.gate) for _ in columns.errors]
+        detectors = [ChangeDetector(self) for _ in columns.errors]
         trial.details["phi"] = history = []
         steps = self.steps if self.steps is not None else trial.wiring.depth[0]
         sent: list[Tensor | None] = []
@@ -68,13 +85,14 @@ class FaZIL(Trigger):
 
 
 class ChangeDetector:
-    """The φ cells of one area, and the gate of its feedback.
+    """The φ cells of one area (or its one φ cell), and the gate of its feedback.
 
     Before the trial everything has been at rest for long.
     """
 
-    def __init__(self, silence: int, gate: str) -> None:
-        self.silence, self.gated, self.pulsed = silence, gate != "none", gate == "pulse"
+    def __init__(self, trigger: FaZIL) -> None:
+        self.gated, self.pulsed = trigger.gate != "none", trigger.gate == "pulse"
+        self.silence, self.threshold, self.pooled = trigger.silence, trigger.threshold, trigger.pooled
         self._silent: Tensor | None = None  # for how many steps each error has been zero
         self._open: Tensor | None = None  # whose feedback passes
 
@@ -89,8 +107,8 @@ class ChangeDetector:
         """
         if error is None:
             return None, None, None
-        active = error != 0
-        moved = None if shift is None or not self.gated else shift != 0
+        active = self._leaves_rest(error)
+        moved = None if shift is None or not self.gated else self._leaves_rest(shift)
         phi = active if self._silent is None else active & (self._silent >= self.silence)
         if moved is not None:
             phi = phi & ~moved
@@ -101,6 +119,12 @@ class ChangeDetector:
         # On a CPU it costs little to see that nobody fired, and saves a product; a GPU would have to wait.
         pulse = error * phi if phi.is_cuda or phi.any() else None
         return phi, pulse, self._sent(error, moved, phi, pulse)
+
+    def _leaves_rest(self, signal: Tensor) -> Tensor:
+        """Whether a signal is more than rest: for each column, or for all of them ``[batch, 1, …]``."""
+        if self.pooled:
+            signal = signal.abs().flatten(1).sum(1).view(-1, *(1,) * (signal.dim() - 1))
+        return signal != 0 if not self.threshold else signal.abs() > self.threshold
 
     def _sent(self, error: Tensor, moved: Tensor | None, phi: Tensor, pulse: Tensor | None) -> Tensor | None:
         if not self.gated:

@@ -49,7 +49,9 @@ def small(network, hidden):
     return dense(hidden, 3) if network == "dense" else NETWORKS[network](hidden)
 
 
-@pytest.mark.parametrize("rule", ["il", "ipc", "z-il", "paper", "gated", "streaming", "random-feedback"])
+@pytest.mark.parametrize(
+    "rule", ["il", "ipc", "z-il", "paper", "gated", "streaming", "pooled-tolerant", "random-feedback"]
+)
 @pytest.mark.parametrize("network", ["dense", "convolution", "local", "skipping"])
 def test_every_trace_and_weight(network, rule):
     name, parameters, consolidation = RULES[rule]

@@ -39,6 +39,10 @@ RULES = {
     "paper": ("fa-z-il", {"steps": 9, "silence": 3}, "phase"),
     "gated": ("fa-z-il", {"gate": "prediction", "silence": 2}, "now"),
     "streaming": ("streaming-fa-z-il", {"silence": 1}, "now"),
+    "pooled": ("streaming-fa-z-il", {"silence": 2, "pooled": True}, "now"),
+    "pooled-gated": ("fa-z-il", {"gate": "prediction", "pooled": True}, "now"),
+    "tolerant": ("streaming-fa-z-il", {"threshold": 0.02}, "now"),
+    "pooled-tolerant": ("streaming-fa-z-il", {"threshold": 0.1, "pooled": True}, "now"),
     "random-feedback": ("streaming-fa-z-il", {"feedback": cn.Random(seed=4)}, "now"),
     "random-il": ("il", {"feedback": cn.Random(seed=4), "steps": 6}, "now"),
 }

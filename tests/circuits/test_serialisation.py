@@ -9,8 +9,8 @@ import xarray as xr
 from corticalnet.circuits import Broadcast, Circuit, Needs, OneToOne, Population, Projection, Synapses, Wire
 from corticalnet.circuits.cells import Cell, Clamped, Clock, Error, Prediction, Sensory, Value
 from corticalnet.circuits.connection import AllToAll
+from corticalnet.circuits.experiment.protocol import Present, Teach
 from corticalnet.circuits.plasticity import ErrorTimesRate
-from corticalnet.circuits.protocol import Present, Teach
 from corticalnet.circuits.serialisation import arrays_of, from_dict
 from corticalnet.engines import simulate
 from corticalnet.errors import CircuitError

@@ -32,6 +32,8 @@ EXACT = {
     "fa-z-il gated, long teaching": ("fa-z-il", {"gate": "prediction", "steps": 40}, squared, 1e-10),
     "fa-z-il gated, t_d = 1": ("fa-z-il", {"gate": "prediction", "silence": 1, "steps": 15}, squared, 1e-10),
     "streaming": ("streaming-fa-z-il", {}, squared, 1e-10),
+    "pooled": ("streaming-fa-z-il", {"pooled": True, "steps": 15}, squared, 1e-10),
+    "pooled and gated": ("fa-z-il", {"gate": "prediction", "pooled": True}, squared, 1e-10),
     "streaming, long teaching": ("streaming-fa-z-il", {"steps": 40, "silence": 2}, squared, 1e-10),
 }
 

@@ -27,13 +27,13 @@ from corticalnet.circuits.cells import (
     State,
     Value,
 )  # fmt: skip
+from corticalnet.circuits.experiment.protocol import Give, Noise, Present, Teach
+from corticalnet.circuits.experiment.recording import Record, plan_recording
+from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.circuits.plasticity import ErrorTimesRate, Plasticity
 from corticalnet.circuits.pointwise import log, maximum, minimum, where
-from corticalnet.circuits.protocol import Give, Noise, Present, Teach
 from corticalnet.circuits.quantities import Milliseconds
-from corticalnet.circuits.recording import Record, plan_recording
 from corticalnet.circuits.schedule import SCHEDULE, Schedule
-from corticalnet.circuits.script import compile_protocol
 from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.errors import EngineError
 from tests.engines.reference import Reference

@@ -5,9 +5,9 @@ import pytest
 
 from corticalnet.circuits import AllToAll, Broadcast, Circuit, OneToOne, Population, Projection
 from corticalnet.circuits.cells import Sensory
+from corticalnet.circuits.experiment.protocol import Give
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.pointwise import tanh, where
-from corticalnet.circuits.protocol import Give
 from corticalnet.engines import simulate, simulator
 from tests.engines.small import Leaky, area, carried, listed, synapses
 

@@ -4,7 +4,7 @@ from corticalnet.circuits.cells.cell import Cell, State
 from corticalnet.circuits.cells.change_detector import ChangeDetector, GatingDetector, PulseDetector
 from corticalnet.circuits.cells.control import Clock, PhaseSignal
 from corticalnet.circuits.cells.error import Error, GatedError, GatedOutputError, OutputError
-from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction
+from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction, Total, WatchedPrediction
 from corticalnet.circuits.cells.value import Clamped, Constant, Sensory, Value
 
 __all__ = [
@@ -24,5 +24,7 @@ __all__ = [
     "PulseDetector",
     "Sensory",
     "State",
+    "Total",
     "Value",
+    "WatchedPrediction",
 ]

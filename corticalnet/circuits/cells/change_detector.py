@@ -2,7 +2,9 @@
 
     φ_t = 1  iff  ε_t ≠ 0  and  ε_{t−1} = … = ε_{t−t_d} = 0
 
-Three forms, see docs/decisions/0003: the paper's; gated by the column's own prediction; and the pulse.
+Three forms, see docs/decisions/0003: the paper's; gated by the column's own prediction; and the pulse. With
+noise, "not 0" becomes "larger than a threshold". One φ may also watch a whole population (pooled): it then
+hears Σ|ε| at ``modulator`` and Σ|Δμ| at ``prediction``.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from corticalnet.circuits.cells.cell import Cell
-from corticalnet.circuits.pointwise import where
+from corticalnet.circuits.pointwise import absolute, where
 from corticalnet.circuits.quantities import Pure
 
 
@@ -23,15 +25,17 @@ class ChangeDetector(Cell):
 
     Args:
         silence: t_d, in steps.
+        threshold: errors up to this size count as rest.
     """
 
     silence: Pure = 4.0
+    threshold: Pure = 0.0
     ports: ClassVar[tuple[str, ...]] = ("own", "modulator")
     state = {"phi": 0.0, "silent": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Fire, and count."""
-        active = port.own != 0
+        active = absolute(port.own) > self.threshold
         phi = active & (cell.silent >= self.silence) & (port.modulator == 0)
         return {"phi": where(phi, 1.0, 0.0), "silent": where(active, 0.0, cell.silent + 1.0)}
 
@@ -43,16 +47,18 @@ class ChangeDetector(Cell):
 class PulseDetector(ChangeDetector):
     """φ of streaming Fa-Z-IL: the prediction (its ``shift``, at port ``prediction``) must be quiet.
 
-    Feedback is the pulse φ ε, so φ itself is the gate of the error cell.
+    Feedback is the pulse φ ε, so φ itself is the gate of the error cell. A pooled one hears at ``modulator``
+    how large the errors of all columns are in sum.
     """
 
-    ports: ClassVar[tuple[str, ...]] = ("own", "prediction")
+    ports: ClassVar[tuple[str, ...]] = ("own", "prediction", "modulator")
     state = {"phi": 0.0, "silent": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Fire if the prediction is quiet, and count."""
-        active = port.own != 0
-        phi = active & (cell.silent >= self.silence) & (port.prediction == 0)
+        active = absolute(port.own) + port.modulator > self.threshold
+        quiet = absolute(port.prediction) <= self.threshold
+        phi = active & (cell.silent >= self.silence) & quiet
         return {"phi": where(phi, 1.0, 0.0), "silent": where(active, 0.0, cell.silent + 1.0)}
 
 
@@ -64,5 +70,5 @@ class GatingDetector(PulseDetector):
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Fire, count, and open or close the gate."""
         new = super().detect(cell, port, dt)
-        held = where(port.prediction == 0, cell.gate, 0.0)
+        held = where(absolute(port.prediction) <= self.threshold, cell.gate, 0.0)
         return {**new, "gate": where(new["phi"] != 0, 1.0, held)}

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.pointwise import absolute
 
 
 class Error(Cell):
@@ -28,11 +29,16 @@ class Error(Cell):
 class GatedError(Error):
     """An error cell whose feedback passes only while φ holds its gate open (``modulator``).
 
-    ``sent`` is what the area below receives: ``error · gate``.
+    ``sent`` is what the area below receives: ``error · gate``.  ``size``: |error|, for a pooled φ.
     """
 
     ports: ClassVar[tuple[str, ...]] = ("own", "modulator")
-    state = {"error": 0.0, "sent": 0.0}
+    state = {"error": 0.0, "size": 0.0, "sent": 0.0}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Compare, and measure."""
+        new = super().compare(cell, port, dt)
+        return {**new, "size": absolute(new["error"])}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Pass the gate."""
@@ -59,7 +65,12 @@ class GatedOutputError(OutputError):
     """The same with a gate held by φ."""
 
     ports: ClassVar[tuple[str, ...]] = ("own", "prediction", "modulator")
-    state = {"error": 0.0, "difference": 0.0, "sent": 0.0}
+    state = {"error": 0.0, "size": 0.0, "difference": 0.0, "sent": 0.0}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Compare, and measure."""
+        new = super().compare(cell, port, dt)
+        return {**new, "size": absolute(new["error"])}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Pass the gate."""

@@ -8,10 +8,12 @@ Plastic synapses end here. A prediction cell hears the error of its own column a
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from corticalnet.circuits.cells.activation import activation
 from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.pointwise import absolute
+from corticalnet.circuits.quantities import Milliseconds
 
 
 class Prediction(Cell):
@@ -49,3 +51,47 @@ class OutputPrediction(Cell):
             "shift": rate - cell.predicted_rate,
             "gain": f.gain(1.0, port.prediction, rate),
         }
+
+
+class WatchedPrediction(Cell):
+    """A prediction cell that also knows its rate, its gain, and how far it has moved lately.
+
+        motion ← (1 − dt/memory) motion + shift         size = |motion|
+
+    Args:
+        activation: f of the column.
+        rates: whether ``shift`` is that of the rate (an output that fires nonlinearly) or of the drive.
+        memory: for how long a move is remembered; dt for the last step alone.
+    """
+
+    activation: str = "linear"
+    rates: bool = False
+    memory: Milliseconds = 1.0
+    ports: ClassVar[tuple[str, ...]] = ("prediction", "own", "modulator")
+    state = {"prediction": 0.0, "predicted_rate": 0.0, "shift": 0.0, "gain": 0.0, "motion": 0.0, "size": 0.0}
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Drive, rate and gain; and how far they moved."""
+        f, drive = activation(self.activation), port.prediction
+        rate = f.rate(drive)
+        shift = rate - cell.predicted_rate if self.rates else drive - cell.prediction
+        motion = (1 - dt / self.memory) * cell.motion + shift
+        return {
+            "prediction": drive,
+            "predicted_rate": rate,
+            "shift": shift,
+            "gain": f.gain(1.0, drive, rate),
+            "motion": motion,
+            "size": absolute(motion),
+        }
+
+
+class Total(Cell):
+    """Adds up what it hears at ``modulator`` (state ``total``): how much a population moves, in sum."""
+
+    ports = ("modulator",)
+    state = {"total": 0.0}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Take the sum over."""
+        return {"total": port.modulator}

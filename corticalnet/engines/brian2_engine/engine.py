@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.recording import Recording
+from corticalnet.circuits.experiment.recording import Recording
+from corticalnet.circuits.experiment.script import Script
 from corticalnet.circuits.schedule import SCHEDULE, Phase
-from corticalnet.circuits.script import Script
 from corticalnet.engines.brian2_engine.layout import Layout, tabled
 from corticalnet.engines.brian2_engine.model import Model, allowed, brian2, preferences
 from corticalnet.engines.brian2_engine.recorder import Recorder

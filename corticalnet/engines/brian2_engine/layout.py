@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from corticalnet.circuits import Circuit, Projection
-from corticalnet.circuits.script import Script
+from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.brian2_engine.bundles import Bundle, Bundles, Total, wired
 from corticalnet.engines.brian2_engine.code import Formula, Names, statements
 from corticalnet.engines.brian2_engine.learning import learning

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.script import Script
+from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.brian2_engine.bundles import Bundle
 from corticalnet.engines.brian2_engine.code import MAXIMUM, MINIMUM, SELECT
 from corticalnet.engines.brian2_engine.layout import Layout

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.recording import Recording, Track
+from corticalnet.circuits.experiment.recording import Recording, Track
 from corticalnet.engines.brian2_engine.model import Model, brian2
 
 Array = NDArray[np.float64]

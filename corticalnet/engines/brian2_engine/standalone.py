@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.recording import Recording
-from corticalnet.circuits.script import Script
+from corticalnet.circuits.experiment.recording import Recording
+from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.brian2_engine.layout import Layout
 from corticalnet.engines.brian2_engine.model import Model, allowed, brian2, preferences
 from corticalnet.engines.brian2_engine.recorder import Recorder

@@ -16,9 +16,9 @@ from torch import Tensor
 
 from corticalnet.circuits import Broadcast, Circuit, Projection
 from corticalnet.circuits.cells import Cell
-from corticalnet.circuits.recording import Recording, Track
+from corticalnet.circuits.experiment.recording import Recording, Track
+from corticalnet.circuits.experiment.script import Script
 from corticalnet.circuits.schedule import SCHEDULE, Phase
-from corticalnet.circuits.script import Script
 from corticalnet.engines.plan import Act, Block, Deliver, Learn, Place, Plan, Sum
 from corticalnet.engines.torch_engine import functions  # noqa: F401  (pointwise functions learn what tensors are)
 from corticalnet.engines.torch_engine.inputs import Inputs

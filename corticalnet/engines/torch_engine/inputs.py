@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corticalnet.circuits.script import Script
+from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.plan import Block, Plan
 
 

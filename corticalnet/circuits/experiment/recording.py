@@ -3,8 +3,8 @@
     simulate(circuit, protocol, record=["error", "weights"])
     simulate(circuit, protocol, record=Record("error", where={"area1": [0, 1]}), every=10)
 
-A plan is a list of tracks; engines fill one array per track, and :mod:`corticalnet.circuits.dataset` puts
-them together.
+A plan is a list of tracks; engines fill one array per track, and
+:mod:`corticalnet.circuits.experiment.dataset` puts them together.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.circuit import Circuit
-from corticalnet.circuits.dataset import build_dataset, load_recording
+from corticalnet.circuits.experiment.dataset import build_dataset, load_recording
+from corticalnet.circuits.experiment.protocol import array, whole
+from corticalnet.circuits.experiment.script import Script
 from corticalnet.circuits.parts import Population
-from corticalnet.circuits.protocol import array, whole
-from corticalnet.circuits.script import Script
 from corticalnet.errors import ProtocolError, one_of, unknown
 
 if TYPE_CHECKING:

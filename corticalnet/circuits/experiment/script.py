@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.circuit import Circuit
-from corticalnet.circuits.protocol import Element, Give, Noise, Present, Rest, Stream, Teach, array
+from corticalnet.circuits.experiment.protocol import Element, Give, Noise, Present, Rest, Stream, Teach, array
 from corticalnet.errors import ProtocolError, one_of, unknown
 
 Floats = NDArray[np.float64]

@@ -20,7 +20,7 @@ from corticalnet.errors import ProtocolError
 if TYPE_CHECKING:
     import xarray as xr
 
-    from corticalnet.circuits.recording import Recording, Track
+    from corticalnet.circuits.experiment.recording import Recording, Track
 
 Floats = NDArray[np.float64]
 #: A variable as xarray takes it: dims, numbers, attributes.

@@ -1,0 +1,60 @@
+"""Which construction runs a rule in time; and what no construction has been worked out for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corticalnet.circuits.expansion.construction import Construction
+from corticalnet.circuits.expansion.stepwise import Clocked, Detected
+from corticalnet.errors import CircuitError
+from corticalnet.rules import IL, ZIL, FaZIL, Random, Rule, Sweep, Teacher, Tied
+
+
+def construction_of(
+    rule: Any, learning_rate: float, consolidation: str = "now", phase_signal: bool = True
+) -> Construction:
+    """The construction for a rule; see :func:`corticalnet.circuits.expansion.circuit`.
+
+    Raises:
+        CircuitError: there is none.
+    """
+    check_rule(rule)
+    # A sweep takes no time; in time it is the wave front of Z-IL, whose changes are the same.
+    trigger = ZIL() if isinstance(rule.trigger, Sweep) else rule.trigger
+    told = phase_signal and (not isinstance(trigger, FaZIL) or trigger.gate == "none")
+    choices = ["now", "phase"] if told else ["now"]
+    if consolidation not in choices:
+        raise CircuitError(
+            f"consolidation '{consolidation}' is not possible for {rule.name}; choices: {', '.join(choices)}"
+        )
+    waits = consolidation == "phase"
+    if isinstance(trigger, FaZIL):
+        return Detected(trigger, learning_rate, phase_signal, waits)
+    return Clocked(trigger, learning_rate, phase_signal, waits)
+
+
+def check_rule(rule: Any) -> None:
+    """See that a rule's three parts have circuits.
+
+    Raises:
+        CircuitError: one has none.
+    """
+    if not isinstance(rule, Rule):
+        raise CircuitError(f"a circuit is made from a Rule (cn.rule(...)), not {type(rule).__name__}")
+    teaching, feedback, trigger = rule.teaching, rule.feedback, rule.trigger
+    if not isinstance(trigger, Sweep | IL | ZIL | FaZIL):
+        raise CircuitError(
+            f"{rule.name}: trigger {type(trigger).__name__} has no circuit; choices: Sweep, IL, ZIL, FaZIL"
+        )
+    if not isinstance(teaching, Teacher) or teaching.loss != "squared":
+        raise CircuitError(
+            f"{rule.name}: a circuit is taught by a squared-error Teacher, not by {teaching!r}"
+        )
+    if type(feedback) not in (Tied, Random):
+        raise CircuitError(
+            f"{rule.name}: a circuit has Tied or Random feedback, not {type(feedback).__name__}"
+        )
+    if getattr(trigger, "noise", 0.0):
+        raise CircuitError(
+            f"{rule.name}: noise of initial values has no circuit; give simulate() a Noise instead"
+        )

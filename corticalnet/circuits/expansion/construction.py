@@ -1,0 +1,158 @@
+"""Constructions: how a rule is run in time. Which cells a column has, and what tells its synapses to learn.
+
+The skeleton (:mod:`corticalnet.circuits.expansion.expansion`) walks the network's areas and links and asks
+a construction what stands there. Every column has a value, a prediction and an error cell, joined by
+
+    value ── Δx ──▶ error ── ε ──▶ value            prediction ── −Δμ ──▶ error ── ε ──▶ prediction
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from corticalnet.circuits.cells import Cell, Total
+from corticalnet.circuits.circuit import Needs
+from corticalnet.circuits.connection import AllToAll, Connection, OneToOne
+from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
+from corticalnet.circuits.plasticity import Plasticity
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where columns stand: an area of the network.
+
+    Attributes:
+        name: of the area.
+        n: columns.
+        activation: of the area, by name.
+        output: whether it is the output.
+        depth: links to the output.
+    """
+
+    name: str
+    n: int
+    activation: str
+    output: bool
+    depth: int
+
+    @property
+    def curved(self) -> bool:
+        """Whether it is an output that fires nonlinearly: it then compares rates and scales by the gain."""
+        return self.output and self.activation != "linear"
+
+
+@dataclass
+class Columns:
+    """What stands at a site.
+
+    Attributes:
+        cells: role -> kind, one cell per column.
+        wires: (source role, target role, port, state, weight).
+        pools: role -> kind of cells that there is one of for the whole area.
+        paths: (source role, target role, port, state, delay), wherever a wire will not do: from columns to a
+            pool, from a pool to columns, or late.
+    """
+
+    cells: dict[str, Cell]
+    wires: list[tuple[str, str, str, str, float]]
+    pools: dict[str, Cell] = field(default_factory=dict)
+    paths: list[tuple[str, str, str, str, float]] = field(default_factory=list)
+
+    def populations(self, site: Site) -> list[Population]:
+        """Populations of the area."""
+        several = [Population(f"{site.name}.{role}", site.n, cell) for role, cell in self.cells.items()]
+        return several + [Population(f"{site.name}.{role}", 1, cell) for role, cell in self.pools.items()]
+
+    def joined(self, site: Site) -> tuple[list[Wire], list[Projection], list[Broadcast]]:
+        """What joins them."""
+        name = site.name
+        wires = [Wire(f"{name}.{s}", f"{name}.{t}", port, state, w) for s, t, port, state, w in self.wires]
+        projections, broadcasts = [], []
+        for source, target, port, state, delay in self.paths:
+            ends = f"{name}.{source}", f"{name}.{target}"
+            if source in self.pools:
+                broadcasts.append(Broadcast(ends[0], [ends[1]], state, f"{ends[0]}.{state}->{ends[1]}"))
+                continue
+            how: Connection = AllToAll() if target in self.pools else OneToOne()
+            projections.append(Projection(*ends, port, 1.0, how, state, f"{ends[0]}.{state}->{ends[1]}",
+                                          delay=delay))  # fmt: skip
+        return wires, projections, broadcasts
+
+
+@dataclass
+class Controls:
+    """Cells that are told something from outside, and whom they tell. Empty: the circuit is autonomous."""
+
+    populations: list[Population] = field(default_factory=list)
+    broadcasts: list[Broadcast] = field(default_factory=list)
+
+
+class Construction(ABC):
+    """Base of constructions.
+
+    Attributes:
+        dt: length of a step, ms.
+        delay: of projections between areas, ms.
+        sends: the state of error cells that is sent down.
+        levelled: whether links that skip areas must go through relays.
+    """
+
+    dt = 1.0
+    delay = 0.0
+    sends = "error"
+    levelled = True
+
+    @abstractmethod
+    def columns(self, site: Site) -> Columns:
+        """What stands at a site."""
+
+    @abstractmethod
+    def plasticity(self, site: Site) -> Plasticity:
+        """Of synapses that end at a site."""
+
+    @abstractmethod
+    def needs(self, depth: int) -> Needs:
+        """How long a trial of a network of this depth must last."""
+
+    def controls(self, sites: Sequence[Site], learning: dict[str, Site]) -> Controls:
+        """Cells that are told something from outside; none unless a construction says so.
+
+        Args:
+            sites: all areas.
+            learning: plastic projections by name, and where they end.
+        """
+        return Controls()
+
+
+def pool(stand: Columns, phi: Cell, tells: dict[str, str]) -> None:
+    """One φ for all columns: it hears Σ size of errors and Σ size of how predictions moved.
+
+    Args:
+        stand: its error and prediction cells have a state "size".
+        phi: the detector.
+        tells: role -> the state of φ that all its cells hear.
+    """
+    stand.pools |= {"motion": Total(), "phi": phi}
+    stand.wires.append(("motion", "phi", "prediction", "total", 1.0))
+    stand.paths += [
+        ("prediction", "motion", "modulator", "size", 0.0),
+        ("error", "phi", "modulator", "size", 0.0),
+        *(("phi", role, "modulator", state, 0.0) for role, state in tells.items()),
+    ]
+
+
+def told(cells: dict[str, tuple[Cell, list[str]]], sends: str = "") -> Controls:
+    """Controls from name -> (kind of cell, whom it tells)."""
+    return Controls(
+        [Population(name, 1, cell) for name, (cell, _) in cells.items()],
+        [Broadcast(name, targets, sends) for name, (_, targets) in cells.items()],
+    )
+
+
+def both(one: Controls, other: Controls) -> Controls:
+    """Two sets of controls together."""
+    return replace(
+        one, populations=one.populations + other.populations, broadcasts=one.broadcasts + other.broadcasts
+    )

@@ -1,0 +1,207 @@
+"""From the network view to the circuit view: every area becomes populations, one cell per column.
+
+    area.value        x            prediction  μ            error  ε            phi  φ (Fa-Z-IL)
+
+    value below ── W ──▶ prediction                    error ── Wᵀ ──▶ value below (feedback)
+
+This is the skeleton: it walks areas and links. What stands at an area, and what tells its synapses to
+learn, is a :class:`~corticalnet.circuits.expansion.construction.Construction`. Streaming and gated Fa-Z-IL,
+and the latch in continuous time, have no control cells at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from corticalnet.circuits import cells
+from corticalnet.circuits.circuit import Circuit
+from corticalnet.circuits.connection import AllToAll, Synapses
+from corticalnet.circuits.expansion.choice import construction_of
+from corticalnet.circuits.expansion.construction import Construction, Site
+from corticalnet.circuits.expansion.links import as_connection, bias_connection, flat
+from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
+from corticalnet.errors import CircuitError
+from corticalnet.network import Network
+from corticalnet.network.area import Area
+from corticalnet.network.links import Link
+from corticalnet.network.stages import Fire
+from corticalnet.network.wiring import Wiring
+from corticalnet.rules import Feedback, Random
+
+
+def circuit(
+    network: Network,
+    rule: Any,
+    learning_rate: float = 0.1,
+    *,
+    consolidation: str = "now",
+    phase_signal: bool = True,
+    name: str = "",
+) -> Circuit:
+    """The populations of a network that learns by a rule.
+
+    Args:
+        network: dense, convolutional and local links, any activation, links that skip areas.
+        rule: IL (also incremental), Z-IL or Fa-Z-IL, taught by a squared-error teacher, with tied or random
+            feedback; or a sweep of such (backprop, feedback alignment), which runs in time as Z-IL does. A
+            rule of your own that has a method ``circuit(network, learning_rate)`` makes its own.
+        learning_rate: of every synapse.
+        consolidation: "now", or "phase": changes wait until the teacher has gone (only for rules that are
+            told the phase).
+        phase_signal: whether ungated rules are told when no teacher is there; without it the same equations
+            run in prediction and learning, and prediction must come to rest by itself.
+        name: for titles.
+
+    Returns:
+        A circuit whose steps are the rule's inference steps (dt = 1 ms).
+
+    Raises:
+        CircuitError: the network or the rule has a part that no circuit has been worked out for.
+    """
+    if hasattr(rule, "circuit"):
+        made: Circuit = rule.circuit(network, learning_rate)
+        return made
+    how = construction_of(rule, learning_rate, consolidation, phase_signal)
+    rule.feedback.prepare(network)
+    return _Expansion(network, how, rule.feedback).build(name or f"{rule.name} columns")
+
+
+class _Expansion:
+    def __init__(self, network: Network, how: Construction, feedback: Feedback) -> None:
+        self.how, self.feedback = how, feedback
+        self.wiring: Wiring = network.levelled() if how.levelled else network.wiring
+        self.inputs = int(np.prod(network.input_shape))
+        nodes = range(1, self.wiring.output + 1)
+        self.sites = {node: self._site(node) for node in nodes}
+        self.populations: list[Population] = [Population("input.value", self.inputs, cells.Sensory())]
+        self.projections: list[Projection] = []
+        self.wires: list[Wire] = []
+        self.broadcasts: list[Broadcast] = []
+        self.learning: dict[str, Site] = {}
+
+    def build(self, name: str) -> Circuit:
+        for node, site in self.sites.items():
+            stand = self.how.columns(site)
+            self.populations += stand.populations(site)
+            wires, projections, broadcasts = stand.joined(site)
+            self.wires += wires
+            self.projections += projections
+            self.broadcasts += broadcasts
+            for source, link in self.wiring.arriving[node]:
+                self._link(source, node, link)
+        if any(p.source == "bias" for p in self.projections):
+            self.populations.append(Population("bias", 1, cells.Constant()))
+        controls = self.how.controls(list(self.sites.values()), self.learning)
+        return Circuit(
+            self.populations + controls.populations,
+            self.projections,
+            self.wires,
+            self.broadcasts + controls.broadcasts,
+            self.how.dt,
+            name,
+            self.how.needs(self.wiring.depth[0]),
+        )
+
+    def _site(self, node: int) -> Site:
+        area = self.wiring.area(node)
+        return Site(
+            self.wiring.name(node),
+            int(np.prod(area.shape)),
+            _activation(area),
+            node == self.wiring.output,
+            self.wiring.depth[node],
+        )
+
+    def _link(self, source: int, node: int, link: Link) -> None:
+        """Its synapses up, its feedback down, its bias."""
+        below, site = self.wiring.name(source), self.sites[node]
+        name = link.name if link.plastic else f"{below}->{site.name}"
+        plasticity = self.how.plasticity(site) if link.plastic else None
+        connection, delay = as_connection(link), self.how.delay
+        up = Projection(
+            f"{below}.value",
+            f"{site.name}.prediction",
+            "prediction",
+            flat(link, link.weight),
+            connection,
+            "rate",
+            name,
+            plasticity,
+            delay=delay,
+        )
+        self._add(up, site)
+        if source:
+            down = Projection(
+                f"{site.name}.error",
+                f"{below}.value",
+                "feedback",
+                sends=self.how.sends,
+                name=f"{name} feedback",
+                shared_with=name,
+                delay=delay,
+            )
+            if isinstance(self.feedback, Random) and link.plastic:
+                own = flat(link, self.feedback.weights(link))
+                reverse, weight = _reversed(connection, own)
+                down = replace(down, shared_with="", weight=weight, connection=reverse)
+            self.projections.append(down)
+        if link.bias is not None:
+            one, bias = bias_connection(link), flat(link, link.bias)
+            offset = replace(up, source="bias", weight=bias, connection=one, name=f"{name} bias", delay=0.0)
+            self._add(offset, site)
+
+    def _add(self, projection: Projection, site: Site) -> None:
+        self.projections.append(projection)
+        if projection.plasticity is not None:
+            self.learning[projection.name] = site
+
+
+def _activation(area: Area) -> str:
+    """The name of an area's activation.
+
+    Raises:
+        CircuitError: the area does more than sum and fire.
+    """
+    if not area.sequence:
+        return "linear"
+    first, *rest = area.sequence
+    if not isinstance(first, Fire) or rest:
+        words = ", ".join(stage.describe() for stage in area.sequence)
+        raise CircuitError(
+            f"area '{area.name}' fires through {words}; in a circuit an area has an activation alone"
+        )
+    return first.activation.name
+
+
+def _reversed(connection: Any, weight: Any) -> tuple[Any, Any]:
+    """The same synapses the other way round."""
+    if isinstance(connection, AllToAll):
+        return connection, weight.T
+    return Synapses(connection.post, connection.pre, connection.weights, connection.count), weight
+
+
+def write_back(circuit: Circuit, network: Network, data: Any = None) -> None:
+    """Copy a circuit's weights (or those at the end of a recording of it) into the network it came from.
+
+    Args:
+        circuit: made by :func:`circuit` from a network of this shape.
+        network: its weights change in place.
+        data: a recording; its weights "after" are taken.
+
+    Raises:
+        CircuitError: a link of the network has no projection in the circuit.
+    """
+    weights = circuit.weights
+    for link in network.links:
+        for name, parameter in ((link.name, link.weight), (f"{link.name} bias", link.bias)):
+            if parameter is None:
+                continue
+            circuit.projection(name, "projection for a link of the network")
+            after = None if data is None else data.get(f"{name} after")
+            new = np.asarray(weights[name] if after is None else after)
+            with torch.no_grad():
+                parameter.copy_(torch.as_tensor(new.reshape(parameter.shape)))
