@@ -36,6 +36,10 @@ class Lesson(ABC):
     def error(self, rates: Tensor) -> Tensor:
         """``−∂loss/∂rates`` for each sample (not divided by the batch)."""
 
+    def losses(self, rates: Tensor) -> Tensor:
+        """The loss of each sample ``[batch]``, if the output's rates were these."""
+        return 0.5 * self.error(rates).square().sum(1)
+
     @property
     @abstractmethod
     def loss(self) -> Tensor:
@@ -98,6 +102,9 @@ class _CrossEntropy(_Squared):
     def error(self, rates: Tensor) -> Tensor:
         answer = torch.softmax(rates, 1)
         return self.wanted - (answer if self.mass is None else self.mass * answer)
+
+    def losses(self, rates: Tensor) -> Tensor:
+        return -(self.wanted * F.log_softmax(rates, 1)).sum(1)
 
     @property
     def loss(self) -> Tensor:
