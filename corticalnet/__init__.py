@@ -10,7 +10,7 @@ from corticalnet.circuits import (
     Synapses,
     Wire,
 )
-from corticalnet.circuits.expansion import circuit, write_back
+from corticalnet.circuits.expansion import Continuous, circuit, write_back
 from corticalnet.circuits.experiment.protocol import Give, Noise, Present, Rest, Stream, Teach
 from corticalnet.circuits.experiment.recording import Record, load_recording
 from corticalnet.engines import simulate, simulator
@@ -43,6 +43,7 @@ __all__ = [
     "Area",
     "Broadcast",
     "Circuit",
+    "Continuous",
     "Convolution",
     "Dense",
     "Direct",

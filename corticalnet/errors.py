@@ -51,6 +51,10 @@ class CircuitError(CorticalnetError, ValueError):
     """Populations, projections or their cells do not fit together."""
 
 
+class CircuitWarning(UserWarning):
+    """A circuit can be built, but is known to fail at what it is for."""
+
+
 class UnitError(CircuitError):
     """A physical quantity is not of the kind that its place asks for."""
 

@@ -88,6 +88,14 @@ def _projection(circuit: Circuit, projection: Projection) -> None:
         pre, post = circuit.population(projection.source).cell, circuit.population(projection.target).cell
         heard = [b.name for b in circuit.broadcasts if projection.name in b.targets]
         projection.plasticity.check(where, pre, post, heard)
+        sent = circuit.sent(projection.source, projection.sends)
+        for symbol in projection.plasticity.traced(pre, post).free_symbols if projection.delay else ():
+            side, _, state = symbol.name.partition("_")
+            if side == "pre" and state != sent:
+                raise CircuitError(
+                    f"{where} is delayed, so its plasticity knows only what arrives of the presynaptic cell, "
+                    f"'{sent}', not its '{state}'"
+                )
 
 
 def _wire(circuit: Circuit, wire: Wire) -> None:

@@ -5,7 +5,16 @@ from corticalnet.circuits.cells.change_detector import ChangeDetector, GatingDet
 from corticalnet.circuits.cells.control import Clock, PhaseSignal
 from corticalnet.circuits.cells.error import Error, GatedError, GatedOutputError, OutputError
 from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction, Total, WatchedPrediction
-from corticalnet.circuits.cells.value import Clamped, Constant, Sensory, Value
+from corticalnet.circuits.cells.staged import StagedClock, StagedDetector, StagedError, StagedPrediction
+from corticalnet.circuits.cells.value import (
+    Clamped,
+    Constant,
+    LeakyValue,
+    NudgedValue,
+    Sensory,
+    TaughtValue,
+    Value,
+)
 
 __all__ = [
     "Cell",
@@ -17,13 +26,20 @@ __all__ = [
     "GatedError",
     "GatedOutputError",
     "GatingDetector",
+    "LeakyValue",
+    "NudgedValue",
     "OutputError",
     "OutputPrediction",
     "PhaseSignal",
     "Prediction",
     "PulseDetector",
     "Sensory",
+    "StagedClock",
+    "StagedDetector",
+    "StagedError",
+    "StagedPrediction",
     "State",
+    "TaughtValue",
     "Total",
     "Value",
     "WatchedPrediction",

@@ -9,8 +9,8 @@ from typing import Any
 
 from corticalnet.circuits.cells.activation import activation
 from corticalnet.circuits.cells.cell import Cell
-from corticalnet.circuits.pointwise import where
-from corticalnet.circuits.quantities import ONE, Milliseconds
+from corticalnet.circuits.pointwise import maximum, minimum, where
+from corticalnet.circuits.quantities import ONE, Milliseconds, Pure
 
 
 class Sensory(Cell):
@@ -90,3 +90,81 @@ class Clamped(Value):
         free = super().move(cell, port, dt)["change"]
         change = where(cell.clamped != 0, cell.target - cell.value, free)
         return {"value": cell.value + change, "change": change}
+
+
+class LeakyValue(Cell):
+    """A hidden value cell in continuous time.
+
+        τ dx/dt = −ε + f'(μ) · feedback
+
+    The gain is that of the *prediction*, not of x, which has already moved when the gain is used (in steps
+    of dt = τ the two are the same). Ports: ``own`` (its error), ``modulator`` (its error, where it comes
+    late), ``feedback``, ``prediction`` (the gain).
+
+    Args:
+        tau: time constant.
+        activation: f.
+    """
+
+    tau: Milliseconds = 10.0
+    activation: str = "linear"
+    ports = ("own", "modulator", "feedback", "prediction")
+    state = {"value": 0.0, "change": 0.0, "rate": 0.0}
+    output = "rate"
+
+    def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """One Euler step."""
+        change = dt / self.tau * (port.prediction * port.feedback - port.own - port.modulator)
+        return {"value": cell.value + change, "change": change}
+
+    def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """``f(value)``."""
+        return {"rate": activation(self.activation).rate(cell.value)}
+
+    def rest(self) -> dict[str, float]:
+        """A value of 0 and its rate."""
+        return {**super().rest(), "rate": float(activation(self.activation).rate(0.0))}
+
+
+class TaughtValue(Cell):
+    """An output value cell in continuous time; a teacher pulls it to the target instead of its prediction.
+
+        τ dx/dt = −(1 − r) ε + r (target − x),        r rises from 0 to 1 within ``ramp`` once a teacher comes
+
+    Its value is a rate. Outside inputs: ``target``, ``clamped``.
+
+    Args:
+        tau: time constant.
+        ramp: how long the teacher takes to take over; 0 for at once.
+    """
+
+    tau: Milliseconds = 10.0
+    ramp: Milliseconds = 0.0
+    ports = ("own", "modulator")
+    state = {"value": 0.0, "change": 0.0, "rate": 0.0, "grip": 0.0}
+    inputs = {"target": ONE, "clamped": ONE}
+    output = "rate"
+
+    def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """One Euler step."""
+        r = where(cell.clamped != 0, minimum(1.0, cell.grip + dt / maximum(self.ramp, dt)), 0.0)
+        change = dt / self.tau * self.pull(r, cell.target - cell.value, port.own + port.modulator)
+        return {"value": cell.value + change, "change": change, "grip": r}
+
+    def pull(self, grip: Any, wanted: Any, error: Any) -> Any:
+        """What moves the cell: its error, or the teacher."""
+        return grip * wanted - (1 - grip) * error
+
+    def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """The value is a rate."""
+        return {"rate": cell.value}
+
+
+class NudgedValue(TaughtValue):
+    """The same with a teacher that only nudges:  τ dx/dt = −ε + β r (target − x)."""
+
+    nudge: Pure = 1e-3
+
+    def pull(self, grip: Any, wanted: Any, error: Any) -> Any:
+        """Its error, and a little of the teacher's."""
+        return self.nudge * grip * wanted - error

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from corticalnet.circuits.expansion.construction import Construction
+from corticalnet.circuits.expansion.continuous import Staged, continuous
 from corticalnet.circuits.expansion.stepwise import Clocked, Detected
 from corticalnet.errors import CircuitError
 from corticalnet.rules import IL, ZIL, FaZIL, Random, Rule, Sweep, Teacher, Tied
 
 
 def construction_of(
-    rule: Any, learning_rate: float, consolidation: str = "now", phase_signal: bool = True
+    rule: Any,
+    learning_rate: float,
+    consolidation: str = "now",
+    phase_signal: bool = True,
+    dynamics: Any = None,
 ) -> Construction:
     """The construction for a rule; see :func:`corticalnet.circuits.expansion.circuit`.
 
@@ -19,6 +24,8 @@ def construction_of(
         CircuitError: there is none.
     """
     check_rule(rule)
+    if dynamics is not None:
+        return _in_continuous_time(rule, learning_rate, consolidation, dynamics)
     # A sweep takes no time; in time it is the wave front of Z-IL, whose changes are the same.
     trigger = ZIL() if isinstance(rule.trigger, Sweep) else rule.trigger
     told = phase_signal and (not isinstance(trigger, FaZIL) or trigger.gate == "none")
@@ -31,6 +38,22 @@ def construction_of(
     if isinstance(trigger, FaZIL):
         return Detected(trigger, learning_rate, phase_signal, waits)
     return Clocked(trigger, learning_rate, phase_signal, waits)
+
+
+def _in_continuous_time(rule: Any, learning_rate: float, consolidation: str, dynamics: Any) -> Construction:
+    how = continuous(dynamics)
+    exact = isinstance(rule.trigger, Sweep | FaZIL) or getattr(rule.trigger, "rate", 0.0) == 1.0
+    if not exact or isinstance(rule.trigger, IL):
+        raise CircuitError(
+            f"{rule.name}: in continuous time there are circuits for rules that equal their sweep (backprop, "
+            "feedback alignment, z-il with rate 1, fa-z-il, streaming-fa-z-il)"
+        )
+    if consolidation != "now":
+        raise CircuitError(
+            f"consolidation '{consolidation}' is not possible in continuous time, where each area lets its "
+            "changes wait until its own error is at rest; choices: now"
+        )
+    return Staged(how, learning_rate)
 
 
 def check_rule(rule: Any) -> None:

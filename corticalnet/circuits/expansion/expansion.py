@@ -22,6 +22,7 @@ from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.connection import AllToAll, Synapses
 from corticalnet.circuits.expansion.choice import construction_of
 from corticalnet.circuits.expansion.construction import Construction, Site
+from corticalnet.circuits.expansion.continuous import Continuous
 from corticalnet.circuits.expansion.links import as_connection, bias_connection, flat
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
 from corticalnet.errors import CircuitError
@@ -40,6 +41,7 @@ def circuit(
     *,
     consolidation: str = "now",
     phase_signal: bool = True,
+    dynamics: Continuous | str | None = None,
     name: str = "",
 ) -> Circuit:
     """The populations of a network that learns by a rule.
@@ -54,10 +56,12 @@ def circuit(
             told the phase).
         phase_signal: whether ungated rules are told when no teacher is there; without it the same equations
             run in prediction and learning, and prediction must come to rest by itself.
+        dynamics: continuous time: :class:`~corticalnet.circuits.expansion.continuous.Continuous`, or the
+            name of a construction ("latch", "delay", "sample_and_hold", "nudge").
         name: for titles.
 
     Returns:
-        A circuit whose steps are the rule's inference steps (dt = 1 ms).
+        A circuit; in discrete time its steps are the rule's inference steps (dt = 1 ms).
 
     Raises:
         CircuitError: the network or the rule has a part that no circuit has been worked out for.
@@ -65,7 +69,7 @@ def circuit(
     if hasattr(rule, "circuit"):
         made: Circuit = rule.circuit(network, learning_rate)
         return made
-    how = construction_of(rule, learning_rate, consolidation, phase_signal)
+    how = construction_of(rule, learning_rate, consolidation, phase_signal, dynamics)
     rule.feedback.prepare(network)
     return _Expansion(network, how, rule.feedback).build(name or f"{rule.name} columns")
 

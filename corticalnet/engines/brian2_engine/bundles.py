@@ -171,6 +171,14 @@ class Bundles:
             if total in readers and all(id(r) in done for r in readers)
         ]
 
+    def arrived(self, projection: Projection) -> str:
+        """The field of what arrived last along a delayed projection, once its register has moved on."""
+        place = self.plan.places[projection.target]
+        phase = self._sums[place.block.index, place.role, projection.port]
+        when = phase if projection.port in DELIVERED else f"{phase}_end"
+        state = self.circuit.sent(projection.source, projection.sends)
+        return self.layout.register(projection.source, state, when, self.circuit.delay_steps(projection) + 1)
+
     # Making ------------------------------------------------------------------------------------
     def _project(self, forth: Projection) -> None:
         backs = [p for p in self.circuit.projections if p.shared_with == forth.name]
@@ -248,7 +256,11 @@ class Bundles:
             state = self.circuit.sent(part.source, part.sends)
             same = [d for d in self._readers if (d.population, d.state, d.when) == (part.source, state, when)]
             readers = [reader for d in same for reader in self._readers.pop(d)]
-            steps = max([self.circuit.delay_steps(part), *(d.steps for d in same)])
+            steps = self.circuit.delay_steps(part)
+            if part.plasticity is not None:  # it learns by what arrived, after the register has moved on
+                steps += 1
+                self.arrived(part)
+            steps = max([steps, *(d.steps for d in same)])
             self._readers[Delayed(part.source, state, when, steps)] = [*readers, total]
 
     def _broadcast(self, broadcast: Broadcast, target: str) -> None:

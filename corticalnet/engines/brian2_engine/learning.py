@@ -46,6 +46,9 @@ def learning(layout: Layout, bundle: Bundle) -> Learning:
         SimpleNamespace(**{s: Formula(f"{names(place.role, s)}_{side}") for s in place.cell.state})
         for place, side in ((pre, "pre"), (post, "post"))
     ]
+    if projection.delay:  # a delayed synapse knows what has arrived, and no more, of its presynaptic cell
+        sent = layout.circuit.sent(projection.source, projection.sends)
+        sides[0] = SimpleNamespace(**{sent: Formula(f"{layout.bundles.arrived(projection)}_pre")})
     port = SimpleNamespace(**{p: layout.heard(post.block, post.role, p, "_post") for p in post.cell.ports})
     factor: Any = float(rule.rate)
     slots = {}

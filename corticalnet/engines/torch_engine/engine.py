@@ -21,6 +21,7 @@ from corticalnet.circuits.experiment.script import Script
 from corticalnet.circuits.schedule import SCHEDULE, Phase
 from corticalnet.engines.plan import Act, Block, Deliver, Learn, Place, Plan, Sum
 from corticalnet.engines.torch_engine import functions  # noqa: F401  (pointwise functions learn what tensors are)
+from corticalnet.engines.torch_engine.delays import Delays
 from corticalnet.engines.torch_engine.inputs import Inputs
 from corticalnet.engines.torch_engine.learning import Learner
 from corticalnet.engines.torch_engine.recorder import TorchRecorder
@@ -76,7 +77,7 @@ class TorchEngine:
             for phase in cell.phases
         }
         self._seen: dict[Act | Sum, list[Any]] = {}
-        self._lines: dict[str, list[Tensor]] = {}
+        self._delays = Delays(circuit)
         self._batch = 0
 
     # What users see ----------------------------------------------------------------------------
@@ -110,7 +111,7 @@ class TorchEngine:
     def reset(self, batch: int = 1) -> None:
         """Bring every state to rest (weights stay as they are)."""
         self._batch = batch
-        self._lines.clear()
+        self._delays.clear()
         self._seen.clear()
         self.states: list[dict[str, SimpleNamespace]] = []
         self.ports: list[dict[str, SimpleNamespace]] = []
@@ -224,10 +225,7 @@ class TorchEngine:
         if isinstance(projection, Broadcast):
             return rates
         if projection.delay:
-            line = self._lines.setdefault(projection.name, [])
-            line.append(rates)
-            late = len(line) > self.circuit.delay_steps(projection)
-            rates = line.pop(0) if late else self._before(projection, rates)
+            rates = self._delays.carry(projection, rates)
         return self._weights.carry(projection, rates)
 
     def _sent(self, part: Projection | Broadcast) -> Tensor:
@@ -236,11 +234,6 @@ class TorchEngine:
             self.states[place.block.index][place.role], self.circuit.sent(part.source, part.sends)
         )
         return state if place.columns == slice(0, place.block.n) else state[:, place.columns]
-
-    def _before(self, projection: Projection, like: Tensor) -> Tensor:
-        """What was sent before all time: the state at rest."""
-        cell = self.circuit.population(projection.source).cell
-        return torch.full_like(like, cell.rest()[self.circuit.sent(projection.source, projection.sends)])
 
     def _learn(self, projection: Projection) -> Tensor | None:
         learner = self._learners[projection.name]
@@ -256,7 +249,10 @@ class TorchEngine:
                 slots[slot] = self._sent(self._broadcasts[name])
         if not learner.awake(slots):
             return None
-        values = self._find(pre, learner.reads["pre"], self._space(pre))
+        if projection.delay:
+            values: dict[str, Any] = dict.fromkeys(learner.reads["pre"], self._delays.arrived(projection))
+        else:
+            values = self._find(pre, learner.reads["pre"], self._space(pre))
         values |= self._find(post, learner.reads["post"], self._space(post))
         heard = self._port(post.block, post.role, list(learner.reads["port"].values()))
         values |= self._find(post, learner.reads["port"], heard)

@@ -128,10 +128,8 @@ class Learner:
 
     def awake(self, slots: Mapping[str, Any]) -> bool:
         """Whether anything can change in this step (a GPU would have to wait to know it)."""
-        if self.trace is not None:
-            return True
-        factors = [slots[slot] for slot in ("trigger", "modulator") if slot in slots]
-        return all(bool(f.any()) if isinstance(f, Tensor) and not f.is_cuda else True for f in factors)
+        waiting = self.trace is not None and _some(slots["consolidation"])
+        return waiting or all(_some(slots[slot]) for slot in ("trigger", "modulator") if slot in slots)
 
     def change(
         self, weight: Tensor, values: dict[str, Any], slots: Mapping[str, Tensor | float]
@@ -197,6 +195,11 @@ class Learner:
         change = self.connection.gather((self.trace * now).mean(0))
         self.trace = torch.where(now, torch.zeros_like(self.trace), self.trace)
         return change
+
+
+def _some(factor: Any) -> bool:
+    """Whether a factor may be other than 0 anywhere."""
+    return bool(factor.any()) if isinstance(factor, Tensor) and not factor.is_cuda else bool(factor != 0)
 
 
 def _spread(x: Any, batch: int, n: int, like: Tensor) -> Tensor:

@@ -1,0 +1,145 @@
+"""Cells of continuous time: an error is attended to, read once, and let go.
+
+An area's φ (or a clock) goes through three stages, and its columns hear which one it is:
+
+    0   at rest
+    1   an error has left rest; it is still growing towards its final value
+    2   it has been long enough: the error is read, and synapses note their change
+
+and back to 0 when the error is at rest again: then the changes are made. Between 1 and 2 lies the time
+``settle`` (s): an error that follows a step of feedback through k low-passes of time constant τ reaches its
+final value up to about e^(−s/τ).
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from corticalnet.circuits.cells.cell import Cell, State
+from corticalnet.circuits.cells.prediction import WatchedPrediction
+from corticalnet.circuits.pointwise import absolute, where
+from corticalnet.circuits.quantities import MS, ONE, Milliseconds, Pure
+
+
+class StagedError(Cell):
+    """An error cell in continuous time.
+
+        τ d error/dt = −error + (value − prediction)              (at once if τ = dt)
+
+    States: ``difference`` (value − prediction, held as a drive of its own), ``error``, ``size`` = |error|,
+    ``stage``, ``sent`` (what the area below receives). Ports: ``own`` (value's change, prediction's shift),
+    ``prediction`` (the gain, if ``curved``), ``modulator`` (the stage).
+
+    Args:
+        tau: time constant of the error cell; dt if it has none.
+        latched: send what the error was when it was read, until it is let go (the latch); otherwise send
+            the error as it is, during stage 1.
+        curved: the error of an output that fires nonlinearly: gain × difference.
+    """
+
+    tau: Milliseconds = 1.0
+    latched: bool = True
+    curved: bool = False
+    ports: ClassVar[tuple[str, ...]] = ("own", "prediction", "modulator")
+    state = {"error": 0.0, "difference": 0.0, "size": 0.0, "stage": 0.0, "sent": 0.0}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Follow value − prediction."""
+        difference = cell.difference + port.own
+        goal = port.prediction * difference if self.curved else difference
+        error = cell.error + dt / self.tau * (goal - cell.error)
+        return {"difference": difference, "error": error, "size": absolute(error)}
+
+    def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Hold and release, or pass on."""
+        stage = port.modulator
+        if self.latched:
+            held = where(cell.stage < 2, cell.error, cell.sent)
+            return {"stage": stage, "sent": where(stage == 2, held, 0.0)}
+        return {"stage": stage, "sent": where(stage == 1, cell.error, 0.0)}
+
+
+class StagedPrediction(WatchedPrediction):
+    """A prediction cell that tells its synapses when the error is read and when it is let go.
+
+    States ``reads`` and ``ends`` are 1 in the one step in which stage 2 begins and ends.
+    """
+
+    state = {**WatchedPrediction.state, "stage": 0.0, "reads": 0.0, "ends": 0.0}
+
+    def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Notice where stage 2 begins and ends."""
+        now, before = port.modulator == 2, cell.stage == 2
+        return {
+            "stage": port.modulator,
+            "reads": where(now & (cell.stage < 2), 1.0, 0.0),
+            "ends": where(before & (port.modulator < 2), 1.0, 0.0),
+        }
+
+
+class StagedDetector(Cell):
+    """φ in continuous time, of one column or of a whole area.
+
+    An error leaves rest if it is larger than ``threshold``, has been at rest for ``silence``, and the
+    prediction has not moved lately. Ports: ``own`` (one column's error size) or ``modulator`` (Σ over an
+    area), ``prediction`` (how far predictions moved lately). States: ``phi`` (1 in the step in which
+    an error leaves rest), ``stage``, ``silent`` and ``since`` (ms).
+
+    Args:
+        settle: s, from leaving rest to being read.
+        silence: for how long all must have been at rest.
+        release: for how long an error must be at rest again before it is let go.
+        threshold: sizes up to this count as rest.
+        quiet: moves of predictions up to this count as none.
+    """
+
+    settle: Milliseconds = 200.0
+    silence: Milliseconds = 200.0
+    release: Milliseconds = 0.0
+    threshold: Pure = 1e-4
+    quiet: Pure = 1e-4
+    ports = ("own", "prediction", "modulator")
+    state = {"phi": 0.0, "stage": 0.0, "silent": State(0.0, MS), "since": State(0.0, MS)}
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Go from stage to stage."""
+        loud = absolute(port.own) + port.modulator > self.threshold
+        moving = absolute(port.prediction) > self.quiet
+        rests = cell.stage == 0
+        # (half a step: sums of dt are not exact)
+        phi = rests & loud & (moving == 0) & (cell.silent + dt / 2 > self.silence)
+        quiet = where(loud, 0.0 * dt, cell.silent + dt)
+        holds = (rests == 0) & (loud | (quiet < self.release + dt / 2))
+        since = where(holds, cell.since + dt, 0.0 * dt)
+        done = (cell.stage == 2) | (since + dt / 2 > self.settle)
+        return {
+            "phi": where(phi, 1.0, 0.0),
+            "stage": where(phi | holds, where(done, 2.0, 1.0), 0.0),
+            "since": since,
+            # Between trials a moving prediction is no rest either.
+            "silent": where(moving & rests, 0.0 * dt, quiet),
+        }
+
+    def rest(self) -> dict[str, float]:
+        """Silent for long enough."""
+        return {**super().rest(), "silent": self.silence}
+
+
+class StagedClock(Cell):
+    """The same stages by a clock that starts with the teacher (outside input ``teaching``): not autonomous.
+
+    Args:
+        opens: stage 1 begins.
+        settle: stage 2 begins; it ends with the teacher.
+    """
+
+    opens: Milliseconds = 0.0
+    settle: Milliseconds = 200.0
+    state = {"stage": 0.0, "count": State(0.0, MS)}
+    inputs = {"teaching": ONE}
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Count, and go from stage to stage."""
+        teaching, passed = cell.teaching != 0, cell.count + dt / 2
+        stage = where(passed > self.settle, 2.0, where(passed > self.opens, 1.0, 0.0))
+        return {"stage": where(teaching, stage, 0.0), "count": where(teaching, cell.count + dt, 0.0 * dt)}

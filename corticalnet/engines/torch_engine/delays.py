@@ -1,0 +1,40 @@
+"""Axonal delays in torch: what was sent is on its way for some steps."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import torch
+from torch import Tensor
+
+from corticalnet.circuits import Circuit, Projection
+
+
+class Delays:
+    """One line for each delayed projection, filled with the state at rest before all time."""
+
+    def __init__(self, circuit: Circuit) -> None:
+        self.circuit = circuit
+        self._lines: dict[str, deque[Tensor]] = {}
+        self._arrived: dict[str, Tensor] = {}
+
+    def clear(self) -> None:
+        """Nothing is on its way."""
+        self._lines.clear()
+        self._arrived.clear()
+
+    def carry(self, projection: Projection, sent: Tensor) -> Tensor:
+        """Put on its way what is sent now; return what arrives now."""
+        line = self._lines.get(projection.name)
+        if line is None:
+            cell = self.circuit.population(projection.source).cell
+            rest = cell.rest()[self.circuit.sent(projection.source, projection.sends)]
+            steps = self.circuit.delay_steps(projection)
+            line = self._lines[projection.name] = deque([torch.full_like(sent, rest)] * steps)
+        line.append(sent)
+        self._arrived[projection.name] = line.popleft()
+        return self._arrived[projection.name]
+
+    def arrived(self, projection: Projection) -> Tensor:
+        """What arrived last: all that a delayed synapse knows of its presynaptic cell."""
+        return self._arrived[projection.name]
