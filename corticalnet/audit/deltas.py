@@ -1,0 +1,49 @@
+"""δ of every column: what exact credit assignment would tell it, worked out in one sweep on the network.
+
+    δ_out = f'(μ) ⊙ (t − f(μ))          δ_l = f'(μ_l) ⊙ Σ Wᵀ δ_above
+
+(or another feedback pathway's weights instead of Wᵀ). It is the answer that columns in time are held
+against, so it is computed apart from every trigger.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor
+
+from corticalnet.network import Network
+from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.rules import Rule
+
+
+@torch.no_grad()
+def deltas(network: Network, rule: Rule, x: Tensor, targets: Tensor) -> tuple[Wiring, Activity, list[Tensor]]:
+    """δ of every sample and column, in the precision of the network.
+
+    Args:
+        network: with relays where links skip areas, as in a circuit.
+        rule: its teaching signal and feedback pathway are used.
+        x: stimuli ``[B, *shape]``.
+        targets: classes ``[B]`` or vectors ``[B, n]``.
+
+    Returns:
+        The wiring, the activity before teaching, and δ by node ``[B, *columns]`` (empty for the input).
+    """
+    feedback = copy.copy(rule.feedback)  # a pathway belongs to one network at a time
+    feedback.prepare(network)
+    wiring = network.levelled()
+    activity = wiring.fire(network.admit(x))
+    error = rule.teaching.begin(activity.rates[-1], targets).error(activity.rates[-1])
+    found: list[Tensor | None] = [None] * len(wiring.areas)
+    found[-1] = wiring.area(-1).gain(error, activity.traces[-1])
+    for node in range(wiring.output - 1, 0, -1):
+        signal = feedback.into(wiring, node, found)
+        drive = activity.drives[node]
+        found[node] = (
+            torch.zeros_like(drive)
+            if signal is None
+            else wiring.area(node).gain(signal, activity.traces[node])
+        )
+    return wiring, activity, [x.new_zeros(0) if delta is None else delta for delta in found]

@@ -1,0 +1,260 @@
+"""Autonomy in a stream: columns that nobody tells when an image comes, nor when a teacher does.
+
+    trial k        x_k is there for an unknown time, then the output is clamped at y_k for an unknown time
+    distance       ‖W − W_twin‖ / ‖W_twin − W_0‖
+
+Weights change throughout. The twin is the network that gets the same lessons from the rule's sweep
+(backprop, for tied feedback), one update per trial. A rule that needs a clock or a phase signal does not
+hear the teacher come, and is far off.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from corticalnet.audit.deltas import deltas
+from corticalnet.circuits import Circuit
+from corticalnet.circuits.expansion import circuit as expand
+from corticalnet.circuits.experiment.protocol import Element, Give, Noise, Present, Teach
+from corticalnet.engines import simulator
+from corticalnet.errors import ProtocolError
+from corticalnet.network import Network
+from corticalnet.rules import LearningRule, Rule, Sweep
+from corticalnet.rules.catalogue import rule as rule_by_name
+from corticalnet.rules.teaching import as_vectors
+from corticalnet.tables import table
+
+#: Numbers to keep of the weights while they run; and what keeps the noise of pieces apart.
+_MOST, _APART = 10_000_000, 1_000_003
+
+
+@dataclass(frozen=True)
+class StreamReport:
+    """How far the weights of autonomous columns were from their twin's.
+
+    Attributes:
+        rule, engine: what ran, and where.
+        announced: whether clocks and phase signals heard the teacher come.
+        distances: after each trial, the largest of any projection.
+        by_projection: the same for each plastic projection.
+        expected: for each trial, φ cells that should fire: those that watch a δ which is not 0.
+        spikes: for each trial, how often φ fired, from the image's coming to the teacher's going. Both are
+            empty for rules without φ.
+        timing: for each trial, steps of presentation and of teaching.
+    """
+
+    rule: str
+    engine: str
+    announced: bool
+    distances: tuple[float, ...]
+    by_projection: dict[str, tuple[float, ...]]
+    expected: tuple[int, ...]
+    spikes: tuple[int, ...]
+    timing: tuple[tuple[int, int], ...]
+
+    @property
+    def worst(self) -> float:
+        """The largest distance after any trial."""
+        return max((d for d in self.distances if not math.isnan(d)), default=math.nan)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it: what is not finite (weights ran away) is None."""
+        found = {**asdict(self), "worst": self.worst}
+        found["by_projection"] = {name: list(values) for name, values in self.by_projection.items()}
+        return {key: _finite(value) for key, value in found.items()}
+
+    def __str__(self) -> str:
+        rows = [
+            [k + 1, *self.timing[k], *self._phi(k), f"{distance:.1e}"]
+            for k, distance in enumerate(self.distances)
+        ]
+        phi = ["φ expected", "φ found"] if self.spikes else []
+        told = "the teacher is announced" if self.announced else "nobody is told"
+        title = f"{self.rule} in a stream of {len(rows)} trials on {self.engine}; {told}"
+        return table(["trial", "present", "teach", *phi, "distance"], rows, title)
+
+    def _phi(self, k: int) -> list[int]:
+        return [self.expected[k], self.spikes[k]] if self.spikes else []
+
+
+def autonomy_in_a_stream(
+    network: Network,
+    rule: LearningRule,
+    *,
+    trials: int = 30,
+    seed: int = 0,
+    learning_rate: float = 0.1,
+    stimuli: Tensor | None = None,
+    targets: Tensor | None = None,
+    announced: bool = False,
+    phase_signal: bool | None = None,
+    slack: tuple[int, int] = (8, 8),
+    noise: Sequence[Noise] = (),
+    engine: str = "torch",
+    circuit: Circuit | None = None,
+    twin: LearningRule | None = None,
+    progress: Callable[[int], None] | None = None,
+    **options: Any,
+) -> StreamReport:
+    """Run a network's columns through a stream of trials of unknown timing, and compare with a twin.
+
+    Args:
+        network: where the weights begin; it is not changed.
+        rule: by which the columns learn.
+        trials: how many, one stimulus each.
+        seed: of stimuli and targets (if not given) and of the timing.
+        learning_rate: of columns and twin.
+        stimuli: ``[trials, *shape]``; uniform in [0, 1) if not given.
+        targets: classes ``[trials]`` or vectors ``[trials, n]``; random classes if not given.
+        announced: whether clocks and phase signals hear the teacher come and go.
+        phase_signal: see :func:`corticalnet.circuit`; if not given, ungated rules have one if the teacher is
+            announced.
+        slack: how many steps longer than the circuit needs presentation and teaching last at most; each
+            number from 0 is as likely.
+        noise: on ports; drawn anew in each trial.
+        engine: "torch" or "brian2".
+        circuit: of this network, this rule and this learning rate, if another than ``cn.circuit`` makes.
+        twin: a rule that teaches the twin; if not given, the rule's teaching signal and feedback with a
+            sweep (for a rule that has no such parts, backprop).
+        progress: called with the number of trials done.
+        options: of the engine.
+
+    Raises:
+        CircuitError: the network or the rule has no circuit.
+        ProtocolError: stimuli and targets are not as many as trials.
+        EngineError: an unknown engine, or one that is not installed.
+    """
+    told = announced if phase_signal is None else phase_signal
+    columns = expand(network, rule, learning_rate, phase_signal=told) if circuit is None else circuit
+    x, y = _lessons(network, trials, seed, stimuli, targets)
+    least = np.array([columns.needs.present, columns.needs.teach])
+    timing = least + np.random.default_rng(seed).integers(0, slack, (trials, 2), endpoint=True)
+    phi = isinstance(rule, Rule) and any(p.role == "phi" for p in columns.populations)
+    other, teacher = copy.deepcopy(network).double(), twin or _sweep(rule)
+    optimizer = torch.optim.SGD(other.parameters(), lr=learning_rate)
+    start = {name: p.detach().clone() for name, p in _named(other)}
+    running = simulator(columns, engine, **options)
+    distances, expected, spikes = [], [], []
+    for some in _pieces(columns, timing):
+        protocol: list[Element] = []
+        for k in some:
+            protocol.append(Present(x[k : k + 1], int(timing[k, 0])))
+            protocol.append(_teacher(columns, y[k : k + 1], int(timing[k, 1]), announced))
+        heard = [replace(one, seed=one.seed + some[0] * _APART) for one in noise]
+        data = running.run(protocol, ["weights", "phi"] if phi else ["weights"], noise=heard)
+        fires = onsets(data["phi"].values > 0) if phi else None
+        end = 0
+        for k in some:
+            begin, end = end, end + int(timing[k].sum())
+            if fires is not None and isinstance(rule, Rule):
+                expected.append(_expected(other, rule, x[k : k + 1], y[k : k + 1], columns))
+                spikes.append(int(fires[begin:end].sum()))
+            teacher.update(other, x[k : k + 1], y[k : k + 1], optimizer)
+            distances.append(_distances(other, start, {name: data[name].values[end - 1] for name in start}))
+            if progress is not None:
+                progress(k + 1)
+    return StreamReport(
+        rule=getattr(rule, "name", type(rule).__name__),
+        engine=engine,
+        announced=announced,
+        distances=tuple(max(one.values()) for one in distances),
+        by_projection={name: tuple(one[name] for one in distances) for name in distances[0]},
+        expected=tuple(expected),
+        spikes=tuple(spikes),
+        timing=tuple((int(shown), int(taught)) for shown, taught in timing),
+    )
+
+
+def _pieces(circuit: Circuit, timing: NDArray[np.int64]) -> list[range]:
+    """Trials that run as one: as many as leave room for their weights at every step."""
+    size = sum(np.size(circuit.weights[p.name]) for p in circuit.plastic)
+    each = max(1, _MOST // max(1, size * int(timing.sum(1).max())))
+    return [range(first, min(first + each, len(timing))) for first in range(0, len(timing), each)]
+
+
+def onsets(on: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """``[T, …]``: where something begins that may last."""
+    begins = on.copy()
+    begins[1:] &= ~on[:-1]
+    return begins
+
+
+def _sweep(rule: LearningRule) -> LearningRule:
+    """The rule without its timing. A feedback pathway belongs to one network, so the twin has a copy."""
+    if not isinstance(rule, Rule):
+        return rule_by_name("backprop")
+    return Rule(rule.teaching, copy.copy(rule.feedback), Sweep(), f"{rule.name}'s twin")
+
+
+def _lessons(
+    network: Network, trials: int, seed: int, stimuli: Tensor | None, targets: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    rng = torch.Generator().manual_seed(seed)
+    classes = torch.Size(network.output_shape).numel()
+    x = torch.rand(trials, *network.input_shape, generator=rng, dtype=torch.float64)
+    y = torch.randint(classes, (trials,), generator=rng)
+    x = x if stimuli is None else stimuli.double().cpu()
+    y = y if targets is None else targets.cpu()
+    if trials < 1 or len(x) != trials or len(y) != trials:
+        raise ProtocolError(
+            f"a stream of trials = {trials} needs as many stimuli and targets, not {len(x)} and {len(y)}"
+        )
+    return x, y.double() if y.is_floating_point() else y
+
+
+def _teacher(circuit: Circuit, target: Tensor, steps: int, announced: bool) -> Element:
+    """A teacher who only clamps the output, or who tells clocks and phase signals too."""
+    if announced:
+        return Teach(target, steps)
+    given: dict[str, Any] = {}
+    for population in circuit.populations:
+        for name in {"target", "clamped"} & population.cell.inputs.keys():
+            value = as_vectors(target, torch.zeros(1, population.n, dtype=torch.float64))
+            given[f"{population.name}.{name}"] = value.numpy() if name == "target" else 1.0
+    return Give(given, steps)
+
+
+def _expected(network: Network, rule: Rule, x: Tensor, y: Tensor, circuit: Circuit) -> int:
+    """φ cells that watch a δ which is not 0."""
+    wiring, _, found = deltas(network, rule, x, y)
+    size = {p.area: p.n for p in circuit.populations if p.role == "phi"}
+    count = 0
+    for node in range(1, wiring.output + 1):
+        there = int((found[node] != 0).sum())
+        count += min(there, size[wiring.name(node)])  # one φ for the whole area fires once
+    return count
+
+
+def _distances(network: Network, start: dict[str, Tensor], weights: dict[str, Any]) -> dict[str, float]:
+    """By projection; infinite where weights ran away."""
+    found = {}
+    for name, parameter in _named(network):
+        wanted = parameter.detach()
+        now = torch.as_tensor(weights[name], dtype=torch.float64).reshape(wanted.shape)
+        away, moved = float((now - wanted).norm()), float((wanted - start[name]).norm())
+        distance = away / moved if moved else math.inf if away else 0.0
+        found[name] = distance if math.isfinite(distance) else math.inf
+    return found
+
+
+def _named(network: Network) -> list[tuple[str, torch.nn.Parameter]]:
+    """Weights and biases by the names of their projections."""
+    pairs = [(one.name, one.weight) for one in network.links]
+    return pairs + [(f"{one.name} bias", one.bias) for one in network.links if one.bias is not None]
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(one) for key, one in value.items()}
+    return [_finite(one) for one in value] if isinstance(value, list | tuple) else value
