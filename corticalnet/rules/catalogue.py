@@ -32,12 +32,15 @@ class Entry:
     source: str
 
 
+#: Columns of an artificial neural network (backprop) have no cells that hold feedback; all others have.
+_HELD = partial(Sweep, feedback_cells=True)
+
 _RULES: dict[str, Entry | Callable[..., LearningRule]] = {
     "backprop": Entry(Teacher, Tied, Sweep, "Rumelhart, Hinton & Williams 1986"),
-    "feedback-alignment": Entry(Teacher, Random, Sweep, "Lillicrap et al. 2016"),
-    "direct-feedback-alignment": Entry(Teacher, Direct, Sweep, "Nøkland 2016"),
-    "sign-symmetry": Entry(Teacher, SignSymmetric, Sweep, "Liao, Leibo & Poggio 2016"),
-    "brainprop": Entry(Reward, Tied, Sweep, "Pozzi, Bohté & Roelfsema 2020"),
+    "feedback-alignment": Entry(Teacher, Random, _HELD, "Lillicrap et al. 2016"),
+    "direct-feedback-alignment": Entry(Teacher, Direct, _HELD, "Nøkland 2016"),
+    "sign-symmetry": Entry(Teacher, SignSymmetric, _HELD, "Liao, Leibo & Poggio 2016"),
+    "brainprop": Entry(Reward, Tied, _HELD, "Pozzi, Bohté & Roelfsema 2020"),
     "il": Entry(Teacher, Tied, IL, "Whittington & Bogacz 2017"),
     "ipc": Entry(Teacher, Tied, partial(IL, update="every step"), "Salvatori et al. 2024"),
     "z-il": Entry(Teacher, Tied, ZIL, "Song, Lukasiewicz, Xu & Bogacz 2020"),

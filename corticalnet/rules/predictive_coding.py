@@ -19,6 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from corticalnet.rules.moment import listening, moment
 from corticalnet.rules.trial import Trial
 
 
@@ -45,6 +46,7 @@ class Columns:
         if noise:
             self._disturb(noise)
         self._read_lesson()
+        self._stand_still()
 
     @property
     def hidden(self) -> range:
@@ -102,6 +104,7 @@ class Columns:
             else:
                 self.moved[node] = None
         self._read_lesson()
+        self._stand_still()
 
     def _change(self, node: int, rate: float, sent: list[Tensor | None]) -> Tensor | None:
         """``γ (−ε + f'(x) ⊙ feedback)``; None where no error can have arrived."""
@@ -132,6 +135,26 @@ class Columns:
         elif self.errors[-1] is not None:
             return
         self.errors[-1] = area.gain(self.trial.lesson.error(self.rates[-1]), self.traces[-1])
+
+    def _stand_still(self) -> None:
+        """A step is over; whatever tells synapses to learn looks at cells as they are now."""
+        if not listening():
+            return
+        states = {
+            "rate": self.rates,
+            "value": self.values,
+            "prediction": self.predictions,
+            "error": self.errors,
+            "shift": self.moved,
+        }
+        moment(
+            {
+                (self.wiring.name(node), state): cells
+                for state, nodes in states.items()
+                for node, cells in enumerate(nodes)
+                if cells is not None and (node or state == "rate")
+            }
+        )
 
     def _disturb(self, noise: float) -> None:
         for node in self.hidden:

@@ -9,37 +9,63 @@ With a teacher and tied feedback this is backprop; with random feedback, feedbac
 φ starts as a one at the chosen column and each synapse multiplies it by the broadcast RPE; here the
 RPE rides on the signal from the start, which is the same product and stays right where homeostasis
 mixes the samples of a batch.
+
+A sweep takes no time, so which cells hold the signal on its way down is part of the model. An artificial
+neural network has none: δ must be worked out, where it is used, from the states and weights of other areas.
+With ``feedback_cells`` every column has a cell that holds its signal, and synapses find δ in their column.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from torch import Tensor
+
+from corticalnet.rules.moment import listening, moment
 from corticalnet.rules.trial import Trial, Trigger
 
 
 class Sweep(Trigger):
-    """All synapses change at once, after the signal has swept down."""
+    """All synapses change at once, after the signal has swept down.
+
+    Args:
+        feedback_cells: whether columns have cells that hold the signal. The numbers are the same; what is
+            local to a synapse is not (docs/audit.md).
+    """
 
     equation = "Δw = ⟨δ × rate⟩,  δ = f'(drive) ⊙ signal,  one sweep up and one down"
     writes_once = True
 
+    def __init__(self, feedback_cells: bool = False) -> None:
+        self.feedback_cells = feedback_cells
+
     def run(self, trial: Trial) -> None:
         """Sweep down from the output."""
-        sweep_down(trial)
+        sweep_down(trial, feedback_cells=self.feedback_cells)
 
 
-def sweep_down(trial: Trial, shrink: float = 1.0) -> None:
+def sweep_down(trial: Trial, shrink: float = 1.0, feedback_cells: bool = False) -> None:
     """Bring the output's error down; then every link learns by ``shrink^depth`` times its share."""
     wiring, rates, traces = trial.wiring, trial.activity.rates, trial.activity.traces
+    if listening() and not feedback_cells:
+        moment(_cells(trial))
     delta: list[Any] = [None] * len(wiring.areas)
     delta[-1] = wiring.area(-1).gain(trial.lesson.error(rates[-1]), traces[-1])
     for node in range(wiring.output - 1, 0, -1):
         signal: Any = trial.feedback.into(wiring, node, delta)
         delta[node] = wiring.area(node).gain(signal, traces[node])
+    if listening() and feedback_cells:
+        moment({**_cells(trial), **{(wiring.name(n), "error"): d for n, d in enumerate(delta) if n}})
     for node in range(1, wiring.output + 1):  # weights change when all feedback has been read
         for source, link in wiring.arriving[node]:
             trial.plasticity.hebbian(link, rates[source], delta[node], shrink ** wiring.depth[node])
         # Homeostasis lies beyond the error cell: it learns with the links that leave, one step earlier.
         earlier = shrink ** max(wiring.depth[node] - 1, 0)
         trial.plasticity.credit(wiring.area(node).credit(traces[node]), earlier)
+
+
+def _cells(trial: Trial) -> dict[tuple[str, str], Tensor]:
+    """What the sweep up has left behind: rates and drives."""
+    wiring, activity = trial.wiring, trial.activity
+    found = {(wiring.name(node), "rate"): rate for node, rate in enumerate(activity.rates)}
+    return found | {(wiring.name(n), "drive"): drive for n, drive in enumerate(activity.drives) if n}

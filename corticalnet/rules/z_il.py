@@ -12,6 +12,7 @@ same numbers.
 
 from __future__ import annotations
 
+from corticalnet.rules.moment import listening
 from corticalnet.rules.predictive_coding import Columns
 from corticalnet.rules.sweep import sweep_down
 from corticalnet.rules.trial import Trial, Trigger
@@ -30,9 +31,13 @@ class ZIL(Trigger):
     needs_layers = True
 
     def __init__(self, rate: float = 1.0, noise: float = 0.0, simulate: bool = False) -> None:
-        self.rate, self.noise = rate, noise
-        self.levelled = simulate or noise > 0
+        self.rate, self.noise, self.simulate = rate, noise, simulate
         self.writes_once = not self.levelled
+
+    @property
+    def levelled(self) -> bool:  # type: ignore[override]
+        """Whether every cell is computed, which needs relays; also while an audit looks at the cells."""
+        return self.simulate or self.noise > 0 or listening()
 
     def run(self, trial: Trial) -> None:
         """The wave front, or everything."""
