@@ -2,5 +2,16 @@
 
 from corticalnet.analysis.alignment import Alignment, align
 from corticalnet.analysis.cost import Cost, autograd_update, interleave, rule_update
+from corticalnet.analysis.regime import Regime, recorded_regime, regime
 
-__all__ = ["Alignment", "Cost", "align", "autograd_update", "interleave", "rule_update"]
+__all__ = [
+    "Alignment",
+    "Cost",
+    "Regime",
+    "align",
+    "autograd_update",
+    "interleave",
+    "recorded_regime",
+    "regime",
+    "rule_update",
+]

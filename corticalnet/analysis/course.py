@@ -1,0 +1,228 @@
+"""The course of one trial of predictive coding: energy area by area, step by step, and when weights changed.
+
+The same three things are read from a rule at work on a network and from a recording of its circuit:
+
+    F_t by area        ½ ‖ε_t‖² of hidden areas, the lesson's loss of the output          mean over the batch
+    changed            the steps at which the synapses into an area changed               0: the teacher comes
+    change             by how much in all, beside what one sweep (backprop) would have changed
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from corticalnet.circuits.expansion.links import flat
+from corticalnet.errors import ProtocolError, RuleError
+from corticalnet.network import Network
+from corticalnet.network.wiring import Wiring
+from corticalnet.rules import Rule, Sweep, Teacher, Tied
+from corticalnet.rules.energy import Energy
+from corticalnet.rules.moment import listen
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass
+class Course:
+    """What happened in a trial; lists go by node from the area above the input up.
+
+    Attributes:
+        name: of the rule.
+        wiring: areas, relays among them.
+        energy: F under the lesson, as a function of hidden values.
+        rate: γ.
+        energies: F ``[steps, areas]``.
+        values: hidden values at each step ``[batch, n]``.
+        changed: area -> steps at which the synapses that end there changed.
+        change, wanted: area -> change of those synapses in all, and by one sweep; flat.
+    """
+
+    name: str
+    wiring: Wiring
+    energy: Energy
+    rate: float
+    energies: Tensor
+    values: list[Tensor]
+    changed: dict[str, list[int]] = field(default_factory=dict)
+    change: dict[str, Tensor] = field(default_factory=dict)
+    wanted: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def last(self) -> int:
+        """The step of the last change (the last step, if nothing changed)."""
+        return max((max(steps) for steps in self.changed.values() if steps), default=len(self.values) - 1)
+
+
+@torch.no_grad()
+def course_of_rule(net: Network, rule: Any, x: Tensor, targets: Tensor, seed: int = 0) -> Course:
+    """Watch a rule learn from one batch on a float64 copy of a network.
+
+    Raises:
+        RuleError: the rule has no energy to relax.
+    """
+    own = _with_energy(rule)
+    twin, still = copy.deepcopy(net).double(), copy.deepcopy(net).double()
+    x = x.double()
+    targets = targets.double() if targets.is_floating_point() else targets
+    found: list[dict[tuple[str, str], Tensor]] = []
+    learned: list[dict[str, Tensor]] = []
+
+    def hear(cells: Any, _: Any) -> None:
+        found.append({key: cell for key, cell in cells.items() if key[1] == "value"})
+        learned.append(_credits(twin))
+
+    with listen(hear), torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+        wiring = still.levelled() if own.trigger.levelled else still.wiring
+        torch.manual_seed(seed)  # the same silent columns and the same actions for both
+        activity = wiring.fire(still.admit(x))
+        energy = Energy(wiring, activity, own.teaching.begin(activity.rates[-1], targets))
+        torch.manual_seed(seed)
+        twin.zero_grad(set_to_none=True)
+        own.learn(twin, x, targets)
+    if not found or not found[0]:
+        raise _no_energy(rule)
+    learned.append(_credits(twin))
+    names = [wiring.name(node) for node in range(len(wiring.areas))]
+    values = [energy.joined([state.get((n, "value"), x) for n in names]) for state in found]
+    energies = torch.stack([energy(v).mean(0) for v in values])
+    course = Course(own.name, wiring, energy, float(getattr(own.trigger, "rate", 1.0)), energies, values)
+    for area in learned[0]:
+        steps = range(len(values))
+        course.changed[area] = [t for t in steps if not torch.equal(learned[t][area], learned[t + 1][area])]
+        course.change[area] = learned[-1][area]
+    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+        torch.manual_seed(seed)
+        course.wanted = _swept(copy.deepcopy(net).double(), own, x, targets)
+    return course
+
+
+@torch.no_grad()
+def course_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> Course:
+    """Read the first taught trial of a recorded circuit.
+
+    Args:
+        net: the network, with the weights with which the trial began.
+        rule: that the circuit was made with.
+        recording: states of all cells and weights, at every step. (Cut an earlier trial off with
+            ``recording.isel(time=slice(…))``.)
+
+    Raises:
+        RuleError: the rule has no energy to relax.
+        ProtocolError: the recording does not tell enough, or the network is another.
+    """
+    own = _with_energy(rule)
+    twin = copy.deepcopy(net).double().eval()
+    begin, end = _taught(recording, [link.name for link in twin.links if link.plastic])
+    areas = set(recording["area"].values)
+    level = twin.levelled()
+    names = [level.name(node) for node in range(1, level.output + 1)]
+    wiring = level if areas.issuperset(names) else twin.wiring
+    values, error = recording["value"], recording["error"]
+
+    def cells(variable: Any, node: int) -> Tensor:
+        seen = variable.sel(area=wiring.name(node)).values[begin:end]
+        return torch.as_tensor(np.array(seen, dtype=np.float64))
+
+    held = cells(values, wiring.output)
+    if not torch.equal(held[0], held[-1]):
+        raise ProtocolError(
+            "the teacher of this recording does not hold the output at its target from the first step on; "
+            "a regime can be told of circuits that run in steps (dt = τ/γ)"
+        )
+    activity = wiring.fire(twin.admit(cells(values, 0)[0]))
+    energy = Energy(wiring, activity, Teacher().begin(activity.rates[-1], held[0]))
+    nodes = range(1, wiring.output + 1)
+    errors = [cells(error, node) for node in nodes]
+    if "difference" in recording:  # an output that fires nonlinearly compares rates
+        errors[-1] = cells(recording["difference"], wiring.output)
+    energies = torch.stack([0.5 * e.square().sum(2).mean(1) for e in errors], 1)
+    states = [cells(values, node) if node in energy.nodes else held for node in [0, *nodes]]
+    joined = [energy.joined([state[t] for state in states]) for t in range(end - begin)]
+    rate = float(getattr(own.trigger, "rate", 1.0))
+    course = Course(own.name, wiring, energy, rate, energies, joined)
+    for node in range(1, twin.wiring.output + 1):
+        _read_weights(course, twin.wiring, node, recording, begin, end)
+    course.wanted = _swept(twin, own, cells(values, 0)[0], held[0])
+    return course
+
+
+def _read_weights(course: Course, wiring: Wiring, node: int, recording: Any, begin: int, end: int) -> None:
+    """When, and by how much, the synapses into a node changed."""
+    changes = []
+    for _, link in wiring.arriving[node]:
+        before = recording[link.name].values[begin - 1] if begin else recording[f"{link.name} before"].values
+        if not np.allclose(before, flat(link, link.weight), rtol=1e-9, atol=1e-12):
+            raise ProtocolError(
+                f"projection '{link.name}' of the recording began with weights unlike the network's"
+            )
+        weights = np.concatenate([before[None], recording[link.name].values[begin:end]])
+        changes.append(torch.as_tensor(np.diff(weights, axis=0).reshape(end - begin, -1)))
+    change, area = torch.cat(changes, 1), wiring.name(node)
+    course.changed[area] = change.any(1).nonzero()[:, 0].tolist()
+    course.change[area] = change.sum(0)
+
+
+def _taught(recording: xr.Dataset, projections: list[str]) -> tuple[int, int]:
+    """First step of the first teacher, and the step after its last."""
+    lacking = [name for name in ("value", "error", *projections) if name not in recording]
+    if lacking:
+        raise ProtocolError(f"a regime needs what was not recorded: {', '.join(lacking)}")
+    time, dt = recording["time"].values, float(recording.attrs["dt"])
+    if len(time) > 1 and not np.allclose(np.diff(time), dt):
+        raise ProtocolError("a regime needs a recording of every step (every=1)")
+    events = [(round(t / dt), label) for t, label in json.loads(recording.attrs["events"])]
+    first, after = round(time[0] / dt), round(time[-1] / dt) + 1
+    inside = [t for t, label in events if label == "teach" and first <= t < after]
+    if not inside:
+        raise ProtocolError("there is no teacher in this recording; a regime needs a trial that is taught")
+    end = min([t for t, _ in events if t > inside[0]] + [after])
+    return inside[0] - first, end - first
+
+
+def _credits(net: Network) -> dict[str, Tensor]:
+    """area -> minus the gradient of the synapses that end there, flat."""
+    found = {}
+    for node in range(1, net.wiring.output + 1):
+        weights = [link.weight for _, link in net.wiring.arriving[node] if link.plastic]
+        parts = [torch.zeros_like(w) if w.grad is None else -w.grad for w in weights]
+        found[net.wiring.name(node)] = torch.cat([part.flatten() for part in parts])
+    return found
+
+
+def _swept(net: Network, rule: Rule, x: Tensor, targets: Tensor) -> dict[str, Tensor]:
+    """What one sweep with the same lesson would change."""
+    net.zero_grad(set_to_none=True)
+    Rule(rule.teaching, Tied(), Sweep()).learn(net, x, targets)
+    return _credits(net)
+
+
+def _with_energy(rule: Any) -> Rule:
+    """The rule with a feedback pathway of its own, if its value cells go down an energy.
+
+    Raises:
+        RuleError: they do not.
+    """
+    if not isinstance(rule, Rule) or isinstance(rule.trigger, Sweep):
+        raise _no_energy(rule)
+    if not isinstance(rule.feedback, Tied):
+        raise RuleError(
+            f"{rule.name}: with {type(rule.feedback).__name__} feedback value cells go down no energy; "
+            "a regime can be told of feedback='tied'"
+        )
+    return Rule(rule.teaching, Tied(), rule.trigger, rule.name)
+
+
+def _no_energy(rule: Any) -> RuleError:
+    name = getattr(rule, "name", type(rule).__name__)
+    return RuleError(
+        f"{name} infers nothing, so there is no energy to relax; a regime can be told of rules of predictive "
+        "coding: il, ipc, z-il, fa-z-il, streaming-fa-z-il"
+    )
