@@ -16,7 +16,7 @@ def extremes(
     Args:
         product: v ``[batch, n]`` -> A v, each row with a matrix of its own.
         like: shape, dtype and device of v.
-        iterations: at most so many products; n are enough.
+        iterations: at most so many products; 3n are always enough, rounding included.
 
     Returns:
         Two tensors ``[batch]``.
@@ -28,7 +28,7 @@ def extremes(
     diagonal: list[Tensor] = []
     beside: list[Tensor] = []
     alive = torch.ones_like(off, dtype=torch.bool)
-    for _ in range(min(iterations, like.shape[1])):
+    for _ in range(min(iterations, 3 * like.shape[1])):
         w = product(q) - off[:, None] * last
         a = (w * q).sum(1)
         # Where the iteration has seen all there is, go on with a number between the extremes.
