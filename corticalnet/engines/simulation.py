@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +15,7 @@ from corticalnet.circuits.experiment.script import Script, compile_protocol
 from corticalnet.circuits.schedule import Schedule
 from corticalnet.engines.torch_engine import TorchEngine
 from corticalnet.engines.torch_engine.weights import Array
-from corticalnet.errors import EngineError, one_of
+from corticalnet.errors import CircuitWarning, EngineError, one_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -68,11 +69,26 @@ class Simulator:
         except TypeError as error:
             raise EngineError(f"engine '{engine}': {error}") from None
         self.engine = make(circuit, **options)
+        if options.get("precision") == "float32":
+            self._warn_of_rounding()
 
     @property
     def weights(self) -> dict[str, Array]:
         """Weights by projection, as they are now."""
         return self.engine.weights
+
+    def _warn_of_rounding(self) -> None:
+        """A threshold of φ that float32 rounds across (0 means exactly 0, which cells at rest are)."""
+        for population in self.circuit.populations:
+            threshold = float(getattr(population.cell, "threshold", 0.0))
+            if 0 < threshold < 1e-6:
+                warnings.warn(
+                    f"population '{population.name}': threshold = {threshold:g} is below the rounding of "
+                    "float32, so it may never see rest; choose at least 1e-6, or precision='float64'",
+                    CircuitWarning,
+                    stacklevel=3,
+                )
+                return
 
     def run(
         self,

@@ -5,7 +5,13 @@ from corticalnet.circuits.cells.change_detector import ChangeDetector, GatingDet
 from corticalnet.circuits.cells.control import Clock, PhaseSignal
 from corticalnet.circuits.cells.error import Error, GatedError, GatedOutputError, OutputError
 from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction, Total, WatchedPrediction
-from corticalnet.circuits.cells.staged import StagedClock, StagedDetector, StagedError, StagedPrediction
+from corticalnet.circuits.cells.staged import (
+    ClosingDetector,
+    StagedClock,
+    StagedDetector,
+    StagedError,
+    StagedPrediction,
+)
 from corticalnet.circuits.cells.value import (
     Clamped,
     Constant,
@@ -21,6 +27,7 @@ __all__ = [
     "ChangeDetector",
     "Clamped",
     "Clock",
+    "ClosingDetector",
     "Constant",
     "Error",
     "GatedError",

@@ -5,6 +5,7 @@ An area's φ (or a clock) goes through three stages, and its columns hear which 
     0   at rest
     1   an error has left rest; it is still growing towards its final value
     2   it has been long enough: the error is read, and synapses note their change
+    (3  the error is no longer sent, where feedback must not go on)
 
 and back to 0 when the error is at rest again: then the changes are made. Between 1 and 2 lies the time
 ``settle`` (s): an error that follows a step of feedback through k low-passes of time constant τ reaches its
@@ -33,7 +34,7 @@ class StagedError(Cell):
     Args:
         tau: time constant of the error cell; dt if it has none.
         latched: send what the error was when it was read, until it is let go (the latch); otherwise send
-            the error as it is, during stage 1.
+            the error as it is, during stages 1 and 2.
         curved: the error of an output that fires nonlinearly: gain × difference.
     """
 
@@ -56,24 +57,31 @@ class StagedError(Cell):
         if self.latched:
             held = where(cell.stage < 2, cell.error, cell.sent)
             return {"stage": stage, "sent": where(stage == 2, held, 0.0)}
-        return {"stage": stage, "sent": where(stage == 1, cell.error, 0.0)}
+        return {"stage": stage, "sent": where((stage == 1) | (stage == 2), cell.error, 0.0)}
 
 
 class StagedPrediction(WatchedPrediction):
     """A prediction cell that tells its synapses when the error is read and when it is let go.
 
-    States ``reads`` and ``ends`` are 1 in the one step in which stage 2 begins and ends.
+    From the moment in which an error has left rest its gain stays as it is: what areas below make of the
+    trial may move the prediction (a ReLU column might even fall silent), but no longer what it passes on.
+    States ``reads`` and ``ends`` are 1 in the one step in which stage 2 begins, and in which all is over.
     """
 
     state = {**WatchedPrediction.state, "stage": 0.0, "reads": 0.0, "ends": 0.0}
 
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Drive and rate; gain while at rest."""
+        new = super().predict(cell, port, dt)
+        return {**new, "gain": where(cell.stage == 0, new["gain"], cell.gain)}
+
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Notice where stage 2 begins and ends."""
-        now, before = port.modulator == 2, cell.stage == 2
+        """Notice where stages change."""
+        stage = port.modulator
         return {
-            "stage": port.modulator,
-            "reads": where(now & (cell.stage < 2), 1.0, 0.0),
-            "ends": where(before & (port.modulator < 2), 1.0, 0.0),
+            "stage": stage,
+            "reads": where((stage == 2) & (cell.stage < 2), 1.0, 0.0),
+            "ends": where((stage == 0) & (cell.stage >= 2), 1.0, 0.0),
         }
 
 
@@ -111,7 +119,7 @@ class StagedDetector(Cell):
         quiet = where(loud, 0.0 * dt, cell.silent + dt)
         holds = (rests == 0) & (loud | (quiet < self.release + dt / 2))
         since = where(holds, cell.since + dt, 0.0 * dt)
-        done = (cell.stage == 2) | (since + dt / 2 > self.settle)
+        done = (cell.stage >= 2) | (since + dt / 2 > self.settle)
         return {
             "phi": where(phi, 1.0, 0.0),
             "stage": where(phi | holds, where(done, 2.0, 1.0), 0.0),
@@ -123,6 +131,22 @@ class StagedDetector(Cell):
     def rest(self) -> dict[str, float]:
         """Silent for long enough."""
         return {**super().rest(), "silent": self.silence}
+
+
+class ClosingDetector(StagedDetector):
+    """The same with a stage 3: the error has been read, and is no longer sent.
+
+    Args:
+        closes: when, after the error left rest.
+    """
+
+    closes: Milliseconds = 200.0
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Go from stage to stage, also the last."""
+        new = super().detect(cell, port, dt)
+        over = (new["stage"] == 2) & (new["since"] + dt / 2 > self.closes)
+        return {**new, "stage": where(over, 3.0, new["stage"])}
 
 
 class StagedClock(Cell):

@@ -97,9 +97,11 @@ class Construction(ABC):
         delay: of projections between areas, ms.
         sends: the state of error cells that is sent down.
         levelled: whether links that skip areas must go through relays.
+        live: γ of steps in which values move by feedback that nothing gates, for long; 0 if there are none.
     """
 
     dt = 1.0
+    live = 0.0
     delay = 0.0
     sends = "error"
     levelled = True

@@ -4,8 +4,8 @@ In continuous time an error grows through one low-pass for each area it has come
 e_l(t) = δ_l · P(depth, t/τ), and as soon as values move, predictions move and spoil it. All constructions
 wait; they differ in what keeps the spoilt part away, and in who says when.
 
-    latch             φ. Each area reads its error s after it has left rest, sends on what it has read until the
-                      error is at rest again, and only then changes its weights. Error ≈ depth · e^(−s/τ)
+    latch             φ. Each area reads its error s after it has left rest, sends on what it has read until
+                      the error is at rest again; only then changes its weights. Error ≈ depth · e^(−s/τ)
     delay             φ. Axons between areas take Δ; each area sends its error as it is and reads it after
                       s < 2Δ, before anything can have come back
     sample_and_hold   a clock. Every area reads and sends at its own time
@@ -50,8 +50,8 @@ class Continuous:
         ramp: how long a teacher takes to take over.
         threshold: sizes of errors up to this are rest.
         quiet: moves of predictions up to this are none; ``threshold`` if not given.
-        pooled: one φ for an area, which watches Σ|ε|, or one for each column. Single columns with small errors
-            notice them late, and let go when an error passes through zero.
+        pooled: one φ for an area, which watches Σ|ε|, or one for each column. Single columns with small
+            errors notice them late, and let go when an error passes through zero.
         nudge: β.
 
     Raises:
@@ -123,7 +123,7 @@ class Continuous:
             ),
             (
                 self.ms("tau_error") > tau / 2,
-                f"tau_error = {self.ms('tau_error'):g} ms is more than tau / 2 = {tau / 2:g} ms, so value and "
+                f"tau_error = {self.ms('tau_error'):g} ms is more than tau / 2 = {tau / 2:g} ms; value and "
                 "error cells ring",
             ),
             (
@@ -155,6 +155,8 @@ class Staged(Construction):
         self.dt, self.delay = how.ms("dt"), how.ms("delay")
         self.clocked = how.construction in ("sample_and_hold", "nudge")
         self.sends = "sent"
+        if how.construction == "nudge":
+            self.live = self.dt / how.ms("tau")
 
     def columns(self, site: Site) -> Columns:
         """Value, prediction, error; and φ, unless a clock does its work."""
@@ -193,14 +195,14 @@ class Staged(Construction):
             wires.append(("error", "value", "own", pull, 1.0))
         if self.clocked:
             return stand
-        phi = cells.StagedDetector(
-            settle=how.ms("settle"),
-            silence=how.ms("silence"),
-            # What was sent while the error was read must have arrived before the weights change.
-            release=2 * self.delay if how.construction == "delay" else 0.0,
-            threshold=how.threshold,
-            quiet=float(how.quiet or 0.0),
-        )
+        times = {"settle": how.ms("settle"), "silence": how.ms("silence")}
+        levels = {"threshold": how.threshold, "quiet": float(how.quiet or 0.0)}
+        phi = cells.StagedDetector(**times, **levels)
+        if how.construction == "delay":
+            # It sends until what it caused may come back; what it sent must arrive before weights change.
+            back = 2 * self.delay
+            closes = max(back, times["settle"] + self.dt)
+            phi = cells.ClosingDetector(**times, **levels, release=back, closes=closes)
         if how.pooled:
             pool(stand, phi, {"error": "stage", "prediction": "stage"})
         else:
@@ -236,8 +238,9 @@ class Staged(Construction):
         """For predictions to come to rest and be silent; for errors to come down and be read, one by one."""
         how = self.how
         tau, settle, slack = how.ms("tau"), how.ms("settle"), how.ms("local_delay") + how.ms("tau_error")
-        # An error of 1 falls below the threshold within τ ln(1/θ), area by area.
-        fall = (tau + slack) * log(1 / min(max(how.threshold, 1e-12), 0.1))
+        # An error of 1 falls below the threshold within τ ln(1/θ), area by area; single columns let go one by
+        # one, and their area below moves each time.
+        fall = (tau + slack) * log(1 / min(max(how.threshold, 1e-12), 0.1)) * (1 if how.pooled else 2)
         silence = 0.0 if self.clocked else how.ms("silence")
         present = (depth + 1) * (fall + 4 * tau + 2 * self.delay) + silence
         one = settle + self.delay + 3 * tau + slack

@@ -11,6 +11,7 @@ and the latch in continuous time, have no control cells at all.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -25,13 +26,14 @@ from corticalnet.circuits.expansion.construction import Construction, Site
 from corticalnet.circuits.expansion.continuous import Continuous
 from corticalnet.circuits.expansion.links import as_connection, bias_connection, flat
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
-from corticalnet.errors import CircuitError
+from corticalnet.errors import CircuitError, CircuitWarning
 from corticalnet.network import Network
 from corticalnet.network.area import Area
 from corticalnet.network.links import Link
 from corticalnet.network.stages import Fire
 from corticalnet.network.wiring import Wiring
-from corticalnet.rules import Feedback, Random
+from corticalnet.rules import Feedback, Random, Tied
+from corticalnet.rules.energy import stability
 
 
 def circuit(
@@ -65,12 +67,25 @@ def circuit(
 
     Raises:
         CircuitError: the network or the rule has a part that no circuit has been worked out for.
+
+    Warns:
+        CircuitWarning: feedback that no gate holds back is live, and the network lies beyond the limit up to
+            which its steps come to rest.
     """
     if hasattr(rule, "circuit"):
         made: Circuit = rule.circuit(network, learning_rate)
         return made
     how = construction_of(rule, learning_rate, consolidation, phase_signal, dynamics)
     rule.feedback.prepare(network)
+    if how.live and type(rule.feedback) is Tied:
+        steps = stability(network, rate=how.live, levelled=how.levelled)
+        if not steps.stable:
+            warnings.warn(
+                f"{rule.name}: where columns respond most, steps with live feedback may never come to rest "
+                f"({steps}); choose smaller weights, smaller steps or a gate",
+                CircuitWarning,
+                stacklevel=2,
+            )
     return _Expansion(network, how, rule.feedback).build(name or f"{rule.name} columns")
 
 

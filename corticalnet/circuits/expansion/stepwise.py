@@ -39,6 +39,7 @@ class Stepwise(Construction):
 
     def __init__(self, learning_rate: float, gamma: float, phase_signal: bool, waits: bool) -> None:
         self.rate, self.gamma, self.phase_signal, self.waits = learning_rate, gamma, phase_signal, waits
+        self.live = 0.0 if phase_signal else gamma
 
     def columns(self, site: Site) -> Columns:
         """Value, prediction and error."""
@@ -120,6 +121,7 @@ class Detected(Stepwise):
         super().__init__(learning_rate, 1.0, phase_signal and not self.gated, waits)
         self.rule = trigger
         self.sends = "sent" if self.gated else "error"
+        self.live = 0.0 if self.gated else self.live
 
     def columns(self, site: Site) -> Columns:
         """Value, prediction, error and φ."""
