@@ -88,9 +88,11 @@ class Energy:
     def curvature(self, values: Tensor, iterations: int = 200) -> tuple[Tensor, Tensor]:
         """Smallest and largest eigenvalue of ``∂²F/∂x²`` at these values, ``[batch]`` each."""
 
+        size = _SMALL * (1 + values.square().mean(1, keepdim=True).sqrt())
+
         def along(direction: Tensor) -> Tensor:
-            move = _SMALL * direction
-            return (self.slope(values + move) - self.slope(values - move)) / (2 * _SMALL)
+            move = size * direction
+            return (self.slope(values + move) - self.slope(values - move)) / (2 * size)
 
         return extremes(along, torch.zeros_like(values), iterations)
 

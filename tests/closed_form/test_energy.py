@@ -148,6 +148,7 @@ def test_without_an_input_every_column_is_at_its_largest_gain(hidden, gain):
     assert stability(net).curvature == pytest.approx(1 + k / 2 + np.sqrt(k**2 / 4 + k), rel=1e-8)
 
 
+@pytest.mark.filterwarnings("ignore:.*live feedback")
 @pytest.mark.parametrize(("rule", "rate"), [("z-il", 1.0), ("il", 0.4)])
 @pytest.mark.parametrize("hidden", ["tanh", "sigmoid"])
 def test_a_circuit_comes_to_rest_below_the_limit_and_not_above(hidden, rule, rate):
