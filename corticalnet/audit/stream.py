@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,12 +27,15 @@ from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import circuit as expand
 from corticalnet.circuits.experiment.protocol import Element, Give, Noise, Present, Teach
 from corticalnet.engines import simulator
-from corticalnet.errors import ProtocolError
+from corticalnet.errors import CircuitWarning, ProtocolError
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule, Rule, Sweep
 from corticalnet.rules.catalogue import rule as rule_by_name
 from corticalnet.rules.teaching import as_vectors
 from corticalnet.tables import table
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Numbers to keep of the weights while they run; and what keeps the noise of pieces apart.
 _MOST, _APART = 10_000_000, 1_000_003
@@ -134,7 +138,7 @@ def autonomy_in_a_stream(
         EngineError: an unknown engine, or one that is not installed.
     """
     told = announced if phase_signal is None else phase_signal
-    columns = expand(network, rule, learning_rate, phase_signal=told) if circuit is None else circuit
+    columns = circuit or unwarned(network, rule, learning_rate, told)
     x, y = _lessons(network, trials, seed, stimuli, targets)
     least = np.array([columns.needs.present, columns.needs.teach])
     timing = least + np.random.default_rng(seed).integers(0, slack, (trials, 2), endpoint=True)
@@ -151,7 +155,7 @@ def autonomy_in_a_stream(
             protocol.append(_teacher(columns, y[k : k + 1], int(timing[k, 1]), announced))
         heard = [replace(one, seed=one.seed + some[0] * _APART) for one in noise]
         data = running.run(protocol, ["weights", "phi"] if phi else ["weights"], noise=heard)
-        fires = onsets(data["phi"].values > 0) if phi else None
+        fires = onsets(recorded(data, "phi", "phi").values > 0) if phi else None
         end = 0
         for k in some:
             begin, end = end, end + int(timing[k].sum())
@@ -179,6 +183,18 @@ def _pieces(circuit: Circuit, timing: NDArray[np.int64]) -> list[range]:
     size = sum(np.size(circuit.weights[p.name]) for p in circuit.plastic)
     each = max(1, _MOST // max(1, size * int(timing.sum(1).max())))
     return [range(first, min(first + each, len(timing))) for first in range(0, len(timing), each)]
+
+
+def unwarned(network: Network, rule: LearningRule, learning_rate: float, phase_signal: bool) -> Circuit:
+    """The circuit of a rule, also of one that may never come to rest: that is to be measured."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CircuitWarning)
+        return expand(network, rule, learning_rate, phase_signal=phase_signal)
+
+
+def recorded(data: xr.Dataset, role: str, state: str) -> xr.DataArray:
+    """A state of a role, under its name or (where other roles have such a state too) under both."""
+    return data[state if state in data else f"{role}_{state}"]
 
 
 def onsets(on: NDArray[np.bool_]) -> NDArray[np.bool_]:
