@@ -14,8 +14,9 @@ import typer
 
 from corticalnet import plotting
 from corticalnet.circuits import Circuit
+from corticalnet.circuits.expansion import Continuous
 from corticalnet.circuits.expansion import circuit as expand
-from corticalnet.circuits.experiment.protocol import Stream
+from corticalnet.circuits.experiment.protocol import Rest, Stream
 from corticalnet.cli.app import app
 from corticalnet.cli.output import JSON, print_json
 from corticalnet.cli.train import parse_sets
@@ -45,6 +46,14 @@ def simulate_(
     slack: int = typer.Option(
         6, min=0, help="Stimulus and teacher each stay up to this much longer, at random."
     ),
+    dynamics: str | None = typer.Option(
+        None, help="Continuous time: latch, delay, sample_and_hold or nudge; steps of the rule if not given."
+    ),
+    tau: str | None = typer.Option(None, help="In continuous time: of value cells, such as '10 ms'."),
+    dt: str | None = typer.Option(None, help="In continuous time: length of a step, such as '1 ms'."),
+    settle: str | None = typer.Option(
+        None, help="In continuous time: from an error leaving rest to its being read; 20 tau if not given."
+    ),
     seed: int = typer.Option(0, min=0, help="Of weights, images and timing."),
     every: int = typer.Option(1, min=1, help="Record every so many steps."),
     record: list[str] = typer.Option([], help="State, population or projection to record; all if not given."),
@@ -64,16 +73,20 @@ def simulate_(
 
     - `corticalnet simulate zil_mlp --data digits --engine brian2 --trials 1` — the same in Brian2
 
+    - `corticalnet simulate zil_mlp --data digits --dynamics latch --trials 1` — in continuous time
+
     - `corticalnet simulate my_model.py --weights runs/my_run --record error --record phi --every 2`
     """
     named = {"rule": rule, "data": data, "seed": seed, "device": "cpu"}
     built = load_model(model, **parse_sets(sets), **{k: v for k, v in named.items() if v is not None})
-    folder = out or Path("runs") / _folder(built, engine, seed)
+    folder = out or Path("runs") / _folder(built, dynamics or "", engine, seed)
     if (folder / "recording.nc").exists() and not overwrite:
         raise ProtocolError(f"{folder} holds a recording already; give another --out, or --overwrite")
     if weights is not None:
         load_weights(built.network, RunFolder(weights).best if weights.is_dir() else weights)
-    circuit = expand(built.network, built.rule, lr, name=f"{built.name} by {built.rule.name}")
+    how = _dynamics(dynamics, tau=tau, dt=dt, settle=settle)
+    title = f"{built.name} by {built.rule.name}" + (f", {dynamics}" if dynamics else "")
+    circuit = expand(built.network, built.rule, lr, dynamics=how, name=title)
     wanted = {"target": target, "device": device, "precision": precision}
     options: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     begun = time.perf_counter()
@@ -81,7 +94,8 @@ def simulate_(
     try:
         recording = simulate(
             circuit,
-            [_stream(built, circuit, trials, slack, seed)],
+            # In continuous time changes are made when the last error is at rest again.
+            [_stream(built, circuit, trials, slack, seed), *([Rest(circuit.needs.present)] if how else [])],
             engine,
             record or None,
             every=every,
@@ -123,9 +137,21 @@ def simulate_(
     typer.echo(f"\n{trials} trials, {steps} steps in {seconds:.1f} s on {engine}; all of it is in {folder}")
 
 
-def _folder(model: Model, engine: str, seed: int) -> str:
-    words = ["simulate", model.name, model.rule.name, model.settings.data, engine, f"seed{seed}"]
-    return re.sub(r"[^\w.-]+", "_", "-".join(words))
+def _folder(model: Model, dynamics: str, engine: str, seed: int) -> str:
+    words = ["simulate", model.name, model.rule.name, dynamics, model.settings.data, engine, f"seed{seed}"]
+    return re.sub(r"[^\w.-]+", "_", "-".join(filter(None, words)))
+
+
+def _dynamics(construction: str | None, **times: str | None) -> Continuous | None:
+    """Continuous time, if a construction is named."""
+    given: dict[str, Any] = {name: time for name, time in times.items() if time is not None}
+    if construction is not None:
+        return Continuous(construction, **given)
+    if given:
+        raise ProtocolError(
+            f"--{next(iter(given))} belongs to continuous time; name a --dynamics, such as latch"
+        )
+    return None
 
 
 def _stream(model: Model, circuit: Circuit, trials: int, slack: int, seed: int) -> Stream:
