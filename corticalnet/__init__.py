@@ -1,5 +1,6 @@
 """Neural simulation toolkit with explicit neuron populations: how could cortex assign credit?"""
 
+from corticalnet.audit import audit
 from corticalnet.circuits import (
     AllToAll,
     Broadcast,
@@ -72,6 +73,7 @@ __all__ = [
     "Teacher",
     "Tied",
     "Wire",
+    "audit",
     "circuit",
     "from_torch",
     "load_recording",

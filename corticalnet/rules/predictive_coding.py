@@ -16,6 +16,8 @@ And an error travels one link per step, so areas that it cannot have reached yet
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -140,7 +142,7 @@ class Columns:
         """A step is over; whatever tells synapses to learn looks at cells as they are now."""
         if not listening():
             return
-        states = {
+        states: dict[str, Sequence[Tensor | None]] = {
             "rate": self.rates,
             "value": self.values,
             "prediction": self.predictions,

@@ -1,0 +1,157 @@
+"""Autonomy: what has to be told to columns in time, from outside, for them to learn what the rule learns?
+
+Everything is measured on the rule's circuit.
+
+settling    one trial, shown for long, by the same equations in prediction and learning (:mod:`.settling`)
+streams     trials of random unknown timing, weights changing throughout, some signals silenced
+
+A signal is a control cell: a clock, or a phase signal. Columns that count steps by themselves have none, but
+random timing finds them.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from corticalnet.audit.samples import ACTIVATIONS, hierarchy, own
+from corticalnet.audit.settling import EQUAL, RATE, Settling, number, settle
+from corticalnet.audit.stream import autonomy_in_a_stream
+from corticalnet.circuits import Circuit
+from corticalnet.circuits.cells import Clock, PhaseSignal
+from corticalnet.circuits.expansion import circuit as expand
+from corticalnet.errors import CircuitError, CircuitWarning
+from corticalnet.network import Network
+from corticalnet.rules import LearningRule, Rule, Sweep
+
+SCALES = (0.5, 1.0, 2.0)
+LINKS, TRIALS, SLACK = 3, 5, (8, 8)
+SWEEP = "two sweeps, not a process in time"
+
+
+@dataclass(frozen=True)
+class Autonomy:
+    """What was found on a rule's circuit; empty where ``reason`` says why not.
+
+    Attributes:
+        reason: why there is nothing to measure.
+        controls: control cells of the circuit that is told everything: "clock", "phase".
+        settling: kind of network -> one trial; φ hears the phase (the paper's condition: it must know that a
+            change came by feedback).
+        untold: the same, and φ is not told either (with weights at their usual scale only, if φ was).
+        streams: condition -> activation -> largest distance after any trial to a twin that learns by the
+            rule's sweep (backprop, if feedback is tied). "nothing": nobody is told anything; "phases": phases
+            are told, no clock ticks; "fixed timing": nobody is told, but every trial lasts the same.
+        own: the same to a twin that learns by the rule itself: "phases", and "everything" (clocks tick too).
+    """
+
+    reason: str = ""
+    controls: tuple[str, ...] = ()
+    settling: dict[str, Settling] = field(default_factory=dict)
+    untold: dict[str, Settling] = field(default_factory=dict)
+    streams: dict[str, dict[str, float]] = field(default_factory=dict)
+    own: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def autonomy(
+    rule: LearningRule,
+    network: Network | None = None,
+    seed: int = 0,
+    scales: tuple[float, ...] = SCALES,
+) -> Autonomy:
+    """Run a rule's circuit, with less and less told to it.
+
+    Args:
+        rule: not changed.
+        network: if not given, dense ones with three links, sigmoid, tanh and ReLU.
+        seed: of weights, lessons and timing.
+        scales: of weights, for settling.
+    """
+    if isinstance(rule, Rule) and isinstance(rule.trigger, Sweep) and not hasattr(rule, "circuit"):
+        return Autonomy(SWEEP)
+    rule = copy.deepcopy(rule)
+    with np.errstate(all="ignore"), warnings.catch_warnings():  # weights and values may run away
+        warnings.simplefilter("ignore", CircuitWarning)
+        try:
+            example = expand(_networks(network, seed)[0][1], rule, RATE)
+        except CircuitError as error:
+            return Autonomy(f"no circuit: {error}")
+        settling = {kind: settle(one, rule, seed) for kind, one in _networks(network, seed, scales)}
+        untold = settling
+        if any(target.endswith(".phi") for target in _hear_the_phase(example)):
+            usual = _networks(network, seed, (1.0,))
+            untold = {kind: settle(one, rule, seed, told=False) for kind, one in usual}
+        controls = _controls(example)
+        found: dict[bool, dict[str, dict[str, float]]] = {True: {}, False: {}}
+        for kind, one in _networks(network, seed):
+            for mine, condition, distance in _streams(one, rule, controls, seed):
+                found[mine].setdefault(condition, {})[kind] = distance
+    return Autonomy("", controls, settling, untold, found[False], found[True])
+
+
+def _streams(
+    network: Network, rule: LearningRule, controls: tuple[str, ...], seed: int
+) -> Iterator[tuple[bool, str, float]]:
+    """(whether the twin learns by the rule itself, condition, largest distance)."""
+
+    def stream(mine: bool, told: bool, silenced: bool = False, slack: tuple[int, int] = SLACK) -> float:
+        columns = expand(network, rule, RATE, phase_signal=told)
+        report = autonomy_in_a_stream(
+            network,
+            rule,
+            trials=TRIALS,
+            seed=seed,
+            learning_rate=RATE,
+            announced=told,
+            slack=slack,
+            circuit=_silenced(columns) if silenced else columns,
+            twin=rule if mine else None,
+        )
+        return max(number(distance) for distance in report.distances)
+
+    nothing = stream(False, told=False)
+    yield False, "nothing", nothing
+    if controls:
+        yield False, "phases", stream(False, told=True, silenced=True)
+        yield True, "phases", stream(True, told=True, silenced=True)
+        if "clock" in controls:
+            yield True, "everything", stream(True, told=True)
+    elif nothing > EQUAL:
+        yield False, "fixed timing", stream(False, told=False, slack=(0, 0))
+
+
+def _networks(
+    network: Network | None, seed: int, scales: tuple[float, ...] = ()
+) -> list[tuple[str, Network]]:
+    """Kinds of networks, and one of each."""
+    if network is not None:
+        return [("this network", own(network))]
+    return [
+        (f"{activation} × {scale:g}" if scales else activation, hierarchy(activation, LINKS, seed, scale))
+        for activation in ACTIVATIONS
+        for scale in scales or (1.0,)
+    ]
+
+
+def _controls(columns: Circuit) -> tuple[str, ...]:
+    """Kinds of cells that are told something from outside."""
+    told = [p.cell for p in columns.populations if "teaching" in p.cell.inputs]
+    return tuple(sorted({"phase" if isinstance(cell, PhaseSignal) else "clock" for cell in told}))
+
+
+def _hear_the_phase(columns: Circuit) -> list[str]:
+    phases = {p.name for p in columns.populations if isinstance(p.cell, PhaseSignal)}
+    return [target for b in columns.broadcasts if b.source in phases for target in b.targets]
+
+
+def _silenced(columns: Circuit) -> Circuit:
+    """Clocks that never tick."""
+    populations = [
+        replace(p, cell=replace(p.cell, first=1e12, last=1e12)) if isinstance(p.cell, Clock) else p
+        for p in columns.populations
+    ]
+    return replace(columns, populations=populations)

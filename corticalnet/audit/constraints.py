@@ -1,0 +1,200 @@
+"""The constraints of Lillicrap's talk (2018; Lillicrap et al. 2020): what feedback a rule asks for.
+
+weight transport    does the feedback follow the forward weights? They are negated, shuffled and scaled, once
+                    after the pathway was built and once before, with the errors held fixed
+weight tying        synapses that share a weight, in the network
+signed feedback     how much of the top-down signal is negative
+teacher             does the change depend on *which* wrong class the target is? A reward does not say
+
+Whatever a pathway says, and for rules that have none: weights above are also changed at the moment of the
+change, and it is seen whether changes below move.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from corticalnet.audit.probe import Probe, Scene
+from corticalnet.audit.samples import change, drawn, hierarchy, lesson, links_above, moved, own
+from corticalnet.network import Network
+from corticalnet.rules import LearningRule, Rule
+
+ALTERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "negated": lambda w: -w,
+    "shuffled": lambda w: w.flatten().flip(0).view_as(w),
+    "scaled": lambda w: 1.5 * w,
+}
+
+
+@dataclass(frozen=True)
+class Transport:
+    """How far the feedback moves when forward weights do.
+
+    Attributes:
+        moves: alteration -> largest relative move of the signal into any area, or of a change below.
+        copied: the same for weights that were altered before the pathway was built.
+        claims: what the pathway says of itself; None if it is no pathway.
+    """
+
+    moves: dict[str, float]
+    copied: dict[str, float]
+    claims: bool | None
+
+    @property
+    def largest(self) -> float:
+        """Of all moves."""
+        return max((*self.moves.values(), *self.copied.values()), default=0.0)
+
+
+def transport(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Transport:
+    """Change forward weights and see whether feedback follows."""
+    network = own(hierarchy("tanh", 3, seed) if network is None else network)
+    now, before = _below(rule, network, seed), dict.fromkeys(ALTERATIONS, 0.0)
+    if not isinstance(rule, Rule):
+        return Transport(now, before, None)
+    if signed(rule, network, seed).count:  # a pathway that is not used carries nothing
+        with torch.no_grad():
+            signals = _signals(rule, network, network, seed)
+            for name, alter in ALTERATIONS.items():
+                other = _altered(network, alter)
+                followed = _distance(_signals(rule, network, other, seed), signals)
+                now[name] = max(now[name], followed)
+                before[name] = _distance(_signals(rule, other, other, seed), signals) if not followed else 0.0
+    return Transport(now, before, rule.feedback.transports_weights)
+
+
+def _altered(network: Network, alter: Callable[[Tensor], Tensor]) -> Network:
+    other = copy.deepcopy(network)
+    with torch.no_grad():
+        for link in other.links:
+            if link.plastic:
+                link.weight.copy_(alter(link.weight.clone()))
+    return other
+
+
+def _signals(rule: Rule, built_on: Network, used_on: Network, seed: int) -> list[Tensor]:
+    """What errors of 1 s.d. bring to every hidden area, by a pathway that was built on a network."""
+    pair = copy.deepcopy((rule.feedback, built_on))
+    feedback, network = pair
+    feedback._network = None
+    with drawn(seed):
+        feedback.prepare(network)
+    network.load_state_dict(used_on.state_dict())
+    wiring, rng = network.wiring, torch.Generator().manual_seed(seed)
+    errors: list[Tensor | None] = [None]
+    for node in range(1, wiring.output + 1):
+        shape = wiring.area(node).drive_shape
+        errors.append(torch.randn(3, *shape, generator=rng, dtype=torch.float64))
+    found = (feedback.into(wiring, node, errors) for node in range(1, wiring.output))
+    return [signal.clone() for signal in found if signal is not None]
+
+
+def _distance(now: list[Tensor], before: list[Tensor]) -> float:
+    pairs = zip(now, before, strict=True)
+    return max(((a - b).norm() / b.norm()).item() if b.any() else float(a.any()) for a, b in pairs)
+
+
+def _below(rule: LearningRule, network: Network, seed: int) -> dict[str, float]:
+    """Relative moves of changes below a link whose weights change after the rule's last forward sweep."""
+    x, targets = lesson(network, seed)
+    probe = Probe(network, rule, x, targets)
+    found = dict.fromkeys(ALTERATIONS, 0.0)
+    above = list(links_above(probe.network))
+    for number in probe.moments:
+        before = probe.undisturbed[number]
+        for name, alter in ALTERATIONS.items():
+            for link, below in above:
+
+                def disturb(scene: Scene, w: Any = link.weight, alter: Any = alter) -> None:
+                    w.data.copy_(alter(w.data.clone()))
+
+                if any(before[n].any() for n in below):
+                    found[name] = max(found[name], moved(probe.disturbed(number, disturb), before, below))
+    return found
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Signs of the top-down signals that arrived at hidden areas: shares of all (the rest is 0)."""
+
+    negative: float
+    positive: float
+    count: int
+
+
+def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Signals:
+    """Listen to a rule's feedback in one trial."""
+    network = own(hierarchy("tanh", 3, seed) if network is None else network)
+    rule = copy.deepcopy(rule)
+    heard: list[Tensor] = []
+    with _heard(rule, network, heard):
+        change(network, rule, *lesson(network, seed, 20), seed)
+    if not heard:
+        return Signals(0.0, 0.0, 0)
+    signals = torch.cat([one.flatten() for one in heard])
+    negative, positive = (one.double().mean().item() for one in (signals < 0, signals > 0))
+    return Signals(negative, positive, len(signals))
+
+
+@contextmanager
+def _heard(rule: LearningRule, network: Network, heard: list[Tensor]) -> Iterator[None]:
+    """Keep what comes through a rule's pathway; without one, what comes back along links."""
+    places = [(rule.feedback, "into")] if isinstance(rule, Rule) else [(k, "feedback") for k in network.links]
+
+    def listener(function: Any) -> Any:
+        def called(*arguments: Any, **options: Any) -> Any:
+            signal = function(*arguments, **options)
+            if signal is not None:
+                heard.append(signal.detach().clone())
+            return signal
+
+        return called
+
+    for owner, name in places:
+        object.__setattr__(owner, name, listener(getattr(owner, name)))
+    try:
+        yield
+    finally:
+        for owner, name in places:
+            object.__delattr__(owner, name)
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a rule has to be told about the target.
+
+    Attributes:
+        wrong: relative move of the change if a wrong class is named for another wrong one.
+        any: the same if any class is named for any other.
+        lessons: samples that answered wrongly.
+    """
+
+    wrong: float
+    any: float
+    lessons: int
+
+
+def taught(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Taught:
+    """Name other classes and see whether the change follows."""
+    network = own(hierarchy("tanh", 3, seed) if network is None else network)
+    x, targets = lesson(network, seed, 20)
+    before, step = change(network, rule, x, targets, seed)
+    answer = getattr(step, "prediction", None)
+    if answer is None:
+        with torch.no_grad(), drawn(seed):
+            answer = copy.deepcopy(network)(x).argmax(1)
+    classes = torch.Size(network.output_shape).numel()
+    wrong = (targets + 1) % classes
+    wrong = torch.where(wrong == answer, (wrong + 1) % classes, wrong)
+    wrong = torch.where(targets == answer, targets, wrong)
+    named, _ = change(network, rule, x, wrong, seed)
+    other, _ = change(network, rule, x, (targets + 1) % classes, seed)
+    lessons = int((wrong != targets).sum())
+    return Taught(moved(named, before), moved(other, before), lessons)

@@ -1,0 +1,124 @@
+"""Equality: is the weight change backprop's?
+
+    cosine = ⟨g, ĝ⟩ / (‖g‖ ‖ĝ‖)            relative error = ‖g − ĝ‖ / ‖ĝ‖              for each area
+
+ĝ is what torch's autograd finds on the same network and the same lesson: minus the gradient of a loss whose
+error at the output is the lesson's (for a rule without a lesson: ½‖t − y‖²). The lesson is the rule's own,
+so a reward is compared with backprop of this reward.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from corticalnet.audit.samples import change, drawn, grid, hierarchy, lesson, own
+from corticalnet.network import Network
+from corticalnet.rules import LearningRule
+from corticalnet.rules.teaching import as_vectors
+
+#: Largest relative error of what counts as equal.
+EQUAL = 1e-6
+LINKS = (2, 3, 4, 5)
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """The worst over networks of one kind.
+
+    Attributes:
+        error: largest relative error of any area.
+        cosine: smallest cosine of any area.
+        by_depth: links to the output -> (largest error, smallest cosine).
+    """
+
+    error: float
+    cosine: float
+    by_depth: dict[int, tuple[float, float]]
+
+    @property
+    def equal(self) -> bool:
+        """Whether the change is backprop's."""
+        return self.error <= EQUAL
+
+
+def equality(
+    rule: LearningRule,
+    network: Network | None = None,
+    seeds: int = 3,
+) -> dict[str, Likeness]:
+    """Compare with autograd, for each activation (or on the network that is given).
+
+    Args:
+        rule: not changed.
+        network: if not given, dense ones with 2 to 5 links, sigmoid, tanh and ReLU.
+        seeds: networks and batches of each kind.
+    """
+    found: dict[str, list[dict[int, tuple[float, float]]]] = {}
+    if network is not None:
+        found["this network"] = [compare(own(network), rule, seed) for seed in range(seeds)]
+    else:
+        for activation, links, seed in grid(LINKS, seeds):
+            compared = compare(hierarchy(activation, links, seed), rule, seed)
+            found.setdefault(activation, []).append(compared)
+    return {kind: _worst(rows) for kind, rows in found.items()}
+
+
+def compare(network: Network, rule: LearningRule, seed: int) -> dict[int, tuple[float, float]]:
+    """Links to the output -> (relative error, cosine) of the weights of that area, for one batch."""
+    x, targets = lesson(network, seed)
+    mine, step = change(network, rule, x, targets, seed)
+    backprop = gradient(network, x, targets, getattr(step, "lesson", None), seed)
+    size = max(one.norm().item() for one in backprop.values())
+    found: dict[int, tuple[float, float]] = {}
+    for node in range(1, network.wiring.output + 1):
+        names = [n for n in mine if n.startswith(f"areas.{network.wiring.name(node)}.")]
+        if not names:
+            continue
+        g, wanted = (torch.cat([one[n].flatten() for n in names]) for one in (mine, backprop))
+        depth, one = network.wiring.depth[node], _compare(g, wanted, 1e-12 * size)
+        before = found.get(depth, (0.0, 1.0))
+        found[depth] = max(before[0], one[0]), min(before[1], one[1])
+    return found
+
+
+def gradient(network: Network, x: Tensor, targets: Tensor, taught: Any, seed: int) -> dict[str, Tensor]:
+    """Minus the gradient by autograd, by parameter; the network stays as it was."""
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    parameters = {n: p for n, p in network.named_parameters() if p.requires_grad}
+    with drawn(seed), torch.enable_grad():
+        rates = network(x)
+        there = rates.detach()
+        error = as_vectors(targets, there) - there if taught is None else taught.error(there)
+        told = (rates * error).sum() / len(x)
+        found = torch.autograd.grad(told, list(parameters.values()), allow_unused=True)
+    network.load_state_dict(before)
+    pairs = zip(parameters.items(), found, strict=True)
+    return {name: torch.zeros_like(p) if g is None else g for (name, p), g in pairs}
+
+
+def _compare(g: Tensor, wanted: Tensor, rest: float) -> tuple[float, float]:
+    """Relative error and cosine; where there is no gradient (up to ``rest``) there should be no change."""
+    size, mine = wanted.norm().item(), g.norm().item()
+    if size <= rest:
+        return (0.0, 1.0) if mine <= rest else (math.inf, 0.0)
+    error = (g - wanted).norm().item() / size
+    cosine = (g @ wanted).item() / (size * mine) if mine else 0.0
+    return error, min(1.0, max(-1.0, cosine))
+
+
+def _worst(rows: list[dict[int, tuple[float, float]]]) -> Likeness:
+    depths = sorted({depth for row in rows for depth in row})
+    by_depth = {
+        depth: (
+            max(row[depth][0] for row in rows if depth in row),
+            min(row[depth][1] for row in rows if depth in row),
+        )
+        for depth in depths
+    }
+    errors, cosines = zip(*by_depth.values(), strict=True)
+    return Likeness(max(errors), min(cosines), by_depth)

@@ -1,0 +1,163 @@
+"""From measurements to marks: where the bars are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from corticalnet.audit.autonomy import SWEEP, Autonomy
+from corticalnet.audit.constraints import Signals, Taught, Transport
+from corticalnet.audit.equality import Likeness
+from corticalnet.audit.locality import ROUNDING, Locality
+from corticalnet.audit.report import Finding, brief
+from corticalnet.audit.settling import EQUAL, Settling
+
+
+def judge_equality(found: dict[str, Likeness]) -> Finding:
+    """Relative error of at most 1e-6 in every area of every network."""
+    worst = max(one.error for one in found.values())
+    each = ", ".join(f"{k} {brief(v.error)} (cosine ≥ {v.cosine:.3f})" for k, v in found.items())
+    mark = _share({kind: one.equal for kind, one in found.items()})
+    return Finding("equality", mark, worst, f"relative error: {each}")
+
+
+def judge_locality(found: Locality) -> Finding:
+    """Nothing leaks."""
+    if not found.moments:
+        return Finding("locality", "none", None, "nothing changed")
+    if not found.leaks:
+        held = ", ".join(found.states)
+        heard = f"; broadcast: {', '.join(found.broadcasts)}" if found.broadcasts else ""
+        return Finding(
+            "locality", "yes", 0.0, f"{found.checks} disturbances, no leak; cells hold {held}{heard}"
+        )
+    worst = ", ".join(f"{name} {brief(leak)}" for name, leak in list(found.leaks.items())[:3])
+    more = len(found.leaks) - 3
+    return Finding(
+        "locality", "no", found.largest, f"leaks: {worst}" + (f" and {more} more" if more > 0 else "")
+    )
+
+
+def judge_partial(found: Autonomy, name: str = "partial autonomy") -> Finding:
+    """After a presentation by the equations of learning, the change is the rule's."""
+    if found.reason:
+        return _not_in_time(found, name)
+    settled = found.settling if name == "partial autonomy" else found.untold
+    equal = {kind: one.equal for kind, one in settled.items()}
+    mark = _share(equal)
+    worst = max(one.distance for one in settled.values())
+    if mark == "yes":
+        detail = f"prediction comes to rest by the equations of learning; {_worst(settled)}"
+    else:
+        right = ", ".join(kind for kind, good in equal.items() if good)
+        detail = (f"only {right}; " if right else "") + _worst(settled)
+    moved = [one.before for one in settled.values() if one.before]
+    if moved:
+        detail += f"; weights had moved by up to {brief(max(moved))} of it before"
+    return Finding(name, mark, worst, detail)
+
+
+def judge_autonomy(found: Autonomy, name: str, condition: str) -> Finding:
+    """In a stream of unknown timing the weights are those of the twin that learns by the rule's sweep."""
+    if found.reason:
+        return _not_in_time(found, name)
+    distances = found.streams.get(condition, found.streams["nothing"])
+    equal = {kind: distance <= EQUAL for kind, distance in distances.items()}
+    detail = "distance to the twin: " + ", ".join(f"{k} {brief(v)}" for k, v in distances.items())
+    regular = found.streams.get("fixed timing", {})
+    counts = [kind for kind, distance in regular.items() if distance <= EQUAL and not equal[kind]]
+    if counts:
+        detail += f"; equal when every trial lasts the same ({', '.join(counts)}): something counts steps"
+    if found.controls:
+        detail += f"; has control cells: {', '.join(found.controls)}"
+    return Finding(name, _share(equal), max(distances.values()), detail)
+
+
+def judge_clock(found: Autonomy) -> Finding:
+    """Without clocks, the columns still learn what the rule does."""
+    if found.reason:
+        return Finding("clock", "none", None, found.reason)
+    if not found.controls:
+        timed = found.streams["nothing"]
+        regular = found.streams.get("fixed timing", {})
+        counts = [k for k, v in regular.items() if v <= EQUAL < timed[k]]
+        if counts:
+            return Finding(
+                "clock", "no", max(timed.values()), "no clock is declared, but something counts steps"
+            )
+        return Finding("clock", "yes", 0.0, "the circuit has no control cell")
+    silenced, told = found.own["phases"], found.own.get("everything", found.own["phases"])
+    mark = _share({kind: v <= EQUAL for kind, v in silenced.items()})
+    detail = f"without its clocks {brief(max(silenced.values()))}, with them {brief(max(told.values()))}"
+    if "clock" not in found.controls:
+        detail = "the circuit has no clock; phases told"
+    return Finding("clock", mark, max(silenced.values()), detail)
+
+
+def judge_transport(found: Transport, signals: Signals) -> Finding:
+    """Feedback does not follow the forward weights."""
+    moves = found.moves if any(found.moves.values()) else found.copied
+    detail = "feedback moves when forward weights are " + ", ".join(
+        f"{k} {brief(v)}" for k, v in moves.items()
+    )
+    used = found.largest > ROUNDING
+    if not used:
+        detail = "feedback stays when forward weights change" if signals.count else "no feedback comes down"
+    elif moves is found.copied:
+        detail = f"weights were copied when the pathway was built: {detail}"
+    elif moves["scaled"] <= ROUNDING:
+        detail += ": signs only"
+    if found.claims is not None and found.claims != used and signals.count:
+        detail += "; the pathway claims " + ("transport" if found.claims else "none")
+    return Finding("weight transport", "no" if used else "yes", found.largest, detail)
+
+
+def judge_tying(synapses: float) -> Finding:
+    """Every synapse has a weight of its own; a property of the network."""
+    detail = "synapses per weight, in the network" + (": shared by a convolution" if synapses > 1 else "")
+    return Finding("weight tying", "yes" if synapses <= 1 else "no", synapses, detail)
+
+
+def judge_signed(found: Signals) -> Finding:
+    """Feedback of one sign."""
+    if not found.count:
+        return Finding("signed feedback", "yes", 0.0, "no feedback comes down")
+    less = min(found.negative, found.positive)
+    detail = f"{found.negative:.0%} of {found.count} signals negative, {found.positive:.0%} positive"
+    return Finding("signed feedback", "no" if less > 0 else "yes", less, detail)
+
+
+def judge_phases(found: Autonomy) -> Finding:
+    """Nobody but a clock is told which phase it is."""
+    if found.reason == SWEEP:
+        return Finding("phases", "no", None, "a sweep up, then a sweep down")
+    return judge_partial(found, "phases")
+
+
+def judge_teacher(found: Taught) -> Finding:
+    """The change does not depend on which wrong class the target is."""
+    if found.any <= ROUNDING:
+        return Finding("teacher", "yes", 0.0, "learns without any target")
+    if not found.lessons:
+        return Finding("teacher", "none", None, "all answers were right")
+    detail = f"change moves if another wrong class is the target ({found.lessons} wrong answers)"
+    if found.wrong <= ROUNDING:
+        return Finding("teacher", "yes", found.wrong, "right or wrong is all that it is told")
+    return Finding("teacher", "no", found.wrong, detail)
+
+
+def _share(holds: Mapping[str, bool]) -> str:
+    return "yes" if all(holds.values()) else "some" if any(holds.values()) else "no"
+
+
+def _not_in_time(found: Autonomy, name: str) -> Finding:
+    return Finding(name, "no" if found.reason == SWEEP else "none", None, found.reason)
+
+
+def _worst(settled: dict[str, Settling]) -> str:
+    kind = max(settled, key=lambda k: settled[k].distance)
+    one = settled[kind]
+    sooner = "" if one.sooner is None else f" ({brief(one.sooner)} sooner)"
+    return (
+        f"{kind}: distance {brief(one.distance)} after {one.steps} steps{sooner}, "
+        f"errors up to {brief(one.rest)} left"
+    )

@@ -1,0 +1,177 @@
+"""Locality: may a synapse know all that its change is made of?
+
+At the moment of a change one thing after another is disturbed in place, and it is seen whose changes move
+before the next moment. The synapse i→j may use the states of column i of its source and of column j of its
+target, in the same sample; its own weight; and declared broadcasts. Everything else is a leak:
+
+    leak  =  largest move of a change that should have stayed  /  largest change of that moment
+
+A batch is animals (or days) apart, so the change must be a sum over samples: with a the first sample and o
+the others, C(a,o) − C(a',o) − C(a,o') + C(a',o') = 0 over the whole trial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from corticalnet.audit.probe import BEFORE, Probe, Scene, nudge
+from corticalnet.audit.samples import change, hierarchy, lesson, own
+from corticalnet.audit.synapses import Synapse, synapses
+from corticalnet.network import Network
+from corticalnet.rules import LearningRule
+
+#: Moves below this are rounding.
+ROUNDING = 1e-12
+OTHERS = "other samples of the batch"
+
+
+@dataclass(frozen=True)
+class Locality:
+    """What leaked.
+
+    Attributes:
+        leaks: what was disturbed -> largest relative move of a change that should have stayed, worst first.
+        states: what cells hold at the moments, as the rule says (rates and drives if it says nothing).
+        broadcasts: what it says that every synapse hears.
+        checks: how many things were disturbed.
+        moments: how many moments of a trial had a change.
+    """
+
+    leaks: dict[str, float] = field(default_factory=dict)
+    states: tuple[str, ...] = ()
+    broadcasts: tuple[str, ...] = ()
+    checks: int = 0
+    moments: int = 0
+
+    @property
+    def largest(self) -> float:
+        """The worst leak; 0 if nothing leaked."""
+        return max(self.leaks.values(), default=0.0)
+
+
+def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Locality:
+    """Disturb everything, one thing at a time.
+
+    Args:
+        rule: not changed.
+        network: not changed; a dense one with three links, tanh, if not given.
+        seed: of the batch.
+    """
+    network = own(hierarchy("tanh", 3, seed) if network is None else network)
+    x, targets = lesson(network, seed)
+    probe = Probe(network, rule, x, targets)
+    ends = synapses(probe.network)
+    leaks: dict[str, float] = {}
+    checks = 0
+    looked_at = _spread(probe.moments)
+    for number in looked_at:
+        before = probe.undisturbed[number]
+        largest = max(found.abs().max().item() for found in before.values())
+        for name, disturb, allowed in _disturbances(probe, probe.scene(number), ends):
+            after, checks = probe.disturbed(number, disturb), checks + 1
+            for synapse in ends:
+                away = (after[synapse.parameter] - before[synapse.parameter]).abs().flatten()
+                away = away[~allowed(synapse)]
+                if len(away):
+                    leaks[name] = max(leaks.get(name, 0.0), away.max().item() / largest)
+    leaks[OTHERS] = _mixing(probe.network, probe.rule, x, targets, seed)
+    found = sorted(((v, k) for k, v in leaks.items() if v > ROUNDING), reverse=True)
+    scenes = [probe.scene(number) for number in looked_at]
+    return Locality(
+        {name: leak for leak, name in found},
+        tuple(dict.fromkeys(state for scene in scenes for _, state in scene.cells if BEFORE not in state)),
+        tuple(dict.fromkeys(name for scene in scenes for name in scene.broadcasts)),
+        checks + 1,
+        len(probe.moments),
+    )
+
+
+def _spread(moments: list[int]) -> list[int]:
+    """At most five of them, the first and the last among them."""
+    last = len(moments) - 1
+    return moments if last < 5 else [moments[round(k * last / 4)] for k in range(5)]
+
+
+def _disturbances(probe: Probe, scene: Scene, ends: list[Synapse]) -> Iterator[tuple[str, Any, Any]]:
+    """(what it is called, what disturbs it, ``synapse -> mask of weights that may feel it``)."""
+    for (area, state), cells in scene.cells.items():
+        key = area, state
+        yield f"{state} of {area}", _cells(key), lambda s, a=area: s.touches(a)
+        for column in {0, cells[0].numel() - 1}:  # of the second sample
+            size = cells[0].numel()
+            yield (
+                f"{state} of other columns of {area}",
+                _cells(key, column),
+                lambda s, a=area, c=column, n=size: s.touches(a, c, n) | ~s.touches(a),
+            )
+    yield "target", lambda scene: _retarget(scene.targets), lambda s: s.touches(s.output, side="target")
+    for synapse in ends:
+        yield (
+            f"weights of {synapse.link}",
+            _weights(probe, synapse.parameter),
+            lambda s, own=synapse: s.all(s.parameter == own.parameter),
+        )
+        for k in {0, synapse.count - 1}:
+            yield (
+                f"other weights of {synapse.link}",
+                _weights(probe, synapse.parameter, k),
+                lambda s, own=synapse, k=k: s.one(k) if s.parameter == own.parameter else s.all(True),
+            )
+    for name, parameter in probe.network.named_parameters():
+        if not any(name == synapse.parameter for synapse in ends):
+            area = name.split(".")[1]
+            yield (
+                f"{name.split('.')[-1]} of {area}",
+                lambda scene, p=parameter: nudge(p),
+                lambda s, a=area: s.touches(a),
+            )
+    for link, weights in probe.pathway.items():
+        yield f"feedback weights along {link}", lambda scene, w=weights: nudge(w), lambda s: s.all(False)
+
+
+def _cells(key: tuple[str, str], column: int | None = None) -> Any:
+    def disturb(scene: Scene) -> None:
+        cells = scene.cells[key]
+        if column is None:
+            nudge(cells)
+        else:
+            nudge(cells.flatten(1) if cells.is_contiguous() else cells.view(len(cells), -1), (1, column))
+
+    return disturb
+
+
+def _weights(probe: Probe, name: str, at: int | None = None) -> Any:
+    parameter = dict(probe.network.named_parameters())[name]
+    return lambda scene: nudge(parameter.view(-1), ... if at is None else at)
+
+
+def _retarget(targets: Tensor) -> None:
+    if targets.is_floating_point():
+        nudge(targets)
+    else:
+        targets.copy_(targets.flip(0) if targets.unique().numel() > 1 else targets * 0)
+
+
+def _mixing(network: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int) -> float:
+    """How far the change is from a sum over samples."""
+    other_x, other_targets = lesson(network, seed + 1, len(x))
+
+    def changed(first: bool, others: bool) -> dict[str, Tensor]:
+        new = torch.tensor([first, *[others] * (len(x) - 1)])
+        pixels = torch.where(new.view(-1, *[1] * (x.dim() - 1)), other_x, x)
+        return change(network, rule, pixels, torch.where(new, other_targets, targets))[0]
+
+    both = [[changed(first, others) for others in (False, True)] for first in (False, True)]
+    largest = max(c.abs().max().item() for c in both[0][0].values())
+    if not largest:
+        return 0.0
+    names = [s.parameter for s in synapses(network)]
+    return max(
+        (both[0][0][n] - both[1][0][n] - both[0][1][n] + both[1][1][n]).abs().max().item() / largest
+        for n in names
+    )

@@ -1,0 +1,216 @@
+"""A probe: a rule on one network and one batch, run again and again up to one of its moments.
+
+A run is the same every time. Something may be disturbed at a moment; only what the rule changes between this
+moment and the next counts, so the run is broken off at the next.
+
+A rule has a moment wherever it says so (:mod:`corticalnet.rules.moment`), and one after every forward sweep,
+which is the only one of a rule that says nothing: its cells then hold rates and drives, no more. Rates and
+drives of the sweeps stay disturbable at all later moments, so a rule cannot hide in what has gone by.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from corticalnet.audit.samples import drawn, own
+from corticalnet.errors import RuleError
+from corticalnet.network import Network
+from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.rules import LearningRule, Rule
+from corticalnet.rules.moment import Broadcasts, Cells, listen
+
+
+@dataclass
+class Scene:
+    """What can be disturbed at a moment.
+
+    Attributes:
+        cells: (area, state) -> ``[batch, *columns]``.
+        broadcasts: their names.
+        targets: what the teacher shows, or class indices.
+    """
+
+    cells: dict[tuple[str, str], Tensor]
+    broadcasts: tuple[str, ...]
+    targets: Tensor
+
+
+#: Marks states that a sweep has left behind and that cells no longer hold.
+BEFORE = " before"
+
+#: Disturbs a scene in place.
+Disturbance = Callable[[Scene], None]
+
+
+class _Enough(BaseException):
+    """The moment has passed."""
+
+
+class Probe:
+    """Runs a rule up to its moments.
+
+    Args:
+        network: worked on as a float64 copy.
+        rule: worked on as a copy.
+        x: inputs.
+        targets: class indices; a Rule gets them as vectors, which can be disturbed in place.
+
+    Attributes:
+        moments: those in which something changes.
+        undisturbed: what changes there.
+        pathway: feedback weights that are not the links' own, by link.
+    """
+
+    def __init__(self, network: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> None:
+        self.network, self.rule = own(network), copy.deepcopy(rule)
+        self.x = x
+        vectors = torch.nn.functional.one_hot(targets, torch.Size(network.output_shape).numel()).double()
+        self.targets = vectors if isinstance(rule, Rule) else targets
+        self._start = {name: value.clone() for name, value in self.network.state_dict().items()}
+        self.pathway: dict[str, Tensor] = {}
+        self._changes: list[dict[str, Tensor]] = []
+        self._scenes: list[Scene] = []
+        self._run(None, None)  # a pathway may draw its weights when it meets a network first
+        self.pathway = self._own_feedback()
+        self._pathway_start = {name: weights.clone() for name, weights in self.pathway.items()}
+        self._changes.clear()
+        self._scenes.clear()
+        self._run(None, None)
+        self.moments = [k for k, found in enumerate(self._changes) if any(c.any() for c in found.values())]
+        self.undisturbed = {k: self._changes[k] for k in self.moments}
+
+    def scene(self, number: int) -> Scene:
+        """What there is at a moment (of the first run)."""
+        return self._scenes[number]
+
+    def disturbed(self, number: int, disturb: Disturbance) -> dict[str, Tensor]:
+        """What the rule changes from a moment to the next, by parameter, if the scene is disturbed there."""
+        return self._run(number, disturb)
+
+    @torch.no_grad()
+    def _run(self, number: int | None, disturb: Disturbance | None) -> dict[str, Tensor]:
+        network, count, gone_by = self.network, 0, dict[tuple[str, str], Tensor]()
+        network.load_state_dict(self._start)
+        for name, weights in self.pathway.items():
+            weights.copy_(self._pathway_start[name])
+        for p in network.parameters():
+            p.grad = torch.zeros_like(p)
+        x, targets = self.x.clone(), self.targets.clone()
+
+        def at(cells: Cells, broadcasts: Broadcasts) -> None:
+            nonlocal count
+            scene = Scene(_together(gone_by, cells), _small(broadcasts, len(x)), targets)
+            if number is None:
+                if count:
+                    self._changes.append(self._take())
+                self._scenes.append(scene)
+            elif count == number:
+                self._take()
+                assert disturb is not None, "a moment is chosen to be disturbed"
+                disturb(scene)
+            elif count > number:
+                raise _Enough
+            count += 1
+
+        def swept(activity: Activity, wiring: Wiring) -> None:
+            turn = f" of sweep {sweeps[0]}" if sweeps[0] > 1 else ""
+            sweeps[0] += 1
+            for state, nodes in (("rate", activity.rates), ("drive", activity.drives)):
+                gone_by.update({(wiring.name(n), state + turn): cells for n, cells in enumerate(nodes)})
+            at({}, {})
+
+        sweeps = [1]
+        with drawn(0), listen(at), _watched(network, swept):
+            try:
+                at({}, {})  # of rules that never sweep
+                self.rule.learn(network, x, targets, accumulate=True)
+            except _Enough:
+                pass
+        if number is None:
+            self._changes.append(self._take())
+        return self._take() if number is not None else {}
+
+    def _own_feedback(self) -> dict[str, Tensor]:
+        """Feedback weights that are not the links' own, by link."""
+        if not isinstance(self.rule, Rule) or not self.rule.feedback.layered:
+            return {}
+        weights = {link: self.rule.feedback.weights(link) for link in self.network.links if link.plastic}
+        return {link.name: own for link, own in weights.items() if own is not link.weight}
+
+    def _take(self) -> dict[str, Tensor]:
+        """What has been changed since the last time."""
+        found = {}
+        for name, p in self.network.named_parameters():
+            if p.requires_grad:
+                found[name] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
+            if p.grad is not None:
+                p.grad.zero_()
+        return found
+
+
+@contextmanager
+def _watched(network: Network, swept: Callable[[Activity, Wiring], None]) -> Iterator[None]:
+    """Call ``swept`` after every forward sweep of a network."""
+    wirings = [network.wiring, network.levelled()]
+
+    def watch(wiring: Wiring) -> Callable[[Tensor], Activity]:
+        fire = wiring.fire
+
+        def fired(rates: Tensor) -> Activity:
+            activity = fire(rates)
+            swept(activity, wiring)
+            return activity
+
+        return fired
+
+    for wiring in wirings:
+        object.__setattr__(wiring, "fire", watch(wiring))
+    try:
+        yield
+    finally:
+        for wiring in wirings:
+            object.__delattr__(wiring, "fire")
+
+
+def _together(gone_by: Cells, cells: Cells) -> dict[tuple[str, str], Tensor]:
+    """What cells hold now, and what the sweeps have left behind that is not the same."""
+    found = dict(cells)
+    for (area, state), tensor in gone_by.items():
+        if (area, state) not in cells:
+            found[area, state] = tensor
+        elif cells[area, state] is not tensor:
+            found[area, state + BEFORE] = tensor
+    return found
+
+
+def _small(broadcasts: Broadcasts, batch: int) -> tuple[str, ...]:
+    """Names of broadcasts, if they are what they are said to be.
+
+    Raises:
+        RuleError: more than one number for each sample.
+    """
+    for name, signal in broadcasts.items():
+        if signal.numel() > batch:
+            raise RuleError(
+                f"broadcast '{name}' has shape {tuple(signal.shape)}; every synapse hears the same, so it is "
+                f"one number for each of {batch} samples"
+            )
+    return tuple(broadcasts)
+
+
+def nudge(tensor: Tensor, at: Any = ..., seed: int = 0) -> None:
+    """Disturb a tensor, or a part of it, in place by a tenth of its r.m.s. (0.1 if it is at rest)."""
+    rng = torch.Generator().manual_seed(seed)
+    values = tensor.data
+    if not values.is_floating_point():
+        return
+    size = values.square().mean().sqrt().item() or 1.0
+    noise = torch.randn(values.shape, generator=rng, dtype=torch.float64).to(values)
+    values[at] += 0.1 * size * noise[at]

@@ -1,0 +1,97 @@
+"""What an audit tries a rule on: small random networks and batches, all from seeds, in float64."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from corticalnet.network import Network, mlp
+from corticalnet.rules import LearningRule, Rule
+
+#: Hidden activations that a rule must be right for: two smooth ones, and one with a kink.
+ACTIVATIONS = ("sigmoid", "tanh", "relu")
+BATCH = 5
+
+
+def hierarchy(activation: str, links: int, seed: int, scale: float = 1.0) -> Network:
+    """A dense network with 6 to 11 columns in every area; ``scale`` times its usual weights."""
+    rng = torch.Generator().manual_seed(1000 * links + seed)
+    columns = torch.randint(6, 12, (links + 1,), generator=rng).tolist()
+    network = mlp(columns, activation, seed=seed, dtype=torch.float64)
+    with torch.no_grad():
+        for link in network.links:
+            link.weight.mul_(scale)
+    return network
+
+
+def lesson(network: Network, seed: int, batch: int = BATCH) -> tuple[Tensor, Tensor]:
+    """Inputs ``[batch, *shape]``, uniform in [0, 1), and classes ``[batch]``."""
+    rng = torch.Generator().manual_seed(seed)
+    x = torch.rand(batch, *network.input_shape, generator=rng, dtype=torch.float64)
+    classes = torch.Size(network.output_shape).numel()
+    return x, torch.randint(classes, (batch,), generator=rng)
+
+
+def own(network: Network) -> Network:
+    """A float64 copy, in training."""
+    return copy.deepcopy(network).double().cpu().train()
+
+
+@contextmanager
+def drawn(seed: int) -> Iterator[None]:
+    """Dropout masks, exploration and whatever else is drawn inside come from ``seed``."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def change(
+    network: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int = 0
+) -> tuple[dict[str, Tensor], Any]:
+    """The rule's weight change by parameter name, and its step; the network stays as it was."""
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network.zero_grad()
+    with drawn(seed):
+        step = rule.learn(network, x.clone(), targets.clone())
+    found = {
+        name: torch.zeros_like(p) if p.grad is None else -p.grad.detach().clone()
+        for name, p in network.named_parameters()
+        if p.requires_grad
+    }
+    network.zero_grad()
+    network.load_state_dict(before)
+    return found, step
+
+
+def links_above(network: Network) -> Iterator[tuple[Any, list[str]]]:
+    """Every link that leaves a hidden area, with the names of the parameters of links that lie below it."""
+    wiring = network.wiring
+    names = {id(p): name for name, p in network.named_parameters()}
+    for node in range(1, wiring.output):
+        below = [link for k in range(1, node + 1) for _, link in wiring.arriving[k]]
+        for _, link in wiring.leaving[node]:
+            yield link, [names[id(p)] for one in below for p in (one.weight, one.bias) if p is not None]
+
+
+def moved(now: dict[str, Tensor], before: dict[str, Tensor], names: Any = None) -> float:
+    """``‖now − before‖ / ‖before‖`` over some parameters; infinite if there was no change before."""
+    chosen = list(before if names is None else names)
+    away = sum((now[name] - before[name]).square().sum().item() for name in chosen) ** 0.5
+    size = sum(before[name].square().sum().item() for name in chosen) ** 0.5
+    return away / size if size else (float("inf") if away else 0.0)
+
+
+def title(rule: LearningRule) -> str:
+    """A rule's name, or what it is."""
+    return rule.name if rule.name != "custom" else type(rule).__name__ if type(rule) is not Rule else "custom"
+
+
+def grid(links: tuple[int, ...], seeds: int) -> list[tuple[str, int, int]]:
+    """Activations × numbers of links × seeds."""
+    return list(itertools.product(ACTIVATIONS, links, range(seeds)))

@@ -1,0 +1,138 @@
+"""Settling: does prediction come to rest by the very equations of learning? One trial, shown for long.
+
+No value cell is told that no teacher is there, so feedback is live all the time. When the teacher comes, the
+columns should stand where a forward sweep would have put them; what they learn then is held against what the
+rule learns on the network:
+
+    distance = ‖ΔW of the circuit − ΔW of the rule‖ / ‖ΔW of the rule‖
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from corticalnet.audit.samples import lesson, own
+from corticalnet.circuits import Circuit
+from corticalnet.circuits.cells import PhaseSignal
+from corticalnet.circuits.expansion import circuit as expand
+from corticalnet.circuits.experiment.protocol import Present, Teach
+from corticalnet.engines import simulate
+from corticalnet.network import Network
+from corticalnet.rules import LearningRule
+
+#: Largest distance of what counts as the rule's own change.
+EQUAL = 1e-6
+RATE = 0.1
+#: Steps of presentation; the longer one if errors still fell at the end of the shorter.
+SHORT, LONG = 300, 1500
+
+
+@dataclass(frozen=True)
+class Settling:
+    """One trial after a long presentation with live feedback.
+
+    Attributes:
+        distance: of the weight change.
+        rest: the largest error that was left when the teacher came.
+        steps: of presentation.
+        sooner: the distance after a shorter presentation, if that was not enough.
+        before: how far weights had moved when the teacher came, relative to the rule's change; None where
+            nothing can move them before.
+    """
+
+    distance: float
+    rest: float
+    steps: int
+    sooner: float | None = None
+    before: float | None = None
+
+    @property
+    def equal(self) -> bool:
+        """Whether the change is the rule's, or comes ten times closer to it with a longer presentation."""
+        return self.distance <= EQUAL or (self.sooner is not None and self.distance < 0.1 * self.sooner)
+
+
+def settle(network: Network, rule: LearningRule, seed: int, told: bool = True) -> Settling:
+    """One trial; a longer one, if columns were still on their way to rest.
+
+    Args:
+        network, rule: what learns; not changed.
+        seed: of the lesson.
+        told: whether φ hears the phase signal, if it can.
+    """
+    columns = without_phase(expand(network, rule, RATE, phase_signal=told))
+    found, falling = _trial(columns, network, rule, seed, SHORT)
+    if found.distance > EQUAL and falling:
+        found = replace(_trial(columns, network, rule, seed, LONG)[0], sooner=found.distance)
+    if told:
+        return found
+    x, _ = lesson(network, seed, 1)
+    early = simulate(columns, [Present(x, SHORT)], record=[network.links[-1].name], last=1, check=False)
+    return replace(found, before=_norm(_moved(early, network)) / _norm(_wanted(network, rule, seed)))
+
+
+def without_phase(columns: Circuit) -> Circuit:
+    """The same equations in prediction and learning: value cells do not hear the phase."""
+    phases = {p.name for p in columns.populations if isinstance(p.cell, PhaseSignal)}
+    broadcasts = []
+    for broadcast in columns.broadcasts:
+        if broadcast.source in phases:
+            targets = [t for t in broadcast.targets if not t.endswith(".value")]
+            broadcast = replace(broadcast, targets=targets)
+        if broadcast.targets:
+            broadcasts.append(broadcast)
+    used = {broadcast.source for broadcast in broadcasts}
+    populations = [p for p in columns.populations if p.name not in phases or p.name in used]
+    return replace(columns, populations=populations, broadcasts=broadcasts)
+
+
+def number(value: Any) -> float:
+    """Infinite where it is not a number: what ran away."""
+    return float(value) if math.isfinite(value) else math.inf
+
+
+def _trial(
+    columns: Circuit, network: Network, rule: LearningRule, seed: int, steps: int
+) -> tuple[Settling, bool]:
+    """One trial, and whether errors still fell when the teacher came."""
+    x, targets = lesson(network, seed, 1)
+    teach, watched = columns.needs.teach, steps // 2
+    errors = any("error" in p.cell.state for p in columns.populations)
+    data = simulate(
+        columns,
+        [Present(x, steps), Teach(targets, teach)],
+        record=["error"] if errors else [network.links[-1].name],
+        last=teach + watched,
+        check=False,
+    )
+    wanted = _wanted(network, rule, seed)
+    distance = number(_norm(_moved(data, network) - wanted) / _norm(wanted))
+    if not errors:
+        return Settling(distance, 0.0, steps), False
+    there = data["error"].values[:watched]
+    sizes = np.abs(there).max(axis=(1, 2), initial=0.0, where=~np.isnan(there))
+    falling = sizes[-10:].max() < 0.9 * sizes[:10].max()  # of ten steps, for errors may swing
+    return Settling(distance, number(sizes[-1]), steps), bool(falling)
+
+
+def _wanted(network: Network, rule: LearningRule, seed: int) -> Any:
+    """What the rule changes, all links in a row."""
+    twin = own(network)
+    rule.update(twin, *lesson(network, seed, 1), torch.optim.SGD(twin.parameters(), lr=RATE))
+    pairs = zip(twin.links, network.links, strict=True)
+    return np.concatenate([(a.weight - b.weight).detach().numpy().ravel() for a, b in pairs])
+
+
+def _moved(data: Any, network: Network) -> Any:
+    """What a recorded circuit has changed, all links in a row."""
+    names = [link.name for link in network.links]
+    return np.concatenate([(data[f"{n} after"].values - data[f"{n} before"].values).ravel() for n in names])
+
+
+def _norm(values: Any) -> float:
+    return number(np.linalg.norm(values))
