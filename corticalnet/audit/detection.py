@@ -26,9 +26,10 @@ from corticalnet.circuits import Circuit
 from corticalnet.circuits.experiment.protocol import Noise, Present, Teach
 from corticalnet.circuits.experiment.recording import Record
 from corticalnet.engines import simulate
+from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
 from corticalnet.network.wiring import Activity, Wiring
-from corticalnet.rules import FaZIL, Rule
+from corticalnet.rules import FaZIL, LearningRule, Rule
 from corticalnet.rules.plasticity import Plasticity
 
 Truths = NDArray[np.bool_]
@@ -73,14 +74,22 @@ class Detection:
         return {**asdict(self), "cosines": list(self.cosines), "good": self.good}
 
 
-def with_detector(rule: Rule, name: str, **parameters: Any) -> Rule:
+def with_detector(rule: LearningRule, name: str, **parameters: Any) -> Rule:
     """A rule's teaching signal and feedback pathway, triggered by a detector of :data:`DETECTORS`.
 
     Args:
         rule: whose parts to take.
         name: "paper", "gated", "streaming" or "pooled".
         parameters: of :class:`~corticalnet.rules.FaZIL`: ``silence``, ``threshold``.
+
+    Raises:
+        RuleError: an unknown detector, or a rule that has no such parts.
     """
+    one_of("detector", name, DETECTORS, RuleError)
+    if not isinstance(rule, Rule):
+        raise RuleError(
+            f"{rule.name} is no Rule (teaching signal × feedback × trigger), so φ cannot trigger it"
+        )
     return Rule(rule.teaching, rule.feedback, DETECTORS[name](**parameters), f"{name} φ")
 
 
@@ -153,7 +162,7 @@ def detect(
 
 def detection_by_silence(
     network: Network,
-    rule: Rule,
+    rule: LearningRule,
     x: Tensor,
     targets: Tensor,
     silences: Sequence[int] = (1, 2, 3, 4, 8, 16),

@@ -1,0 +1,190 @@
+"""``corticalnet autonomy``: can a model's columns do without a clock, and without being told the phase?"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+import typer
+from matplotlib.figure import Figure
+
+from corticalnet import plotting
+from corticalnet.audit import (
+    Detection,
+    StreamReport,
+    autonomy_in_a_stream,
+    detection_by_silence,
+    with_detector,
+)
+from corticalnet.audit.detection import DETECTORS
+from corticalnet.circuits.expansion.choice import check_rule
+from corticalnet.cli.app import app
+from corticalnet.cli.output import JSON, print_json, print_table
+from corticalnet.cli.train import parse_sets
+from corticalnet.errors import ProtocolError
+from corticalnet.plotting.autonomy import distances, grid_of_success, percent
+from corticalnet.training import Model, load_model
+from corticalnet.training.checkpoint import load_weights
+from corticalnet.training.preparation import check_fit, load_data
+from corticalnet.training.run_folder import RunFolder
+
+SILENCES, PRECISIONS = (1, 2, 3, 4, 8, 16), ("float32", "float64")
+#: Who runs in the stream: name -> detector, and whether the teacher is announced.
+STREAMS = {
+    "streaming φ": ("streaming", False),
+    "paper's φ": ("paper", False),
+    "paper's φ, told": ("paper", True),
+}
+
+Found = dict[str, dict[str, dict[int, Detection]]]
+
+
+@app.command("autonomy")
+def autonomy_(
+    model: str = typer.Argument(..., help="A model file, or the name of one in models/."),
+    data: str = typer.Option("digits", help="Data set; see `corticalnet data list`."),
+    rule: str | None = typer.Option(None, help="Its teacher and feedback are used; the trigger is φ."),
+    weights: Path | None = typer.Option(
+        None, help="Start from the weights of a run (its folder, or a checkpoint)."
+    ),
+    trials: int = typer.Option(30, min=1, help="Trials of the stream."),
+    samples: int = typer.Option(200, min=1, help="Test images for detection, side by side."),
+    lr: float = typer.Option(0.1, min=0.0, help="Learning rate in the stream."),
+    seed: int = typer.Option(0, min=0, help="Of weights, images and timing."),
+    out: Path | None = typer.Option(None, help="Folder of figure and JSON; under runs/ if not given."),
+    overwrite: bool = typer.Option(False, help="Replace results that are there."),
+    sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of the model."),
+    as_json: bool = JSON,
+) -> None:
+    """Measure a model's autonomy: does φ alone know when each column must learn?
+
+    Detection: each image is shown, then its teacher comes. A φ cell is right if it fires once, when its
+    error arrives, and at no other step; a sample is right if all its φ cells are; an update, if its cosine
+    with backprop's is at least 0.99. t_d is for how many steps an error must have been silent (Song et al.
+    2020, Table 3). The paper's φ is told that the prediction phase is over.
+
+    Stream: images and teachers come and go at random, unknown times, and weights change throughout. After
+    each trial: how far the weights are from those of a twin that backprop trains with the same lessons.
+
+    Examples:
+
+    - `corticalnet autonomy zil_mlp` — untrained, on digits, half a minute
+
+    - `corticalnet autonomy zil_mlp --set activation=relu` — where the paper's φ fires late
+
+    - `corticalnet autonomy zil_mlp --data fashion-mnist --weights runs/my_run --samples 500`
+
+    - `corticalnet autonomy my_model.py --rule feedback-alignment --trials 100 --json`
+    """
+    named = {"rule": rule, "data": data, "seed": seed, "device": "cpu"}
+    built = load_model(model, **parse_sets(sets), **{k: v for k, v in named.items() if v is not None})
+    check_rule(with_detector(built.rule, "streaming"))
+    folder = out or Path("runs") / _folder(built, seed)
+    if (folder / "autonomy.json").exists() and not overwrite:
+        raise ProtocolError(f"{folder} holds results already; give another --out, or --overwrite")
+    if weights is not None:
+        load_weights(built.network, RunFolder(weights).best if weights.is_dir() else weights)
+    images = load_data(built.settings, torch.device("cpu"))
+    check_fit(built.network, images, built.settings)
+    for what, wanted, there in (("trials", trials, images.train), ("samples", samples, images.test)):
+        if wanted > len(there):
+            raise ProtocolError(f"{images.name} has {len(there)} images for {what}, but {what} = {wanted}")
+    torch.set_num_threads(1)  # small steps: two threads only wait for each other
+    runs = len(DETECTORS) * len(PRECISIONS) * len(SILENCES)
+    x, y = images.test.batch(slice(0, samples), torch.float64)
+    with _bar("detection", runs) as tick:
+        found = detection_by_silence(built.network, built.rule, x, y, SILENCES, PRECISIONS, progress=tick)
+    x, y = images.train.batch(slice(0, trials), torch.float64)
+    streams = {}
+    for name, (detector, announced) in STREAMS.items():
+        with _bar(f"stream, {name}", trials) as tick:
+            streams[name] = autonomy_in_a_stream(
+                built.network,
+                with_detector(built.rule, detector),
+                trials=trials,
+                seed=seed,
+                learning_rate=lr,
+                stimuli=x,
+                targets=y,
+                announced=announced,
+                progress=tick,
+            )
+    results = {
+        "model": built.name,
+        "data": images.name,
+        "rule": built.rule.name,
+        "samples": samples,
+        "seed": seed,
+        "detection": {
+            name: {p: {str(t): one.to_dict() for t, one in row.items()} for p, row in rows.items()}
+            for name, rows in found.items()
+        },
+        "streams": {name: report.to_dict() for name, report in streams.items()},
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "autonomy.json").write_text(json.dumps(results, indent=1, ensure_ascii=False))
+    figures = plotting.save({"autonomy": _draw(found, streams)}, folder)
+    if as_json:
+        print_json({**results, "out": str(folder), "figures": [str(path) for path in figures]})
+        return
+    _report(built, samples, found, streams)
+    typer.echo(f"all numbers and a figure: {folder}")
+
+
+def _report(built: Model, samples: int, found: Found, streams: dict[str, StreamReport]) -> None:
+    header = ["φ", "precision", "right, %", *(f"t_d = {silence}" for silence in SILENCES)]
+    rows = []
+    for name, precisions in found.items():
+        for precision, row in precisions.items():
+            for what, value in _counts().items():
+                rows.append([name, precision, what, *(percent(value(row[t])) for t in SILENCES)])
+    print_table(f"Detection: {built.name} on {built.settings.data}, {samples} samples", header, rows)
+    rows = [
+        [str(k + 1), *(f"{report.distances[k]:.1e}" for report in streams.values())]
+        for k in range(len(next(iter(streams.values())).distances))
+    ]
+    print_table("Stream: ‖W − W twin‖ / ‖W twin − W(0)‖ after each trial", ["trial", *streams], rows)
+
+
+def _counts() -> dict[str, Callable[[Detection], float]]:
+    return {
+        "of cells": lambda one: one.cells,
+        "of samples": lambda one: one.samples,
+        "of updates": lambda one: one.good,
+    }
+
+
+def _draw(found: Found, streams: dict[str, StreamReport]) -> Figure:
+    figure = Figure(figsize=(10.5, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    success = {
+        f"{name}, {precision}": {silence: one.samples for silence, one in row.items()}
+        for name, precisions in found.items()
+        for precision, row in precisions.items()
+    }
+    grid_of_success(left, success, "silent steps t_d")
+    left.set_title("samples all of whose φ cells fired as they should, %", fontsize=9)
+    distances(right, {name: report.distances for name, report in streams.items()})
+    right.set_title("a stream of trials of unknown timing", fontsize=9)
+    return figure
+
+
+def _folder(model: Model, seed: int) -> str:
+    words = ["autonomy", model.name, model.rule.name, model.settings.data, f"seed{seed}"]
+    return re.sub(r"[^\w.-]+", "_", "-".join(words))
+
+
+@contextmanager
+def _bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar on stderr."""
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(label, total=total)
+        yield lambda done: bar.update(task, completed=done)

@@ -1,0 +1,70 @@
+"""How well φ detects, and how far autonomous columns are from their twin: parts of figures.
+
+grid_of_success(axes, {"streaming": {1: 1.0, 2: 1.0}})      a row for each name, a column for each setting
+distances(axes, {"streaming": [1e-16, 2e-16, ...]})         trial by trial, on a logarithmic scale
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator
+
+from corticalnet.plotting.style import GREY, LABEL, plain
+
+#: What is drawn for a distance of exactly 0, or one that is not finite.
+LEAST, MOST = 1e-17, 1e4
+#: From here on up, weights are those of the twin.
+BAR = 1e-10
+
+
+def grid_of_success(axes: Axes, success: Mapping[str, Mapping[int, float]], what: str = "t_d") -> None:
+    """Fractions as a table of colours with percents in it.
+
+    Args:
+        axes: to draw on.
+        success: name -> setting -> fraction.
+        what: the name of the settings.
+    """
+    names, settings = list(success), list(next(iter(success.values())))
+    values = np.array([[success[name][setting] for setting in settings] for name in names])
+    axes.imshow(values, cmap="RdYlGn", vmin=0, vmax=1, aspect="auto", alpha=0.5)
+    for row, column in np.ndindex(values.shape):
+        axes.text(column, row, percent(float(values[row, column])), ha="center", va="center", fontsize=LABEL)
+    axes.set_xticks(range(len(settings)), [str(setting) for setting in settings], fontsize=LABEL)
+    axes.set_yticks(range(len(names)), names, fontsize=LABEL)
+    axes.set_xlabel(what, fontsize=LABEL)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+def distances(axes: Axes, curves: Mapping[str, Sequence[float | None]]) -> None:
+    """Distance of the weights from the twin's after each trial.
+
+    Args:
+        axes: to draw on.
+        curves: name -> distances; 0 is drawn at 1e-17, what ran away (None, or not finite) at 1e4.
+    """
+    for name, curve in curves.items():
+        shown = [MOST if d is None or not math.isfinite(d) else min(max(d, LEAST), MOST) for d in curve]
+        axes.plot(range(1, len(shown) + 1), shown, marker=".", ms=4, lw=1.2, label=name)
+    plain(axes)
+    axes.axhline(BAR, color=GREY, lw=0.8, ls=":")
+    axes.text(1, BAR * 1.6, "the same to here", fontsize=LABEL - 1, color=GREY)
+    axes.set(yscale="log", ylim=(LEAST / 2, 2 * MOST))
+    axes.yaxis.set_major_locator(LogLocator(numticks=7))
+    axes.set_xlabel("trial", fontsize=LABEL)
+    axes.set_ylabel("‖W − W twin‖ / ‖W twin − W(0)‖", fontsize=LABEL)
+    axes.legend(frameon=False, fontsize=LABEL)
+
+
+def percent(fraction: float) -> str:
+    """Percent, with a decimal that never rounds up to 100.
+
+    >>> percent(0.99996), percent(1.0), percent(0.934)
+    ('99.9', '100', '93.4')
+    """
+    return "100" if fraction == 1 else f"{math.floor(1000 * fraction + 1e-9) / 10:.1f}"
