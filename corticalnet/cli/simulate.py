@@ -13,6 +13,7 @@ import torch
 import typer
 
 from corticalnet import plotting
+from corticalnet.analysis import Regime, recorded_regime
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import Continuous
 from corticalnet.circuits.expansion import circuit as expand
@@ -21,7 +22,7 @@ from corticalnet.cli.app import app
 from corticalnet.cli.output import JSON, print_json
 from corticalnet.cli.train import parse_sets
 from corticalnet.engines import simulate
-from corticalnet.errors import ProtocolError
+from corticalnet.errors import ProtocolError, RuleError
 from corticalnet.tables import table
 from corticalnet.training import Model, load_model
 from corticalnet.training.checkpoint import load_weights
@@ -78,7 +79,7 @@ def simulate_(
     - `corticalnet simulate my_model.py --weights runs/my_run --record error --record phi --every 2`
     """
     named = {"rule": rule, "data": data, "seed": seed, "device": "cpu"}
-    built = load_model(model, **parse_sets(sets), **{k: v for k, v in named.items() if v is not None})
+    built = load_model(model, **(parse_sets(sets) | {k: v for k, v in named.items() if v is not None}))
     folder = out or Path("runs") / _folder(built, dynamics or "", engine, seed)
     if (folder / "recording.nc").exists() and not overwrite:
         raise ProtocolError(f"{folder} holds a recording already; give another --out, or --overwrite")
@@ -115,6 +116,7 @@ def simulate_(
     figures = plotting.save(plotting.figures(recording, circuit), folder) if plot else []
     steps = json.loads(recording.attrs["settings"])["steps"]
     changes = {p.name: _change(recording, p.name) for p in circuit.plastic}
+    verdict = _verdict(built, recording)
     if as_json:
         print_json(
             {
@@ -126,6 +128,7 @@ def simulate_(
                 "cells": sum(p.n for p in circuit.populations),
                 "seconds": seconds,
                 "relative_change": changes,
+                "regime": verdict and verdict.to_dict(),
                 "out": str(folder),
                 "figures": [str(path) for path in figures],
             }
@@ -134,6 +137,8 @@ def simulate_(
     typer.echo(circuit)
     rows = [[name, f"{change:.3g}"] for name, change in changes.items()]
     typer.echo("\n" + table(["projection", "‖ΔW‖ / ‖W‖"], rows))
+    if verdict:
+        typer.echo(f"\nfirst trial, {verdict}")
     typer.echo(f"\n{trials} trials, {steps} steps in {seconds:.1f} s on {engine}; all of it is in {folder}")
 
 
@@ -144,7 +149,7 @@ def _folder(model: Model, dynamics: str, engine: str, seed: int) -> str:
 
 def _dynamics(construction: str | None, **times: str | None) -> Continuous | None:
     """Continuous time, if a construction is named."""
-    given: dict[str, Any] = {name: time for name, time in times.items() if time is not None}
+    given: dict[str, Any] = {name: _time(text) for name, text in times.items() if text is not None}
     if construction is not None:
         return Continuous(construction, **given)
     if given:
@@ -152,6 +157,14 @@ def _dynamics(construction: str | None, **times: str | None) -> Continuous | Non
             f"--{next(iter(given))} belongs to continuous time; name a --dynamics, such as latch"
         )
     return None
+
+
+def _time(text: str) -> float | str:
+    """A number is in ms."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _stream(model: Model, circuit: Circuit, trials: int, slack: int, seed: int) -> Stream:
@@ -163,6 +176,14 @@ def _stream(model: Model, circuit: Circuit, trials: int, slack: int, seed: int) 
     x, y = images.train.batch(slice(0, trials), torch.float64)
     present, teach = circuit.needs.present, circuit.needs.teach
     return Stream(x, y, present=(present, present + slack), teach=(teach, teach + slack), seed=seed)
+
+
+def _verdict(model: Model, recording: Any) -> Regime | None:
+    """The regime of the first trial, where there is one (in steps, tied feedback) and enough was recorded."""
+    try:
+        return recorded_regime(model.network, model.rule, recording)
+    except (ProtocolError, RuleError):
+        return None
 
 
 def _change(recording: Any, projection: str) -> float:
