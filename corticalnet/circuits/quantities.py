@@ -9,6 +9,7 @@ counts powers of time, voltage and current.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -80,8 +81,9 @@ def quantity(value: object, unit: Unit, what: str) -> float:
     10.0
     """
     text = value.strip() if isinstance(value, str) else ""
+    close = re.fullmatch(r"([-+\d.]+(?:[eE][-+]?\d+)?)([a-zA-Z]+)", text)  # "10ms"
     number, _, symbol = text.partition(" ") if text else (value, "", unit.symbol)
-    symbol = symbol.strip()
+    number, symbol = close.groups() if close else (number, symbol.strip())
     if symbol not in _WRITTEN:
         raise UnitError(f"{what} = {value!r}: {unknown('unit', symbol, _of(unit))}")
     written, factor = _WRITTEN[symbol]

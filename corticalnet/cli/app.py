@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from typing import Any
 
 import typer
 
 import corticalnet
-from corticalnet.errors import CorticalnetError
+from corticalnet.errors import CircuitWarning, CorticalnetError
 
 app = typer.Typer(
     name="corticalnet",
@@ -31,8 +33,20 @@ def options(
     """Train, compare and look at networks of cortical columns that learn by biologically plausible rules."""
 
 
+def _warn(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    """Ours in one line; others as Python shows them."""
+    if issubclass(category, CircuitWarning):
+        print("warning:", message, file=sys.stderr)
+    else:
+        _python_shows(message, category, *where, **more)
+
+
+_python_shows = warnings.showwarning
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake becomes one line on stderr and exit status 1."""
+    warnings.showwarning = _warn
     try:
         app(args=arguments, prog_name="corticalnet")
     except CorticalnetError as error:

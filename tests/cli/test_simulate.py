@@ -35,6 +35,19 @@ def test_json_and_where_it_goes(cli, place):
     assert list(data.step.values[:3]) == [0, 2, 4]
 
 
+def test_the_regime_of_the_first_trial(cli):
+    said = cli("simulate small --data digits --rule il --seed 1 --trials 2 --no-plot --out il")
+    assert "first trial, il: " in said.out
+    assert "γ λ" in said.out
+    said = cli("simulate small --data digits --rule z-il --trials 2 --no-plot --json --out z-il")
+    found = json.loads(said.out)["regime"]
+    assert (found["word"], found["changed"]) == ("backprop-like", {"area1": [1], "output": [0]})
+    assert found["energies"]["output"][0] > 0
+    said = cli("simulate small --data digits --rule feedback-alignment --trials 1 --no-plot --out none")
+    assert said.code == 0
+    assert "first trial" not in said.out
+
+
 def test_weights_of_a_run(cli, place):
     assert cli("train small --data digits --rule z-il --out run").code == 0
     said = cli("simulate small --data digits --rule z-il --weights run --trials 1 --no-plot --out sim")
@@ -57,6 +70,21 @@ def test_the_engines_agree(cli, place):
     assert abs(mine.error - its.error).max() < 1e-10
 
 
+@pytest.mark.filterwarnings("always::corticalnet.errors.CircuitWarning")
+def test_continuous_time(cli, place):
+    """Each area leaves rest one settle after the area above; a warning is one line."""
+    said = cli("simulate small --data digits --rule z-il --trials 1 --no-plot --out here --dynamics latch "
+               "--dt 5ms --settle 25")  # fmt: skip
+    assert said.code == 0, said.err
+    (warning,) = (line for line in said.err.splitlines() if "warning" in line.lower())
+    assert warning.startswith("warning: continuous time, latch: settle = 25 ms is less than 3 tau, so errors")
+    data = cn.load_recording(place / "here" / "recording.nc")
+    assert data.attrs["dt"] == 5
+    fired = {a: data.time.values[data.phi.sel(area=a).values[:, 0, 0] > 0] for a in ("output", "area1")}
+    assert len(fired["output"]) == len(fired["area1"]) == 1
+    assert fired["area1"] - fired["output"] == pytest.approx(25, abs=10)
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -70,6 +98,10 @@ def test_the_engines_agree(cli, place):
         ("simulate small --data digits --rule z-il --target numpy", "engine 'torch'"),
         ("simulate small --data digits --rule z-il --record eror", "eror"),
         ("simulate small --data digits --rule z-il --trials 1000", "training images"),
+        ("simulate small --data digits --rule z-il --dynamics latsch", "did you mean 'latch'"),
+        ("simulate small --data digits --rule il --dynamics latch", "il: in continuous time"),
+        ("simulate small --data digits --rule z-il --tau 5", "--tau belongs to continuous time"),
+        ("simulate small --data digits --rule z-il --dynamics latch --dt 3mV", "dt = '3mV' is a voltage"),
         ("simulate small --data digits --rule z-il --weights nowhere", "nowhere"),
     ],
 )
