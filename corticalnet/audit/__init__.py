@@ -2,7 +2,7 @@
 
 from corticalnet.audit.auditing import PARTS, audit
 from corticalnet.audit.detection import Detection, detect, detection_by_silence, with_detector
-from corticalnet.audit.report import PROPERTIES, SONG, TALK, Finding, Report, side_by_side, tables
+from corticalnet.audit.report import PROPERTIES, SONG, TALK, Finding, Report, figure, side_by_side, tables
 from corticalnet.audit.stream import StreamReport, autonomy_in_a_stream
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "autonomy_in_a_stream",
     "detect",
     "detection_by_silence",
+    "figure",
     "side_by_side",
     "tables",
     "with_detector",

@@ -74,7 +74,7 @@ def audit(
         return found
 
     with torch.random.fork_rng(devices=[]):
-        likeness = part("equality", equality(rule, network, 1 if quick else 3))
+        likeness = part("equality", equality(rule, network, seed, 1 if quick else 3))
         local = part("locality", locality(rule, network, seed))
         carried, signals = part("feedback", (transport(rule, network, seed), signed(rule, network, seed)))
         told = part("teacher", taught(rule, network, seed))

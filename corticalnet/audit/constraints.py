@@ -81,9 +81,7 @@ def _altered(network: Network, alter: Callable[[Tensor], Tensor]) -> Network:
 
 def _signals(rule: Rule, built_on: Network, used_on: Network, seed: int) -> list[Tensor]:
     """What errors of 1 s.d. bring to every hidden area, by a pathway that was built on a network."""
-    pair = copy.deepcopy((rule.feedback, built_on))
-    feedback, network = pair
-    feedback._network = None
+    feedback, network = copy.deepcopy((rule.feedback, built_on))
     with drawn(seed):
         feedback.prepare(network)
     network.load_state_dict(used_on.state_dict())

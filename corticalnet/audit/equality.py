@@ -9,6 +9,7 @@ so a reward is compared with backprop of this reward.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corticalnet.audit.samples import change, drawn, grid, hierarchy, lesson, own
+from corticalnet.audit.samples import ACTIVATIONS, change, drawn, hierarchy, lesson, own
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
 from corticalnet.rules.teaching import as_vectors
@@ -49,6 +50,7 @@ class Likeness:
 def equality(
     rule: LearningRule,
     network: Network | None = None,
+    seed: int = 0,
     seeds: int = 3,
 ) -> dict[str, Likeness]:
     """Compare with autograd, for each activation (or on the network that is given).
@@ -56,14 +58,16 @@ def equality(
     Args:
         rule: not changed.
         network: if not given, dense ones with 2 to 5 links, sigmoid, tanh and ReLU.
-        seeds: networks and batches of each kind.
+        seed: of networks and batches; others have none in common.
+        seeds: how many of each kind.
     """
     found: dict[str, list[dict[int, tuple[float, float]]]] = {}
+    chosen = range(seed * seeds, (seed + 1) * seeds)
     if network is not None:
-        found["this network"] = [compare(own(network), rule, seed) for seed in range(seeds)]
+        found["this network"] = [compare(own(network), rule, k) for k in chosen]
     else:
-        for activation, links, seed in grid(LINKS, seeds):
-            compared = compare(hierarchy(activation, links, seed), rule, seed)
+        for activation, links, k in itertools.product(ACTIVATIONS, LINKS, chosen):
+            compared = compare(hierarchy(activation, links, k), rule, k)
             found.setdefault(activation, []).append(compared)
     return {kind: _worst(rows) for kind, rows in found.items()}
 

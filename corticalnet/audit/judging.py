@@ -156,8 +156,8 @@ def _not_in_time(found: Autonomy, name: str) -> Finding:
 def _worst(settled: dict[str, Settling]) -> str:
     kind = max(settled, key=lambda k: settled[k].distance)
     one = settled[kind]
-    sooner = "" if one.sooner is None else f" ({brief(one.sooner)} sooner)"
+    coming = ", still coming to rest" if one.coming and not one.equal else ""
     return (
-        f"{kind}: distance {brief(one.distance)} after {one.steps} steps{sooner}, "
-        f"errors up to {brief(one.rest)} left"
+        f"{kind}: distance {brief(one.distance)} after {one.steps} steps, "
+        f"errors up to {brief(one.rest)} left{coming}"
     )

@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from matplotlib.figure import Figure
+
+from corticalnet.plotting.marks import marks
 from corticalnet.tables import table
 
 GLYPHS = {"yes": "✓", "some": "~", "no": "✗", "none": "–"}
@@ -32,6 +35,8 @@ TALK = {
     "teacher": "no teacher",
 }
 PROPERTIES = {**SONG, **TALK}
+SONG_TITLE = "Song et al. 2020, Table 2, measured"
+TALK_TITLE = "Constraints of Lillicrap's talk, measured"
 
 
 @dataclass(frozen=True)
@@ -99,10 +104,19 @@ def tables(reports: Sequence[Report]) -> str:
     """Song's Table 2 and the talk's list."""
     return "\n\n".join(
         [
-            side_by_side(reports, SONG, "Song et al. 2020, Table 2, measured"),
-            side_by_side(reports, TALK, "Constraints of Lillicrap's talk, measured"),
+            side_by_side(reports, SONG, SONG_TITLE),
+            side_by_side(reports, TALK, TALK_TITLE),
         ]
     )
+
+
+def figure(reports: Sequence[Report]) -> Figure:
+    """Both tables as a picture."""
+    rows = {
+        report.rule: {PROPERTIES[f.name]: (f.mark, GLYPHS[f.mark], brief(f.number)) for f in report.findings}
+        for report in reports
+    }
+    return marks(rows, [(SONG_TITLE, list(SONG.values())), (TALK_TITLE, list(TALK.values()))])
 
 
 def brief(number: float | None) -> str:

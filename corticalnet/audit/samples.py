@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -90,8 +89,3 @@ def moved(now: dict[str, Tensor], before: dict[str, Tensor], names: Any = None) 
 def title(rule: LearningRule) -> str:
     """A rule's name, or what it is."""
     return rule.name if rule.name != "custom" else type(rule).__name__ if type(rule) is not Rule else "custom"
-
-
-def grid(links: tuple[int, ...], seeds: int) -> list[tuple[str, int, int]]:
-    """Activations × numbers of links × seeds."""
-    return list(itertools.product(ACTIVATIONS, links, range(seeds)))

@@ -29,7 +29,7 @@ from corticalnet.rules import LearningRule
 EQUAL = 1e-6
 RATE = 0.1
 #: Steps of presentation; the longer one if errors still fell at the end of the shorter.
-SHORT, LONG = 300, 1500
+SHORT, LONG = 200, 1500
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,13 @@ class Settling:
 
     @property
     def equal(self) -> bool:
-        """Whether the change is the rule's, or comes ten times closer to it with a longer presentation."""
-        return self.distance <= EQUAL or (self.sooner is not None and self.distance < 0.1 * self.sooner)
+        """Whether the change is the rule's."""
+        return self.distance <= EQUAL
+
+    @property
+    def coming(self) -> bool:
+        """Whether a longer presentation brought it ten times closer."""
+        return self.sooner is not None and self.distance < 0.1 * self.sooner
 
 
 def settle(network: Network, rule: LearningRule, seed: int, told: bool = True) -> Settling:

@@ -1,0 +1,77 @@
+"""``corticalnet audit``: what learning rules really do, measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from corticalnet import plotting
+from corticalnet.audit import PARTS, Report, audit, figure, tables
+from corticalnet.cli.app import app
+from corticalnet.cli.output import JSON, print_json
+from corticalnet.cli.train import parse_sets
+from corticalnet.errors import RuleError
+from corticalnet.rules.catalogue import rule as rule_by_name
+from corticalnet.rules.catalogue import rules as all_rules
+
+
+@app.command("audit")
+def audit_(
+    names: list[str] = typer.Argument(None, metavar="[RULE]...", help="Rules; all if none is named."),
+    sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A parameter of the rule."),
+    seed: int = typer.Option(0, min=0, help="Of networks, inputs and timing."),
+    quick: bool = typer.Option(False, "--quick", help="One network of each kind instead of several."),
+    out: Path | None = typer.Option(None, help="Folder for audit.json and audit.png."),
+    as_json: bool = JSON,
+) -> None:
+    """Measure what rules claim: equality to backprop, locality, autonomy, and what their feedback asks for.
+
+    Every mark has its number behind it: ✓ holds, ~ holds for some networks, ✗ does not hold, – cannot be
+    asked. One rule comes with what was seen; several come as two tables, Song et al. 2020, Table 2, and the
+    constraints of Lillicrap's talk. What the numbers are: docs/audit.md.
+
+    Examples:
+
+    - `corticalnet audit z-il` — a few seconds
+
+    - `corticalnet audit` — all rules, about a minute
+
+    - `corticalnet audit fa-z-il --set gate=prediction --set silence=1`
+
+    - `corticalnet audit backprop --set feedback_cells=True` — local, if columns can hold feedback
+
+    - `corticalnet audit --json --out runs/audit`
+    """
+    parameters, chosen = parse_sets(sets), list(names or all_rules())
+    if parameters and len(chosen) > 1:
+        raise RuleError(f"--set is for one rule, not for {len(chosen)}: {', '.join(chosen)}")
+    rules = [rule_by_name(name, **parameters) for name in chosen]
+    torch.set_num_threads(1)  # small networks: two threads only wait for each other
+    reports: list[Report] = []
+    columns = (TextColumn("{task.description:36s}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress:
+        task = progress.add_task("equality", total=len(rules) * len(PARTS))
+        for rule in rules:
+
+            def step(part: str, name: str = rule.name) -> None:
+                after = PARTS[(PARTS.index(part) + 1) % len(PARTS)]
+                progress.update(task, advance=1, description=f"{name}: {after}")
+
+            reports.append(audit(rule, seed=seed, quick=quick, progress=step))
+    found = [report.to_dict() for report in reports]
+    paths: list[Path] = []
+    if out is not None:
+        paths = plotting.save({"audit": figure(reports)}, out)
+        paths.append(out / "audit.json")
+        paths[-1].write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+    if as_json:
+        print_json({"reports": found, "files": [str(path) for path in paths]})
+        return
+    typer.echo(reports[0] if len(reports) == 1 else tables(reports))
+    if paths:
+        typer.echo("\nwritten: " + ", ".join(map(str, paths)))
