@@ -1,0 +1,312 @@
+"""Continuous time learns what backprop learns: against the network view, closed forms, and the other engine.
+
+With a = dt/τ, an error that follows a step through k low-passes is, m steps on, δ times the chance of at least
+k heads in m tosses of a coin of chance a (the discrete P(k, t/τ)). So a read error is known to every digit:
+a latched area passes a step on, and lacks (1 − a)^(s/dt + 1) of what it heard; a delayed one passes the curve.
+"""
+
+from math import comb
+
+import numpy as np
+import pytest
+import torch
+
+import corticalnet as cn
+from corticalnet.errors import CircuitWarning
+from tests.agreement.test_engines_agree import apart, both
+from tests.networks import F64
+
+TAU, RATE = 10.0, 0.1
+
+
+def mlp(hidden, depth, seed=1):
+    return cn.mlp([4, *[6] * (depth - 1), 3], hidden, seed=seed, dtype=F64)
+
+
+def sheets(kind, hidden):
+    """Two sheets of columns, biases, and an output that fires nonlinearly."""
+    areas = [
+        cn.Area(kind(2, 3, padding="same", stride=2, bias=True), hidden),
+        cn.Area(kind(2, 2), hidden),
+        cn.Area(cn.Dense(3, bias=True), "sigmoid"),
+    ]
+    return cn.Network((1, 5, 5), areas, 1, dtype=F64)
+
+
+def skipping(hidden):
+    """Two ways from the lowest area to the output, of different length."""
+    high = cn.Area([cn.Dense(3, bias=True), cn.Dense(3, source="low")], "linear")
+    areas = [cn.Area(cn.Dense(5, bias=True), hidden, "low"), cn.Area(cn.Dense(4), hidden, "mid"), high]
+    return cn.Network((4,), areas, 1, dtype=F64)
+
+
+NETWORKS = {
+    "tanh-2": (lambda: mlp("tanh", 2), 2),
+    "sigmoid-3": (lambda: mlp("sigmoid", 3), 3),
+    "relu-5": (lambda: mlp("relu", 5), 5),
+    "convolution": (lambda: sheets(cn.Convolution, "tanh"), 3),
+    "local": (lambda: sheets(cn.Local, "relu"), 3),
+    "skipping": (lambda: skipping("tanh"), 3),
+}
+
+
+def lessons(net, trials, seed=0):
+    """Random stimuli and targets, one trial each."""
+    draw = np.random.default_rng(seed).normal
+    n = net(torch.zeros(1, *net.input_shape, dtype=F64)).shape[1]
+    return draw(size=(trials, 1, *net.input_shape)), draw(size=(trials, 1, n))
+
+
+def trials(circuit, x, y, told=True):
+    """Trials and a rest; ``told`` or not that a teacher comes."""
+    needs, protocol = circuit.needs, []
+    for stimulus, target in zip(x, y, strict=True):
+        comes = {"output.value.target": target, "output.value.clamped": 1.0}
+        comes = cn.Teach(target, needs.teach) if told else cn.Give(comes, needs.teach)
+        protocol += [cn.Present(stimulus, needs.present), comes]
+    return [*protocol, cn.Rest(needs.present)]
+
+
+def twin(net, rule, x, y):
+    """Changes of all weights in the network view, by name; the network learns."""
+    before = {p: p.detach().clone() for p in net.parameters()}
+    optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
+    for stimulus, target in zip(x, y, strict=True):
+        rule.update(net, torch.tensor(stimulus), torch.tensor(target), optimizer)
+    named = [(name, p) for link in net.links
+             for name, p in ((link.name, link.weight), (f"{link.name} bias", link.bias)) if p is not None]  # fmt: skip
+    return {name: (p.detach() - before[p]).numpy().ravel() for name, p in named}
+
+
+def changes(data, names):
+    return {name: (data[f"{name} after"] - data[f"{name} before"]).values.ravel() for name in names}
+
+
+def lag(found, wanted):
+    """Relative distance of every projection's change."""
+    return {k: np.linalg.norm(found[k] - w) / np.linalg.norm(w) for k, w in wanted.items()}
+
+
+def compared(net, how, rule="backprop", count=5, engine="torch", seed=0, **parameters):
+    """(found, wanted) changes of all weights after some autonomous trials in one run."""
+    made = cn.rule(rule, **parameters)
+    x, y = lessons(net, count, seed)
+    circuit = cn.circuit(net, made, RATE, dynamics=how)
+    data = cn.simulate(circuit, trials(circuit, x, y), engine, record=["grip"], last=1)
+    wanted = twin(net, made, x, y)
+    return changes(data, wanted), wanted
+
+
+def worst(*given, **options):
+    return max(lag(*compared(*given, **options)).values())
+
+
+def lacking(settle, dt):
+    """What an error still lacks of its final value when it is read: e^(−s/τ) as dt → 0."""
+    return (1 - dt / TAU) ** (settle / dt + 1)
+
+
+# The latch against backprop ---------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("network", "settle", "bar"),
+    [*((name, 100, 2e-4) for name in NETWORKS), ("tanh-2", 200, 1e-7), ("relu-5", 200, 1e-7)],
+)
+def test_autonomous_trials_beside_backprop(network, settle, bar):
+    """Five trials in one run, nobody tells when a teacher comes; and it is no better than the law allows."""
+    make, depth = NETWORKS[network]
+    found = worst(make(), cn.Continuous(dt=TAU / 2, settle=settle))
+    lacks = lacking(settle, TAU / 2)
+    assert found < bar
+    assert lacks < found < 1.5 * depth * lacks
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_steps_of_tau_are_the_rule_itself(network):
+    make, _ = NETWORKS[network]
+    assert worst(make(), cn.Continuous(dt=TAU)) < 1e-12
+
+
+@pytest.mark.parametrize("rule", ["feedback-alignment", "z-il", "streaming-fa-z-il"])
+def test_other_rules_that_equal_a_sweep(rule):
+    """Random feedback goes its own way down, and is compared with its own sweep."""
+    lacks = lacking(100, TAU / 2)
+    found = worst(mlp("tanh", 3), cn.Continuous(dt=TAU / 2, settle=100), rule, count=2)
+    assert lacks < found < 4.5 * lacks
+
+
+def test_sample_and_hold_beside_backprop():
+    """As the latch, by clocks."""
+    lacks = lacking(100, TAU / 2)
+    how = cn.Continuous("sample_and_hold", dt=TAU / 2, settle=100)
+    assert lacks < worst(mlp("tanh", 3), how, count=3) < 4.5 * lacks
+
+
+def test_both_bars_on_both_engines():
+    pytest.importorskip("brian2")
+    for settle, bar in ((100, 2e-4), (200, 1e-7)):
+        how = cn.Continuous(dt=TAU / 2, settle=settle)
+        its, wanted = compared(mlp("tanh", 3), how, engine="brian2", count=2)
+        mine, _ = compared(mlp("tanh", 3), how, count=2)
+        assert max(lag(its, wanted).values()) < bar
+        assert max(abs(its[name] - mine[name]).max() for name in mine) < 1e-12
+
+
+def test_a_gain_is_held_while_its_error_is_attended_to():
+    """Areas below move, and a ReLU column falls silent or wakes up; what it passes on must not change."""
+    assert worst(mlp("relu", 3), cn.Continuous(dt=TAU), seed=1) < 1e-12
+    assert worst(mlp("relu", 3), cn.Continuous(dt=TAU / 2, settle=200), seed=1) < 1e-7
+
+
+@pytest.mark.parametrize("construction", ["latch", "sample_and_hold"])
+def test_single_columns(construction):
+    """One φ for each column is exact where no error is small."""
+    how = cn.Continuous(construction, dt=TAU / 2, settle=200, pooled=False)
+    assert worst(mlp("sigmoid", 2), how, count=2) < 1e-7
+
+
+# Closed forms -----------------------------------------------------------------------------------
+def coins(k, m, a):
+    """The chance of at least k heads in m tosses."""
+    return 1 - sum(comb(m, j) * a**j * (1 - a) ** (m - j) for j in range(k))
+
+
+#: Every error leaves rest at its first step, so nothing is noticed late.
+SENSITIVE = {"threshold": 1e-12}
+
+
+@pytest.mark.parametrize(("construction", "delay"), [("latch", 0), ("latch", 20), ("delay", 40)])
+def test_a_read_error_to_every_digit(construction, delay):
+    """Into depth l a trial's change is backprop's, times (1 − q)^(l + 1) (latch), or P(l + 1, ·) (delay)."""
+    dt, settle, depth = 5.0, 50.0, 3
+    how = cn.Continuous(construction, dt=dt, settle=settle, delay=delay, **SENSITIVE)
+    found, wanted = compared(mlp("tanh", depth), how, count=1)
+    for name, above in zip(wanted, reversed(range(depth)), strict=True):
+        share = (1 - lacking(settle, dt)) ** (above + 1)
+        if construction == "delay":
+            share = coins(above + 1, above + 1 + round(settle / dt), dt / TAU)
+        np.testing.assert_allclose(found[name], share * wanted[name], rtol=1e-9, atol=1e-13)
+
+
+def test_error_falls_as_e_to_the_settling_time_over_tau():
+    """The slope of its logarithm is −1 per τ, as dt goes to 0 (ln(1 − a)/a in steps)."""
+    for a in (0.25, 0.1):
+        times = {"dt": a * TAU, "silence": 4 * TAU}
+        four, nine = (worst(mlp("tanh", 2), cn.Continuous(settle=s * TAU, **times), count=1) for s in (4, 9))
+        slope = np.log(nine / four) / 5
+        assert slope == pytest.approx(np.log(1 - a) / a, rel=0.02)
+    assert slope == pytest.approx(-1, rel=0.06)
+
+
+def test_longer_axons_are_more_exact_until_what_was_sent_comes_back():
+    """s = 1.9 Δ: the deepest area lacks most, P(3, ·); s > 2 Δ reads what came back."""
+    dt, errors = 5.0, []
+    for delay in (50, 100):
+        how = cn.Continuous("delay", dt=dt, delay=delay, settle=1.9 * delay)
+        errors.append(worst(mlp("tanh", 3), how, count=1))
+    assert errors[0] < 0.01
+    assert errors[1] < 1e-5
+    with pytest.warns(CircuitWarning, match="comes back after 2Δ = 100 ms"):
+        how = cn.Continuous("delay", dt=dt, delay=50, settle=150)
+    assert worst(mlp("tanh", 3), how, count=1) > 0.03
+
+
+def test_a_nudged_linear_network_by_one_linear_solve():
+    """At rest ε_l = Wᵀ ε above, ε_out = β (y − x_out), and rates have moved: all to 1e-9, and error ∝ β.
+
+    Weights are small, so that no direction relaxes slowly.
+    """
+    x, y = lessons(mlp("linear", 3), 1)
+    errors = []
+    for beta in (1e-2, 1e-3):
+        net = mlp("linear", 3)
+        with torch.no_grad():
+            for parameter in net.parameters():
+                parameter *= 0.4
+        w1, w2, w3 = (link.weight.detach().numpy().copy() for link in net.links)
+        how = cn.Continuous("nudge", dt=TAU / 4, settle=60 * TAU, nudge=beta)
+        found, wanted = compared(net, how, count=1)
+        answer = w3 @ w2 @ w1 @ x[0, 0]
+        answers = np.eye(3) + w3 @ (np.eye(6) + w2 @ w2.T) @ w3.T  # d x_out / d ε_out
+        e3 = np.linalg.solve(np.eye(3) / beta + answers, y[0, 0] - answer)
+        e2, e1 = w3.T @ e3, w2.T @ w3.T @ e3
+        x1 = w1 @ x[0, 0] + e1
+        x2 = w2 @ x1 + e2
+        for name, e, rate in zip(found, (e1, e2, e3), (x[0, 0], x1, x2), strict=True):
+            solved = RATE / beta * np.outer(e, rate).ravel()
+            np.testing.assert_allclose(found[name], solved, rtol=0, atol=1e-9)
+        errors.append(max(lag(found, wanted).values()))
+    assert errors[0] / errors[1] == pytest.approx(10, rel=0.1)
+    assert errors[1] < 1e-2
+
+
+# Nobody tells them ------------------------------------------------------------------------------
+@pytest.mark.parametrize("construction", ["latch", "delay", "sample_and_hold", "nudge"])
+def test_who_is_told_that_a_teacher_comes(construction):
+    """Columns with φ have no control, and do the same whether a teacher is announced or not."""
+    net = mlp("tanh", 2)
+    times = {"dt": TAU / 4, "silence": 40, "settle": 35, "threshold": 1e-2}
+    circuit = cn.circuit(net, cn.rule("backprop"), RATE, dynamics=cn.Continuous(construction, **times))
+    told = [p.name for p in circuit.populations if "teaching" in p.cell.inputs]
+    heard = {target for b in circuit.broadcasts if b.source in told for target in b.targets}
+    x, y = lessons(net, 2)
+    runs = [cn.simulate(circuit, trials(circuit, x, y, how), record=["error"]) for how in (True, False)]
+    names = [p.name for p in circuit.plastic]
+    announced, silent = (changes(data, names) for data in runs)
+    assert all(abs(change).max() > 1e-3 for change in announced.values())
+    if construction in ("latch", "delay"):
+        assert told == []
+        assert all(b.source.endswith(".phi") for b in circuit.broadcasts)
+        assert all(np.array_equal(silent[name], announced[name]) for name in names)
+        assert np.array_equal(runs[0].error.values, runs[1].error.values, equal_nan=True)
+    else:
+        assert told == {"nudge": ["clock"], "sample_and_hold": ["clock1", "clock0"]}[construction]
+        assert heard == {f"{area}.{role}" for area in ("area1", "output") for role in ("error", "prediction")}
+        assert all(np.all(change == 0) for change in silent.values())
+
+
+def test_no_weight_changes_before_its_error_is_let_go():
+    """Read at one step, changed at a later one; and feedback goes through the old weights all the while."""
+    net = mlp("tanh", 3)
+    circuit = cn.circuit(net, cn.rule("backprop"), RATE, dynamics=cn.Continuous(dt=TAU / 2, settle=100))
+    x, y = lessons(net, 1)
+    data = cn.simulate(circuit, trials(circuit, x, y), record=["reads", "ends", "weights"])
+    below_has_read = 0
+    for link, area in zip(net.links, ("area1", "area2", "output"), strict=True):
+        weights = data[link.name].values
+        moved = np.flatnonzero(np.diff(weights.reshape(len(weights), -1), axis=0).any(1)) + 1
+        marks = (data[name].sel(area=area).values[:, 0].any(1) for name in ("reads", "ends"))
+        (read,), (ended,) = (np.flatnonzero(mark) for mark in marks)
+        assert moved.tolist() == [ended]
+        assert ended > read
+        assert ended > below_has_read
+        below_has_read = read
+
+
+# The other engine -------------------------------------------------------------------------------
+SHORT = {"dt": 5.0, "settle": 40.0, "silence": 25.0, "threshold": 0.02}
+LATE = {"tau_error": 5.0, "local_delay": 5.0, "ramp": 20.0}
+EVERY = {
+    "latch": {},
+    "latch-late": {**LATE, "delay": 10.0},
+    "latch-columns": {"tau_error": 5.0, "local_delay": 5.0, "delay": 10.0, "pooled": False},
+    "delay": {"delay": 25.0},
+    "delay-late": {**LATE, "delay": 30.0},
+    "delay-columns": {"delay": 25.0, "local_delay": 5.0, "pooled": False},
+    "sample_and_hold-late": {**LATE, "delay": 5.0},
+    "nudge-late": {**LATE, "delay": 5.0, "nudge": 0.01},
+}
+
+
+@pytest.mark.parametrize("case", EVERY)
+def test_every_trace_and_weight_on_both_engines(case):
+    pytest.importorskip("brian2")
+    net = skipping("tanh") if "columns" in case else mlp("sigmoid", 3)
+    how = cn.Continuous(case.partition("-")[0], **SHORT, **EVERY[case])
+    circuit = cn.circuit(net, cn.rule("backprop"), RATE, dynamics=how)
+    x, y = lessons(net, 2)
+    mine, its = both(circuit, trials(circuit, x, y)[:3])  # a whole trial, and the next stimulus
+    found = apart(mine, its)
+    assert max(found.values()) < 1e-10, found
+    assert all(
+        abs(change).max() > 1e-4 for change in changes(mine, [p.name for p in circuit.plastic]).values()
+    )
