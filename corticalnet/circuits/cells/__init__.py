@@ -3,7 +3,14 @@
 from corticalnet.circuits.cells.cell import Cell, State
 from corticalnet.circuits.cells.change_detector import ChangeDetector, GatingDetector, PulseDetector
 from corticalnet.circuits.cells.control import Clock, PhaseSignal
-from corticalnet.circuits.cells.error import Error, GatedError, GatedOutputError, OutputError
+from corticalnet.circuits.cells.error import (
+    Error,
+    GatedError,
+    GatedOutputError,
+    OutputError,
+    SizedError,
+    SizedOutputError,
+)
 from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction, Total, WatchedPrediction
 from corticalnet.circuits.cells.staged import (
     ClosingDetector,
@@ -41,6 +48,8 @@ __all__ = [
     "Prediction",
     "PulseDetector",
     "Sensory",
+    "SizedError",
+    "SizedOutputError",
     "StagedClock",
     "StagedDetector",
     "StagedError",

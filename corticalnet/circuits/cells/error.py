@@ -29,16 +29,11 @@ class Error(Cell):
 class GatedError(Error):
     """An error cell whose feedback passes only while φ holds its gate open (``modulator``).
 
-    ``sent`` is what the area below receives: ``error · gate``.  ``size``: |error|, for a pooled φ.
+    ``sent`` is what the area below receives: ``error · gate``.
     """
 
     ports: ClassVar[tuple[str, ...]] = ("own", "modulator")
-    state = {"error": 0.0, "size": 0.0, "sent": 0.0}
-
-    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Compare, and measure."""
-        new = super().compare(cell, port, dt)
-        return {**new, "size": absolute(new["error"])}
+    state = {"error": 0.0, "sent": 0.0}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Pass the gate."""
@@ -65,13 +60,30 @@ class GatedOutputError(OutputError):
     """The same with a gate held by φ."""
 
     ports: ClassVar[tuple[str, ...]] = ("own", "prediction", "modulator")
-    state = {"error": 0.0, "size": 0.0, "difference": 0.0, "sent": 0.0}
+    state = {"error": 0.0, "difference": 0.0, "sent": 0.0}
+
+    def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Pass the gate."""
+        return {"sent": cell.error * port.modulator}
+
+
+class SizedError(GatedError):
+    """The gated one, which also tells its size |error| to a φ that watches many."""
+
+    state = {"error": 0.0, "sent": 0.0, "size": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Compare, and measure."""
         new = super().compare(cell, port, dt)
         return {**new, "size": absolute(new["error"])}
 
-    def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Pass the gate."""
-        return {"sent": cell.error * port.modulator}
+
+class SizedOutputError(GatedOutputError):
+    """The same for an output that fires nonlinearly."""
+
+    state = {"error": 0.0, "difference": 0.0, "sent": 0.0, "size": 0.0}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Compare, and measure."""
+        new = super().compare(cell, port, dt)
+        return {**new, "size": absolute(new["error"])}

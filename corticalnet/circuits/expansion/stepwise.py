@@ -146,6 +146,7 @@ class Detected(Stepwise):
                 ("phi", "error", "modulator", gate, 1.0),
             ]
             return stand
+        stand.cells["error"] = cells.SizedOutputError() if site.curved else cells.SizedError()
         # One φ for the area: it hears how large all errors are, and how far all predictions moved.
         stand.cells["prediction"] = cells.WatchedPrediction(site.activation, site.curved, memory=self.dt)
         pool(stand, phi, {"error": gate, "prediction": "phi"})
