@@ -99,8 +99,9 @@ def _spread(moments: list[int]) -> list[int]:
 
 def _disturbances(probe: Probe, scene: Scene, ends: list[Synapse]) -> Iterator[tuple[str, Any, Any]]:
     """(what it is called, what disturbs it, ``synapse -> mask of weights that may feel it``)."""
-    for (area, state), cells in scene.cells.items():
-        key = area, state
+    apart = {id(cells): key for key, cells in reversed(scene.cells.items())}  # a linear rate is its drive
+    for key in reversed(apart.values()):
+        (area, state), cells = key, scene.cells[key]
         yield f"{state} of {area}", _cells(key), lambda s, a=area: s.touches(a)
         for column in {0, cells[0].numel() - 1}:  # of the second sample
             size = cells[0].numel()
@@ -140,7 +141,8 @@ def _cells(key: tuple[str, str], column: int | None = None) -> Any:
         if column is None:
             nudge(cells)
         else:
-            nudge(cells.flatten(1) if cells.is_contiguous() else cells.view(len(cells), -1), (1, column))
+            at = torch.unravel_index(torch.tensor(column), cells.shape[1:])
+            nudge(cells, (1, *(int(k) for k in at)))
 
     return disturb
 

@@ -27,7 +27,7 @@ def marks(
         groups: title and properties of each matrix.
     """
     counts = [len(properties) for _, properties in groups]
-    size = 1.9 + 0.92 * sum(counts) + 0.3 * len(groups), 1.25 + 0.34 * len(rows)
+    size = 1.9 + 0.92 * sum(counts) + 0.3 * len(groups), 1.4 + 0.34 * len(rows)
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(groups), width_ratios=counts, squeeze=False)[0]
     for axes, (title, properties) in zip(panels, groups, strict=True):
@@ -47,5 +47,7 @@ def marks(
         )
         axes.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
         axes.spines[:].set_visible(False)
-        axes.set_title(title, fontsize=LABEL + 2, loc="left", y=1.0, pad=44)  # above three lines of words
+        axes.set_title(title, fontsize=LABEL + 2, loc="left", y=1.0, pad=36)  # above three lines of words
+    key = "✓ holds     ~ for some networks     ✗ does not     – cannot be asked          number: the worst of them"
+    figure.supxlabel(key, fontsize=LABEL, color=GREY)
     return figure

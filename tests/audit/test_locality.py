@@ -1,0 +1,193 @@
+"""What leaks into a synapse: planted leaks are found and named, and what is known to be local is."""
+
+import pytest
+import torch
+
+import corticalnet as cn
+from corticalnet.audit.locality import locality
+from corticalnet.audit.probe import Probe
+from corticalnet.audit.samples import change, hierarchy, lesson, moved
+from corticalnet.audit.synapses import synapses, tying
+from corticalnet.errors import RuleError
+from corticalnet.rules import Trigger
+from corticalnet.rules.moment import moment
+from corticalnet.rules.predictive_coding import Columns
+from tests.networks import F64
+
+
+class Peeking(Trigger):
+    """Z-IL, but the output's error also scales what distant synapses learn."""
+
+    needs_layers = True
+    levelled = True
+
+    def run(self, trial):
+        columns, depth = Columns(trial), trial.wiring.depth
+        for step in range(depth[0]):
+            if step:
+                columns.move(1.0)
+            far = 1 + columns.errors[-1].mean(1, keepdim=True)
+            columns.teach([e * far if depth[k] == step else None for k, e in enumerate(columns.errors)])
+
+
+class Hebbian(cn.LearningRule):
+    """Fire together, wire together: Δw = ⟨post × pre⟩, of rates."""
+
+    name = "hebbian"
+    tell = None  # what it says at its moment
+
+    @torch.no_grad()
+    def learn(self, net, x, targets, *, accumulate=False):
+        activity = net.sweep(x)
+        if self.tell:
+            moment(*self.tell(net, activity))
+        for node in range(1, net.wiring.output + 1):
+            for source, link in net.wiring.arriving[node]:
+                if link.weight.grad is None:
+                    link.weight.grad = torch.zeros_like(link.weight)
+                post = self.post(activity.rates, node, link)
+                link.hebbian(activity.rates[source], post, link.weight.grad, -1 / len(x), float(accumulate))
+
+    def post(self, rates, node, link):
+        return rates[node]
+
+
+def network(**area):
+    areas = [cn.Area(cn.Dense(7, bias=True), "tanh", **area), cn.Area(cn.Dense(6), "tanh", **area)]
+    return cn.Network((5,), [*areas, cn.Area(cn.Dense(4), "linear")], dtype=F64)
+
+
+@pytest.mark.parametrize("name", [n for n in cn.rules() if n != "backprop"])
+def test_every_other_rule_is_local(name):
+    found = locality(cn.rule(name))
+    assert found.leaks == {}
+    assert found.checks > 30
+    assert found.moments > 0
+
+
+def test_backprop_needs_other_areas_unless_columns_hold_feedback():
+    found = locality(cn.rule("backprop"))
+    assert {
+        "weights of area1->area2",
+        "weights of area2->output",
+        "target",
+        "rate of output",
+    } <= found.leaks.keys()
+    assert list(found.leaks.values()) == sorted(found.leaks.values(), reverse=True)
+    assert "error" not in found.states
+    held = locality(cn.rule("backprop", feedback_cells=True))
+    assert held.leaks == {}
+    assert "error" in held.states
+
+
+def test_a_leak_is_as_large_as_it_is():
+    """By hand: the change of the first link in a 1-1-1 linear chain is w₂ (t − w₂ w₁ x) x."""
+    net = cn.mlp([1, 1, 1], hidden="linear", dtype=F64)
+    probe = Probe(net, cn.rule("backprop"), torch.ones(1, 1, dtype=F64), torch.tensor([0]))
+    (number,) = probe.moments
+    w1, w2 = (link.weight.item() for link in net.links)
+    before = probe.undisturbed[number]
+    assert before["areas.area1.links.0.weight"].item() == pytest.approx(-w2 * (1 - w2 * w1), abs=1e-15)
+
+    def target(scene):
+        scene.targets += 0.3
+
+    after = probe.disturbed(number, target)
+    assert after["areas.area1.links.0.weight"].item() == pytest.approx(-w2 * (1.3 - w2 * w1), abs=1e-15)
+
+
+def test_a_peek_at_a_distant_error_is_caught_and_named():
+    rule = cn.Rule(trigger=Peeking())
+    found = locality(rule)
+    assert next(iter(found.leaks)) == "error of output"
+    assert not any("weights" in name for name in found.leaks)
+    net = hierarchy("tanh", 3, 0)
+    x, y = lesson(net, 0)
+    assert moved(change(net, rule, x, y)[0], change(net, cn.rule("z-il"), x, y)[0]) > 0.01  # it did matter
+
+
+def test_a_rule_that_says_nothing_is_watched_from_its_forward_sweep_on():
+    assert locality(Hebbian()).leaks == {}
+
+    class Wide(Hebbian):
+        def post(self, rates, node, link):
+            return rates[node] * rates[-1].sum(1, keepdim=True)
+
+    class Grown(Hebbian):
+        def post(self, rates, node, link):
+            return rates[node] / link.weight.norm()
+
+    class Neighbours(Hebbian):
+        def post(self, rates, node, link):
+            return rates[node] - rates[node].mean(1, keepdim=True)
+
+    assert next(iter(locality(Wide()).leaks)) == "rate of output"
+    grown = locality(Grown())
+    assert grown.leaks
+    assert all(name.startswith("other weights of ") for name in grown.leaks)
+    beside = locality(Neighbours())
+    assert set(beside.leaks) == {f"rate of other columns of {name}" for name in ("area1", "area2", "output")}
+
+
+def test_a_declared_broadcast_is_allowed_and_named():
+    class Modulated(Hebbian):
+        """Dopamine multiplies every change."""
+
+        def tell(self, net, activity):
+            self.dopamine = activity.rates[-1].sum(1)
+            return {}, {"dopamine": self.dopamine}
+
+        def post(self, rates, node, link):
+            return rates[node] * self.dopamine[:, None]
+
+    found = locality(Modulated())
+    assert found.broadcasts == ("dopamine",)
+    assert found.leaks == {}
+
+    class TooMuch(Modulated):
+        def tell(self, net, activity):
+            return {}, {"everything": activity.rates[-1]}
+
+    with pytest.raises(RuleError, match="one number for each"):
+        locality(TooMuch())
+
+
+@pytest.mark.parametrize("name", ["brainprop", "z-il", "streaming-fa-z-il", "il", "feedback-alignment"])
+def test_batch_statistics_mix_samples_and_slow_ones_do_not(name):
+    batch = locality(cn.rule(name), network(homeostasis="batch"))
+    assert next(iter(batch.leaks)) == "other samples of the batch"
+    assert batch.largest > 0.01
+    assert locality(cn.rule(name), network(homeostasis="slow")).leaks == {}
+
+
+@pytest.mark.parametrize("kind", [cn.Convolution, cn.Local])
+def test_sheets_and_skips_are_local_too(kind):
+    areas = [
+        cn.Area(kind(2, 3, padding="same", bias=True), "tanh", "low", pool=2),
+        cn.Area(cn.Dense(6), "tanh", "mid"),
+        cn.Area([cn.Dense(4), cn.Dense(4, source="low")], "linear"),
+    ]
+    net = cn.Network((1, 4, 4), areas, dtype=F64)
+    assert locality(cn.rule("z-il"), net).leaks == {}
+    assert "weights of mid->output" in locality(cn.rule("backprop"), net).leaks
+    shared = tying(net)
+    assert shared == (1.0 if kind is cn.Local else pytest.approx(100 / 9))  # 4·4·9 taps, 44 beyond the border
+
+
+def test_ends_of_synapses_by_hand():
+    first, *_ = synapses(cn.Network((3,), [cn.Area(cn.Dense(2), "linear", "out")]))
+    assert first.touches("input", 1, 3).tolist() == [False, True, False] * 2
+    assert first.touches("out", 0, 2).tolist() == [True] * 3 + [False] * 3
+    assert first.touches("input.relay1").all()
+    assert not first.touches("elsewhere").any()
+
+
+def test_nothing_is_left_behind():
+    net, rule = network(homeostasis="slow"), cn.rule("feedback-alignment")
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    x, y = lesson(net, 0)
+    first = change(net, rule, x, y)[0]
+    locality(rule, net)
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+    assert all(p.grad is None for p in net.parameters())
+    assert moved(change(net, rule, x, y)[0], first) == 0
