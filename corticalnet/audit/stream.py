@@ -48,11 +48,11 @@ class StreamReport:
     Attributes:
         rule, engine: what ran, and where.
         announced: whether clocks and phase signals heard the teacher come.
-        distances: after each trial, the largest of any projection.
+        distances: after each trial (when the next teacher comes), the largest of any projection.
         by_projection: the same for each plastic projection.
         expected: for each trial, φ cells that should fire: those that watch a δ which is not 0.
-        spikes: for each trial, how often φ fired, from the image's coming to the teacher's going. Both are
-            empty for rules without φ.
+        spikes: for each trial, how often φ fired, from its teacher's coming to the next one's. Both are empty
+            for rules without φ.
         timing: for each trial, steps of presentation and of teaching.
     """
 
@@ -140,7 +140,7 @@ def autonomy_in_a_stream(
     told = announced if phase_signal is None else phase_signal
     columns = circuit or unwarned(network, rule, learning_rate, told)
     x, y = _lessons(network, trials, seed, stimuli, targets)
-    least = np.array([columns.needs.present, columns.needs.teach])
+    least = np.array([max(2, columns.needs.present), columns.needs.teach])
     timing = least + np.random.default_rng(seed).integers(0, slack, (trials, 2), endpoint=True)
     phi = isinstance(rule, Rule) and any(p.role == "phi" for p in columns.populations)
     other, teacher = copy.deepcopy(network).double(), twin or _sweep(rule)
@@ -149,16 +149,14 @@ def autonomy_in_a_stream(
     running = simulator(columns, engine, **options)
     distances, expected, spikes = [], [], []
     for some in _pieces(columns, timing):
-        protocol: list[Element] = []
-        for k in some:
-            protocol.append(Present(x[k : k + 1], int(timing[k, 0])))
-            protocol.append(_teacher(columns, y[k : k + 1], int(timing[k, 1]), announced))
+        parts = [_trial(columns, x, y, timing, k, announced) for k in some]
         heard = [replace(one, seed=one.seed + some[0] * _APART) for one in noise]
-        data = running.run(protocol, ["weights", "phi"] if phi else ["weights"], noise=heard)
+        protocol = [element for part in parts for element in part]
+        data = running.run(protocol, ["weights", "phi"] if phi else ["weights"], noise=heard, check=False)
         fires = onsets(recorded(data, "phi", "phi").values > 0) if phi else None
         end = 0
-        for k in some:
-            begin, end = end, end + int(timing[k].sum())
+        for k, part in zip(some, parts, strict=True):
+            begin, end = end, end + sum(element.steps or 0 for element in part)
             if fires is not None and isinstance(rule, Rule):
                 expected.append(_expected(other, rule, x[k : k + 1], y[k : k + 1], columns))
                 spikes.append(int(fires[begin:end].sum()))
@@ -181,8 +179,23 @@ def autonomy_in_a_stream(
 def _pieces(circuit: Circuit, timing: NDArray[np.int64]) -> list[range]:
     """Trials that run as one: as many as leave room for their weights at every step."""
     size = sum(np.size(circuit.weights[p.name]) for p in circuit.plastic)
-    each = max(1, _MOST // max(1, size * int(timing.sum(1).max())))
+    each = max(1, _MOST // max(1, size * int(timing.max(0).sum())))
     return [range(first, min(first + each, len(timing))) for first in range(0, len(timing), each)]
+
+
+def _trial(
+    circuit: Circuit, x: Tensor, y: Tensor, timing: NDArray[np.int64], k: int, announced: bool
+) -> list[Element]:
+    """A teacher comes to what is there already, and goes when the next stimulus comes.
+
+    What waits until the teacher has gone has then been learned too. After the last trial its stimulus stays.
+    """
+    shown = [int(steps) for steps in timing[:, 0]]
+    begin: list[Element] = [Present(x[:1], shown[0] - 1)] if k == 0 else []
+    # The last step of each presentation belongs to its teacher's part, so that every part shows something.
+    here = [Present(x[k : k + 1], 1), _teacher(circuit, y[k : k + 1], int(timing[k, 1]), announced)]
+    n, steps = (k + 1, shown[k + 1]) if k + 1 < len(timing) else (k, circuit.needs.present + 1)
+    return [*begin, *here, Present(x[n : n + 1], steps - 1)]
 
 
 def unwarned(network: Network, rule: LearningRule, learning_rate: float, phase_signal: bool) -> Circuit:
