@@ -6,8 +6,8 @@
 Errors grow through one low-pass for each area they come through, and what they cause comes back and spoils
 them. Four constructions read them in time (``cn.Continuous``): `latch` and `delay`, by φ and so autonomous;
 `sample_and_hold` and `nudge`, by a clock. One trial of a 4-6-6-3 tanh network; the weight change of each
-area beside backprop's, ‖ΔW − ΔW_bp‖ / ‖ΔW_bp‖, the worst area. Then five trials in one autonomous run, the
-weights changing throughout, beside a twin trained by backprop, on both engines.
+area beside backprop's, ‖ΔW − ΔW_bp‖ / ‖ΔW_bp‖, the worst area. Then five trials in one autonomous run by the
+latch, of random timing, the weights changing throughout, beside a twin trained by backprop, on both engines.
 
 Expected: latch and sample_and_hold err by about depth · e^(−s/τ), at dt = τ not at all; delay falls with Δ
 and fails beyond 2Δ; nudge errs by about β; dt, inter-area delay and a slow teacher hardly matter; error cells
@@ -136,9 +136,11 @@ def apart(settings: dict[str, Any], seed: int, trials: int = 1, engine: str = "t
         warnings.simplefilter("ignore", CircuitWarning)  # some points are there because they fail
         circuit = cn.circuit(net, rule, RATE, dynamics=cn.Continuous(tau=TAU, **settings))
         protocol: list = []
-        for x, y in zip(inputs, targets, strict=True):
-            protocol += [cn.Present(x, circuit.needs.present), cn.Teach(y, circuit.needs.teach)]
-        protocol.append(cn.Rest(circuit.needs.present))
+        needs = circuit.needs
+        longer = rng.integers(0, needs.teach // 2, size=(trials, 2)).tolist()  # nobody tells for how long
+        for x, y, (shown, taught) in zip(inputs, targets, longer, strict=True):
+            protocol += [cn.Present(x, needs.present + shown), cn.Teach(y, needs.teach + taught)]
+        protocol.append(cn.Rest(needs.present))
         data = cn.simulate(circuit, protocol, engine, record="output.value.value", last=1)
     start = [link.weight.detach().clone() for link in net.links]
     twin = torch.optim.SGD(net.parameters(), RATE)
