@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, inf, log
+from numbers import Real
 from typing import Any
 
 from corticalnet.circuits import cells
@@ -97,8 +98,11 @@ class Continuous:
                 raise CircuitError(f"Continuous: {name} must be {word}, not {value:g} ms")
             object.__setattr__(self, name, value)
         for name in ("threshold", "quiet", "nudge"):
-            if isinstance(getattr(self, name), bool | str) or not 0 <= getattr(self, name) < inf:
-                raise CircuitError(f"Continuous: {name} must be 0 or more, not {getattr(self, name)!r}")
+            number = getattr(self, name)
+            if isinstance(number, bool) or not isinstance(number, Real) or not 0 <= float(number) < inf:
+                raise CircuitError(f"Continuous: {name} must be a number, 0 or more, not {number!r}")
+        if self.construction == "nudge" and self.nudge == 0:
+            raise CircuitError("Continuous: nudge must be more than 0, or the teacher is not heard at all")
         for problem in self.problems():
             warnings.warn(f"continuous time, {self.construction}: {problem}", CircuitWarning, stacklevel=3)
 
