@@ -1,5 +1,6 @@
 """Neural simulation toolkit with explicit neuron populations: how could cortex assign credit?"""
 
+from corticalnet.about import VERSION
 from corticalnet.audit import audit
 from corticalnet.circuits import (
     AllToAll,
@@ -35,7 +36,7 @@ from corticalnet.rules import (
 )
 from corticalnet.training import Model
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 __all__ = [
     "IL",

@@ -12,7 +12,7 @@ PACKAGE = ROOT / "corticalnet"
 #: Floors from the ground up. A room imports from itself and from floors below, never sideways or up.
 #: "" is the package's own list of public names.
 FLOORS = [
-    ["errors"],
+    ["errors", "about"],
     ["activations", "tables", "plotting"],
     ["network", "data"],
     ["rules"],

@@ -12,8 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import corticalnet
-from corticalnet import data
+from corticalnet import about, data
 from corticalnet.errors import ModelError, RuleError, SettingError, unknown
 from corticalnet.rules import catalogue
 from corticalnet.training.model import Model, Origin
@@ -22,7 +21,7 @@ from corticalnet.training.settings import Settings
 
 def model_files() -> dict[str, Path]:
     """Model files by name: those in ``./models``, then those in the ``models`` beside the package."""
-    beside = Path(corticalnet.__file__).resolve().parent.parent / "models"
+    beside = about.FOLDER.parent / "models"
     found: dict[str, Path] = {}
     for folder in (Path("models"), beside):
         for path in sorted(folder.glob("[!_]*.py")):

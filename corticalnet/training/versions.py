@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import corticalnet
+from corticalnet import about
 
 
 def versions(device: str) -> dict[str, str | None]:
     """Versions of Python and the packages that matter, the commit of this package, the device's name."""
     cuda = device.startswith("cuda")
     return {
-        "corticalnet": corticalnet.__version__,
-        "commit": _commit(Path(corticalnet.__file__).resolve().parent),
+        "corticalnet": about.VERSION,
+        "commit": _commit(about.FOLDER),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": np.__version__,

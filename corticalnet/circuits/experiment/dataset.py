@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.about import VERSION
 from corticalnet.circuits.parts import Population
 from corticalnet.errors import ProtocolError
 
@@ -167,13 +168,11 @@ def _describe(population: Population, track: Track) -> dict[str, str]:
 
 
 def _attributes(recording: Recording) -> dict[str, Any]:
-    import corticalnet
-
     circuit, dt = recording.circuit, float(recording.circuit.dt)
     return {
         "title": circuit.name,
         "dt": dt,
         "events": json.dumps([[step * dt, label] for step, label in recording.script.events]),
         "schedule": " → ".join(circuit.schedule().names()),
-        "corticalnet": corticalnet.__version__,
+        "corticalnet": VERSION,
     }
