@@ -48,6 +48,6 @@ def marks(
         axes.tick_params(length=0, top=False, labeltop=True, bottom=False, labelbottom=False)
         axes.spines[:].set_visible(False)
         axes.set_title(title, fontsize=LABEL + 2, loc="left", y=1.0, pad=36)  # above three lines of words
-    key = "✓ holds     ~ for some networks     ✗ does not     – cannot be asked          number: the worst of them"
-    figure.supxlabel(key, fontsize=LABEL, color=GREY)
+    keys = ("✓ holds", "~ for some networks", "✗ does not", "– cannot be asked", "number: the worst of them")
+    figure.supxlabel("        ".join(keys), fontsize=LABEL, color=GREY)
     return figure

@@ -1,0 +1,142 @@
+"""What is told from outside: clocks and phases, found by silencing them; a hidden counter, by its timing."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+import corticalnet as cn
+from corticalnet.audit.autonomy import SWEEP, autonomy
+from corticalnet.audit.judging import judge_autonomy, judge_clock, judge_partial, judge_phases
+from corticalnet.audit.samples import hierarchy, lesson
+from corticalnet.audit.settling import settle, without_phase
+from corticalnet.circuits.cells import Cell, PhaseSignal
+from corticalnet.circuits.pointwise import where
+from corticalnet.circuits.quantities import Pure
+
+
+class StepCounter(Cell):
+    """Fires at one step of every period, whatever its column does: no control cell, and yet a clock."""
+
+    period: Pure = 1.0
+    when: Pure = 0.0
+    ports = ("own", "prediction", "modulator")
+    state = {"phi": 0.0, "count": 0.0}
+
+    def detect(self, cell, port, dt):
+        after = where(cell.count + 1 >= self.period, 0.0, cell.count + 1)
+        return {"phi": where(cell.count == self.when, 1.0, 0.0), "count": after}
+
+
+class Counting(cn.Rule):
+    """Streaming Fa-Z-IL whose φ cells count steps instead of watching errors."""
+
+    def circuit(self, network, learning_rate):
+        columns = cn.circuit(network, cn.Rule(trigger=cn.FaZIL(gate="pulse")), learning_rate)
+        present, teach = columns.needs.present, columns.needs.teach
+        depth = {network.wiring.name(k): d for k, d in enumerate(network.wiring.depth)}
+        populations = [
+            replace(p, cell=StepCounter(period=present + teach, when=present + depth[p.area]))
+            if p.role == "phi"
+            else p
+            for p in columns.populations
+        ]
+        return replace(columns, populations=populations)
+
+
+@pytest.fixture(scope="module")
+def found():
+    """Rules measured on one kind of network: tanh, three links."""
+    net = hierarchy("tanh", 3, 0)
+    names = ("il", "z-il", "fa-z-il", "streaming-fa-z-il")
+    rules = {name: cn.rule(name) for name in names} | {"counting": Counting(trigger=cn.FaZIL(gate="pulse"))}
+    return {name: autonomy(rule, net) for name, rule in rules.items()}
+
+
+def test_only_streaming_needs_nothing(found):
+    right = {name for name, one in found.items() if one.streams["nothing"]["this network"] < 1e-12}
+    assert right == {"streaming-fa-z-il"}
+    assert found["streaming-fa-z-il"].controls == ()
+
+
+def test_clocks_are_found_by_silencing_them(found):
+    for name in ("il", "z-il"):
+        one = found[name]
+        assert one.controls == ("clock", "phase")
+        assert one.own["everything"]["this network"] < 1e-12
+        assert one.own["phases"]["this network"] == pytest.approx(1.0)  # nothing was learned at all
+        assert judge_clock(one).mark == "no"
+    assert judge_clock(found["streaming-fa-z-il"]).mark == "yes"
+
+
+def test_the_papers_phi_needs_to_know_the_phase_and_no_clock(found):
+    one = found["fa-z-il"]
+    assert one.controls == ("phase",)
+    assert one.streams["phases"]["this network"] < 1e-12
+    assert one.streams["nothing"]["this network"] > 0.1
+    assert judge_autonomy(one, "autonomy, phases told", "phases").mark == "yes"
+    assert judge_autonomy(one, "autonomy", "nothing").mark == "no"
+    assert judge_clock(one).mark == "yes"
+    assert judge_phases(one).mark == "no"
+
+
+def test_a_hidden_counter_is_caught_by_random_timing(found):
+    one = found["counting"]
+    assert one.controls == ()
+    assert one.streams["fixed timing"]["this network"] < 1e-12
+    assert one.streams["nothing"]["this network"] > 0.1
+    assert judge_autonomy(one, "autonomy", "nothing").mark == "no"
+    assert "something counts steps" in judge_autonomy(one, "autonomy", "nothing").detail
+    assert judge_clock(one).mark == "no"
+    assert "no clock is declared" in judge_clock(one).detail
+    assert judge_partial(one).mark == "no"  # and a long presentation too
+
+
+def test_partial_autonomy_is_coming_to_rest(found):
+    (il,), (zil,) = (found[name].settling.values() for name in ("il", "z-il"))
+    assert il.distance < 1e-6
+    assert il.steps == 1500
+    assert il.sooner > 1e-4
+    assert zil.distance > 0.1  # γ = 1 with live feedback swings, for these weights
+    assert zil.rest > 0.1
+    assert judge_partial(found["il"]).mark == "yes"
+    assert judge_partial(found["z-il"]).mark == "no"
+    assert settle(hierarchy("sigmoid", 3, 0, 0.5), cn.rule("z-il"), 0).equal
+
+
+def test_without_a_phase_the_papers_phi_learns_from_the_stimulus_too():
+    net, rule = hierarchy("sigmoid", 2, 0), cn.rule("fa-z-il")
+    untold = settle(net, rule, 0, told=False)
+    assert untold.before > 0.1
+    assert untold.distance > 0.1
+    assert settle(net, cn.rule("z-il"), 0, told=False).before == 0
+
+
+def test_only_value_cells_lose_the_phase():
+    net = hierarchy("tanh", 2, 0)
+    told = cn.circuit(net, cn.rule("fa-z-il"))
+    (broadcast,) = without_phase(told).broadcasts
+    assert broadcast.targets
+    assert all(target.endswith(".phi") for target in broadcast.targets)
+    clocked = without_phase(cn.circuit(net, cn.rule("z-il")))
+    assert not any(isinstance(p.cell, PhaseSignal) for p in clocked.populations)
+    assert {b.source for b in clocked.broadcasts} == {"clock0", "clock1"}
+
+
+def test_a_sweep_is_no_process_in_time_and_some_rules_have_no_circuit():
+    sweep = autonomy(cn.rule("backprop"))
+    assert sweep.reason == SWEEP
+    assert judge_autonomy(sweep, "autonomy", "nothing").mark == "no"
+    assert judge_clock(sweep).mark == "none"
+    rewarded = autonomy(cn.rule("z-il", teaching="reward"))
+    assert rewarded.reason.startswith("no circuit: z-il: a circuit is taught by a squared-error Teacher")
+    assert judge_partial(rewarded).mark == "none"
+
+
+def test_autonomy_does_not_change_the_rule_or_the_network():
+    net, rule = hierarchy("tanh", 2, 0), cn.rule("streaming-fa-z-il", feedback="random")
+    before = [w.clone() for w in net.parameters()]
+    found = autonomy(rule, net)
+    assert found.streams["nothing"]["this network"] < 1e-12  # the twin has the same random feedback
+    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), before, strict=True))
+    rule.learn(net, *lesson(net, 0))

@@ -1,0 +1,132 @@
+"""What feedback asks for: claims of pathways are not believed, and signs, targets and phases are counted."""
+
+import pytest
+import torch
+
+import corticalnet as cn
+from corticalnet.audit.constraints import ALTERATIONS, signed, taught, transport
+from corticalnet.audit.judging import judge_transport
+from corticalnet.audit.synapses import tying
+from corticalnet.rules import Trigger
+from tests.audit.test_locality import Hebbian
+from tests.networks import F64
+
+
+class Thief(cn.Random):
+    """Says that its weights are its own, and takes the transpose."""
+
+    def weights(self, link):
+        return link.weight
+
+
+class Copyist(cn.Random):
+    """Copies the forward weights once, when it meets the network."""
+
+    def draw(self, link):
+        return link.weight.detach().clone()
+
+
+class Untaught(Trigger):
+    """Only the output learns; nothing comes down."""
+
+    def run(self, trial):
+        rates = trial.activity.rates
+        error = trial.lesson.error(rates[-1])
+        for source, link in trial.wiring.arriving[-1]:
+            trial.plasticity.hebbian(link, rates[source], error)
+
+
+class Around(Trigger):
+    """A sweep that goes around its pathway, straight through the transpose."""
+
+    def run(self, trial):
+        wiring, rates, traces = trial.wiring, trial.activity.rates, trial.activity.traces
+        error = wiring.area(-1).gain(trial.lesson.error(rates[-1]), traces[-1])
+        for node in range(wiring.output, 0, -1):
+            ((source, link),) = wiring.arriving[node]
+            trial.plasticity.hebbian(link, rates[source], error)
+            if source:
+                error = wiring.area(source).gain(error @ link.weight, traces[source])
+
+
+@pytest.mark.parametrize("name", cn.rules())
+def test_honest_pathways_are_what_they_say(name):
+    found = transport(cn.rule(name))
+    assert (found.largest > 0.1) == found.claims
+    assert set(found.moves) == set(ALTERATIONS)
+    assert "claims" not in judge_transport(found, signed(cn.rule(name))).detail
+
+
+def test_a_transpose_comes_along_in_full():
+    """Negating W negates Wᵀ e, scaling by 1.5 scales it: moves of 2 and 0.5; of signs alone 2 and 0."""
+    tied, signs = transport(cn.rule("z-il")), transport(cn.rule("sign-symmetry"))
+    assert tied.moves["negated"] == pytest.approx(2)
+    assert tied.moves["scaled"] == pytest.approx(0.5)
+    assert signs.moves["negated"] == pytest.approx(2)
+    assert signs.moves["scaled"] == 0
+
+
+@pytest.mark.parametrize("trigger", ["backprop", "il", "z-il", "streaming-fa-z-il"])
+def test_a_pathway_that_steals_is_caught(trigger):
+    rule = cn.rule(trigger, feedback=Thief())
+    found = transport(rule)
+    assert found.claims is False
+    assert found.moves["negated"] == pytest.approx(2)
+    finding = judge_transport(found, signed(rule))
+    assert finding.mark == "no"
+    assert "the pathway claims none" in finding.detail
+
+
+def test_a_copy_at_the_start_is_caught():
+    rule = cn.rule("z-il", feedback=Copyist())
+    found = transport(rule)
+    assert not any(found.moves.values())
+    assert found.copied["negated"] == pytest.approx(2)
+    assert "copied when the pathway was built" in judge_transport(found, signed(rule)).detail
+
+
+def test_going_around_the_pathway_is_caught():
+    rule = cn.Rule(feedback=cn.Random(), trigger=Around())
+    assert transport(rule).moves["negated"] > 0.1
+    assert transport(cn.Rule(feedback=cn.Random())).largest == 0
+
+
+@pytest.mark.parametrize("rule", [cn.Rule(trigger=Untaught()), Hebbian()], ids=["delta", "hebbian"])
+def test_where_nothing_comes_down_nothing_is_transported(rule):
+    assert signed(rule).count == 0
+    finding = judge_transport(transport(rule), signed(rule))
+    assert (finding.mark, finding.detail) == ("yes", "no feedback comes down")
+
+
+def test_signs_are_counted():
+    """One hidden column with positive weights up: its feedback has the sign of the sum of errors."""
+    net = cn.mlp([3, 2, 2], "linear", dtype=F64)
+    with torch.no_grad():
+        net.links[1].weight.fill_(1.0)
+        net.links[0].weight.fill_(0.0)  # outputs are 0, targets one-hot: errors sum to 1
+    found = signed(cn.rule("z-il"), net)
+    assert (found.negative, found.positive) == (0.0, 1.0)
+
+    class Positive(cn.Tied):
+        def into(self, wiring, node, errors):
+            signal = super().into(wiring, node, errors)
+            return None if signal is None else signal.abs()
+
+    assert signed(cn.rule("il")).negative > 0.1
+    assert signed(cn.Rule(feedback=Positive())).negative == 0
+
+
+def test_a_reward_does_not_say_which_class_and_a_teacher_does():
+    assert taught(cn.rule("brainprop")).wrong == 0
+    assert taught(cn.rule("z-il", teaching="reward", exploration=0.0)).wrong == 0
+    for name in ("backprop", "z-il", "direct-feedback-alignment"):
+        assert taught(cn.rule(name)).wrong > 0.1
+    assert taught(cn.rule("brainprop")).any > 0.1
+    assert taught(Hebbian()).any == 0
+
+
+def test_shared_weights_are_counted_by_hand():
+    """A 3×3 kernel on a 5×5 sheet without a border is used at 3×3 places."""
+    areas = [cn.Area(cn.Convolution(2, 3, stride=1), "relu"), cn.Area(cn.Dense(3), "linear")]
+    assert tying(cn.Network((1, 5, 5), areas)) == 9
+    assert tying(cn.mlp([3, 4, 2])) == 1

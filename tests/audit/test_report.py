@@ -1,0 +1,141 @@
+"""Reports: every rule gets its row, a user's too, and every mark has its number behind it."""
+
+import json
+
+import pytest
+import torch
+
+import corticalnet as cn
+from corticalnet.audit import PARTS, PROPERTIES, SONG, TALK, Report, audit, figure, tables
+from corticalnet.audit.report import brief
+from corticalnet.errors import RuleError
+from tests.audit.test_locality import Hebbian, Peeking
+
+#: What is known of rules: marks in the order of SONG, then of TALK ("s" some, "-" cannot be asked).
+KNOWN = {
+    "backprop": "ynnnn nynn-n",
+    "feedback-alignment": "nynnn yynn-n",
+    "direct-feedback-alignment": "nynnn yynn-n",
+    "sign-symmetry": "nynnn nynn-n",
+    "brainprop": "yynnn nynn-y",
+    "il": "nyynn nynynn",
+    "ipc": "nyynn nynynn",
+    "z-il": "yysnn nynsnn",
+    "streaming-fa-z-il": "yyyyy nynyyn",
+}
+LETTERS = {"yes": "y", "some": "s", "no": "n", "none": "-"}
+
+
+def marks(report):
+    return " ".join("".join(LETTERS[report[key].mark] for key in part) for part in (SONG, TALK))
+
+
+@pytest.fixture(scope="module")
+def reports():
+    return {name: cn.audit(name, quick=True) for name in cn.rules()}
+
+
+@pytest.mark.parametrize("name", cn.rules())
+def test_every_rule_of_the_catalogue_gets_its_row(reports, name):
+    report = reports[name]
+    assert isinstance(report, Report)
+    assert [finding.name for finding in report.findings] == list(PROPERTIES)
+    for finding in report.findings:
+        told = "sweep" in finding.detail or "no circuit" in finding.detail
+        assert told or finding.number is not None
+    assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["rule"] == name
+    if name in KNOWN:
+        assert marks(report) == KNOWN[name]
+
+
+def test_fa_z_il_agrees_with_song_where_the_papers_conditions_hold(reports):
+    report = reports["fa-z-il"]
+    assert report["equality"].mark == report["autonomy, phases told"].mark == "some"
+    error = report.evidence["equality"]
+    assert error["sigmoid"]["error"] < 1e-12 > error["tanh"]["error"]
+    assert error["relu"]["error"] > 0.1
+    streams = report.evidence["autonomy"]["streams"]
+    assert max(streams["phases"][kind] for kind in ("sigmoid", "tanh")) < 1e-12
+    assert streams["phases"]["relu"] > 0.01
+    assert min(streams["nothing"].values()) > 0.1
+    assert marks(report)[1] == "y"
+
+
+def test_a_rule_of_ten_lines_gets_its_row():
+    class OutputOnly(cn.LearningRule):
+        name = "delta rule"
+
+        @torch.no_grad()
+        def learn(self, net, x, targets, *, accumulate=False):
+            rates = net.sweep(x).rates
+            for p in net.parameters():
+                p.grad = p.grad if accumulate and p.grad is not None else torch.zeros_like(p)
+            error = torch.nn.functional.one_hot(targets, rates[-1].shape[1]) - rates[-1]
+            net.links[-1].weight.grad -= error.T @ rates[-2] / len(x)
+
+    report = cn.audit(OutputOnly(), quick=True)
+    assert marks(report) == "ny--- yyy--n"
+    assert "delta rule" in tables([report])
+    assert report.evidence["equality"]["tanh"]["by_depth"][0][0] < 1e-12
+
+
+def test_the_hebbian_rule_is_local_and_not_backprop():
+    report = audit(Hebbian(), quick=True)
+    assert marks(report) == "ny--- yyy--y"
+
+
+def test_a_cheat_is_named_in_the_report():
+    report = audit(cn.Rule(trigger=Peeking(), name="peeking"), quick=True)
+    assert report["locality"].mark == "no"
+    assert report["locality"].detail.startswith("leaks: error of output")
+    assert report["autonomy"].detail == (
+        "no circuit: peeking: trigger Peeking has no circuit; choices: Sweep, IL, ZIL, FaZIL"
+    )
+
+
+def test_a_network_of_ones_own():
+    areas = [
+        cn.Area(cn.Convolution(2, 3), "relu", pool=2, homeostasis="batch"),
+        cn.Area(cn.Dense(4), "linear"),
+    ]
+    net = cn.Network((1, 6, 6), areas)
+    report = audit("z-il", net, quick=True)
+    assert report["equality"].mark == "yes"
+    assert report["locality"].detail.startswith("leaks: other samples of the batch")
+    assert report["weight tying"].mark == "no"
+    assert "an area has an activation alone" in report["autonomy"].detail
+    assert net.links[0].weight.dtype == torch.float32
+
+
+def test_tables_and_figure(reports):
+    text = tables(list(reports.values()))
+    row = next(line for line in text.splitlines() if line.startswith("streaming-fa-z-il"))
+    assert row.count("✓") == 5
+    assert all(name in str(reports["z-il"]) for name in PROPERTIES.values())
+    drawn = [t.get_text() for axes in figure(list(reports.values())).axes for t in axes.texts]
+    assert len(drawn) == 2 * len(reports) * len(PROPERTIES)
+    assert drawn.count("✓") == sum(marks(r).count("y") for r in reports.values())
+
+
+def test_numbers_in_few_characters():
+    shown = [brief(v) for v in (None, 0.0, 3.2e-16, 0.534, 4.61, 123.4, 5e7, float("inf"))]
+    assert shown == ["", "0", "3e-16", "0.53", "4.6", "123", "5e+07", "∞"]
+
+
+def test_progress_names_its_parts():
+    said = []
+    audit("backprop", quick=True, progress=said.append)
+    assert said == list(PARTS)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (("zil",), "did you mean 'z-il'"),
+        ((3,), "audit takes a rule or the name of one, not 3"),
+        (("z-il", torch.nn.Linear(2, 2)), "audit takes a Network to try a rule on, not Linear"),
+    ],
+)
+def test_mistakes_are_named(given, message):
+    with pytest.raises(RuleError, match=message):
+        audit(*given)
