@@ -90,6 +90,17 @@ def test_inference_relaxes_to_what_is_not_backprop():
         )
 
 
+def test_live_feedback_rests_below_the_limit_and_gated_always():
+    runs = results("prediction_diverges")["runs"]
+    below, above = ([r for r in runs if (r["curvature"] < 2) is side] for side in (True, False))
+    assert all(r["live"]["steps"] is not None and r["live"]["left"] < 1e-9 for r in below)
+    assert all(r["live"]["steps"] is None for r in above if r["activation"] == "tanh")
+    assert {r["activation"] for r in below} == {r["activation"] for r in above} == {"sigmoid", "tanh", "relu"}
+    for run in runs:
+        assert [gated["steps"] for gated in run["gated"]] == [run["depth"]] * 2
+        assert (run["scale"] < run["limit"]) is (run["curvature"] < 2)
+
+
 def test_engines_agree_in_the_right_order_alone():
     pytest.importorskip("brian2")
     orders = results("engines_agree")["differences"]
