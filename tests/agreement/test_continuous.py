@@ -23,6 +23,7 @@ from tests.agreement.beside_backprop import (
     lag,
     lessons,
     mlp,
+    sheets,
     skipping,
     trials,
     worst,
@@ -230,6 +231,7 @@ EVERY = {
 def test_every_trace_and_weight_on_both_engines(case):
     pytest.importorskip("brian2")
     net = skipping("tanh") if "columns" in case else mlp("sigmoid", 3)
+    net = sheets(cn.Convolution, "relu") if case == "delay" else net  # synapses that share weights
     how = cn.Continuous(case.partition("-")[0], **SHORT, **EVERY[case])
     circuit = cn.circuit(net, cn.rule("backprop"), RATE, dynamics=how)
     x, y = lessons(net, 2)

@@ -173,6 +173,30 @@ def test_phi_is_blocked_but_counts_on():
     assert phi(cells.PulseDetector(silence=2), [1, 0, 0, 1], prediction=[-0.1, 0, 0, 0]) == [0, 0, 0, 1]
 
 
+@pytest.mark.parametrize("kind", [cells.ChangeDetector, cells.PulseDetector, cells.GatingDetector])
+def test_errors_up_to_the_threshold_are_rest(kind):
+    errors = [0.25, 0.26, 0.25, -0.25, -0.26, -0.26]
+    assert phi(kind(silence=2, threshold=0.25), errors) == [0, 1, 0, 0, 1, 0]
+    assert phi(kind(silence=2), errors) == [1, 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("kind", [cells.PulseDetector, cells.GatingDetector])
+def test_a_pooled_phi_hears_the_sum_of_sizes(kind):
+    """Σ|ε| comes by the modulator, Σ|Δμ| by the prediction; each has to pass the threshold."""
+    pool = kind(silence=1, threshold=0.5)
+    sums, moves = [0.5, 0.6, 0.6, 0.1, 0.6, 0.0, 0.6], [0, 0.5, 0, 0, 0.6, 0, 0]
+    assert phi(pool, [0] * 7, modulator=sums, prediction=moves) == [0, 1, 0, 0, 0, 0, 1]
+    assert phi(pool, [0, -0.3], modulator=[0, 0.3]) == [0, 1]
+
+
+def test_a_tolerant_gate_stays_open_while_the_prediction_hardly_moves():
+    cell = cells.GatingDetector(silence=1, threshold=0.5)
+    state, gates = rest_of(cell), []
+    for error, shift in ((0.6, 0), (0.6, -0.5), (0.1, 0.5), (0.1, 0.6), (0.1, 0), (0.6, 0)):
+        gates.append(act(cell, "detect", state, modulator=error, prediction=shift).gate)
+    assert gates == [1, 1, 1, 0, 0, 1]
+
+
 def test_the_gate_opens_with_phi_and_closes_when_the_prediction_moves():
     cell = cells.GatingDetector(silence=1)
     state = rest_of(cell)

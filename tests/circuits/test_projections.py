@@ -5,7 +5,7 @@ import pytest
 
 from corticalnet.circuits import Circuit, OneToOne, Population, Projection, Synapses
 from corticalnet.circuits.cells import Cell, State
-from corticalnet.circuits.plasticity import ErrorTimesRate
+from corticalnet.circuits.plasticity import ErrorTimesRate, Plasticity
 from corticalnet.circuits.quantities import MV, PA
 from tests.circuits.test_validation import circuit, refused, up
 
@@ -77,6 +77,27 @@ def test_projections(message, changes):
 def test_delays_that_are_whole_steps_pass():
     assert circuit(projections=[up(delay="1.5 ms")], dt=0.5).delay_steps(up(delay=1.5)) == 3
     assert circuit(projections=[up(delay=0.3)], dt=0.1).delay_steps(up(delay=0.3)) == 3  # 0.3 / 0.1 is not 3
+
+
+class Moved(Plasticity):
+    """Learns by how far the presynaptic value moved, and by what that cell sends."""
+
+    def eligibility(self, weight, pre, post, port):
+        return port.own * (pre.change + pre.rate)
+
+
+def test_a_delayed_synapse_knows_only_what_arrives():
+    refused(
+        "projection 'up' is delayed, so its plasticity knows only what arrives of the presynaptic cell, "
+        "'rate', not its 'change'",
+        lambda: circuit(projections=[up(name="up", plasticity=Moved(), delay=2)]),
+    )
+    refused(
+        "knows only what arrives of the presynaptic cell, 'value', not its 'rate'",
+        lambda: circuit(projections=[up(sends="value", plasticity=ErrorTimesRate(), delay=2)]),
+    )
+    assert circuit(projections=[up(plasticity=Moved())]).plastic
+    assert circuit(projections=[up(plasticity=ErrorTimesRate(), delay=2)]).plastic
 
 
 def test_two_projections_of_one_name():

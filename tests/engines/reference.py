@@ -17,7 +17,7 @@ class Reference:
     def __init__(self, circuit, schedule=SCHEDULE):
         self.circuit, self.plan = circuit, Plan(circuit, schedule)
         self.weights = {name: weight.copy() for name, weight in circuit.weights.items()}
-        self.state, self.port, self.line, self.trace = {}, {}, {}, {}
+        self.state, self.port, self.line, self.trace, self.arrived = {}, {}, {}, {}, {}
         for p in circuit.populations:
             self.state[p.name] = {k: np.full(p.n, v) for k, v in p.cell.rest().items()}
             self.state[p.name] |= {k: np.zeros(p.n) for k in p.cell.inputs}
@@ -79,7 +79,8 @@ class Reference:
         rest = self.circuit.population(part.source).cell.rest()[self.circuit.sent(part.source, part.sends)]
         line = self.line.setdefault(part.name, [np.full(len(sent), rest)] * self.circuit.delay_steps(part))
         line.append(sent)
-        return self.dense(part) @ line.pop(0)
+        self.arrived[part.name] = line.pop(0)
+        return self.dense(part) @ self.arrived[part.name]
 
     def dense(self, part):
         """``[post, pre]``, synapses on top of one another added up."""
@@ -120,7 +121,9 @@ class Reference:
                 slots[slot] = self.state[one.source][self.circuit.sent(one.source, one.sends)][0] + np.zeros(
                     len(j)
                 )
-        found = ((self.state[pre.name], i), (self.state[post.name], j), (ports, j))
+        # A synapse knows of its presynaptic cell what arrived; without a delay that is all that is the case.
+        known = {self.circuit.sent(x.source, x.sends): self.arrived[x.name]} if x.delay else {}
+        found = ((known or self.state[pre.name], i), (self.state[post.name], j), (ports, j))
         sides = [SimpleNamespace(**{k: v[at] for k, v in values.items()}) for values, at in found]
         each = (
             rule.rate

@@ -81,13 +81,15 @@ def start(kind):
     return np.random.default_rng(8).normal(size=synapses(kind, PRE, POST[kind])[1])
 
 
-def circuit(kind, rule, slots=(), weights=None):
+def circuit(kind, rule, slots=(), weights=None, delay=0):
     n = POST[kind]
     connection = {"all to all": AllToAll(), "one to one": OneToOne(), "listed": listed()}[kind]
     weights = start(kind) if weights is None else weights
     weights = weights.reshape(n, PRE) if kind == "all to all" else weights
     plasticity = rule(RATE, **dict(slots))
-    up = Projection("eye", "area", "prediction", weights, connection, name="up", plasticity=plasticity)
+    up = Projection(
+        "eye", "area", "prediction", weights, connection, name="up", plasticity=plasticity, delay=delay
+    )
     speakers = [Population(name, 1, Sensory()) for _, name in slots]
     broadcasts = [Broadcast(name, ["up"]) for _, name in slots]
     populations = [Population("eye", PRE, Sensory()), Population("area", n, Leaky()), *speakers]
@@ -99,13 +101,13 @@ def protocol(made, given, samples=slice(None), steps=STEPS):
     return [Give({f"{name}.stimulus": given[name][t, samples] for name in names}, 1) for t in range(steps)]
 
 
-def loop(kind, rule, given, slots=(), steps=STEPS):
+def loop(kind, rule, given, slots=(), steps=STEPS, delay=0):
     """The same in NumPy: (rates of the area at each step, weights at the end)."""
     triples, _ = synapses(kind, PRE, POST[kind])
     w, y, rates, used = start(kind), np.full((BATCH, POST[kind]), 0.25), [], dict(slots)
     trace = np.zeros((BATCH, len(triples)))
     for t in range(steps):
-        x = given["eye"][t]
+        x = given["eye"][t - delay] if t >= delay else np.zeros((BATCH, PRE))
         u = carried(triples, w, x, POST[kind])
         y = y + (u - y) / 4.0
         rates.append(y)
@@ -127,10 +129,10 @@ def loop(kind, rule, given, slots=(), steps=STEPS):
     return np.array(rates), w
 
 
-def agree(kind, rule, slots=(), atol=1e-13):
-    given, made = inputs(), circuit(kind, rule, slots)
+def agree(kind, rule, slots=(), atol=1e-13, delay=0):
+    given, made = inputs(), circuit(kind, rule, slots, delay=delay)
     data = simulate(made, protocol(made, given))
-    rates, weights = loop(kind, rule, given, slots)
+    rates, weights = loop(kind, rule, given, slots, delay=delay)
     after = data["up after"].values.ravel()
     np.testing.assert_allclose(area(data, "rate", "area"), rates, rtol=0, atol=atol)
     np.testing.assert_allclose(after, weights, rtol=0, atol=atol)
@@ -169,6 +171,58 @@ SLOTS = {
 @pytest.mark.parametrize("kind", POST)
 def test_trigger_modulator_and_a_trace_for_each_sample(kind, rule, slots):
     agree(kind, rule, SLOTS[slots])
+
+
+@pytest.mark.parametrize("slots", [(), SLOTS["all"]])
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("kind", POST)
+def test_a_delayed_synapse_learns_by_what_arrives(kind, rule, slots):
+    """The eye sees something else in each step; a synapse hears of it two steps later, at first of rest."""
+    agree(kind, rule, slots, delay=2)
+
+
+def awake(made, given):
+    """Whether the synapses computed anything, step by step."""
+    engine, found = simulator(made), []
+    learner = engine.engine._learners["up"]
+    asked, learner.awake = learner.awake, lambda slots: found.append(asked(slots)) or found[-1]
+    engine.run(protocol(made, given))
+    return found
+
+
+def test_synapses_sleep_while_nothing_can_change():
+    """No trigger, and nothing to consolidate: not at first, not again; and nothing is lost by it.
+
+    Sample 0 is triggered at step 1, and consolidates at step 3; the others have traces from step 1 or 4 too,
+    which wait, one until step 5, three for ever.
+    """
+    slots = (("trigger", "trigger"), ("consolidation", "night"))
+    given, made = inputs(), circuit("listed", Bounded, slots)
+    given["trigger"][:], given["night"][:] = 0.0, 0.0
+    given["night"][0] = 1.0  # nothing to consolidate yet
+    given["trigger"][1], given["night"][3, 0] = 1.0, 1.0
+    given["trigger"][4, 1], given["night"][5, 1] = 1.0, 1.0
+    assert awake(made, given) == [False, True, False, True, True, True]
+    data = simulate(made, protocol(made, given))
+    weights = loop("listed", Bounded, given, slots)[1]
+    np.testing.assert_allclose(data["up after"].values, weights, rtol=0, atol=1e-14)
+    assert abs(weights - start("listed")).max() > 1e-2
+
+
+@pytest.mark.parametrize("night", ["in the step of the trigger", "in one without"])
+def test_samples_that_consolidate_do_not_take_the_others_along(night):
+    """One of five consolidates; the others do so, of the same traces, in the last step."""
+    slots = (("trigger", "trigger"), ("consolidation", "night"))
+    given, made = inputs(), circuit("all to all", Hebb, slots)
+    given["trigger"][:], given["night"][:] = 0.0, 0.0
+    given["trigger"][1:3] = 1.0
+    given["night"][2 if night == "in the step of the trigger" else 3, 2] = 1.0
+    given["night"][5] = 1.0
+    for steps in (5, STEPS):
+        after = simulate(made, protocol(made, given, steps=steps))["up after"].values.ravel()
+        weights = loop("all to all", Hebb, given, slots, steps)[1]
+        np.testing.assert_allclose(after, weights, rtol=0, atol=1e-14)
+        assert abs(after - start("all to all")).max() > 1e-3
 
 
 def test_a_trace_waits_for_its_own_sample():
