@@ -5,6 +5,8 @@ Next to the accuracy stands how like backprop's the rule's first weight change i
 compared with torch's autograd. (BrainProp's change is that of one action for each image; summed over all
 actions it is backprop's.)
 
+Three of the rules are audited: what holds of them is measured, and nothing looked up.
+
 Then the columns of such a network run as a circuit: three images with their labels, in a stream of
 unknown timing, with nothing but φ to tell a synapse when to learn.
 """
@@ -25,6 +27,7 @@ from torch import nn
 import corticalnet.data as datasets
 from corticalnet import plotting
 from corticalnet.analysis import align, autograd_update, interleave, rule_update
+from corticalnet.audit import Report, audit, figure
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import circuit as expand
 from corticalnet.circuits.expansion import write_back
@@ -39,6 +42,7 @@ from corticalnet.training import Model, Settings, train
 
 RULES = ("backprop", "feedback-alignment", "brainprop", "il", "z-il", "fa-z-il")
 COLUMNS = (64, 48, 24, 10)
+AUDITED = ("backprop", "z-il", "streaming-fa-z-il")
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,15 @@ def columns(seed: int = 0, trials: int = 3) -> Columns:
     return Columns(circuit, recording, error.item())
 
 
+def audits(seed: int = 0, on_rule: Callable[[str], None] = lambda name: None) -> list[Report]:
+    """Audit three rules, on one small network of each kind."""
+    found = []
+    for name in AUDITED:
+        on_rule(name)
+        found.append(audit(name, seed=seed, quick=True))
+    return found
+
+
 def report(rows: list[Row]) -> str:
     """The table."""
     cells = [
@@ -161,17 +174,19 @@ def draw(rows: list[Row]) -> dict[str, Figure]:
     return {"learning_curves": curves, "cost_and_likeness": costs}
 
 
-def write(rows: list[Row], ran: Columns, folder: Path) -> list[Path]:
+def write(rows: list[Row], audited: list[Report], ran: Columns, folder: Path) -> list[Path]:
     """Write all figures; return where they are."""
-    return plotting.save({**draw(rows), **plotting.figures(ran.recording, ran.circuit)}, folder)
+    drawn = {**draw(rows), "audit": figure(audited), **plotting.figures(ran.recording, ran.circuit)}
+    return plotting.save(drawn, folder)
 
 
-def to_dict(rows: list[Row], ran: Columns) -> dict[str, object]:
+def to_dict(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, object]:
     """Results as JSON can hold them."""
     return {
         "network": list(COLUMNS),
         "data": "digits",
         "rules": [asdict(row) for row in rows],
+        "audits": [one.to_dict() for one in audited],
         "circuit": {"error": ran.error, "spikes_of_phi": int(ran.recording.phi.sum())},
     }
 

@@ -8,6 +8,7 @@ import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from corticalnet import demo
+from corticalnet.audit import tables
 from corticalnet.cli.app import app
 from corticalnet.cli.output import JSON, print_json
 
@@ -19,10 +20,11 @@ def demo_(
     seed: int = typer.Option(0, min=0, help="Of weights, split and order of the images."),
     as_json: bool = JSON,
 ) -> None:
-    """Train a small network on real digits by six rules; then run its columns in time.
+    """Train a small network on real digits by six rules, audit three; then run its columns in time.
 
-    A table of what each rule reaches and costs, and figures: learning curves, costs, and of the columns in
-    time the wiring, the traces of every area, φ, and the weights as they change.
+    A table of what each rule reaches and costs, what three of them need, measured, and figures: learning
+    curves, costs, the audit, and of the columns in time the wiring, the traces of every area, φ, and the
+    weights as they change.
 
     Examples:
 
@@ -34,15 +36,20 @@ def demo_(
     with Progress(*columns, transient=True, disable=as_json) as progress:
         task = progress.add_task("timing updates", total=epochs * len(demo.RULES))
         rows = demo.run(epochs, seed, lambda name: progress.update(task, advance=1, description=name))
+        task = progress.add_task("audit", total=len(demo.AUDITED))
+        audited = demo.audits(
+            seed, lambda name: progress.update(task, advance=1, description=f"audit {name}")
+        )
         progress.add_task("columns in time", total=None)
         ran = demo.columns(seed)
-    paths = demo.write(rows, ran, out)
+    paths = demo.write(rows, audited, ran, out)
     if as_json:
-        print_json({**demo.to_dict(rows, ran), "figures": [str(path) for path in paths]})
+        print_json({**demo.to_dict(rows, audited, ran), "figures": [str(path) for path in paths]})
         return
     names = "-".join(map(str, demo.COLUMNS))
     typer.echo(f"Digits (1797 real images), network {names}, {epochs} epochs of each rule, seed {seed}\n")
     typer.echo(demo.report(rows))
+    typer.echo("\n" + tables(audited))
     cells, steps = sum(p.n for p in ran.circuit.populations), ran.recording.sizes["time"]
     typer.echo(
         f"\nIn time, by streaming Fa-Z-IL: {cells} cells, {steps} steps, 3 images at unknown times, "

@@ -17,8 +17,11 @@ def test_demo_shows_what_it_says(tmp_path):
     ran = demo.columns()
     assert ran.error < 1e-12
     assert ran.recording.phi.sum() > 3 * 10  # every column of the output, and more, in every trial
-    paths = demo.write(list(rows.values()), ran, tmp_path / "figures")
-    names = ["learning_curves", "cost_and_likeness", "wiring", "traces", "raster", "weights"]
+    audited = {report.rule: report for report in demo.audits()}
+    assert [audited[name]["locality"].mark for name in demo.AUDITED] == ["no", "yes", "yes"]
+    assert [audited[name]["autonomy"].mark for name in demo.AUDITED] == ["no", "no", "yes"]
+    paths = demo.write(list(rows.values()), list(audited.values()), ran, tmp_path / "figures")
+    names = ["learning_curves", "cost_and_likeness", "audit", "wiring", "traces", "raster", "weights"]
     assert [p.stem for p in paths] == names
     assert all(p.stat().st_size > 5000 for p in paths)
     assert demo.report(list(rows.values())).count("\n") == len(rows)
