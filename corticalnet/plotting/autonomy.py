@@ -19,6 +19,7 @@ from corticalnet.plotting.style import GREY, LABEL, plain
 LEAST, MOST = 1e-17, 1e4
 #: From here on up, weights are those of the twin.
 BAR = 1e-10
+_STYLES = ("-", "--", ":", "-.")
 
 
 def grid_of_success(axes: Axes, success: Mapping[str, Mapping[int, float]], what: str = "t_d") -> None:
@@ -48,9 +49,10 @@ def distances(axes: Axes, curves: Mapping[str, Sequence[float | None]]) -> None:
         axes: to draw on.
         curves: name -> distances; 0 is drawn at 1e-17, what ran away (None, or not finite) at 1e4.
     """
-    for name, curve in curves.items():
+    for k, (name, curve) in enumerate(curves.items()):
         shown = [MOST if d is None or not math.isfinite(d) else min(max(d, LEAST), MOST) for d in curve]
-        axes.plot(range(1, len(shown) + 1), shown, marker=".", ms=4, lw=1.2, label=name)
+        # Equal curves lie on each other: the first are the widest, the later ones are broken.
+        axes.plot(range(1, len(shown) + 1), shown, lw=max(4.0 - k, 1.2), ls=_STYLES[k % 4], label=name)
     plain(axes)
     axes.axhline(BAR, color=GREY, lw=0.8, ls=":")
     axes.text(1, BAR * 1.6, "the same to here", fontsize=LABEL - 1, color=GREY)

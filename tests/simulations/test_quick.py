@@ -111,6 +111,25 @@ def test_engines_agree_in_the_right_order_alone():
         assert all(found["weights"] > 1e-4 for found in wrong.values())
 
 
+def test_the_audits_tables_tell_rules_apart():
+    found = results("audit_table", rules="backprop,streaming-fa-z-il")["rules"]
+    marks = {rule: {k: v["mark"] for k, v in runs[0]["findings"].items()} for rule, runs in found.items()}
+    assert marks["backprop"]["equality"] == marks["streaming-fa-z-il"]["equality"] == "yes"
+    assert marks["backprop"]["locality"] == marks["backprop"]["autonomy"] == "no"
+    assert marks["streaming-fa-z-il"]["locality"] == marks["streaming-fa-z-il"]["autonomy"] == "yes"
+
+
+def test_columns_with_a_gate_are_autonomous_in_a_stream():
+    pytest.importorskip("brian2")
+    found = results("autonomy_in_a_stream")
+    for hidden, curves in found["curves"].items():
+        ends = {who: runs[0]["distances"][-1] for who, runs in curves.items()}
+        assert max(ends["streaming"], ends["gated"], ends["pooled"]) < 1e-10
+        assert ends["paper's φ"] > 0.1
+        assert (ends["paper's φ, told"] < 1e-10) == (hidden != "relu")
+    assert all(worst < 1e-10 for row in found["grid"].values() for c in row.values() for worst in c.values())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_help_teaches(name):
     shown = subprocess.run(
