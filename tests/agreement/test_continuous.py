@@ -30,6 +30,9 @@ from tests.agreement.beside_backprop import (
 )
 from tests.agreement.test_engines_agree import apart, both
 
+#: What makes columns slow.
+LATE = {"tau_error": 5.0, "local_delay": 5.0, "ramp": 20.0}
+
 
 def lacking(settle, dt):
     """What an error still lacks of its final value when it is read: e^(−s/τ) as dt → 0."""
@@ -92,6 +95,11 @@ def test_single_columns(construction):
     """One φ for each column is exact where no error is small."""
     how = cn.Continuous(construction, dt=TAU / 2, settle=200, pooled=False)
     assert worst(mlp("sigmoid", 2), how, count=2) < 1e-7
+
+
+def test_slow_cells_late_wires_and_a_slow_teacher_only_take_longer():
+    """τ of error cells, delays within columns and between areas, a ramp: all at once, s = 40 τ."""
+    assert worst(mlp("tanh", 3), cn.Continuous(dt=TAU / 4, settle=400, delay=10, **LATE), count=1) < 1e-8
 
 
 # Closed forms -----------------------------------------------------------------------------------
@@ -214,7 +222,6 @@ def test_no_weight_changes_before_its_error_is_let_go():
 
 # The other engine -------------------------------------------------------------------------------
 SHORT = {"dt": 5.0, "settle": 40.0, "silence": 25.0, "threshold": 0.02}
-LATE = {"tau_error": 5.0, "local_delay": 5.0, "ramp": 20.0}
 EVERY = {
     "latch": {},
     "latch-late": {**LATE, "delay": 10.0},

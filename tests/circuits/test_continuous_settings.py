@@ -133,6 +133,28 @@ def test_a_construction_by_its_name():
     assert "StagedDetector(settle=200" in str(cn.circuit(small(), BACKPROP, dynamics="latch"))
 
 
+@pytest.mark.parametrize("pooled", [True, False])
+def test_every_setting_reaches_its_place(pooled):
+    times = {"tau": 8, "dt": 2, "settle": 24, "silence": 26, "delay": 14, "tau_error": 4, "local_delay": 2}
+    how = cn.Continuous("delay", **times, threshold=0.25, quiet=0.125, pooled=pooled, ramp=6 * pooled)
+    made = cn.circuit(cn.mlp([3, 4, 2], "tanh", bias=True), BACKPROP, 0.5, dynamics=how)
+    phi = made.population("area1.phi")
+    assert (phi.n, phi.cell.settle, phi.cell.silence) == (1 if pooled else 4, 24, 26)
+    assert (phi.cell.threshold, phi.cell.quiet) == (0.25, 0.125)
+    assert (phi.cell.release, phi.cell.closes) == (28, 28)  # 2 Δ: what was sent may come back
+    assert made.population("area1.error").cell.tau == 4
+    assert made.population("area1.value").cell.tau == made.population("output.value").cell.tau == 8
+    assert made.population("output.value").cell.ramp == 6 * pooled
+    delays = {p.name: p.delay for p in made.projections}
+    assert delays["input->area1"] == delays["area1->output"] == delays["area1->output feedback"] == 14
+    assert delays["area1->output bias"] == 0  # a bias is the column's own
+    assert delays["area1.error.error->area1.value"] == delays["output.error.error->output.value"] == 2
+    assert all(p.plasticity.rate == 0.5 for p in made.plastic)
+    nudged = cn.circuit(small(), BACKPROP, 0.5, dynamics=cn.Continuous("nudge", nudge=0.25))
+    assert nudged.population("output.value").cell.nudge == 0.25
+    assert all(p.plasticity.rate == 2.0 for p in nudged.plastic)
+
+
 @pytest.mark.parametrize(
     ("message", "rule", "options"),
     [
