@@ -3,6 +3,7 @@
 import importlib
 import itertools
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -128,6 +129,40 @@ def test_columns_with_a_gate_are_autonomous_in_a_stream():
         assert ends["paper's φ"] > 0.1
         assert (ends["paper's φ, told"] < 1e-10) == (hidden != "relu")
     assert all(worst < 1e-10 for row in found["grid"].values() for c in row.values() for worst in c.values())
+
+
+def test_what_detection_of_errors_depends_on():
+    found = results("phi_detection")
+    table = {name: runs[0] for name, runs in found["table"].items()}
+    for name, counts in table.items():
+        assert (min(counts["samples"]) == 1) == ("float64" in name or "untrained" in name)
+        assert counts["updates"][-1] == 1  # what float32 loses is too small to matter
+    good = {hidden: {n: runs[0] for n, runs in row.items()} for hidden, row in found["noise"]["good"].items()}
+    best = {name: [max(column) for column in zip(*rows, strict=True)] for name, rows in good["tanh"].items()}
+    assert best["streaming"][1:] == best["gated"][1:] == best["pooled"][1:] == [1.0, 1.0, 1.0]
+    assert max(best["paper"]) < 0.99
+    assert best["streaming"][0] < 0.5
+    for name, depths in found["depth"]["relu"].items():
+        assert (min(depths.values()) == 1) == (name != "paper")
+    assert min(found["depth"]["tanh"]["paper"].values()) == 1
+    assert found["time"]["tanh"]["streaming"] == {"3": 0.0, "5": 0.0, "7": 1.0, "15": 1.0}
+    for rows in found["continuous"].values():
+        for points in rows.values():
+            assert all(p["fired"] == p["due"] and p["distance"] < 1e-10 for p in points.values())
+
+
+def test_continuous_time_obeys_its_laws():
+    """A step of dt = τ/2 shrinks what is left by half: e^(−2 ln 2 · s/τ)."""
+    pytest.importorskip("brian2")
+    found = results("continuous_time")
+    assert found["law"]["b"] == pytest.approx(2 * math.log(2), rel=0.01)
+    curve = {name: dict(points) for lines in found["panels"].values() for name, points in lines.items()}
+    assert curve["delay, s = 1.9 Δ"][10][0] < 1e-8 < 0.1 < curve["delay"][3][0]
+    assert curve["one φ for an area"][0.1][0] < 1e-8 < 0.01 < curve["one φ for each column"][0.1][0]
+    for errors in found["autonomous"].values():
+        assert max(errors) < 2e-4
+    mine, its = (found["autonomous"][f"{engine}, s = 10 τ"] for engine in ("torch", "brian2"))
+    assert mine == pytest.approx(its, rel=1e-6)
 
 
 @pytest.mark.parametrize("name", NAMES)
