@@ -17,8 +17,8 @@ Measured (seeds 0-4, four digits each, 675 networks): of 416 with λ > 2 none co
 1.45 ± 0.09, 1.35 ± 0.11 for sigmoid (2, 3, 5 links), 0.46 ± 0.04, 0.34 ± 0.02, 0.32 ± 0.02 for tanh,
 0.51 ± 0.04, 0.42 ± 0.03, 0.38 ± 0.03 for ReLU (mean ± s.d.). Rest is seldom exact: after 300 steps all
 errors are 0 in 58 of 239 networks; elsewhere they flicker at rounding, and a φ of threshold 0 is not silent.
-Beyond the limit sigmoid ends in a swing of up to 7, tanh of up to 400; deep ReLU reaches 1e16. Both gates rest
-after as many steps as there are links, at exactly 0, in all 675.
+Beyond the limit sigmoid ends in a swing of up to 7, tanh of up to 400; deep ReLU reaches 1e16. Both gates
+rest after as many steps as there are links, at exactly 0, in all 675.
 
 Next: corticalnet/rules/energy.py.
 """
