@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -22,7 +23,7 @@ BAR = 1e-10
 _STYLES = ("-", "--", ":", "-.")
 
 
-def grid_of_success(axes: Axes, success: Mapping[str, Mapping[int, float]], what: str = "t_d") -> None:
+def grid_of_success(axes: Axes, success: Mapping[str, Mapping[Any, float]], what: str = "t_d") -> None:
     """Fractions as a table of colours with percents in it.
 
     Args:
