@@ -6,6 +6,8 @@ target, in the same sample; its own weight; and declared broadcasts. Everything 
 
     leak  =  largest move of a change that should have stayed  /  largest change of that moment
 
+for a disturbance of a tenth (larger ones count in proportion).
+
 A batch is animals (or days) apart, so the change must be a sum over samples: with a the first sample and o
 the others, C(a,o) − C(a',o) − C(a,o') + C(a',o') = 0 over the whole trial.
 """
@@ -72,13 +74,13 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
     for number in looked_at:
         before = probe.undisturbed[number]
         largest = max(found.abs().max().item() for found in before.values())
-        for name, disturb, allowed in _disturbances(probe, probe.scene(number), ends):
+        for name, times, disturb, allowed in _disturbances(probe, probe.scene(number), ends):
             after, checks = probe.disturbed(number, disturb), checks + 1
             for synapse in ends:
                 away = (after[synapse.parameter] - before[synapse.parameter]).abs().flatten()
                 away = away[~allowed(synapse)]
                 if len(away):
-                    leaks[name] = max(leaks.get(name, 0.0), away.max().item() / largest)
+                    leaks[name] = max(leaks.get(name, 0.0), away.max().item() / largest / times)
     leaks[OTHERS] = _mixing(probe.network, probe.rule, x, targets, seed)
     found = sorted(((v, k) for k, v in leaks.items() if v > ROUNDING), reverse=True)
     scenes = [probe.scene(number) for number in looked_at]
@@ -97,19 +99,34 @@ def _spread(moments: list[int]) -> list[int]:
     return moments if last < 5 else [moments[round(k * last / 4)] for k in range(5)]
 
 
-def _disturbances(probe: Probe, scene: Scene, ends: list[Synapse]) -> Iterator[tuple[str, Any, Any]]:
-    """(what it is called, what disturbs it, ``synapse -> mask of weights that may feel it``)."""
+def _disturbances(probe: Probe, scene: Scene, ends: list[Synapse]) -> Iterator[tuple[str, float, Any, Any]]:
+    """(what it is called, size / 0.1, what disturbs it, ``synapse -> mask of weights that may feel it``).
+
+    Cells are disturbed a little and by far, for a threshold may lie between.
+    """
+    for times in (1.0, 100.0):
+        for name, disturb, allowed in _states(scene, 0.1 * times):
+            yield name, times, disturb, allowed
+    for name, disturb, allowed in _others(probe, ends):
+        yield name, 1.0, disturb, allowed
+
+
+def _states(scene: Scene, size: float) -> Iterator[tuple[str, Any, Any]]:
     apart = {id(cells): key for key, cells in reversed(scene.cells.items())}  # a linear rate is its drive
     for key in reversed(apart.values()):
         (area, state), cells = key, scene.cells[key]
-        yield f"{state} of {area}", _cells(key), lambda s, a=area: s.touches(a)
-        for column in {0, cells[0].numel() - 1}:  # of the second sample
-            size = cells[0].numel()
+        yield f"{state} of {area}", _cells(key, size), lambda s, a=area: s.touches(a)
+        columns = cells[0].numel()
+        for column in {0, columns - 1}:  # of the second sample
             yield (
                 f"{state} of other columns of {area}",
-                _cells(key, column),
-                lambda s, a=area, c=column, n=size: s.touches(a, c, n) | ~s.touches(a),
+                _cells(key, size, column),
+                lambda s, a=area, c=column, n=columns: s.touches(a, c, n) | ~s.touches(a),
             )
+
+
+def _others(probe: Probe, ends: list[Synapse]) -> Iterator[tuple[str, Any, Any]]:
+    """Targets, weights, parameters of areas, feedback weights."""
     yield "target", lambda scene: _retarget(scene.targets), lambda s: s.touches(s.output, side="target")
     for synapse in ends:
         yield (
@@ -135,14 +152,14 @@ def _disturbances(probe: Probe, scene: Scene, ends: list[Synapse]) -> Iterator[t
         yield f"feedback weights along {link}", lambda scene, w=weights: nudge(w), lambda s: s.all(False)
 
 
-def _cells(key: tuple[str, str], column: int | None = None) -> Any:
+def _cells(key: tuple[str, str], size: float, column: int | None = None) -> Any:
     def disturb(scene: Scene) -> None:
         cells = scene.cells[key]
         if column is None:
-            nudge(cells)
+            nudge(cells, size=size)
         else:
             at = torch.unravel_index(torch.tensor(column), cells.shape[1:])
-            nudge(cells, (1, *(int(k) for k in at)))
+            nudge(cells, (1, *(int(k) for k in at)), size)
 
     return disturb
 

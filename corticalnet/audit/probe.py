@@ -205,12 +205,11 @@ def _small(broadcasts: Broadcasts, batch: int) -> tuple[str, ...]:
     return tuple(broadcasts)
 
 
-def nudge(tensor: Tensor, at: Any = ..., seed: int = 0) -> None:
-    """Disturb a tensor, or a part of it, in place by a tenth of its r.m.s. (0.1 if it is at rest)."""
-    rng = torch.Generator().manual_seed(seed)
+def nudge(tensor: Tensor, at: Any = ..., size: float = 0.1) -> None:
+    """Disturb a tensor, or a part of it, in place by ``size`` times its r.m.s. (times 1 if it is at rest)."""
+    rng = torch.Generator().manual_seed(0)
     values = tensor.data
-    if not values.is_floating_point():
-        return
-    size = values.square().mean().sqrt().item() or 1.0
-    noise = torch.randn(values.shape, generator=rng, dtype=torch.float64).to(values)
-    values[at] += 0.1 * size * noise[at]
+    if values.is_floating_point():
+        scale = values.square().mean().sqrt().item() or 1.0
+        noise = torch.randn(values.shape, generator=rng, dtype=torch.float64).to(values)
+        values[at] += size * scale * noise[at]

@@ -182,6 +182,12 @@ def test_ends_of_synapses_by_hand():
     assert not first.touches("elsewhere").any()
 
 
+def test_a_threshold_for_a_whole_area_is_shared_and_one_for_each_column_is_not():
+    shared = locality(cn.rule("streaming-fa-z-il", threshold=1.5, pooled=True))
+    assert list(shared.leaks) == ["error of other columns of area2"]
+    assert locality(cn.rule("streaming-fa-z-il", threshold=0.3)).leaks == {}
+
+
 def test_nothing_is_left_behind():
     net, rule = network(homeostasis="slow"), cn.rule("feedback-alignment")
     before = {k: v.clone() for k, v in net.state_dict().items()}

@@ -6,7 +6,8 @@ import json
 def test_one_rule_comes_with_what_was_seen(cli):
     said = cli("audit backprop --quick")
     assert said.code == 0, said.err
-    assert "leaks: weights of area2->output" in said.out
+    assert "leaks: rate of area2" in said.out
+    assert "weights of area2->output" in said.out
     assert "two sweeps, not a process in time" in said.out
 
 
