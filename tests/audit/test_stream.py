@@ -151,3 +151,12 @@ def test_continuous_time_is_measured_when_the_teacher_has_gone():
     report = autonomy_in_a_stream(net(depth=2), rule, trials=3, circuit=circuit)
     assert report.worst < 1e-10
     assert report.spikes == report.expected == (2, 2, 2)
+
+
+def test_noise_is_heard_and_a_threshold_above_it_helps():
+    noise = [cn.Noise(f"{area}.prediction", "prediction", 1e-6) for area in ("area1", "output")]
+    exact, tolerant = (cn.rule("streaming-fa-z-il", pooled=True, threshold=t) for t in (0.0, 1e-2))
+    assert autonomy_in_a_stream(net(depth=2), exact, trials=3, noise=noise).worst > 0.1
+    found = autonomy_in_a_stream(net(depth=2), tolerant, trials=3, noise=noise)
+    assert 1e-9 < found.worst < 1e-3
+    assert found.spikes == found.expected
