@@ -158,15 +158,19 @@ def _cells(key: tuple[str, str], size: float, column: int | None = None) -> Any:
         if column is None:
             nudge(cells, size=size)
         else:
-            at = torch.unravel_index(torch.tensor(column), cells.shape[1:])
-            nudge(cells, (1, *(int(k) for k in at)), size)
+            nudge(cells, (1, *_place(column, cells.shape[1:])), size)
 
     return disturb
 
 
 def _weights(probe: Probe, name: str, at: int | None = None) -> Any:
     parameter = dict(probe.network.named_parameters())[name]
-    return lambda scene: nudge(parameter.view(-1), ... if at is None else at)
+    return lambda scene: nudge(parameter, ... if at is None else _place(at, parameter.shape))
+
+
+def _place(k: int, shape: torch.Size) -> tuple[int, ...]:
+    """Where the k-th entry is, whatever the memory layout."""
+    return tuple(int(index) for index in torch.unravel_index(torch.tensor(k), shape))
 
 
 def _retarget(targets: Tensor) -> None:

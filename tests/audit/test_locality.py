@@ -167,7 +167,7 @@ def test_sheets_and_skips_are_local_too(kind):
         cn.Area(cn.Dense(6), "tanh", "mid"),
         cn.Area([cn.Dense(4), cn.Dense(4, source="low")], "linear"),
     ]
-    net = cn.Network((1, 4, 4), areas, dtype=F64)
+    net = cn.Network((3, 4, 4), areas, dtype=F64)
     assert locality(cn.rule("z-il"), net).leaks == {}
     assert "weights of mid->output" in locality(cn.rule("backprop"), net).leaks
     shared = tying(net)
