@@ -89,6 +89,8 @@ def test_release_waits_for_rest():
     """At rest for 10 ms: an error that passes through 0 is held."""
     assert watch([1, 1, 1, 1, 0, 1, 0, 0, 0, 0], release=10.0)[1] == [1, 1, 1, 2, 2, 2, 2, 2, 0, 0]
     assert watch([1, 1, 1, 1, 0, 1, 0], release=0.0)[1] == [1, 1, 1, 2, 0, 0, 0]
+    # (predictions that move meanwhile do not count)
+    assert watch([1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 9, 9, 9], release=10.0)[1] == [1, 1, 1, 2, 2, 2, 0]
 
 
 def test_what_is_closed_is_no_longer_sent():
