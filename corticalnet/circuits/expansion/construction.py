@@ -115,8 +115,8 @@ class Construction(ABC):
         """Of synapses that end at a site."""
 
     @abstractmethod
-    def needs(self, depth: int) -> Needs:
-        """How long a trial of a network of this depth must last."""
+    def needs(self, sites: Sequence[Site]) -> Needs:
+        """How long a trial of a network of these areas must last."""
 
     def controls(self, sites: Sequence[Site], learning: dict[str, Site]) -> Controls:
         """Cells that are told something from outside; none unless a construction says so.
@@ -126,6 +126,11 @@ class Construction(ABC):
             learning: plastic projections by name, and where they end.
         """
         return Controls()
+
+
+def depth_of(sites: Sequence[Site]) -> int:
+    """Links from the input to the output, on the longest way."""
+    return 1 + max(site.depth for site in sites)
 
 
 def pool(stand: Columns, phi: Cell, tells: dict[str, str]) -> None:

@@ -23,7 +23,15 @@ from typing import Any
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Needs
-from corticalnet.circuits.expansion.construction import Columns, Construction, Controls, Site, pool, told
+from corticalnet.circuits.expansion.construction import (
+    Columns,
+    Construction,
+    Controls,
+    Site,
+    depth_of,
+    pool,
+    told,
+)
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.errors import CircuitError, CircuitWarning, one_of
@@ -103,6 +111,8 @@ class Continuous:
                 raise CircuitError(f"Continuous: {name} must be a number, 0 or more, not {number!r}")
         if self.construction == "nudge" and self.nudge == 0:
             raise CircuitError("Continuous: nudge must be more than 0, or the teacher is not heard at all")
+        if self.construction == "delay" and not self.ms("delay"):
+            raise CircuitError("Continuous: the construction 'delay' needs a delay of more than 0 ms")
         for problem in self.problems():
             warnings.warn(f"continuous time, {self.construction}: {problem}", CircuitWarning, stacklevel=3)
 
@@ -238,13 +248,16 @@ class Staged(Construction):
             clocks.setdefault(name, (clock, []))[1].extend([f"{site.name}.error", f"{site.name}.prediction"])
         return told(clocks, "stage")
 
-    def needs(self, depth: int) -> Needs:
+    def needs(self, sites: Sequence[Site]) -> Needs:
         """For predictions to come to rest and be silent; for errors to come down and be read, one by one."""
         how = self.how
         tau, settle, slack = how.ms("tau"), how.ms("settle"), how.ms("local_delay") + how.ms("tau_error")
-        # An error of 1 falls below the threshold within τ ln(1/θ), area by area; single columns let go one by
-        # one, and their area below moves each time.
-        fall = (tau + slack) * log(1 / min(max(how.threshold, 1e-12), 0.1)) * (1 if how.pooled else 2)
+        depth, widest = depth_of(sites), max(site.n for site in sites)
+        # Errors of 3 in all columns fall below the threshold within τ ln(3n/θ), area by area; single columns
+        # let go one by one, and their area below moves each time.
+        fall = (
+            (tau + slack) * log(3 * widest / min(max(how.threshold, 1e-12), 0.1)) * (1 if how.pooled else 2)
+        )
         silence = 0.0 if self.clocked else how.ms("silence")
         present = (depth + 1) * (fall + 4 * tau + 2 * self.delay) + silence
         one = settle + self.delay + 3 * tau + slack

@@ -122,7 +122,7 @@ class _Expansion:
             self.broadcasts + controls.broadcasts,
             self.how.dt,
             name,
-            self.how.needs(self.wiring.depth[0]),
+            self.how.needs(list(self.sites.values())),
         )
 
     def _site(self, node: int) -> Site:

@@ -20,6 +20,7 @@ from corticalnet.circuits.expansion.construction import (
     Controls,
     Site,
     both,
+    depth_of,
     pool,
     told,
 )
@@ -93,8 +94,9 @@ class Clocked(Stepwise):
         """A clock: for Z-IL one for every depth."""
         return f"clock{site.depth}" if isinstance(self.rule, ZIL) else "clock"
 
-    def needs(self, depth: int) -> Needs:
+    def needs(self, sites: Sequence[Site]) -> Needs:
         """The output's error is one step behind its prediction: it must be gone when the teacher comes."""
+        depth = depth_of(sites)
         if isinstance(self.rule, ZIL):
             return Needs(depth + 1, depth)
         return Needs(depth + 1, self.rule.steps + (self.rule.update == "last"))
@@ -152,6 +154,6 @@ class Detected(Stepwise):
         pool(stand, phi, {"error": gate, "prediction": "phi"})
         return stand
 
-    def needs(self, depth: int) -> Needs:
+    def needs(self, sites: Sequence[Site]) -> Needs:
         """Errors must have been silent for t_d steps when the teacher comes."""
-        return Needs(depth + self.rule.silence, depth)
+        return Needs(depth_of(sites) + self.rule.silence, depth_of(sites))
