@@ -17,10 +17,11 @@ signal-to-noise ratio is rms(δ over all columns and samples) / s.d.; for each t
 Measured (seeds 0-2). Table 3 depends on what is counted. After 300 epochs, x − μ in float32: cells 98.1,
 98.5, 98.6 % for t_d = 1, 2, 3 to 16; samples 29, 37, 37 %; updates 93.9 (91.4 to 96.4), 99.9, 99.9 %, the
 count that is most like the paper's. In float64 all are 100 % but one: t_d = 1 after 300 epochs, 93.9 % of
-samples (90.8 to 97.8). Right cells of the paper's φ with ReLU: 100, 77.6, 69.8, 65.6, 63.0 % for depth 2 to
-6; all other activations and detectors 100 %. Noise that leaves 99 % of updates good: S/N 100 for gated and
-streaming φ, 17.8 (sigmoid) and 56.2 (tanh) for pooled φ, 56.2 for the paper's with sigmoid; with tanh that
-never comes so far, up to S/N 1000 (70 %): a threshold alone makes it late. In full: docs/autonomy.md.
+samples (90.8 to 97.8): unstable feedback saturates columns, ε is 0 for a step, φ fires again. Right cells of
+the paper's φ with ReLU: 100, 77.6, 69.8, 65.6, 63.0 % for depth 2 to 6; all other activations and detectors
+100 %. Noise that leaves 99 % of updates good: S/N 100 for gated and streaming φ, 17.8 (sigmoid) and 56.2
+(tanh) for pooled φ, 56.2 for the paper's with sigmoid; with tanh that never comes so far, up to S/N 1000 (70
+%): a threshold alone makes it late. In full: docs/autonomy.md.
 
 Next: corticalnet/audit/detection.py.
 """
