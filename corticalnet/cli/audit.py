@@ -22,7 +22,7 @@ from corticalnet.rules.catalogue import rules as all_rules
 
 @app.command("audit")
 def audit_(
-    names: list[str] = typer.Argument(None, metavar="[RULE]...", help="Rules; all if none is named."),
+    names: list[str] = typer.Argument(None, metavar="RULE", help="Rules; all if none is named."),
     sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A parameter of the rule."),
     seed: int = typer.Option(0, min=0, help="Of networks, inputs and timing."),
     quick: bool = typer.Option(False, "--quick", help="One network of each kind instead of several."),
