@@ -54,6 +54,10 @@ def audit(
         quick: one network of each kind, instead of several.
         progress: called with the name of a part (one of :data:`PARTS`) when it is done.
 
+    Returns:
+        A report: ``report["locality"]`` is one finding (mark, number, detail); ``report.evidence`` holds, by
+        part, everything that was measured, as plain numbers.
+
     Raises:
         RuleError: an unknown name, or no rule at all.
         ShapeError: the network and the rule do not fit.

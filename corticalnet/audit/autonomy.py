@@ -18,8 +18,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from corticalnet.audit.equality import EQUAL
 from corticalnet.audit.samples import ACTIVATIONS, hierarchy, own
-from corticalnet.audit.settling import EQUAL, RATE, Settling, number, settle
+from corticalnet.audit.settling import RATE, Settling, number, settle
 from corticalnet.audit.stream import autonomy_in_a_stream
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.cells import Clock, PhaseSignal

@@ -22,7 +22,7 @@ from corticalnet.network import Network
 from corticalnet.rules import LearningRule
 from corticalnet.rules.teaching import as_vectors
 
-#: Largest relative error of what counts as equal.
+#: Largest relative error of what counts as equal, everywhere in the audit.
 EQUAL = 1e-6
 LINKS = (2, 3, 4, 5)
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 from corticalnet.audit.autonomy import SWEEP, Autonomy
 from corticalnet.audit.constraints import Signals, Taught, Transport
-from corticalnet.audit.equality import Likeness
+from corticalnet.audit.equality import EQUAL, Likeness
 from corticalnet.audit.locality import ROUNDING, Locality
 from corticalnet.audit.report import Finding, brief
-from corticalnet.audit.settling import EQUAL, Settling
+from corticalnet.audit.settling import Settling
 
 
 def judge_equality(found: dict[str, Likeness]) -> Finding:
@@ -37,11 +37,14 @@ def judge_locality(found: Locality) -> Finding:
     )
 
 
-def judge_partial(found: Autonomy, name: str = "partial autonomy") -> Finding:
+def judge_partial(found: Autonomy) -> Finding:
     """After a presentation by the equations of learning, the change is the rule's."""
+    return _settled(found, "partial autonomy", found.settling)
+
+
+def _settled(found: Autonomy, name: str, settled: dict[str, Settling]) -> Finding:
     if found.reason:
         return _not_in_time(found, name)
-    settled = found.settling if name == "partial autonomy" else found.untold
     equal = {kind: one.equal for kind, one in settled.items()}
     mark = _share(equal)
     worst = max(one.distance for one in settled.values())
@@ -130,7 +133,7 @@ def judge_phases(found: Autonomy) -> Finding:
     """Nobody but a clock is told which phase it is."""
     if found.reason == SWEEP:
         return Finding("phases", "no", None, "a sweep up, then a sweep down")
-    return judge_partial(found, "phases")
+    return _settled(found, "phases", found.untold)
 
 
 def judge_teacher(found: Taught) -> Finding:

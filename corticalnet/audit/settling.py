@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from corticalnet.audit.equality import EQUAL
 from corticalnet.audit.samples import lesson, own
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.cells import PhaseSignal
@@ -25,8 +26,6 @@ from corticalnet.engines import simulate
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
 
-#: Largest distance of what counts as the rule's own change.
-EQUAL = 1e-6
 RATE = 0.1
 #: Steps of presentation; the longer one if errors still fell at the end of the shorter.
 SHORT, LONG = 200, 1500

@@ -101,11 +101,11 @@ def _ends(link: Link, sizes: tuple[int, int], bias: bool) -> tuple[Tensor, Tenso
 def tying(network: Network) -> float:
     """Most synapses that share one weight, on average over a link."""
     counts = [
-        len(_all[2]) / link.weight.numel()
+        len(ends[2]) / link.weight.numel()
         for link in network.links
         if link.plastic
-        for _all in [_ends(link, _sizes(link), False)]
-        if _all is not None
+        for ends in [_ends(link, _sizes(link), False)]
+        if ends is not None
     ]
     return max(counts, default=1.0)
 
