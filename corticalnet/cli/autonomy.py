@@ -81,7 +81,7 @@ def autonomy_(
     - `corticalnet autonomy my_model.py --rule feedback-alignment --trials 100 --json`
     """
     named = {"rule": rule, "data": data, "seed": seed, "device": "cpu"}
-    built = load_model(model, **parse_sets(sets), **{k: v for k, v in named.items() if v is not None})
+    built = load_model(model, **(parse_sets(sets) | {k: v for k, v in named.items() if v is not None}))
     check_rule(with_detector(built.rule, "streaming"))
     folder = out or Path("runs") / _folder(built, seed)
     if (folder / "autonomy.json").exists() and not overwrite:
