@@ -11,6 +11,7 @@ do not say of what. Here: of cells, of areas' cells, and of samples all of whose
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -267,7 +268,9 @@ def _update(network: Network, wiring: Wiring, rates: list[Tensor], errors: list[
 
 
 def _cosine(one: Tensor, other: Tensor) -> float:
-    """1 if both are nothing, 0 if one of them is."""
+    """1 if both are nothing; 0 if one of them is, or ran away."""
     lengths = float(one.norm() * other.norm())
-    same = float(not one.any() and not other.any())
-    return min(1.0, float(one @ other) / lengths) if lengths else same
+    if not lengths:
+        return float(not one.any() and not other.any())
+    cosine = float(one @ other) / lengths
+    return max(-1.0, min(1.0, cosine)) if math.isfinite(cosine) else 0.0

@@ -143,3 +143,15 @@ def test_song_table_3_of_a_network_that_is_exact():
     for precisions in found.values():
         assert {s: d.samples for s, d in precisions["float64"].items()} == {2: 1.0, 5: 1.0}
         json.dumps(precisions["float32"][2].to_dict(), allow_nan=False)
+
+
+@pytest.mark.parametrize("scale", [4.0, 1e3])
+def test_updates_that_run_away_are_not_good(scale):
+    """Live feedback through large linear weights: errors grow without bound, past what floats can hold."""
+    network, (x, y) = cn.mlp([6, 8, 8, 4], "relu", seed=1, dtype=F64), lessons(5)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter *= scale
+    found = detect(network, with_detector(BACKPROP, "paper", silence=1), x, y, teach=200)
+    assert found.good == 0
+    json.dumps(found.to_dict(), allow_nan=False)
