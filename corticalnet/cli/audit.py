@@ -13,8 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from corticalnet import plotting
 from corticalnet.audit import PARTS, Report, audit, figure, tables
 from corticalnet.cli.app import app
+from corticalnet.cli.opening import parse_sets
 from corticalnet.cli.output import JSON, print_json
-from corticalnet.cli.train import parse_sets
 from corticalnet.errors import RuleError
 from corticalnet.rules.catalogue import rule as rule_by_name
 from corticalnet.rules.catalogue import rules as all_rules

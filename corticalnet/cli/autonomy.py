@@ -23,14 +23,11 @@ from corticalnet.audit import (
 from corticalnet.audit.detection import DETECTORS
 from corticalnet.circuits.expansion.choice import check_rule
 from corticalnet.cli.app import app
+from corticalnet.cli.opening import open_images, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, print_table
-from corticalnet.cli.train import parse_sets
 from corticalnet.errors import ProtocolError
 from corticalnet.plotting.autonomy import distances, grid_of_success, percent
-from corticalnet.training import Model, load_model
-from corticalnet.training.checkpoint import load_weights
-from corticalnet.training.preparation import check_fit, load_data
-from corticalnet.training.run_folder import RunFolder
+from corticalnet.training import Model
 
 SILENCES, PRECISIONS = (1, 2, 3, 4, 8, 16), ("float32", "float64")
 #: Who runs in the stream: name -> detector, and whether the teacher is announced.
@@ -80,16 +77,13 @@ def autonomy_(
 
     - `corticalnet autonomy my_model.py --rule feedback-alignment --trials 100 --json`
     """
-    named = {"rule": rule, "data": data, "seed": seed, "device": "cpu"}
-    built = load_model(model, **(parse_sets(sets) | {k: v for k, v in named.items() if v is not None}))
+    built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
     check_rule(with_detector(built.rule, "streaming"))
     folder = out or Path("runs") / _folder(built, seed)
     if (folder / "autonomy.json").exists() and not overwrite:
         raise ProtocolError(f"{folder} holds results already; give another --out, or --overwrite")
-    if weights is not None:
-        load_weights(built.network, RunFolder(weights).best if weights.is_dir() else weights)
-    images = load_data(built.settings, torch.device("cpu"))
-    check_fit(built.network, images, built.settings)
+    open_weights(built, weights)
+    images = open_images(built)
     for what, wanted, there in (("trials", trials, images.train), ("samples", samples, images.test)):
         if wanted > len(there):
             raise ProtocolError(f"{images.name} has {len(there)} images for {what}, but {what} = {wanted}")

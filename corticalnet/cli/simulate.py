@@ -19,15 +19,12 @@ from corticalnet.circuits.expansion import Continuous
 from corticalnet.circuits.expansion import circuit as expand
 from corticalnet.circuits.experiment.protocol import Rest, Stream
 from corticalnet.cli.app import app
+from corticalnet.cli.opening import open_images, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json
-from corticalnet.cli.train import parse_sets
 from corticalnet.engines import simulate
 from corticalnet.errors import ProtocolError, RuleError
 from corticalnet.tables import table
-from corticalnet.training import Model, load_model
-from corticalnet.training.checkpoint import load_weights
-from corticalnet.training.preparation import check_fit, load_data
-from corticalnet.training.run_folder import RunFolder
+from corticalnet.training import Model
 
 
 @app.command("simulate")
@@ -78,13 +75,11 @@ def simulate_(
 
     - `corticalnet simulate my_model.py --weights runs/my_run --record error --record phi --every 2`
     """
-    named = {"rule": rule, "data": data, "seed": seed, "device": "cpu"}
-    built = load_model(model, **(parse_sets(sets) | {k: v for k, v in named.items() if v is not None}))
+    built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
     folder = out or Path("runs") / _folder(built, dynamics or "", engine, seed)
     if (folder / "recording.nc").exists() and not overwrite:
         raise ProtocolError(f"{folder} holds a recording already; give another --out, or --overwrite")
-    if weights is not None:
-        load_weights(built.network, RunFolder(weights).best if weights.is_dir() else weights)
+    open_weights(built, weights)
     how = _dynamics(dynamics, tau=tau, dt=dt, settle=settle)
     title = f"{built.name} by {built.rule.name}" + (f", {dynamics}" if dynamics else "")
     circuit = expand(built.network, built.rule, lr, dynamics=how, name=title)
@@ -169,8 +164,7 @@ def _time(text: str) -> float | str:
 
 def _stream(model: Model, circuit: Circuit, trials: int, slack: int, seed: int) -> Stream:
     """The first images of the shuffled training set, each followed by its label, at random timing."""
-    images = load_data(model.settings, torch.device("cpu"))
-    check_fit(model.network, images, model.settings)
+    images = open_images(model)
     if trials > len(images.train):
         raise ProtocolError(f"{images.name} has {len(images.train)} training images, but trials = {trials}")
     x, y = images.train.batch(slice(0, trials), torch.float64)

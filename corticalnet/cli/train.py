@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +11,7 @@ from typing import Any
 import typer
 
 from corticalnet.cli.app import app
+from corticalnet.cli.opening import parse_sets
 from corticalnet.cli.output import JSON, print_json
 from corticalnet.errors import CheckpointError, SettingError
 from corticalnet.training import Model, Result, load_model, run_seeds, train
@@ -74,27 +74,6 @@ def train_(
         print_json(result.to_dict())
     else:
         typer.echo(f"{result}\nsettings, metrics, figures and checkpoints: {job.out}")
-
-
-def parse_sets(sets: list[str]) -> dict[str, Any]:
-    """Settings of ``--set key=value`` options; values are Python literals, or else strings.
-
-    Raises:
-        SettingError: an option without "=".
-
-    >>> parse_sets(["lr=0.1", "patience=None", "optimizer=adam"])
-    {'lr': 0.1, 'patience': None, 'optimizer': 'adam'}
-    """
-    settings: dict[str, Any] = {}
-    for text in sets:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise SettingError(f"--set takes key=value, not '{text}'")
-        try:
-            settings[key.strip()] = ast.literal_eval(value.strip())
-        except (ValueError, SyntaxError):
-            settings[key.strip()] = value.strip()
-    return settings
 
 
 @dataclass(frozen=True)

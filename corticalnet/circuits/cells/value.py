@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from corticalnet.circuits.cells.activation import activation
 from corticalnet.circuits.cells.cell import Cell
@@ -57,7 +57,7 @@ class Value(Cell):
 
     tau: Milliseconds = 1.0
     activation: str = "linear"
-    ports = ("own", "feedback", "modulator")
+    ports: ClassVar[tuple[str, ...]] = ("own", "feedback", "modulator")
     state = {"value": 0.0, "change": 0.0, "rate": 0.0}
     output = "rate"
 
@@ -92,7 +92,7 @@ class Clamped(Value):
         return {"value": cell.value + change, "change": change}
 
 
-class LeakyValue(Cell):
+class LeakyValue(Value):
     """A hidden value cell in continuous time.
 
         τ dx/dt = −ε + f'(μ) · feedback
@@ -107,23 +107,12 @@ class LeakyValue(Cell):
     """
 
     tau: Milliseconds = 10.0
-    activation: str = "linear"
     ports = ("own", "modulator", "feedback", "prediction")
-    state = {"value": 0.0, "change": 0.0, "rate": 0.0}
-    output = "rate"
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """One Euler step."""
         change = dt / self.tau * (port.prediction * port.feedback - port.own - port.modulator)
         return {"value": cell.value + change, "change": change}
-
-    def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """``f(value)``."""
-        return {"rate": activation(self.activation).rate(cell.value)}
-
-    def rest(self) -> dict[str, float]:
-        """A value of 0 and its rate."""
-        return {**super().rest(), "rate": float(activation(self.activation).rate(0.0))}
 
 
 class TaughtValue(Cell):
