@@ -13,8 +13,9 @@ from corticalnet.circuits import (
     Wire,
 )
 from corticalnet.circuits.expansion import Continuous, circuit, write_back
-from corticalnet.circuits.experiment.protocol import Give, Noise, Present, Rest, Stream, Teach
+from corticalnet.circuits.experiment.protocol import Give, Noise, Present, Reinforce, Rest, Teach
 from corticalnet.circuits.experiment.recording import Record, load_recording
+from corticalnet.circuits.experiment.stream import Stream, urges
 from corticalnet.engines import simulate, simulator
 from corticalnet.network import Area, Convolution, Dense, Link, Local, Network, from_torch, mlp
 from corticalnet.rules import (
@@ -63,6 +64,7 @@ __all__ = [
     "Projection",
     "Random",
     "Record",
+    "Reinforce",
     "Rest",
     "Reward",
     "Rule",
@@ -84,5 +86,6 @@ __all__ = [
     "rules",
     "simulate",
     "simulator",
+    "urges",
     "write_back",
 ]

@@ -31,7 +31,7 @@ from corticalnet.audit import Report, audit, figure
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import circuit as expand
 from corticalnet.circuits.expansion import write_back
-from corticalnet.circuits.experiment.protocol import Stream
+from corticalnet.circuits.experiment.stream import Stream
 from corticalnet.data import Data
 from corticalnet.engines import simulate
 from corticalnet.network import Network, mlp

@@ -16,8 +16,8 @@ and streaming Fa-Z-IL equal autograd to 1e-14; Fa-Z-IL does for sigmoid and tanh
 (relative error up to 2.6). All are local but backprop, whose changes move by up to 0.16 with rates and
 weights above. IL comes to rest by the equations of learning (change within 3e-7), Z-IL only for sigmoid
 (γ = 1 swings); the paper's φ then often finds no rest to leave. Told the phase, without a clock, Fa-Z-IL is
-the twin to 7e-15 (ReLU: 0.65 to 0.89 off). Told nothing, only streaming Fa-Z-IL is (2e-15); the paper's is
-off by 1 to 26.
+the twin to 7e-15 (ReLU: 0.65 to 0.89 off). Told nothing, only streaming Fa-Z-IL (2e-15) and BrainProp
+(1e-14) are; the paper's φ is off by 1 to 26.
 
 Next: corticalnet/audit/locality.py.
 """

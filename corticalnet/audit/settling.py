@@ -18,10 +18,11 @@ import torch
 
 from corticalnet.audit.equality import EQUAL
 from corticalnet.audit.samples import lesson, own
+from corticalnet.audit.stream import teacher
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.cells import PhaseSignal
 from corticalnet.circuits.expansion import circuit as expand
-from corticalnet.circuits.experiment.protocol import Present, Teach
+from corticalnet.circuits.experiment.protocol import Present
 from corticalnet.engines import simulate
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
@@ -109,7 +110,7 @@ def _trial(
     errors = any("error" in p.cell.state for p in columns.populations)
     data = simulate(
         columns,
-        [Present(x, steps), Teach(targets, teach)],
+        [Present(x, steps), teacher(columns, targets, teach, announced=True)],
         record=["error"] if errors else [network.links[-1].name],
         last=teach + watched,
         check=False,

@@ -25,7 +25,7 @@ from torch import Tensor
 from corticalnet.audit.deltas import deltas
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import circuit as expand
-from corticalnet.circuits.experiment.protocol import Element, Give, Noise, Present, Teach
+from corticalnet.circuits.experiment.protocol import Element, Give, Noise, Present, Reinforce, Teach
 from corticalnet.engines import simulator
 from corticalnet.errors import CircuitWarning, ProtocolError
 from corticalnet.network import Network
@@ -193,7 +193,7 @@ def _trial(
     shown = [int(steps) for steps in timing[:, 0]]
     begin: list[Element] = [Present(x[:1], shown[0] - 1)] if k == 0 else []
     # The last step of each presentation belongs to its teacher's part, so that every part shows something.
-    here = [Present(x[k : k + 1], 1), _teacher(circuit, y[k : k + 1], int(timing[k, 1]), announced)]
+    here = [Present(x[k : k + 1], 1), teacher(circuit, y[k : k + 1], int(timing[k, 1]), announced)]
     n, steps = (k + 1, shown[k + 1]) if k + 1 < len(timing) else (k, circuit.needs.present + 1)
     return [*begin, *here, Present(x[n : n + 1], steps - 1)]
 
@@ -240,8 +240,10 @@ def _lessons(
     return x, y.double() if y.is_floating_point() else y
 
 
-def _teacher(circuit: Circuit, target: Tensor, steps: int, announced: bool) -> Element:
-    """A teacher who only clamps the output, or who tells clocks and phase signals too."""
+def teacher(circuit: Circuit, target: Tensor, steps: int, announced: bool) -> Element:
+    """A teacher who only clamps the output, or who tells clocks and phase signals too; or a reward."""
+    if any("answer" in p.cell.inputs for p in circuit.populations):
+        return Reinforce(target, steps)
     if announced:
         return Teach(target, steps)
     given: dict[str, Any] = {}

@@ -78,7 +78,7 @@ def autonomy_(
     - `corticalnet autonomy my_model.py --rule feedback-alignment --trials 100 --json`
     """
     built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
-    check_rule(with_detector(built.rule, "streaming"))
+    check_rule(with_detector(built.rule, "paper"))
     folder = out or Path("runs") / _folder(built, seed)
     if (folder / "autonomy.json").exists() and not overwrite:
         raise ProtocolError(f"{folder} holds results already; give another --out, or --overwrite")

@@ -17,12 +17,14 @@ from corticalnet.analysis import Regime, recorded_regime
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import Continuous
 from corticalnet.circuits.expansion import circuit as expand
-from corticalnet.circuits.experiment.protocol import Rest, Stream
+from corticalnet.circuits.experiment.protocol import Rest
+from corticalnet.circuits.experiment.stream import Stream, urges
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import open_images, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json
 from corticalnet.engines import simulate
 from corticalnet.errors import ProtocolError, RuleError
+from corticalnet.rules import Reward
 from corticalnet.tables import table
 from corticalnet.training import Model
 
@@ -72,6 +74,8 @@ def simulate_(
     - `corticalnet simulate zil_mlp --data digits --engine brian2 --trials 1` — the same in Brian2
 
     - `corticalnet simulate zil_mlp --data digits --dynamics latch --trials 1` — in continuous time
+
+    - `corticalnet simulate brainprop_dense --data digits` — actions, reward and dopamine
 
     - `corticalnet simulate my_model.py --weights runs/my_run --record error --record phi --every 2`
     """
@@ -169,7 +173,12 @@ def _stream(model: Model, circuit: Circuit, trials: int, slack: int, seed: int) 
         raise ProtocolError(f"{images.name} has {len(images.train)} training images, but trials = {trials}")
     x, y = images.train.batch(slice(0, trials), torch.float64)
     present, teach = circuit.needs.present, circuit.needs.teach
-    return Stream(x, y, present=(present, present + slack), teach=(teach, teach + slack), seed=seed)
+    teaching, urge = getattr(model.rule, "teaching", None), None
+    if isinstance(teaching, Reward):
+        actions = torch.Size(model.network.output_shape).numel()
+        urge = urges(trials, actions, teaching.exploration, teaching.temperature, seed)
+    lengths = {"present": (present, present + slack), "teach": (teach, teach + slack)}
+    return Stream(x, y, **lengths, seed=seed, rewarded=urge is not None, urges=urge)
 
 
 def _verdict(model: Model, recording: Any) -> Regime | None:

@@ -11,7 +11,7 @@ import xarray as xr
 from corticalnet.errors import ProtocolError, one_of
 
 #: Names of states in the papers, in the order in which figures show them.
-SYMBOLS = {"value": "x", "prediction": "μ", "error": "ε", "phi": "φ"}
+SYMBOLS = {"value": "x", "prediction": "μ", "error": "ε", "phi": "φ", "rpe": "δ"}
 
 
 def state_names(data: xr.Dataset) -> list[str]:

@@ -16,8 +16,8 @@ from corticalnet.errors import ProtocolError
 from corticalnet.plotting.reading import area_names, phases, present, state, state_names, symbol
 from corticalnet.plotting.style import LABEL, mark_phases, name_phases, plain
 
-#: What is shown if no states are named.
-USUAL = ("value", "prediction", "error")
+#: What is shown if no states are named: of these, the set of which most was recorded.
+USUAL = (("value", "prediction", "error"), ("rate", "credit", "action", "rpe"))
 #: Up to so many lines are told apart by a legend.
 NAMED = 4
 #: Of a panel, and the room around it, in inches.
@@ -30,8 +30,8 @@ def traces(data: xr.Dataset, states: Sequence[str] | None = None, batch: int = 0
 
     Args:
         data: a recording.
-        states: names, one row each. If not given: value, prediction and error, as far as they were
-            recorded; every state if none of them was.
+        states: names, one row each. If not given: value, prediction and error (of rewarded columns: rate,
+            credit, action and dopamine), as far as they were recorded; every state if none of them was.
         batch: which trial of the batch.
         columns: at most so many columns of an area, evenly chosen; a column has one colour in all rows.
 
@@ -39,7 +39,8 @@ def traces(data: xr.Dataset, states: Sequence[str] | None = None, batch: int = 0
         ProtocolError: a state was not recorded, there is no such trial, or there is nothing to draw.
     """
     known = state_names(data)
-    names = list(states) if states is not None else [s for s in known if s in USUAL] or known
+    usual = max(([s for s in some if s in known] for some in USUAL), key=len)
+    names = list(states) if states is not None else usual or known
     if not names or columns < 1:
         raise ProtocolError(f"traces need at least 1 state and 1 column, not {len(names)} and {columns}")
     arrays = {name: state(data, name, batch) for name in names}

@@ -17,7 +17,7 @@ KNOWN = {
     "feedback-alignment": "nynnn yynn-n",
     "direct-feedback-alignment": "nynnn yynn-n",
     "sign-symmetry": "nynnn nynn-n",
-    "brainprop": "yynnn nynn-y",
+    "brainprop": "yyyyy nynyyy",
     "il": "nyynn nynynn",
     "ipc": "nyynn nynynn",
     "z-il": "yysnn nynsnn",

@@ -6,8 +6,9 @@ import torch
 
 from corticalnet.circuits import Circuit, Needs, Population
 from corticalnet.circuits.cells import Clamped, Clock, Prediction, Sensory, Value
-from corticalnet.circuits.experiment.protocol import Give, Noise, Present, Rest, Stream, Teach
+from corticalnet.circuits.experiment.protocol import Give, Noise, Present, Rest, Teach
 from corticalnet.circuits.experiment.script import compile_protocol
+from corticalnet.circuits.experiment.stream import Stream
 from corticalnet.errors import CorticalnetError, ProtocolError
 
 STIMULUS, TARGET = ("input.value", "stimulus"), ("output.value", "target")

@@ -165,6 +165,17 @@ def test_continuous_time_obeys_its_laws():
     assert mine == pytest.approx(its, rel=1e-6)
 
 
+def test_synapses_up_and_down_turn_towards_each_other():
+    found = {name: runs[0] for name, runs in results("reciprocity_emerges")["pathways"].items()}
+    assert all(
+        angle == pytest.approx(0, abs=1e-5) for angles in found["tied"]["angles"].values() for angle in angles
+    )
+    learned, fixed = (found[name]["angles"]["area1->area2"] for name in ("learned", "fixed random"))
+    assert learned[0] == pytest.approx(fixed[0])
+    assert learned[-1] < fixed[-1] < fixed[0] - 1
+    assert all(one["accuracy"][-1] > one["accuracy"][0] for one in found.values())
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_help_teaches(name):
     shown = subprocess.run(

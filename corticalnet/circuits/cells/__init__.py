@@ -2,6 +2,7 @@
 
 from corticalnet.circuits.cells.cell import Cell, State
 from corticalnet.circuits.cells.change_detector import ChangeDetector, GatingDetector, PulseDetector
+from corticalnet.circuits.cells.choice import Action, Bid, Contest, Dopamine, Outcome
 from corticalnet.circuits.cells.control import Clock, PhaseSignal
 from corticalnet.circuits.cells.error import (
     Error,
@@ -11,6 +12,7 @@ from corticalnet.circuits.cells.error import (
     SizedError,
     SizedOutputError,
 )
+from corticalnet.circuits.cells.feedforward import Feedback, Feedforward
 from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction, Total, WatchedPrediction
 from corticalnet.circuits.cells.staged import (
     ClosingDetector,
@@ -24,29 +26,38 @@ from corticalnet.circuits.cells.value import (
     Constant,
     LeakyValue,
     NudgedValue,
+    RewardedValue,
     Sensory,
     TaughtValue,
     Value,
 )
 
 __all__ = [
+    "Action",
+    "Bid",
     "Cell",
     "ChangeDetector",
     "Clamped",
     "Clock",
     "ClosingDetector",
     "Constant",
+    "Contest",
+    "Dopamine",
     "Error",
+    "Feedback",
+    "Feedforward",
     "GatedError",
     "GatedOutputError",
     "GatingDetector",
     "LeakyValue",
     "NudgedValue",
+    "Outcome",
     "OutputError",
     "OutputPrediction",
     "PhaseSignal",
     "Prediction",
     "PulseDetector",
+    "RewardedValue",
     "Sensory",
     "SizedError",
     "SizedOutputError",

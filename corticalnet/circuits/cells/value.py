@@ -92,6 +92,23 @@ class Clamped(Value):
         return {"value": cell.value + change, "change": change}
 
 
+class RewardedValue(Value):
+    """An output value cell without a teacher: dopamine kicks the one whose action was taken.
+
+        value ← value + dt/τ (−own) + rpe · action
+
+    So the error of the chosen column leaves rest by the reward-prediction error, for one step. Its value is a
+    rate. Ports: ``own`` (its error), ``modulator`` (the rpe), ``prediction`` (its action).
+    """
+
+    ports = ("own", "modulator", "prediction")
+
+    def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Back to the prediction, or a kick."""
+        change = port.modulator * port.prediction - dt / self.tau * port.own
+        return {"value": cell.value + change, "change": change}
+
+
 class LeakyValue(Value):
     """A hidden value cell in continuous time.
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from corticalnet.circuits.expansion.construction import Construction
 from corticalnet.circuits.expansion.continuous import Staged, continuous
+from corticalnet.circuits.expansion.rewarded import Rewarded
 from corticalnet.circuits.expansion.stepwise import Clocked, Detected
 from corticalnet.errors import CircuitError
-from corticalnet.rules import IL, ZIL, FaZIL, Random, Rule, Sweep, Teacher, Tied
+from corticalnet.rules import IL, ZIL, FaZIL, Random, Reward, Rule, Sweep, Tied
 
 
 def construction_of(
@@ -17,6 +18,7 @@ def construction_of(
     consolidation: str = "now",
     phase_signal: bool = True,
     dynamics: Any = None,
+    feedback_learns: bool = False,
 ) -> Construction:
     """The construction for a rule; see :func:`corticalnet.circuits.expansion.circuit`.
 
@@ -24,6 +26,14 @@ def construction_of(
         CircuitError: there is none.
     """
     check_rule(rule)
+    own_cells = isinstance(rule.teaching, Reward) and isinstance(rule.trigger, Sweep)
+    if feedback_learns and not (own_cells and isinstance(rule.feedback, Random)):
+        raise CircuitError(
+            f"{rule.name}: feedback learns where it has weights of its own and columns have feedback cells: "
+            "a Sweep with Reward and Random feedback"
+        )
+    if isinstance(rule.teaching, Reward):
+        return _rewarded(rule, learning_rate, consolidation, dynamics, feedback_learns)
     if dynamics is not None:
         return _in_continuous_time(rule, learning_rate, consolidation, dynamics)
     # A sweep takes no time; in time it is the wave front of Z-IL, whose changes are the same.
@@ -38,6 +48,19 @@ def construction_of(
     if isinstance(trigger, FaZIL):
         return Detected(trigger, learning_rate, phase_signal, waits)
     return Clocked(trigger, learning_rate, phase_signal, waits)
+
+
+def _rewarded(
+    rule: Any, learning_rate: float, consolidation: str, dynamics: Any, feedback_learns: bool
+) -> Construction:
+    if consolidation != "now" or dynamics is not None:
+        raise CircuitError(
+            f"{rule.name}: columns that learn from reward have no continuous dynamics yet, and their "
+            "consolidation is 'now'"
+        )
+    if isinstance(rule.trigger, FaZIL):
+        return Detected(rule.trigger, learning_rate, phase_signal=False, waits=False, rewarded=True)
+    return Rewarded(learning_rate, feedback_learns)
 
 
 def _in_continuous_time(rule: Any, learning_rate: float, consolidation: str, dynamics: Any) -> Construction:
@@ -69,9 +92,13 @@ def check_rule(rule: Any) -> None:
         raise CircuitError(
             f"{rule.name}: trigger {type(trigger).__name__} has no circuit; choices: Sweep, IL, ZIL, FaZIL"
         )
-    if not isinstance(teaching, Teacher) or teaching.loss != "squared":
+    alone = isinstance(trigger, Sweep) or getattr(trigger, "gate", "none") != "none"  # no clock, no phases
+    rewarded = isinstance(teaching, Reward) and alone
+    if not rewarded and getattr(teaching, "loss", "") != "squared":
+        named = type(teaching).__name__ + (f"('{teaching.loss}')" if hasattr(teaching, "loss") else "")
         raise CircuitError(
-            f"{rule.name}: a circuit is taught by a squared-error Teacher, not by {teaching!r}"
+            f"{rule.name}: a circuit is taught by a squared-error Teacher, or by Reward where nobody tells "
+            f"phases (a Sweep, gated or streaming Fa-Z-IL), not by {named}"
         )
     if type(feedback) not in (Tied, Random):
         raise CircuitError(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from corticalnet.circuits.cells import Cell, Total
 from corticalnet.circuits.circuit import Needs
@@ -82,10 +82,11 @@ class Columns:
 
 
 @dataclass
-class Controls:
-    """Cells that are told something from outside, and whom they tell. Empty: the circuit is autonomous."""
+class Shared:
+    """Cells that stand in no column, and whom they tell: clocks, phase signals, contests, dopamine."""
 
     populations: list[Population] = field(default_factory=list)
+    projections: list[Projection] = field(default_factory=list)
     broadcasts: list[Broadcast] = field(default_factory=list)
 
 
@@ -95,7 +96,9 @@ class Construction(ABC):
     Attributes:
         dt: length of a step, ms.
         delay: of projections between areas, ms.
-        sends: the state of error cells that is sent down.
+        hears: (role, port) where a link ends.
+        tells: (role, state) that is sent down.
+        listens: role that hears what comes down, at its port "feedback".
         levelled: whether links that skip areas must go through relays.
         live: γ of steps in which values move by feedback that nothing gates, for long; 0 if there are none.
     """
@@ -103,7 +106,9 @@ class Construction(ABC):
     dt = 1.0
     live = 0.0
     delay = 0.0
-    sends = "error"
+    hears = ("prediction", "prediction")
+    tells = ("error", "error")
+    listens = "value"
     levelled = True
 
     @abstractmethod
@@ -114,18 +119,22 @@ class Construction(ABC):
     def plasticity(self, site: Site) -> Plasticity:
         """Of synapses that end at a site."""
 
+    def feedback_plasticity(self, site: Site) -> Plasticity | None:
+        """Of the synapses back from a site, where they have weights of their own; None if they stay."""
+        return None
+
     @abstractmethod
     def needs(self, sites: Sequence[Site]) -> Needs:
         """How long a trial of a network of these areas must last."""
 
-    def controls(self, sites: Sequence[Site], learning: dict[str, Site]) -> Controls:
-        """Cells that are told something from outside; none unless a construction says so.
+    def shared(self, sites: Sequence[Site], learning: dict[str, Site]) -> Shared:
+        """Cells that stand in no column; none unless a construction says so.
 
         Args:
             sites: all areas.
             learning: plastic projections by name, and where they end.
         """
-        return Controls()
+        return Shared()
 
 
 def depth_of(sites: Sequence[Site]) -> int:
@@ -150,16 +159,18 @@ def pool(stand: Columns, phi: Cell, tells: dict[str, str]) -> None:
     ]
 
 
-def told(cells: dict[str, tuple[Cell, list[str]]], sends: str = "") -> Controls:
-    """Controls from name -> (kind of cell, whom it tells)."""
-    return Controls(
-        [Population(name, 1, cell) for name, (cell, _) in cells.items()],
-        [Broadcast(name, targets, sends) for name, (_, targets) in cells.items()],
+def told(cells: dict[str, tuple[Cell, list[str]]], sends: str = "") -> Shared:
+    """Single cells that broadcast: name -> (kind of cell, whom it tells)."""
+    return Shared(
+        populations=[Population(name, 1, cell) for name, (cell, _) in cells.items()],
+        broadcasts=[Broadcast(name, targets, sends) for name, (_, targets) in cells.items()],
     )
 
 
-def both(one: Controls, other: Controls) -> Controls:
-    """Two sets of controls together."""
-    return replace(
-        one, populations=one.populations + other.populations, broadcasts=one.broadcasts + other.broadcasts
+def both(one: Shared, other: Shared) -> Shared:
+    """Two sets of shared cells together."""
+    return Shared(
+        one.populations + other.populations,
+        one.projections + other.projections,
+        one.broadcasts + other.broadcasts,
     )

@@ -26,7 +26,7 @@ from corticalnet.circuits.circuit import Needs
 from corticalnet.circuits.expansion.construction import (
     Columns,
     Construction,
-    Controls,
+    Shared,
     Site,
     depth_of,
     pool,
@@ -168,7 +168,7 @@ class Staged(Construction):
         self.how, self.rate = how, learning_rate
         self.dt, self.delay = how.ms("dt"), how.ms("delay")
         self.clocked = how.construction in ("sample_and_hold", "nudge")
-        self.sends = "sent"
+        self.tells = ("error", "sent")
         if how.construction == "nudge":
             self.live = self.dt / how.ms("tau")
 
@@ -234,10 +234,10 @@ class Staged(Construction):
         share = self.how.nudge if self.how.construction == "nudge" else 1.0
         return ErrorTimesRate(self.rate / share, "reads", consolidation="ends")
 
-    def controls(self, sites: Sequence[Site], learning: dict[str, Site]) -> Controls:
+    def shared(self, sites: Sequence[Site], learning: dict[str, Site]) -> Shared:
         """For each depth a clock, if it is clocks that do it."""
         if not self.clocked:
-            return Controls()
+            return Shared()
         settle = self.how.ms("settle")
         clocks: dict[str, tuple[cells.Cell, list[str]]] = {}
         for site in sites:

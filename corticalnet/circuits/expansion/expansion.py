@@ -44,6 +44,7 @@ def circuit(
     consolidation: str = "now",
     phase_signal: bool = True,
     dynamics: Continuous | str | None = None,
+    feedback_learns: bool = False,
     name: str = "",
 ) -> Circuit:
     """The populations of a network that learns by a rule.
@@ -51,8 +52,9 @@ def circuit(
     Args:
         network: dense, convolutional and local links, any activation, links that skip areas.
         rule: IL (also incremental), Z-IL or Fa-Z-IL, taught by a squared-error teacher, with tied or random
-            feedback; or a sweep of such (backprop, feedback alignment), which runs in time as Z-IL does. A
-            rule of your own that has a method ``circuit(network, learning_rate)`` makes its own.
+            feedback; a sweep of such (backprop, feedback alignment), which runs in time as Z-IL does; or a
+            sweep by reward (BrainProp), whose columns have feedforward and feedback cells. A rule of your own
+            that has a method ``circuit(network, learning_rate)`` makes its own.
         learning_rate: of every synapse.
         consolidation: "now", or "phase": changes wait until the teacher has gone (only for rules that are
             told the phase).
@@ -60,6 +62,8 @@ def circuit(
             run in prediction and learning, and prediction must come to rest by itself.
         dynamics: continuous time: :class:`~corticalnet.circuits.expansion.continuous.Continuous`, or the
             name of a construction ("latch", "delay", "sample_and_hold", "nudge").
+        feedback_learns: whether feedback weights of their own (Random) learn by the same rule as those up
+            (only for rewarded columns).
         name: for titles.
 
     Returns:
@@ -75,7 +79,7 @@ def circuit(
     if hasattr(rule, "circuit"):
         made: Circuit = rule.circuit(network, learning_rate)
         return made
-    how = construction_of(rule, learning_rate, consolidation, phase_signal, dynamics)
+    how = construction_of(rule, learning_rate, consolidation, phase_signal, dynamics, feedback_learns)
     rule.feedback.prepare(network)
     if how.live and type(rule.feedback) is Tied:
         steps = stability(network, rate=how.live, levelled=how.levelled)
@@ -114,12 +118,12 @@ class _Expansion:
                 self._link(source, node, link)
         if any(p.source == "bias" for p in self.projections):
             self.populations.append(Population("bias", 1, cells.Constant()))
-        controls = self.how.controls(list(self.sites.values()), self.learning)
+        shared = self.how.shared(list(self.sites.values()), self.learning)
         return Circuit(
-            self.populations + controls.populations,
-            self.projections,
+            self.populations + shared.populations,
+            self.projections + shared.projections,
             self.wires,
-            self.broadcasts + controls.broadcasts,
+            self.broadcasts + shared.broadcasts,
             self.how.dt,
             name,
             self.how.needs(list(self.sites.values())),
@@ -143,8 +147,8 @@ class _Expansion:
         connection, delay = as_connection(link), self.how.delay
         up = Projection(
             f"{below}.value",
-            f"{site.name}.prediction",
-            "prediction",
+            f"{site.name}.{self.how.hears[0]}",
+            self.how.hears[1],
             flat(link, link.weight),
             connection,
             "rate",
@@ -154,11 +158,12 @@ class _Expansion:
         )
         self._add(up, site)
         if source:
+            role, state = self.how.tells
             down = Projection(
-                f"{site.name}.error",
-                f"{below}.value",
+                f"{site.name}.{role}",
+                f"{below}.{self.how.listens}",
                 "feedback",
-                sends=self.how.sends,
+                sends=state,
                 name=f"{name} feedback",
                 shared_with=name,
                 delay=delay,
@@ -166,8 +171,9 @@ class _Expansion:
             if isinstance(self.feedback, Random) and link.plastic:
                 own = flat(link, self.feedback.weights(link))
                 reverse, weight = _reversed(connection, own)
-                down = replace(down, shared_with="", weight=weight, connection=reverse)
-            self.projections.append(down)
+                learns = self.how.feedback_plasticity(site)
+                down = replace(down, shared_with="", weight=weight, connection=reverse, plasticity=learns)
+            self._add(down, site)
         if link.bias is not None:
             one, bias = bias_connection(link), flat(link, link.bias)
             offset = replace(up, source="bias", weight=bias, connection=one, name=f"{name} bias", delay=0.0)

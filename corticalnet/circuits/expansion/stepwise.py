@@ -14,10 +14,11 @@ from collections.abc import Sequence
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Needs
+from corticalnet.circuits.expansion.choosing import add_actions, world_and_dopamine
 from corticalnet.circuits.expansion.construction import (
     Columns,
     Construction,
-    Controls,
+    Shared,
     Site,
     both,
     depth_of,
@@ -69,10 +70,10 @@ class Stepwise(Construction):
         """What makes synapses that end at a site learn."""
         return "modulator"
 
-    def controls(self, sites: Sequence[Site], learning: dict[str, Site]) -> Controls:
+    def shared(self, sites: Sequence[Site], learning: dict[str, Site]) -> Shared:
         """The phase signal."""
         if not self.phase_signal:
-            return Controls()
+            return Shared()
         hearing = {site.name: [r for r in ("value", "phi") if self._hears_phase(site, r)] for site in sites}
         targets = [f"{name}.{role}" for name, roles in hearing.items() for role in roles]
         return told({"phase": (cells.PhaseSignal(), targets + (list(learning) if self.waits else []))})
@@ -101,12 +102,12 @@ class Clocked(Stepwise):
             return Needs(depth + 1, depth)
         return Needs(depth + 1, self.rule.steps + (self.rule.update == "last"))
 
-    def controls(self, sites: Sequence[Site], learning: dict[str, Site]) -> Controls:
+    def shared(self, sites: Sequence[Site], learning: dict[str, Site]) -> Shared:
         """Clocks, and the phase signal."""
         clocks: dict[str, tuple[cells.Cell, list[str]]] = {}
         for name, site in learning.items():
             clocks.setdefault(self.trigger(site), (self._clock(site), []))[1].append(name)
-        return both(told(clocks), super().controls(sites, learning))
+        return both(told(clocks), super().shared(sites, learning))
 
     def _clock(self, site: Site) -> cells.Clock:
         if isinstance(self.rule, ZIL):
@@ -116,18 +117,33 @@ class Clocked(Stepwise):
 
 
 class Detected(Stepwise):
-    """Fa-Z-IL: φ cells watch the errors. Gated ones (also streaming) need no control of any kind."""
+    """Fa-Z-IL: φ cells watch the errors. Gated ones (also streaming) need no control of any kind.
 
-    def __init__(self, trigger: FaZIL, learning_rate: float, phase_signal: bool, waits: bool) -> None:
+    Rewarded columns have no teacher either: the output chooses, and dopamine kicks the chosen column.
+    """
+
+    def __init__(
+        self,
+        trigger: FaZIL,
+        learning_rate: float,
+        phase_signal: bool,
+        waits: bool,
+        rewarded: bool = False,
+    ) -> None:
+        self.rewarded = rewarded
         self.gated = trigger.gate != "none"
         super().__init__(learning_rate, 1.0, phase_signal and not self.gated, waits)
         self.rule = trigger
-        self.sends = "sent" if self.gated else "error"
+        self.tells = ("error", "sent" if self.gated else "error")
         self.live = 0.0 if self.gated else self.live
 
     def columns(self, site: Site) -> Columns:
         """Value, prediction, error and φ."""
         stand, rule = super().columns(site), self.rule
+        if self.rewarded and site.output:
+            stand.cells["value"] = cells.RewardedValue(tau=self.dt)
+            add_actions(stand, site, "prediction", "predicted_rate" if site.curved else "prediction")
+            stand.wires.append(("action", "value", "prediction", "action", 1.0))
         silence, threshold = float(rule.silence), float(rule.threshold)
         if not self.gated:
             stand.cells["phi"] = cells.ChangeDetector(silence, threshold)
@@ -155,5 +171,13 @@ class Detected(Stepwise):
         return stand
 
     def needs(self, sites: Sequence[Site]) -> Needs:
-        """Errors must have been silent for t_d steps when the teacher comes."""
-        return Needs(depth_of(sites) + self.rule.silence, depth_of(sites))
+        """Errors must have been silent for t_d steps when the teacher comes (two more for a choice)."""
+        depth, choice = depth_of(sites), 2 * self.rewarded
+        return Needs(depth + self.rule.silence + choice, depth + self.rewarded)
+
+    def shared(self, sites: Sequence[Site], learning: dict[str, Site]) -> Shared:
+        """The phase signal, or the world and dopamine."""
+        if not self.rewarded:
+            return super().shared(sites, learning)
+        output = next(site for site in sites if site.output)
+        return world_and_dopamine(output, [f"{output.name}.value"])

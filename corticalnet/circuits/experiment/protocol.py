@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import math
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,6 +65,8 @@ class Present(Element):
         stimulus: ``[n]``, ``[B, n]`` or ``[B, *shape]``; {population: array} where several take a stimulus.
         steps: how long, in steps.
         ms: or in ms (30, "30 ms").
+        urge: to explore: what is added to the bid of each action, ``[n]`` or ``[B, n]``; 0 if not given. See
+            :func:`urges`.
 
     Raises:
         ProtocolError: not exactly one of steps and ms.
@@ -73,6 +75,7 @@ class Present(Element):
     stimulus: Any
     steps: int | None = None
     ms: float | str | None = field(default=None, kw_only=True)
+    urge: Any = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +93,25 @@ class Teach(Element):
     """
 
     target: Any
+    steps: int | None = None
+    ms: float | str | None = field(default=None, kw_only=True)
+
+
+@dataclass(frozen=True, eq=False)
+class Reinforce(Element):
+    """Let the outcome of a choice come; the stimulus that was shown last stays.
+
+    Args:
+        answer: the class that is rewarded (whole number), one for each sample ``[B]`` (whole numbers), or the
+            reward of each action, ``[n]`` or ``[B, n]`` (numbers with a point).
+        steps: how long, in steps.
+        ms: or in ms (30, "30 ms").
+
+    Raises:
+        ProtocolError: not exactly one of steps and ms.
+    """
+
+    answer: Any
     steps: int | None = None
     ms: float | str | None = field(default=None, kw_only=True)
 
@@ -131,56 +153,6 @@ class Give(Element):
         super().__post_init__()
         if not isinstance(self.signals, Mapping):
             raise ProtocolError(f"Give takes {{'population.input': array}}, not {self.signals!r}")
-
-
-@dataclass(frozen=True, eq=False)
-class Stream:
-    """Trials of random timing: each presents its stimulus, then teaches its target.
-
-    Args:
-        stimuli: ``[trials, n]`` or ``[trials, B, n]``.
-        targets: classes ``[trials]`` or ``[trials, B]``, or vectors ``[trials, 1, n]``, ``[trials, B, n]``
-            (as numbers with a point also ``[trials, n]``).
-        present, teach: least and greatest number of steps of each; every number between is as likely.
-        seed: of the lengths; a longer stream begins like a shorter one.
-
-    Raises:
-        ProtocolError: lengths that are no range, or not as many targets as stimuli.
-    """
-
-    stimuli: Any
-    targets: Any
-    present: tuple[int, int] = field(kw_only=True)
-    teach: tuple[int, int] = field(kw_only=True)
-    seed: int = field(default=0, kw_only=True)
-
-    def __post_init__(self) -> None:
-        for name in ("stimuli", "targets"):
-            object.__setattr__(self, name, array(getattr(self, name), f"Stream: {name}"))
-        if np.ndim(self.stimuli) < 2 or np.ndim(self.targets) < 1 or len(self.stimuli) != len(self.targets):
-            shapes = f"{np.shape(self.stimuli)} and {np.shape(self.targets)}"
-            raise ProtocolError(f"Stream: stimuli and targets have shapes {shapes}; both begin with trials")
-        for name in ("present", "teach"):
-            object.__setattr__(self, name, self._range(name))
-
-    def _range(self, name: str) -> tuple[int, int]:
-        given = getattr(self, name)
-        if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
-            raise ProtocolError(f"Stream: {name} = {given!r} must be (least, greatest) steps")
-        low, high = (whole(bound, f"Stream: {name}") for bound in given)
-        if low > high:
-            raise ProtocolError(f"Stream: {name} = {given!r} must not begin above its end")
-        return low, high
-
-    def expand(self) -> list[Element]:
-        """The trials: Present, Teach, Present, Teach, …"""
-        bounds = np.array([self.present, self.teach]).T
-        rng = np.random.default_rng(whole(self.seed, "Stream: seed", 0))
-        lengths = rng.integers(bounds[0], bounds[1], size=(len(self.stimuli), 2), endpoint=True)
-        trials: list[Element] = []
-        for stimulus, target, (shown, taught) in zip(self.stimuli, self.targets, lengths, strict=True):
-            trials += [Present(stimulus, int(shown)), Teach(target, int(taught))]
-        return trials
 
 
 @dataclass(frozen=True)

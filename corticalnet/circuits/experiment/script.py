@@ -10,7 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.circuit import Circuit
-from corticalnet.circuits.experiment.protocol import Element, Give, Noise, Present, Rest, Stream, Teach, array
+from corticalnet.circuits.experiment.protocol import (
+    Element,
+    Give,
+    Noise,
+    Present,
+    Reinforce,
+    Rest,
+    Teach,
+    array,
+)
+from corticalnet.circuits.experiment.stream import Stream
 from corticalnet.errors import ProtocolError, one_of, unknown
 
 Floats = NDArray[np.float64]
@@ -105,10 +115,10 @@ def _flatten(circuit: Circuit, protocol: Any) -> list[_Entry]:
                 (f"element {k} of the protocol (Stream), trial {j // 2 + 1}, {part.label},", part)
                 for j, part in enumerate(one.expand())
             ]
-        elif isinstance(one, Present | Teach | Rest | Give):
+        elif isinstance(one, Present | Teach | Reinforce | Rest | Give):
             found = [(f"element {k} of the protocol ({type(one).__name__})", one)]
         else:
-            choices = [kind.__name__ for kind in (Present, Teach, Rest, Give, Stream)]
+            choices = [kind.__name__ for kind in (Present, Teach, Reinforce, Rest, Give, Stream)]
             raise ProtocolError(
                 f"element {k} of the protocol: {unknown('kind', type(one).__name__, choices)}"
             )
@@ -126,10 +136,10 @@ def _check_lengths(circuit: Circuit, entries: list[_Entry]) -> None:
         after = k + 1
         while after < len(entries) and isinstance(entries[after].element, Give):
             after += 1  # giving something leaves stimulus and teacher on
-        taught_next = after < len(entries) and isinstance(entries[after].element, Teach)
+        taught_next = after < len(entries) and isinstance(entries[after].element, Teach | Reinforce)
         if isinstance(entry.element, Present) and taught_next:
             least = circuit.needs.present
-        elif isinstance(entry.element, Teach):
+        elif isinstance(entry.element, Teach | Reinforce):
             least = circuit.needs.teach
         else:
             continue
@@ -154,7 +164,14 @@ def _changes(circuit: Circuit, entry: _Entry) -> dict[Key, Floats]:
             for full, value in element.signals.items()
         }
     off = np.zeros((1, 1))
-    new = {key: off for key in _inputs(circuit) if key[1] in ("target", "clamped", "teaching")}
+    if isinstance(element, Reinforce):
+        answers = _by_population(circuit, "answer", element.answer, where)
+        new = {key: off + 1 for key in _inputs(circuit) if key[1] == "outcome"}
+        for name, value in answers.items():
+            new[name, "answer"] = _target(value, circuit.population(name).n, f"{where}: answer of '{name}'")
+        return new
+    told = ("target", "clamped", "teaching", "answer", "outcome")
+    new = {key: off for key in _inputs(circuit) if key[1] in told}
     if isinstance(element, Teach):
         new |= {key: off + 1 for key in new if key[1] == "teaching"}
         for name, value in _by_population(circuit, "target", element.target, where).items():
@@ -162,11 +179,14 @@ def _changes(circuit: Circuit, entry: _Entry) -> dict[Key, Floats]:
             if "clamped" in circuit.population(name).cell.inputs:
                 new[name, "clamped"] = off + 1
         return new
-    new |= {key: off for key in _inputs(circuit) if key[1] == "stimulus"}
+    new |= {key: off for key in _inputs(circuit) if key[1] in ("stimulus", "urge")}
     if isinstance(element, Present):
         for name, value in _by_population(circuit, "stimulus", element.stimulus, where).items():
             size = circuit.population(name).n
             new[name, "stimulus"] = _fit(value, size, f"{where}: stimulus of '{name}'")
+        urge = {} if element.urge is None else _by_population(circuit, "urge", element.urge, where)
+        for name, value in urge.items():
+            new[name, "urge"] = _fit(value, circuit.population(name).n, f"{where}: urge of '{name}'")
     return new
 
 
@@ -178,7 +198,8 @@ def _by_population(circuit: Circuit, port: str, value: Any, where: str) -> dict[
     """Whom a stimulus or target is for."""
     takers = [name for name, taken in _inputs(circuit) if taken == port]
     if not takers:
-        raise ProtocolError(f"{where}: no population of circuit '{circuit.name}' takes a {port}")
+        one = f"{'an' if port[0] in 'aeiou' else 'a'} {port}"
+        raise ProtocolError(f"{where}: no population of circuit '{circuit.name}' takes {one}")
     if isinstance(value, Mapping):
         for name in value:
             one_of(f"population in {where}", name, takers, ProtocolError)

@@ -18,3 +18,15 @@ class ErrorTimesRate(Plasticity):
     def eligibility(self, weight: Any, pre: Any, post: Any, port: Any) -> Any:
         """``own · rate``."""
         return port.own * pre.rate
+
+
+class CreditTimesRate(Plasticity):
+    """The same product the other way round, for synapses of the way down.
+
+    The rate of the column below (at port ``prediction`` of its feedback cell) times the credit of the column
+    above: what changes the synapse up between the two, so that pairs of synapses become alike (AGREL).
+    """
+
+    def eligibility(self, weight: Any, pre: Any, post: Any, port: Any) -> Any:
+        """``prediction · credit``."""
+        return port.prediction * pre.credit

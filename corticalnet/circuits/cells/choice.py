@@ -1,0 +1,94 @@
+"""Choosing and being rewarded: bids, contests, one action, and dopamine.
+
+    bid_n       = y_n + urge_n                        urge: exploration, drawn by the protocol
+    contest     = bid_i ≥ bid_j, for every pair       lateral competition, pair by pair
+    action_n    = 1 if n wins all its contests
+    dopamine    = reward − Σ action_n y_n, in the step in which the outcome comes
+
+With urge = 0 the most active column wins; with urge = temperature × Gumbel noise the winner is a draw from
+softmax(y / temperature): together the max-Boltzmann choice of Pozzi et al. 2020.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.pointwise import where
+from corticalnet.circuits.quantities import ONE, Pure
+
+
+class Bid(Cell):
+    """What an action is worth now: ``own`` (its column's rate) and an urge to explore (outside input)."""
+
+    ports = ("own",)
+    state = {"bid": 0.0}
+    inputs = {"urge": ONE}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Value and urge."""
+        return {"bid": port.own + cell.urge}
+
+
+class Contest(Cell):
+    """Two actions against each other; ``prediction`` is the difference of their bids."""
+
+    ports = ("prediction",)
+    state = {"first": 0.0, "second": 0.0}
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """One of them wins."""
+        first = port.prediction >= 0
+        return {"first": where(first, 1.0, 0.0), "second": where(first, 0.0, 1.0)}
+
+
+class Action(Cell):
+    """An action: chosen if it wins all its contests.
+
+    Ports: ``prediction`` (contests won), ``own`` (the rate of its column). States: ``action``, ``expected``
+    (its column's rate if it is chosen: the reward that is expected).
+
+    Args:
+        rivals: contests that there are to win.
+    """
+
+    rivals: Pure = 1.0
+    ports = ("prediction", "own")
+    state = {"action": 0.0, "expected": 0.0}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """The winner of all."""
+        action = where(port.prediction + 0.5 > self.rivals, 1.0, 0.0)
+        return {"action": action, "expected": action * port.own}
+
+
+class Outcome(Cell):
+    """The world, not the brain: it hears an action (``modulator``) and may reward it (input ``answer``)."""
+
+    ports = ("modulator",)
+    state = {"reward": 0.0}
+    inputs = {"answer": ONE}
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """The reward that this action would bring, if it is the one."""
+        return {"reward": cell.answer * port.modulator}
+
+
+class Dopamine(Cell):
+    """Dopamine: the reward-prediction error, for one step.
+
+        rpe = reward − expected, when an outcome comes; else 0
+
+    Ports: ``modulator`` (reward of the world's outcome cells), ``prediction`` (the reward that is expected).
+    Outside inputs: ``reward`` (more of it, from elsewhere), ``outcome`` (1 while there is one).
+    """
+
+    ports = ("modulator", "prediction")
+    state = {"rpe": 0.0, "seen": 0.0}
+    inputs = {"reward": ONE, "outcome": ONE}
+
+    def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Compare, once."""
+        comes = (cell.outcome != 0) & (cell.seen == 0)
+        rpe = port.modulator + cell.reward - port.prediction
+        return {"rpe": where(comes, rpe, 0.0), "seen": cell.outcome}

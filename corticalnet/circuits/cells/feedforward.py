@@ -1,0 +1,57 @@
+"""Feedforward and feedback cells: one of each in every column (Pozzi, Bohté & Roelfsema 2020, Fig. 3).
+
+    feedforward     rate = f(drive), gain = f'(drive)
+    feedback        signal = Σ W credit_above,   credit = gain · signal
+
+The feedback cell is gated by its own column: where f' = 0 (a silent ReLU column) it passes nothing on, and
+the column's synapses, which learn by its credit, do not change.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corticalnet.circuits.cells.activation import activation
+from corticalnet.circuits.cells.cell import Cell
+
+
+class Feedforward(Cell):
+    """A column's way up.
+
+    Ports: ``prediction`` (its drive), ``own`` (the credit of its column, by which its synapses learn).
+    States: ``drive``, ``rate``, ``gain``.
+    """
+
+    activation: str = "relu"
+    ports = ("prediction", "own")
+    state = {"drive": 0.0, "rate": 0.0, "gain": 0.0}
+    output = "rate"
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Sum and fire."""
+        f, drive = activation(self.activation), port.prediction
+        rate = f.rate(drive)
+        return {"drive": drive, "rate": rate, "gain": f.gain(1.0, drive, rate)}
+
+    def rest(self) -> dict[str, float]:
+        """No drive, and the rate of that."""
+        return {**super().rest(), "rate": float(activation(self.activation).rate(0.0))}
+
+
+class Feedback(Cell):
+    """A column's way down.
+
+    Ports: ``feedback``, ``own`` (the gain of its column), ``prediction`` (the rate of its column, by which
+    its synapses learn). States: ``credit``, ``signal``, ``partner`` (that rate).
+    """
+
+    ports = ("feedback", "own", "prediction")
+    state = {"credit": 0.0, "signal": 0.0, "partner": 0.0}
+
+    def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Take the sum over, and gate it."""
+        return {
+            "signal": port.feedback,
+            "credit": port.own * port.feedback,
+            "partner": port.prediction,
+        }

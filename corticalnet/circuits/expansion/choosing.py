@@ -1,0 +1,49 @@
+"""Choosing and being rewarded: what an output area needs besides its columns (docs/decisions/0013)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from corticalnet.circuits import cells
+from corticalnet.circuits.connection import AllToAll, OneToOne, Synapses
+from corticalnet.circuits.expansion.construction import Columns, Shared, Site
+from corticalnet.circuits.parts import Broadcast, Population, Projection
+
+
+def add_actions(stand: Columns, site: Site, role: str, rate: str) -> None:
+    """A bid and an action for each column of the output.
+
+    Args:
+        stand: what stands there.
+        site: the output.
+        role, rate: whose state is what the action is worth.
+    """
+    stand.cells |= {"bid": cells.Bid(), "action": cells.Action(rivals=float(site.n - 1))}
+    stand.wires += [(role, "bid", "own", rate, 1.0), (role, "action", "own", rate, 1.0)]
+
+
+def world_and_dopamine(output: Site, hearing: list[str]) -> Shared:
+    """Contests between actions, the world's answer, and dopamine.
+
+    Args:
+        output: where the actions are.
+        hearing: populations or plastic projections that hear the reward-prediction error.
+    """
+    n, name = output.n, output.name
+    populations = [Population("world", n, cells.Outcome()), Population("dopamine", 1, cells.Dopamine())]
+    projections = [
+        Projection(f"{name}.action", "world", "modulator", 1.0, OneToOne(), "action"),
+        Projection("world", "dopamine", "modulator", 1.0, AllToAll(), "reward"),
+        Projection(f"{name}.action", "dopamine", "prediction", 1.0, AllToAll(), "expected"),
+    ]
+    first, second = np.triu_indices(n, 1)
+    if len(first):
+        index = np.arange(len(first))
+        populations.insert(0, Population("contest", len(first), cells.Contest()))
+        for side, winner, sign in ((first, "first", 1.0), (second, "second", -1.0)):
+            bids, wins = Synapses(side, index, index * 0, 1), Synapses(index, side, index * 0, 1)
+            projections += [
+                Projection(f"{name}.bid", "contest", "prediction", sign, bids, "bid", f"bids, {winner}"),
+                Projection("contest", f"{name}.action", "prediction", 1.0, wins, winner, f"wins, {winner}"),
+            ]
+    return Shared(populations, projections, [Broadcast("dopamine", hearing, "rpe")])

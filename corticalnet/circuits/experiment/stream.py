@@ -1,0 +1,94 @@
+"""Streams: trials of random timing, one after another, and urges to explore in them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.circuits.experiment.protocol import Element, Present, Reinforce, Teach, array, whole
+from corticalnet.errors import ProtocolError
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """Trials of random timing: each presents its stimulus, then teaches its target.
+
+    Args:
+        stimuli: ``[trials, n]`` or ``[trials, B, n]``.
+        targets: classes ``[trials]`` or ``[trials, B]``, or vectors ``[trials, 1, n]``, ``[trials, B, n]``
+            (as numbers with a point also ``[trials, n]``).
+        present, teach: least and greatest number of steps of each; every number between is as likely.
+        seed: of the lengths; a longer stream begins like a shorter one.
+        rewarded: an outcome comes instead of a teacher; targets say which action brings reward.
+        urges: to explore, ``[trials, n]`` or ``[trials, B, n]``, see :func:`urges`.
+
+    Raises:
+        ProtocolError: lengths that are no range, or not as many targets as stimuli.
+    """
+
+    stimuli: Any
+    targets: Any
+    present: tuple[int, int] = field(kw_only=True)
+    teach: tuple[int, int] = field(kw_only=True)
+    seed: int = field(default=0, kw_only=True)
+    rewarded: bool = field(default=False, kw_only=True)
+    urges: Any = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        for name in ("stimuli", "targets", *(["urges"] if self.urges is not None else [])):
+            object.__setattr__(self, name, array(getattr(self, name), f"Stream: {name}"))
+        if np.ndim(self.stimuli) < 2 or np.ndim(self.targets) < 1 or len(self.stimuli) != len(self.targets):
+            shapes = f"{np.shape(self.stimuli)} and {np.shape(self.targets)}"
+            raise ProtocolError(f"Stream: stimuli and targets have shapes {shapes}; both begin with trials")
+        if self.urges is not None and len(self.urges) != len(self.stimuli):
+            raise ProtocolError(f"Stream: urges are for {len(self.urges)} of {len(self.stimuli)} trials")
+        for name in ("present", "teach"):
+            object.__setattr__(self, name, self._range(name))
+
+    def _range(self, name: str) -> tuple[int, int]:
+        given = getattr(self, name)
+        if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
+            raise ProtocolError(f"Stream: {name} = {given!r} must be (least, greatest) steps")
+        low, high = (whole(bound, f"Stream: {name}") for bound in given)
+        if low > high:
+            raise ProtocolError(f"Stream: {name} = {given!r} must not begin above its end")
+        return low, high
+
+    def expand(self) -> list[Element]:
+        """The trials: Present, Teach (or Reinforce), Present, …"""
+        bounds = np.array([self.present, self.teach]).T
+        rng = np.random.default_rng(whole(self.seed, "Stream: seed", 0))
+        lengths = rng.integers(bounds[0], bounds[1], size=(len(self.stimuli), 2), endpoint=True)
+        trials: list[Element] = []
+        lesson = Reinforce if self.rewarded else Teach
+        for k, (shown, taught) in enumerate(lengths):
+            urge = None if self.urges is None else self.urges[k]
+            trials.append(Present(self.stimuli[k], int(shown), urge=urge))
+            trials.append(lesson(self.targets[k], int(taught)))
+        return trials
+
+
+def urges(
+    trials: int, actions: int, exploration: float = 0.02, temperature: float = 1.0, seed: int = 0
+) -> NDArray[np.float64]:
+    """Urges to explore, ``[trials, actions]``: with them the best bid is the max-Boltzmann choice.
+
+    In a trial in which nobody explores all are 0. Otherwise they are temperature × Gumbel noise, and the
+    winner is a draw from softmax(y / temperature) (Pozzi et al. 2020: exploration 0.02, temperature 1).
+
+    Raises:
+        ProtocolError: an impossible number of them, probability or temperature.
+    """
+    size = whole(trials, "urges: trials"), whole(actions, "urges: actions")
+    if not 0 <= exploration <= 1 or not 0 < temperature < math.inf:
+        raise ProtocolError(
+            f"urges: exploration = {exploration} is a probability, temperature = {temperature} more than 0"
+        )
+    rng = np.random.default_rng(whole(seed, "urges: seed", 0))
+    explores = rng.random((size[0], 1)) < exploration
+    return np.where(explores, temperature * rng.gumbel(size=size), 0.0)
