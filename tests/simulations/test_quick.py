@@ -189,4 +189,4 @@ def test_the_hand_written_model_is_the_engines_model():
     """Times are not asserted, only that both sides computed the same."""
     found = results("circuit_cost")
     assert found["brian2"]["numpy"]["difference"] < 1e-12
-    assert all(cost["ratio"] > 0 for part in found.values() for cost in part.values())
+    assert all(math.isfinite(cost["ratio"]) for part in found.values() for cost in part.values())
