@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 import corticalnet as cn
+from tests.agreement.beside_backprop import sheets
 from tests.networks import F64
 
 RATE, TRIALS = 0.2, 8
@@ -12,16 +13,6 @@ RATE, TRIALS = 0.2, 8
 def dense(sizes, hidden, output="linear", bias=True):
     areas = [cn.Area(cn.Dense(n, bias=bias), hidden) for n in sizes[1:-1]]
     return cn.Network((sizes[0],), [*areas, cn.Area(cn.Dense(sizes[-1], bias=bias), output)], 1, dtype=F64)
-
-
-def sheets(kind, hidden):
-    """Two sheets of columns, biases, and an output that fires nonlinearly."""
-    areas = [
-        cn.Area(kind(2, 3, padding="same", stride=2, bias=True), hidden),
-        cn.Area(kind(2, 2), hidden),
-        cn.Area(cn.Dense(3, bias=True), "sigmoid"),
-    ]
-    return cn.Network((1, 5, 5), areas, 1, dtype=F64)
 
 
 def skipping(hidden):

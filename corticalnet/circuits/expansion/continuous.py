@@ -150,7 +150,7 @@ class Continuous:
                 f"threshold = {self.threshold:g} is below the rounding of float64, so φ may never see rest",
             ),
             (
-                by_phi and self.ms("settle") < 3 * tau > 0 and dt < tau,
+                by_phi and settle < 3 * tau and dt < tau,
                 f"settle = {settle:g} ms is less than 3 tau, so errors are read long before they have grown",
             ),
             (

@@ -1,6 +1,6 @@
 """In steps: one inference step of the rule is one step of the circuit (dt = 1 ms).
 
-    Clocked     a clock tells each area when to learn: Z-IL, and every sweep; IL
+    Clocked     a clock tells each area when to learn: Z-IL, and every teacher's sweep; IL
     Detected    φ tells each column (Fa-Z-IL)
 
 Ungated rules need to know that no teacher is there: a phase signal makes value cells settle and keeps φ

@@ -173,11 +173,17 @@ class Bundles:
 
     def arrived(self, projection: Projection) -> str:
         """The field of what arrived last along a delayed projection, once its register has moved on."""
+        state, steps = (
+            self.circuit.sent(projection.source, projection.sends),
+            self.circuit.delay_steps(projection),
+        )
+        return self.layout.register(projection.source, state, self._when(projection), steps + 1)
+
+    def _when(self, projection: Projection) -> str:
+        """When a delayed projection's register is read and moves on: in a phase, or at its end."""
         place = self.plan.places[projection.target]
         phase = self._sums[place.block.index, place.role, projection.port]
-        when = phase if projection.port in DELIVERED else f"{phase}_end"
-        state = self.circuit.sent(projection.source, projection.sends)
-        return self.layout.register(projection.source, state, when, self.circuit.delay_steps(projection) + 1)
+        return phase if projection.port in DELIVERED else f"{phase}_end"
 
     # Making ------------------------------------------------------------------------------------
     def _project(self, forth: Projection) -> None:
@@ -225,9 +231,8 @@ class Bundles:
         state = self.circuit.sent(part.source, part.sends)
         reads = self.layout.names(self.plan.places[part.source].role, state)
         steps = self.circuit.delay_steps(part) if isinstance(part, Projection) else 0
-        if steps:
-            when = phase if port in DELIVERED else f"{phase}_end"
-            reads = self.layout.register(part.source, state, when, steps)
+        if isinstance(part, Projection) and steps:
+            reads = self.layout.register(part.source, state, self._when(part), steps)
         back = isinstance(part, Projection) and bool(part.shared_with)
         return reads, phase, port, place.role, back
 
@@ -251,9 +256,7 @@ class Bundles:
         port = part.port if isinstance(part, Projection) else "modulator"
         self._arriving.setdefault((place.block.index, place.role, port), {})[total.target] = None
         if isinstance(part, Projection) and part.delay:
-            phase = self._sums[place.block.index, place.role, port]
-            when = phase if port in DELIVERED else f"{phase}_end"
-            state = self.circuit.sent(part.source, part.sends)
+            when, state = self._when(part), self.circuit.sent(part.source, part.sends)
             same = [d for d in self._readers if (d.population, d.state, d.when) == (part.source, state, when)]
             readers = [reader for d in same for reader in self._readers.pop(d)]
             steps = self.circuit.delay_steps(part)
