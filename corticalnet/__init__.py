@@ -16,6 +16,7 @@ from corticalnet.circuits.expansion import Continuous, circuit, write_back
 from corticalnet.circuits.experiment.protocol import Give, Noise, Present, Reinforce, Rest, Teach
 from corticalnet.circuits.experiment.recording import Record, load_recording
 from corticalnet.circuits.experiment.stream import Stream, urges
+from corticalnet.circuits.spiking import spiking
 from corticalnet.engines import simulate, simulator
 from corticalnet.network import Area, Convolution, Dense, Link, Local, Network, from_torch, mlp
 from corticalnet.rules import (
@@ -86,6 +87,7 @@ __all__ = [
     "rules",
     "simulate",
     "simulator",
+    "spiking",
     "urges",
     "write_back",
 ]

@@ -25,6 +25,7 @@ _NUMPY: dict[str, Callable[..., Any]] = {
     "tanh": np.tanh,
     "sigmoid": expit,
     "absolute": np.abs,
+    "floor": np.floor,
     "sign": np.sign,
     "minimum": np.minimum,
     "maximum": np.maximum,
@@ -92,6 +93,11 @@ def sigmoid(x: Number) -> Number:
 def absolute(x: Number) -> Number:
     """|x|."""
     return _call("absolute", x)
+
+
+def floor(x: Number) -> Number:
+    """The largest whole number that is not above x."""
+    return _call("floor", x)
 
 
 def sign(x: Number) -> Number:

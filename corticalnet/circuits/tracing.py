@@ -149,6 +149,7 @@ pointwise.register(
         "tanh": _function(sympy.tanh),
         "sigmoid": _function(lambda x: 1 / (1 + sympy.exp(-x))),
         "absolute": _function(sympy.Abs),
+        "floor": _function(sympy.floor),
         "sign": _function(sympy.sign),
         "minimum": _function(Minimum),
         "maximum": _function(Maximum),

@@ -15,8 +15,12 @@ Their order is the step contract's (:mod:`corticalnet.circuits.schedule`).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
 
 from corticalnet.circuits import Broadcast, Circuit, Population, Projection
 from corticalnet.circuits.cells import Cell
@@ -123,10 +127,11 @@ class Plan:
         circuit: what is to run.
         schedule: the phases in order; another order than the contract's is only good for showing that it
             matters.
+        seed: of the states in which cells differ before all time.
     """
 
-    def __init__(self, circuit: Circuit, schedule: Sequence[Phase] = SCHEDULE) -> None:
-        self.circuit, self.schedule = circuit, tuple(schedule)
+    def __init__(self, circuit: Circuit, schedule: Sequence[Phase] = SCHEDULE, seed: int = 0) -> None:
+        self.circuit, self.schedule, self.seed = circuit, tuple(schedule), seed
         self.blocks: list[Block] = []
         self.places: dict[str, Place] = {}
         self._lay_out()
@@ -148,6 +153,20 @@ class Plan:
             for population in populations:
                 self.places[population.name] = Place(made[make], population.role, columns)
         self.blocks = list(made.values())
+
+    def scattered(self, population: Population, batch: int) -> dict[str, NDArray[np.float64]]:
+        """States in which the cells of a population differ before all time: state -> ``[batch, n]``.
+
+        Every population and every sample has a stream of its own, so all engines begin alike.
+        """
+        draws = []
+        for sample in range(batch):
+            digest = hashlib.sha256(f"{self.seed}/{population.name}/{sample}".encode()).digest()
+            rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+            draws.append(population.cell.scatter((population.n,), rng))
+            if not draws[0]:
+                return {}
+        return {state: np.stack([draw[state] for draw in draws]) for state in draws[0]}
 
     def _modulators(self, population: str) -> list[Projection | Broadcast]:
         """Who speaks to a population's modulator port."""

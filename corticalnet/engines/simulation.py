@@ -54,21 +54,22 @@ class Simulator:
     Args:
         circuit: what to run.
         engine: "torch" or "brian2".
+        seed: of states in which cells differ before all time (voltages, dice of Poisson cells).
         options: of the engine: ``precision``, ``device`` (torch); ``target`` (Brian2).
 
     Raises:
         EngineError: the engine is unknown, not installed, or does not take an option.
     """
 
-    def __init__(self, circuit: Circuit, engine: str = "torch", **options: Any) -> None:
+    def __init__(self, circuit: Circuit, engine: str = "torch", seed: int = 0, **options: Any) -> None:
         one_of("engine", engine, ENGINES, EngineError)
-        self.circuit, self.name, self.options = circuit, engine, options
+        self.circuit, self.name, self.options, self.seed = circuit, engine, options, seed
         make = ENGINES[engine]()
         try:
-            inspect.signature(make).bind(circuit, **options)
+            inspect.signature(make).bind(circuit, seed=seed, **options)
         except TypeError as error:
             raise EngineError(f"engine '{engine}': {error}") from None
-        self.engine = make(circuit, **options)
+        self.engine = make(circuit, seed=seed, **options)
         if options.get("precision") == "float32":
             self._warn_of_rounding()
 
@@ -98,7 +99,6 @@ class Simulator:
         every: int = 1,
         last: int | None = None,
         noise: Sequence[Any] = (),
-        seed: int = 0,
         check: bool = True,
         progress: bool = False,
     ) -> xr.Dataset:
@@ -120,7 +120,7 @@ class Simulator:
             "title": self.circuit.name,
             "engine": self.name,
             "dt": dt,
-            "seed": seed,
+            "seed": self.seed,
             "settings": json.dumps(settings, default=str),
             "events": json.dumps([[step * dt, label] for step, label in script.events]),
             "schedule": " → ".join(Schedule(self.circuit.schedule()).names()),
@@ -128,9 +128,9 @@ class Simulator:
         return recording.dataset(arrays, before, self.weights, attrs)
 
 
-def simulator(circuit: Circuit, engine: str = "torch", **options: Any) -> Simulator:
+def simulator(circuit: Circuit, engine: str = "torch", seed: int = 0, **options: Any) -> Simulator:
     """A circuit on an engine, for more than one protocol; see :class:`Simulator`."""
-    return Simulator(circuit, engine, **options)
+    return Simulator(circuit, engine, seed, **options)
 
 
 def simulate(
@@ -158,7 +158,7 @@ def simulate(
         every: record each so many steps.
         last: keep only the last so many records.
         noise: ``Noise(population, port, sd, seed)``, drawn before the engine starts.
-        seed: for the recording's attributes: what the protocol was drawn from.
+        seed: of states in which cells differ before all time; also noted in the recording.
         check: refuse a protocol that is too short for the error to come down.
         progress: show a bar.
         options: of the engine: ``precision``, ``device`` (torch); ``target`` (Brian2).
@@ -171,8 +171,8 @@ def simulate(
         ProtocolError: the protocol or the records do not fit the circuit.
         EngineError: the engine is unknown, not installed, or cannot run this.
     """
-    return simulator(circuit, engine, **options).run(
-        protocol, record, every=every, last=last, noise=noise, seed=seed, check=check, progress=progress
+    return simulator(circuit, engine, seed, **options).run(
+        protocol, record, every=every, last=last, noise=noise, check=check, progress=progress
     )
 
 

@@ -228,11 +228,15 @@ def test_weights_written_back_are_those_of_the_circuit():
     ("rule", "options", "message"),
     [
         (
-            "brainprop",
+            "rewarded streaming",
             {"dynamics": "latch"},
-            "brainprop: columns that learn from reward have no",
+            "columns that learn from reward by φ have no continuous dynamics",
         ),
-        ("brainprop", {"consolidation": "phase"}, "consolidation is 'now'"),
+        (
+            "brainprop",
+            {"consolidation": "phase"},
+            "the consolidation of columns that",
+        ),
         ("reward in z-il", {}, "or by Reward "),
         (
             "brainprop",
@@ -247,6 +251,7 @@ def test_weights_written_back_are_those_of_the_circuit():
 def test_what_has_no_circuit_says_so(rule, options, message):
     own = {
         "reward in z-il": lambda: cn.Rule(cn.Reward(), trigger=cn.ZIL()),
+        "rewarded streaming": lambda: cn.rule("streaming-fa-z-il", teaching=cn.Reward()),
         "reward, cross-wired": lambda: cn.rule("brainprop", feedback="direct"),
     }
     found = own[rule]() if rule in own else cn.rule(rule)

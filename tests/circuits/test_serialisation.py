@@ -99,7 +99,7 @@ def test_the_description_is_json_without_arrays():
     assert kernel["connection"] == {"kind": "Synapses", "count": 3}
     assert kernel["plasticity"] == {
         "kind": "ErrorTimesRate",
-        "parameters": {"rate": 0.3, "trigger": "clock", "modulator": "", "consolidation": ""},
+        "parameters": {"rate": 0.3, "trigger": "clock", "modulator": "", "consolidation": "", "memory": 0.0},
     }
     assert (back["shared_with"], back["delay"], back["connection"]) == ("dense", 1.0, None)
     assert one["connection"] == {"kind": "OneToOne"}

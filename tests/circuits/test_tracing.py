@@ -130,6 +130,7 @@ CASES = {
     "tanh": ((X,), math.tanh),
     "sigmoid": ((SMALL,), lambda x: 1 / (1 + math.exp(-x))),
     "absolute": ((X,), abs),
+    "floor": ((3 * X,), math.floor),
     "sign": ((X,), lambda x: (x > 0) - (x < 0)),
     "minimum": ((X, Y), min),
     "maximum": ((X, Y), max),

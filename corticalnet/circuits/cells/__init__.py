@@ -2,7 +2,15 @@
 
 from corticalnet.circuits.cells.cell import Cell, State
 from corticalnet.circuits.cells.change_detector import ChangeDetector, GatingDetector, PulseDetector
-from corticalnet.circuits.cells.choice import Action, Bid, Contest, Dopamine, Outcome
+from corticalnet.circuits.cells.choice import (
+    Action,
+    Bid,
+    Contest,
+    Dopamine,
+    Outcome,
+    PatientBid,
+    PhasicDopamine,
+)
 from corticalnet.circuits.cells.control import Clock, PhaseSignal
 from corticalnet.circuits.cells.error import (
     Error,
@@ -12,9 +20,11 @@ from corticalnet.circuits.cells.error import (
     SizedError,
     SizedOutputError,
 )
-from corticalnet.circuits.cells.feedforward import Feedback, Feedforward
+from corticalnet.circuits.cells.feedforward import Feedback, Feedforward, LeakyFeedback, LeakyFeedforward
 from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction, Total, WatchedPrediction
+from corticalnet.circuits.cells.spiking import LIF, PIF, Poisson, Spiking, SynapticCurrent
 from corticalnet.circuits.cells.staged import (
+    AveragedError,
     ClosingDetector,
     StagedClock,
     StagedDetector,
@@ -33,7 +43,10 @@ from corticalnet.circuits.cells.value import (
 )
 
 __all__ = [
+    "LIF",
+    "PIF",
     "Action",
+    "AveragedError",
     "Bid",
     "Cell",
     "ChangeDetector",
@@ -49,23 +62,30 @@ __all__ = [
     "GatedError",
     "GatedOutputError",
     "GatingDetector",
+    "LeakyFeedback",
+    "LeakyFeedforward",
     "LeakyValue",
     "NudgedValue",
     "Outcome",
     "OutputError",
     "OutputPrediction",
+    "PatientBid",
     "PhaseSignal",
+    "PhasicDopamine",
+    "Poisson",
     "Prediction",
     "PulseDetector",
     "RewardedValue",
     "Sensory",
     "SizedError",
     "SizedOutputError",
+    "Spiking",
     "StagedClock",
     "StagedDetector",
     "StagedError",
     "StagedPrediction",
     "State",
+    "SynapticCurrent",
     "TaughtValue",
     "Total",
     "Value",

@@ -29,7 +29,9 @@ from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 
+import numpy as np
 import sympy
+from numpy.typing import NDArray
 
 from corticalnet.circuits.quantities import MS, ONE, Unit, quantity
 from corticalnet.circuits.schedule import PHASES, PORTS
@@ -56,6 +58,8 @@ class Part(ABC):
     """
 
     kinds: ClassVar[dict[str, type[Part]]]
+    #: Parameters that a title leaves out when they are 0.
+    unused: ClassVar[tuple[str, ...]] = ()
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -90,7 +94,7 @@ class Part(ABC):
 
     def title(self) -> str:
         """Kind and parameters, for tables."""
-        given = {k: v for k, v in self.parameters().items() if v != ""}
+        given = {k: v for k, v in self.parameters().items() if v != "" and (v or k not in self.unused)}
         words = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in given.items())
         return f"{type(self).__name__}({words})"
 
@@ -152,6 +156,10 @@ class Cell(Part, ABC):
     def rest(self) -> dict[str, float]:
         """Every state at rest (a subclass may make it depend on its parameters)."""
         return {name: state.rest for name, state in self.states().items()}
+
+    def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+        """States in which cells differ before all time, drawn from ``rng``; a subclass may have some."""
+        return {}
 
     @property
     def phases(self) -> tuple[str, ...]:

@@ -11,23 +11,42 @@ softmax(y / temperature): together the max-Boltzmann choice of Pozzi et al. 2020
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-from corticalnet.circuits.cells.cell import Cell
-from corticalnet.circuits.pointwise import where
-from corticalnet.circuits.quantities import ONE, Pure
+from corticalnet.circuits.cells.cell import Cell, State
+from corticalnet.circuits.pointwise import maximum, where
+from corticalnet.circuits.quantities import MS, ONE, Milliseconds, Pure
 
 
 class Bid(Cell):
     """What an action is worth now: ``own`` (its column's rate) and an urge to explore (outside input)."""
 
-    ports = ("own",)
+    ports: ClassVar[tuple[str, ...]] = ("own",)
     state = {"bid": 0.0}
     inputs = {"urge": ONE}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Value and urge."""
         return {"bid": port.own + cell.urge}
+
+
+class PatientBid(Bid):
+    """A bid that weighs for a while: ``average d worth/dt = −worth + own``;  bid = worth + urge.
+
+    Args:
+        average: time constant.
+    """
+
+    average: Milliseconds = 50.0
+    state = {"bid": 0.0, "worth": 0.0}
+
+    def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Weigh."""
+        return {"worth": cell.worth + dt / self.average * (port.own - cell.worth)}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Value so far, and urge."""
+        return {"bid": cell.worth + cell.urge}
 
 
 class Contest(Cell):
@@ -83,12 +102,39 @@ class Dopamine(Cell):
     Outside inputs: ``reward`` (more of it, from elsewhere), ``outcome`` (1 while there is one).
     """
 
-    ports = ("modulator", "prediction")
+    ports: ClassVar[tuple[str, ...]] = ("modulator", "prediction")
     state = {"rpe": 0.0, "seen": 0.0}
     inputs = {"reward": ONE, "outcome": ONE}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Compare, once."""
-        comes = (cell.outcome != 0) & (cell.seen == 0)
-        rpe = port.modulator + cell.reward - port.prediction
-        return {"rpe": where(comes, rpe, 0.0), "seen": cell.outcome}
+        return {"rpe": where(self.comes(cell), self.error(cell, port), 0.0), "seen": cell.outcome}
+
+    def comes(self, cell: Any) -> Any:
+        """Whether an outcome comes in this step."""
+        return (cell.outcome != 0) & (cell.seen == 0)
+
+    def error(self, cell: Any, port: Any) -> Any:
+        """Reward − expected."""
+        return port.modulator + cell.reward - port.prediction
+
+
+class PhasicDopamine(Dopamine):
+    """Dopamine that stays for a while: a burst (or a dip) of the size of the reward-prediction error.
+
+    Args:
+        burst: how long it lasts.
+    """
+
+    burst: Milliseconds = 50.0
+    state = {"rpe": 0.0, "seen": 0.0, "left": State(0.0, MS)}
+
+    def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Compare when the outcome comes, and hold."""
+        comes, left = self.comes(cell), maximum(cell.left - dt, 0.0 * dt)
+        held = where(left > dt / 2, cell.rpe, 0.0)  # (half a step: differences of dt are not exact)
+        return {
+            "rpe": where(comes, self.error(cell, port), held),
+            "seen": cell.outcome,
+            "left": where(comes, self.burst, left),
+        }

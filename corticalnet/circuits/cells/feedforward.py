@@ -9,10 +9,12 @@ the column's synapses, which learn by its credit, do not change.
 
 from __future__ import annotations
 
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 from corticalnet.circuits.cells.activation import activation
 from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.quantities import Milliseconds
 
 
 class Feedforward(Cell):
@@ -23,7 +25,7 @@ class Feedforward(Cell):
     """
 
     activation: str = "relu"
-    ports = ("prediction", "own")
+    ports: ClassVar[tuple[str, ...]] = ("prediction", "own")
     state = {"drive": 0.0, "rate": 0.0, "gain": 0.0}
     output = "rate"
 
@@ -45,7 +47,7 @@ class Feedback(Cell):
     its synapses learn). States: ``credit``, ``signal``, ``partner`` (that rate).
     """
 
-    ports = ("feedback", "own", "prediction")
+    ports: ClassVar[tuple[str, ...]] = ("feedback", "own", "prediction")
     state = {"credit": 0.0, "signal": 0.0, "partner": 0.0}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -55,3 +57,25 @@ class Feedback(Cell):
             "credit": port.own * port.feedback,
             "partner": port.prediction,
         }
+
+
+class LeakyFeedforward(Feedforward):
+    """The same in continuous time: ``τ d drive/dt = −drive + what arrives``."""
+
+    tau: Milliseconds = 10.0
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """One Euler step, and fire."""
+        drive = cell.drive + dt / self.tau * (port.prediction - cell.drive)
+        return super().predict(cell, SimpleNamespace(prediction=drive), dt)
+
+
+class LeakyFeedback(Feedback):
+    """The same in continuous time: ``τ d signal/dt = −signal + what arrives``."""
+
+    tau: Milliseconds = 10.0
+
+    def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """One Euler step, and gate it."""
+        signal = cell.signal + dt / self.tau * (port.feedback - cell.signal)
+        return {"signal": signal, "credit": port.own * signal, "partner": port.prediction}

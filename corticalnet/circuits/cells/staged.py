@@ -14,6 +14,7 @@ final value up to about e^(−s/τ).
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from corticalnet.circuits.cells.cell import Cell, State
@@ -58,6 +59,31 @@ class StagedError(Cell):
             held = where(cell.stage < 2, cell.error, cell.sent)
             return {"stage": stage, "sent": where(stage == 2, held, 0.0)}
         return {"stage": stage, "sent": where((stage == 1) | (stage == 2), cell.error, 0.0)}
+
+
+class AveragedError(StagedError):
+    """The same where what it hears is noisy: it is read as an average of the time before.
+
+        average d mean/dt = −mean + error
+
+    Values are pulled by the error itself; state ``mean`` is what is sent down, learnt from, and what φ sees.
+
+    Args:
+        average: time constant of the average.
+    """
+
+    average: Milliseconds = 40.0
+    state = {**StagedError.state, "mean": 0.0}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Follow value − prediction, and average."""
+        new = super().compare(cell, port, dt)
+        mean = cell.mean + dt / self.average * (new["error"] - cell.mean)
+        return {**new, "mean": mean, "size": absolute(mean)}
+
+    def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Hold and release the average, or pass it on."""
+        return super().send(replaced(cell, error=cell.mean), port, dt)
 
 
 class StagedPrediction(WatchedPrediction):
@@ -167,3 +193,8 @@ class StagedClock(Cell):
         teaching, passed = cell.teaching != 0, cell.count + dt / 2
         stage = where(passed > self.settle, 2.0, where(passed > self.opens, 1.0, 0.0))
         return {"stage": where(teaching, stage, 0.0), "count": where(teaching, cell.count + dt, 0.0 * dt)}
+
+
+def replaced(cell: Any, **states: Any) -> SimpleNamespace:
+    """The same cell with other values of some states."""
+    return SimpleNamespace(**{**vars(cell), **states})

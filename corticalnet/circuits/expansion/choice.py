@@ -53,14 +53,16 @@ def construction_of(
 def _rewarded(
     rule: Any, learning_rate: float, consolidation: str, dynamics: Any, feedback_learns: bool
 ) -> Construction:
-    if consolidation != "now" or dynamics is not None:
-        raise CircuitError(
-            f"{rule.name}: columns that learn from reward have no continuous dynamics yet, and their "
-            "consolidation is 'now'"
-        )
+    if consolidation != "now":
+        raise CircuitError(f"{rule.name}: the consolidation of columns that learn from reward is 'now'")
     if isinstance(rule.trigger, FaZIL):
+        if dynamics is not None:
+            raise CircuitError(
+                f"{rule.name}: columns that learn from reward by φ have no continuous dynamics; those of a "
+                "Sweep (brainprop) have"
+            )
         return Detected(rule.trigger, learning_rate, phase_signal=False, waits=False, rewarded=True)
-    return Rewarded(learning_rate, feedback_learns)
+    return Rewarded(learning_rate, feedback_learns, None if dynamics is None else continuous(dynamics))
 
 
 def _in_continuous_time(rule: Any, learning_rate: float, consolidation: str, dynamics: Any) -> Construction:

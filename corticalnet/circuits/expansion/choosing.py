@@ -10,27 +10,32 @@ from corticalnet.circuits.expansion.construction import Columns, Shared, Site
 from corticalnet.circuits.parts import Broadcast, Population, Projection
 
 
-def add_actions(stand: Columns, site: Site, role: str, rate: str) -> None:
+def add_actions(stand: Columns, site: Site, role: str, rate: str, average: float = 0.0) -> None:
     """A bid and an action for each column of the output.
 
     Args:
         stand: what stands there.
         site: the output.
         role, rate: whose state is what the action is worth.
+        average: for how long (ms) bids weigh what it is worth; 0 for now.
     """
-    stand.cells |= {"bid": cells.Bid(), "action": cells.Action(rivals=float(site.n - 1))}
-    stand.wires += [(role, "bid", "own", rate, 1.0), (role, "action", "own", rate, 1.0)]
+    bid = cells.PatientBid(average) if average else cells.Bid()
+    stand.cells |= {"bid": bid, "action": cells.Action(rivals=float(site.n - 1))}
+    expected = ("bid", "worth") if average else (role, rate)
+    stand.wires += [(role, "bid", "own", rate, 1.0), (expected[0], "action", "own", expected[1], 1.0)]
 
 
-def world_and_dopamine(output: Site, hearing: list[str]) -> Shared:
+def world_and_dopamine(output: Site, hearing: list[str], burst: float = 0.0) -> Shared:
     """Contests between actions, the world's answer, and dopamine.
 
     Args:
         output: where the actions are.
         hearing: populations or plastic projections that hear the reward-prediction error.
+        burst: how long (ms) dopamine stays; 0 for one step.
     """
     n, name = output.n, output.name
-    populations = [Population("world", n, cells.Outcome()), Population("dopamine", 1, cells.Dopamine())]
+    dopamine = cells.PhasicDopamine(burst) if burst else cells.Dopamine()
+    populations = [Population("world", n, cells.Outcome()), Population("dopamine", 1, dopamine)]
     projections = [
         Projection(f"{name}.action", "world", "modulator", 1.0, OneToOne(), "action"),
         Projection("world", "dopamine", "modulator", 1.0, AllToAll(), "reward"),

@@ -37,7 +37,7 @@ from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.errors import CircuitError, CircuitWarning, one_of
 
 CONSTRUCTIONS = ("latch", "delay", "sample_and_hold", "nudge")
-_TIMES = ("tau", "dt", "settle", "silence", "delay", "tau_error", "local_delay", "ramp")
+_TIMES = ("tau", "dt", "settle", "silence", "delay", "tau_error", "local_delay", "ramp", "average", "burst")
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,11 @@ class Continuous:
         pooled: one φ for an area, which watches Σ|ε|, or one for each column. Single columns with small
             errors notice them late, and let go when an error passes through zero.
         nudge: β.
+        average: time constant with which noisy errors, bids and eligibilities are averaged; 0 for none.
+        burst: how long dopamine stays when a reward comes; 0 for one step.
+
+    Columns that learn from reward have cells of their own for what comes down, and need no construction: of
+    all this only tau, dt, settle, delay, average and burst are theirs.
 
     Raises:
         CircuitError: an unknown construction, or an impossible time or number.
@@ -83,6 +88,8 @@ class Continuous:
     quiet: float | None = None
     pooled: bool = True
     nudge: float = 1e-3
+    average: float | str = 0.0
+    burst: float | str = 0.0
 
     def __post_init__(self) -> None:
         one_of("construction", self.construction, CONSTRUCTIONS, CircuitError)
@@ -186,16 +193,12 @@ class Staged(Construction):
             "prediction": cells.StagedPrediction(
                 activation=f, rates=site.curved, memory=max(2 * tau, self.dt)
             ),
-            "error": cells.StagedError(
-                tau=max(how.ms("tau_error"), self.dt),
-                latched=how.construction in ("latch", "sample_and_hold"),
-                curved=site.curved,
-            ),
+            "error": self.error(site.curved),
         }
         wires = [
             ("value", "error", "own", "change", 1.0),
             ("prediction", "error", "own", "shift", -1.0),
-            ("error", "prediction", "own", "error", 1.0),
+            ("error", "prediction", "own", "mean" if how.ms("average") else "error", 1.0),
         ]
         if not site.output:
             wires.append(("prediction", "value", "prediction", "gain", 1.0))
@@ -228,6 +231,14 @@ class Staged(Construction):
                 ("phi", "prediction", "modulator", "stage", 1.0),
             ]
         return stand
+
+    def error(self, curved: bool) -> cells.StagedError:
+        """What compares."""
+        how = self.how
+        tau, latched = max(how.ms("tau_error"), self.dt), how.construction in ("latch", "sample_and_hold")
+        if how.ms("average"):
+            return cells.AveragedError(tau, latched, curved, how.ms("average"))
+        return cells.StagedError(tau, latched, curved)
 
     def plasticity(self, site: Site) -> ErrorTimesRate:
         """Error × rate, noted when the error is read, made when it is let go."""

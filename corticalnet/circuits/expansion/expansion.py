@@ -26,13 +26,14 @@ from corticalnet.circuits.expansion.construction import Construction, Site
 from corticalnet.circuits.expansion.continuous import Continuous
 from corticalnet.circuits.expansion.links import as_connection, bias_connection, flat
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
+from corticalnet.circuits.spiking import spiking
 from corticalnet.errors import CircuitError, CircuitWarning
 from corticalnet.network import Network
 from corticalnet.network.area import Area
 from corticalnet.network.links import Link
 from corticalnet.network.stages import Fire
 from corticalnet.network.wiring import Wiring
-from corticalnet.rules import Feedback, Random, Tied
+from corticalnet.rules import FaZIL, Feedback, Random, Tied
 from corticalnet.rules.energy import stability
 
 
@@ -45,6 +46,8 @@ def circuit(
     phase_signal: bool = True,
     dynamics: Continuous | str | None = None,
     feedback_learns: bool = False,
+    cells_per_column: int = 0,
+    cell: str = "poisson",
     name: str = "",
 ) -> Circuit:
     """The populations of a network that learns by a rule.
@@ -64,6 +67,10 @@ def circuit(
             name of a construction ("latch", "delay", "sample_and_hold", "nudge").
         feedback_learns: whether feedback weights of their own (Random) learn by the same rule as those up
             (only for rewarded columns).
+        cells_per_column: if more than 0, columns tell other areas their rates by so many spiking cells, in
+            continuous time (:func:`spiking_dynamics` if no ``dynamics`` is given). More choices:
+            :func:`corticalnet.circuits.spiking.spiking`.
+        cell: their kind: "poisson", "pif" or "lif".
         name: for titles.
 
     Returns:
@@ -79,6 +86,18 @@ def circuit(
     if hasattr(rule, "circuit"):
         made: Circuit = rule.circuit(network, learning_rate)
         return made
+    if cells_per_column:
+        rates = circuit(
+            network,
+            rule,
+            learning_rate,
+            consolidation=consolidation,
+            phase_signal=phase_signal,
+            dynamics=dynamics or spiking_dynamics(rule),
+            feedback_learns=feedback_learns,
+        )
+        made = spiking(rates, cells_per_column, cell)
+        return replace(made, name=name) if name else made
     how = construction_of(rule, learning_rate, consolidation, phase_signal, dynamics, feedback_learns)
     rule.feedback.prepare(network)
     if how.live and type(rule.feedback) is Tied:
@@ -91,6 +110,17 @@ def circuit(
                 stacklevel=2,
             )
     return _Expansion(network, how, rule.feedback).build(name or f"{rule.name} columns")
+
+
+def spiking_dynamics(rule: Any) -> Continuous:
+    """Continuous time as spikes need it: steps of ½ ms, 200 ms from area to area, and averages.
+
+    φ (Fa-Z-IL) bears the noise of some hundred perfect integrate-and-fire cells for each column; other rules
+    go by a clock.
+    """
+    if isinstance(getattr(rule, "trigger", None), FaZIL):
+        return Continuous("latch", dt=0.5, settle=200.0, average=50.0, threshold=0.05, quiet=0.2)
+    return Continuous("sample_and_hold", dt=0.5, settle=200.0, average=40.0, burst=50.0)
 
 
 class _Expansion:

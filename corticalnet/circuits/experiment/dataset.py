@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 #: A variable as xarray takes it: dims, numbers, attributes.
 Variable = tuple[tuple[str, ...], Any, dict[str, str]]
-_COORDINATES = ("time", "step", "batch", "area", "index", "column", "sheet")
+_COORDINATES = ("time", "step", "batch", "area", "index", "column", "sheet", "cell", "population", "number")
 
 
 def build_dataset(
@@ -42,8 +42,13 @@ def build_dataset(
     pairs = list(zip(recording.tracks, arrays, strict=True))
     cells = [(t, a) for t, a in pairs if not t.is_weight and not t.reduce]
     reduced = [(t, a) for t, a in pairs if t.reduce]
-    variables, coordinates = _states(recording, cells)
-    for more, where in (_reduced(recording, reduced), (_weights(recording, pairs, before, after), {})):
+    spikes = [(t, a) for t, a in cells if t.state == "spike"]
+    variables, coordinates = _states(recording, [(t, a) for t, a in cells if t.state != "spike"])
+    for more, where in (
+        _reduced(recording, reduced),
+        _spikes(recording, spikes),
+        (_weights(recording, pairs, before, after), {}),
+    ):
         variables |= more
         coordinates |= where
     steps = recording.kept
@@ -73,7 +78,7 @@ def load_recording(path: str | Path) -> xr.Dataset:
         raise ProtocolError(f"recording '{path}' cannot be read: {type(error).__name__}: {reason}") from None
     if "corticalnet" not in data.attrs or "time" not in data.coords:
         raise ProtocolError(f"'{path}' is no recording of corticalnet")
-    for name in {"area", "sheet"} & set(data.coords):  # HDF5 gives texts back as objects
+    for name in {"area", "sheet", "population"} & set(data.coords):  # HDF5 gives texts back as objects
         data = data.assign_coords({name: (data[name].dims, data[name].values.astype(str), data[name].attrs)})
     return data.set_xindex("area") if "area" in data.coords and "area" not in data.xindexes else data
 
@@ -108,6 +113,22 @@ def _states(
     return variables, {
         "area": (("column",), names, {"long_name": "area of the column"}),
         "index": (("column",), index, {"units": "1", "long_name": "position of the column in its area"}),
+    }
+
+
+def _spikes(
+    recording: Recording, pairs: Sequence[tuple[Track, Floats]]
+) -> tuple[dict[str, Variable], dict[str, Variable]]:
+    """Spikes of all spiking populations, on an axis of cells (there are many more than columns)."""
+    if not pairs:
+        return {}, {}
+    which = [_cells(track, recording.circuit.population(track.part)) for track, _ in pairs]
+    names = np.repeat(np.array([track.part for track, _ in pairs]), [len(index) for index in which])
+    attrs = {"units": "1", "long_name": "1 in the step in which a cell fires"}
+    spikes = np.concatenate([array for _, array in pairs], axis=2).astype(np.uint8)
+    return {"spike": (("time", "batch", "cell"), spikes, attrs)}, {
+        "population": (("cell",), names, {"long_name": "population of the cell"}),
+        "number": (("cell",), np.concatenate(which), {"units": "1", "long_name": "its number there"}),
     }
 
 

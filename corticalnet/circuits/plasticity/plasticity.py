@@ -4,6 +4,10 @@
     w ← w + Δ                       at once, or
     trace ← trace + Δ               until ``consolidation`` comes:  w ← w + trace, trace ← 0
 
+or, with a ``memory`` (three factors: pre, post, and a modulator that may come later),
+
+    memory d trace/dt = −trace + trigger · eligibility          w ← w + rate · modulator · trace
+
 The changes of a batch (copies of the animal that share their weights) are averaged; synapses that share
 a weight add theirs up.
 """
@@ -12,10 +16,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
+from math import inf
 from typing import Any, ClassVar
 
 from corticalnet.circuits.cells.cell import Cell, Part
-from corticalnet.circuits.quantities import Pure
+from corticalnet.circuits.quantities import Milliseconds, Pure
 from corticalnet.circuits.tracing import symbols, trace
 from corticalnet.errors import CircuitError, unknown
 
@@ -31,13 +36,32 @@ class Plasticity(Part, ABC):
         trigger: the synapse changes only where this is not 0 (and in proportion to it).
         modulator: a factor of every change, for example the RPE.
         consolidation: if named, changes wait in a trace until this is not 0.
+        memory: if more than 0, how long eligibility is remembered; the modulator acts on its trace.
+
+    Raises:
+        CircuitError: both a consolidation and a memory.
     """
 
     kinds: ClassVar[dict[str, type[Part]]] = {}
+    unused = ("memory",)
     rate: Pure = 0.1
     trigger: str = ""
     modulator: str = ""
     consolidation: str = ""
+    memory: Milliseconds = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.memory < inf or (self.memory and self.consolidation):
+            raise CircuitError(
+                f"{type(self).__name__}: memory must be 0 ms or more, and 0 with a consolidation, "
+                f"not {self.memory:g} ms with consolidation '{self.consolidation}'"
+            )
+
+    @property
+    def remembers(self) -> bool:
+        """Whether synapses have a trace."""
+        return bool(self.consolidation or self.memory)
 
     @abstractmethod
     def eligibility(self, weight: Any, pre: Any, post: Any, port: Any) -> Any:
@@ -87,7 +111,8 @@ class Plasticity(Part, ABC):
     @cached_property
     def source_equation(self) -> str:
         """What the slots make of the eligibility, in words."""
-        factors = ["rate", *(v for k, v in self.slots.items() if k != "consolidation"), "eligibility"]
+        what = f"trace of eligibility over {self.memory:g} ms" if self.memory else "eligibility"
+        factors = ["rate", *(v for k, v in self.slots.items() if k != "consolidation"), what]
         line = "Δw = " + " · ".join(factors)
         return line + (f", when {self.consolidation} comes" if self.consolidation else "")
 

@@ -162,6 +162,7 @@ pointwise.register(
         "where": _where,
         "sigmoid": lambda x: 1.0 / (1.0 + _made("exp({})", -formula(x))),
         "absolute": _function("abs"),
+        "floor": _function("floor"),
         "minimum": _function(MINIMUM, 2),
         "maximum": _function(MAXIMUM, 2),
     },

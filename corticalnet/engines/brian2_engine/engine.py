@@ -41,6 +41,7 @@ class Brian2Engine:
             at the first run; later runs of the same shape use it again, each from rest).
         schedule: the phases in order; see :class:`Plan`.
         directory: where "cpp_standalone" puts its program; a temporary one if not given.
+        seed: of the states in which cells differ before all time.
 
     Attributes:
         circuit: what runs.
@@ -60,11 +61,12 @@ class Brian2Engine:
         target: str = "numpy",
         schedule: Sequence[Phase] = SCHEDULE,
         directory: str | Path | None = None,
+        seed: int = 0,
     ) -> None:
         one_of("target", target, TARGETS, EngineError)
         brian2()
         self.circuit, self.target = circuit, target
-        self._plan = Plan(circuit, schedule)
+        self._plan = Plan(circuit, schedule, seed)
         self._weights = {name: np.array(weight) for name, weight in circuit.weights.items()}
         self._model: Model | None = None
         self._standalone = Standalone(self._plan, directory) if target == "cpp_standalone" else None

@@ -99,6 +99,9 @@ class Layout:
                     self._field(role, name)
                 for port in cell.ports:
                     self._field(role, port, "noise")
+        for population in self.circuit.populations:
+            for state, values in self.plan.scattered(population, 1).items():
+                self._field(population.role, state)[slice(*self.rows(population.name))] = values[0]
         self.bundles = Bundles(self)
         self._walk()
 

@@ -21,10 +21,12 @@ class Learning:
     Attributes:
         change: the change of a synapse in a step.
         temporary: statements before it.
+        gain: what a remembered trace is multiplied with; "" if synapses do not remember.
         trigger, consolidation: when, as numbers of the post cell's rows.
     """
 
     change: str
+    gain: str
     temporary: list[str]
     trigger: str
     consolidation: str
@@ -32,7 +34,7 @@ class Learning:
     @property
     def text(self) -> str:
         """All of it."""
-        return " ".join([self.change, *self.temporary, self.trigger, self.consolidation])
+        return " ".join([self.change, self.gain, *self.temporary, self.trigger, self.consolidation])
 
 
 def learning(layout: Layout, bundle: Bundle) -> Learning:
@@ -57,12 +59,18 @@ def learning(layout: Layout, bundle: Bundle) -> Learning:
         slots[slot] = getattr(port, name, getattr(sides[1], name, heard))
         if slot != "consolidation":
             factor = factor * slots[slot]
+    gain = ""
+    if rule.memory:  # the trace knows the trigger alone; rate and modulator act on it
+        gain = formula(float(rule.rate) * slots.get("modulator", 1.0)).text
+        factor = slots.get("trigger", 1.0)
     change = factor * rule.eligibility(Formula("w"), sides[0], sides[1], port)
     *temporary, last = statements({"dw": change}, "_x")
     trigger, consolidation = (
         formula(slots[slot]).text if slot in slots else "" for slot in ("trigger", "consolidation")
     )
-    return Learning(last.removeprefix("dw = "), temporary, trigger, consolidation)
+    return Learning(
+        last.removeprefix("dw = "), gain, temporary, "" if rule.memory else trigger, consolidation
+    )
 
 
 def events(layout: Layout, bundle: Bundle) -> dict[str, str]:
@@ -80,6 +88,11 @@ def texts(layout: Layout, bundle: Bundle) -> tuple[dict[str, str], str]:
     if bundle.plastic is None:
         return {}, ""
     code, announced = learning(layout, bundle), events(layout, bundle)
+    if code.gain:
+        assert bundle.plastic.plasticity is not None, "plastic"
+        keep = float(layout.circuit.dt) / float(bundle.plastic.plasticity.memory)
+        lines = [*code.temporary, f"trace += {keep!r} * ({code.change} - trace)"]
+        return {}, "\n".join([*lines, f"{'dw =' if bundle.tied else 'w +='} {code.gain} * trace"])
     waits = f"{SELECT}({code.consolidation} != 0.0, " if code.consolidation else ""
     due = [f"trace = {waits}0.0, trace)"]
     if bundle.tied:

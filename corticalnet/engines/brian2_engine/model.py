@@ -179,7 +179,7 @@ class Model:
             what = f"{total.reads}_{there}"
             lines.append(f"{total.target}_{here} = {f'w * {what}' if bundle.weighted else what} : 1 (summed)")
         if bundle.plastic is not None and bundle.plastic.plasticity is not None:
-            lines += ["trace : 1"] if bundle.plastic.plasticity.consolidation else []
+            lines += ["trace : 1"] if bundle.plastic.plasticity.remembers else []
             lines += ["dw : 1", "back : 1"] if bundle.tied else []
         pathways, each = texts(self.layout, bundle)
         options: dict[str, Any] = {}

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from corticalnet.circuits import Broadcast, Circuit, Projection
-from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.experiment.recording import Recording, Track
 from corticalnet.circuits.experiment.script import Script
 from corticalnet.circuits.schedule import SCHEDULE, Phase
@@ -25,6 +24,7 @@ from corticalnet.engines.torch_engine.delays import Delays
 from corticalnet.engines.torch_engine.inputs import Inputs
 from corticalnet.engines.torch_engine.learning import Learner
 from corticalnet.engines.torch_engine.recorder import TorchRecorder
+from corticalnet.engines.torch_engine.states import states_at_rest
 from corticalnet.engines.torch_engine.weights import Array, Weights
 from corticalnet.errors import EngineError, one_of
 
@@ -39,6 +39,7 @@ class TorchEngine:
         precision: "float64" or "float32".
         device: "cpu" or "cuda" (or any of torch's).
         schedule: the phases in order (another than the contract's shows that it matters).
+        seed: of the states in which cells differ before all time.
 
     Raises:
         EngineError: an unknown precision or device.
@@ -51,13 +52,14 @@ class TorchEngine:
         precision: str = "float64",
         device: str = "cpu",
         schedule: Sequence[Phase] = SCHEDULE,
+        seed: int = 0,
     ) -> None:
         one_of("precision", precision, _PRECISIONS, EngineError)
         try:
             self.device = torch.zeros(0, device=device).device
         except (RuntimeError, AssertionError) as error:
             raise EngineError(f"device '{device}': {str(error).splitlines()[0]}") from None
-        self.circuit, self.plan, self.dtype = circuit, Plan(circuit, schedule), _PRECISIONS[precision]
+        self.circuit, self.plan, self.dtype = circuit, Plan(circuit, schedule, seed), _PRECISIONS[precision]
         self._like = torch.zeros(0, dtype=self.dtype, device=self.device)
         self._weights = Weights(circuit, self._like)
         self._broadcasts = {b.name: b for b in circuit.broadcasts}
@@ -67,6 +69,7 @@ class TorchEngine:
                 self._weights.connections[p.name],
                 circuit.population(p.source).cell,
                 circuit.population(p.target).cell,
+                float(circuit.dt),
             )
             for p in circuit.plastic
         }
@@ -113,11 +116,8 @@ class TorchEngine:
         self._batch = batch
         self._delays.clear()
         self._seen.clear()
-        self.states: list[dict[str, SimpleNamespace]] = []
-        self.ports: list[dict[str, SimpleNamespace]] = []
-        for block in self.plan.blocks:
-            self.states.append({role: self._at_rest(cell, block.n) for role, cell in block.roles.items()})
-            self.ports.append({role: SimpleNamespace() for role in block.roles})
+        self.states = states_at_rest(self.plan, batch, self._like)
+        self.ports = [{role: SimpleNamespace() for role in block.roles} for block in self.plan.blocks]
         for name, learner in self._learners.items():
             p = self.circuit.projection(name)
             sizes = self.circuit.population(p.source).n, self.circuit.population(p.target).n
@@ -268,11 +268,6 @@ class TorchEngine:
         return found if whole else {key: _cut(value, place.columns) for key, value in found.items()}
 
     # Getting ready -----------------------------------------------------------------------------
-    def _at_rest(self, cell: Cell, n: int) -> SimpleNamespace:
-        shape, rest = (self._batch, n), cell.rest()
-        state = {k: torch.full(shape, v, dtype=self.dtype, device=self.device) for k, v in rest.items()}
-        return SimpleNamespace(**state, **dict.fromkeys(cell.inputs, 0.0))
-
     def _names_read(self, block: Block, role: str, phase: str) -> tuple[list[str], list[str]]:
         """States and inputs, and ports, that a role reads in a phase."""
         cell = block.roles[role]

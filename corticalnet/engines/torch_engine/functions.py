@@ -43,6 +43,7 @@ pointwise.register(
         "tanh": torch.tanh,
         "sigmoid": torch.sigmoid,
         "absolute": torch.abs,
+        "floor": torch.floor,
         "sign": torch.sign,
         "minimum": _pair(torch.minimum),
         "maximum": _pair(torch.maximum),

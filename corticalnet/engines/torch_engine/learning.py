@@ -98,6 +98,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "log1p": pointwise.log1p,
     "tanh": pointwise.tanh,
     "Abs": pointwise.absolute,
+    "floor": pointwise.floor,
     "sign": pointwise.sign,
     "Minimum": pointwise.minimum,
     "Maximum": pointwise.maximum,
@@ -111,13 +112,18 @@ class Learner:
         projection: the projection.
         connection: its synapses on tensors.
         pre, post: its cells.
+        dt: length of a step, ms.
     """
 
-    def __init__(self, projection: Projection, connection: Connected, pre: Cell, post: Cell) -> None:
+    def __init__(
+        self, projection: Projection, connection: Connected, pre: Cell, post: Cell, dt: float
+    ) -> None:
         assert projection.plasticity is not None, "only plastic projections learn"
         self.plasticity, self.connection = projection.plasticity, connection
         expr = self.plasticity.traced(pre, post)
-        self.terms = None if self.plasticity.consolidation else separate(expr)
+        self.terms = None if self.plasticity.remembers else separate(expr)
+        #: Share of a step in the trace's memory; 0 if it has none.
+        self.keep = dt / self.plasticity.memory if self.plasticity.memory else 0.0
         #: Symbol -> name of what it stands for, for each of the three sides.
         self.reads: dict[str, dict[str, str]] = {"pre": {}, "post": {}, "port": {}}
         for symbol in expr.free_symbols:
@@ -128,6 +134,8 @@ class Learner:
 
     def awake(self, slots: Mapping[str, Any]) -> bool:
         """Whether anything can change in this step (a GPU would have to wait to know it)."""
+        if self.keep:
+            return True
         waiting = self.trace is not None and _some(slots["consolidation"])
         return waiting or all(_some(slots[slot]) for slot in ("trigger", "modulator") if slot in slots)
 
@@ -142,11 +150,18 @@ class Learner:
             slots: trigger, modulator, consolidation, as far as they are in use.
         """
         factor: Any = self.plasticity.rate
+        if self.keep:
+            return self._remembered(
+                weight, values, slots.get("trigger", 1.0), factor * slots.get("modulator", 1.0)
+            )
         for slot in ("trigger", "modulator"):
             if slot in slots:
                 factor = factor * slots[slot]
         if self.terms is None:
-            return self._by_synapse(weight, values, factor, slots.get("consolidation"))
+            each = self._each(weight, values, factor)
+            if "consolidation" in slots:
+                return self._waiting(weight, each, slots["consolidation"])
+            return self.connection.gather(each.mean(0))
         total: Tensor | None = None
         values = values | {"w": weight}
         for by_weight, by_post, by_pre in self.terms:
@@ -170,9 +185,8 @@ class Learner:
     #: (batch, (pre cells, post cells)); set by the engine when a run begins.
     sizes: tuple[int, tuple[int, int]] = (1, (1, 1))
 
-    def _by_synapse(
-        self, weight: Tensor, values: dict[str, Any], factor: Any, consolidation: Any
-    ) -> Tensor | None:
+    def _each(self, weight: Tensor, values: dict[str, Any], factor: Any) -> Tensor:
+        """Factor × eligibility of every synapse of every sample."""
         pairs, (batch, (pres, posts)) = self.connection.pairs, self.sizes
 
         def on_pre(x: Any) -> Any:
@@ -185,16 +199,31 @@ class Learner:
             SimpleNamespace(**{name: spread(values[key]) for key, name in self.reads[side].items()})
             for side, spread in (("pre", on_pre), ("post", on_post), ("port", on_post))
         ]
-        each = on_post(factor) * self.plasticity.eligibility(pairs(None, None, weight), *sides)
-        if consolidation is None:
-            return self.connection.gather(each.mean(0))
+        each: Tensor = on_post(factor) * self.plasticity.eligibility(pairs(None, None, weight), *sides)
+        return each
+
+    def _on_post(self, x: Any, weight: Tensor) -> Tensor:
+        batch, (_, posts) = self.sizes
+        return self.connection.pairs(_spread(x, batch, posts, weight), None, None)
+
+    def _waiting(self, weight: Tensor, each: Tensor, consolidation: Any) -> Tensor | None:
+        """Changes add up in a trace until they are consolidated."""
         self.trace = each.clone() if self.trace is None else self.trace + each
-        now = on_post(consolidation) != 0
+        now = self._on_post(consolidation, weight) != 0
         if not now.any():
             return None
         change = self.connection.gather((self.trace * now).mean(0))
         self.trace = torch.where(now, torch.zeros_like(self.trace), self.trace)
         return change
+
+    def _remembered(self, weight: Tensor, values: dict[str, Any], trigger: Any, factor: Any) -> Tensor | None:
+        """Eligibility is remembered for a while, and a modulator acts on what is left of it."""
+        each = self._each(weight, values, trigger)
+        self.trace = torch.zeros_like(each) if self.trace is None else self.trace
+        self.trace = self.trace + self.keep * (each - self.trace)
+        if not _some(factor):
+            return None
+        return self.connection.gather((self._on_post(factor, weight) * self.trace).mean(0))
 
 
 def _some(factor: Any) -> bool:

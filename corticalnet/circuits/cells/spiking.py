@@ -1,0 +1,153 @@
+"""Spiking cells: they turn a rate that is wanted into spikes, and synapses turn spikes into a rate again.
+
+    wanted rate r = highest · max(0, base + drive)
+
+    Poisson     a spike in each step with probability r dt
+    PIF         dv/dt = r;  a spike at v = 1, which is taken off v            perfect integrate-and-fire
+    LIF         τ dv/dt = I − v;  a spike at v = 1, then v = 0                leaky integrate-and-fire
+                r = 1 / (τ ln(I / (I − 1)))      its f–I curve
+                I = 1 / (1 − e^(−1/(τ r)))       and the current that the wanted rate needs
+
+What happens in a step after a threshold was crossed within it is not lost: the voltage begins there anew,
+so rates are right also where a step is not short.
+
+A spike is a state, ``spike``, that is 1 in the step in which it happens.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.pointwise import exp, floor, log, maximum, where
+from corticalnet.circuits.quantities import Milliseconds, PerMillisecond, Pure
+
+Floats = NDArray[np.float64]
+#: Fewer spikes than this in a time constant are silence.
+_NEVER = 1e-6
+
+
+class Spiking(Cell, ABC):
+    """Base: a cell that fires at a rate that is wanted. Port: ``prediction`` (the drive).
+
+    Args:
+        highest: rate at a drive of 1.
+        base: drive that is always there.
+    """
+
+    highest: PerMillisecond = 0.1
+    base: Pure = 0.0
+    ports: ClassVar[tuple[str, ...]] = ("prediction",)
+    output = "spike"
+
+    def wanted(self, drive: Any) -> Any:
+        """``highest · max(0, base + drive)``."""
+        return self.highest * maximum(self.base + drive, 0.0)
+
+
+class Poisson(Spiking):
+    """Spikes come independently, with probability r dt in a step.
+
+    Each cell draws its own chances: Wichmann and Hill's generator (1982, AS 183), three whole numbers that
+    any engine computes exactly (also in float32), so all engines see the same spikes.
+    """
+
+    state = {"spike": 0.0, "first": 1.0, "second": 1.0, "third": 1.0}
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Draw, and fire."""
+        first, second, third = (
+            _remainder(171.0 * cell.first, 30269.0),
+            _remainder(172.0 * cell.second, 30307.0),
+            _remainder(170.0 * cell.third, 30323.0),
+        )
+        chance = _remainder(first / 30269.0 + second / 30307.0 + third / 30323.0, 1.0)
+        fires = chance < self.wanted(port.prediction) * dt
+        return {"spike": where(fires, 1.0, 0.0), "first": first, "second": second, "third": third}
+
+    def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
+        """Every cell begins somewhere else."""
+        sizes = {"first": 30269, "second": 30307, "third": 30323}
+        return {name: rng.integers(1, size, shape).astype(np.float64) for name, size in sizes.items()}
+
+
+class PIF(Spiking):
+    """Perfect integrate-and-fire: ``dv/dt = r``; a spike takes 1 off."""
+
+    state = {"spike": 0.0, "voltage": 0.0}
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Integrate and fire."""
+        voltage = cell.voltage + dt * self.wanted(port.prediction)
+        fires = voltage >= 1
+        return {"spike": where(fires, 1.0, 0.0), "voltage": where(fires, voltage - 1, voltage)}
+
+    def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
+        """Any phase."""
+        return {"voltage": rng.random(shape)}
+
+
+class LIF(Spiking):
+    """Leaky integrate-and-fire: ``τ dv/dt = I − v``; a spike at 1 resets to 0. The voltage is in thresholds.
+
+    Args:
+        tau: of the membrane.
+    """
+
+    tau: Milliseconds = 20.0
+    state = {"spike": 0.0, "voltage": 0.0}
+
+    def current(self, rate: Any) -> Any:
+        """I for a rate: the inverse of the f–I curve; 0 for silence."""
+        spikes = self.tau * rate  # in one time constant
+        return where(spikes > _NEVER, 1 / (1 - exp(-1 / maximum(spikes, _NEVER))), 0.0)
+
+    def rate(self, current: Any) -> Any:
+        """The f–I curve; 0 up to the rheobase, I = 1."""
+        above = maximum(current, 1 + 1e-12)
+        return where(current > 1, 1 / (self.tau * log(above / (above - 1))), 0.0)
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Integrate and fire."""
+        return self.integrate(cell.voltage, self.current(self.wanted(port.prediction)), dt)
+
+    def integrate(self, voltage: Any, current: Any, dt: Any) -> dict[str, Any]:
+        """A step with a constant current: exact, with a spike's time interpolated."""
+        new = current + (voltage - current) * exp(-dt / self.tau)
+        fires = new >= 1
+        left = dt * maximum(new - 1, 0.0) / maximum(new - voltage, 1e-12)
+        return {
+            "spike": where(fires, 1.0, 0.0),
+            "voltage": where(fires, current * (1 - exp(-left / self.tau)), new),
+        }
+
+    def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
+        """Any voltage below threshold."""
+        return {"voltage": rng.random(shape)}
+
+
+class SynapticCurrent(Cell):
+    """What spikes leave behind: τ d rate/dt = −rate, and a jump at each spike.
+
+    With weight z / (N r τ) from each of N cells that fire at r, its mean is z. Port: ``prediction``.
+
+    Args:
+        tau: of the synapse.
+    """
+
+    tau: Milliseconds = 20.0
+    ports = ("prediction",)
+    state = {"rate": 0.0}
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Decay, and take what arrives."""
+        return {"rate": cell.rate - dt / self.tau * cell.rate + port.prediction}
+
+
+def _remainder(x: Any, size: float) -> Any:
+    """x modulo size."""
+    return x - size * floor(x / size)

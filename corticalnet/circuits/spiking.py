@@ -1,0 +1,211 @@
+"""From rates to spikes: what columns tell each other is carried by spiking cells, population by population.
+
+    value ── rate ──▶ N cells "on" (and N "off") ── spikes ──▶ current ── rate ──▶ other areas
+
+A column itself computes as before. Whoever heard its rate now hears what the spikes of its N cells leave
+behind in a synapse: weights, plasticity, and all that happens within columns stay as they are. A signal that
+can be negative has cells for either sign: "on" cells fire at r = highest · z / z_max, "off" cells at −z.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import ceil
+
+import numpy as np
+
+from corticalnet.circuits import cells
+from corticalnet.circuits.circuit import Circuit, Needs
+from corticalnet.circuits.connection import Synapses
+from corticalnet.circuits.parts import Broadcast, Population, Projection
+from corticalnet.circuits.quantities import KHZ, MS, quantity
+from corticalnet.errors import CircuitError, one_of
+
+#: Spiking cells by name.
+KINDS: dict[str, type[cells.Spiking]] = {"poisson": cells.Poisson, "pif": cells.PIF, "lif": cells.LIF}
+#: What speaks from area to area.
+SPEAKERS = ("value", "error", "feedback")
+#: Ranges of rates by activation; others are taken as from −1 to 1.
+_RATES = {"sigmoid": (0.0, 1.0), "relu": (0.0, 1.0), "softplus": (0.0, 1.0)}
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Code:
+    """How a signal is told in spikes.
+
+    Args:
+        per_column: N, for each sign of each column.
+        kind: "poisson", "pif" or "lif".
+        highest: the rate that stands for the largest signal, in 1/ms or as "100 Hz".
+        synapse: time constant of what a spike leaves behind, in ms or as "20 ms".
+        push_pull: both signs fire all the time, ``r = highest · (½ ± ½ z / z_max)``. For leaky cells if not
+            given: they forget where they were in their cycle when they are silent, and then fire together.
+
+    Raises:
+        CircuitError: an unknown kind, or an impossible number, rate or time.
+    """
+
+    per_column: int = 100
+    kind: str = "poisson"
+    highest: float | str = 0.1
+    synapse: float | str = 20.0
+    push_pull: bool | None = None
+
+    def __post_init__(self) -> None:
+        one_of("spiking cell", self.kind, KINDS, CircuitError)
+        if (
+            isinstance(self.per_column, bool)
+            or not isinstance(self.per_column, int | np.integer)
+            or self.per_column < 1
+        ):
+            raise CircuitError(f"cells_per_column must be a whole number from 1, not {self.per_column!r}")
+        for name, unit in (("highest", KHZ), ("synapse", MS)):
+            value = quantity(getattr(self, name), unit, name)
+            if not 0 < value < float("inf"):
+                raise CircuitError(f"{name} must be more than 0 {unit.symbol}, not {value:g}")
+            object.__setattr__(self, name, value)
+        if self.push_pull is None:
+            object.__setattr__(self, "push_pull", self.kind == "lif")
+
+    def cell(self) -> cells.Spiking:
+        """One of the cells."""
+        return KINDS[self.kind](highest=float(self.highest), base=0.5 if self.push_pull else 0.0)
+
+    def carry(
+        self, speaker: Population, state: str, between: Range
+    ) -> tuple[list[Population], list[Projection]]:
+        """The cells and synapses that carry a population's state, which lies between two numbers.
+
+        Raises:
+            CircuitError: it has no room.
+        """
+        low, high = between
+        largest = max(abs(low), abs(high))
+        if not (low < high and 0 < largest < float("inf")):
+            raise CircuitError(f"range of '{speaker.name}' must be (least, greatest), not {between!r}")
+        n, columns = speaker.n * self.per_column, np.arange(speaker.n * self.per_column) // self.per_column
+        fan = Synapses(columns, np.arange(n), np.zeros(n, dtype=np.int64), 1)
+        gather = Synapses(np.arange(n), columns, np.zeros(n, dtype=np.int64), 1)
+        drive = (0.5 if self.push_pull else 1.0) / largest
+        jump = largest / (self.per_column * float(self.highest) * float(self.synapse))
+        current = Population(current_of(speaker.name), speaker.n, cells.SynapticCurrent(float(self.synapse)))
+        populations, projections = [current], []
+        for side, sign in (("on", 1.0), ("off", -1.0)):
+            if side == "on" or low < 0 or self.push_pull:
+                name = f"{speaker.name}.{side}"
+                populations.append(Population(name, n, self.cell()))
+                projections += [
+                    Projection(speaker.name, name, "prediction", sign * drive, fan, state, f"{name} drive"),
+                    Projection(
+                        name, current.name, "prediction", sign * jump, gather, "spike", f"{name} spikes"
+                    ),
+                ]
+        return populations, projections
+
+
+def current_of(population: str) -> str:
+    """The name of the population that holds what another's spikes leave behind."""
+    return f"{population}-current"
+
+
+def spiking(
+    circuit: Circuit,
+    cells_per_column: int = 100,
+    cell: str = "poisson",
+    *,
+    populations: Sequence[str] = SPEAKERS,
+    ranges: Mapping[str, Range] | None = None,
+    highest: float | str = "100 Hz",
+    synapse: float | str = "20 ms",
+    push_pull: bool | None = None,
+) -> Circuit:
+    """The same circuit, in which populations tell other areas their rates by spikes.
+
+    Args:
+        circuit: of continuous time (steps of 1 ms or less), made by ``cn.circuit(…, dynamics=…)``.
+        cells_per_column: N, for each sign.
+        cell: "poisson", "pif" (perfect integrate-and-fire) or "lif" (leaky).
+        populations: which, by name or role; also "dopamine". Others go on as rates (call it again for other
+            cells in other populations).
+        ranges: (least, greatest) signal of populations by name; see :func:`corticalnet.analysis.ranges`. By
+            activation if not given; a larger signal than that means a higher rate, and no clipping (but with
+            ``push_pull`` the other sign falls silent).
+        highest: rate of the greatest signal.
+        synapse: time constant of synaptic currents.
+        push_pull: whether both signs fire all the time; leaky cells do if not given.
+
+    Raises:
+        CircuitError: a population is unknown or tells no other area anything, or an impossible number.
+    """
+    code = Code(cells_per_column, cell, highest, synapse, push_pull)
+    speakers = _speakers(circuit, populations)
+    known = {p.name for p in circuit.populations}
+    for name in ranges or {}:
+        one_of("population in ranges", name, known, CircuitError)
+    more: list[Population] = []
+    joints: list[Projection] = []
+    for name, state in speakers.items():
+        speaker = circuit.population(name)
+        cells_of, joints_of = code.carry(speaker, state, (ranges or {}).get(name) or _range(speaker))
+        more += cells_of
+        joints += joints_of
+
+    def moved(part: Projection) -> Projection:
+        return (
+            replace(part, source=current_of(part.source), sends="rate")
+            if _far(circuit, part) and part.source in speakers
+            else part
+        )
+
+    def told(part: Broadcast) -> Broadcast:
+        return (
+            replace(part, source=current_of(part.source), sends="rate") if part.source in speakers else part
+        )
+
+    # A chain of k low-passes has come to rest after about 2k + 4 of their time constants.
+    slack = ceil((2 * len(speakers) + 4) * float(code.synapse) / circuit.dt)
+    return replace(
+        circuit,
+        populations=[*circuit.populations, *more],
+        projections=[*map(moved, circuit.projections), *joints],
+        broadcasts=[*map(told, circuit.broadcasts)],
+        name=f"{circuit.name}, {cells_per_column} {cell} cells",
+        needs=Needs(circuit.needs.present + slack, circuit.needs.teach + slack),
+    )
+
+
+def _far(circuit: Circuit, projection: Projection) -> bool:
+    """Whether a projection leaves its area (but not to cells that stand in no column)."""
+    source, target = circuit.population(projection.source), circuit.population(projection.target)
+    return source.area != target.area and "." in source.name and "." in target.name
+
+
+def _speakers(circuit: Circuit, populations: Sequence[str]) -> dict[str, str]:
+    """Populations that are to spike, and the state that each of them tells."""
+    asked = [populations] if isinstance(populations, str) else list(populations)
+    told: dict[str, str] = {}
+    parts: list[Projection | Broadcast] = [p for p in circuit.projections if _far(circuit, p)]
+    for part in [*parts, *circuit.broadcasts]:
+        speaker = circuit.population(part.source)
+        if speaker.name in asked or speaker.role in asked:
+            state = circuit.sent(part.source, part.sends)
+            if told.setdefault(part.source, state) != state:
+                both = f"'{told[part.source]}' and '{state}'"
+                raise CircuitError(f"population '{part.source}' tells both {both}; spikes carry one state")
+    found = {circuit.population(name).role for name in told} | set(told)
+    choices = [p.name for p in circuit.populations if p.name in {q.source for q in circuit.projections}]
+    for name in asked:
+        if name not in found and asked != list(SPEAKERS):
+            one_of("population (or role) that is to spike", name, [*SPEAKERS, *choices], CircuitError)
+            raise CircuitError(f"'{name}' tells no other area anything in circuit '{circuit.name}'")
+    if not told:
+        raise CircuitError(f"no population of circuit '{circuit.name}' tells another area anything")
+    return told
+
+
+def _range(speaker: Population) -> Range:
+    """What a population's signal is taken to lie between."""
+    return _RATES.get(getattr(speaker.cell, "activation", ""), (-1.0, 1.0))

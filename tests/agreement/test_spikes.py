@@ -1,0 +1,222 @@
+"""Spiking circuits: both engines fire the same spikes, and what is learnt is what backprop would learn."""
+
+import numpy as np
+import pytest
+import torch
+
+import corticalnet as cn
+from corticalnet.circuits.expansion.expansion import spiking_dynamics
+from corticalnet.circuits.plasticity import ErrorTimesRate
+from tests.agreement.beside_backprop import changes
+from tests.networks import F64
+
+KINDS = ["poisson", "pif", "lif"]
+
+
+def network(hidden="sigmoid", seed=0, sizes=(6, 5, 4, 3)):
+    areas = [cn.Area(cn.Dense(n), hidden) for n in sizes[1:-1]]
+    return cn.Network((sizes[0],), [*areas, cn.Area(cn.Dense(sizes[-1]), "linear")], seed, dtype=F64)
+
+
+def columns(rule="brainprop", cells=10, kind="poisson", net=None):
+    greedy = {"exploration": 0.0} if rule == "brainprop" else {}
+    made = cn.rule(rule, **greedy)
+    return cn.circuit(net or network(), made, 0.5, cells_per_column=cells, cell=kind)
+
+
+def trial(circuit, lesson, steps=0):
+    rng = np.random.default_rng(3)
+    shown = cn.Present(
+        rng.uniform(0, 1, circuit.population("input.value").n), steps=steps or circuit.needs.present
+    )
+    return [shown, lesson]
+
+
+# Engines ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("rule", ["brainprop", "z-il"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_engines_fire_the_same_spikes(kind, rule):
+    """Spike for spike over 400 steps, voltages and dice included; and weights learn the same."""
+    made = columns(rule, 7, kind)
+    lesson = cn.Reinforce(1, steps=150) if rule == "brainprop" else cn.Teach(1, steps=150)
+    protocol = trial(made, lesson, 250)
+    runs = [cn.simulate(made, protocol, engine, check=False, seed=5) for engine in ("torch", "brian2")]
+    spikes = [run.spike.values for run in runs]
+    assert np.nansum(spikes[0]) > 150
+    np.testing.assert_array_equal(*spikes)
+    for name in ("rate", "value-current_rate", "rpe", "error", "action"):
+        if name in runs[0]:
+            np.testing.assert_allclose(*(run[name].values for run in runs), atol=1e-12)
+    for p in made.plastic:
+        np.testing.assert_allclose(*(run[f"{p.name} after"].values for run in runs), atol=1e-12)
+
+
+@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu"])
+def test_leaky_columns_agree_on_both_engines(hidden):
+    """Rates in continuous time, with averages and a burst: every trace, 1e-10."""
+    how = cn.Continuous(tau=8.0, dt=1.0, average=15.0, burst=12.0, delay=3.0)
+    made = cn.circuit(network(hidden), cn.rule("brainprop"), 0.5, dynamics=how)
+    protocol = trial(made, cn.Reinforce(2, steps=made.needs.teach))
+    runs = [cn.simulate(made, protocol, engine) for engine in ("torch", "brian2")]
+    assert any(np.nanmax(np.abs(run["rpe"].values)) > 1e-3 for run in runs)
+    for name, one in runs[0].items():
+        np.testing.assert_allclose(one.values, runs[1][name].values, atol=1e-10, err_msg=name)
+
+
+def test_samples_of_a_batch_and_populations_have_dice_of_their_own():
+    made = columns(cells=20)
+    x = np.tile(np.random.default_rng(0).uniform(0.3, 1, 6), (3, 1))
+    spikes = cn.simulate(made, [cn.Present(x, steps=400)], record=["spike"]).spike.values
+    spikes = np.nan_to_num(spikes)
+    assert not any(np.array_equal(spikes[:, 0], spikes[:, k]) for k in (1, 2))
+    alone = cn.simulate(made, [cn.Present(x[0], steps=400)], record=["spike"]).spike.values
+    np.testing.assert_array_equal(np.nan_to_num(alone)[:, 0], spikes[:, 0])
+    other = cn.simulate(made, [cn.Present(x[0], steps=400)], record=["spike"], seed=1).spike.values
+    assert not np.array_equal(np.nan_to_num(other), np.nan_to_num(alone))
+
+
+# Learning ---------------------------------------------------------------------------------------
+def cosines(found, wanted):
+    return [float(found[k] @ w / np.linalg.norm(found[k]) / np.linalg.norm(w)) for k, w in wanted.items()]
+
+
+def backprop_by_reward(net, x, y):
+    rule = cn.rule("brainprop", exploration=0.0)
+    rule.learn(net, torch.as_tensor(x)[None], torch.tensor([y]))
+    return {link.name: -0.5 * link.weight.grad.numpy().ravel() for link in net.links}
+
+
+@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu"])
+def test_leaky_columns_learn_what_brainprop_learns(hidden):
+    """After s the update is off by about e^(−s/τ) (a chain of six low-passes and an average)."""
+    errors = []
+    for settle in (100.0, 200.0, 300.0):
+        net = network(hidden)
+        made = cn.circuit(net, cn.rule("brainprop", exploration=0.0), 0.5,
+                          dynamics=cn.Continuous(tau=10.0, dt=1.0, settle=settle))  # fmt: skip
+        protocol = trial(made, cn.Reinforce(1, steps=made.needs.teach))
+        data = cn.simulate(made, protocol, record=["rpe"], check=False)
+        wanted = backprop_by_reward(net, protocol[0].stimulus, 1)
+        found = changes(data, wanted)
+        errors.append(max(np.linalg.norm(found[k] - w) / np.linalg.norm(w) for k, w in wanted.items()))
+    assert errors[0] < 0.2
+    assert errors[1] < 1e-4
+    assert errors[2] < 1e-8
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_spiking_columns_learn_from_reward_nearly_what_brainprop_learns(kind):
+    found = []
+    for seed in range(2):
+        net = network(seed=seed)
+        made = columns(cells=30, kind=kind, net=net)
+        protocol = trial(made, cn.Reinforce(seed, steps=made.needs.teach))
+        data = cn.simulate(made, protocol, record=["rpe"])
+        wanted = backprop_by_reward(net, protocol[0].stimulus, seed)
+        found += cosines(changes(data, wanted), wanted)
+    assert np.mean(found) > 0.97, found
+
+
+@pytest.mark.parametrize(("kind", "least"), [("poisson", 0.97), ("pif", 0.97), ("lif", 0.93)])
+def test_spiking_errors_teach_nearly_what_backprop_teaches(kind, least):
+    """Predictive coding by a clock, errors of at most 0.6; a hundred cells for each column and sign."""
+    found, rule = [], cn.rule("z-il")
+    for seed in range(2):
+        net, target = network(seed=seed), np.array([0.6, -0.3, 0.4])
+        for link in net.links:
+            link.weight.data *= 2  # errors that are small beside the noise of predictions would drown in it
+        rates = cn.circuit(net, rule, 0.5, dynamics=spiking_dynamics(rule))
+        ranges = {p.name: (-0.6, 0.6) for p in rates.populations if p.role == "error"}
+        made = cn.spiking(rates, 100, kind, ranges={**ranges, "input.value": (0, 1)})
+        x = trial(made, None)[0].stimulus
+        protocol = [cn.Present(x, ms=500.0), cn.Teach(target, ms=900.0), cn.Rest(ms=100.0)]
+        data = cn.simulate(made, protocol, record=["stage"], check=False)
+        cn.rule("backprop").learn(net, torch.as_tensor(x)[None], torch.as_tensor(target)[None])
+        wanted = {link.name: -0.5 * link.weight.grad.numpy().ravel() for link in net.links}
+        found += cosines(changes(data, wanted), wanted)
+    assert np.mean(found) > least, found
+
+
+def test_dopamine_can_spike_too():
+    """The update with a spiking dopamine population points the same way; its size is that of the RPE."""
+    net = network()
+    rates = cn.circuit(net, cn.rule("brainprop", exploration=0.0), 0.5,
+                       dynamics=cn.Continuous(dt=0.5, average=40.0, burst=50.0))  # fmt: skip
+    made = cn.spiking(rates, 400, "poisson", populations=["dopamine"])
+    assert made.population("dopamine.on").n == 400
+    protocol = trial(made, cn.Reinforce(1, steps=made.needs.teach))
+    data = cn.simulate(made, protocol, record=["spike"])
+    wanted = backprop_by_reward(net, protocol[0].stimulus, 1)
+    found = changes(data, wanted)
+    assert min(cosines(found, wanted)) > 0.99
+    sizes = [np.linalg.norm(found[k]) / np.linalg.norm(w) for k, w in wanted.items()]
+    assert max(abs(np.log(sizes))) < 0.2, sizes
+
+
+# Traces -----------------------------------------------------------------------------------------
+@pytest.mark.parametrize("engine", ["torch", "brian2"])
+@pytest.mark.parametrize("kind", ["all to all", "shared"])
+def test_a_remembered_eligibility_is_a_low_pass_that_dopamine_reads(engine, kind):
+    """Pre 1 for ten steps, then dopamine once: Δw = rate · rpe · credit · Σ (kept share of each step)."""
+    cells = cn.circuits.cells
+    way = cn.AllToAll() if kind == "all to all" else cn.Synapses([0, 1], [0, 1], [0, 0])
+    populations = [
+        cn.Population("below.value", 2, cells.Sensory()),
+        cn.Population("above.prediction", 2, cells.Prediction()),
+        cn.Population("above.value", 2, cells.Sensory()),
+        cn.Population("dopamine", 1, cells.Dopamine()),
+    ]
+    learns = ErrorTimesRate(0.3, modulator="dopamine", memory=8.0)
+    up = cn.Projection(
+        "below.value", "above.prediction", "prediction", 0.0, way, name="up", plasticity=learns
+    )
+    made = cn.Circuit(
+        populations, [up], [cn.Wire("above.value", "above.prediction", "own", "value")],
+        [cn.Broadcast("dopamine", ["up"], "rpe")],
+    )  # fmt: skip
+    shown = {"below.value": [1.0, 2.0], "above.value": [3.0, -1.0]}
+    protocol = [
+        cn.Present(shown, steps=10),
+        cn.Rest(steps=5),
+        cn.Give({"dopamine.reward": 0.7, "dopamine.outcome": 1.0}, steps=3),
+    ]
+    data = cn.simulate(made, protocol, engine)
+    left = sum((1 / 8) * (7 / 8) ** (15 - t) for t in range(10))  # shown at t, read at step 15
+    outer = np.outer([3.0, -1.0], [1.0, 2.0])
+    wanted = 0.3 * 0.7 * left * (outer if kind == "all to all" else np.array([outer[0, 0] + outer[1, 1]]))
+    np.testing.assert_allclose(data["up after"].values, wanted, rtol=1e-12)
+
+
+# What users get wrong ---------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"cell": "hodgkin"}, "poisson, pif, lif"),
+        ({"cells_per_column": 0}, "whole number from 1, not 0"),
+        ({"cells_per_column": 2.5}, "not 2.5"),
+        ({"populations": ["valu"]}, "value"),
+        ({"populations": ["contest"]}, "tells no other area anything"),
+        ({"ranges": {"area1.valu": (0, 1)}}, "area1.value"),
+        ({"ranges": {"area1.value": (1, 0)}}, "(least, greatest)"),
+        ({"highest": "10 mV"}, "rate"),
+        ({"synapse": 0}, "more than 0"),
+    ],
+)
+def test_mistakes_are_one_sentence(options, words):
+    rates = cn.circuit(network(), cn.rule("brainprop"), dynamics=cn.Continuous(dt=0.5))
+    with pytest.raises(cn.errors.CorticalnetError) as caught:
+        cn.spiking(rates, **options)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_population_by_population():
+    """Values leaky, feedback Poisson; a circuit that spikes is saved and read like any other."""
+    rates = cn.circuit(network(), cn.rule("brainprop"), dynamics=cn.Continuous(dt=0.5))
+    both = cn.spiking(
+        cn.spiking(rates, 5, "lif", populations=["value"]), 9, "poisson", populations=["feedback"]
+    )
+    kinds = {p.name: type(p.cell).__name__ for p in both.populations if p.cell.sends == "spike"}
+    assert {kinds[k] for k in kinds if ".value." in k} == {"LIF"}
+    assert {kinds[k] for k in kinds if ".feedback." in k} == {"Poisson"}
+    assert both.population("area2.feedback.off").n == 36
