@@ -4,9 +4,10 @@ from corticalnet.rules.catalogue import Entry, register, rule, rules
 from corticalnet.rules.fa_z_il import FaZIL
 from corticalnet.rules.feedback import Direct, Feedback, Random, SignSymmetric, Tied
 from corticalnet.rules.inference_learning import IL
+from corticalnet.rules.reward import Reward, Rewarded, SoftmaxReward
 from corticalnet.rules.rule import LearningRule, Rule, Step
 from corticalnet.rules.sweep import Sweep
-from corticalnet.rules.teaching import Lesson, Reward, Teacher, Teaching
+from corticalnet.rules.teaching import Lesson, Teacher, Teaching
 from corticalnet.rules.trial import Trial, Trigger
 from corticalnet.rules.z_il import ZIL
 
@@ -21,8 +22,10 @@ __all__ = [
     "Lesson",
     "Random",
     "Reward",
+    "Rewarded",
     "Rule",
     "SignSymmetric",
+    "SoftmaxReward",
     "Step",
     "Sweep",
     "Teacher",

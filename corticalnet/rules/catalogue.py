@@ -15,9 +15,10 @@ from corticalnet.errors import RuleError, one_of, unknown
 from corticalnet.rules.fa_z_il import FaZIL
 from corticalnet.rules.feedback import FEEDBACKS, Direct, Feedback, Random, SignSymmetric, Tied
 from corticalnet.rules.inference_learning import IL
+from corticalnet.rules.reward import Reward, SoftmaxReward
 from corticalnet.rules.rule import LearningRule, Rule
 from corticalnet.rules.sweep import Sweep
-from corticalnet.rules.teaching import TEACHINGS, Reward, Teacher, Teaching
+from corticalnet.rules.teaching import Teacher, Teaching
 from corticalnet.rules.trial import Trigger
 from corticalnet.rules.z_il import ZIL
 
@@ -32,6 +33,13 @@ class Entry:
     source: str
 
 
+TEACHINGS: dict[str, Callable[[], Teaching]] = {
+    "teacher": Teacher,
+    "cross-entropy": partial(Teacher, "cross-entropy"),
+    "reward": Reward,
+    "softmax-reward": SoftmaxReward,
+}
+
 #: Columns of an artificial neural network (backprop) have no cells that hold feedback; all others have.
 _HELD = partial(Sweep, feedback_cells=True)
 
@@ -41,6 +49,7 @@ _RULES: dict[str, Entry | Callable[..., LearningRule]] = {
     "direct-feedback-alignment": Entry(Teacher, Direct, _HELD, "Nøkland 2016"),
     "sign-symmetry": Entry(Teacher, SignSymmetric, _HELD, "Liao, Leibo & Poggio 2016"),
     "brainprop": Entry(Reward, Tied, _HELD, "Pozzi, Bohté & Roelfsema 2020"),
+    "agrel": Entry(SoftmaxReward, Tied, _HELD, "Roelfsema & van Ooyen 2005"),
     "il": Entry(Teacher, Tied, IL, "Whittington & Bogacz 2017"),
     "ipc": Entry(Teacher, Tied, partial(IL, update="every step"), "Salvatori et al. 2024"),
     "z-il": Entry(Teacher, Tied, ZIL, "Song, Lukasiewicz, Xu & Bogacz 2020"),

@@ -9,15 +9,18 @@ import pytest
 import torch
 
 import corticalnet as cn
+from corticalnet.rules import Rewarded
 from tests.networks import F64, batch, dense, distance, gradients, learned, sheets
 
 RULES = cn.rules()
-rewarded = {name for name in RULES if isinstance(cn.rule(name).teaching, cn.Reward)}
+rewarded = {name for name in RULES if isinstance(cn.rule(name).teaching, Rewarded)}
+#: What the chosen column, 0, promises, and the right one, when the outcome is what was expected exactly.
+EXPECTED = {cn.Reward: (0.0, 1), cn.SoftmaxReward: (100.0, 0)}
 
 
 def make(name):
-    """The rule, with its only randomness (exploration) off."""
-    return cn.rule(name, exploration=0.0) if name in rewarded else cn.rule(name)
+    """The rule, with its only randomness (the choice of actions) off."""
+    return cn.rule(name, choose=lambda rates: rates.argmax(1)) if name in rewarded else cn.rule(name)
 
 
 @pytest.fixture(params=RULES)
@@ -77,10 +80,12 @@ def test_no_error_no_change(name):
     x, _ = batch()
     rule = make(name)
     if name in rewarded:
-        last = net.links[-1]
-        with torch.no_grad():  # outputs that are 0 for a choice that will not be rewarded
-            last.weight.zero_()
-        targets, chosen = torch.ones(len(x), dtype=torch.long), torch.zeros(len(x), dtype=torch.long)
+        promise, right = EXPECTED[type(rule.teaching)]
+        weight, below = net.links[-1].weight, net.sweep(x).rates[-2]
+        with torch.no_grad():  # the output's column 0 promises that, for every sample; all others are at 0
+            weight.zero_()[0] = torch.linalg.lstsq(below, x.new_full((len(x),), promise)).solution
+        chosen = torch.zeros(len(x), dtype=torch.long)
+        targets = chosen + right
         rule = cn.rule(name, choose=lambda rates: chosen)
     else:
         targets = net(x).detach()
