@@ -13,8 +13,20 @@ from typing import Any
 
 from corticalnet.errors import RuleError, one_of, unknown
 from corticalnet.rules.fa_z_il import FaZIL
-from corticalnet.rules.feedback import FEEDBACKS, Direct, Feedback, Random, SignSymmetric, Tied
+from corticalnet.rules.feedback import (
+    FEEDBACKS,
+    Direct,
+    Feedback,
+    KolenPollack,
+    NoPathway,
+    Perturbed,
+    Random,
+    SignSymmetric,
+    Tied,
+    WeightMirror,
+)
 from corticalnet.rules.inference_learning import IL
+from corticalnet.rules.perturbation import REINFORCE, NodePerturbation, WeightPerturbation
 from corticalnet.rules.reward import Reward, SoftmaxReward
 from corticalnet.rules.rule import LearningRule, Rule
 from corticalnet.rules.sweep import Sweep
@@ -48,6 +60,12 @@ _RULES: dict[str, Entry | Callable[..., LearningRule]] = {
     "feedback-alignment": Entry(Teacher, Random, _HELD, "Lillicrap et al. 2016"),
     "direct-feedback-alignment": Entry(Teacher, Direct, _HELD, "Nøkland 2016"),
     "sign-symmetry": Entry(Teacher, SignSymmetric, _HELD, "Liao, Leibo & Poggio 2016"),
+    "kolen-pollack": Entry(Teacher, KolenPollack, _HELD, "Kolen & Pollack 1994; Akrout et al. 2019"),
+    "weight-mirror": Entry(Teacher, WeightMirror, _HELD, "Akrout et al. 2019"),
+    "perturbed-feedback": Entry(Teacher, Perturbed, _HELD, "Lansdell, Prakash & Kording 2020"),
+    "weight-perturbation": Entry(Teacher, NoPathway, WeightPerturbation, "Jabri & Flower 1992"),
+    "node-perturbation": Entry(Teacher, NoPathway, NodePerturbation, "Williams 1992; Lansdell et al. 2020"),
+    "reinforce": Entry(Teacher, NoPathway, REINFORCE, "Williams 1992"),
     "brainprop": Entry(Reward, Tied, _HELD, "Pozzi, Bohté & Roelfsema 2020"),
     "agrel": Entry(SoftmaxReward, Tied, _HELD, "Roelfsema & van Ooyen 2005"),
     "il": Entry(Teacher, Tied, IL, "Whittington & Bogacz 2017"),
