@@ -176,6 +176,20 @@ def test_synapses_up_and_down_turn_towards_each_other():
     assert all(one["accuracy"][-1] > one["accuracy"][0] for one in found.values())
 
 
+def test_dopamine_moves_to_the_stimulus_and_dips_where_a_reward_is_omitted():
+    """In a rewarded trial what was expected and dopamine add up to the reward, 1."""
+    run = results("rpe_over_learning")["runs"][0]
+    blocks = [(sum(rpe), sum(rise)) for rpe, rise in zip(run["rpe"], run["change"], strict=True) if rpe]
+    assert all(rpe + rise == pytest.approx(1, abs=0.05) for rpe, rise in blocks)
+    assert blocks[0][0] > 0.9 > 0.5 > blocks[-1][0]
+    before, after = (sum(run[when]["omitted"]["rpe"]) for when in ("before", "after"))
+    assert after < -0.5 < -0.1 < before
+    for when in ("before", "after"):
+        rewarded, omitted = (run[when][name]["rpe"] for name in ("rewarded", "omitted"))
+        assert sum(rewarded) - sum(omitted) == pytest.approx(1)
+        assert sum(map(bool, rewarded)) == 1
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_help_teaches(name):
     shown = subprocess.run(
