@@ -102,7 +102,7 @@ def answers(herd, share_right, trials, seed=0):
 
 
 def test_levels_of_the_curriculum():
-    """One that makes no errors goes up after 85 % of N trials, because those that have not been count as wrong."""
+    """Who makes no errors goes up after 85 % of N trials: those that have not been yet count as wrong."""
     assert LEVELS[:, 2].sum() == 50_000
     animal, _, right, level = answers(ProbabilisticClassification(animals=3, shorter=100), 1.0, 450)
     assert right.all()
