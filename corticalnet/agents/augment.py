@@ -124,6 +124,7 @@ class AuGMEnT:
         units = {"sensory": inputs, "transient": 2 * inputs, "regular": regular, "memory": memory}
         units["action"] = actions
         self.rates = {name: np.zeros((animals, size)) for name, size in units.items()}
+        self._ones = np.ones((animals, self.bias))
         self.traces = np.zeros((animals, memory, 2 * inputs))
         self._accumulated = np.zeros((animals, memory))
         self.value, self.rpe = np.zeros(animals), np.zeros(animals)
@@ -147,7 +148,7 @@ class AuGMEnT:
             shape = np.shape(seen)
             raise ShapeError(f"AuGMEnT: seen has shape {shape}, expected {(self.animals, self.inputs)}")
         self.rpe = reward - self.value
-        over = np.flatnonzero(ended)
+        (over,) = ended.nonzero()
         if over.size:
             self._learn(over)
             self.forget(over)
@@ -171,7 +172,7 @@ class AuGMEnT:
     def _fire(self, seen: Floats) -> None:
         w, r = self.weights, self.rates
         change = seen - r["sensory"]
-        x, x_pm = np.asarray(seen, dtype=float), np.hstack([change.clip(min=0), (-change).clip(min=0)])
+        x, x_pm = np.asarray(seen, dtype=float), np.concatenate([change, -change], axis=1).clip(min=0)
         self._accumulated = self.leak * self._accumulated + _drive(w["V_M"], x_pm)
         y_r = _sigmoid(_drive(w["V_R"], self._with_bias(x)) - self.threshold)
         y_m = _sigmoid(self._accumulated - self.threshold)
@@ -212,7 +213,7 @@ class AuGMEnT:
         self.tags["V_M"] += (y_m * (1 - y_m) * b_m)[:, :, None] * self.traces
 
     def _with_bias(self, rates: Floats) -> Floats:
-        return np.hstack([np.ones((len(rates), self.bias)), rates])
+        return np.concatenate([self._ones, rates], axis=1)
 
     def peek(self, seen: Floats) -> Floats:
         """What the actions would be expected to bring if ``seen`` came next, ``[animals, actions]``."""
@@ -227,7 +228,7 @@ class AuGMEnT:
         other.animals = len(who)
         for name in ("weights", "tags", "rates"):
             setattr(other, name, {key: array[who] for key, array in getattr(self, name).items()})
-        for name in ("traces", "_accumulated", "value", "rpe", "trials"):
+        for name in ("traces", "_accumulated", "_ones", "value", "rpe", "trials"):
             setattr(other, name, getattr(self, name)[who])
         other.rate, other.exploration = np.zeros(len(who)), np.zeros(len(who))
         other._chance = Chance(len(who), 0, stream=1)

@@ -104,8 +104,8 @@ def test_those_who_have_learned_learn_no_more():
 @pytest.fixture(scope="module")
 def trained():
     """Three animals that have learned the antisaccade task with little delay, quickly."""
-    agent, task = AuGMEnT(4, 3, animals=3, seed=0), Saccade(delay=1)
-    return agent, task, learn(agent, task, 12_000, progress=False)
+    agent, task = AuGMEnT(4, 3, animals=3, rate=0.5, seed=0), Saccade(delay=1)
+    return agent, task, learn(agent, task, 6000, progress=False)
 
 
 def test_the_antisaccade_task_is_learned(trained):
@@ -132,7 +132,8 @@ def test_memory_keeps_the_cue_through_the_delay(trained):
 
 
 def test_without_memory_units_it_is_not_learned():
-    history = learn(AuGMEnT(4, 3, 7, 0, animals=3, seed=0), Saccade(delay=1), 1000, progress=False)
+    agent = AuGMEnT(4, 3, 7, 0, animals=3, rate=0.5, seed=0)
+    history = learn(agent, Saccade(delay=1), 1500, progress=False)
     assert history.trials_to_criterion.isnull().all()
     assert history.correct.mean() < 0.6
 
