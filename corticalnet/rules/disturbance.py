@@ -29,12 +29,21 @@ def held(wiring: Wiring, activity: Activity) -> list[Trace]:
 
 
 def disturb(
-    wiring: Wiring, activity: Activity, traces: list[Trace], noise: list[Tensor | None]
+    wiring: Wiring,
+    activity: Activity,
+    traces: list[Trace],
+    noise: list[Tensor | None],
+    other_weights: bool = False,
 ) -> list[Tensor]:
-    """Rates of all nodes when noise is added to the rates of each (None: none is)."""
+    """Rates of all nodes when noise is added to the rates of each (None: none is).
+
+    Areas that hear the input alone have the drive they had, unless weights are others by now.
+    """
     rates = [activity.rates[0]]
     for node in range(1, wiring.output + 1):
-        rate, _ = wiring.area(node).fire(wiring.drive(node, rates), traces[node])
+        same = not other_weights and all(source == 0 for source, _ in wiring.arriving[node])
+        drive = activity.drives[node] if same else wiring.drive(node, rates)
+        rate, _ = wiring.area(node).fire(drive, traces[node])
         own = noise[node]
         rates.append(rate if own is None else rate + own)
     return rates

@@ -71,7 +71,7 @@ class WeightPerturbation(_Perturbation):
             before = [p.data.clone() for p in learned]
             for p, xi in zip(learned, noise, strict=True):
                 p.data.add_(xi, alpha=sign)
-            rates = disturb(wiring, trial.activity, traces, still)
+            rates = disturb(wiring, trial.activity, traces, still, other_weights=True)
             for p, weights in zip(learned, before, strict=True):
                 p.data.copy_(weights)
             return lesson.losses(rates[-1])

@@ -46,6 +46,7 @@ class Learned(Random):
         super().__init__(seed, init)
         self._own: dict[str, nn.Parameter] = {}
 
+    @torch.no_grad()
     def build(self, net: Network) -> None:
         """Draw B for a network with other links; bring B to the network's precision and device."""
         links = {link.name: link for link in carrying(net)}
@@ -102,7 +103,7 @@ class KolenPollack(Learned):
 
     def extra(self, net: Network) -> Passes:
         """One more product for every synapse down."""
-        return Passes(learning=share(net))
+        return Passes(learning=share(net, carrying(net)))
 
 
 class Matching(KolenPollack):
@@ -141,7 +142,7 @@ class WeightMirror(Learned):
 
     def __init__(
         self,
-        rate: float = 1.0,
+        rate: float = 0.1,
         samples: int = 32,
         deviation: float = 1.0,
         seed: int = 1,
@@ -154,6 +155,14 @@ class WeightMirror(Learned):
             if not 0 < value < float("inf"):
                 raise RuleError(f"weight mirror: {name} must be positive, not {value}")
         self.rate, self.samples, self.deviation = rate, samples, deviation
+        self._places: dict[str, Tensor] = {}
+
+    def begin(self, net: Network) -> None:
+        """Count in how many places each weight is used."""
+        for link in carrying(net):
+            ones = link.weight.new_ones(1, *link.source_shape), link.weight.new_ones(1, *link.target_shape)
+            self._places[link.name] = torch.empty_like(link.weight)
+            link.hebbian(*ones, self._places[link.name])
 
     def learn(self, trial: Trial) -> None:
         """One noise phase of all links."""
@@ -166,15 +175,15 @@ class WeightMirror(Learned):
             if link.bias is not None:  # a resting drive is nobody's answer
                 answer = answer - link.drive(torch.zeros_like(noise[:1]))
             seen = torch.empty_like(like)
-            link.hebbian(noise, answer, seen, self.deviation**-2)
-            ones = torch.empty_like(like)
-            link.hebbian(torch.ones_like(noise), torch.ones_like(answer), ones)
-            out, _, keep = trial.plasticity.slot(self._own[link.name])
-            put(self._own[link.name] - seen / ones.clamp_min(1), out, self.rate, keep)
+            link.hebbian(noise, answer, seen, 1 / (self.samples * self.deviation**2))
+            b = self._own[link.name]
+            out, _, keep = trial.plasticity.slot(b)
+            put(b - seen / self._places[link.name].to(b).clamp_min(1), out, self.rate, keep)
 
     def extra(self, net: Network) -> Passes:
         """Drives and products of the noise, for a batch as large as ``samples``."""
-        return Passes(up=share(net), learning=share(net))
+        down = share(net, carrying(net))
+        return Passes(up=down, learning=down)
 
 
 def carrying(net: Network) -> list[Link]:
@@ -182,6 +191,6 @@ def carrying(net: Network) -> list[Link]:
     return [link for node in range(1, net.wiring.output) for _, link in net.wiring.leaving[node]]
 
 
-def share(net: Network) -> float:
-    """Share of all synapses that lie along such links."""
-    return sum(link.synapses for link in carrying(net)) / sum(link.synapses for link in net.links)
+def share(net: Network, links: list[Link]) -> float:
+    """Share of all synapses that lie along some links."""
+    return sum(link.synapses for link in links) / sum(link.synapses for link in net.links)

@@ -43,12 +43,15 @@ class LeastSquares:
         self.gram = like.new_zeros(places, q, q, dtype=torch.float64)
         self.cross = like.new_zeros(places, q, pre, dtype=torch.float64)
 
-    def add(self, errors: list[Tensor], wanted: Tensor) -> None:
-        """Samples: the errors at the links' targets, and what the signal should have been."""
+    def add(self, errors: list[Tensor], wanted: Tensor, memory: float = 1.0) -> None:
+        """Samples: the errors at the links' targets, and what the signal should have been.
+
+        ``memory`` is what is left of the older ones.
+        """
         parts = [self._features(link, error.double()) for link, error in zip(self.links, errors, strict=True)]
         e = torch.cat(parts, 2)
-        self.gram = self.gram.to(e) + e.mT @ e
-        self.cross = self.cross.to(e) + e.mT @ self._wanted(wanted.double())
+        self.gram = memory * self.gram.to(e) + e.mT @ e
+        self.cross = memory * self.cross.to(e) + e.mT @ self._wanted(wanted.double())
 
     def solution(self) -> list[Tensor]:
         """B of every link, shaped as its weight."""

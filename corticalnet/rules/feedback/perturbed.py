@@ -21,7 +21,7 @@ from corticalnet.network.initialisation import Scheme
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.disturbance import Draw, by_sample, check_deviation, disturb, gaussian, held
 from corticalnet.rules.feedback.base import Passes
-from corticalnet.rules.feedback.learned import Learned, share
+from corticalnet.rules.feedback.learned import Learned, carrying, share
 from corticalnet.rules.feedback.least_squares import LeastSquares
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ class Perturbed(Learned):
             before the links learn; no optimizer moves it).
         rate: scale of the gradient: B's learning rate in units of the optimizer's.
         ridge: γ of least squares (0.1 in the authors' code).
+        memory: what is left of old sums after each trial; 1 (nothing is forgotten) in the authors' code, where
+            weights move slowly.
         seed, init: of the first weights, as for :class:`Random`.
         draw: noise for a tensor, instead of standard-normal numbers (of variance 1).
     """
@@ -51,6 +53,7 @@ class Perturbed(Learned):
         fit: str = "gradient",
         rate: float = 1.0,
         ridge: float = 0.1,
+        memory: float = 1.0,
         seed: int = 1,
         init: str | float | Scheme = "he",
         draw: Draw = gaussian,
@@ -60,7 +63,10 @@ class Perturbed(Learned):
         one_of("fit", fit, ["gradient", "least squares"], RuleError)
         if ridge <= 0:
             raise RuleError(f"perturbed feedback: ridge must be positive, not {ridge}")
-        self.fit, self.rate, self.ridge, self.draw_noise = fit, rate, ridge, draw
+        if not 0 < memory <= 1:
+            raise RuleError(f"perturbed feedback: memory must be in (0, 1], not {memory}")
+        self.fit, self.rate, self.draw_noise = fit, rate, draw
+        self.ridge, self.memory = ridge, memory
         self._sums: dict[str, LeastSquares] = {}
 
     def begin(self, net: Network) -> None:
@@ -107,7 +113,7 @@ class Perturbed(Learned):
                 link.hebbian(wanted - signal, error, out, self.rate * scale, keep)
             return
         sums = self._sums[wiring.name(node)]
-        sums.add([error for error, _ in links if error is not None], wanted)
+        sums.add([error for error, _ in links if error is not None], wanted, self.memory)
         for (_, link), solution in zip(links, sums.solution(), strict=True):
             self._own[link.name].data.copy_(solution)
 
@@ -116,8 +122,16 @@ class Perturbed(Learned):
         return self._own if self.fit == "gradient" else {}
 
     def extra(self, net: Network) -> Passes:
-        """A disturbed sweep, a sweep down, and a product for every synapse down."""
-        return Passes(up=1.0, down=share(net), learning=share(net))
+        """A disturbed sweep above the first areas, a sweep down, and a product for every synapse down."""
+        wiring = net.wiring
+        disturbed = [
+            link
+            for node in range(1, wiring.output + 1)
+            for _, link in wiring.arriving[node]
+            if any(source for source, _ in wiring.arriving[node])
+        ]
+        down = share(net, carrying(net))
+        return Passes(share(net, disturbed), down, down)
 
     def state_dict(self) -> dict[str, Tensor]:
         """B, and the sums over samples that least squares is solved from."""
