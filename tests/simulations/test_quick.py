@@ -165,6 +165,31 @@ def test_continuous_time_obeys_its_laws():
     assert mine == pytest.approx(its, rel=1e-6)
 
 
+def test_agrel_reaches_its_criterion_about_as_soon_as_backprop():
+    found = results("agrel_tasks")
+    (needed,) = found["trials"].values()
+    assert set(needed) == {"agrel", "agrel, feedback learns", "backprop"}
+    for agrel, backprop in zip(needed["agrel"], needed["backprop"], strict=True):
+        assert 100 < backprop < 2 * agrel < 4 * backprop
+    assert all(None not in runs for runs in needed.values())
+    digits = {rule: runs[0] for rule, runs in found["digits"].items()}
+    assert min(digits["agrel"][-1], digits["backprop"][-1]) > 0.85 > digits["brainprop"][-1]
+
+
+def test_columns_with_phi_learn_from_reward_as_brainprop_does():
+    pytest.importorskip("brian2")
+    found = results("autonomous_reward")
+    runs = [run for row in found["curves"].values() for who in row.values() for run in who]
+    assert len(runs) == 9
+    for run in [*runs, found["brian2"], *found["learned"]]:
+        assert max(run["change"]) < 1e-10
+        assert max(run["weights"]) < 1e-10
+    learned = found["learned"][0]
+    assert learned["columns"] == learned["twin"]
+    assert learned["columns"][-1] > learned["columns"][0] + 0.1
+    assert any(reward == 1 for run in runs for reward in run["reward"])
+
+
 def test_synapses_up_and_down_turn_towards_each_other():
     found = {name: runs[0] for name, runs in results("reciprocity_emerges")["pathways"].items()}
     assert all(
