@@ -22,11 +22,11 @@ Measured (trials, median [range], 10 seeds; AGREL reaches it in 40 runs of 40):
 
 So at most a quarter more trials. With feedback that learns 1,062, 1,988, 5,100 and 15,238, in 39 of 40.
 
-Digits (64-32-10, batches of 10, rate 0.2, 5 seeds, no schedule): epochs until 90 % of test images are right
-5 [5 to 6] by AGREL, 18 [12 to 37] by BrainProp, 3 [3 to 4] by backprop; after 60 epochs 94.9 ± 3.6, 96.1 ±
-1.5 and 97.0 ± 0.2 % (medians 96.4, 96.1, 97.2). AGREL's runs now and then collapse and recover (6 epochs of
-250 after the tenth end below 85 %, in 3 runs of 5, the worst at 10 %): a success of probability P is taught
-by 1 / P − 1, right on average, but its variance, (1 − P)² / P, knows no bound. In the first such epoch of seed 0
+Digits (64-32-10, batches of 10, rate 0.2, 5 seeds, no schedule): epochs until 90 % of test images are right 5
+[5 to 6] by AGREL, 18 [12 to 37] by BrainProp, 3 [3 to 4] by backprop; after 60 epochs 94.9 ± 3.6, 96.1 ± 1.5
+and 97.0 ± 0.2 % (medians 96.4, 96.1, 97.2). AGREL's runs now and then collapse and recover (6 epochs of 250
+after the tenth end below 85 %, in 3 runs of 5, the worst at 10 %): a success of probability P is taught by 1
+/ P − 1, right on average, but its variance, (1 − P)² / P, knows no bound. In the first such epoch of seed 0
 an error of 448 was taught; in the twelve epochs before, none above 14.
 
 Next: corticalnet/rules/reward.py.
