@@ -105,7 +105,8 @@ class SoftmaxReward(Rewarded):
     The winner s is drawn from P = softmax(y). The prediction error is δ = 1 − P(s) if it is rewarded and
     −1 if not; an expansive function, f(δ) = δ / (1 − δ) for δ ≥ 0 and f(−1) = −1, makes the winner's error of
     it. Both cases are ``r / P(s) − 1``: what is right but seldom tried is taught as much, on average, as a
-    teacher would.
+    teacher would. The variance of that, (1 − P)² / P for what is right, has no bound: rare successes may
+    throw a network off (simulations/agrel_tasks.py).
 
     Args:
         choose: a function from rates ``[batch, n]`` to actions ``[batch]``, instead of the draw.
