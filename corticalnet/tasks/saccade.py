@@ -23,8 +23,8 @@ class Saccade(Fixation):
     kind correct without learning and exploration.
 
     Source: Rombouts, Bohte & Roelfsema 2015, PLoS Comput Biol 11: e1004060, Fig. 2; task after Gottlieb &
-    Goldberg 1999. Steps as in Rombouts' program (github JRombouts/augment), but for 1. at most 10 steps to
-    fixate and 8 to answer, as the paper says (there one more of each).
+    Goldberg 1999. Steps as in Rombouts' program (github JRombouts/augment), but for 1. exactly 10 steps to
+    fixate and 8 to answer (its way of counting allows 11 and 9).
 
     Args:
         animals: number of animals, None for one without an axis.

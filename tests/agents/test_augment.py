@@ -159,6 +159,7 @@ def test_an_animal_in_a_herd_is_the_animal_of_its_seed():
         for name, w in one.weights.items():
             np.testing.assert_allclose(herd.weights[name][k], w[0], rtol=1e-12)
     assert not np.allclose(herd.weights["W_M"][0], herd.weights["W_M"][1])
+    assert herd.trials.tolist() == ends.sum(axis=0).tolist()
 
 
 def test_learned_feedback_changes_as_the_weights_do():

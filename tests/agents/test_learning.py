@@ -115,6 +115,16 @@ def test_the_antisaccade_task_is_learned(trained):
     assert not passes(AuGMEnT(4, 3, animals=3, seed=9), task, np.arange(3)).any()
 
 
+def test_a_criterion_without_the_exam_is_not_enough():
+    """Everybody fulfils this criterion at once; one who knows nothing fails in the exam."""
+    herd, task = AuGMEnT(4, 3, animals=2, seed=0), Saccade()
+    history = learn(herd, task, 3, criterion=lambda reward, ended, info: ended | True, progress=False)
+    assert history.trials_to_criterion.isnull().all()
+    task.exam = False
+    history = learn(herd, task, 3, criterion=lambda reward, ended, info: ended, progress=False)
+    assert history.trials_to_criterion.values.tolist() == [1, 1]
+
+
 def test_memory_keeps_the_cue_through_the_delay(trained):
     agent, task, _ = trained
     seen = watch(agent, task)

@@ -215,6 +215,18 @@ def test_dopamine_moves_to_the_stimulus_and_dips_where_a_reward_is_omitted():
         assert sum(map(bool, rewarded)) == 1
 
 
+def test_memory_units_of_augment_keep_the_cue():
+    """Nothing is seen at go; yet memory units tell what was."""
+    found = results("augment_tasks")
+    assert all(200 < trials < 6000 for trials in found["tasks"]["saccade"]["reached"])
+    assert found["tasks"]["12-AX"]["reached"] == [None, None]  # nobody learns that in 100 trials
+    for shares in found["tasks"]["saccade"]["curves"]["share"]:
+        known = [share for share in shares if share is not None]
+        assert known[0] < 0.3 < 0.9 < known[-1]
+    left, right = (found["memory"][f"pro {side}"][-1] for side in ("left", "right"))
+    assert max(abs(a - b) for a, b in zip(left, right, strict=True)) > 0.1
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_help_teaches(name):
     shown = subprocess.run(
