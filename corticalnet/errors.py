@@ -63,6 +63,10 @@ class ProtocolError(CorticalnetError, ValueError):
     """A protocol, or what is to be recorded of it, does not fit the circuit."""
 
 
+class TaskError(CorticalnetError, ValueError):
+    """A task, a criterion or a learner in it is impossible, or is used in an impossible way."""
+
+
 class EngineError(CorticalnetError, RuntimeError):
     """An engine is unknown, not installed, or cannot run this circuit."""
 

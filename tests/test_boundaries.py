@@ -14,9 +14,9 @@ PACKAGE = ROOT / "corticalnet"
 FLOORS = [
     ["errors", "about"],
     ["activations", "tables", "plotting"],
-    ["network", "data"],
+    ["network", "data", "tasks"],
     ["rules"],
-    ["circuits", "training"],
+    ["circuits", "training", "agents"],
     ["engines"],
     ["analysis", "audit"],
     [""],

@@ -1,7 +1,7 @@
 """Analysis: numbers about networks, rules and recordings."""
 
 from corticalnet.analysis.alignment import Alignment, align
-from corticalnet.analysis.cost import Cost, autograd_update, interleave, rule_update
+from corticalnet.analysis.cost import Cost, autograd_update, interleave, passes, rule_update
 from corticalnet.analysis.regime import Regime, recorded_regime, regime
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "align",
     "autograd_update",
     "interleave",
+    "passes",
     "recorded_regime",
     "regime",
     "rule_update",

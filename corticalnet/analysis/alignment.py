@@ -48,7 +48,7 @@ def align(
 ) -> Alignment:
     """Compare a rule's change of ``net`` with a reference's, on the same batch and random numbers.
 
-    The network itself is not changed: both rules work on a float64 copy.
+    Neither network nor rule is changed: copies of both work on a float64 copy of the network.
 
     Args:
         net: the network.
@@ -70,7 +70,7 @@ def align(
 
 def _change(net: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int) -> dict[str, Tensor]:
     """Minus the gradient that a rule fills, flat, by parameter name."""
-    twin = copy.deepcopy(net).double()
+    twin, rule = copy.deepcopy(net).double(), copy.deepcopy(rule)
     twin.zero_grad()
     targets = targets.double() if targets.is_floating_point() else targets
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):

@@ -4,6 +4,8 @@ Times of two pieces of code on a shared machine mean something only side by side
 turns in one process, the first rounds are dropped, and a ratio is the median over rounds of (this one /
 the reference in the same round). On a CPU process time is read, which other programs do not disturb; on
 a GPU wall time, from idle to idle.
+
+What does not depend on a machine is counted: how often a rule sweeps through the network's synapses.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from corticalnet.network import Network
+from corticalnet.rules.feedback import Passes
 from corticalnet.rules.rule import LearningRule
 
 Update = Callable[[], object]
@@ -95,3 +99,29 @@ def rule_update(net: Network, rule: LearningRule, x: Tensor, classes: Tensor, lr
     own = copy.deepcopy(net)
     optimizer = torch.optim.SGD(own.parameters(), lr=lr)
     return lambda: rule.update(own, x, classes, optimizer)
+
+
+def passes(net: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> Passes:
+    """Sweeps that one ``learn`` takes: operations of links, counted; 1 is all links once, for the batch.
+
+    Neither network nor rule is changed; a pathway that draws its weights does so before anything is counted.
+    """
+    own, rule = copy.deepcopy(net), copy.deepcopy(rule)
+    rule.learn(own, x, targets)
+    counted = dict.fromkeys(Passes._fields, 0.0)
+    whole = len(x) * sum(link.synapses for link in own.links)
+
+    def counting(
+        operation: Callable[..., Tensor | None], kind: str, size: int
+    ) -> Callable[..., Tensor | None]:
+        def called(first: Tensor, *others: Any, **options: Any) -> Tensor | None:
+            counted[kind] += len(first) * size / whole
+            return operation(first, *others, **options)
+
+        return called
+
+    for link in own.links:
+        for name, kind in (("drive", "up"), ("feedback", "down"), ("hebbian", "learning")):
+            object.__setattr__(link, name, counting(getattr(link, name), kind, link.synapses))
+    rule.learn(own, x, targets)
+    return Passes(**counted)

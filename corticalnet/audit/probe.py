@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corticalnet.audit.samples import drawn, own
+from corticalnet.audit.samples import as_it_was, drawn, own
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.wiring import Activity, Wiring
@@ -127,7 +127,7 @@ class Probe:
             at({}, {})
 
         sweeps = [1]
-        with drawn(0), listen(at), _watched(network, swept):
+        with drawn(0), listen(at), _watched(network, swept), as_it_was(self.rule):
             try:
                 at({}, {})  # of rules that never sweep
                 self.rule.learn(network, x, targets, accumulate=True)

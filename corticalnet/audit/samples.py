@@ -43,6 +43,18 @@ def own(network: Network) -> Network:
 
 
 @contextmanager
+def as_it_was(rule: LearningRule) -> Iterator[None]:
+    """What the rule keeps from trial to trial is afterwards what it was (unless it met another network)."""
+    keeps: Any = rule if hasattr(rule, "state_dict") else None
+    before = {} if keeps is None else {k: t.clone() for k, t in keeps.state_dict().items()}
+    yield
+    if before and {k: t.shape for k, t in before.items()} == {
+        k: t.shape for k, t in keeps.state_dict().items()
+    }:
+        keeps.load_state_dict(before)
+
+
+@contextmanager
 def drawn(seed: int) -> Iterator[None]:
     """Dropout masks, exploration and whatever else is drawn inside come from ``seed``."""
     with torch.random.fork_rng(devices=[]):
@@ -53,10 +65,10 @@ def drawn(seed: int) -> Iterator[None]:
 def change(
     network: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int = 0
 ) -> tuple[dict[str, Tensor], Any]:
-    """The rule's weight change by parameter name, and its step; the network stays as it was."""
+    """The rule's weight change by parameter name, and its step; network and rule stay as they were."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.zero_grad()
-    with drawn(seed):
+    with drawn(seed), as_it_was(rule):
         step = rule.learn(network, x.clone(), targets.clone())
     found = {
         name: torch.zeros_like(p) if p.grad is None else -p.grad.detach().clone()

@@ -83,6 +83,15 @@ class Area(nn.Module):
             drive = rate
         return drive, trace
 
+    def hold(self, trace: Trace) -> Trace:
+        """The trace with all statistics as constants, so that each sample answers by itself.
+
+        Batch homeostasis then keeps its mean and variance in ``fire(drive, trace)``, and ``gain`` does not
+        go through them.
+        """
+        pairs = zip(self.sequence, trace, strict=True)
+        return [(x, y, stage.hold(memory)) for stage, (x, y, memory) in pairs]
+
     def gain(self, signal: Tensor, trace: Trace) -> Tensor:
         """A signal ``[batch, *shape]`` at the rates brought to the drive: ``f'(drive) * signal``."""
         if trace and signal.stride() != trace[-1][1].stride():  # take the rates' memory layout

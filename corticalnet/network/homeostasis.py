@@ -27,10 +27,10 @@ from corticalnet.network.stages import Shape, Stage
 class _Memory:
     """What one firing leaves behind: its statistics, and later the credit of scale and shift."""
 
-    __slots__ = ("credit", "inverse", "mean")
+    __slots__ = ("credit", "held", "inverse", "mean")
 
-    def __init__(self, mean: Tensor | None, inverse: Tensor | None) -> None:
-        self.mean, self.inverse = mean, inverse
+    def __init__(self, mean: Tensor | None, inverse: Tensor | None, held: bool = False) -> None:
+        self.mean, self.inverse, self.held = mean, inverse, held
         self.credit: tuple[Tensor, Tensor] | None = None
 
 
@@ -99,8 +99,14 @@ class BatchHomeostasis(Homeostasis):
         """One per channel."""
         return shape[:1]
 
+    def hold(self, memory: _Memory) -> _Memory:
+        """The statistics of the batch that has fired, as constants."""
+        return _Memory(memory.mean, memory.inverse, held=True)
+
     def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """Normalise by the batch while training, by the slow averages otherwise."""
+        if memory is not None and memory.held:
+            return self._normal(x, memory) * _channels(self.scale, x) + _channels(self.shift, x), memory
         if not self.training:
             mean, variance = self.running_mean, self.running_variance
             y = F.batch_norm(x, mean, variance, self.scale, self.shift, False, 0.0, self.eps)
@@ -117,6 +123,10 @@ class BatchHomeostasis(Homeostasis):
 
     def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """The signal through mean and variance too: every sample's depends on all others'."""
+        if memory.held:
+            others = [dim for dim in range(x.dim()) if dim != 1]
+            memory.credit = (signal * self._normal(x, memory)).sum(others), signal.sum(others)
+            return signal * _channels(self.scale * memory.inverse, x)
         back: Tensor
         back, scale, shift = torch.ops.aten.native_batch_norm_backward(
             signal, x, self.scale, self.running_mean, self.running_variance,
@@ -124,6 +134,14 @@ class BatchHomeostasis(Homeostasis):
         )  # fmt: skip
         memory.credit = (scale, shift)
         return back
+
+    def _normal(self, x: Tensor, memory: Any) -> Tensor:
+        return (x - _channels(memory.mean, x)) * _channels(memory.inverse, x)
+
+
+def _channels(values: Tensor, like: Tensor) -> Tensor:
+    """One number for each channel, shaped to go with ``[batch, channels, …]``."""
+    return values.view(-1, *(1,) * (like.dim() - 2))
 
 
 class SlowHomeostasis(Homeostasis):

@@ -41,6 +41,10 @@ class Stage(nn.Module, ABC):
     def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """The signal at the output brought to the input by the stage's local derivative."""
 
+    def hold(self, memory: Any) -> Any:
+        """A memory with which the stage takes nothing from the batch it is given: see :meth:`Area.hold`."""
+        return memory
+
     def describe(self) -> str:
         """A word or two for tables."""
         return type(self).__name__.lower()

@@ -2,27 +2,52 @@
 
 from corticalnet.rules.catalogue import Entry, register, rule, rules
 from corticalnet.rules.fa_z_il import FaZIL
-from corticalnet.rules.feedback import Direct, Feedback, Random, SignSymmetric, Tied
+from corticalnet.rules.feedback import (
+    Direct,
+    Feedback,
+    KolenPollack,
+    Learned,
+    Matching,
+    NoPathway,
+    Passes,
+    Perturbed,
+    Random,
+    SignSymmetric,
+    Tied,
+    WeightMirror,
+)
 from corticalnet.rules.inference_learning import IL
+from corticalnet.rules.perturbation import REINFORCE, NodePerturbation, WeightPerturbation
+from corticalnet.rules.reward import Reward, Rewarded, SoftmaxReward
 from corticalnet.rules.rule import LearningRule, Rule, Step
 from corticalnet.rules.sweep import Sweep
-from corticalnet.rules.teaching import Lesson, Reward, Teacher, Teaching
+from corticalnet.rules.teaching import Lesson, Teacher, Teaching
 from corticalnet.rules.trial import Trial, Trigger
 from corticalnet.rules.z_il import ZIL
 
 __all__ = [
     "IL",
+    "REINFORCE",
     "ZIL",
     "Direct",
     "Entry",
     "FaZIL",
     "Feedback",
+    "KolenPollack",
+    "Learned",
     "LearningRule",
     "Lesson",
+    "Matching",
+    "NoPathway",
+    "NodePerturbation",
+    "Passes",
+    "Perturbed",
     "Random",
     "Reward",
+    "Rewarded",
     "Rule",
     "SignSymmetric",
+    "SoftmaxReward",
     "Step",
     "Sweep",
     "Teacher",
@@ -30,6 +55,8 @@ __all__ = [
     "Tied",
     "Trial",
     "Trigger",
+    "WeightMirror",
+    "WeightPerturbation",
     "register",
     "rule",
     "rules",

@@ -13,11 +13,24 @@ from typing import Any
 
 from corticalnet.errors import RuleError, one_of, unknown
 from corticalnet.rules.fa_z_il import FaZIL
-from corticalnet.rules.feedback import FEEDBACKS, Direct, Feedback, Random, SignSymmetric, Tied
+from corticalnet.rules.feedback import (
+    FEEDBACKS,
+    Direct,
+    Feedback,
+    KolenPollack,
+    NoPathway,
+    Perturbed,
+    Random,
+    SignSymmetric,
+    Tied,
+    WeightMirror,
+)
 from corticalnet.rules.inference_learning import IL
+from corticalnet.rules.perturbation import REINFORCE, NodePerturbation, WeightPerturbation
+from corticalnet.rules.reward import Reward, SoftmaxReward
 from corticalnet.rules.rule import LearningRule, Rule
 from corticalnet.rules.sweep import Sweep
-from corticalnet.rules.teaching import TEACHINGS, Reward, Teacher, Teaching
+from corticalnet.rules.teaching import Teacher, Teaching
 from corticalnet.rules.trial import Trigger
 from corticalnet.rules.z_il import ZIL
 
@@ -32,6 +45,13 @@ class Entry:
     source: str
 
 
+TEACHINGS: dict[str, Callable[[], Teaching]] = {
+    "teacher": Teacher,
+    "cross-entropy": partial(Teacher, "cross-entropy"),
+    "reward": Reward,
+    "softmax-reward": SoftmaxReward,
+}
+
 #: Columns of an artificial neural network (backprop) have no cells that hold feedback; all others have.
 _HELD = partial(Sweep, feedback_cells=True)
 
@@ -40,7 +60,14 @@ _RULES: dict[str, Entry | Callable[..., LearningRule]] = {
     "feedback-alignment": Entry(Teacher, Random, _HELD, "Lillicrap et al. 2016"),
     "direct-feedback-alignment": Entry(Teacher, Direct, _HELD, "Nøkland 2016"),
     "sign-symmetry": Entry(Teacher, SignSymmetric, _HELD, "Liao, Leibo & Poggio 2016"),
+    "kolen-pollack": Entry(Teacher, KolenPollack, _HELD, "Kolen & Pollack 1994; Akrout et al. 2019"),
+    "weight-mirror": Entry(Teacher, WeightMirror, _HELD, "Akrout et al. 2019"),
+    "perturbed-feedback": Entry(Teacher, Perturbed, _HELD, "Lansdell, Prakash & Kording 2020"),
+    "weight-perturbation": Entry(Teacher, NoPathway, WeightPerturbation, "Jabri & Flower 1992"),
+    "node-perturbation": Entry(Teacher, NoPathway, NodePerturbation, "Williams 1992; Lansdell et al. 2020"),
+    "reinforce": Entry(Teacher, NoPathway, REINFORCE, "Williams 1992"),
     "brainprop": Entry(Reward, Tied, _HELD, "Pozzi, Bohté & Roelfsema 2020"),
+    "agrel": Entry(SoftmaxReward, Tied, _HELD, "Roelfsema & van Ooyen 2005"),
     "il": Entry(Teacher, Tied, IL, "Whittington & Bogacz 2017"),
     "ipc": Entry(Teacher, Tied, partial(IL, update="every step"), "Salvatori et al. 2024"),
     "z-il": Entry(Teacher, Tied, ZIL, "Song, Lukasiewicz, Xu & Bogacz 2020"),

@@ -7,6 +7,8 @@ are written in place. For plain SGD the two passes over the weights can be one, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -22,17 +24,32 @@ class Plasticity:
         net: whose parameters change; those with ``requires_grad=False`` are left alone.
         batch: number of samples; changes are means over them.
         accumulate: add to the gradients that are there instead of replacing them.
+        partners: by link name, weights that change as the link's do: synapses down, between the same columns.
+        decay: λ; weights that have a partner, and their partners, get λ times themselves on top.
     """
 
-    def __init__(self, net: Network, batch: int, accumulate: bool = False) -> None:
+    def __init__(
+        self,
+        net: Network,
+        batch: int,
+        accumulate: bool = False,
+        partners: Mapping[str, nn.Parameter] | None = None,
+        decay: float = 0.0,
+    ) -> None:
         self.net, self.batch, self.accumulate = net, batch, accumulate
+        pairs = {link: partners[link.name] for link in net.links if link.name in partners} if partners else {}
+        self._partners = {link: b for link, b in pairs.items() if link.weight.requires_grad}
+        decaying = (p for link, b in self._partners.items() for p in (link.weight, b)) if decay else ()
+        self._decaying = dict.fromkeys(decaying, decay)
         self._written: set[nn.Parameter] = set()
 
     def hebbian(self, link: Link, pre: Tensor, post: Tensor, factor: float = 1.0) -> None:
         """Change a link by ``factor · post × pre`` (post: the error that teaches; pre: rates)."""
         if link.plastic and link.weight.requires_grad:
-            out, scale, keep = self.slot(link.weight)
-            link.hebbian(pre, post, out, factor * scale, keep)
+            partner = self._partners.get(link)
+            for weight in (link.weight,) if partner is None else (link.weight, partner):
+                out, scale, keep = self.slot(weight)
+                link.hebbian(pre, post, out, factor * scale, keep)
         if link.bias is not None and link.bias.requires_grad:
             out, scale, keep = self.slot(link.bias)
             link.hebbian_bias(post, out, factor * scale, keep)
@@ -50,17 +67,24 @@ class Plasticity:
 
     def close(self) -> None:
         """Parameters that nothing taught this time get a zero change."""
-        if not self.accumulate and len(self._written) < len(self.net.learned):
-            for parameter in self.net.learned:
-                if parameter.requires_grad and parameter not in self._written:
-                    self.slot(parameter)[0].zero_()
+        if self.accumulate and not self._decaying:
+            return
+        for parameter in (*self.net.learned, *self._partners.values()):
+            if parameter.requires_grad and parameter not in self._written:
+                out, _, keep = self.slot(parameter)
+                if not keep:
+                    out.zero_()
 
     def slot(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:
         """The tensor to write to, the scale of a credit, and how much of the tensor to keep."""
-        keep = parameter in self._written or (self.accumulate and parameter.grad is not None)
+        first = parameter not in self._written
+        keep = not first or (self.accumulate and parameter.grad is not None)
         self._written.add(parameter)
         if parameter.grad is None:
             parameter.grad = torch.zeros_like(parameter)
+        if first and parameter in self._decaying:
+            put(parameter.data, parameter.grad, self._decaying[parameter], float(keep))
+            keep = True
         return parameter.grad, -1.0 / self.batch, float(keep)
 
 

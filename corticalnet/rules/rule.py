@@ -11,14 +11,16 @@ derive from :class:`LearningRule` directly.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
-from corticalnet.rules.feedback import Feedback, Tied
+from corticalnet.rules.feedback import Feedback, NoPathway, Tied
 from corticalnet.rules.plasticity import DirectPlasticity, Plasticity
 from corticalnet.rules.sweep import Sweep
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
@@ -77,6 +79,10 @@ class LearningRule(ABC):
         optimizer.step()
         return step
 
+    def parameters(self, net: Network) -> list[nn.Parameter]:
+        """What the rule itself learns beside ``net``, with an optimizer: feedback weights of its own, say."""
+        return []
+
 
 class Rule(LearningRule):
     """Teaching signal × feedback pathway × trigger.
@@ -92,8 +98,8 @@ class Rule(LearningRule):
         trigger: Trigger | None = None,
         name: str = "custom",
     ) -> None:
-        self.teaching, self.feedback = teaching or Teacher(), feedback or Tied()
-        self.trigger, self.name = trigger or Sweep(), name
+        self.teaching, self.trigger, self.name = teaching or Teacher(), trigger or Sweep(), name
+        self.feedback = feedback or (NoPathway() if getattr(trigger, "hears_all", False) else Tied())
         for part, kind in ((self.teaching, Teaching), (self.feedback, Feedback), (self.trigger, Trigger)):
             if not isinstance(part, kind):
                 raise RuleError(f"{name}: {part!r} is no {kind.__name__.lower()}")
@@ -102,39 +108,78 @@ class Rule(LearningRule):
                 f"{type(self.trigger).__name__} needs feedback that comes down link by link, "
                 f"which {type(self.feedback).__name__} does not; choose another feedback or trigger"
             )
+        if self.trigger.hears_all != isinstance(self.feedback, NoPathway):
+            need = "learns by what everyone hears: NoPathway" if self.trigger.hears_all else "needs a pathway"
+            raise RuleError(
+                f"{type(self.trigger).__name__} {need}, not {type(self.feedback).__name__}; "
+                "choose another feedback or trigger"
+            )
 
     @torch.no_grad()
     def learn(self, net: Network, x: Tensor, targets: Tensor, *, accumulate: bool = False) -> Step:
         """See :meth:`LearningRule.learn`."""
-        return self._trial(net, x, targets, Plasticity(net, len(x), accumulate), None)
+        return self._trial(net, x, targets, self._plasticity(net, x, accumulate), None)
 
     @torch.no_grad()
     def update(self, net: Network, x: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer) -> Step:
         """One whole update.
 
         Triggers that change weights during the trial step the optimizer at every inference step. For
-        plain SGD and triggers that write once, weights change in place and ``.grad`` stays empty.
+        plain SGD and triggers that write once, weights change in place and ``.grad`` stays empty. Feedback
+        weights that learn join the optimizer if it does not know them, in the groups of the links' weights.
         """
+        plasticity = self._plasticity(net, x)
+        if self.feedback.learns:
+            self._join(net, optimizer)
         if self.trigger.changes_during_trial:
-            return self._trial(net, x, targets, Plasticity(net, len(x)), optimizer.step)
-        plasticity = Plasticity(net, len(x))
-        if self.trigger.writes_once and DirectPlasticity.suits(optimizer):
+            return self._trial(net, x, targets, plasticity, optimizer.step)
+        if self.trigger.writes_once and not self.feedback.learns and DirectPlasticity.suits(optimizer):
             plasticity = DirectPlasticity(net, len(x), optimizer)
         step = self._trial(net, x, targets, plasticity, None)
         optimizer.step()
         return step
 
-    def _trial(self, net: Network, x: Tensor, targets: Tensor, plasticity: Plasticity, change: Any) -> Step:
+    def _plasticity(self, net: Network, x: Tensor, accumulate: bool = False) -> Plasticity:
         self.feedback.prepare(net)
-        wiring = net.levelled() if self.trigger.levelled else net.wiring
-        activity = wiring.fire(net.admit(x))
-        lesson = self.teaching.begin(activity.rates[-1], targets)
-        trial = Trial(wiring, activity, lesson, self.feedback, plasticity, {}, change)
-        self.trigger.run(trial)
+        return Plasticity(net, len(x), accumulate, self.feedback.partners, self.feedback.decay)
+
+    def _join(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
+        """A synapse down is moved as the synapse up beside it is."""
+        groups = {p: group for group in optimizer.param_groups for p in group["params"]}
+        weights = {link.name: link.weight for link in net.links}
+        for name, own in self.feedback.own().items():
+            if own not in groups and weights[name] in groups:
+                groups[weights[name]]["params"].append(own)
+
+    def parameters(self, net: Network) -> list[nn.Parameter]:
+        """Feedback weights that learn."""
+        self.feedback.prepare(net)
+        return list(self.feedback.own().values())
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that the rule has learned or keeps from trial to trial."""
+        parts = (("feedback", self.feedback), ("trigger", self.trigger))
+        return {f"{kind}.{name}": t for kind, part in parts for name, t in part.state_dict().items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what :meth:`state_dict` said (of a rule that has met a network with the same links)."""
+        for kind, part in (("feedback", self.feedback), ("trigger", self.trigger)):
+            own = {n.removeprefix(f"{kind}."): t for n, t in state.items() if n.startswith(f"{kind}.")}
+            part.load_state_dict(own)
+
+    def _trial(self, net: Network, x: Tensor, targets: Tensor, plasticity: Plasticity, change: Any) -> Step:
+        exactly = self.trigger.compares or self.feedback.compares
+        with torch.autocast(x.device.type, enabled=False) if exactly else nullcontext():
+            wiring = net.levelled() if self.trigger.levelled else net.wiring
+            activity = self.trigger.fire(wiring, net.admit(x))
+            lesson = self.teaching.begin(activity.rates[-1], targets)
+            trial = Trial(wiring, activity, lesson, self.feedback, plasticity, {}, change)
+            self.feedback.learn(trial)
+            self.trigger.run(trial)
         plasticity.close()
         return Step(lesson, trial.details)
 
     def __str__(self) -> str:
         parts = (("taught by", self.teaching), ("feedback", self.feedback), ("trigger", self.trigger))
-        lines = [f"  {label:10s}{type(part).__name__:14s}{part.equation}" for label, part in parts]
+        lines = [f"  {label:10s}{type(part).__name__:20s}{part.equation}" for label, part in parts]
         return "\n".join([self.name, *lines])

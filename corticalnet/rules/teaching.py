@@ -6,14 +6,12 @@ may take during the trial (predictive coding moves it).
 
     Teacher("squared")          loss = ½ Σ_n (t_n − y_n)²            error = t − y
     Teacher("cross-entropy")    loss = −Σ_n t_n log softmax(y)_n      error = t − softmax(y) Σ_n t_n
-    Reward()                    loss = ½ (r − y_s)²                   error_s = r − y_s, 0 for all others
+    Reward(), SoftmaxReward()   rewards instead of targets: :mod:`corticalnet.rules.reward`
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from functools import cached_property
 
 import torch
 import torch.nn.functional as F
@@ -111,84 +109,6 @@ class _CrossEntropy(_Squared):
         return -(self.wanted * F.log_softmax(self.rates, 1)).sum() / len(self.rates)
 
 
-class Reward(Teaching):
-    """The network acts and is rewarded: dopamine broadcasts the reward-prediction error (Pozzi et al. 2020).
-
-    Max-Boltzmann choice: the most active output column, or with probability ``exploration`` one drawn
-    from softmax(y / temperature). Reward 1 for the right class, else 0. The chosen column's rate is the
-    expected reward, so the prediction error is ``r − y_s``; all other columns have no error.
-
-    Args:
-        exploration: probability of a Boltzmann choice (2 % in the paper).
-        temperature: of the Boltzmann choice (1 in the authors' code).
-        choose: a function from rates ``[batch, n]`` to actions ``[batch]``, instead of max-Boltzmann.
-    """
-
-    equation = "error = (r − y_s) · 1[n = s],  s by max-Boltzmann choice,  r = 1[s is right]"
-
-    def __init__(
-        self,
-        exploration: float = 0.02,
-        temperature: float = 1.0,
-        choose: Callable[[Tensor], Tensor] | None = None,
-    ) -> None:
-        if not 0 <= exploration <= 1:
-            raise RuleError(f"exploration is a probability in [0, 1], not {exploration}")
-        if temperature <= 0:
-            raise RuleError(f"temperature must be positive, not {temperature}")
-        self.exploration, self.temperature = exploration, temperature
-        self.choose = choose or self.max_boltzmann
-
-    def max_boltzmann(self, rates: Tensor) -> Tensor:
-        """Greedy actions ``[batch]``, a few of them replaced by draws from softmax(rates / temperature)."""
-        greedy = rates.argmax(1)
-        if self.exploration == 0:
-            return greedy
-        explore = torch.rand(len(rates), device=rates.device) < self.exploration
-        # Gumbel's trick: the argmax of logits plus this noise is a draw from their softmax.
-        noise = torch.rand_like(rates).log_().neg_().log_().neg_()
-        return torch.where(explore, (rates / self.temperature + noise).argmax(1), greedy)
-
-    def begin(self, rates: Tensor, targets: Tensor) -> Lesson:
-        """Targets are class indices ``[batch]`` (or one-hot vectors); only the reward is made of them."""
-        if targets.dim() == 1:
-            column = as_column(targets, rates)
-        elif targets.shape == rates.shape and rates.dim() == 2:
-            column = targets.argmax(1, keepdim=True)
-        else:
-            raise _misshapen(targets, rates)
-        try:
-            rates.gather(1, column)  # for its range check alone
-        except RuntimeError as error:
-            raise _out_of_range(targets, rates) from error
-        return _Rewarded(rates, self.choose(rates), column[:, 0])
-
-
-class _Rewarded(Lesson):
-    def __init__(self, rates: Tensor, action: Tensor, classes: Tensor) -> None:
-        super().__init__(rates)
-        self.action = action
-        self.reward = (action == classes).to(rates.dtype)
-
-    def error(self, rates: Tensor) -> Tensor:
-        chosen = self.action[:, None]
-        rpe = self.reward[:, None] - rates.gather(1, chosen)
-        return torch.zeros_like(rates).scatter_(1, chosen, rpe)
-
-    @cached_property
-    def rpe(self) -> Tensor:
-        """Reward-prediction error ``[batch]``."""
-        return self.reward - self.rates.gather(1, self.action[:, None])[:, 0]
-
-    @property
-    def loss(self) -> Tensor:
-        return 0.5 * self.rpe.square().mean()
-
-    @property
-    def prediction(self) -> Tensor:
-        return self.action
-
-
 def as_vectors(targets: Tensor, rates: Tensor) -> Tensor:
     """Targets shaped as the output: class indices become one-hot vectors.
 
@@ -204,6 +124,25 @@ def as_vectors(targets: Tensor, rates: Tensor) -> Tensor:
     if targets.shape != rates.shape:
         raise _misshapen(targets, rates)
     return targets.to(rates.dtype)
+
+
+def as_classes(targets: Tensor, rates: Tensor) -> Tensor:
+    """Classes as a column ``[batch, 1]``: of class indices, or of one-hot vectors.
+
+    Raises:
+        ShapeError: wrong shape, or a label outside the output's columns.
+    """
+    if targets.dim() == 1:
+        column = as_column(targets, rates)
+    elif targets.shape == rates.shape and rates.dim() == 2:
+        column = targets.argmax(1, keepdim=True)
+    else:
+        raise _misshapen(targets, rates)
+    try:
+        rates.gather(1, column)  # for its range check alone
+    except RuntimeError as error:
+        raise _out_of_range(targets, rates) from error
+    return column
 
 
 def as_column(targets: Tensor, rates: Tensor) -> Tensor:
@@ -236,10 +175,3 @@ def _out_of_range(targets: Tensor, rates: Tensor) -> ShapeError:
     last = rates.shape[1] - 1
     bad = int(targets[(targets < 0) | (targets > last)][0])
     return ShapeError(f"label {bad} is out of range; the output has columns 0 to {last}")
-
-
-TEACHINGS: dict[str, Callable[[], Teaching]] = {
-    "teacher": Teacher,
-    "cross-entropy": lambda: Teacher("cross-entropy"),
-    "reward": Reward,
-}

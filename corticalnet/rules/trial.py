@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from torch import Tensor
 
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.feedback import Feedback
@@ -34,14 +37,31 @@ class Trigger(ABC):
         levelled: whether links that skip areas must go through relays.
         writes_once: whether each weight changes once, after all feedback has been read.
         changes_during_trial: whether weights may change before the trial's end.
+        hears_all: whether synapses learn by numbers that everyone hears, so that no pathway is used.
+        compares: whether it looks at small differences of losses, which autocast would round away.
     """
 
     equation = ""
+    hears_all = False
+    compares = False
     needs_layers = False
     levelled = False
     writes_once = False
     changes_during_trial = False
 
+    def fire(self, wiring: Wiring, rates: Tensor) -> Activity:
+        """The sweep up that the lesson is about."""
+        return wiring.fire(rates)
+
     @abstractmethod
     def run(self, trial: Trial) -> None:
         """Work out the trial's weight changes."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What the trigger keeps from trial to trial, if anything."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what :meth:`state_dict` said."""
+        for name, tensor in self.state_dict().items():
+            tensor.copy_(state[name])

@@ -60,7 +60,7 @@ def train(
     model.settings = model.settings.change(data=data.name)
     check_fit(model.network, data, model.settings)
     model.network.to(device=device, dtype=number_format(model.settings))
-    state = State(model, make_optimizer(model.network, model.settings), device)
+    state = State(model, make_optimizer(model.network, model.settings, model.rule), device)
     with own_randomness(model.settings.seed, device), computing(model.settings, device):
         if folder is not None:
             folder.open(state, resume)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from corticalnet.network import Network
+from corticalnet.rules.rule import LearningRule
 from corticalnet.training.settings import Settings
 
 _KINDS: dict[str, Any] = {
@@ -17,9 +18,15 @@ _KINDS: dict[str, Any] = {
 }
 
 
-def make_optimizer(net: Network, settings: Settings) -> torch.optim.Optimizer:
-    """An optimizer over all learned numbers of ``net``; only the weights of links decay."""
+def make_optimizer(
+    net: Network, settings: Settings, rule: LearningRule | None = None
+) -> torch.optim.Optimizer:
+    """An optimizer over all learned numbers of ``net``, and of ``rule``; only the weights of links decay.
+
+    Feedback weights that learn are moved as the weights of links are.
+    """
     weights = [link.weight for link in net.links if link.plastic and link.weight.requires_grad]
+    weights += [] if rule is None else rule.parameters(net)
     known = set(weights)
     others = [p for p in net.parameters() if p.requires_grad and p not in known]
     groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": settings.weight_decay}]

@@ -68,6 +68,72 @@ def test_boltzmann_on_expected_rewards_is_nearly_uniform(classes, right):
     assert low <= hits <= high
 
 
+LN2 = math.log(2)
+
+
+def test_agrel_by_hand():
+    """P = (½, ¼, ¼). Right and likely: δ = ½; right and less likely: δ = ¾; wrong: δ = −1, whatever P."""
+    rates = torch.tensor([[LN2, 0.0, 0.0]] * 4, dtype=F64)
+    action = torch.tensor([0, 1, 0, 2])
+    lesson = cn.SoftmaxReward(choose=lambda y: action).begin(rates, torch.tensor([0, 1, 1, 0]))
+    assert lesson.action.tolist() == lesson.prediction.tolist() == [0, 1, 0, 2]
+    assert lesson.reward.tolist() == [1, 1, 0, 0]
+    assert lesson.rpe.tolist() == pytest.approx([0.5, 0.75, -1, -1])
+    # f(½) = 1, f(¾) = 3, f(−1) = −1
+    wanted = torch.tensor([[1, 0, 0], [0, 3, 0], [-1, 0, 0], [0, 0, -1]], dtype=F64)
+    torch.testing.assert_close(lesson.error(rates), wanted)
+    assert lesson.loss.item() == pytest.approx(0.5 * (0.25 + 0.5625 + 1 + 1) / 4)
+    # the output has moved, to P = (1/10, 8/10, 1/10); the action and its reward have not
+    moved = torch.tensor([[0.0, 3 * LN2, 0.0]] * 4, dtype=F64)
+    wanted = torch.tensor([[9, 0, 0], [0, 0.25, 0], [-1, 0, 0], [0, 0, -1]], dtype=F64)
+    torch.testing.assert_close(lesson.error(moved), wanted)
+
+
+def test_agrels_error_is_its_expansive_function_of_delta():
+    """f(δ) = δ / (1 − δ) from 0 up, f(−1) = −1, as the paper has it; here it is written r / P − 1."""
+    teaching, p = cn.SoftmaxReward(), torch.linspace(0.01, 1, 100, dtype=F64)
+    for reward in (torch.ones_like(p), torch.zeros_like(p)):
+        delta = teaching.rpe(reward, p)
+        assert torch.equal(delta, 1 - p if reward[0] else -torch.ones_like(p))
+        f = torch.where(delta >= 0, delta / (1 - delta), delta)
+        torch.testing.assert_close(teaching.taught(reward, p), f)
+
+
+def test_a_wrong_action_of_no_probability_is_wrong():
+    """P has underflowed to 0: no reward / P is none, not 0 / 0."""
+    rates = torch.tensor([[0.0, 2000.0]])
+    lesson = cn.SoftmaxReward(choose=lambda y: y.argmin(1)).begin(rates, torch.tensor([1]))
+    assert lesson.error(rates).tolist() == [[-1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "right", "up", "down"),
+    [  # error of the winner: 3, −1, −1 (P = ½, ¼, ¼)
+        (1, 1, [[0, 0], [1.5, 1.5], [0, 0]], [[0.75, 1.5], [-0.75, -1.5]]),
+        (2, 1, [[0, 0], [0, 0], [-0.5, -0.5]], [[0.5, 1.0], [-0.5, -1.0]]),
+        (0, 1, [[-0.5, -0.5], [0, 0], [0, 0]], [[-LN2 / 2, -LN2], [0, 0]]),
+    ],
+)
+def test_agrel_in_a_network_by_hand(chosen, right, up, down):
+    """2-2-3, x = (1, 2), both hidden columns at rate ½ and gain ¼: the winner's own weights carry it down."""
+    net = cn.mlp([2, 2, 3], "sigmoid", dtype=F64)
+    with torch.no_grad():
+        net.links[0].weight.copy_(torch.tensor([[2.0, -1.0], [-2.0, 1.0]]))
+        net.links[1].weight.copy_(torch.tensor([[2 * LN2, 0.0], [1.0, -1.0], [-2.0, 2.0]], dtype=F64))
+    rule = cn.rule("agrel", choose=lambda y: torch.tensor([chosen]))
+    rule.learn(net, torch.tensor([[1.0, 2.0]]), torch.tensor([right]))
+    torch.testing.assert_close(-net.links[1].weight.grad, torch.tensor(up, dtype=F64))
+    torch.testing.assert_close(-net.links[0].weight.grad, torch.tensor(down, dtype=F64))
+
+
+def test_agrels_winners_are_drawn_from_the_softmax():
+    """Frequencies by chi-square at 99.9 %."""
+    y, n = torch.tensor([0.3, -0.5, 1.0, 2.0, 0.0], dtype=F64), 50_000
+    action = cn.SoftmaxReward().begin(y.expand(n, 5), torch.zeros(n, dtype=torch.long)).action
+    expected = [n * math.exp(v) / sum(map(math.exp, y.tolist())) for v in y.tolist()]
+    assert stats.chisquare(torch.bincount(action, minlength=5).tolist(), expected).pvalue > 0.001
+
+
 TARGETS = {
     "indices": lambda y: torch.tensor([0, 4, 2, 2]),
     "short indices": lambda y: torch.tensor([0, 4, 2, 2], dtype=torch.uint8),
@@ -109,7 +175,9 @@ def test_smoothed_vectors_are_torchs_label_smoothing():
 OUT = torch.zeros(4, 5)
 
 
-@pytest.mark.parametrize("teaching", [cn.Teacher(), cn.Teacher("cross-entropy"), cn.Reward()])
+@pytest.mark.parametrize(
+    "teaching", [cn.Teacher(), cn.Teacher("cross-entropy"), cn.Reward(), cn.SoftmaxReward()]
+)
 @pytest.mark.parametrize(
     ("targets", "words"),
     [

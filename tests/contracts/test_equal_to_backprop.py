@@ -3,6 +3,8 @@
 The oracle is torch's autograd on the same network. float64; relative distance per parameter.
 """
 
+import itertools
+
 import pytest
 import torch
 
@@ -124,6 +126,45 @@ def test_brainprop_over_all_actions_sums_to_backprop(network):
         part = learned(net, rule, x, y)
         total = part if total is None else [a + b for a, b in zip(total, part, strict=True)]
     assert distance(total, autograd(net, squared, x, y)) <= 1e-12
+
+
+def on_average(net, trigger, teaching, x, y):
+    """The expected update over the draw of actions: a sum over all that two samples can choose."""
+    total = [torch.zeros_like(p) for p in net.parameters()]
+    for action in itertools.product(range(CLASSES), repeat=2):
+        seen = []
+
+        def choose(rates, action=action, seen=seen):
+            seen.append(torch.softmax(rates, 1))
+            return torch.tensor(action)
+
+        part = learned(net, cn.rule(trigger, teaching=teaching(choose)), x, y)
+        likely = seen[0][[0, 1], action].prod()
+        total = [a + likely * b for a, b in zip(total, part, strict=True)]
+    return total
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("hidden", ["sigmoid", "relu"])
+@pytest.mark.parametrize("trigger", ["backprop", "z-il", "streaming-fa-z-il"])
+def test_agrel_is_on_average_backprop_of_the_cross_entropy(trigger, hidden, network):
+    """Exact, over all choices with their probabilities (Roelfsema & van Ooyen 2005, in any depth)."""
+    net = NETWORKS[network](hidden, 0)
+    x, y = batch(2)
+    found = on_average(net, trigger, cn.SoftmaxReward, x, y)
+    assert distance(found, autograd(net, cross_entropy, x, y)) <= 1e-12
+
+
+def test_agrel_without_its_expansive_function_is_not():
+    """Rare successes then count too little."""
+
+    class Plain(cn.SoftmaxReward):
+        taught = cn.SoftmaxReward.rpe
+
+    net = NETWORKS["dense-2"]("sigmoid", 0)
+    x, y = batch(2)
+    found = on_average(net, "backprop", Plain, x, y)
+    assert distance(found, autograd(net, cross_entropy, x, y)) > 0.1
 
 
 @pytest.mark.parametrize("network", NETWORKS)

@@ -7,6 +7,7 @@ import torch
 
 import corticalnet as cn
 import corticalnet.data as data
+from corticalnet.rules import Rewarded
 from corticalnet.training import Settings, train
 from tests.networks import autograd, batch, distance, learned, sheets, skipping, squared
 
@@ -27,8 +28,8 @@ KINDS = {
 def test_every_rule_agrees_with_the_cpu(name, kind):
     net = KINDS[kind]()
     x, y = batch()
-    rewarded = isinstance(cn.rule(name).teaching, cn.Reward)
-    rule = cn.rule(name, exploration=0.0) if rewarded else cn.rule(name)
+    rewarded = isinstance(cn.rule(name).teaching, Rewarded)
+    rule = cn.rule(name, choose=lambda rates: rates.argmax(1)) if rewarded else cn.rule(name)
     here = learned(net, rule, x, y)
     there = learned(copy.deepcopy(net).cuda(), rule, x.cuda(), y.cuda())
     assert distance([g.cpu() for g in there], here) < 1e-10

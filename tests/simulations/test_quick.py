@@ -165,6 +165,31 @@ def test_continuous_time_obeys_its_laws():
     assert mine == pytest.approx(its, rel=1e-6)
 
 
+def test_agrel_reaches_its_criterion_about_as_soon_as_backprop():
+    found = results("agrel_tasks")
+    (needed,) = found["trials"].values()
+    assert set(needed) == {"agrel", "agrel, feedback learns", "backprop"}
+    for agrel, backprop in zip(needed["agrel"], needed["backprop"], strict=True):
+        assert 100 < backprop < 2 * agrel < 4 * backprop
+    assert all(None not in runs for runs in needed.values())
+    digits = {rule: runs[0] for rule, runs in found["digits"].items()}
+    assert min(digits["agrel"][-1], digits["backprop"][-1]) > 0.85 > digits["brainprop"][-1]
+
+
+def test_columns_with_phi_learn_from_reward_as_brainprop_does():
+    pytest.importorskip("brian2")
+    found = results("autonomous_reward")
+    runs = [run for row in found["curves"].values() for who in row.values() for run in who]
+    assert len(runs) == 9
+    for run in [*runs, found["brian2"], *found["learned"]]:
+        assert max(run["change"]) < 1e-10
+        assert max(run["weights"]) < 1e-10
+    learned = found["learned"][0]
+    assert learned["columns"] == learned["twin"]
+    assert learned["columns"][-1] > learned["columns"][0] + 0.1
+    assert any(reward == 1 for run in runs for reward in run["reward"])
+
+
 def test_synapses_up_and_down_turn_towards_each_other():
     found = {name: runs[0] for name, runs in results("reciprocity_emerges")["pathways"].items()}
     assert all(
@@ -174,6 +199,32 @@ def test_synapses_up_and_down_turn_towards_each_other():
     assert learned[0] == pytest.approx(fixed[0])
     assert learned[-1] < fixed[-1] < fixed[0] - 1
     assert all(one["accuracy"][-1] > one["accuracy"][0] for one in found.values())
+
+
+def test_dopamine_moves_to_the_stimulus_and_dips_where_a_reward_is_omitted():
+    """In a rewarded trial what was expected and dopamine add up to the reward, 1."""
+    run = results("rpe_over_learning")["runs"][0]
+    blocks = [(sum(rpe), sum(rise)) for rpe, rise in zip(run["rpe"], run["change"], strict=True) if rpe]
+    assert all(rpe + rise == pytest.approx(1, abs=0.05) for rpe, rise in blocks)
+    assert blocks[0][0] > 0.9 > 0.5 > blocks[-1][0]
+    before, after = (sum(run[when]["omitted"]["rpe"]) for when in ("before", "after"))
+    assert after < -0.5 < -0.1 < before
+    for when in ("before", "after"):
+        rewarded, omitted = (run[when][name]["rpe"] for name in ("rewarded", "omitted"))
+        assert sum(rewarded) - sum(omitted) == pytest.approx(1)
+        assert sum(map(bool, rewarded)) == 1
+
+
+def test_memory_units_of_augment_keep_the_cue():
+    """Nothing is seen at go; yet memory units tell what was."""
+    found = results("augment_tasks")
+    assert all(200 < trials < 6000 for trials in found["tasks"]["saccade"]["reached"])
+    assert found["tasks"]["12-AX"]["reached"] == [None, None]  # nobody learns that in 100 trials
+    for shares in found["tasks"]["saccade"]["curves"]["share"]:
+        known = [share for share in shares if share is not None]
+        assert known[0] < 0.3 < 0.9 < known[-1]
+    left, right = (found["memory"][f"pro {side}"][-1] for side in ("left", "right"))
+    assert max(abs(a - b) for a, b in zip(left, right, strict=True)) > 0.1
 
 
 @pytest.mark.parametrize("name", NAMES)

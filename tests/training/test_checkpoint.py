@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.errors import CheckpointError
+from corticalnet.errors import CheckpointError, RuleError
 from corticalnet.training import Settings, load_weights, train
 from corticalnet.training.checkpoint import read_checkpoint, write_checkpoint
 
@@ -17,6 +17,10 @@ KINDS = [
     ("brainprop", {"dropout": 0.3, "momentum": 0.9, "homeostasis": "batch", "drop_last": True}),
     ("feedback-alignment", {"homeostasis": "slow", "halve_every": 2}),
     ("fa-z-il", {"optimizer": "rmsprop", "lr": 0.001, "momentum": 0.5, "precision": "float64"}),
+    ("kolen-pollack", {"momentum": 0.9, "weight_decay": 1e-3, "halve_every": 2}),
+    ("weight-mirror", {"optimizer": "adam", "lr": 0.01, "dropout": 0.2}),
+    ("perturbed-feedback", {"momentum": 0.5, "dropout": 0.2}),
+    ("reinforce", {"lr": 0.0003, "homeostasis": "batch", "drop_last": True}),
     ("ipc", {"optimizer": "adamw", "lr": 0.001, "precision": "bfloat16", "dropout": 0.2}),
 ]
 
@@ -53,6 +57,29 @@ def test_convolutions_resume_in_their_own_memory_layout(tmp_path):
     train(last, out=tmp_path / "parts", resume=True, progress=False)
     assert same(tmp_path / "whole" / "last.safetensors", tmp_path / "parts" / "last.safetensors")
     assert last.network.links[0].weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_least_squares_goes_on_from_its_sums(make, tmp_path):
+    def rule():
+        return cn.rule("z-il", feedback=cn.Perturbed(fit="least squares"))
+
+    train(make(rule(), epochs=3), out=tmp_path / "whole", progress=False)
+    train(make(rule(), epochs=2), out=tmp_path / "parts", progress=False)
+    resumed = rule()
+    train(make(resumed, epochs=3), out=tmp_path / "parts", resume=True, progress=False)
+    assert same(tmp_path / "whole" / "last.safetensors", tmp_path / "parts" / "last.safetensors")
+    kept, _ = read_checkpoint(tmp_path / "whole" / "last.safetensors")
+    state = resumed.state_dict()
+    assert any(name.endswith(" gram") for name in state)
+    assert all(torch.equal(kept[f"rule.{name}"], tensor) for name, tensor in state.items())
+
+
+def test_feedback_of_another_network_is_refused(make):
+    rule, other = cn.rule("kolen-pollack"), cn.rule("kolen-pollack")
+    rule.parameters(make().network)
+    other.parameters(cn.mlp([4, 3, 3, 2]))
+    with pytest.raises(RuleError, match=r"feedback of another network: area1->\w+ is .* there and .* here"):
+        rule.load_state_dict(other.state_dict())
 
 
 class Learned(cn.Rule):

@@ -1,16 +1,8 @@
-"""Feedback pathways: through which synapses a top-down signal reaches an area. One axis of every rule.
-
-    signal_l = Σ_links feedback(error_above, weights)         layered pathways, link by link
-
-A pathway decides only which weights carry the signal down; the link knows how they carry it.
-"""
+"""Pathways that stay as they are: the transpose, none, fixed random, signs, straight from the output."""
 
 from __future__ import annotations
 
 import math
-import weakref
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -20,48 +12,7 @@ from corticalnet.network import Network
 from corticalnet.network.initialisation import Scheme, generator, scheme
 from corticalnet.network.links import Link
 from corticalnet.network.wiring import Wiring
-
-
-class Feedback(ABC):
-    """Base of feedback pathways.
-
-    Attributes:
-        layered: whether signals come down link by link (False: straight from the output).
-        transports_weights: whether a feedback synapse must know the weight of a feedforward one.
-    """
-
-    equation = ""
-    layered = True
-    transports_weights = False
-
-    def __init__(self) -> None:
-        self._network: weakref.ref[Network] | None = None
-        self._place: tuple[torch.dtype, torch.device] | None = None
-
-    def prepare(self, net: Network) -> None:
-        """Make the pathway's own weights when it meets ``net`` first, or in another precision or device."""
-        weight = net.learned[0]
-        place = weight.dtype, weight.device
-        if self._network is None or self._network() is not net or self._place != place:
-            self.build(net)
-            self._network, self._place = weakref.ref(net), place
-
-    def build(self, net: Network) -> None:  # noqa: B027  (a pathway may have no weights of its own)
-        """Draw the pathway's own weights, if it has any."""
-
-    @abstractmethod
-    def weights(self, link: Link) -> Tensor:
-        """The weights, shaped as ``link.weight``, that carry signals back along ``link``."""
-
-    def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
-        """The top-down signal ``[batch, *shape]`` at the rates of ``node``; None if nothing comes."""
-        total: Tensor | None = None
-        for target, link in wiring.leaving[node]:
-            error = errors[target]
-            if error is not None:
-                signal = link.feedback(error, self.weights(link))
-                total = signal if total is None else total + signal
-        return total
+from corticalnet.rules.feedback.base import Feedback
 
 
 class Tied(Feedback):
@@ -73,6 +24,24 @@ class Tied(Feedback):
     def weights(self, link: Link) -> Tensor:
         """The link's own."""
         return link.weight
+
+
+class NoPathway(Feedback):
+    """No synapse carries anything down: all that comes back is a number that everyone hears.
+
+    For rules that learn by that number (weight and node perturbation, REINFORCE), and for them alone.
+    """
+
+    equation = "none: everyone hears how good the outcome was"
+    layered = False
+
+    def weights(self, link: Link) -> Tensor:
+        """There are none."""
+        raise RuleError("without a pathway there are no feedback weights; choose a pathway")
+
+    def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
+        """Nothing comes."""
+        return None
 
 
 class Random(Feedback):
@@ -169,11 +138,3 @@ class Direct(Feedback):
         if error is None:
             return None
         return torch.mm(error.flatten(1), weights.flatten(1)).view(-1, *weights.shape[1:])
-
-
-FEEDBACKS: dict[str, Callable[[], Feedback]] = {
-    "tied": Tied,
-    "random": Random,
-    "sign-symmetric": SignSymmetric,
-    "direct": Direct,
-}

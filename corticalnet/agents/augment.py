@@ -1,0 +1,253 @@
+"""AuGMEnT: attention-gated memory tagging."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.errors import ShapeError, TaskError, one_of
+from corticalnet.tasks import Chance
+from corticalnet.tasks.chance import Floats, Indices
+
+Bools = NDArray[np.bool_]
+
+
+class AuGMEnT:
+    """A herd of independent animals, each a network that learns to act and to remember from reward alone.
+
+    Populations, in each animal::
+
+        sensory   x          what is seen
+        transient x⁺, x⁻     on and off: [x − x']⁺, [x' − x]⁺, x' what was seen before
+        regular   y_R        σ(V_R [1, x] − θ)
+        memory    y_M        σ(a − θ),  a ← leak a + V_M [x⁺, x⁻]
+        action    q          W_R [1, y_R] + W_M y_M: what each action is expected to bring
+
+    One action z is chosen: the best, or with probability ε one drawn from softmax(gain q) (max-Boltzmann).
+    From it feedback B goes to the hidden units, and synapses that have just been active are tagged::
+
+        sT  ← leak sT + [x⁺, x⁻]               trace of what a memory synapse has heard
+        T_W ← λγ T_W + y z
+        T_V ← λγ T_V + [1, x] y (1 − y) B_z    regular; memory: sT for [1, x]
+
+    Dopamine broadcasts the RPE δ = r + γ q − q' (q' the value of the action before; q = 0 after the end), and
+    each synapse changes by its tag: Δw = β δ T. Order of a step: populations, choice, δ, weights by the *old*
+    tags, then tags. When a trial ends, memory, traces and tags are gone.
+
+    Source: Rombouts, Bohte & Roelfsema 2015, PLoS Comput Biol 11: e1004060, equations 1–18, whose settings
+    are the defaults. Leak < 1, ``feedback="learned"`` and ``anneal`` (the gain rises from 1 to 6 over trials,
+    1 + 10/π atan(trial / anneal)) are from Martinolli, Gerstner & Gilra 2018, Front Comput Neurosci 12: 50.
+    Learned feedback starts as random as the weights and changes by the tags of W.
+
+    Args:
+        inputs, actions: numbers of sensory and of action units.
+        regular, memory: numbers of hidden units.
+        animals: how many; animal k is that of ``seed + k`` alone.
+        rate: β.
+        discount: γ.
+        trace: λ.
+        exploration: ε.
+        threshold: θ.
+        leak: of memory units; several numbers for as many equal parts of them.
+        spread: weights start evenly between −spread and spread.
+        bias: whether the 1s above are there.
+        feedback: "tied" (B = W) or "learned".
+        anneal: trials; None for a gain of 1.
+        seed: of weights and choices.
+
+    Attributes:
+        weights: ``[animals, post, pre]``: "V_R" (regular, 1 + inputs), "V_M" (memory, 2 inputs), "W_R"
+            (actions, 1 + regular), "W_M" (actions, memory); learned feedback "B_R", "B_M" (actions, hidden).
+        tags: of the same shapes.
+        rates: what each population does now, "sensory", "transient", "regular", "memory", "action".
+        rpe: δ of the last step, ``[animals]``.
+        rate, exploration: β and ε of each animal, ``[animals]``.
+
+    Raises:
+        TaskError: a size or setting that is impossible.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        actions: int,
+        regular: int = 3,
+        memory: int = 4,
+        *,
+        animals: int = 1,
+        rate: float = 0.15,
+        discount: float = 0.9,
+        trace: float = 0.2,
+        exploration: float = 0.025,
+        threshold: float = 2.5,
+        leak: float | Sequence[float] = 1.0,
+        spread: float = 0.25,
+        bias: bool = True,
+        feedback: str = "tied",
+        anneal: float | None = None,
+        seed: int | None = 0,
+    ) -> None:
+        leaks = np.atleast_1d(np.asarray(leak, dtype=float))
+        sizes = {"inputs": inputs, "actions": actions, "animals": animals}
+        for name, size in sizes.items():
+            if size < 1:
+                raise TaskError(f"AuGMEnT: {name} = {size}; at least 1")
+        for name, value in {"discount": discount, "trace": trace, "exploration": exploration}.items():
+            if not 0 <= value <= 1:
+                raise TaskError(f"AuGMEnT: {name} = {value} is not between 0 and 1")
+        if regular < 0 or memory < 0 or regular + memory == 0 or memory % len(leaks):
+            raise TaskError(f"AuGMEnT: regular = {regular}, memory = {memory} units in {len(leaks)} parts")
+        one_of("feedback", feedback, ("tied", "learned"), TaskError)
+        self.inputs, self.actions, self.animals, self.bias = inputs, actions, animals, int(bias)
+        self.discount, self.trace, self.threshold, self.anneal = discount, trace, threshold, anneal
+        self.leak = np.repeat(leaks, memory // len(leaks))
+        self.rate, self.exploration = np.full(animals, rate), np.full(animals, exploration)
+        shapes = {
+            "V_R": (regular, self.bias + inputs),
+            "V_M": (memory, 2 * inputs),
+            "W_R": (actions, self.bias + regular),
+            "W_M": (actions, memory),
+        }
+        if feedback == "learned":
+            shapes |= {"B_R": (actions, regular), "B_M": (actions, memory)}
+        self._chance = Chance(animals, seed, stream=1)
+        everyone = np.arange(animals)
+        self.weights: dict[str, Floats] = {}
+        for name, shape in shapes.items():
+            rolls = Chance(animals, seed, stream=2 + len(self.weights), block=max(1, int(np.prod(shape))))
+            even = rolls.roll(everyone, int(np.prod(shape))).reshape(animals, *shape)
+            self.weights[name] = spread * (2 * even - 1)
+        self.tags = {name: np.zeros_like(w) for name, w in self.weights.items() if name[0] != "B"}
+        units = {"sensory": inputs, "transient": 2 * inputs, "regular": regular, "memory": memory}
+        units["action"] = actions
+        self.rates = {name: np.zeros((animals, size)) for name, size in units.items()}
+        self._ones = np.ones((animals, self.bias))
+        self.traces = np.zeros((animals, memory, 2 * inputs))
+        self._accumulated = np.zeros((animals, memory))
+        self.value, self.rpe = np.zeros(animals), np.zeros(animals)
+        self.trials = np.zeros(animals)
+
+    def step(self, seen: Floats, reward: Floats, ended: Bools) -> Indices:
+        """See, choose, learn of the last action, tag.
+
+        Args:
+            seen: ``[animals, inputs]``.
+            reward: what the last actions have brought, ``[animals]``; ignored in the very first step.
+            ended: where that was the last reward of a trial, and ``seen`` is the first of the next.
+
+        Returns:
+            Actions, ``[animals]``.
+
+        Raises:
+            ShapeError: ``seen`` is not what this herd can see.
+        """
+        if np.shape(seen) != (self.animals, self.inputs):
+            shape = np.shape(seen)
+            raise ShapeError(f"AuGMEnT: seen has shape {shape}, expected {(self.animals, self.inputs)}")
+        self.rpe = reward - self.value
+        (over,) = ended.nonzero()
+        if over.size:
+            self._learn(over)
+            self.forget(over)
+            self.trials[over] += 1
+        self._fire(seen)
+        action = self._choose()
+        everyone = np.arange(self.animals)
+        value = self.rates["action"][everyone, action]
+        self.rpe = np.where(ended, self.rpe, self.rpe + self.discount * value)
+        self._learn()  # where a trial has just ended there are no tags
+        self._tag(action)
+        self.value = value
+        return action
+
+    def forget(self, who: Indices) -> None:
+        """The animals ``who`` begin anew: nothing seen, remembered, expected or tagged."""
+        seen = self.rates["sensory"]
+        for state in (seen, self._accumulated, self.traces, self.value, *self.tags.values()):
+            state[who] = 0
+
+    def _fire(self, seen: Floats) -> None:
+        w, r = self.weights, self.rates
+        change = seen - r["sensory"]
+        x, x_pm = np.asarray(seen, dtype=float), np.concatenate([change, -change], axis=1).clip(min=0)
+        self._accumulated = self.leak * self._accumulated + _drive(w["V_M"], x_pm)
+        y_r = _sigmoid(_drive(w["V_R"], self._with_bias(x)) - self.threshold)
+        y_m = _sigmoid(self._accumulated - self.threshold)
+        q = _drive(w["W_R"], self._with_bias(y_r)) + _drive(w["W_M"], y_m)
+        self.rates = {"sensory": x, "transient": x_pm, "regular": y_r, "memory": y_m, "action": q}
+
+    def _choose(self) -> Indices:
+        q = self.rates["action"]
+        rolls = self._chance.roll(np.arange(self.animals), 2)
+        gain = (
+            1.0 if self.anneal is None else (1 + 10 / np.pi * np.arctan(self.trials / self.anneal))[:, None]
+        )
+        likely = np.exp(gain * (q - q.max(axis=1, keepdims=True))).cumsum(axis=1)
+        drawn = (likely < rolls[:, 1:] * likely[:, -1:]).sum(axis=1)
+        return np.where(rolls[:, 0] < self.exploration, drawn, q.argmax(axis=1))
+
+    def _learn(self, who: Indices | slice = slice(None)) -> None:
+        """Δw = β δ T, for the animals ``who``."""
+        dopamine = (self.rate * self.rpe)[who, None, None]
+        changes = {name: dopamine * tag[who] for name, tag in self.tags.items()}
+        if "B_R" in self.weights:
+            changes |= {"B_R": changes["W_R"][:, :, self.bias :], "B_M": changes["W_M"]}
+        for name, change in changes.items():
+            self.weights[name][who] += change
+
+    def _tag(self, action: Indices) -> None:
+        w, r, everyone = self.weights, self.rates, np.arange(self.animals)
+        y_r, y_m = r["regular"], r["memory"]
+        tied = "B_R" not in w
+        b_r = (w["W_R"][:, :, self.bias :] if tied else w["B_R"])[everyone, action]
+        b_m = (w["W_M"] if tied else w["B_M"])[everyone, action]
+        self.traces = self.leak[:, None] * self.traces + r["transient"][:, None, :]
+        for tag in self.tags.values():
+            tag *= self.trace * self.discount
+        self.tags["W_R"][everyone, action] += self._with_bias(y_r)
+        self.tags["W_M"][everyone, action] += y_m
+        self.tags["V_R"] += (y_r * (1 - y_r) * b_r)[:, :, None] * self._with_bias(r["sensory"])[:, None, :]
+        self.tags["V_M"] += (y_m * (1 - y_m) * b_m)[:, :, None] * self.traces
+
+    def _with_bias(self, rates: Floats) -> Floats:
+        return np.concatenate([self._ones, rates], axis=1)
+
+    def peek(self, seen: Floats) -> Floats:
+        """What the actions would be expected to bring if ``seen`` came next, ``[animals, actions]``."""
+        other = copy.copy(self)
+        other._fire(seen)
+        return other.rates["action"]
+
+    def asleep(self, who: Indices | None = None) -> AuGMEnT:
+        """A copy of the animals ``who`` (all), at the start of a trial; it learns and explores no more."""
+        who = np.arange(self.animals) if who is None else who
+        other = copy.copy(self)
+        other.animals = len(who)
+        for name in ("weights", "tags", "rates"):
+            setattr(other, name, {key: array[who] for key, array in getattr(self, name).items()})
+        for name in ("traces", "_accumulated", "_ones", "value", "rpe", "trials"):
+            setattr(other, name, getattr(self, name)[who])
+        other.rate, other.exploration = np.zeros(len(who)), np.zeros(len(who))
+        other._chance = Chance(len(who), 0, stream=1)
+        other.forget(np.arange(len(who)))
+        return other
+
+    def __repr__(self) -> str:
+        hidden = f"{self.rates['regular'].shape[1]} regular, {self.rates['memory'].shape[1]} memory"
+        return (
+            f"AuGMEnT({self.animals} animals: {self.inputs} sensory, {hidden}, {self.actions} action units)"
+        )
+
+
+def _drive(weights: Floats, rates: Floats) -> Floats:
+    """Σ weight × rate, for each animal: ``[animals, post, pre] × [animals, pre]``."""
+    summed: Floats = np.einsum("apq,aq->ap", weights, rates)
+    return summed
+
+
+def _sigmoid(x: Floats) -> Floats:
+    rates: Floats = 1 / (1 + np.exp(-x.clip(min=-500)))
+    return rates

@@ -1,0 +1,55 @@
+"""What becomes of every trial, kept while animals learn."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+
+class Book:
+    """Counts each animal's trials, their steps and rewards.
+
+    Args:
+        animals: number of animals.
+
+    Attributes:
+        count: trials that each animal has done, ``[animals]``.
+    """
+
+    def __init__(self, animals: int) -> None:
+        self.count, self._steps = (np.zeros(animals, dtype=np.intp) for _ in range(2))
+        self._reward = np.zeros(animals)
+        self._tables: dict[str, Any] = {}
+        self._room = 1024
+
+    def step(self, reward: Any, ended: Any, info: dict[str, Any], busy: Any) -> None:
+        """Write down a step of all, and the trials that it has ended, of animals that are still ``busy``."""
+        self._reward += reward
+        self._steps += 1
+        who = np.flatnonzero(ended & busy)
+        if who.size:
+            told = {"reward": self._reward, "steps": self._steps}
+            told |= {name: info[name] for name in ("correct", "kind") if name in info}
+            for name, values in told.items():
+                self._table(name)[who, self.count[who]] = values[who]
+            self.count[who] += 1
+        self._reward[ended], self._steps[ended] = 0, 0
+
+    def _table(self, name: str) -> Any:
+        """The table of this name, with room for one more trial; rooms are doubled."""
+        while self._room <= self.count.max():
+            self._room *= 2
+        table = self._tables.get(name, np.empty((len(self.count), 0), dtype=np.float32))
+        if table.shape[1] < self._room:
+            more = np.full((len(self.count), self._room - table.shape[1]), np.nan, dtype=np.float32)
+            self._tables[name] = table = np.hstack([table, more])
+        return table
+
+    def history(self, reached: Any, kinds: tuple[str, ...]) -> xr.Dataset:
+        """Tables by animal and trial; NaN after an animal's last trial."""
+        tables = {name: table[:, : self.count.max()] for name, table in self._tables.items()}
+        data: dict[str, Any] = {name: (("animal", "trial"), table) for name, table in tables.items()}
+        data["trials_to_criterion"] = ("animal", reached)
+        return xr.Dataset(data, attrs={"kinds": list(kinds)})

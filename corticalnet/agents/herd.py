@@ -1,0 +1,76 @@
+"""Any Gymnasium environments as the world of a herd."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from corticalnet.errors import TaskError
+from corticalnet.tasks import Task
+from corticalnet.tasks.chance import Floats, Indices
+
+
+class Herd:
+    """One environment for each animal, run one after the other, with arrays that begin with the animals.
+
+    When a trial ends the animal's next begins at once. What is seen is laid out flat; a discrete observation
+    is one 1 among zeros.
+
+    Args:
+        environments: with Gymnasium's interface and discrete actions (0 … n − 1, or ``start`` … ).
+
+    Raises:
+        TaskError: actions or observations of another kind.
+    """
+
+    kinds: tuple[str, ...] = ("trial",)
+    exam = False
+
+    def __init__(self, environments: Sequence[Any]) -> None:
+        self.environments = list(environments)
+        self.n = len(self.environments)
+        first = self.environments[0]
+        if not hasattr(first.action_space, "n"):
+            raise TaskError(f"Herd: {first.action_space} has no discrete actions")
+        self.actions, self._start = int(first.action_space.n), int(getattr(first.action_space, "start", 0))
+        space = first.observation_space
+        self._discrete = int(space.n) if getattr(space, "n", None) is not None and not space.shape else None
+        if self._discrete is None and space.shape is None:
+            raise TaskError(f"Herd: {space} is not an array; flatten it first")
+        self.inputs = self._discrete or int(np.prod(space.shape))
+
+    def criterion(self) -> None:
+        """None is known."""
+        return
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Floats, dict[str, Any]]:
+        """Begin a trial of each; environment k gets ``seed + k``."""
+        seeds = [None if seed is None else seed + k for k in range(self.n)]
+        first = [e.reset(seed=s, options=options)[0] for e, s in zip(self.environments, seeds, strict=True)]
+        return self._flat(first), {}
+
+    def step(self, actions: Indices) -> tuple[Floats, Any, Any, Any, dict[str, Any]]:
+        """One step of each; ``info["last"]`` is what those saw whose trial has just ended."""
+        seen, last, rewards, terminated, truncated = [], [], *np.zeros((3, self.n))
+        for k, (environment, action) in enumerate(zip(self.environments, actions, strict=True)):
+            now, rewards[k], terminated[k], truncated[k], _ = environment.step(int(action) + self._start)
+            last.append(now)
+            seen.append(environment.reset()[0] if terminated[k] or truncated[k] else now)
+        flags = terminated.astype(bool), truncated.astype(bool)
+        return self._flat(seen), rewards, *flags, {"last": self._flat(last)}
+
+    def _flat(self, seen: list[Any]) -> Floats:
+        if self._discrete is not None:
+            return np.asarray(np.eye(self._discrete)[np.asarray(seen, dtype=int).ravel()])
+        return np.stack([np.asarray(one, dtype=float).ravel() for one in seen])
+
+
+def world(task: Any) -> tuple[Any, int, int]:
+    """A task, an environment or several as a world of arrays; its numbers of inputs and actions."""
+    if isinstance(task, Task):
+        herd: Any = task if task.animals is not None else task.another(1)
+        return herd, int(np.prod(task.observation_space.shape)), task.action_space.n
+    herd = Herd(task if isinstance(task, Sequence) else [task])
+    return herd, herd.inputs, herd.actions

@@ -1,0 +1,70 @@
+"""A disturbed sweep: the network fires once more, with noise on its rates and all else as it was.
+
+    r̃_l = f(Σ W r̃_below) + ξ_l          the same dropout masks, the same homeostasis
+    L̃ − L = Σ_l (∂L/∂r_l) ξ_l + O(ξ²)      for each sample
+
+So ``E[(L̃ − L) ξ_l] / σ²`` is the derivative by the rates of area l, up to terms of order σ² (Williams 1992;
+Lansdell, Prakash & Kording 2020, §3). Each sample has noise of its own, and hears of its own loss alone;
+statistics of the batch are therefore held (:meth:`Area.hold`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from corticalnet.errors import RuleError
+from corticalnet.network.area import Trace
+from corticalnet.network.wiring import Activity, Wiring
+
+#: Standard-normal noise shaped as a tensor.
+Draw = Callable[[Tensor], Tensor]
+
+
+def held(wiring: Wiring, activity: Activity) -> list[Trace]:
+    """The traces by node, with statistics as constants."""
+    return [wiring.area(node).hold(trace) if node else [] for node, trace in enumerate(activity.traces)]
+
+
+def disturb(
+    wiring: Wiring,
+    activity: Activity,
+    traces: list[Trace],
+    noise: list[Tensor | None],
+    other_weights: bool = False,
+) -> list[Tensor]:
+    """Rates of all nodes when noise is added to the rates of each (None: none is).
+
+    Areas that hear the input alone have the drive they had, unless weights are others by now.
+    """
+    rates = [activity.rates[0]]
+    for node in range(1, wiring.output + 1):
+        same = not other_weights and all(source == 0 for source, _ in wiring.arriving[node])
+        drive = activity.drives[node] if same else wiring.drive(node, rates)
+        rate, _ = wiring.area(node).fire(drive, traces[node])
+        own = noise[node]
+        rates.append(rate if own is None else rate + own)
+    return rates
+
+
+def gaussian(like: Tensor) -> Tensor:
+    """N(0, 1), from torch's generator of the device."""
+    return torch.randn_like(like)
+
+
+def check_deviation(name: str, deviation: float) -> float:
+    """σ, if it is positive.
+
+    Raises:
+        RuleError: it is not.
+    """
+    if not 0 < deviation < float("inf"):
+        raise RuleError(f"{name}: deviation (σ of the noise) must be positive, not {deviation}")
+    return deviation
+
+
+def by_sample(numbers: Tensor, like: Tensor) -> Tensor:
+    """``[batch]`` shaped to go with ``[batch, *columns]``."""
+    return numbers.view(-1, *(1,) * (like.dim() - 1))

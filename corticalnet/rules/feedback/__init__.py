@@ -1,0 +1,40 @@
+"""Feedback pathways: through which synapses a top-down signal reaches an area. One axis of every rule.
+
+:mod:`.base` says what a pathway is, :mod:`.fixed` has those that stay as they are, :mod:`.learned` those that
+learn to be like the synapses up, :mod:`.perturbed` those that learn what activity does to the loss.
+"""
+
+from collections.abc import Callable
+
+from corticalnet.rules.feedback.base import Feedback, Passes
+from corticalnet.rules.feedback.fixed import Direct, NoPathway, Random, SignSymmetric, Tied
+from corticalnet.rules.feedback.learned import KolenPollack, Learned, Matching, WeightMirror
+from corticalnet.rules.feedback.perturbed import Perturbed
+
+__all__ = [
+    "FEEDBACKS",
+    "Direct",
+    "Feedback",
+    "KolenPollack",
+    "Learned",
+    "Matching",
+    "NoPathway",
+    "Passes",
+    "Perturbed",
+    "Random",
+    "SignSymmetric",
+    "Tied",
+    "WeightMirror",
+]
+
+FEEDBACKS: dict[str, Callable[..., Feedback]] = {
+    "tied": Tied,
+    "none": NoPathway,
+    "random": Random,
+    "sign-symmetric": SignSymmetric,
+    "direct": Direct,
+    "kolen-pollack": KolenPollack,
+    "matching": Matching,
+    "weight-mirror": WeightMirror,
+    "perturbed": Perturbed,
+}

@@ -1,0 +1,126 @@
+"""What a feedback pathway is: the synapses through which a top-down signal reaches an area.
+
+    signal_l = Σ_links feedback(error_above, weights)         layered pathways, link by link
+
+A pathway decides only which weights carry the signal down; the link knows how they carry it. Pathways that
+learn have weights of their own, beside those of the links, and fill their ``.grad`` in every trial.
+"""
+
+from __future__ import annotations
+
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from corticalnet.errors import RuleError
+from corticalnet.network import Network
+from corticalnet.network.links import Link
+from corticalnet.network.wiring import Wiring
+
+if TYPE_CHECKING:
+    from corticalnet.rules.trial import Trial
+
+
+class Passes(NamedTuple):
+    """What a trial takes, in sweeps of its batch through all of the network's synapses.
+
+    Attributes:
+        up: drives.
+        down: feedback.
+        learning: post × pre products.
+    """
+
+    up: float = 0.0
+    down: float = 0.0
+    learning: float = 0.0
+
+
+class Feedback(ABC):
+    """Base of feedback pathways.
+
+    Attributes:
+        layered: whether signals come down link by link (False: straight from the output).
+        transports_weights: whether a feedback synapse must know the weight of a feedforward one.
+        learns: whether the pathway has weights of its own that change.
+        compares: whether it looks at small differences of losses, which autocast would round away.
+        decay: λ; the gradient of weights with a partner gets λ w, that of the partner λ b.
+    """
+
+    equation = ""
+    layered = True
+    transports_weights = False
+    learns = False
+    compares = False
+    decay = 0.0
+
+    def __init__(self) -> None:
+        self._network: weakref.ref[Network] | None = None
+        self._place: tuple[torch.dtype, torch.device] | None = None
+
+    def prepare(self, net: Network) -> None:
+        """Make the pathway's own weights when it meets ``net`` first, or in another precision or device."""
+        weight = net.learned[0]
+        place = weight.dtype, weight.device
+        if self._network is None or self._network() is not net or self._place != place:
+            self.build(net)
+            self._network, self._place = weakref.ref(net), place
+
+    def build(self, net: Network) -> None:  # noqa: B027  (a pathway may have no weights of its own)
+        """Draw the pathway's own weights, if it has any."""
+
+    @abstractmethod
+    def weights(self, link: Link) -> Tensor:
+        """The weights, shaped as ``link.weight``, that carry signals back along ``link``."""
+
+    def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
+        """The top-down signal ``[batch, *shape]`` at the rates of ``node``; None if nothing comes."""
+        total: Tensor | None = None
+        for target, link in wiring.leaving[node]:
+            error = errors[target]
+            if error is not None:
+                signal = link.feedback(error, self.weights(link))
+                total = signal if total is None else total + signal
+        return total
+
+    # Pathways that learn -----------------------------------------------------------------------
+    def learn(self, trial: Trial) -> None:  # noqa: B027  (most learn nothing)
+        """Fill the gradient of the pathway's own weights, before the links learn.
+
+        Called once in every trial, when the network has fired and its lesson is known.
+        """
+
+    @property
+    def partners(self) -> Mapping[str, nn.Parameter]:
+        """Weights down that get the same post × pre product as the link of this name, whoever teaches it."""
+        return {}
+
+    def own(self) -> Mapping[str, nn.Parameter]:
+        """Weights that an optimizer has to move, by the name of their link."""
+        return {}
+
+    def extra(self, net: Network) -> Passes:
+        """What the pathway takes beyond what any rule takes without it."""
+        return Passes()
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that the pathway has learned."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what :meth:`state_dict` said.
+
+        Raises:
+            RuleError: it is another pathway's.
+        """
+        own = self.state_dict()
+        for name in [*own, *(n for n in state if n not in own)]:
+            here, there = (tuple(one[name].shape) if name in one else "nothing" for one in (own, state))
+            if here != there:
+                raise RuleError(f"feedback of another network: {name} is {there} there and {here} here")
+        with torch.no_grad():
+            for name, tensor in own.items():
+                tensor.copy_(state[name])

@@ -1,0 +1,196 @@
+"""Pathways that learn without ever seeing a forward weight: synapses down become like those up.
+
+    Kolen–Pollack    Δw = post × pre − λ w      Δb = post × pre − λ b        W − B shrinks by 1 − lr λ a step
+    matching         Δw = post × pre            Δb = post × pre              W − B stays
+    weight mirror    Δb = rate · (⟨drive above × noise below⟩ / σ² − b)      E[⟨drive × noise⟩] = σ² W
+
+All fill ``.grad`` of weights that belong to the pathway; the optimizer that moves the links' weights moves
+them too (docs/decisions/0014).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from corticalnet.errors import RuleError
+from corticalnet.network import Network
+from corticalnet.network.initialisation import Scheme
+from corticalnet.network.links import Link
+from corticalnet.network.links.link import put
+from corticalnet.rules.feedback.base import Passes
+from corticalnet.rules.feedback.fixed import Random
+
+if TYPE_CHECKING:
+    from corticalnet.rules.trial import Trial
+
+
+class Learned(Random):
+    """Base of pathways that learn: weights of their own for every link that leaves a hidden area.
+
+    They begin as those of :class:`Random`, and belong to all networks with the same links (a copy of a
+    network, say).
+
+    Args:
+        seed: of the first weights.
+        init: their scheme, as for links; "he" if not given.
+    """
+
+    equation = "signal = B error,  B learns"
+    learns = True
+
+    def __init__(self, seed: int = 1, init: str | float | Scheme = "he") -> None:
+        super().__init__(seed, init)
+        self._own: dict[str, nn.Parameter] = {}
+
+    @torch.no_grad()
+    def build(self, net: Network) -> None:
+        """Draw B for a network with other links; bring B to the network's precision and device."""
+        links = {link.name: link for link in carrying(net)}
+        if {name: b.shape for name, b in self._own.items()} != {n: k.weight.shape for n, k in links.items()}:
+            self._own = {name: nn.Parameter(self.draw(link)) for name, link in links.items()}
+            self.begin(net)
+        for name, link in links.items():
+            b = self._own[name]
+            b.data = b.data.to(link.weight)
+            b.grad = None if b.grad is None else b.grad.to(b)
+
+    def begin(self, net: Network) -> None:
+        """Called when a network with other links is met: whatever else was learned belongs to the old one."""
+
+    def weights(self, link: Link) -> Tensor:
+        """B; nothing goes down to the input, and a relay hands signals on as they are."""
+        return self._own.get(link.name, link.weight)
+
+    def own(self) -> Mapping[str, nn.Parameter]:
+        """B by link."""
+        return self._own
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """B by link."""
+        return {name: b.data for name, b in self._own.items()}
+
+
+class KolenPollack(Learned):
+    """Synapses up and down change alike and both decay (Kolen & Pollack 1994; Akrout et al. 2019).
+
+    ``∂/∂w`` and ``∂/∂b`` hold the same post × pre product, which both synapses can work out from the same
+    two columns, and λ times the weight itself. So under plain SGD ``W − B`` shrinks by ``1 − lr λ`` in every
+    update, whatever the rule. With momentum it follows the same linear recurrence as the weights. An
+    optimizer that scales each weight by its own gradients (Adam) breaks the law a little, because the two
+    gradients differ by the decay; AdamW with its own ``weight_decay`` and ``decay=0`` keeps it exactly.
+
+    Args:
+        decay: λ of both.
+        seed, init: of the first weights, as for :class:`Random`.
+    """
+
+    equation = "signal = B error,  Δb = Δw but for the decay of each"
+
+    def __init__(self, decay: float = 0.01, seed: int = 1, init: str | float | Scheme = "he") -> None:
+        super().__init__(seed, init)
+        if not 0 <= decay < float("inf"):
+            raise RuleError(f"Kolen-Pollack: decay must be 0 or more, not {decay}")
+        self.decay = decay
+
+    @property
+    def partners(self) -> Mapping[str, nn.Parameter]:
+        """All of B."""
+        return self._own
+
+    def extra(self, net: Network) -> Passes:
+        """One more product for every synapse down."""
+        return Passes(learning=share(net, carrying(net)))
+
+
+class Matching(KolenPollack):
+    """Synapses up and down change alike, and nothing decays: ``W − B`` stays what it was.
+
+    The baseline of Lansdell, Prakash & Kording 2020. Their angle shrinks as both grow. A weight decay of the
+    optimizer's, which moves both, makes it Kolen–Pollack.
+
+    Args:
+        seed, init: of the first weights, as for :class:`Random`.
+    """
+
+    equation = "signal = B error,  Δb = Δw"
+
+    def __init__(self, seed: int = 1, init: str | float | Scheme = "he") -> None:
+        super().__init__(0.0, seed, init)
+
+
+class WeightMirror(Learned):
+    """Between trials an area discharges at random, and what answers above is mirrored (Akrout et al. 2019).
+
+    One area after the other fires noise of s.d. σ and mean 0; a link that leaves it drives its target by
+    ``W ξ``, and its synapses down become ``B ← B + lr · rate · (⟨W ξ × ξ⟩ / σ² − B)``. The expectation of
+    that product is W, for kernels and locally connected links too (each sum is divided by the number of
+    positions in it). The target's *drive* is mirrored; Akrout et al. mirror its rate, which needs columns
+    that all work near one point of their activation.
+
+    Args:
+        rate: how fast B learns, in units of the optimizer's learning rate.
+        samples: noise patterns of a trial.
+        deviation: σ.
+        seed, init: of the first weights, as for :class:`Random`.
+    """
+
+    equation = "signal = B error,  Δb = rate (⟨W ξ × ξ⟩ / σ² − b)"
+
+    def __init__(
+        self,
+        rate: float = 0.1,
+        samples: int = 32,
+        deviation: float = 1.0,
+        seed: int = 1,
+        init: str | float | Scheme = "he",
+    ) -> None:
+        super().__init__(seed, init)
+        if samples < 1:
+            raise RuleError(f"weight mirror: samples must be at least 1, not {samples}")
+        for name, value in (("rate", rate), ("deviation", deviation)):
+            if not 0 < value < float("inf"):
+                raise RuleError(f"weight mirror: {name} must be positive, not {value}")
+        self.rate, self.samples, self.deviation = rate, samples, deviation
+        self._places: dict[str, Tensor] = {}
+
+    def begin(self, net: Network) -> None:
+        """Count in how many places each weight is used."""
+        for link in carrying(net):
+            ones = link.weight.new_ones(1, *link.source_shape), link.weight.new_ones(1, *link.target_shape)
+            self._places[link.name] = torch.empty_like(link.weight)
+            link.hebbian(*ones, self._places[link.name])
+
+    def learn(self, trial: Trial) -> None:
+        """One noise phase of all links."""
+        for link in carrying(trial.plasticity.net):
+            like = link.weight
+            noise = self.deviation * torch.randn(
+                self.samples, *link.source_shape, dtype=like.dtype, device=like.device
+            )
+            answer = link.drive(noise)
+            if link.bias is not None:  # a resting drive is nobody's answer
+                answer = answer - link.drive(torch.zeros_like(noise[:1]))
+            seen = torch.empty_like(like)
+            link.hebbian(noise, answer, seen, 1 / (self.samples * self.deviation**2))
+            b = self._own[link.name]
+            out, _, keep = trial.plasticity.slot(b)
+            put(b - seen / self._places[link.name].to(b).clamp_min(1), out, self.rate, keep)
+
+    def extra(self, net: Network) -> Passes:
+        """Drives and products of the noise, for a batch as large as ``samples``."""
+        down = share(net, carrying(net))
+        return Passes(up=down, learning=down)
+
+
+def carrying(net: Network) -> list[Link]:
+    """Links that carry feedback: all that leave a hidden area."""
+    return [link for node in range(1, net.wiring.output) for _, link in net.wiring.leaving[node]]
+
+
+def share(net: Network, links: list[Link]) -> float:
+    """Share of all synapses that lie along some links."""
+    return sum(link.synapses for link in links) / sum(link.synapses for link in net.links)

@@ -1,0 +1,155 @@
+"""Feedback learned by perturbation: synapses down learn to predict what activity does to the loss.
+
+    λ_l = −(L̃ − L) ξ_l / σ²                     what a disturbed sweep says of the rates of area l
+    B   = argmin Σ ‖λ_l − feedback(ê, B)‖²        ê: errors above, as B itself brings them down
+
+Lansdell, Prakash & Kording 2020 (node-perturbation synthetic gradients). As samples grow and σ → 0 the top B
+tends to W; in linear networks every B does. Gradients of the forward weights come from the undisturbed sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from corticalnet.errors import RuleError, one_of
+from corticalnet.network import Network
+from corticalnet.network.area import Trace
+from corticalnet.network.initialisation import Scheme
+from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.rules.disturbance import Draw, by_sample, check_deviation, disturb, gaussian, held
+from corticalnet.rules.feedback.base import Passes
+from corticalnet.rules.feedback.learned import Learned, carrying, share
+from corticalnet.rules.feedback.least_squares import LeastSquares
+
+if TYPE_CHECKING:
+    from corticalnet.rules.trial import Trial
+
+
+class Perturbed(Learned):
+    """Loss change × noise, regressed on the feedback signal.
+
+    Args:
+        deviation: σ of the noise on the rates of every hidden area.
+        fit: "gradient" (``∂/∂b`` of ½‖λ − feedback‖², for the optimizer that moves the links' weights), or
+            "least squares" (the exact ridge solution over all samples ever seen, solved in every trial
+            before the links learn; no optimizer moves it).
+        rate: scale of the gradient: B's learning rate in units of the optimizer's.
+        ridge: γ of least squares (0.1 in the authors' code).
+        memory: what is left of old sums after each trial; 1 (nothing is forgotten) in the authors' code, where
+            weights move slowly.
+        seed, init: of the first weights, as for :class:`Random`.
+        draw: noise for a tensor, instead of standard-normal numbers (of variance 1).
+    """
+
+    equation = "signal = B error,  B = argmin ‖−(L̃ − L) ξ / σ² − B error‖²"
+    compares = True
+
+    def __init__(
+        self,
+        deviation: float = 0.01,
+        fit: str = "gradient",
+        rate: float = 1.0,
+        ridge: float = 0.1,
+        memory: float = 1.0,
+        seed: int = 1,
+        init: str | float | Scheme = "he",
+        draw: Draw = gaussian,
+    ) -> None:
+        super().__init__(seed, init)
+        self.deviation = check_deviation("perturbed feedback", deviation)
+        one_of("fit", fit, ["gradient", "least squares"], RuleError)
+        if ridge <= 0:
+            raise RuleError(f"perturbed feedback: ridge must be positive, not {ridge}")
+        if not 0 < memory <= 1:
+            raise RuleError(f"perturbed feedback: memory must be in (0, 1], not {memory}")
+        self.fit, self.rate, self.draw_noise = fit, rate, draw
+        self.ridge, self.memory = ridge, memory
+        self._sums: dict[str, LeastSquares] = {}
+
+    def begin(self, net: Network) -> None:
+        """No sample has been seen."""
+        if self.fit == "least squares":
+            hidden = range(1, net.wiring.output)
+            links = {net.wiring.name(node): [link for _, link in net.wiring.leaving[node]] for node in hidden}
+            self._sums = {area: LeastSquares(leaving, self.ridge) for area, leaving in links.items()}
+
+    def learn(self, trial: Trial) -> None:
+        """One disturbed sweep, and one sweep down of the errors that B itself brings."""
+        wiring, activity = without_relays(trial)
+        traces = held(wiring, activity)
+        noise: list[Tensor | None] = [None] * len(wiring.areas)
+        for node in range(1, wiring.output):
+            noise[node] = self.deviation * self.draw_noise(activity.rates[node])
+        rates = disturb(wiring, activity, traces, noise)
+        change = trial.lesson.losses(rates[-1]) - trial.lesson.losses(activity.rates[-1])
+        errors: list[Tensor | None] = [None] * len(wiring.areas)
+        errors[-1] = wiring.area(-1).gain(trial.lesson.error(activity.rates[-1]), traces[-1])
+        for node in range(wiring.output - 1, 0, -1):
+            own = noise[node]
+            assert own is not None, "every hidden area has noise"
+            wanted = by_sample(change, own) * own / -(self.deviation**2)
+            signal = self.into(wiring, node, errors)
+            assert signal is not None, "every area sends somewhere"
+            self._fit(trial, wiring, node, wanted, signal, errors)
+            errors[node] = wiring.area(node).gain(signal, traces[node])
+
+    def _fit(
+        self,
+        trial: Trial,
+        wiring: Wiring,
+        node: int,
+        wanted: Tensor,
+        signal: Tensor,
+        errors: list[Tensor | None],
+    ) -> None:
+        links = [(errors[target], link) for target, link in wiring.leaving[node]]
+        if self.fit == "gradient":
+            for error, link in links:
+                assert error is not None, "errors come from above"
+                out, scale, keep = trial.plasticity.slot(self._own[link.name])
+                link.hebbian(wanted - signal, error, out, self.rate * scale, keep)
+            return
+        sums = self._sums[wiring.name(node)]
+        sums.add([error for error, _ in links if error is not None], wanted, self.memory)
+        for (_, link), solution in zip(links, sums.solution(), strict=True):
+            self._own[link.name].data.copy_(solution)
+
+    def own(self) -> Mapping[str, nn.Parameter]:
+        """B, if an optimizer has to move it."""
+        return self._own if self.fit == "gradient" else {}
+
+    def extra(self, net: Network) -> Passes:
+        """A disturbed sweep above the first areas, a sweep down, and a product for every synapse down."""
+        wiring = net.wiring
+        disturbed = [
+            link
+            for node in range(1, wiring.output + 1)
+            for _, link in wiring.arriving[node]
+            if any(source for source, _ in wiring.arriving[node])
+        ]
+        down = share(net, carrying(net))
+        return Passes(share(net, disturbed), down, down)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """B, and the sums over samples that least squares is solved from."""
+        sums = {
+            f"{area} {name}": tensor
+            for area, own in self._sums.items()
+            for name, tensor in own.state_dict().items()
+        }
+        return super().state_dict() | sums
+
+
+def without_relays(trial: Trial) -> tuple[Wiring, Activity]:
+    """The network's own wiring, and what its nodes do in this trial."""
+    wiring, there = trial.plasticity.net.wiring, trial.activity
+    if wiring is trial.wiring:
+        return wiring, there
+    place = {id(area): node for node, area in enumerate(trial.wiring.areas)}
+    nodes = [place[id(area)] for area in wiring.areas]
+    parts: list[list[Tensor]] = [[own[node] for node in nodes] for own in (there.rates, there.drives)]
+    traces: list[Trace] = [there.traces[node] for node in nodes]
+    return wiring, Activity(parts[0], parts[1], traces)

@@ -1,0 +1,214 @@
+"""Learning without feedback: disturb, and keep what made the loss smaller. Everyone hears one number.
+
+    weight perturbation    w̃ = w + ξ            Δw = −(L̃ − L) ξ / σ²
+    node perturbation      r̃ = f(Σ w r̃) + ξ     Δw = ⟨−(L̃ − L) ξ / σ² ⊙ f'(drive) × r⟩
+    REINFORCE              r = f(Σ w r) + ξ     Δw = ⟨−(L − b) ξ / σ² ⊙ f'(drive) × r⟩
+
+with a ξ of its own for every synapse, or for every column. The first two compare with an undisturbed sweep:
+in expectation they are the gradient of L up to terms of order σ², with the same dropout masks and the same
+homeostasis in both sweeps. REINFORCE (Williams 1992) is the gradient of E[L] exactly, for any σ: there is no
+undisturbed sweep, and b is what was to be expected. Their variance grows with the number of ξ, so weights
+are worse than nodes (Lillicrap et al. 2020).
+
+They are triggers of the product, with any teaching signal: L is the lesson's loss, for each sample. What
+comes back is one number that everyone hears, so there is no pathway.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from corticalnet.errors import RuleError, one_of
+from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.rules.disturbance import Draw, by_sample, check_deviation, disturb, gaussian, held
+from corticalnet.rules.moment import listening, moment
+from corticalnet.rules.trial import Trial, Trigger
+
+_BASELINES = ["undisturbed", "opposite", "none"]
+
+
+class _Perturbation(Trigger):
+    """What they share: noise, a baseline, and numbers for all."""
+
+    writes_once = True
+    hears_all = True
+    compares = True
+
+    def __init__(self, deviation: float, baseline: str, baselines: list[str], draw: Draw) -> None:
+        self.deviation = check_deviation("perturbation", deviation)
+        one_of("baseline", baseline, baselines, RuleError)
+        self.baseline, self.draw = baseline, draw
+
+
+class WeightPerturbation(_Perturbation):
+    """Noise on every learned number of the network at once; the whole batch sees the same noise.
+
+    Args:
+        deviation: σ.
+        baseline: what the disturbed loss is compared with: that of the "undisturbed" sweep; that of the
+            "opposite" noise (half their difference: terms of second order cancel, one sweep more); "none".
+        draw: noise for a tensor, instead of standard-normal numbers (of variance 1).
+    """
+
+    equation = "Δw = −(L̃ − L) ξ / σ²,  w̃ = w + ξ"
+
+    def __init__(self, deviation: float = 0.01, baseline: str = "undisturbed", draw: Draw = gaussian) -> None:
+        super().__init__(deviation, baseline, _BASELINES, draw)
+
+    def run(self, trial: Trial) -> None:
+        """Disturb, sweep, put everything back."""
+        wiring, lesson, batch = trial.wiring, trial.lesson, trial.plasticity.batch
+        learned = [p for p in trial.plasticity.net.learned if p.requires_grad]
+        noise = [self.deviation * self.draw(p.data) for p in learned]
+        traces = held(wiring, trial.activity)
+        still: list[Tensor | None] = [None] * len(wiring.areas)
+
+        def loss(sign: float) -> Tensor:
+            before = [p.data.clone() for p in learned]
+            for p, xi in zip(learned, noise, strict=True):
+                p.data.add_(xi, alpha=sign)
+            rates = disturb(wiring, trial.activity, traces, still, other_weights=True)
+            for p, weights in zip(learned, before, strict=True):
+                p.data.copy_(weights)
+            return lesson.losses(rates[-1])
+
+        change = compared(self.baseline, loss, lesson.losses(trial.activity.rates[-1])).mean()
+        if listening():
+            moment({}, {"loss difference": change})
+        credit = [(p, -batch * change / self.deviation**2 * xi) for p, xi in zip(learned, noise, strict=True)]
+        trial.plasticity.credit(credit)
+
+
+class NodePerturbation(_Perturbation):
+    """Noise on the rates of all areas at once, each sample with its own.
+
+    Args:
+        deviation: σ.
+        baseline: as for :class:`WeightPerturbation`.
+        draw: noise for a tensor, instead of standard-normal numbers (of variance 1).
+    """
+
+    equation = "Δw = ⟨−(L̃ − L) ξ / σ² ⊙ f'(drive) × rate⟩,  r̃ = f(Σ w r̃) + ξ"
+
+    def __init__(self, deviation: float = 0.01, baseline: str = "undisturbed", draw: Draw = gaussian) -> None:
+        super().__init__(deviation, baseline, _BASELINES, draw)
+
+    def run(self, trial: Trial) -> None:
+        """One disturbed sweep (two, with the opposite noise); rates and gains are the undisturbed ones."""
+        wiring, activity, lesson = trial.wiring, trial.activity, trial.lesson
+        traces = held(wiring, activity)
+        noise: list[Tensor | None] = [None]
+        noise += [self.deviation * self.draw(rate) for rate in activity.rates[1:]]
+
+        def loss(sign: float) -> Tensor:
+            signed = [None if xi is None else sign * xi for xi in noise]
+            return lesson.losses(disturb(wiring, activity, traces, signed)[-1])
+
+        change = compared(self.baseline, loss, lesson.losses(activity.rates[-1]))
+        teach(trial, noise, -change / self.deviation**2, "loss difference")
+
+
+@dataclass
+class Stochastic(Activity):
+    """An activity with the noise in it, by node."""
+
+    noise: list[Tensor | None] = field(default_factory=list)
+
+
+class REINFORCE(_Perturbation):
+    """Columns that fire at random around f(drive) and are told how good the outcome was (Williams 1992).
+
+    The sweep that answers, and that the lesson is about, is the random one. Evaluation has no noise.
+
+    Args:
+        deviation: σ of a column's rate.
+        baseline: b: the running "average" of the loss (the only thing kept from trial to trial; 0 before the
+            first), the loss of an "undisturbed" sweep with the same masks, or "none".
+        momentum: weight of the newest batch in the running average.
+        draw: noise for a tensor, instead of standard-normal numbers (of variance 1).
+    """
+
+    equation = "Δw = ⟨−(L − b) ξ / σ² ⊙ f'(drive) × rate⟩,  rate = f(drive) + ξ"
+
+    def __init__(
+        self,
+        deviation: float = 0.1,
+        baseline: str = "average",
+        momentum: float = 0.1,
+        draw: Draw = gaussian,
+    ) -> None:
+        super().__init__(deviation, baseline, ["average", "undisturbed", "none"], draw)
+        if not 0 < momentum <= 1:
+            raise RuleError(f"REINFORCE: momentum must be in (0, 1], not {momentum}")
+        self.momentum, self._average = momentum, torch.zeros((), dtype=torch.float64)
+
+    def fire(self, wiring: Wiring, rates: Tensor) -> Activity:
+        """A sweep up with noise on the rates of every area."""
+        activity = Stochastic([rates], [rates], [[]], [None])
+        for node in range(1, wiring.output + 1):
+            drive = wiring.drive(node, activity.rates)
+            rate, trace = wiring.area(node).fire(drive)
+            noise = self.deviation * self.draw(rate)
+            activity.noise.append(noise)
+            activity.drives.append(drive)
+            activity.rates.append(rate + noise)
+            activity.traces.append(trace)
+        return activity
+
+    def run(self, trial: Trial) -> None:
+        """No further sweep, but for an undisturbed baseline."""
+        activity, losses = trial.activity, trial.lesson.losses(trial.activity.rates[-1])
+        assert isinstance(activity, Stochastic), "the sweep up was this trigger's"
+        advantage = -losses
+        if self.baseline == "undisturbed":
+            traces = held(trial.wiring, activity)
+            still = disturb(trial.wiring, activity, traces, [None] * len(traces))
+            advantage = trial.lesson.losses(still[-1]) - losses
+        elif self.baseline == "average":
+            self._average = self._average.to(losses.device)
+            advantage = self._average.to(losses.dtype) - losses
+        teach(trial, activity.noise, advantage / self.deviation**2, "advantage")
+        if self.baseline == "average":
+            self._average.lerp_(losses.mean().to(torch.float64), self.momentum)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The running average."""
+        return {"average": self._average} if self.baseline == "average" else {}
+
+
+def compared(baseline: str, loss: Callable[[float], Tensor], undisturbed: Tensor) -> Tensor:
+    """L̃ less its baseline, ``[batch]``; ``loss(sign)`` is L̃ with ``sign`` times the noise."""
+    disturbed = loss(1.0)
+    if baseline == "opposite":
+        return (disturbed - loss(-1.0)) / 2
+    return disturbed - undisturbed if baseline == "undisturbed" else disturbed
+
+
+def teach(trial: Trial, noise: list[Tensor | None], told: Tensor, name: str) -> None:
+    """Every link learns ``told · noise · gain`` of its target, times the rate of its source.
+
+    Args:
+        trial: whose activity has the rates and gains.
+        noise: by node.
+        told: the number that everyone hears ``[batch]``.
+        name: of that number.
+    """
+    wiring, activity = trial.wiring, trial.activity
+    if listening():
+        nodes = range(1, wiring.output + 1)
+        cells = {(wiring.name(n), "rate"): rate for n, rate in enumerate(activity.rates)}
+        cells |= {(wiring.name(n), "drive"): activity.drives[n] for n in nodes}
+        cells |= {(wiring.name(n), "noise"): xi for n, xi in enumerate(noise) if xi is not None}
+        moment(cells, {name: told})
+    traces = held(wiring, activity)
+    for node in range(1, wiring.output + 1):
+        xi, area = noise[node], wiring.area(node)
+        assert xi is not None, "every area has noise"
+        error = area.gain(by_sample(told, xi) * xi, traces[node])
+        for source, link in wiring.arriving[node]:
+            trial.plasticity.hebbian(link, activity.rates[source], error)
+        trial.plasticity.credit(area.credit(traces[node]))

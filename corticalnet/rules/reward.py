@@ -1,0 +1,169 @@
+"""Taught by reward: the network acts, and only the column that acted hears how it went.
+
+    s chosen from the rates y;  r the reward;  E_n what is expected of action n
+    error_s = what r was, held against E_s;  0 for all columns that were not chosen
+
+    Reward          E = y             the best, or now and then another     error_s = r − E_s       BrainProp
+    SoftmaxReward   E = softmax(y)    drawn from E                          error_s = r / E_s − 1   AGREL
+
+A teacher tells all columns t − E, where t_n is the reward that action n would bring; a reward tells one of
+them. BrainProp's errors add up to the teacher's if every action is taken once (backprop of ½ Σ (t − y)²).
+AGREL's are the teacher's on average over the draw, Σ_s E_s error_s = t − softmax(y) (backprop of the
+cross-entropy). What comes after is linear in the error, so both hold for every weight, at any depth.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from corticalnet.errors import RuleError
+from corticalnet.rules.teaching import Lesson, Teaching, as_classes
+
+
+class Rewarded(Teaching):
+    """Base of what teaches by reward: 1 for the right class, else 0.
+
+    Attributes:
+        choose: from rates ``[batch, n]`` to actions ``[batch]``.
+    """
+
+    choose: Callable[[Tensor], Tensor]
+
+    @abstractmethod
+    def expected(self, rates: Tensor) -> Tensor:
+        """The reward that is expected of every action ``[batch, n]``."""
+
+    @abstractmethod
+    def rpe(self, reward: Tensor, expected: Tensor) -> Tensor:
+        """Reward-prediction error δ, given the reward and what was expected of the action."""
+
+    @abstractmethod
+    def taught(self, reward: Tensor, expected: Tensor) -> Tensor:
+        """The error of the chosen column, given the reward and what was expected of the action."""
+
+    def begin(self, rates: Tensor, targets: Tensor) -> Lesson:
+        """Targets are class indices ``[batch]`` (or one-hot vectors); only the reward is made of them."""
+        classes = as_classes(targets, rates)
+        return _RewardedLesson(self, rates, self.choose(rates), classes[:, 0])
+
+
+class Reward(Rewarded):
+    """Dopamine broadcasts the difference to what was expected (BrainProp, Pozzi et al. 2020).
+
+    Max-Boltzmann choice: the most active output column, or with probability ``exploration`` one drawn
+    from softmax(y / temperature). Reward 1 for the right class, else 0. The chosen column's rate is the
+    expected reward, so the prediction error is ``r − y_s``; all other columns have no error.
+
+    Args:
+        exploration: probability of a Boltzmann choice (2 % in the paper).
+        temperature: of the Boltzmann choice (1 in the authors' code).
+        choose: a function from rates ``[batch, n]`` to actions ``[batch]``, instead of max-Boltzmann.
+    """
+
+    equation = "error = (r − y_s) · 1[n = s],  s by max-Boltzmann choice,  r = 1[s is right]"
+
+    def __init__(
+        self,
+        exploration: float = 0.02,
+        temperature: float = 1.0,
+        choose: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
+        if not 0 <= exploration <= 1:
+            raise RuleError(f"exploration is a probability in [0, 1], not {exploration}")
+        if temperature <= 0:
+            raise RuleError(f"temperature must be positive, not {temperature}")
+        self.exploration, self.temperature = exploration, temperature
+        self.choose = choose or self.max_boltzmann
+
+    def max_boltzmann(self, rates: Tensor) -> Tensor:
+        """Greedy actions ``[batch]``, a few of them replaced by draws from softmax(rates / temperature)."""
+        greedy = rates.argmax(1)
+        if self.exploration == 0:
+            return greedy
+        explore = torch.rand(len(rates), device=rates.device) < self.exploration
+        return torch.where(explore, boltzmann(rates / self.temperature), greedy)
+
+    def expected(self, rates: Tensor) -> Tensor:
+        """The rates themselves."""
+        return rates
+
+    def rpe(self, reward: Tensor, expected: Tensor) -> Tensor:
+        """``δ = r − y_s``."""
+        return reward - expected
+
+    taught = rpe
+
+
+class SoftmaxReward(Rewarded):
+    """Rare successes count more (AGREL, Roelfsema & van Ooyen 2005).
+
+    The winner s is drawn from P = softmax(y). The prediction error is δ = 1 − P(s) if it is rewarded and
+    −1 if not; an expansive function, f(δ) = δ / (1 − δ) for δ ≥ 0 and f(−1) = −1, makes the winner's error of
+    it. Both cases are ``r / P(s) − 1``: what is right but seldom tried is taught as much, on average, as a
+    teacher would. The variance of that, (1 − P)² / P for what is right, has no bound: rare successes may
+    throw a network off (simulations/agrel_tasks.py).
+
+    Args:
+        choose: a function from rates ``[batch, n]`` to actions ``[batch]``, instead of the draw.
+    """
+
+    equation = "error = (r / P_s − 1) · 1[n = s],  s drawn from P = softmax(y),  r = 1[s is right]"
+
+    def __init__(self, choose: Callable[[Tensor], Tensor] | None = None) -> None:
+        self.choose = choose or boltzmann
+
+    def expected(self, rates: Tensor) -> Tensor:
+        """``P = softmax(rates)``."""
+        return torch.softmax(rates, 1)
+
+    def rpe(self, reward: Tensor, expected: Tensor) -> Tensor:
+        """``δ = 1 − P_s`` if rewarded, else −1."""
+        return torch.where(reward > 0, reward - expected, reward - 1)
+
+    def taught(self, reward: Tensor, expected: Tensor) -> Tensor:
+        """``f(δ) = r / P_s − 1``."""
+        # (no reward divided by a probability that has underflowed is none)
+        return reward / expected.clamp_min(torch.finfo(expected.dtype).tiny) - 1
+
+
+def boltzmann(rates: Tensor) -> Tensor:
+    """Actions ``[batch]`` drawn from softmax(rates), each sample for itself."""
+    # Gumbel's trick: the argmax of logits plus this noise is a draw from their softmax.
+    noise = torch.rand_like(rates).log_().neg_().log_().neg_()
+    return (rates + noise).argmax(1)
+
+
+class _RewardedLesson(Lesson):
+    """An action that was taken, and its reward ``[batch]``."""
+
+    def __init__(self, teaching: Rewarded, rates: Tensor, action: Tensor, classes: Tensor) -> None:
+        super().__init__(rates)
+        self.teaching, self.action = teaching, action
+        self.reward = (action == classes).to(rates.dtype)
+
+    def error(self, rates: Tensor) -> Tensor:
+        """Of the chosen column alone; the action and its reward stay what they were when rates move."""
+        taught = self.teaching.taught(self.reward, self._expected(rates))
+        return torch.zeros_like(rates).scatter_(1, self.action[:, None], taught[:, None])
+
+    def _expected(self, rates: Tensor) -> Tensor:
+        return self.teaching.expected(rates).gather(1, self.action[:, None])[:, 0]
+
+    @cached_property
+    def rpe(self) -> Tensor:
+        """Reward-prediction error ``[batch]``."""
+        return self.teaching.rpe(self.reward, self._expected(self.rates))
+
+    @property
+    def loss(self) -> Tensor:
+        """``½ δ²``, mean."""
+        return 0.5 * self.rpe.square().mean()
+
+    @property
+    def prediction(self) -> Tensor:
+        return self.action

@@ -1,0 +1,81 @@
+"""Classification taught by reward: one look, one answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from corticalnet.errors import ShapeError
+from corticalnet.tasks.chance import Floats, Indices, choose
+from corticalnet.tasks.criteria import Criterion, Recent
+from corticalnet.tasks.spaces import Box, Discrete
+from corticalnet.tasks.task import Bools, Task
+
+
+class Classification(Task):
+    """An image is shown; the action names its class; the reward says only whether that was right.
+
+    Trials have one step. Images are drawn at random, all as likely, again and again.
+
+    Criterion: 90 % of the last 500 trials.
+
+    Source: the task of AGREL and BrainProp (Roelfsema & van Ooyen 2005; Pozzi et al. 2020).
+
+    Args:
+        images: ``[N, …]``, numbers; shown flat.
+        labels: ``[N]``, whole numbers from 0.
+        animals: number of animals, None for one without an axis.
+        rewards: of a right and of a wrong answer.
+
+    Raises:
+        ShapeError: not as many labels as images, or labels that are no classes.
+
+    >>> task = Classification(np.eye(3), [0, 1, 2])
+    >>> seen, info = task.reset(seed=0)
+    >>> task.step(int(seen.argmax()))[1:3]
+    (1.0, True)
+    """
+
+    def __init__(
+        self,
+        images: Any,
+        labels: Any,
+        animals: int | None = None,
+        *,
+        rewards: tuple[float, float] = (1.0, 0.0),
+    ) -> None:
+        super().__init__(animals)
+        images, labels = np.asarray(images, dtype=float), np.asarray(labels)
+        whole = np.issubdtype(labels.dtype, np.integer)
+        if labels.shape != images.shape[:1] or not len(labels) or not whole or labels.min() < 0:
+            shapes = f"{images.shape} and {labels.shape}"
+            raise ShapeError(f"Classification: images and labels have shapes {shapes}; labels are 0, 1, …")
+        self.images, self.labels, self.rewards = (
+            images.reshape(len(images), -1),
+            labels.astype(np.intp),
+            rewards,
+        )
+        classes = int(labels.max()) + 1
+        self.kinds = tuple(map(str, range(classes)))
+        low, high = float(images.min()), float(images.max())
+        self.observation_space, self.action_space = Box(self.images.shape[1:], low, high), Discrete(classes)
+
+    def criterion(self) -> Criterion:
+        """90 % of the last 500 trials."""
+        return Recent(0.9, last=500)
+
+    def _reserve(self) -> None:
+        self._shown = np.zeros(self.n, dtype=np.intp)
+
+    def _begin(self, who: Indices, kind: int | None) -> None:
+        choices = np.arange(len(self.labels)) if kind is None else np.flatnonzero(self.labels == kind)
+        self._shown[who] = choices[choose(self.roll(who, 1)[:, 0], len(choices))]
+        self._kind[who] = self.labels[self._shown[who]]
+
+    def _act(self, action: Indices) -> tuple[Floats, Bools, Bools]:
+        right = action == self._kind
+        return np.where(right, *self.rewards), np.ones(self.n, dtype=bool), right
+
+    def _see(self) -> Floats:
+        return np.asarray(self.images[self._shown])

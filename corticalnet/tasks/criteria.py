@@ -1,0 +1,85 @@
+"""When an animal has learned: criteria see every step and say which animals have reached them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.errors import TaskError
+
+
+class Criterion(Protocol):
+    """Anything that can be called like this: with what the world said in this step, for every animal.
+
+    Returns:
+        ``[animals]``, true where the criterion is fulfilled now.
+    """
+
+    def __call__(
+        self, reward: NDArray[Any], ended: NDArray[Any], info: dict[str, NDArray[Any]]
+    ) -> NDArray[np.bool_]:
+        """Look at one step."""
+
+
+class Recent:
+    """A share of the last trials of every kind was right, or brought enough reward.
+
+    Trials that have not been yet count as wrong (0), so nothing is reached before share · last trials.
+
+    Args:
+        share: of right trials, or mean reward of a trial.
+        last: how many trials of each kind are looked at.
+        kinds: number of kinds of trials.
+        of: "correct" looks at what the task says is right, "reward" at the sum of rewards of a trial.
+
+    Raises:
+        TaskError: an impossible share, number of trials or ``of``.
+    """
+
+    def __init__(self, share: float, last: int, kinds: int = 1, of: str = "correct") -> None:
+        if last < 1 or of not in ("correct", "reward") or (of == "correct" and not 0 < share <= 1):
+            raise TaskError(f"Recent: share = {share}, last = {last}, of = {of!r}")
+        self.share, self.last, self.kinds, self.of = share, last, kinds, of
+        self._scores: NDArray[np.float64] | None = None
+
+    def __call__(
+        self, reward: NDArray[Any], ended: NDArray[Any], info: dict[str, NDArray[Any]]
+    ) -> NDArray[np.bool_]:
+        """Look at one step."""
+        if self._scores is None:
+            shape = (len(ended), self.kinds)
+            self._scores, self._seen = np.zeros((*shape, self.last)), np.zeros(shape, dtype=np.intp)
+            self._sums, self._return = np.zeros(shape), np.zeros(len(ended))
+        self._return += reward
+        who = np.flatnonzero(ended)
+        kind = info["kind"][who] if self.kinds > 1 else np.zeros(len(who), dtype=np.intp)
+        score = self._return[who] if self.of == "reward" else info["correct"][who].astype(float)
+        at = self._seen[who, kind] % self.last
+        self._sums[who, kind] += score - self._scores[who, kind, at]
+        self._scores[who, kind, at] = score
+        self._seen[who, kind] += 1
+        self._return[who] = 0
+        return np.asarray((self._sums >= self.share * self.last - 1e-9).all(axis=1))
+
+
+class Streak:
+    """So many answers right without a wrong one between; ``info["right"]`` says which were right.
+
+    Args:
+        length: number of answers.
+    """
+
+    def __init__(self, length: int) -> None:
+        if length < 1:
+            raise TaskError(f"Streak: length = {length}; at least 1")
+        self.length = length
+        self._now = np.zeros(1, dtype=int)
+
+    def __call__(
+        self, reward: NDArray[Any], ended: NDArray[Any], info: dict[str, NDArray[Any]]
+    ) -> NDArray[np.bool_]:
+        """Look at one step."""
+        self._now = np.where(info["right"], self._now + 1, 0)
+        return self._now >= self.length

@@ -1,0 +1,79 @@
+"""What the eye-movement tasks share: look at a mark until it goes, then to the left or the right."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from corticalnet.errors import TaskError
+from corticalnet.tasks.chance import Floats, Indices
+from corticalnet.tasks.spaces import Discrete
+from corticalnet.tasks.task import Bools, Task
+
+FIXATE, LEFT, RIGHT = range(3)
+BLANK, WAIT, HOLD, CUE = range(4)
+
+
+class Fixation(Task):
+    """Trials made of: blank, wait for fixation, hold it, cues, delay, go.
+
+    The screen is blank for one step, then the fixation mark is there. Once the animal fixates it must go on
+    until the mark disappears (go); otherwise the trial ends. Having held fixation for a second step it gets a
+    small reward (shaping), and the cues come. At go, its first look away is the answer.
+
+    Args:
+        animals: see :class:`~corticalnet.tasks.Task`.
+        delay: steps between cues and go.
+        fixation_reward: for holding fixation; 0 is training without shaping.
+        reward: for the answer.
+        patience: most steps to begin to fixate.
+        go: most steps to answer.
+
+    Raises:
+        TaskError: impossible numbers of steps.
+    """
+
+    def __init__(
+        self,
+        animals: int | None = None,
+        *,
+        delay: int = 2,
+        fixation_reward: float = 0.2,
+        reward: float = 1.5,
+        patience: int = 10,
+        go: int = 8,
+    ) -> None:
+        super().__init__(animals)
+        if delay < 0 or patience < 1 or go < 1:
+            raise TaskError(f"{type(self).__name__}: delay = {delay}, patience = {patience}, go = {go} steps")
+        self.delay, self.patience, self.go = delay, patience, go
+        self.fixation_reward, self.reward = fixation_reward, reward
+        self.action_space = Discrete(3)
+
+    def _reserve(self) -> None:
+        self._phase, self._clock = (np.zeros(self.n, dtype=np.intp) for _ in range(2))
+        self._go = np.zeros(self.n, dtype=np.intp)  # the phase in which the mark is gone
+        self._rewarded, self._expected = (np.zeros(self.n, dtype=np.intp) for _ in range(2))
+
+    def _start(self, who: Indices, cues: int | Indices) -> None:
+        """A blank screen for the animals ``who``; their trials will have so many cues."""
+        self._phase[who], self._clock[who] = BLANK, 0
+        self._go[who] = CUE + cues + self.delay
+
+    def _act(self, action: Indices) -> tuple[Floats, Bools, Bools]:
+        phase, fixates = self._phase, action == FIXATE
+        before = phase < self._go
+        moves = (phase == BLANK) | (fixates & before)  # on to the next phase
+        breaks = ~fixates & (phase >= HOLD) & before
+        answers = ~fixates & ~before
+        clock = np.where(moves, 0, self._clock + 1)
+        late = ((phase == WAIT) & (clock >= self.patience)) | (~before & (clock >= self.go))
+        reward = self.fixation_reward * (moves & (phase == HOLD))
+        reward = reward + self.reward * (answers & (action == self._rewarded))
+        correct = answers & ((action == self._expected) | (self._expected == FIXATE))
+        self._phase, self._clock = phase + moves, clock
+        return reward, breaks | answers | late, correct
+
+    @property
+    def _marked(self) -> Bools:
+        """Where the fixation mark is on."""
+        return (self._phase > BLANK) & (self._phase < self._go)

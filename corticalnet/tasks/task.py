@@ -1,0 +1,155 @@
+"""What a task is: a world that shows something, hears an action, and may reward it."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.errors import TaskError, one_of
+from corticalnet.tasks.chance import Chance, Floats, Indices
+from corticalnet.tasks.criteria import Criterion
+from corticalnet.tasks.spaces import Box, Discrete
+
+Self = TypeVar("Self", bound="Task")
+Bools = NDArray[np.bool_]
+
+
+class Task(ABC):
+    """A task for one animal, with Gymnasium's interface, or for a herd of independent animals.
+
+    ``Saccade()`` is for one animal: ``reset(seed=, options=) → (seen, info)`` and
+    ``step(action) → (seen, reward, terminated, truncated, info)``, as Gymnasium has it.
+
+    ``Saccade(animals=20)`` is for twenty at once: actions, rewards and the rest are arrays that begin with
+    the animals, and an animal whose trial has ended sees the first of its next trial at once (Gymnasium's
+    "same step" autoreset). Animal k of ``reset(seed=s)`` meets what ``reset(seed=s + k)`` shows to one alone.
+
+    A new task says what it keeps of each animal, and how a trial begins, goes on and looks, for all at once
+    (:meth:`_reserve`, :meth:`_begin`, :meth:`_act`, :meth:`_see`).
+
+    Args:
+        animals: number of animals; None is one, with no axis for it.
+
+    Attributes:
+        observation_space, action_space: of one animal.
+        kinds: names of the kinds of trials; ``reset(options={"kind": "anti left"})`` gives one of that kind.
+        exam: whether it takes, besides the criterion, one correct trial of each kind without learning and
+            exploration to have learned it.
+        info: of a step: "kind", the number of the trial's kind; "correct", whether the trial, if it has just
+            ended, was done as it should be.
+
+    Raises:
+        TaskError: no animals, an unknown kind, an action that is none, a step after the end.
+    """
+
+    observation_space: Box
+    action_space: Discrete
+    kinds: tuple[str, ...] = ("trial",)
+    exam = False
+    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012 - Gymnasium's name and type
+    render_mode = None
+    spec = None
+
+    def __init__(self, animals: int | None = None) -> None:
+        if animals is not None and animals < 1:
+            raise TaskError(f"{type(self).__name__}: animals = {animals}; at least 1, or None")
+        self.animals = animals
+        self.n = animals or 1
+        self.chance: Chance | None = None
+        self._over = np.ones(self.n, dtype=bool)
+
+    @abstractmethod
+    def _reserve(self) -> None:
+        """Make room for what is kept of each of ``self.n`` animals."""
+
+    @abstractmethod
+    def _begin(self, who: Indices, kind: int | None) -> None:
+        """Prepare a new trial for the animals ``who``, of a random or a given kind."""
+
+    @abstractmethod
+    def _act(self, action: Indices) -> tuple[Floats, Bools, Bools]:
+        """Hear an action of every animal: rewards, whether trials end, whether they were done right."""
+
+    @abstractmethod
+    def _see(self) -> Floats:
+        """What every animal sees, ``[n, features]``."""
+
+    def criterion(self) -> Criterion | None:
+        """The paper's criterion for having learned the task, if there is one."""
+        return None
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Floats, dict[str, Any]]:
+        """Begin a trial of every animal.
+
+        Args:
+            seed: begins all chances again; without, they go on.
+            options: ``{"kind": name}`` for a trial of this kind.
+        """
+        kind = (options or {}).get("kind")
+        if kind is not None:
+            one_of("kind of trial", kind, self.kinds, TaskError)
+        if seed is not None or self.chance is None:
+            self.chance = Chance(self.n, seed)
+            self._kind = np.zeros(self.n, dtype=np.intp)
+            self._reserve()
+        self._over = np.zeros(self.n, dtype=bool)
+        self._begin(np.arange(self.n), None if kind is None else self.kinds.index(kind))
+        return self._one(self._see()), self._info(np.zeros(self.n, dtype=bool), self._kind)
+
+    def step(self, action: Any) -> tuple[Floats, Any, Any, Any, dict[str, Any]]:
+        """Hear an action (or one of each animal) and go on by one step."""
+        actions = np.asarray(action).reshape(-1)
+        known = np.issubdtype(actions.dtype, np.integer) and len(actions) == self.n
+        if not known or actions.min() < 0 or actions.max() >= self.action_space.n:
+            wanted = f"{self.n} of 0 … {self.action_space.n - 1}"
+            raise TaskError(f"{type(self).__name__}: action = {action!r}; expected {wanted}")
+        if self._over.any():
+            raise TaskError(f"{type(self).__name__}: the trial is over; reset() begins the next")
+        kind = self._kind.copy()
+        reward, ended, correct = self._act(actions)
+        info = self._info(correct, kind)
+        if self.animals is None:
+            self._over = ended
+        elif ended.any():
+            self._begin(np.flatnonzero(ended), None)
+        one, no = self._one, np.zeros(self.n, dtype=bool)
+        return one(self._see()), one(reward), one(ended), one(no), info
+
+    def _info(self, correct: Bools, kind: Indices) -> dict[str, Any]:
+        return {"kind": self._one(kind), "correct": self._one(correct)}
+
+    def _one(self, array: Any) -> Any:
+        """As one animal sees it: no axis of animals, plain numbers."""
+        if self.animals is not None:
+            return array
+        return array[0].item() if array.ndim == 1 else array[0]
+
+    def roll(self, who: Indices, count: int) -> Floats:
+        """``count`` uniform numbers for each of the animals ``who``."""
+        assert self.chance is not None
+        return self.chance.roll(who, count)
+
+    def another(self: Self, animals: int | None = None) -> Self:
+        """The same task for other animals."""
+        other = copy.copy(self)
+        Task.__init__(other, animals)
+        return other
+
+    @property
+    def unwrapped(self: Self) -> Self:
+        """Itself: nothing is wrapped around it."""
+        return self
+
+    def render(self) -> None:
+        """Nothing: there is no picture of these tasks."""
+        return
+
+    def close(self) -> None:
+        """Nothing to close."""
+        return

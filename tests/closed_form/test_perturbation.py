@@ -1,0 +1,257 @@
+"""Perturbation rules against the gradient they estimate, and the variance they do it with."""
+
+import numpy as np
+import pytest
+import torch
+
+import corticalnet as cn
+from corticalnet.analysis import passes
+from corticalnet.errors import RuleError
+from corticalnet.network.homeostasis import BatchHomeostasis
+from tests.networks import CLASSES, F64, NETWORKS, autograd, batch, cross_entropy, learned, squared
+
+KINDS = ["dense-2", "dense-5", "convolution", "local", "dropout", "conv-dropout", "slow", "batch", "skipping"]
+BASELINES = {
+    "weight-perturbation": ["undisturbed", "opposite"],
+    "node-perturbation": ["undisturbed", "opposite"],
+    "reinforce": ["average", "undisturbed", "none"],
+}
+
+
+def stream(seed):
+    """Standard-normal noise from a stream of its own, so that dropout masks can be held still."""
+    rng = torch.Generator().manual_seed(seed)
+    return lambda like: torch.randn(like.shape, generator=rng, dtype=like.dtype)
+
+
+def flat(gradients):
+    return torch.cat([g.flatten() for g in gradients])
+
+
+def assert_unbiased(estimates, wanted, along=None):
+    """The truth lies in the 99 % interval of the mean: along itself, all together, and most single numbers.
+
+    Numbers hang together (few columns make noise for many weights), so that more than 1 % may lie outside.
+    """
+    found = torch.stack(estimates)
+    along = wanted if along is None else along
+    lengths = (found - wanted) @ along
+    assert abs(lengths.mean()) < 2.576 * lengths.std() / len(found) ** 0.5
+    away, deviation = found.mean(0) - wanted, found.std(0) / len(found) ** 0.5
+    moving = deviation > 1e-9 * deviation.max()
+    assert moving.any()
+    assert (away[~moving].abs() < 1e-9).all()
+    scores = (away[moving] / deviation[moving]).abs()
+    assert (scores < 2.576).double().mean() > 0.93
+    assert scores.max() < 6
+    assert away.square().sum() < 2 * deviation.square().sum()
+
+
+def still_statistics(self, x, memory=None):
+    """Batch homeostasis with mean and variance as constants: all that a sample's own loss can tell."""
+    dims = [d for d in range(x.dim()) if d != 1]
+    shape = (1, -1, *[1] * (x.dim() - 2))
+    mean, variance = x.detach().mean(dims), x.detach().var(dims, correction=0)
+    normal = (x - mean.view(shape)) * (variance + self.eps).rsqrt().view(shape)
+    return normal * self.scale.view(shape) + self.shift.view(shape), None
+
+
+@pytest.mark.parametrize("network", KINDS)
+@pytest.mark.parametrize("name", ["weight-perturbation", "node-perturbation"])
+def test_is_the_gradient_in_the_mean(name, network, monkeypatch):
+    """Same masks, same homeostasis in both sweeps; with batch statistics: the gradient at constant ones."""
+    net, (x, y) = NETWORKS[network]("tanh", 0), batch()
+    if name == "node-perturbation":  # a sample many times: as many noises at once
+        x, y = x.repeat(10, *[1] * (x.dim() - 1)), y.repeat(10)
+    rule = cn.rule(name, deviation=1e-4, draw=stream(5))
+    estimates = [flat(learned(net, rule, x, y)) for _ in range(250)]
+    if network == "batch":
+        monkeypatch.setattr(BatchHomeostasis, "fire", still_statistics)
+    assert_unbiased(estimates, flat(autograd(net, squared, x, y)))
+
+
+@pytest.mark.parametrize("name", ["weight-perturbation", "node-perturbation"])
+@pytest.mark.parametrize("teaching", ["cross-entropy", "reward"])
+def test_goes_with_other_teaching_signals(name, teaching):
+    net, (x, y) = NETWORKS["dense-2"]("sigmoid", 0), batch()
+    action = torch.tensor([0, 1, 2, 3, 4, 0])
+    taught = cn.Teacher("cross-entropy") if teaching != "reward" else cn.Reward(choose=lambda rates: action)
+
+    def chosen(out, y):
+        reward = (action == y).to(out.dtype)
+        return 0.5 * (reward - out[torch.arange(len(y)), action]).square().mean()
+
+    rule = cn.rule(name, teaching=taught, deviation=1e-4, draw=stream(3), baseline="opposite")
+    estimates = [flat(learned(net, rule, x, y)) for _ in range(400)]
+    loss = chosen if teaching == "reward" else cross_entropy
+    assert_unbiased(estimates, flat(autograd(net, loss, x, y)))
+
+
+@pytest.mark.parametrize("baseline", BASELINES["reinforce"])
+@pytest.mark.parametrize("network", ["dense-2", "conv-dropout", "slow"])
+def test_reinforce_is_the_gradient_of_the_expected_loss(network, baseline):
+    """For large noise too. The oracle differentiates through the same noise (autograd), so only what the two
+    differ by has to vanish in the mean."""
+    net, (x, y) = NETWORKS[network]("tanh", 0), batch()
+    x, y, sigma = x.repeat(10, 1, 1, 1), y.repeat(10), 0.4
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    rule = cn.rule("reinforce", deviation=sigma, baseline=baseline, draw=stream(2))
+    same = stream(2)
+    differences, gradients = [], []
+    for _ in range(120):
+        found = flat(learned(net, rule, x, y))
+        net.zero_grad()
+        torch.manual_seed(1)
+        rates = [x]
+        for node in range(1, net.wiring.output + 1):
+            rate, _ = net.wiring.area(node).fire(net.wiring.drive(node, rates))
+            rates.append(rate + sigma * same(rate))
+        squared(rates[-1], y).backward()
+        gradients.append(flat([p.grad for p in net.parameters()]).clone())
+        differences.append(found - gradients[-1])
+        net.load_state_dict(before)
+    # the first trial of a running average is of another kind: nothing was to be expected
+    mean = torch.stack(gradients).mean(0)
+    assert_unbiased(differences[1:], torch.zeros_like(mean), along=mean)
+
+
+def test_an_expectation_makes_reinforce_less_noisy():
+    """The variance with b = E[L] is smaller than without, by far where the loss is far from 0."""
+    net, (x, y) = NETWORKS["dense-2"]("tanh", 0), batch()
+    y = torch.nn.functional.one_hot(y, CLASSES).double() + 5  # answers are always wrong by much
+    spread = {}
+    for baseline in BASELINES["reinforce"]:
+        rule = cn.rule("reinforce", baseline=baseline, draw=stream(2))
+        found = torch.stack([flat(learned(net, rule, x, y)) for _ in range(200)][50:])
+        spread[baseline] = found.var(0).sum().item()
+    assert spread["average"] < 0.1 * spread["none"]
+    assert spread["undisturbed"] < 0.1 * spread["none"]
+
+
+# Numbers by hand --------------------------------------------------------------------------------
+def one_link():
+    net = cn.mlp([2, 3], output="linear", dtype=F64)
+    with torch.no_grad():
+        net.links[0].weight.copy_(torch.tensor([[1, 0], [0, 1], [1, 1]]))
+    return net, torch.tensor([[1.0, 2], [0, 1]]).double(), torch.tensor([[1.0, 2, 2], [0, 0, 1]]).double()
+
+
+def given(*tensors):
+    drawn = iter(tensors)
+    return lambda like: next(drawn)
+
+
+@pytest.mark.parametrize("baseline", ["undisturbed", "opposite", "none"])
+def test_node_perturbation_by_hand(baseline):
+    """y = Wx = (1, 2, 3), (0, 1, 1); t = (1, 2, 2), (0, 0, 1); L = ½, ½; σ = ½, ξ = ½ of what is drawn.
+
+    Drawn (2, 0, 0) and (0, −2, 0): ỹ = (2, 2, 3), (0, 0, 1); L̃ = 1, 0; with −ξ: (0, 2, 3), (0, 2, 1): 1, 2.
+    """
+    net, x, t = one_link()
+    drawn = torch.tensor([[2.0, 0, 0], [0, -2, 0]]).double()
+    rule = cn.rule("node-perturbation", deviation=0.5, baseline=baseline, draw=given(drawn))
+    rule.learn(net, x, t)
+    change = {"undisturbed": (0.5, -0.5), "opposite": (0.0, -1.0), "none": (1.0, 0.0)}[baseline]
+    first, second = change[0] * 1 / 0.25, change[1] * -1 / 0.25  # (L̃ − b) ξ / σ² of the noisy columns
+    wanted = torch.tensor([[first * 1, first * 2], [second * 0, second * 1], [0, 0]]).double() / 2
+    torch.testing.assert_close(net.links[0].weight.grad, wanted)
+
+
+@pytest.mark.parametrize("baseline", ["undisturbed", "opposite", "none"])
+def test_weight_perturbation_by_hand(baseline):
+    """W̃ = W + ξ with ξ = ½ at the weight from input 2 to column 3: ỹ_3 = 4 and 1½.
+
+    L̃ = ½ (4 − 2)² = 2 and ½ + ½ (½)² = 0.625, mean 1.3125; with −ξ: ỹ_3 = 2, ½: 0 and 0.625, mean 0.3125;
+    undisturbed ½.
+    """
+    net, x, t = one_link()
+    drawn = torch.tensor([[0, 0], [0, 0], [0, 1.0]]).double()
+    rule = cn.rule("weight-perturbation", deviation=0.5, baseline=baseline, draw=given(drawn))
+    before = net.links[0].weight.clone()
+    rule.learn(net, x, t)
+    change = {"undisturbed": 0.8125, "opposite": 0.5, "none": 1.3125}[baseline]
+    torch.testing.assert_close(net.links[0].weight.grad, change * 0.5 / 0.25 * drawn)
+    assert torch.equal(before, net.links[0].weight)
+
+
+def test_reinforce_by_hand():
+    """The random rates answer and are taught; b is 0, then a tenth of the first mean loss."""
+    net, x, t = one_link()
+    drawn = torch.tensor([[2.0, 0, 0], [0, -2, 0]]).double()
+    rule = cn.rule("reinforce", deviation=0.5, draw=given(drawn, drawn))
+    step = rule.learn(net, x, t)
+    assert step.rates.tolist() == [[2, 2, 3], [0, 0, 1]]
+    assert step.loss == 0.5  # of 1 and 0
+    first, second = 1.0 / 0.25, 0.0
+    wanted = torch.tensor([[first * 1, first * 2], [0, second], [0, 0]]).double() / 2
+    torch.testing.assert_close(net.links[0].weight.grad, wanted)
+    rule.learn(net, x, t)
+    first, second = (1 - 0.05) / 0.25, (0 - 0.05) * -1 / 0.25
+    wanted = torch.tensor([[first * 1, first * 2], [0, second], [0, 0]]).double() / 2
+    torch.testing.assert_close(net.links[0].weight.grad, wanted)
+    assert rule.state_dict()["trigger.average"] == pytest.approx(0.1 * 0.5 + 0.9 * 0.05)
+
+
+# Variance ---------------------------------------------------------------------------------------
+def relative_variance(name, sizes, trials):
+    """E‖ĝ − g‖² / ‖g‖² of a linear network on one sample, σ → 0."""
+    net = cn.mlp(sizes, "linear", dtype=F64)
+    many = 500 if name == "node-perturbation" else 1  # samples with noise of their own: so much less variance
+    x, t = torch.ones(many, sizes[0], dtype=F64), torch.zeros(many, sizes[-1], dtype=F64)
+    cn.rule("backprop").learn(net, x, t)
+    gradient = flat([p.grad for p in net.parameters()]).clone()
+    rule, total = cn.rule(name, deviation=1e-5, draw=stream(4)), 0.0
+    for _ in range(trials // many):
+        rule.learn(net, x, t)
+        total += many * (flat([p.grad for p in net.parameters()]) - gradient).square().sum().item()
+    return total / (trials // many) / gradient.square().sum().item()
+
+
+@pytest.mark.parametrize("columns", [2, 12])
+def test_variance_is_one_more_than_the_number_of_guesses(columns):
+    """For one link, by Isserlis: E‖(gᵀz) z − g‖² = (n + 1) ‖g‖²; n weights, or n columns of the output."""
+    nodes = relative_variance("node-perturbation", [6, columns], 200_000)
+    assert nodes == pytest.approx(columns + 1, rel=0.1)
+    weights = relative_variance("weight-perturbation", [6, columns], 2500)
+    assert weights == pytest.approx(6 * columns + 1, rel=0.15)
+
+
+def test_weights_are_worse_than_nodes_by_their_number():
+    """Fitted exponents over width, two links of n × n: 1 for nodes, 2 for weights."""
+    widths, slopes = [4, 8, 16], {}
+    for name, trials in (("node-perturbation", 50_000), ("weight-perturbation", 1000)):
+        found = [relative_variance(name, [n, n, n], trials) for n in widths]
+        slopes[name] = np.polyfit(np.log(widths), np.log(found), 1)[0]
+    assert slopes["node-perturbation"] == pytest.approx(1, abs=0.3)
+    assert slopes["weight-perturbation"] == pytest.approx(2, abs=0.3)
+
+
+# What goes together -----------------------------------------------------------------------------
+def test_what_it_costs():
+    net = cn.mlp([9, 8, 7, 5], "tanh", dtype=F64)
+    x, y = torch.rand(4, 9, dtype=F64), torch.arange(4) % CLASSES
+    above = (8 * 7 + 7 * 5) / (9 * 8 + 8 * 7 + 7 * 5)
+    for name, parameters, wanted in (
+        ("weight-perturbation", {}, (2, 0, 0)),
+        ("weight-perturbation", {"baseline": "opposite"}, (3, 0, 0)),
+        ("node-perturbation", {}, (1 + above, 0, 1)),
+        ("node-perturbation", {"baseline": "opposite"}, (1 + 2 * above, 0, 1)),
+        ("reinforce", {}, (1, 0, 1)),
+        ("reinforce", {"baseline": "undisturbed"}, (1 + above, 0, 1)),
+    ):
+        assert passes(net, cn.rule(name, **parameters), x, y) == pytest.approx(wanted), name
+
+
+def test_what_does_not_go_together_is_told():
+    with pytest.raises(
+        RuleError, match=r"NodePerturbation learns by what everyone hears.*not Random; choose"
+    ):
+        cn.rule("node-perturbation", feedback="random")
+    with pytest.raises(RuleError, match="Sweep needs a pathway, not NoPathway; choose another feedback"):
+        cn.rule("backprop", feedback="none")
+    with pytest.raises(RuleError, match=r"deviation \(σ of the noise\) must be positive, not 0"):
+        cn.rule("weight-perturbation", deviation=0)
+    with pytest.raises(RuleError, match=r"unknown baseline 'mean'\. Choices: average, undisturbed, none"):
+        cn.rule("reinforce", baseline="mean")
+    with pytest.raises(RuleError, match=r"momentum must be in \(0, 1\], not 2"):
+        cn.rule("reinforce", momentum=2)
