@@ -71,6 +71,30 @@ class OneToOne(Connection):
         return "one to one"
 
 
+@dataclass(frozen=True)
+class Fan(Connection):
+    """Each cell of the smaller population meets as many cells of the larger; one weight for all.
+
+    Cell k of the larger belongs to cell k // N of the smaller.
+    """
+
+    def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
+        """``(1,)``."""
+        if max(pre, post) % min(pre, post):
+            raise CircuitError(f"a fan joins one cell with equally many, not {pre} cells with {post}")
+        return (1,)
+
+    def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
+        """In the order of the larger population."""
+        each = np.arange(max(pre, post))
+        own = each // (max(pre, post) // min(pre, post))
+        return (own, each, each * 0) if pre <= post else (each, own, each * 0)
+
+    def describe(self) -> str:
+        """One to many, or many to one, as it comes."""
+        return "fan"
+
+
 @dataclass(frozen=True, eq=False)
 class Synapses(Connection):
     """A list of synapses, several of which may share a weight (as those of a convolution do).

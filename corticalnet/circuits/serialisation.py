@@ -25,7 +25,7 @@ from safetensors.numpy import save as pack
 
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.circuit import Circuit, Needs
-from corticalnet.circuits.connection import AllToAll, Connection, OneToOne, Synapses
+from corticalnet.circuits.connection import AllToAll, Connection, Fan, OneToOne, Synapses
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.schedule import SCHEDULE
@@ -33,7 +33,7 @@ from corticalnet.errors import CircuitError, one_of
 
 Arrays = dict[str, NDArray[Any]]
 #: Kinds of connection that can be written down.
-CONNECTIONS = (AllToAll, OneToOne, Synapses)
+CONNECTIONS = (AllToAll, OneToOne, Fan, Synapses)
 
 
 def to_dict(circuit: Circuit) -> dict[str, Any]:
@@ -130,8 +130,9 @@ def _projection_from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArr
 def _connection(how: Mapping[str, Any], name: str, arrays: Mapping[str, NDArray[Any]]) -> Connection:
     kinds = [kind.__name__ for kind in CONNECTIONS]
     one_of(f"connection kind of projection '{name}'", how["kind"], kinds, CircuitError)
-    if how["kind"] != "Synapses":
-        return AllToAll() if how["kind"] == "AllToAll" else OneToOne()
+    simple = {kind.__name__: kind for kind in (AllToAll, OneToOne, Fan)}
+    if how["kind"] in simple:
+        return simple[how["kind"]]()
     pre, post, index = (_array(arrays, name, part) for part in ("pre", "post", "index"))
     return Synapses(pre, post, index, how["count"])
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Circuit, Needs
-from corticalnet.circuits.connection import Synapses
+from corticalnet.circuits.connection import Fan
 from corticalnet.circuits.parts import Broadcast, Population, Projection
 from corticalnet.circuits.quantities import KHZ, MS, quantity
 from corticalnet.errors import CircuitError, one_of
@@ -86,9 +86,7 @@ class Code:
         largest = max(abs(low), abs(high))
         if not (low < high and 0 < largest < float("inf")):
             raise CircuitError(f"range of '{speaker.name}' must be (least, greatest), not {between!r}")
-        n, columns = speaker.n * self.per_column, np.arange(speaker.n * self.per_column) // self.per_column
-        fan = Synapses(columns, np.arange(n), np.zeros(n, dtype=np.int64), 1)
-        gather = Synapses(np.arange(n), columns, np.zeros(n, dtype=np.int64), 1)
+        n, fan = speaker.n * self.per_column, Fan()
         drive = (0.5 if self.push_pull else 1.0) / largest
         jump = largest / (self.per_column * float(self.highest) * float(self.synapse))
         current = Population(current_of(speaker.name), speaker.n, cells.SynapticCurrent(float(self.synapse)))
@@ -99,9 +97,7 @@ class Code:
                 populations.append(Population(name, n, self.cell()))
                 projections += [
                     Projection(speaker.name, name, "prediction", sign * drive, fan, state, f"{name} drive"),
-                    Projection(
-                        name, current.name, "prediction", sign * jump, gather, "spike", f"{name} spikes"
-                    ),
+                    Projection(name, current.name, "prediction", sign * jump, fan, "spike", f"{name} spikes"),
                 ]
         return populations, projections
 

@@ -22,7 +22,7 @@ from corticalnet.circuits.cells.error import (
 )
 from corticalnet.circuits.cells.feedforward import Feedback, Feedforward, LeakyFeedback, LeakyFeedforward
 from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction, Total, WatchedPrediction
-from corticalnet.circuits.cells.spiking import LIF, PIF, Poisson, Spiking, SynapticCurrent
+from corticalnet.circuits.cells.spiking import LIF, PIF, DrivenLIF, Poisson, Spiking, SynapticCurrent
 from corticalnet.circuits.cells.staged import (
     AveragedError,
     ClosingDetector,
@@ -56,6 +56,7 @@ __all__ = [
     "Constant",
     "Contest",
     "Dopamine",
+    "DrivenLIF",
     "Error",
     "Feedback",
     "Feedforward",

@@ -43,10 +43,14 @@ Self = TypeVar("Self", bound="Part")
 
 @dataclass(frozen=True)
 class State:
-    """A state variable: its value at rest and its unit."""
+    """A state variable: its value at rest, its unit, and whether it is an event.
+
+    An event is 1 in a step in which it happens and 0 in nearly all others: engines may carry it cell by cell.
+    """
 
     rest: float = 0.0
     unit: Unit = ONE
+    event: bool = False
 
 
 @dataclass_transform(frozen_default=True)

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.cells.cell import Cell, State
 from corticalnet.circuits.pointwise import exp, floor, log, maximum, where
 from corticalnet.circuits.quantities import Milliseconds, PerMillisecond, Pure
 
@@ -56,7 +56,7 @@ class Poisson(Spiking):
     any engine computes exactly (also in float32), so all engines see the same spikes.
     """
 
-    state = {"spike": 0.0, "first": 1.0, "second": 1.0, "third": 1.0}
+    state = {"spike": State(event=True), "first": 1.0, "second": 1.0, "third": 1.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Draw, and fire."""
@@ -78,7 +78,7 @@ class Poisson(Spiking):
 class PIF(Spiking):
     """Perfect integrate-and-fire: ``dv/dt = r``; a spike takes 1 off."""
 
-    state = {"spike": 0.0, "voltage": 0.0}
+    state = {"spike": State(event=True), "voltage": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Integrate and fire."""
@@ -99,7 +99,7 @@ class LIF(Spiking):
     """
 
     tau: Milliseconds = 20.0
-    state = {"spike": 0.0, "voltage": 0.0}
+    state = {"spike": State(event=True), "voltage": 0.0}
 
     def current(self, rate: Any) -> Any:
         """I for a rate: the inverse of the f–I curve; 0 for silence."""
@@ -112,17 +112,47 @@ class LIF(Spiking):
         return where(current > 1, 1 / (self.tau * log(above / (above - 1))), 0.0)
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Integrate and fire."""
-        return self.integrate(cell.voltage, self.current(self.wanted(port.prediction)), dt)
-
-    def integrate(self, voltage: Any, current: Any, dt: Any) -> dict[str, Any]:
         """A step with a constant current: exact, with a spike's time interpolated."""
-        new = current + (voltage - current) * exp(-dt / self.tau)
-        fires = new >= 1
-        left = dt * maximum(new - 1, 0.0) / maximum(new - voltage, 1e-12)
+        current = self.current(self.wanted(port.prediction))
+        voltage = current + (cell.voltage - current) * exp(-dt / self.tau)
+        fires = voltage >= 1
+        left = dt * maximum(voltage - 1, 0.0) / maximum(voltage - cell.voltage, 1e-12)
         return {
             "spike": where(fires, 1.0, 0.0),
-            "voltage": where(fires, current * (1 - exp(-left / self.tau)), new),
+            "voltage": where(fires, current * (1 - exp(-left / self.tau)), voltage),
+        }
+
+    def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
+        """Any voltage below threshold."""
+        return {"voltage": rng.random(shape)}
+
+
+class DrivenLIF(Cell):
+    """A leaky cell that is driven by the spikes of others: no rate is wanted of it.
+
+        τ dv/dt = I − v,  a spike at v = 1, then v = 0          τ_s dI/dt = −I, and what arrives
+
+    For spiking networks of one's own, with synapses from cell to cell. Port: ``prediction`` (jumps of I).
+
+    Args:
+        tau: of the membrane.
+        synapse: τ_s.
+    """
+
+    tau: Milliseconds = 20.0
+    synapse: Milliseconds = 5.0
+    ports = ("prediction",)
+    state = {"spike": State(event=True), "voltage": 0.0, "current": 0.0}
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """One Euler step."""
+        current = cell.current * (1 - dt / self.synapse) + port.prediction
+        voltage = cell.voltage + dt / self.tau * (current - cell.voltage)
+        fires = voltage >= 1
+        return {
+            "spike": where(fires, 1.0, 0.0),
+            "voltage": where(fires, 0.0, voltage),
+            "current": current,
         }
 
     def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:

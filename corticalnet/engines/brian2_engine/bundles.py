@@ -43,12 +43,14 @@ class Total:
         target: the field.
         reads: the field that is summed.
         back: whether it runs towards the source's rows.
+        event: whether nearly all that is read is 0: then only cells that fire send, each when it does.
         phase, order: when; set as the plan is walked.
     """
 
     target: str
     reads: str
     back: bool
+    event: bool = False
     phase: str = ""
     order: int = 0
 
@@ -234,16 +236,17 @@ class Bundles:
         if isinstance(part, Projection) and steps:
             reads = self.layout.register(part.source, state, self._when(part), steps)
         back = isinstance(part, Projection) and bool(part.shared_with)
-        return reads, phase, port, place.role, back
+        event = self.circuit.population(part.source).cell.states()[state].event and not back and not steps
+        return reads, phase, port, place.role, back, event
 
     def _bundle(self, key: Any, ways: Sequence[tuple[Any, ...]], name: str, weighted: bool) -> Bundle:
         if key not in self._by_key:
             totals = []
-            for reads, _, port, role, back in ways:
+            for reads, _, port, role, back, event in ways:
                 words, k = (role, port, "port"), 1
                 while self.layout.names(*words) in self.layout.fields:
                     words, k = (role, port, f"port{k + 1}"), k + 1
-                totals.append(Total(self.layout.new_field(*words), reads, back))
+                totals.append(Total(self.layout.new_field(*words), reads, back, event and weighted))
             self._by_key[key] = Bundle(name, weighted, totals)
             self.all.append(self._by_key[key])
         return self._by_key[key]

@@ -22,7 +22,8 @@ from corticalnet.circuits.experiment.recording import Recording
 from corticalnet.circuits.experiment.script import Script
 from corticalnet.circuits.schedule import SCHEDULE, Phase
 from corticalnet.engines.brian2_engine.layout import Layout, tabled
-from corticalnet.engines.brian2_engine.model import Model, allowed, brian2, preferences
+from corticalnet.engines.brian2_engine.library import allowed, brian2, preferences
+from corticalnet.engines.brian2_engine.model import Model
 from corticalnet.engines.brian2_engine.recorder import Recorder
 from corticalnet.engines.brian2_engine.standalone import Standalone
 from corticalnet.engines.plan import Plan

@@ -256,6 +256,12 @@ class Layout:
             if id(total) in done:
                 continue
             done.add(id(total))
+            if total.event:  # emptied; then an event and what it sends go between
+                empty = self._next(phase)
+                rows, zero = (0, self.n), [f"{total.target} = 0.0"]
+                filled = {(total.target, b) for b in everywhere}
+                found.append(Code(phase, rows, zero, set(), filled, order=empty))
+                self._next(phase)
             total.phase, total.order = phase, self._next(phase)
             reads, writes = ({(name, b) for b in everywhere} for name in (total.reads, total.target))
             found.append(Code(phase, (0, 0), [], set(reads), set(writes), order=total.order))

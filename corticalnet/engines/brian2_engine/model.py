@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,95 +10,13 @@ from numpy.typing import NDArray
 
 from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.brian2_engine.bundles import Bundle
-from corticalnet.engines.brian2_engine.code import MAXIMUM, MINIMUM, SELECT
 from corticalnet.engines.brian2_engine.layout import Layout
 from corticalnet.engines.brian2_engine.learning import events, texts
-from corticalnet.errors import EngineError
+from corticalnet.engines.brian2_engine.library import brian2, functions
 
 Array = NDArray[np.float64]
 #: Brian2's own slots that come after ours, for objects that users add; then what is recorded.
 OWN_SLOTS = ["groups", "thresholds", "synapses", "resets"]
-
-
-def brian2() -> Any:
-    """The brian2 package.
-
-    Raises:
-        EngineError: it is not installed.
-    """
-    try:
-        import brian2
-    except ImportError:
-        raise EngineError(
-            "engine 'brian2' needs the package brian2, which is not installed; "
-            "run: pip install 'corticalnet[brian2]'"
-        ) from None
-    return brian2
-
-
-@contextmanager
-def preferences(target: str) -> Iterator[None]:
-    """Brian2's preferences as the engine needs them, for as long as it builds or runs.
-
-    Code is generated for ``target``. Formulas are evaluated as they are written: Brian2 must not reorder
-    them, nor the C++ compiler, or cells at rest would not be exactly at rest.
-    """
-    prefs = brian2().prefs
-    flags = [f for f in prefs["codegen.cpp.extra_compile_args_gcc"] if f != "-ffast-math"]
-    wanted: dict[str, Any] = {
-        "codegen.loop_invariant_optimisations": False,
-        "codegen.cpp.extra_compile_args_gcc": flags,
-        # Brian2 would start a compiler for every file at once.
-        "devices.cpp_standalone.extra_make_args_unix": [f"-j{os.cpu_count() or 1}"],
-    }
-    if target != "cpp_standalone":
-        wanted["codegen.target"] = target
-    before = {name: prefs[name] for name in wanted}
-    try:
-        for name, value in wanted.items():
-            prefs[name] = value
-        yield
-    finally:
-        for name, value in before.items():
-            prefs[name] = value
-
-
-def allowed(name: str) -> bool:
-    """Whether Brian2 accepts a name for a variable."""
-    b2 = brian2()
-    try:
-        b2.Equations.check_identifier(name)
-    except (SyntaxError, ValueError):
-        return False
-    return name not in dir(b2.NeuronGroup) and name not in dir(b2.Synapses)
-
-
-def functions() -> dict[str, Any]:
-    """The functions of :mod:`corticalnet.circuits.pointwise` that Brian2 does not have."""
-    b2 = brian2()
-    found = {}
-    for name, function, cpp, cython in (
-        (SELECT, np.where, "c ? a : b", "a if c else b"),
-        (MINIMUM, np.minimum, "b < a ? b : a", "b if b < a else a"),
-        (MAXIMUM, np.maximum, "b > a ? b : a", "b if b > a else a"),
-    ):
-        three = name == SELECT
-        kinds, units = ["float", "float"], [1, 1]
-        if three:
-            kinds, units = ["boolean", *kinds], [1, *units]
-        made = b2.Function(function, arg_units=units, return_unit=1, arg_types=kinds, return_type="float")
-        first = "{} c, " if three else ""
-        numbers = "double a, double b"
-        head = f"({first}{numbers})"
-        made.implementations.add_implementation("numpy", function)
-        made.implementations.add_implementation(
-            "cpp", f"static inline double {name}{head.format('const bool')} {{ return {cpp}; }}"
-        )
-        made.implementations.add_implementation(
-            "cython", f"cdef inline double {name}{head.format('bint')}:\n    return {cython}"
-        )
-        found[name] = made
-    return found
 
 
 class Model:
@@ -125,6 +41,9 @@ class Model:
         self._clock = b2.Clock(self.dt, name="step")
         announced = {}
         for bundle in layout.bundles.all:
+            for total in bundle.totals:
+                if total.event:
+                    announced[f"{bundle.name}_{total.target}"] = f"{total.reads} != 0.0"
             for slot, condition in events(layout, bundle).items():
                 announced[f"{bundle.name}_{slot}"] = condition
         self.cells = b2.NeuronGroup(
@@ -174,7 +93,8 @@ class Model:
     def _build(self, bundle: Bundle) -> None:
         b2 = brian2()
         lines = ["w : 1"] if bundle.weighted else []
-        for total in bundle.totals:
+        sent = [total for total in bundle.totals if total.event]
+        for total in (total for total in bundle.totals if not total.event):
             here, there = ("pre", "post") if total.back else ("post", "pre")
             what = f"{total.reads}_{there}"
             lines.append(f"{total.target}_{here} = {f'w * {what}' if bundle.weighted else what} : 1 (summed)")
@@ -182,19 +102,27 @@ class Model:
             lines += ["trace : 1"] if bundle.plastic.plasticity.remembers else []
             lines += ["dw : 1", "back : 1"] if bundle.tied else []
         pathways, each = texts(self.layout, bundle)
+        on_pre = {total.target: f"{total.target}_post += w * {total.reads}_pre" for total in sent}
         options: dict[str, Any] = {}
-        if pathways:
+        if pathways or on_pre:
             options = {
-                "on_post": pathways,
-                "on_event": {name: f"{bundle.name}_{name}" for name in pathways},
-                "delay": dict.fromkeys(pathways, 0 * b2.ms),
+                "on_pre": on_pre or None,
+                "on_post": pathways or None,
+                "on_event": {name: f"{bundle.name}_{name}" for name in (*on_pre, *pathways)},
+                "delay": dict.fromkeys((*on_pre, *pathways), 0 * b2.ms),
             }
         made = b2.Synapses(
             self.cells, self.cells, "\n".join(lines), name=bundle.name, clock=self._clock,
             namespace=self.namespace, method="euler", **options,
         )  # fmt: skip
         made.connect(i=np.concatenate(bundle.pre), j=np.concatenate(bundle.post))
-        for total in bundle.totals:
+        for total in sent:
+            self.cells.set_event_schedule(
+                f"{bundle.name}_{total.target}", when=total.phase, order=total.order - 1
+            )
+            pathway = getattr(made, total.target)
+            pathway.when, pathway.order = total.phase, total.order
+        for total in (total for total in bundle.totals if not total.event):
             updater = made.summed_updaters[f"{total.target}_{'pre' if total.back else 'post'}"]
             updater.when, updater.order = total.phase, total.order
         order, phase = bundle.learn_order, bundle.learn_phase

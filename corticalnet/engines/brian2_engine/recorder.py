@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.experiment.recording import Recording, Track
-from corticalnet.engines.brian2_engine.model import Model, brian2
+from corticalnet.engines.brian2_engine.library import brian2
+from corticalnet.engines.brian2_engine.model import Model
 
 Array = NDArray[np.float64]
 _REDUCED: Mapping[str, Any] = {

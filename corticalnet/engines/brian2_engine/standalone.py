@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from corticalnet.circuits.experiment.recording import Recording
 from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.brian2_engine.layout import Layout
-from corticalnet.engines.brian2_engine.model import Model, allowed, brian2, preferences
+from corticalnet.engines.brian2_engine.library import allowed, brian2, preferences
+from corticalnet.engines.brian2_engine.model import Model
 from corticalnet.engines.brian2_engine.recorder import Recorder
 from corticalnet.engines.plan import Plan
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from corticalnet.circuits.connection import AllToAll, Connection, OneToOne, Synapses
+from corticalnet.circuits.connection import AllToAll, Connection, Fan, OneToOne, Synapses
 
 
 class Connected(ABC):
@@ -142,6 +142,28 @@ class Listed(Connected):
         return self._add(each, self.sharing)
 
 
+class Fanned(Listed):
+    """One cell to its own many, or many to their one; a single weight ``[1]``."""
+
+    def __init__(self, synapses: Synapses, pre: int, post: int, weights: int, device: torch.device) -> None:
+        super().__init__(synapses, pre, post, weights, device)
+        self.many, self.out = max(pre, post) // min(pre, post), pre <= post
+
+    def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
+        """To many, or from many."""
+        return self._spread(pre * weight) if self.out else self._gathered(pre) * weight
+
+    def back(self, post: Tensor, weight: Tensor) -> Tensor:
+        """The other way round."""
+        return self._gathered(post) * weight if self.out else self._spread(post * weight)
+
+    def _spread(self, one: Tensor) -> Tensor:
+        return one.repeat_interleave(self.many, 1)
+
+    def _gathered(self, many: Tensor) -> Tensor:
+        return many.reshape(len(many), -1, self.many).sum(2)
+
+
 def connected(connection: Connection, pre: int, post: int, device: torch.device) -> Connected:
     """A connection as torch works with it; kinds that it does not know are taken as lists of synapses."""
     if isinstance(connection, AllToAll):
@@ -149,4 +171,5 @@ def connected(connection: Connection, pre: int, post: int, device: torch.device)
     if isinstance(connection, OneToOne):
         return Single()
     listed = Synapses(*connection.synapses(pre, post))
-    return Listed(listed, pre, post, int(np.prod(connection.weight_shape(pre, post))), device)
+    kind = Fanned if isinstance(connection, Fan) else Listed
+    return kind(listed, pre, post, int(np.prod(connection.weight_shape(pre, post))), device)

@@ -226,7 +226,11 @@ class TorchEngine:
             return rates
         if projection.delay:
             rates = self._delays.carry(projection, rates)
-        return self._weights.carry(projection, rates)
+        return self._weights.carry(projection, rates, self._is_event(projection))
+
+    def _is_event(self, projection: Projection) -> bool:
+        states = self.circuit.population(projection.source).cell.states()
+        return states[self.circuit.sent(projection.source, projection.sends)].event
 
     def _sent(self, part: Projection | Broadcast) -> Tensor:
         place = self.plan.places[part.source]

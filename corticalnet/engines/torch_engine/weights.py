@@ -14,6 +14,8 @@ from corticalnet.circuits import Circuit, Projection
 from corticalnet.engines.torch_engine.connections import Connected, connected
 
 Array = NDArray[np.float64]
+#: Populations of so many cells are looked at for who fires; cell by cell if it is less than one in so many.
+_MANY, _FEW = 256, 8
 
 
 class Weights:
@@ -31,6 +33,7 @@ class Weights:
         }
         self.tensors: dict[str, Tensor] = {}
         self._versions: dict[str, object] = {}
+        self._rows: dict[str, tuple[object, Tensor]] = {}
         self.set(circuit.weights)
 
     def _connect(self, circuit: Circuit, projection: Projection) -> Connected:
@@ -49,11 +52,30 @@ class Weights:
         """Copies, for people."""
         return {name: w.cpu().numpy().astype(np.float64) for name, w in self.tensors.items()}
 
-    def carry(self, projection: Projection, rates: Tensor) -> Tensor:
-        """Weight × rates: along the projection, or back along the one that it shares synapses with."""
+    def carry(self, projection: Projection, rates: Tensor, events: bool = False) -> Tensor:
+        """Weight × rates: along the projection, or back along the one that it shares synapses with.
+
+        Args:
+            projection: along which.
+            rates: what is sent.
+            events: whether nearly all of them are 0; then only cells that fire are looked at, if few do.
+        """
         name = projection.shared_with or projection.name
         connection, weight = self.connections[name], self.tensors[name]
+        if events and weight.dim() == 2 and rates.shape[1] >= _MANY and not rates.is_cuda:
+            fired = rates.any(0).nonzero()[:, 0]
+            if _FEW * len(fired) < rates.shape[1]:
+                rows = weight if projection.shared_with else self._transposed(name)
+                return torch.mm(rates.index_select(1, fired), rows.index_select(0, fired))
         return connection.back(rates, weight) if projection.shared_with else connection.forth(rates, weight)
+
+    def _transposed(self, name: str) -> Tensor:
+        """Weights row by row of the presynaptic cells."""
+        version, made = self._rows.get(name, (None, None))
+        if made is None or version is not self._versions[name]:
+            made = self.tensors[name].t().contiguous()
+            self._rows[name] = self._versions[name], made
+        return made
 
     def version(self, projection: Projection) -> object:
         """An object that is another one after every change."""

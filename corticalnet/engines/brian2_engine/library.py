@@ -1,0 +1,94 @@
+"""The brian2 package: found, set as the engine needs it, and given the functions that it lacks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from corticalnet.engines.brian2_engine.code import MAXIMUM, MINIMUM, SELECT
+from corticalnet.errors import EngineError
+
+
+def brian2() -> Any:
+    """The brian2 package.
+
+    Raises:
+        EngineError: it is not installed.
+    """
+    try:
+        import brian2
+    except ImportError:
+        raise EngineError(
+            "engine 'brian2' needs the package brian2, which is not installed; "
+            "run: pip install 'corticalnet[brian2]'"
+        ) from None
+    return brian2
+
+
+@contextmanager
+def preferences(target: str) -> Iterator[None]:
+    """Brian2's preferences as the engine needs them, for as long as it builds or runs.
+
+    Code is generated for ``target``. Formulas are evaluated as they are written: Brian2 must not reorder
+    them, nor the C++ compiler, or cells at rest would not be exactly at rest.
+    """
+    prefs = brian2().prefs
+    flags = [f for f in prefs["codegen.cpp.extra_compile_args_gcc"] if f != "-ffast-math"]
+    wanted: dict[str, Any] = {
+        "codegen.loop_invariant_optimisations": False,
+        "codegen.cpp.extra_compile_args_gcc": flags,
+        # Brian2 would start a compiler for every file at once.
+        "devices.cpp_standalone.extra_make_args_unix": [f"-j{os.cpu_count() or 1}"],
+    }
+    if target != "cpp_standalone":
+        wanted["codegen.target"] = target
+    before = {name: prefs[name] for name in wanted}
+    try:
+        for name, value in wanted.items():
+            prefs[name] = value
+        yield
+    finally:
+        for name, value in before.items():
+            prefs[name] = value
+
+
+def allowed(name: str) -> bool:
+    """Whether Brian2 accepts a name for a variable."""
+    b2 = brian2()
+    try:
+        b2.Equations.check_identifier(name)
+    except (SyntaxError, ValueError):
+        return False
+    return name not in dir(b2.NeuronGroup) and name not in dir(b2.Synapses)
+
+
+def functions() -> dict[str, Any]:
+    """The functions of :mod:`corticalnet.circuits.pointwise` that Brian2 does not have."""
+    b2 = brian2()
+    found = {}
+    for name, function, cpp, cython in (
+        (SELECT, np.where, "c ? a : b", "a if c else b"),
+        (MINIMUM, np.minimum, "b < a ? b : a", "b if b < a else a"),
+        (MAXIMUM, np.maximum, "b > a ? b : a", "b if b > a else a"),
+    ):
+        three = name == SELECT
+        kinds, units = ["float", "float"], [1, 1]
+        if three:
+            kinds, units = ["boolean", *kinds], [1, *units]
+        made = b2.Function(function, arg_units=units, return_unit=1, arg_types=kinds, return_type="float")
+        first = "{} c, " if three else ""
+        numbers = "double a, double b"
+        head = f"({first}{numbers})"
+        made.implementations.add_implementation("numpy", function)
+        made.implementations.add_implementation(
+            "cpp", f"static inline double {name}{head.format('const bool')} {{ return {cpp}; }}"
+        )
+        made.implementations.add_implementation(
+            "cython", f"cdef inline double {name}{head.format('bint')}:\n    return {cython}"
+        )
+        found[name] = made
+    return found
