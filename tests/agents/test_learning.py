@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from corticalnet.agents import AuGMEnT, Herd, learn, passes, watch
-from corticalnet.errors import TaskError
+from corticalnet.errors import TaskError, TrainingError
 from corticalnet.tasks import Classification, Recent, Saccade, TwelveAX, as_gymnasium
 
 
@@ -98,7 +98,7 @@ def test_those_who_have_learned_learn_no_more():
     alone = AuGMEnT(4, 4, seed=first)
     learn(alone, task, 2000, criterion=Recent(0.8, last=20), progress=False, seed=first)
     np.testing.assert_allclose(agent.weights["W_R"][first], alone.weights["W_R"][0], rtol=1e-12)
-    assert agent.rate.tolist() == [0.0] * 6
+    assert agent.rate.tolist() == [0.15] * 6  # but they can again, once all are done
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +148,16 @@ def test_without_memory_units_it_is_not_learned():
     assert history.correct.mean() < 0.6
 
 
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+def test_values_that_run_away_are_said():
+    agent = AuGMEnT(1, 1, 2, 0, rate=50.0)
+    with pytest.raises(TrainingError, match="animal 0; a smaller rate"):
+        learn(agent, gymnasium.wrappers.TimeLimit(Endless(), 50), 100, progress=False)
+
+
 def test_what_does_not_fit_is_said():
+    with pytest.raises(TaskError, match="trials = 0"):
+        learn(AuGMEnT(4, 3), Saccade(), 0)
     with pytest.raises(TaskError, match="1 animals, 8 inputs, 2 actions"):
         learn(AuGMEnT(4, 2), TwelveAX(), progress=False)
     env = Corridor()
