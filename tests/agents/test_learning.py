@@ -141,6 +141,20 @@ def test_memory_keeps_the_cue_through_the_delay(trained):
     assert regular.max() == 0
 
 
+def test_watching_ends_with_each_ones_trial():
+    agent, task = AuGMEnT(4, 3, animals=6, seed=0), Saccade()
+    together, lengths = watch(agent, task), set()
+    for k in range(6):
+        alone = watch(agent.asleep(np.array([k])), task)
+        for kind in task.kinds:
+            own, among = (w.memory.sel(kind=kind) for w in (alone.isel(animal=0), together.isel(animal=k)))
+            steps = int(own.notnull().all("memory_unit").sum())
+            assert among[steps:].isnull().all()
+            np.testing.assert_allclose(among[:steps], own[:steps])
+            lengths.add(steps)
+    assert len(lengths) > 1
+
+
 def test_without_memory_units_it_is_not_learned():
     agent = AuGMEnT(4, 3, 7, 0, animals=3, rate=0.5, seed=0)
     history = learn(agent, Saccade(delay=1), 1500, progress=False)
