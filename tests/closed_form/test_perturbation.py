@@ -269,3 +269,6 @@ def test_what_does_not_go_together_is_told():
         cn.rule("reinforce", baseline="mean")
     with pytest.raises(RuleError, match=r"momentum must be in \(0, 1\], not 2"):
         cn.rule("reinforce", momentum=2)
+    for name in ("node-perturbation", "perturbed-feedback"):
+        with pytest.raises(RuleError, match="compares losses, and SoftmaxReward's error is no loss's"):
+            cn.rule(name, teaching="softmax-reward")
