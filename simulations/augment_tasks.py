@@ -1,8 +1,8 @@
 """Does AuGMEnT learn its papers' working memory tasks, and in how many trials? (Rombouts et al. 2015)
 
-    python -m simulations.augment_tasks                      20 seeds of each task, 20 minutes on one core
+    python -m simulations.augment_tasks                      20 seeds of each task; 31 minutes on a busy core
     python -m simulations.augment_tasks --task saccade       one of them
-    python -m simulations.augment_tasks --quick              a shorter delay, two seeds, few trials: 8 s
+    python -m simulations.augment_tasks --quick              a shorter delay, two seeds, few trials: 9 s
 
 Nothing but reward tells these networks that there is something to remember. Tags mark the synapses that had
 a part in an action; memory units keep what has come and gone; dopamine says later whether it was worth it.

@@ -95,11 +95,15 @@ class AuGMEnT:
         for name, size in sizes.items():
             if size < 1:
                 raise TaskError(f"AuGMEnT: {name} = {size}; at least 1")
-        for name, value in {"discount": discount, "trace": trace, "exploration": exploration}.items():
+        shares = {"discount": discount, "trace": trace, "exploration": exploration}
+        shares |= {"leak": leaks.min(), "largest leak": leaks.max()}
+        for name, value in shares.items():
             if not 0 <= value <= 1:
                 raise TaskError(f"AuGMEnT: {name} = {value} is not between 0 and 1")
         if regular < 0 or memory < 0 or regular + memory == 0 or memory % len(leaks):
             raise TaskError(f"AuGMEnT: regular = {regular}, memory = {memory} units in {len(leaks)} parts")
+        if not 0 <= rate < np.inf or (anneal is not None and not anneal > 0):
+            raise TaskError(f"AuGMEnT: rate = {rate} (0 or more), anneal = {anneal} (more than 0, or None)")
         one_of("feedback", feedback, ("tied", "learned"), TaskError)
         self.inputs, self.actions, self.animals, self.bias = inputs, actions, animals, int(bias)
         self.discount, self.trace, self.threshold, self.anneal = discount, trace, threshold, anneal
@@ -171,8 +175,9 @@ class AuGMEnT:
 
     def _fire(self, seen: Floats) -> None:
         w, r = self.weights, self.rates
-        change = seen - r["sensory"]
-        x, x_pm = np.asarray(seen, dtype=float), np.concatenate([change, -change], axis=1).clip(min=0)
+        x = np.array(seen, dtype=float)  # a copy: what is forgotten is ours, not the world's
+        change = x - r["sensory"]
+        x_pm = np.concatenate([change, -change], axis=1).clip(min=0)
         self._accumulated = self.leak * self._accumulated + _drive(w["V_M"], x_pm)
         y_r = _sigmoid(_drive(w["V_R"], self._with_bias(x)) - self.threshold)
         y_m = _sigmoid(self._accumulated - self.threshold)
@@ -182,10 +187,10 @@ class AuGMEnT:
     def _choose(self) -> Indices:
         q = self.rates["action"]
         rolls = self._chance.roll(np.arange(self.animals), 2)
-        gain = (
-            1.0 if self.anneal is None else (1 + 10 / np.pi * np.arctan(self.trials / self.anneal))[:, None]
-        )
-        likely = np.exp(gain * (q - q.max(axis=1, keepdims=True))).cumsum(axis=1)
+        gain = np.ones(self.animals)
+        if self.anneal is not None:
+            gain += 10 / np.pi * np.arctan(self.trials / self.anneal)
+        likely = np.exp(gain[:, None] * (q - q.max(axis=1, keepdims=True))).cumsum(axis=1)
         drawn = (likely < rolls[:, 1:] * likely[:, -1:]).sum(axis=1)
         return np.where(rolls[:, 0] < self.exploration, drawn, q.argmax(axis=1))
 

@@ -13,7 +13,7 @@ from corticalnet.agents.augment import AuGMEnT
 from corticalnet.agents.book import Book
 from corticalnet.agents.herd import world
 from corticalnet.agents.watching import passes
-from corticalnet.errors import TaskError
+from corticalnet.errors import TaskError, TrainingError
 from corticalnet.tasks import Criterion, Task
 
 
@@ -28,7 +28,7 @@ def learn(
 ) -> xr.Dataset:
     """Let every animal of ``agent`` do a task until it fulfils the criterion, or has done ``trials`` trials.
 
-    An animal that has learned goes on to act, but learns no more, until all are done. Where a time limit has
+    An animal that has learned goes on to act, but learns no more until all are done. Where a time limit has
     cut a trial off ("truncated"), the best that is expected from what was seen last is added, γ max q.
 
     Args:
@@ -45,8 +45,11 @@ def learn(
         number); by animal "trials_to_criterion" (NaN: never). NaN after an animal's last trial.
 
     Raises:
-        TaskError: the task does not fit the agent.
+        TaskError: the task does not fit the agent, or no trials.
+        TrainingError: values have run away.
     """
+    if trials < 1:
+        raise TaskError(f"learn: trials = {trials}; at least 1")
     if isinstance(task, Task) and task.animals is None:
         task = task.another(agent.animals)
     herd, inputs, actions = world(task)
@@ -59,6 +62,7 @@ def learn(
     seen, info = herd.reset(seed=seed)
     reward, ended = np.zeros(herd.n), np.zeros(herd.n, dtype=bool)
     agent.forget(np.arange(herd.n))
+    rate, agent.rate = agent.rate, agent.rate.copy()
     with Progress(console=Console(stderr=True), transient=True, disable=not progress) as progress_bar:
         bar = progress_bar.add_task("0 learned", total=trials * herd.n)
         while busy.any():
@@ -74,11 +78,17 @@ def learn(
             cut = np.flatnonzero(truncated & ~terminated)
             if cut.size:
                 reward[cut] += agent.discount * agent.peek(info["last"]).max(axis=1)[cut]
+            if not np.isfinite(agent.rpe).all():
+                lost = ", ".join(map(str, np.flatnonzero(~np.isfinite(agent.rpe))))
+                raise TrainingError(
+                    f"learn: values ran away in animal {lost}; a smaller rate or trace may help"
+                )
             if progress and ended.any():
                 learned = f"{np.isfinite(reached).sum()} of {herd.n} learned"
                 progress_bar.update(
                     bar, completed=np.where(busy, book.count, trials).sum(), description=learned
                 )
+    agent.rate = rate
     return book.history(reached, herd.kinds)
 
 

@@ -22,6 +22,7 @@ from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.rules.feedback import Feedback, NoPathway, Tied
 from corticalnet.rules.plasticity import DirectPlasticity, Plasticity
+from corticalnet.rules.reward import SoftmaxReward
 from corticalnet.rules.sweep import Sweep
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
 from corticalnet.rules.trial import Trial, Trigger
@@ -114,6 +115,15 @@ class Rule(LearningRule):
                 f"{type(self.trigger).__name__} {need}, not {type(self.feedback).__name__}; "
                 "choose another feedback or trigger"
             )
+        if self._compares and isinstance(self.teaching, SoftmaxReward):
+            raise RuleError(
+                f"{name} compares losses, and SoftmaxReward's error is no loss's derivative; "
+                "choose teaching='teacher', 'cross-entropy' or 'reward'"
+            )
+
+    @property
+    def _compares(self) -> bool:
+        return self.trigger.compares or self.feedback.compares
 
     @torch.no_grad()
     def learn(self, net: Network, x: Tensor, targets: Tensor, *, accumulate: bool = False) -> Step:
@@ -168,8 +178,7 @@ class Rule(LearningRule):
             part.load_state_dict(own)
 
     def _trial(self, net: Network, x: Tensor, targets: Tensor, plasticity: Plasticity, change: Any) -> Step:
-        exactly = self.trigger.compares or self.feedback.compares
-        with torch.autocast(x.device.type, enabled=False) if exactly else nullcontext():
+        with torch.autocast(x.device.type, enabled=False) if self._compares else nullcontext():
             wiring = net.levelled() if self.trigger.levelled else net.wiring
             activity = self.trigger.fire(wiring, net.admit(x))
             lesson = self.teaching.begin(activity.rates[-1], targets)

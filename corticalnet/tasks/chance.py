@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.errors import TaskError
+
 Floats = NDArray[np.float64]
 Indices = NDArray[np.intp]
 
@@ -22,9 +24,14 @@ class Chance:
         seed: of the first animal; the next has seed + 1, and so on. None is another one every time.
         stream: chances of the same seed and different streams are independent.
         block: numbers drawn at once.
+
+    Raises:
+        TaskError: an impossible seed.
     """
 
     def __init__(self, animals: int, seed: int | None, stream: int = 0, block: int = 1024) -> None:
+        if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
+            raise TaskError(f"seed = {seed!r} is not a whole number from 0")
         first = int(np.random.SeedSequence().entropy) if seed is None else seed  # type: ignore[arg-type]
         self.generators = [np.random.default_rng([first + k, stream]) for k in range(animals)]
         self._numbers = np.stack([g.random(block) for g in self.generators])

@@ -217,11 +217,21 @@ def test_asleep_it_neither_learns_nor_explores_and_peeking_changes_nothing():
     assert (agent.rates["action"] == peeked).all()
 
 
+def test_what_is_forgotten_is_not_the_worlds():
+    agent, seen = AuGMEnT(4, 3), np.ones((1, 4))
+    agent.step(seen, no_reward(1), going_on(1))
+    agent.forget(np.array([0]))
+    assert (seen == 1).all()
+
+
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [
         (lambda: AuGMEnT(0, 2), TaskError, "inputs = 0"),
         (lambda: AuGMEnT(2, 2, discount=1.2), TaskError, "discount = 1.2"),
+        (lambda: AuGMEnT(2, 2, leak=(0.5, 1.5)), TaskError, "largest leak = 1.5"),
+        (lambda: AuGMEnT(2, 2, rate=-1.0), TaskError, "rate = -1.0"),
+        (lambda: AuGMEnT(2, 2, seed=-1), TaskError, "seed = -1"),
         (lambda: AuGMEnT(2, 2, memory=3, leak=(0.7, 1.0)), TaskError, "memory = 3 units in 2 parts"),
         (lambda: AuGMEnT(2, 2, feedback="fixed"), TaskError, "unknown feedback 'fixed'"),
         (lambda: AuGMEnT(2, 2).step(np.zeros((1, 3)), no_reward(1), going_on(1)), ShapeError, r"\(1, 3\)"),

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from corticalnet.agents import AuGMEnT, Herd, learn, passes, watch
-from corticalnet.errors import TaskError
+from corticalnet.errors import TaskError, TrainingError
 from corticalnet.tasks import Classification, Recent, Saccade, TwelveAX, as_gymnasium
 
 
@@ -98,7 +98,7 @@ def test_those_who_have_learned_learn_no_more():
     alone = AuGMEnT(4, 4, seed=first)
     learn(alone, task, 2000, criterion=Recent(0.8, last=20), progress=False, seed=first)
     np.testing.assert_allclose(agent.weights["W_R"][first], alone.weights["W_R"][0], rtol=1e-12)
-    assert agent.rate.tolist() == [0.0] * 6
+    assert agent.rate.tolist() == [0.15] * 6  # but they can again, once all are done
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +141,20 @@ def test_memory_keeps_the_cue_through_the_delay(trained):
     assert regular.max() == 0
 
 
+def test_watching_ends_with_each_ones_trial():
+    agent, task = AuGMEnT(4, 3, animals=6, seed=0), Saccade()
+    together, lengths = watch(agent, task), set()
+    for k in range(6):
+        alone = watch(agent.asleep(np.array([k])), task)
+        for kind in task.kinds:
+            own, among = (w.memory.sel(kind=kind) for w in (alone.isel(animal=0), together.isel(animal=k)))
+            steps = int(own.notnull().all("memory_unit").sum())
+            assert among[steps:].isnull().all()
+            np.testing.assert_allclose(among[:steps], own[:steps])
+            lengths.add(steps)
+    assert len(lengths) > 1
+
+
 def test_without_memory_units_it_is_not_learned():
     agent = AuGMEnT(4, 3, 7, 0, animals=3, rate=0.5, seed=0)
     history = learn(agent, Saccade(delay=1), 1500, progress=False)
@@ -148,7 +162,16 @@ def test_without_memory_units_it_is_not_learned():
     assert history.correct.mean() < 0.6
 
 
+@pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
+def test_values_that_run_away_are_said():
+    agent = AuGMEnT(1, 1, 2, 0, rate=50.0)
+    with pytest.raises(TrainingError, match="animal 0; a smaller rate"):
+        learn(agent, gymnasium.wrappers.TimeLimit(Endless(), 50), 100, progress=False)
+
+
 def test_what_does_not_fit_is_said():
+    with pytest.raises(TaskError, match="trials = 0"):
+        learn(AuGMEnT(4, 3), Saccade(), 0)
     with pytest.raises(TaskError, match="1 animals, 8 inputs, 2 actions"):
         learn(AuGMEnT(4, 2), TwelveAX(), progress=False)
     env = Corridor()

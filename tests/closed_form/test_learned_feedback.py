@@ -266,6 +266,24 @@ def test_what_a_mirror_sees_is_the_weight_in_the_mean(network):
         assert abs(error.mean()) < 5 / error.numel() ** 0.5 + 0.05
 
 
+def test_a_resting_drive_is_nobodys_answer():
+    """With the same noise, a mirror sees the same whatever the biases are."""
+    seen = []
+    for bias in (0.0, 5.0):
+        net, (x, y) = NETWORKS["convolution"]("relu", 0), batch()
+        with torch.no_grad():
+            for link in net.links:
+                if link.bias is not None:
+                    link.bias.fill_(bias)
+        rule = cn.rule("weight-mirror")
+        rule.parameters(net)
+        torch.manual_seed(0)
+        rule.learn(net, x, y)
+        seen.append([b.grad for b in rule.parameters(net)])
+    for one, other in zip(*seen, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 # Perturbed --------------------------------------------------------------------------------------
 @pytest.mark.parametrize("fit", ["gradient", "least squares"])
 def test_a_trial_of_perturbed_feedback_in_numpy(fit):

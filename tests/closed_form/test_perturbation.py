@@ -70,6 +70,20 @@ def test_is_the_gradient_in_the_mean(name, network, monkeypatch):
     assert_unbiased(estimates, flat(autograd(net, squared, x, y)))
 
 
+@pytest.mark.parametrize("network", ["conv-dropout", "batch", "slow"])
+@pytest.mark.parametrize("name", ["weight-perturbation", "node-perturbation", "perturbed-feedback"])
+def test_noise_is_all_that_two_sweeps_differ_in(name, network):
+    """Other masks, or statistics, would change the loss by a number that does not vanish with σ."""
+    net, (x, y) = NETWORKS[network]("tanh", 0), batch()
+    found = []
+    for deviation in (1e-4, 1e-5):
+        rule = cn.rule(name, deviation=deviation, draw=stream(6))
+        grads = learned(net, rule, x, y)
+        own = [b.grad for b in rule.parameters(net)]
+        found.append(flat(own or grads))
+    assert (found[0] - found[1]).norm() < 0.02 * found[1].norm()
+
+
 @pytest.mark.parametrize("name", ["weight-perturbation", "node-perturbation"])
 @pytest.mark.parametrize("teaching", ["cross-entropy", "reward"])
 def test_goes_with_other_teaching_signals(name, teaching):
@@ -255,3 +269,6 @@ def test_what_does_not_go_together_is_told():
         cn.rule("reinforce", baseline="mean")
     with pytest.raises(RuleError, match=r"momentum must be in \(0, 1\], not 2"):
         cn.rule("reinforce", momentum=2)
+    for name in ("node-perturbation", "perturbed-feedback"):
+        with pytest.raises(RuleError, match="compares losses, and SoftmaxReward's error is no loss's"):
+            cn.rule(name, teaching="softmax-reward")

@@ -114,6 +114,21 @@ def test_levels_of_the_curriculum():
     assert level.max() < 8
 
 
+@pytest.mark.parametrize(
+    ("level", "known", "shown"), [(0, 2, 1), (2, 6, 1), (4, 10, 1), (5, 10, 2), (7, 10, 4)]
+)
+def test_levels_bring_shapes_in_order(level, known, shown):
+    task, seen = ProbabilisticClassification(animals=60, level=level), np.zeros(10)
+    now, _ = task.reset(seed=0)
+    for _ in range(60):
+        shapes = now[:, 5:].reshape(60, 4, 10)
+        assert shapes.sum(axis=(1, 2)).max() <= shown
+        seen += shapes.sum(axis=(0, 1))
+        now, *_ = task.step(np.zeros(60, dtype=int))
+    assert (seen[:known] > 0).all()
+    assert not seen[known:].any()
+
+
 def test_reward_follows_the_odds():
     """On level 5 (one of ten shapes) the better target pays on average mean(max(p, 1 − p))."""
     task = ProbabilisticClassification(animals=50, level=4)

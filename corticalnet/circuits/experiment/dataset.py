@@ -1,6 +1,7 @@
 """Recordings as xarray data sets: dims time, batch, column; every variable knows its unit.
 
 data["error"].sel(area="area1")         the error cells of an area
+data["spike"].sel(population="area1.value.on")      spikes, on an axis of cells
 data.to_netcdf("run.nc", engine="h5netcdf")
 """
 
@@ -24,9 +25,14 @@ if TYPE_CHECKING:
     from corticalnet.circuits.experiment.recording import Recording, Track
 
 Floats = NDArray[np.float64]
-#: A variable as xarray takes it: dims, numbers, attributes.
-Variable = tuple[tuple[str, ...], Any, dict[str, str]]
-_COORDINATES = ("time", "step", "batch", "area", "index", "column", "sheet", "cell", "population", "number")
+#: A variable as xarray takes it: dims, numbers, attributes (and how a file keeps it).
+Variable = tuple[tuple[str, ...], Any, dict[str, str]] | tuple[tuple[str, ...], Any, dict[str, str], Any]
+_INDEXED = ("area", "population")
+_COORDINATES = (
+    "time", "step", "batch", "area", "index", "column", "sheet", "cell", "population", "number", "column_of"
+)  # fmt: skip
+#: Spikes are few: a file keeps them in a hundredth of the room.
+_PACKED = {"zlib": True, "complevel": 1}
 
 
 def build_dataset(
@@ -57,12 +63,11 @@ def build_dataset(
         "step": (("time",), steps, {"units": "1", "long_name": "step, counted from 0"}),
         "batch": (("batch",), np.arange(recording.script.batch), {"units": "1", "long_name": "sample"}),
     }
-    data = xr.Dataset(variables, coordinates, _attributes(recording) | dict(attrs))
-    return data.set_xindex("area") if "area" in data.coords else data
+    return _indexed(xr.Dataset(variables, coordinates, _attributes(recording) | dict(attrs)))
 
 
 def load_recording(path: str | Path) -> xr.Dataset:
-    """A recording that ``data.to_netcdf(path, engine="h5netcdf")`` saved, with its area index.
+    """A recording that ``data.to_netcdf(path, engine="h5netcdf")`` saved, with its indices.
 
     Raises:
         ProtocolError: there is no file, it cannot be read, or it is no recording.
@@ -80,7 +85,15 @@ def load_recording(path: str | Path) -> xr.Dataset:
         raise ProtocolError(f"'{path}' is no recording of corticalnet")
     for name in {"area", "sheet", "population"} & set(data.coords):  # HDF5 gives texts back as objects
         data = data.assign_coords({name: (data[name].dims, data[name].values.astype(str), data[name].attrs)})
-    return data.set_xindex("area") if "area" in data.coords and "area" not in data.xindexes else data
+    return _indexed(data)
+
+
+def _indexed(data: xr.Dataset) -> xr.Dataset:
+    """With areas and spiking populations to select by."""
+    for name in _INDEXED:
+        if name in data.coords and name not in data.xindexes:
+            data = data.set_xindex(name)
+    return data
 
 
 def _states(
@@ -122,14 +135,27 @@ def _spikes(
     """Spikes of all spiking populations, on an axis of cells (there are many more than columns)."""
     if not pairs:
         return {}, {}
-    which = [_cells(track, recording.circuit.population(track.part)) for track, _ in pairs]
-    names = np.repeat(np.array([track.part for track, _ in pairs]), [len(index) for index in which])
+    parts = [recording.circuit.population(track.part) for track, _ in pairs]
+    which = [_cells(track, population) for (track, _), population in zip(pairs, parts, strict=True)]
+    names = np.repeat(np.array([p.name for p in parts]), [len(index) for index in which])
+    columns = [index // _per_column(recording, p) for index, p in zip(which, parts, strict=True)]
     attrs = {"units": "1", "long_name": "1 in the step in which a cell fires"}
-    spikes = np.concatenate([array for _, array in pairs], axis=2).astype(np.uint8)
-    return {"spike": (("time", "batch", "cell"), spikes, attrs)}, {
+    spikes = np.concatenate([array.astype(np.uint8) for _, array in pairs], axis=2)
+    return {"spike": (("time", "batch", "cell"), spikes, attrs, _PACKED)}, {
         "population": (("cell",), names, {"long_name": "population of the cell"}),
         "number": (("cell",), np.concatenate(which), {"units": "1", "long_name": "its number there"}),
+        "column_of": (
+            ("cell",),
+            np.concatenate(columns),
+            {"units": "1", "long_name": "position in its area of the column it speaks for"},
+        ),
     }
+
+
+def _per_column(recording: Recording, population: Population) -> int:
+    """N: "area1.value.on" has so many cells for each column of "area1.value"; 1 if they speak for nobody."""
+    columns = {p.name: p.n for p in recording.circuit.populations}.get(population.area, population.n)
+    return population.n // columns if population.n % columns == 0 else 1
 
 
 def _reduced(

@@ -137,7 +137,9 @@ def plan_recording(
         circuit: that runs.
         script: what it does.
         record: wishes; a name stands for ``Record(name)``. None: all states (or if that is more than
-            20 million numbers, the first of each cell) and weights (unless more than 5 million numbers).
+            20 million numbers, the first of each cell) and weights (unless more than 5 million numbers); of
+            spiking cells only their spikes (or if that is more than 20 million, those of each second cell,
+            each third, …).
         every: write down each so many steps.
         last: only of so many steps at the end.
 
@@ -161,9 +163,14 @@ def plan_recording(
 
 
 def _default(circuit: Circuit, kept: int, batch: int) -> list[Track]:
-    numbers = kept * batch * sum(p.n * len(p.cell.state) for p in circuit.populations)
+    """Of spiking cells spikes alone: their voltages and dice are many, and tell nothing more."""
+    spiking = [p for p in circuit.populations if p.cell.sends == "spike"]
+    others = [p for p in circuit.populations if p.cell.sends != "spike"]
+    numbers = kept * batch * sum(p.n * len(p.cell.state) for p in others)
     most = None if numbers <= MOST_STATES else 1
-    tracks = [Track(p.name, state) for p in circuit.populations for state in list(p.cell.state)[:most]]
+    tracks = [Track(p.name, state) for p in others for state in list(p.cell.state)[:most]]
+    stride = max(1, -(-kept * batch * sum(p.n for p in spiking) // MOST_STATES))
+    tracks += [Track(p.name, "spike", None if stride == 1 else np.arange(0, p.n, stride)) for p in spiking]
     if kept * sum(circuit.weights[p.name].size for p in circuit.plastic) <= MOST_WEIGHTS:
         tracks += [Track(p.name, "weight", is_weight=True) for p in circuit.plastic]
     return tracks

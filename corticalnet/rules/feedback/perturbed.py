@@ -38,8 +38,8 @@ class Perturbed(Learned):
             before the links learn; no optimizer moves it).
         rate: scale of the gradient: B's learning rate in units of the optimizer's.
         ridge: γ of least squares (0.1 in the authors' code).
-        memory: what is left of old sums after each trial; 1 (nothing is forgotten) in the authors' code, where
-            weights move slowly.
+        memory: what is left of old sums after each trial; 1 (nothing is forgotten) in the authors' code,
+            where weights move slowly.
         seed, init: of the first weights, as for :class:`Random`.
         draw: noise for a tensor, instead of standard-normal numbers (of variance 1).
     """
