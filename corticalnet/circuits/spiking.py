@@ -137,13 +137,13 @@ def spiking(
         CircuitError: a population is unknown or tells no other area anything, or an impossible number.
     """
     code = Code(cells_per_column, cell, highest, synapse, push_pull)
-    speakers = _speakers(circuit, populations)
+    speaking = speakers(circuit, populations)
     known = {p.name for p in circuit.populations}
     for name in ranges or {}:
         one_of("population in ranges", name, known, CircuitError)
     more: list[Population] = []
     joints: list[Projection] = []
-    for name, state in speakers.items():
+    for name, state in speaking.items():
         speaker = circuit.population(name)
         cells_of, joints_of = code.carry(speaker, state, (ranges or {}).get(name) or _range(speaker))
         more += cells_of
@@ -152,17 +152,17 @@ def spiking(
     def moved(part: Projection) -> Projection:
         return (
             replace(part, source=current_of(part.source), sends="rate")
-            if _far(circuit, part) and part.source in speakers
+            if _far(circuit, part) and part.source in speaking
             else part
         )
 
     def told(part: Broadcast) -> Broadcast:
         return (
-            replace(part, source=current_of(part.source), sends="rate") if part.source in speakers else part
+            replace(part, source=current_of(part.source), sends="rate") if part.source in speaking else part
         )
 
     # A chain of k low-passes has come to rest after about 2k + 4 of their time constants.
-    slack = ceil((2 * len(speakers) + 4) * float(code.synapse) / circuit.dt)
+    slack = ceil((2 * len(speaking) + 4) * float(code.synapse) / circuit.dt)
     return replace(
         circuit,
         populations=[*circuit.populations, *more],
@@ -179,8 +179,12 @@ def _far(circuit: Circuit, projection: Projection) -> bool:
     return source.area != target.area and "." in source.name and "." in target.name
 
 
-def _speakers(circuit: Circuit, populations: Sequence[str]) -> dict[str, str]:
-    """Populations that are to spike, and the state that each of them tells."""
+def speakers(circuit: Circuit, populations: Sequence[str]) -> dict[str, str]:
+    """Populations that are to spike, and the state that each of them tells.
+
+    Raises:
+        CircuitError: a population is unknown, tells no other area anything, or tells two states.
+    """
     asked = [populations] if isinstance(populations, str) else list(populations)
     told: dict[str, str] = {}
     parts: list[Projection | Broadcast] = [p for p in circuit.projections if _far(circuit, p)]
