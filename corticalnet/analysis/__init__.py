@@ -3,6 +3,7 @@
 from corticalnet.analysis.alignment import Alignment, align
 from corticalnet.analysis.cost import Cost, autograd_update, interleave, passes, rule_update
 from corticalnet.analysis.regime import Regime, recorded_regime, regime
+from corticalnet.analysis.spikes import cv, isi, population_rate, spike_times
 
 __all__ = [
     "Alignment",
@@ -10,9 +11,13 @@ __all__ = [
     "Regime",
     "align",
     "autograd_update",
+    "cv",
     "interleave",
+    "isi",
     "passes",
+    "population_rate",
     "recorded_regime",
     "regime",
     "rule_update",
+    "spike_times",
 ]

@@ -1,0 +1,129 @@
+"""Which cells fire when, as figures and :mod:`corticalnet.analysis.spikes` read it from a recording.
+
+What fires is in two places: spikes are on an axis of cells, φ is a state of columns.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from corticalnet.errors import ProtocolError, one_of
+from corticalnet.plotting.reading import present, state, state_names
+
+
+@dataclass(frozen=True, eq=False)
+class Firing:
+    """The spikes of one population, in one sample of the batch.
+
+    Attributes:
+        population: "area1.value.on", "area1.phi".
+        number: ``[n]``, of the cells in their population.
+        column: ``[n]``, the column in its area that each cell stands for.
+        fired: ``[time, n]``, whether.
+    """
+
+    population: str
+    number: NDArray[np.int64]
+    column: NDArray[np.int64]
+    fired: NDArray[np.bool_]
+
+    @property
+    def side(self) -> str:
+        """ "on" or "off"; "" for cells without a sign."""
+        last = self.population.rpartition(".")[2]
+        return last if last in ("on", "off") else ""
+
+    @property
+    def speaker(self) -> str:
+        """The population that it speaks for: "area1.value"."""
+        return self.population.removesuffix(f".{self.side}") if self.side else self.population
+
+    @property
+    def area(self) -> str:
+        """The area it stands in."""
+        return self.speaker.rpartition(".")[0] or self.speaker
+
+    @property
+    def role(self) -> str:
+        """What it tells: "value", "error", "dopamine"."""
+        return self.speaker.rpartition(".")[2]
+
+
+def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
+    """All populations that spike, and all φ, in the order of the recording.
+
+    Raises:
+        ProtocolError: there is no such sample, or no spikes were recorded.
+    """
+    size = data.sizes.get("batch", 0)
+    if not 0 <= batch < size:
+        raise ProtocolError(f"batch index {batch} is not in this recording of {size}: choose 0 to {size - 1}")
+    found = []
+    if "spike" in data:
+        spikes = data["spike"].isel(batch=batch).transpose("time", "cell").values != 0
+        names = data["population"].values
+        for name in dict.fromkeys(names):
+            at = np.flatnonzero(names == name)
+            numbers, columns = data["number"].values[at], data["column_of"].values[at]
+            found.append(Firing(str(name), numbers, columns, spikes[:, at]))
+    for name in state_names(data):
+        if name == "phi" or name.endswith("_phi"):
+            found += _phi(data, name, batch)
+    if not found:
+        raise ProtocolError("this recording has neither spikes nor φ; simulate with record=['spike', 'phi']")
+    return found
+
+
+def _phi(data: xr.Dataset, name: str, batch: int) -> list[Firing]:
+    array = state(data, name, batch)
+    held = present(array)
+    role = name.removesuffix("_phi")
+    found = []
+    for area in dict.fromkeys(data["area"].values[held]):
+        at = held[data["area"].values[held] == area]
+        index = data["index"].values[at]
+        found.append(Firing(f"{area}.{role}", index, index, np.nan_to_num(array.values[:, at]) != 0))
+    return found
+
+
+def one_population(data: xr.Dataset, population: str, batch: int = 0) -> Firing:
+    """That of a name.
+
+    Raises:
+        ProtocolError: there is no such population.
+    """
+    known = {one.population: one for one in firing(data, batch)}
+    one_of("population that fires", population, known, ProtocolError)
+    return known[population]
+
+
+def stride(data: xr.Dataset) -> int:
+    """Each so many steps were recorded."""
+    steps = data["step"].values
+    return int(steps[1] - steps[0]) if len(steps) > 1 else 1
+
+
+def rate(data: xr.Dataset, fired: NDArray[np.bool_], width: float) -> NDArray[np.float64]:
+    """Spikes per second, in a window that slides: the mean over ``width`` ms around each time.
+
+    At the ends of the recording the window is what of it lies within. If only each so many steps were
+    recorded, the rate is that in these steps.
+
+    Args:
+        data: with the times.
+        fired: ``[time, …]``.
+        width: of the window in ms, at least one step.
+    """
+    dt = float(data.attrs["dt"])
+    steps = max(1, round(width / (dt * stride(data))))
+    sums = np.cumsum(fired, axis=0, dtype=np.float64)
+    sums = np.concatenate([np.zeros_like(sums[:1]), sums])
+    time = np.arange(len(fired))
+    first = np.clip(time - steps // 2, 0, None)
+    end = np.clip(time - steps // 2 + steps, None, len(fired))
+    length = (end - first).reshape(-1, *[1] * (fired.ndim - 1))
+    return np.asarray(1000.0 / dt * (sums[end] - sums[first]) / length)
