@@ -227,6 +227,27 @@ def test_memory_units_of_augment_keep_the_cue():
     assert max(abs(a - b) for a, b in zip(left, right, strict=True)) > 0.1
 
 
+def test_weights_are_worse_guesses_than_nodes():
+    module = importlib.import_module("simulations.perturbation_variance")
+    found = results("perturbation_variance")
+    for row, n in zip(found["variance"]["linear"]["weight-perturbation"][0], found["widths"], strict=True):
+        assert row == pytest.approx(2 * n * n + 1, rel=0.4)
+    weights, nodes = (module.exponents(found, "linear", rule)[0] for rule in module.RULES)
+    assert weights == pytest.approx(2, abs=0.3)
+    assert nodes < 1.2
+
+
+def test_feedback_that_learns_turns_to_backprops():
+    for pathways in results("feedback_learns_itself")["courses"].values():
+        ends = {
+            name: {what: values[-1] for what, values in runs[0].items()} for name, runs in pathways.items()
+        }
+        assert ends["transpose (backprop)"]["angle"] < 1
+        assert ends["weight mirror"]["angle"] < 15 < ends["fixed random"]["angle"]
+        assert ends["Kolen–Pollack"]["angle"] < ends["fixed random"]["angle"]
+        assert ends["Kolen–Pollack"]["gap"] < ends["matching"]["gap"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_help_teaches(name):
     shown = subprocess.run(
