@@ -150,16 +150,15 @@ def spiking(
         joints += joints_of
 
     def moved(part: Projection) -> Projection:
-        return (
-            replace(part, source=current_of(part.source), sends="rate")
-            if _far(circuit, part) and part.source in speaking
-            else part
-        )
+        if part.source not in speaking or not _far(circuit, part):
+            return part
+        learns = None if part.plasticity is None else part.plasticity.by_current()
+        return replace(part, source=current_of(part.source), sends="rate", plasticity=learns)
 
     def told(part: Broadcast) -> Broadcast:
-        return (
-            replace(part, source=current_of(part.source), sends="rate") if part.source in speaking else part
-        )
+        if part.source not in speaking:
+            return part
+        return replace(part, source=current_of(part.source), sends="rate")
 
     # A chain of k low-passes has come to rest after about 2k + 4 of their time constants.
     slack = ceil((2 * len(speaking) + 4) * float(code.synapse) / circuit.dt)

@@ -137,6 +137,18 @@ def test_spiking_errors_teach_nearly_what_backprop_teaches(kind, least):
     assert np.mean(found) > least, found
 
 
+def test_feedback_learns_by_spikes_what_the_way_up_learns():
+    """Synapses up and down of a pair of columns change by nearly the same (AGREL); each hears its own noise."""
+    net = network()
+    rule = cn.rule("brainprop", exploration=0.0, feedback=cn.Random(seed=3))
+    made = cn.circuit(net, rule, 0.5, feedback_learns=True, cells_per_column=60, cell="pif")
+    data = cn.simulate(made, trial(made, cn.Reinforce(1, steps=made.needs.teach)), record=["rpe"])
+    for link in net.links[1:]:
+        up, down = (changes(data, [n])[n] for n in (link.name, f"{link.name} feedback"))
+        down = down.reshape(link.weight.shape[::-1]).T.ravel()
+        assert up @ down / np.linalg.norm(up) / np.linalg.norm(down) > 0.98
+
+
 def test_dopamine_can_spike_too():
     """The update with a spiking dopamine population points the same way; its size is that of the RPE."""
     net = network()

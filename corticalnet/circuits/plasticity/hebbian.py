@@ -30,3 +30,15 @@ class CreditTimesRate(Plasticity):
     def eligibility(self, weight: Any, pre: Any, post: Any, port: Any) -> Any:
         """``prediction · credit``."""
         return port.prediction * pre.credit
+
+    def by_current(self) -> Plasticity:
+        """Credit as a current."""
+        return CreditByCurrent(**self.parameters())
+
+
+class CreditByCurrent(CreditTimesRate):
+    """The same where the credit of the column above comes by spikes."""
+
+    def eligibility(self, weight: Any, pre: Any, post: Any, port: Any) -> Any:
+        """``prediction · rate of the current``."""
+        return port.prediction * pre.rate

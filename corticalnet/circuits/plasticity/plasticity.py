@@ -73,6 +73,10 @@ class Plasticity(Part, ABC):
             port: what has arrived at the ports of the postsynaptic cell.
         """
 
+    def by_current(self) -> Plasticity:
+        """The same plasticity where the presynaptic signal comes by spikes: as the ``rate`` of a current."""
+        return self
+
     @property
     def slots(self) -> dict[str, str]:
         """The named slots that are in use."""
