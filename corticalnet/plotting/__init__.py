@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 
 from corticalnet.plotting.raster import raster
 from corticalnet.plotting.reading import plastic_projections, state_names
+from corticalnet.plotting.spikes import spikes
 from corticalnet.plotting.traces import traces
 from corticalnet.plotting.weights import weight_changes
 from corticalnet.plotting.wiring import wiring
 
-__all__ = ["figures", "raster", "save", "traces", "weight_changes", "wiring"]
+__all__ = ["figures", "raster", "save", "spikes", "traces", "weight_changes", "wiring"]
 
 
 def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:
@@ -30,7 +31,8 @@ def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:
         circuit: a Circuit; with it comes the figure "wiring".
 
     Returns:
-        "traces" if cell states were recorded, "raster" if φ was, "weights" if projections are plastic.
+        "traces" if cell states were recorded, "raster" if φ was, "spikes" if spikes were, "weights" if
+        projections are plastic.
     """
     drawn = {} if circuit is None else {"wiring": wiring(circuit)}
     states = state_names(data)
@@ -38,6 +40,8 @@ def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:
         drawn["traces"] = traces(data)
     if "phi" in states:
         drawn["raster"] = raster(data)
+    if "spike" in data:
+        drawn["spikes"] = spikes(data)
     if plastic_projections(data):
         drawn["weights"] = weight_changes(data)
     return drawn

@@ -1,0 +1,154 @@
+"""The page of a spiking circuit shows its recording: every tick a spike, every line a mean."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from matplotlib.collections import PathCollection
+
+from corticalnet.errors import ProtocolError
+from corticalnet.plotting import figures, spikes
+
+STEPS, BATCH, DT = 60, 2, 0.5
+#: Population -> cells; two cells for each column.
+CELLS = {
+    "area1.value.on": 6,
+    "area2.error.on": 4,
+    "area2.error.off": 4,
+    "area2.value.on": 4,
+    "dopamine.on": 8,
+}
+COLUMNS = {"area1": 3, "area2": 2, "dopamine": 1}
+
+
+def recording(cells=CELLS, phi=True):
+    """As engines return it, with random spikes, and random rates of two areas."""
+    random = np.random.default_rng(1)
+    names = np.repeat(list(cells), list(cells.values()))
+    numbers = np.concatenate([np.arange(n) for n in cells.values()])
+    fired = (random.random((STEPS, BATCH, len(names))) < 0.1).astype(np.uint8)
+    area = np.repeat(list(COLUMNS), list(COLUMNS.values()))
+    rates, events, rpe = (np.full((STEPS, BATCH, len(area)), np.nan) for _ in range(3))
+    rates[:, :, area != "dopamine"] = random.normal(size=(STEPS, BATCH, 5))
+    events[:, :, 0] = rpe[:, :, -1] = 0
+    events[[20, 41], 0, 0] = 1
+    variables = {"spike": (("time", "batch", "cell"), fired, {"units": "1"})}
+    states = {"value_rate": rates, "rpe": rpe} | ({"phi": events} if phi else {})
+    for name, values in states.items():
+        variables[name] = (("time", "batch", "column"), values, {"units": "1"})
+    coordinates = {
+        "time": ("time", DT * np.arange(STEPS), {"units": "ms"}),
+        "step": ("time", np.arange(STEPS)),
+        "population": ("cell", names),
+        "number": ("cell", numbers),
+        "column_of": ("cell", numbers // 2),
+        "area": ("column", area),
+        "index": ("column", np.concatenate([np.arange(n) for n in COLUMNS.values()])),
+    }
+    attrs = {"title": "test", "dt": DT, "events": json.dumps([[0, "present"], [15, "reinforce"]])}
+    data = xr.Dataset(variables, coordinates, attrs)
+    return data.set_xindex("area").set_xindex("population")
+
+
+def clouds(axes):
+    found = [c for c in axes.collections if isinstance(c, PathCollection)]
+    return {c.get_label(): c.get_offsets().data for c in found}
+
+
+@pytest.mark.parametrize("batch", [0, 1])
+def test_every_tick_is_a_spike_and_every_spike_a_tick(batch):
+    data = recording()
+    drawn = clouds(spikes(data, batch).axes[0])
+    assert list(drawn) == [
+        "area1.value.on", "area1.phi", "area2.value.on", "area2.error.off", "area2.error.on", "dopamine.on",
+    ]  # fmt: skip
+    floor = -np.inf
+    for name, ticks in drawn.items():
+        if name == "area1.phi":
+            assert ticks[:, 0].tolist() == ([10.0, 20.5] if batch == 0 else [])
+            continue
+        fired = data.spike.sel(population=name).isel(batch=batch).values
+        rows = ticks[:, 1] - ticks[:, 1].min()
+        expected = {(DT * t, k) for t, k in np.argwhere(fired)}
+        low = min(k for _, k in expected)
+        assert {(t, k + low) for t, k in zip(ticks[:, 0], rows, strict=True)} == expected
+        assert len(ticks) == len(expected)
+        assert ticks[:, 1].min() > floor  # above what was drawn before
+        floor = ticks[:, 1].max()
+
+
+def test_labels_stand_at_the_middle_of_both_signs():
+    axes = spikes(recording()).axes[0]
+    words = [word.get_text() for word in axes.get_yticklabels()]
+    assert words == ["area1 value", "area1 φ", "area2 value", "area2 error", "dopamine"]
+    drawn = clouds(axes)
+    error = axes.get_yticks()[words.index("area2 error")]
+    assert drawn["area2.error.off"][:, 1].max() < error < drawn["area2.error.on"][:, 1].min()
+
+
+def test_rates_are_means_of_all_cells_in_a_sliding_window():
+    data = recording()
+    figure = spikes(data, 1, width=4.0)
+    lines = {line.get_label(): line for axes in figure.axes[1:4] for line in axes.get_lines()}
+    assert lines.keys() == CELLS.keys()
+    for name, line in lines.items():
+        fired = data.spike.sel(population=name).isel(batch=1).values
+        for t in (0, 10, 30, STEPS - 1):
+            window = fired[max(0, t - 4) : t + 4]  # 4 ms are 8 steps
+            assert line.get_ydata()[t] == pytest.approx(window.mean() / DT * 1000)
+    words = [axes.get_ylabel().split("\n")[0] for axes in figure.axes[1:4]]
+    assert words == ["dopamine", "area2", "area1"]
+
+
+def test_at_most_so_many_cells_evenly_chosen():
+    data = recording({"area1.value.on": 90, "area1.value.off": 5})
+    drawn = clouds(spikes(data, cells=10).axes[0])
+    fired = (
+        data.spike.sel(population="area1.value.on")
+        .isel(batch=0)
+        .values[:, np.linspace(0, 89, 10).round().astype(int)]
+    )
+    assert len(drawn["area1.value.on"]) == fired.sum()
+    off = data.spike.sel(population="area1.value.off").isel(batch=0)
+    assert len(drawn["area1.value.off"]) == int(off.sum())
+
+
+def test_traces_are_of_the_topmost_area_or_of_a_named_one():
+    data = recording()
+    figure = spikes(data)
+    labels = [axes.get_ylabel() for axes in figure.axes[4:]]
+    assert labels == ["area2\nrate", "dopamine\nδ"]
+    lines = figure.axes[4].get_lines()[:2]
+    np.testing.assert_array_equal([line.get_ydata() for line in lines], data.value_rate[:, 0, 3:5].T)
+    (named,) = spikes(data, states=["area1.value_rate"], columns=2).axes[4:]
+    lines = named.get_lines()[:2]
+    np.testing.assert_array_equal([line.get_ydata() for line in lines], data.value_rate[:, 0, [0, 2]].T)
+
+
+def test_events_are_spans_in_every_panel():
+    figure = spikes(recording())
+    for axes in figure.axes:
+        assert {c.get_gid() for c in axes.collections} >= {"phase present", "phase reinforce"}
+    assert [text.get_text() for text in figure.axes[0].texts] == ["present", "reinforce"]
+
+
+def test_among_all_figures():
+    assert "spikes" in figures(recording())
+    assert "spikes" not in figures(recording().drop_vars("spike"))
+    spikes_alone = recording()[["spike"]]
+    assert len(figures(spikes_alone)["spikes"].axes) == 1 + 3
+
+
+def test_mistakes_are_one_sentence():
+    for ask, words in (
+        (lambda: spikes(recording(), 2), "choose 0 to 1"),
+        (lambda: spikes(recording(phi=False).drop_vars("spike")), "neither spikes nor φ"),
+        (lambda: spikes(recording(), cells=0), "not 0 and 4"),
+        (lambda: spikes(recording(), states=["valu_rate"]), "did you mean 'value_rate'"),
+        (lambda: spikes(recording(), states=["area3.value_rate"]), "area1, area2"),
+    ):
+        with pytest.raises(ProtocolError) as caught:
+            ask()
+        assert words in str(caught.value)
+        assert "\n" not in str(caught.value)
