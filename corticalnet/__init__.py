@@ -1,6 +1,7 @@
 """Neural simulation toolkit with explicit neuron populations: how could cortex assign credit?"""
 
 from corticalnet.about import VERSION
+from corticalnet.analysis import to_neo
 from corticalnet.audit import audit
 from corticalnet.circuits import (
     AllToAll,
@@ -98,6 +99,7 @@ __all__ = [
     "simulate",
     "simulator",
     "spiking",
+    "to_neo",
     "urges",
     "write_back",
 ]

@@ -2,6 +2,7 @@
 
 from corticalnet.analysis.alignment import Alignment, align
 from corticalnet.analysis.cost import Cost, autograd_update, interleave, passes, rule_update
+from corticalnet.analysis.neo_block import to_neo
 from corticalnet.analysis.regime import Regime, recorded_regime, regime
 from corticalnet.analysis.spikes import cv, isi, population_rate, spike_times
 
@@ -20,4 +21,5 @@ __all__ = [
     "regime",
     "rule_update",
     "spike_times",
+    "to_neo",
 ]

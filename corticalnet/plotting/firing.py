@@ -53,6 +53,11 @@ class Firing:
         return self.speaker.rpartition(".")[2]
 
 
+def fires(data: xr.Dataset) -> bool:
+    """Whether spikes or φ were recorded."""
+    return "spike" in data or bool(_phis(data))
+
+
 def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
     """All populations that spike, and all φ, in the order of the recording.
 
@@ -70,12 +75,15 @@ def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
             at = np.flatnonzero(names == name)
             numbers, columns = data["number"].values[at], data["column_of"].values[at]
             found.append(Firing(str(name), numbers, columns, spikes[:, at]))
-    for name in state_names(data):
-        if name == "phi" or name.endswith("_phi"):
-            found += _phi(data, name, batch)
+    for name in _phis(data):
+        found += _phi(data, name, batch)
     if not found:
         raise ProtocolError("this recording has neither spikes nor φ; simulate with record=['spike', 'phi']")
     return found
+
+
+def _phis(data: xr.Dataset) -> list[str]:
+    return [name for name in state_names(data) if name == "phi" or name.endswith("_phi")]
 
 
 def _phi(data: xr.Dataset, name: str, batch: int) -> list[Firing]:

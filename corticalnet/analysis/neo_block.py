@@ -1,0 +1,133 @@
+"""Recordings as Neo objects, for the other tools of the field: ``pip install 'corticalnet[neo]'``.
+
+block = to_neo(data)
+block.segments[0].spiketrains, .analogsignals, .events
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from corticalnet.analysis.spikes import spike_times
+from corticalnet.errors import ProtocolError, one_of
+from corticalnet.plotting.firing import fires, firing, stride
+from corticalnet.plotting.reading import present, state, state_names
+
+#: What a block says of its simulation.
+FACTS = ("engine", "seed", "dt", "corticalnet")
+
+
+def to_neo(data: xr.Dataset, trial: str = "present") -> Any:
+    """A recording as a ``neo.Block``, as PyNN would hand it over.
+
+    - a *Segment* for each trial of each sample of the batch, annotated with both; times go on from trial to
+      trial as in the recording;
+    - an *AnalogSignal* for each state of each area, "area1.error", with its unit, annotated with area and
+      state, and each channel with its column;
+    - a *SpikeTrain* for each spiking cell and each φ, annotated with population, number and column;
+    - an *Event* "protocol": what begins when.
+
+    Weights stay in the recording.
+
+    Args:
+        data: a recording.
+        trial: the event with which a trial begins. What comes before the first belongs to it; if there is
+            none, all is one trial.
+
+    Raises:
+        ProtocolError: Neo is not installed, no event is called so, or spikes of some steps were left out.
+    """
+    try:
+        import neo
+        from quantities import ms
+    except ImportError as error:
+        raise ProtocolError("to_neo needs Neo: pip install 'corticalnet[neo]'") from error
+    step = float(data.attrs["dt"]) * stride(data)
+    times = np.asarray(data["time"].values, dtype=np.float64)
+    events = [(float(time), str(label)) for time, label in json.loads(data.attrs.get("events", "[]"))]
+    edges = _edges(events, trial, times[0], times[-1] + step)
+    facts = {name: _plain(data.attrs[name]) for name in FACTS if name in data.attrs}
+    block = neo.Block(name=data.attrs.get("title", ""), **facts)
+    for batch in range(data.sizes["batch"]):
+        trains, signals = _trains(data, batch), _signals(data, batch)
+        for k, (start, stop) in enumerate(itertools.pairwise(edges)):
+            segment = neo.Segment(name=f"sample {batch}, trial {k}", sample=batch, trial=k)
+            whole = {"t_start": start * ms, "t_stop": stop * ms, "units": "ms"}
+            inside = (times >= start) & (times < stop)
+            for fired, about in trains:
+                fired = fired[(fired >= start) & (fired < stop)]
+                train = neo.SpikeTrain(fired, sampling_rate=1 / (step * ms), **whole, **about)
+                segment.spiketrains.append(train)
+            for values, about in signals:
+                clock = {"t_start": start * ms, "sampling_period": step * ms}
+                segment.analogsignals.append(neo.AnalogSignal(values[inside], **clock, **about))
+            now = [(time, label) for time, label in events if start <= time < stop]
+            begins, labels = [time for time, _ in now], np.array([label for _, label in now], dtype="U")
+            segment.events.append(neo.Event(np.array(begins), labels, "ms", name="protocol"))
+            block.segments.append(segment)
+    return block
+
+
+def _edges(events: Sequence[tuple[float, str]], trial: str, begin: float, end: float) -> list[float]:
+    """Where trials begin, and the end."""
+    labels = dict.fromkeys(label for _, label in events)
+    if trial != "present":
+        one_of("event that begins a trial", trial, labels or ["none"], ProtocolError)
+    starts = [time for time, label in events if label == trial and time < end]
+    running = any(time <= begin for time in starts)
+    later = [time for time in starts if time > begin]
+    return [begin, *(later if running else later[1:]), end]
+
+
+def _trains(data: xr.Dataset, batch: int) -> list[tuple[NDArray[np.float64], dict[str, Any]]]:
+    """Spike times of each cell, and what is to be known of it."""
+    if not fires(data):
+        return []
+    times, found = spike_times(data, batch=batch), []
+    for one in firing(data, batch):
+        for number, column in zip(one.number.tolist(), one.column.tolist(), strict=True):
+            about = {"population": one.population, "number": number, "area": one.area, "column": column}
+            about["name"] = f"{one.population} {number}"
+            found.append((times[one.population, number], about))
+    return found
+
+
+def _signals(data: xr.Dataset, batch: int) -> list[tuple[NDArray[np.float64], dict[str, Any]]]:
+    """States ``[time, columns]`` of each area, and what is to be known of them."""
+    found = []
+    for name in state_names(data):
+        array = state(data, name, batch)
+        held = present(array)
+        for area in dict.fromkeys(data["area"].values[held]):
+            at = held[data["area"].values[held] == area]
+            about = _about(data, name, str(area)) | {
+                "array_annotations": {"column": data["index"].values[at]}
+            }
+            found.append((array.values[:, at], about))
+    for name in (str(name) for name, array in data.data_vars.items() if "sheet" in array.dims):
+        array = data[name].isel(batch=batch).transpose("time", "sheet")
+        for k in present(array):
+            found.append((array.values[:, [k]], _about(data, name, str(data["sheet"].values[k]))))
+    return found
+
+
+def _about(data: xr.Dataset, name: str, area: str) -> dict[str, Any]:
+    unit = data[name].attrs.get("units", "1")
+    return {
+        "name": f"{area}.{name}",
+        "units": "dimensionless" if unit in ("", "1") else unit,
+        "area": area,
+        "state": name,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Files keep numbers of Python, not of NumPy."""
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,161 @@
+"""Recordings as Neo objects: numbers, units, times are the recording's, also through Neo's own files."""
+
+import sys
+
+import numpy as np
+import pytest
+import quantities as pq
+import torch
+from neo.io import NeoMatlabIO, PickleIO
+
+import corticalnet as cn
+from corticalnet.analysis import spike_times, to_neo
+from corticalnet.circuits.cells import Cell, State
+from corticalnet.circuits.quantities import KHZ, MV
+from corticalnet.errors import ProtocolError
+
+X = np.random.default_rng(0).uniform(0.2, 1, (2, 4))
+LENGTH = 80
+
+
+def protocol():
+    """Two trials of two samples, after a rest."""
+    trial = [cn.Present(X, ms=25), cn.Teach(np.array([0.5, -0.5]), ms=10)]
+    return [cn.Rest(ms=10), *trial, *trial]
+
+
+@pytest.fixture(scope="module")
+def data():
+    """φ fires and so do columns: predictive coding by spikes, a teacher, and two samples."""
+    net = cn.mlp([4, 3, 2], "sigmoid", seed=0, dtype=torch.float64)
+    how = cn.Continuous(tau=1.0, dt=0.5, settle=4.0, silence=2.0, threshold=0.05, quiet=0.5)
+    made = cn.circuit(net, cn.rule("streaming-fa-z-il"), dynamics=how, cells_per_column=5, cell="pif")
+    return cn.simulate(made, protocol(), check=False)
+
+
+def test_a_segment_for_each_trial_of_each_sample(data):
+    block = to_neo(data)
+    assert block.name == data.attrs["title"]
+    assert block.annotations["engine"] == "torch"
+    found = [(s.annotations["sample"], s.annotations["trial"]) for s in block.segments]
+    assert found == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    # The rest before the first trial belongs to it.
+    edges = [0.0, 45.0, LENGTH]
+    for segment in block.segments:
+        k = segment.annotations["trial"]
+        assert segment.t_start.rescale("ms").item() == edges[k]
+        assert segment.t_stop.rescale("ms").item() == edges[k + 1]
+    first, second = (block.segments[k].events[0] for k in (0, 1))
+    assert (first.times.rescale("ms").magnitude.tolist(), first.labels.tolist()) == (
+        [0, 10, 35],
+        ["rest", "present", "teach"],
+    )
+    assert (second.times.magnitude.tolist(), second.labels.tolist()) == ([45, 70], ["present", "teach"])
+    (whole,) = (s for s in to_neo(data, trial="rest").segments if s.annotations["sample"] == 1)
+    assert whole.t_stop.rescale("ms").item() == LENGTH
+
+
+@pytest.mark.parametrize("batch", [0, 1])
+def test_spikes_of_all_trials_are_the_spikes_of_the_recording(data, batch):
+    expected = spike_times(data, batch=batch)
+    segments = [s for s in to_neo(data).segments if s.annotations["sample"] == batch]
+    joined: dict = {}
+    for segment in segments:
+        for train in segment.spiketrains:
+            cell = train.annotations["population"], train.annotations["number"]
+            joined.setdefault(cell, []).append(train.rescale("ms").magnitude)
+            assert train.sampling_rate.rescale("1/ms").item() == 2
+    assert joined.keys() == expected.keys()
+    for cell, times in expected.items():
+        np.testing.assert_array_equal(np.concatenate(joined[cell]), times)
+    assert sum(len(t) for (name, _), t in expected.items() if name.endswith(".phi")) > 0
+    assert sum(len(t) for (name, _), t in expected.items() if name.endswith(".on")) > 100
+
+
+def test_a_train_knows_its_column(data):
+    trains = [
+        t for t in to_neo(data).segments[0].spiketrains if t.annotations["population"] == "area1.value.on"
+    ]
+    assert [t.annotations["column"] for t in trains] == np.repeat([0, 1, 2], 5).tolist()
+    assert {t.annotations["area"] for t in trains} == {"area1"}
+
+
+def test_signals_are_the_states_of_the_recording(data):
+    segments = {(s.annotations["sample"], s.annotations["trial"]): s for s in to_neo(data).segments}
+    for (batch, k), segment in segments.items():
+        inside = slice(0, 90) if k == 0 else slice(90, 160)
+        signals = {signal.name: signal for signal in segment.analogsignals}
+        for area, columns in (("area1", 3), ("output", 2)):
+            signal = signals[f"{area}.error"]
+            states = data["error"].sel(area=area).isel(batch=batch, time=inside)
+            np.testing.assert_array_equal(signal.magnitude, states)
+            np.testing.assert_allclose(signal.times.rescale("ms").magnitude, states["time"], atol=1e-9)
+            assert signal.array_annotations["column"].tolist() == list(range(columns))
+            assert (signal.annotations["area"], signal.annotations["state"]) == (area, "error")
+        assert "input.error" not in signals
+        assert signals["area1.silent"].units == pq.ms
+
+
+class Membrane(Cell):
+    """A voltage and a rate that stay what they are at rest."""
+
+    state = {"v": State(-70.0, MV), "r": State(0.02, KHZ)}
+
+
+def test_units_are_physical():
+    made = cn.Circuit([cn.Population("cell", 2, Membrane())], dt=1.0)
+    (segment,) = to_neo(cn.simulate(made, [cn.Rest(ms=4)])).segments
+    voltage, rate = segment.analogsignals
+    np.testing.assert_allclose(voltage.rescale("V").magnitude, -0.07)
+    np.testing.assert_allclose(rate.rescale("Hz").magnitude, 20)
+    assert len(segment.spiketrains) == 0
+
+
+def test_what_was_reduced_is_a_signal_of_its_area(data):
+    net = cn.mlp([4, 3, 2], "tanh", seed=0, dtype=torch.float64)
+    made = cn.circuit(net, cn.rule("streaming-fa-z-il"))
+    run = cn.simulate(made, [cn.Present(X, 6), cn.Teach(1, 4)], record=cn.Record("error", reduce="norm"))
+    block = to_neo(run)
+    second = {signal.name: signal for signal in block.segments[1].analogsignals}
+    assert second.keys() == {"area1.error_norm", "output.error_norm"}
+    np.testing.assert_array_equal(
+        second["output.error_norm"].magnitude[:, 0], run["error_norm"].values[:, 1, 1]
+    )
+
+
+@pytest.mark.parametrize("form", ["pkl", "mat"])
+def test_through_neos_own_files(data, form, tmp_path):
+    block = to_neo(data)
+    path = str(tmp_path / f"run.{form}")
+    made = {"pkl": PickleIO, "mat": NeoMatlabIO}[form]
+    made(path).write_block(block)
+    again = made(path).read_block()
+    assert len(again.segments) == 4
+    for one, other in zip(block.segments, again.segments, strict=True):
+        (events,) = other.events  # a Matlab file fills labels up to one length
+        assert [label.strip() for label in events.labels] == one.events[0].labels.tolist()
+        assert len(other.spiketrains) == len(one.spiketrains) > 50
+        for a, b in zip(one.spiketrains, other.spiketrains, strict=True):
+            np.testing.assert_array_equal(a.rescale("ms").magnitude, b.rescale("ms").magnitude)
+            assert b.annotations["population"] == a.annotations["population"]
+        for a, b in zip(one.analogsignals, other.analogsignals, strict=True):
+            assert a.name == b.name
+            np.testing.assert_array_equal(a.magnitude, b.magnitude)
+            assert a.units == b.units
+
+
+def test_the_end_of_a_recording_begins_within_a_trial(data):
+    late = to_neo(data.isel(time=slice(40, None)))
+    spans = [(s.t_start.rescale("ms").item(), s.t_stop.rescale("ms").item()) for s in late.segments[:2]]
+    assert spans == [(20, 45), (45, 80)]
+
+
+def test_mistakes_are_one_sentence(data, monkeypatch):
+    with pytest.raises(ProtocolError, match="event that begins a trial 'taech'; did you mean 'teach'"):
+        to_neo(data, trial="taech")
+    with pytest.raises(ProtocolError, match="only each 2 steps were recorded"):
+        to_neo(data.isel(time=slice(None, None, 2)))
+    monkeypatch.setitem(sys.modules, "neo", None)
+    with pytest.raises(ProtocolError) as caught:
+        to_neo(data)
+    assert str(caught.value) == "to_neo needs Neo: pip install 'corticalnet[neo]'"
