@@ -24,12 +24,12 @@ def fired(cell, drive, steps, n=200, dt=0.5, seed=0):
     return np.array(found)
 
 
-@pytest.mark.parametrize("dt", [0.1, 0.5, 1.0])
-@pytest.mark.parametrize("drive", [0.02, 0.3, 1.0, 2.5])
+@pytest.mark.parametrize("dt", [0.2, 1.0])
+@pytest.mark.parametrize("drive", [0.05, 1.0, 2.5])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_rate_is_the_wanted_one(kind, drive, dt):
     """highest · drive, also where the interval between spikes is no whole number of steps."""
-    cell, ms, n = KINDS[kind](highest=0.1), 4000.0, 200
+    cell, ms, n = KINDS[kind](highest=0.1), 1000.0, 400
     spikes = fired(cell, drive, round(ms / dt), n, dt)
     wanted = 0.1 * drive * ms * n
     noise = 4 * math.sqrt(wanted) if kind == "poisson" else n  # four s.d.; one spike of each cell
@@ -38,9 +38,9 @@ def test_the_rate_is_the_wanted_one(kind, drive, dt):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_drive_no_spike_but_a_base_goes_on(kind):
-    assert fired(KINDS[kind](), 0.0, 2000).sum() == 0
-    assert fired(KINDS[kind](), -3.0, 2000).sum() == 0
-    pushed = fired(KINDS[kind](base=0.5), -0.25, 4000).mean() / 0.5
+    assert fired(KINDS[kind](), 0.0, 500).sum() == 0
+    assert fired(KINDS[kind](), -3.0, 500).sum() == 0
+    pushed = fired(KINDS[kind](base=0.5), -0.25, 3000).mean() / 0.5
     assert abs(pushed - 0.025) < 0.001
 
 
@@ -62,14 +62,14 @@ def test_intervals_of_regular_cells_are_regular_and_of_poisson_cells_exponential
         ("lif", 0.0, 0.05),
         ("poisson", math.sqrt(1 - 0.025), 0.03),
     ):
-        spikes = fired(KINDS[kind](), 0.5, 20000, 50)
+        spikes = fired(KINDS[kind](), 0.5, 8000, 120)
         gaps = np.concatenate([np.diff(np.flatnonzero(s)) for s in spikes.T])
         assert abs(gaps.std() / gaps.mean() - wanted) < bound, kind
 
 
 def test_chances_of_poisson_cells_are_even_and_independent():
-    """Over 10⁵ draws of 20 cells: no cell, moment or pair stands out (five standard errors)."""
-    n, steps = 20, 100_000
+    """Over 40,000 draws of 20 cells: no cell, moment or pair stands out (five standard errors)."""
+    n, steps = 20, 40_000
     spikes = fired(Poisson(), 10.0, steps, n)  # probability ½
     assert np.abs(spikes.mean(0) - 0.5).max() < 5 * 0.5 / math.sqrt(steps)
     centred = (spikes - 0.5) / 0.5
@@ -91,7 +91,7 @@ def test_dice_are_exact_in_single_precision():
         state = SimpleNamespace(**new)
 
 
-@pytest.mark.parametrize("dt", [0.1, 0.5])
+@pytest.mark.parametrize("dt", [0.25, 1.0])
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_spikes_leave_behind_is_what_was_meant(kind, dt):
     """A constant signal, told by spikes, is heard with its value (no bias from the order of a step)."""
@@ -100,10 +100,10 @@ def test_what_spikes_leave_behind_is_what_was_meant(kind, dt):
     up = cn.Projection("below.value", "above.prediction", "prediction", [[1.0, 2.0, -1.0]])
     told = cn.spiking(cn.Circuit(populations, [up], dt=dt), 200, kind, synapse=20.0)
     assert [p.n for p in told.populations if p.name.startswith("below.value.")] == [600, 600]
-    data = cn.simulate(told, [cn.Present([0.3, -0.8, 0.05], ms=1000.0)], record=["rate", "prediction"])
-    heard = data["value-current_rate"].sel(area="below").values[round(300 / dt) :, 0].mean(0)
+    data = cn.simulate(told, [cn.Present([0.3, -0.8, 0.05], ms=700.0)], record=["rate", "prediction"])
+    heard = data["value-current_rate"].sel(area="below").values[round(200 / dt) :, 0].mean(0)
     np.testing.assert_allclose(heard, [0.3, -0.8, 0.05], atol=0.02)
-    assert abs(np.nanmean(data.prediction.values[round(300 / dt) :]) - (0.3 - 1.6 - 0.05)) < 0.05
+    assert abs(np.nanmean(data.prediction.values[round(200 / dt) :]) - (0.3 - 1.6 - 0.05)) < 0.05
 
 
 def test_a_current_is_an_exponential():
@@ -117,13 +117,13 @@ def test_more_cells_less_noise():
     """The noise of N Poisson cells falls as 1/√N: variance z² / (2 N r τ) in steps that are short."""
     cells = cn.circuits.cells
     columns = [
-        cn.Population("a.value", 20, cells.Sensory()),
-        cn.Population("b.prediction", 20, cells.Prediction()),
+        cn.Population("a.value", 30, cells.Sensory()),
+        cn.Population("b.prediction", 30, cells.Prediction()),
     ]
     up = cn.Projection("a.value", "b.prediction", "prediction", 1.0, cn.OneToOne())
     for n in (25, 100, 400):
-        told = cn.spiking(cn.Circuit(columns, [up], dt=0.1), n, "poisson", ranges={"a.value": (0.0, 1.0)})
-        data = cn.simulate(told, [cn.Present(np.full(20, 0.5), ms=500.0)], record=["a.value-current.rate"])
-        rates = data["value-current_rate"].values[2000::200]
+        told = cn.spiking(cn.Circuit(columns, [up], dt=0.25), n, "poisson", ranges={"a.value": (0.0, 1.0)})
+        data = cn.simulate(told, [cn.Present(np.full(30, 0.5), ms=600.0)], record=["a.value-current.rate"])
+        rates = data["value-current_rate"].values[800::80]
         wanted = math.sqrt(0.5 / (2 * n * 0.1 * 20.0))
         assert rates.std() == pytest.approx(wanted, rel=0.15)
