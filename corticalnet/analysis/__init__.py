@@ -2,6 +2,7 @@
 
 from corticalnet.analysis.alignment import Alignment, align
 from corticalnet.analysis.cost import Cost, autograd_update, interleave, passes, rule_update
+from corticalnet.analysis.following import Following
 from corticalnet.analysis.neo_block import to_neo
 from corticalnet.analysis.ranges import ranges
 from corticalnet.analysis.regime import Regime, recorded_regime, regime
@@ -10,6 +11,7 @@ from corticalnet.analysis.spikes import cv, isi, population_rate, spike_times
 __all__ = [
     "Alignment",
     "Cost",
+    "Following",
     "Regime",
     "align",
     "autograd_update",
