@@ -43,6 +43,7 @@ from corticalnet.rules import (
     rules,
 )
 from corticalnet.training import Model
+from corticalnet.validation import validate
 
 __version__ = VERSION
 
@@ -101,5 +102,6 @@ __all__ = [
     "spiking",
     "to_neo",
     "urges",
+    "validate",
     "write_back",
 ]

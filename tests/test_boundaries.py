@@ -19,6 +19,7 @@ FLOORS = [
     ["circuits", "training", "agents"],
     ["engines"],
     ["analysis", "audit"],
+    ["validation"],
     [""],
     ["demo"],
     ["cli", "__main__"],

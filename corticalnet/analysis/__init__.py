@@ -2,13 +2,16 @@
 
 from corticalnet.analysis.alignment import Alignment, align
 from corticalnet.analysis.cost import Cost, autograd_update, interleave, passes, rule_update
+from corticalnet.analysis.following import Following
 from corticalnet.analysis.neo_block import to_neo
+from corticalnet.analysis.ranges import ranges
 from corticalnet.analysis.regime import Regime, recorded_regime, regime
 from corticalnet.analysis.spikes import cv, isi, population_rate, spike_times
 
 __all__ = [
     "Alignment",
     "Cost",
+    "Following",
     "Regime",
     "align",
     "autograd_update",
@@ -17,6 +20,7 @@ __all__ = [
     "isi",
     "passes",
     "population_rate",
+    "ranges",
     "recorded_regime",
     "regime",
     "rule_update",

@@ -7,6 +7,8 @@ relative error = ‖g − ĝ‖ / ‖ĝ‖
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -25,12 +27,19 @@ class Alignment:
     Attributes:
         cosine, error: over all parameters together.
         cosines, errors: by parameter name, from the input up.
+        areas: cosines by area, over all synapses that end there.
     """
 
     cosine: float
     error: float
     cosines: dict[str, float]
     errors: dict[str, float]
+    areas: dict[str, float]
+
+    @property
+    def angles(self) -> dict[str, float]:
+        """By area, in degrees, 0 to 180."""
+        return {area: math.degrees(math.acos(cosine)) for area, cosine in self.areas.items()}
 
     def __str__(self) -> str:
         rows = [[name, f"{c:.6f}", f"{self.errors[name]:.1e}"] for name, c in self.cosines.items()]
@@ -65,7 +74,22 @@ def align(
         *_compare(torch.cat([*found.values()]), torch.cat([*wanted.values()])),
         {name: _compare(*pair)[0] for name, pair in pairs.items()},
         {name: _compare(*pair)[1] for name, pair in pairs.items()},
+        {
+            area: _compare(*(torch.cat([change[name] for name in names]) for change in (found, wanted)))[0]
+            for area, names in _synapses(net, found).items()
+        },
     )
+
+
+def _synapses(net: Network, changed: Iterable[str]) -> dict[str, list[str]]:
+    """area -> names of the weights and biases of the links that end there, of those that change."""
+    names = {parameter: name for name, parameter in net.named_parameters()}
+    ending = {}
+    for node in range(1, net.wiring.output + 1):
+        links = [link for _, link in net.wiring.arriving[node] if link.plastic]
+        ending[net.wiring.name(node)] = [names[p] for link in links for p in link.parameters()]
+    ending = {area: [name for name in own if name in set(changed)] for area, own in ending.items()}
+    return {area: own for area, own in ending.items() if own}
 
 
 def _change(net: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int) -> dict[str, Tensor]:
@@ -82,6 +106,7 @@ def _change(net: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: 
 def _compare(found: Tensor, wanted: Tensor) -> tuple[float, float]:
     lengths = (found.norm() * wanted.norm()).item()
     cosine = (found @ wanted).item() / lengths if lengths else float("nan")
-    cosine = min(1.0, max(-1.0, cosine))  # rounding may step over
+    if not math.isnan(cosine):
+        cosine = min(1.0, max(-1.0, cosine))  # rounding may step over
     size = wanted.norm().item()
     return cosine, (found - wanted).norm().item() / size if size else float("nan")

@@ -1,6 +1,6 @@
 """The command line: ``corticalnet COMMAND``. Each command is a file here that registers with ``app``."""
 
-from corticalnet.cli import audit, autonomy, data, demo, listing, simulate, train
+from corticalnet.cli import audit, autonomy, data, demo, listing, simulate, train, validate
 from corticalnet.cli.app import app, main
 
-__all__ = ["app", "audit", "autonomy", "data", "demo", "listing", "main", "simulate", "train"]
+__all__ = ["app", "audit", "autonomy", "data", "demo", "listing", "main", "simulate", "train", "validate"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from corticalnet.analysis import Regime, recorded_regime
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import Continuous
 from corticalnet.circuits.expansion import circuit as expand
+from corticalnet.circuits.expansion.expansion import spiking_dynamics
 from corticalnet.circuits.experiment.protocol import Rest
+from corticalnet.circuits.experiment.recording import Record
 from corticalnet.circuits.experiment.stream import Stream, urges
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import open_images, open_model, open_weights
@@ -27,6 +30,9 @@ from corticalnet.errors import ProtocolError, RuleError
 from corticalnet.rules import Reward
 from corticalnet.tables import table
 from corticalnet.training import Model
+
+#: Of each spiking population so many cells are recorded if nothing else is wished for.
+MOST_CELLS = 100
 
 
 @app.command("simulate")
@@ -54,7 +60,11 @@ def simulate_(
     settle: str | None = typer.Option(
         None, help="In continuous time: from an error leaving rest to its being read; 20 tau if not given."
     ),
-    seed: int = typer.Option(0, min=0, help="Of weights, images and timing."),
+    cells: int = typer.Option(
+        0, "--cells-per-column", min=0, help="Columns tell their rates by so many spiking cells; 0 for rates."
+    ),
+    cell: str = typer.Option("poisson", help="Their kind: poisson, pif or lif."),
+    seed: int = typer.Option(0, min=0, help="Of weights, images, timing, and of voltages and dice."),
     every: int = typer.Option(1, min=1, help="Record every so many steps."),
     record: list[str] = typer.Option([], help="State, population or projection to record; all if not given."),
     plot: bool = typer.Option(True, "--plot/--no-plot", help="Draw the circuit, traces, φ and weights."),
@@ -75,18 +85,27 @@ def simulate_(
 
     - `corticalnet simulate zil_mlp --data digits --dynamics latch --trials 1` — in continuous time
 
+    - `corticalnet simulate zil_mlp --data digits --trials 1 --cells-per-column 100 --cell lif` — in spikes;
+      of each population the first 100 cells are recorded
+
     - `corticalnet simulate brainprop_dense --data digits` — actions, reward and dopamine
 
     - `corticalnet simulate my_model.py --weights runs/my_run --record error --record phi --every 2`
     """
     built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
-    folder = out or Path("runs") / _folder(built, dynamics or "", engine, seed)
+    folder = out or Path("runs") / _folder(
+        built, [dynamics, f"{cells}-{cell}" if cells else ""], engine, seed
+    )
     if (folder / "recording.nc").exists() and not overwrite:
         raise ProtocolError(f"{folder} holds a recording already; give another --out, or --overwrite")
     open_weights(built, weights)
-    how = _dynamics(dynamics, tau=tau, dt=dt, settle=settle)
-    title = f"{built.name} by {built.rule.name}" + (f", {dynamics}" if dynamics else "")
-    circuit = expand(built.network, built.rule, lr, dynamics=how, name=title)
+    usual = spiking_dynamics(built.rule) if cells and dynamics is None else None
+    how = _dynamics(dynamics, usual, tau=tau, dt=dt, settle=settle)
+    told = [dynamics, f"{cells} {cell} cells for each column" if cells else ""]
+    title = ", ".join([f"{built.name} by {built.rule.name}", *filter(None, told)])
+    circuit = expand(
+        built.network, built.rule, lr, dynamics=how, cells_per_column=cells, cell=cell, name=title
+    )
     wanted = {"target": target, "device": device, "precision": precision}
     options: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     begun = time.perf_counter()
@@ -97,7 +116,7 @@ def simulate_(
             # In continuous time changes are made when the last error is at rest again.
             [_stream(built, circuit, trials, slack, seed), *([Rest(circuit.needs.present)] if how else [])],
             engine,
-            record or None,
+            record or (_first_cells(circuit) if cells else None),
             every=every,
             seed=seed,
             progress=not as_json,
@@ -141,14 +160,25 @@ def simulate_(
     typer.echo(f"\n{trials} trials, {steps} steps in {seconds:.1f} s on {engine}; all of it is in {folder}")
 
 
-def _folder(model: Model, dynamics: str, engine: str, seed: int) -> str:
-    words = ["simulate", model.name, model.rule.name, dynamics, model.settings.data, engine, f"seed{seed}"]
+def _folder(model: Model, how: list[str | None], engine: str, seed: int) -> str:
+    words = ["simulate", model.name, model.rule.name, *how, model.settings.data, engine, f"seed{seed}"]
     return re.sub(r"[^\w.-]+", "_", "-".join(filter(None, words)))
 
 
-def _dynamics(construction: str | None, **times: str | None) -> Continuous | None:
-    """Continuous time, if a construction is named."""
+def _first_cells(circuit: Circuit) -> list[str | Record]:
+    """All cells of columns, but of spiking populations the first hundred cells."""
+    spiking = [p for p in circuit.populations if p.cell.sends == "spike"]
+    wishes: list[str | Record] = [p.name for p in circuit.populations if p not in spiking]
+    return [*wishes, *(Record(f"{p.name}.spike", range(min(p.n, MOST_CELLS))) for p in spiking)]
+
+
+def _dynamics(
+    construction: str | None, usual: Continuous | None = None, **times: str | None
+) -> Continuous | None:
+    """Continuous time, if a construction is named, or one is usual."""
     given: dict[str, Any] = {name: _time(text) for name, text in times.items() if text is not None}
+    if usual is not None:
+        return replace(usual, **given)
     if construction is not None:
         return Continuous(construction, **given)
     if given:

@@ -13,6 +13,7 @@ from typing import Any
 import xarray as xr
 from matplotlib.figure import Figure
 
+from corticalnet.plotting.alignment import alignment
 from corticalnet.plotting.raster import raster
 from corticalnet.plotting.reading import plastic_projections, state_names
 from corticalnet.plotting.spikes import spikes
@@ -20,7 +21,7 @@ from corticalnet.plotting.traces import traces
 from corticalnet.plotting.weights import weight_changes
 from corticalnet.plotting.wiring import wiring
 
-__all__ = ["figures", "raster", "save", "spikes", "traces", "weight_changes", "wiring"]
+__all__ = ["alignment", "figures", "raster", "save", "spikes", "traces", "weight_changes", "wiring"]
 
 
 def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:

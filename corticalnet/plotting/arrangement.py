@@ -42,11 +42,18 @@ def kind(population: Any) -> str:
     return next((str(name) for name in population.cell.state if name in SYMBOLS), str(population.role))
 
 
+def stands(circuit: Any) -> dict[str, str]:
+    """Population -> area. Spiking cells and currents ("area1.value.on") stand where their speaker does."""
+    own = {p.name: str(p.area) for p in circuit.populations}
+    return {name: own.get(area.removesuffix("-current"), area) for name, area in own.items()}
+
+
 def by_area(circuit: Any) -> dict[str, list[Any]]:
     """Area -> its populations."""
+    area = stands(circuit)
     members: dict[str, list[Any]] = {}
     for population in circuit.populations:
-        members.setdefault(population.area, []).append(population)
+        members.setdefault(area[population.name], []).append(population)
     return members
 
 
@@ -81,7 +88,7 @@ def arrange(circuit: Any) -> dict[str, Box]:
 
 def _aim(circuit: Any, populations: list[Any], boxes: dict[str, Box]) -> float:
     """The mean height of what an area projects or broadcasts to."""
-    area = {p.name: p.area for p in circuit.populations}
+    area = stands(circuit)
     ends = {p.name: (area[p.source], area[p.target]) for p in circuit.projections}
     names = {p.name for p in populations}
     targets = [t for b in circuit.broadcasts if b.source in names for t in b.targets]
@@ -92,9 +99,9 @@ def _aim(circuit: Any, populations: list[Any], boxes: dict[str, Box]) -> float:
 
 def _levels(circuit: Any, areas: list[str]) -> dict[str, int]:
     """How many projections up from the input an area is; only areas that have a place in that order."""
-    area = {p.name: p.area for p in circuit.populations}
+    area = stands(circuit)
     pairs = [(area[p.source], area[p.target], p.port) for p in circuit.projections]
-    cells = {a: sum(p.n for p in circuit.populations if p.area == a) for a in areas}
+    cells = {a: sum(p.n for p in circuit.populations if area[p.name] == a) for a in areas}
     fed = {a: {high for low, high, _ in pairs if low == a} for a in areas}
     reached = {high for _, high, _ in pairs}
     lone = {a for a in areas if cells[a] == 1 and len(fed[a]) > 1 and a not in reached}

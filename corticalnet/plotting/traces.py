@@ -17,7 +17,7 @@ from corticalnet.plotting.reading import area_names, phases, present, state, sta
 from corticalnet.plotting.style import LABEL, mark_phases, name_phases, plain
 
 #: What is shown if no states are named: of these, the set of which most was recorded.
-USUAL = (("value", "prediction", "error"), ("rate", "credit", "action", "rpe"))
+USUAL = (("value", "prediction", "error"), ("rate", "value_rate", "credit", "action", "rpe"))
 #: Up to so many lines are told apart by a legend.
 NAMED = 4
 #: Of a panel, and the room around it, in inches.

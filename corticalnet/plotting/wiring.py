@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyBboxPatch
 
-from corticalnet.plotting.arrangement import Box, Point, arrange, by_area, heading, kind
+from corticalnet.plotting.arrangement import Box, Point, arrange, by_area, heading, kind, stands
 from corticalnet.plotting.arrows import RADIUS, Arrows
 from corticalnet.plotting.reading import SYMBOLS
 
@@ -44,7 +44,8 @@ def wiring(circuit: Any) -> Figure:
     axes.axis("off")
     for area, populations in by_area(circuit).items():
         _area(axes, boxes[area], populations)
-    cells = {p.name: _cell(axes, boxes[p.area].centres[p.name], p) for p in circuit.populations}
+    place = stands(circuit)
+    cells = {p.name: _cell(axes, boxes[place[p.name]].centres[p.name], p) for p in circuit.populations}
     arrows = Arrows(axes, cells, boxes.values())
     for wire in circuit.wires:
         _wire(arrows, wire)
@@ -95,7 +96,8 @@ def _cell(axes: Axes, centre: Point, population: Any) -> Circle:
     if text:
         axes.text(*centre, text, ha="center", va="center", fontsize=12, color=hue, zorder=5)
     else:
-        name = _short(type(population.cell).__name__ if population.role == "cell" else population.role)
+        name = type(population.cell).__name__ if population.role == "cell" else population.role
+        name = _short(name if "." not in population.area else ".".join(population.name.split(".")[1:]))
         size = min(6.5, 40 / max(len(line) for line in name.split("\n")))
         axes.text(*centre, name, ha="center", va="center", fontsize=size, color="0.25", zorder=5)
     return circle
@@ -103,8 +105,8 @@ def _cell(axes: Axes, centre: Point, population: Any) -> Circle:
 
 def _short(name: str) -> str:
     """A name in two lines where it has two words: "PhaseSignal", "inhibitory-fast"."""
-    cut = next((k for k, letter in enumerate(name) if k and (letter.isupper() or letter in "-_")), 0)
-    return f"{name[:cut]}\n{name[cut:].lstrip('-_')}" if cut else name
+    cut = next((k for k, letter in enumerate(name) if k and (letter.isupper() or letter in "-_.")), 0)
+    return f"{name[:cut]}\n{name[cut:].lstrip('-_.')}" if cut else name
 
 
 def _wire(arrows: Arrows, wire: Any) -> None:

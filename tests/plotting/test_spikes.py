@@ -4,11 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 from matplotlib.collections import PathCollection
+from matplotlib.patches import Circle
 
+import corticalnet as cn
 from corticalnet.errors import ProtocolError
-from corticalnet.plotting import figures, spikes
+from corticalnet.plotting import figures, spikes, wiring
 
 STEPS, BATCH, DT = 60, 2, 0.5
 #: Population -> cells; two cells for each column.
@@ -138,6 +141,28 @@ def test_among_all_figures():
     assert "spikes" not in figures(recording().drop_vars("spike"))
     spikes_alone = recording()[["spike"]]
     assert len(figures(spikes_alone)["spikes"].axes) == 1 + 3
+
+
+def test_spiking_cells_stand_with_the_column_that_they_speak_for():
+    """In the wiring: no boxes but those of areas, from the input up, whoever speaks in between."""
+    net = cn.mlp([4, 3, 2], "sigmoid", seed=0, dtype=torch.float64)
+    rates = cn.circuit(net, cn.rule("brainprop"), dynamics=cn.Continuous(dt=0.5, burst=50))
+    made = cn.spiking(cn.spiking(rates, 5), 7, populations=["dopamine"])
+    patches = wiring(made).axes[0].patches
+    boxes = {p.get_gid(): p for p in patches if (p.get_gid() or "").startswith("area ")}
+    names = ["input", "area1", "output", "contest", "world", "dopamine"]
+    assert boxes.keys() == {f"area {name}" for name in names}
+    assert boxes["area input"].get_y() < boxes["area area1"].get_y() < boxes["area output"].get_y()
+    circles = {p.get_gid(): p.center for p in patches if isinstance(p, Circle)}
+    within = {
+        "area1": ("area1.value.on", "area1.value-current"),
+        "output": ("output.feedback.off", "output.feedback-current"),
+        "dopamine": ("dopamine.on", "dopamine-current"),
+    }
+    for area, cell in ((area, cell) for area, cells in within.items() for cell in cells):
+        (x, y), box = circles[f"population {cell}"], boxes[f"area {area}"]
+        assert box.get_x() < x < box.get_x() + box.get_width()
+        assert box.get_y() < y < box.get_y() + box.get_height()
 
 
 def test_mistakes_are_one_sentence():

@@ -5,7 +5,7 @@
     weight mirror    Δb = rate · (⟨drive above × noise below⟩ / σ² − b)      E[⟨drive × noise⟩] = σ² W
 
 All fill ``.grad`` of weights that belong to the pathway; the optimizer that moves the links' weights moves
-them too (docs/decisions/0014).
+them too (docs/decisions/0015).
 """
 
 from __future__ import annotations

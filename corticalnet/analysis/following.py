@@ -1,0 +1,113 @@
+"""Following a rule while it learns: does its feedback become backprop's?
+
+angle        of a rule's change of all synapses into an area to backprop's, 0° to 180°, over a batch
+gap          ‖W − B‖ / ‖W‖ of a link, W up and B down
+congruence   share of a link's synapses with sign W = sign B
+
+following = Following(rule, x, targets)
+...                                             train; now and then:
+following.look(net, epoch)
+recording = following.recording()               xarray; corticalnet.plotting.alignment draws it
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor
+
+from corticalnet.analysis.alignment import align
+from corticalnet.errors import RuleError
+from corticalnet.network import Network
+from corticalnet.rules import NoPathway, Rule, Sweep, Tied
+from corticalnet.rules.rule import LearningRule
+
+
+class Following:
+    """Looks at a rule and its network; changes neither, nor the random numbers of the training.
+
+    Weight decay that belongs to the rule (Kolen–Pollack's) is left out of angles: they tell what was learned,
+    not what was forgotten. A rule that draws (actions, noise) is looked at with one draw of its own.
+
+    Args:
+        rule: any rule.
+        x: inputs ``[batch, *input_shape]`` at which it is looked at.
+        targets: class indices ``[batch]`` or vectors.
+        reference: backprop if not given, of the rule's own lessons: with the same actions and rewards, say.
+        seed: of dropout masks, noise and exploration, the same at every look.
+        unit: of the times that ``look`` is told.
+    """
+
+    def __init__(
+        self,
+        rule: LearningRule,
+        x: Tensor,
+        targets: Tensor,
+        reference: LearningRule | None = None,
+        seed: int = 0,
+        unit: str = "epoch",
+    ) -> None:
+        self.rule, self.x, self.targets, self.seed, self.unit = rule, x, targets, seed, unit
+        self.reference = reference or Rule(getattr(rule, "teaching", None), Tied(), Sweep(), "backprop")
+        self._times: list[float] = []
+        self._looks: list[xr.Dataset] = []
+
+    def look(self, net: Network, time: float) -> xr.Dataset:
+        """How it is now; kept for :meth:`recording`.
+
+        Args:
+            net: the network that the rule teaches.
+            time: of this look, in ``unit``.
+        """
+        rule = copy.deepcopy(self.rule)
+        if isinstance(rule, Rule):
+            rule.feedback.decay = 0.0
+        found = align(net, rule, self.x, self.targets, self.reference, self.seed)
+        angles, pathway = found.angles, compare_pathway(net, self.rule)
+        look = xr.Dataset(
+            {
+                "angle": ("area", [*angles.values()], {"units": "degree"}),
+                "gap": ("link", [gap for gap, _ in pathway.values()]),
+                "congruence": ("link", [congruence for _, congruence in pathway.values()]),
+            },
+            coords={"area": [*angles], "link": np.array([*pathway], dtype=str)},
+        )
+        self._times.append(time)
+        self._looks.append(look)
+        return look
+
+    def recording(self) -> xr.Dataset:
+        """``angle`` ``[time, area]``, ``gap`` and ``congruence`` ``[time, link]``.
+
+        Links are those that leave hidden areas, and there are none where nothing comes down link by link.
+
+        Raises:
+            RuleError: nobody has looked yet.
+        """
+        if not self._looks:
+            raise RuleError("a rule that was never looked at has no recording; call look(net, time) first")
+        data = xr.concat(self._looks, xr.Variable("time", self._times, {"units": self.unit}))
+        return data.assign_attrs(rule=getattr(self.rule, "name", "custom"))
+
+
+@torch.no_grad()
+def compare_pathway(net: Network, rule: LearningRule) -> dict[str, tuple[float, float]]:
+    """Link -> ‖W − B‖ / ‖W‖ and the share of equal signs, for links that leave hidden areas.
+
+    Empty for a rule whose feedback does not come down link by link.
+    """
+    if not isinstance(rule, Rule) or not rule.feedback.layered or isinstance(rule.feedback, NoPathway):
+        return {}
+    net, feedback = copy.deepcopy((net, rule.feedback))
+    feedback.prepare(net)
+    compared = {}
+    for node in range(1, net.wiring.output):
+        for _, link in net.wiring.leaving[node]:
+            if link.plastic:
+                w, b = link.weight, feedback.weights(link)
+                gap = (w - b).norm() / w.norm()
+                compared[link.name] = gap.item(), (w.sign() == b.sign()).double().mean().item()
+    return compared

@@ -1,0 +1,58 @@
+"""Ranges: between which numbers the signals of a rate circuit lie, so that spikes can carry them.
+
+rates = cn.circuit(net, rule, dynamics=spiking_dynamics(rule))
+spikes = cn.spiking(rates, 100, "pif", ranges=ranges(rates, protocol))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from corticalnet.circuits import Circuit
+from corticalnet.circuits.spiking import SPEAKERS, Range, speakers
+from corticalnet.engines import simulate
+from corticalnet.errors import ProtocolError
+
+
+def ranges(
+    circuit: Circuit,
+    protocol: Any,
+    margin: float = 1.2,
+    *,
+    populations: Sequence[str] = SPEAKERS,
+    every: int = 1,
+    check: bool = True,
+) -> dict[str, Range]:
+    """Run a circuit of rates, and see what each population that could speak in spikes has to say.
+
+    Args:
+        circuit: of rates.
+        protocol: a typical one; several samples side by side are seen together.
+        margin: by how much both ends are moved away from 0: other trials may ask for more.
+        populations: which would speak, by name or role.
+        every: look each so many steps.
+        check: refuse a protocol that is too short for the error to come down.
+
+    Returns:
+        (least, greatest) signal by population, for :func:`corticalnet.spiking`. What never was negative has 0
+        as its least; what was always 0 is left out, for it says nothing of its scale.
+
+    Raises:
+        ProtocolError: an impossible margin, or a protocol that does not fit.
+        CircuitError: an unknown population, or none that tells another area anything.
+    """
+    if isinstance(margin, str) or not 1 <= margin < float("inf"):
+        raise ProtocolError(f"ranges: margin must be a number from 1, not {margin!r}")
+    told = speakers(circuit, populations)
+    wishes = [f"{name}.{state}" for name, state in told.items()]
+    data = simulate(circuit, protocol, record=wishes, every=every, check=check)
+    found: dict[str, Range] = {}
+    for name, state in told.items():
+        population = circuit.population(name)
+        variable = state if state in data else f"{population.role}_{state}"
+        seen = data[variable].sel(area=population.area).values
+        low, high = min(0.0, float(seen.min())), max(0.0, float(seen.max()))
+        if low < high:
+            found[name] = margin * low, margin * high
+    return found

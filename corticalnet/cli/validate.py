@@ -1,0 +1,107 @@
+"""``corticalnet validate``: is a model's learning in time, and in spikes, what backprop would learn?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from corticalnet import plotting
+from corticalnet.cli.app import app
+from corticalnet.cli.opening import open_model, open_weights
+from corticalnet.cli.output import JSON, print_json
+from corticalnet.validation import figures, validate
+
+
+@app.command("validate")
+def validate_(
+    model: str = typer.Argument(..., help="A model file, or the name of one in models/."),
+    cells: int = typer.Option(100, min=1, help="Spiking cells for each column and sign."),
+    cell: str = typer.Option("pif", help="Their kind: pif, poisson or lif."),
+    window: str | None = typer.Option(
+        None, help="In spikes, how long an error is listened to, such as '400 ms'; 200 ms if not given."
+    ),
+    engine: str = typer.Option("torch", help="torch or brian2."),
+    sweep: str | None = typer.Option(
+        None, help="Sweep one setting instead: dt, tau, delay, noise (rates), cells or window (spikes)."
+    ),
+    trials: int = typer.Option(3, min=1, help="Images, each with its lesson, each from the same weights."),
+    rule: str | None = typer.Option(None, help="Learning rule; see `corticalnet list`."),
+    data: str = typer.Option("digits", help="Data set; see `corticalnet data list`."),
+    weights: Path | None = typer.Option(
+        None, help="Start from the weights of a run (its folder, or a checkpoint)."
+    ),
+    seed: int = typer.Option(0, min=0, help="Of weights, voltages, dice and noise."),
+    plot: bool = typer.Option(True, "--plot/--no-plot", help="Draw it, if there is a folder for it."),
+    out: Path | None = typer.Option(None, help="Folder for validation.json and the figure."),
+    sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of the model."),
+    as_json: bool = JSON,
+) -> None:
+    """Run the same trials as a network, in steps, in continuous time, in spikes; compare with backprop.
+
+    For every area and view: the cosine, the ratio of norms, and the relative error of the weight change to
+    backprop's, and to the rule's own. Rewarded columns take the action that they expect most of, in all
+    views. What a rule has no circuit for is left out, and the reason is said.
+
+    Examples:
+
+    - `corticalnet validate zil_mlp --set hidden=(8,)` — a small network on digits, two minutes
+
+    - `corticalnet validate zil_mlp --set hidden=(8,) --cell lif --cells 300 --out runs/lif`
+
+    - `corticalnet validate zil_mlp --set hidden=(8,) --sweep cells --trials 5 --out runs/cells` — the
+      exponent of N
+
+    - `corticalnet validate brainprop_dense --set hidden=(12,8) --set init=0.5` — learning from reward
+
+    - `corticalnet validate my_model.py --rule streaming-fa-z-il --engine brian2 --json`
+    """
+    built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
+    open_weights(built, weights)
+    torch.set_num_threads(1)  # small steps: two threads only wait for each other
+    columns = (TextColumn("{task.description:24s}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    hidden = as_json or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task("ranges")
+
+        def tell(name: str, done: int, total: int) -> None:
+            bar.update(task, description=name, completed=done, total=total)
+
+        report = validate(
+            built,
+            trials=trials,
+            cells=cells,
+            cell=cell,
+            window=_time(window),
+            engine=engine,
+            sweep=sweep,
+            seed=seed,
+            progress=tell,
+        )
+    found: dict[str, Any] = report.to_dict()
+    paths: list[Path] = []
+    if out is not None:
+        paths = plotting.save(figures(report), out) if plot else []
+        out.mkdir(parents=True, exist_ok=True)
+        paths.append(out / "validation.json")
+        paths[-1].write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+    if as_json:
+        print_json({**found, "files": [str(path) for path in paths]})
+        return
+    typer.echo(report)
+    if paths:
+        typer.echo("\nwritten: " + ", ".join(map(str, paths)))
+
+
+def _time(text: str | None) -> float | str | None:
+    """A number is in ms."""
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        return text

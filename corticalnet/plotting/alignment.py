@@ -1,0 +1,44 @@
+"""How a rule's feedback turns towards backprop's, over training."""
+
+from __future__ import annotations
+
+import xarray as xr
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+
+from corticalnet.plotting.style import LABEL, plain
+
+_PANELS = {
+    "angle": ("area", "angle to backprop (°)", (-4, 184), 90.0),
+    "gap": ("link", "‖W − B‖ / ‖W‖", None, 0.0),
+    "congruence": ("link", "share of equal signs", (-0.03, 1.03), 0.5),
+}
+
+
+def alignment(data: xr.Dataset) -> Figure:
+    """Angles by area, and how alike the synapses up and down are by link; darker is nearer the output.
+
+    Thin lines: what chance would be (90°, half of all signs), and no gap.
+
+    Args:
+        data: a recording of ``corticalnet.analysis.Following``.
+    """
+    names = [name for name, (dim, *_) in _PANELS.items() if data.sizes[dim]]
+    figure = Figure(figsize=(0.6 + 3.2 * len(names), 2.7), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
+        dim, title, limits, line = _PANELS[name]
+        shades = colormaps["viridis_r"]
+        for k, one in enumerate(data[dim].values):
+            colour = shades(0.2 + 0.8 * (k + 1) / data.sizes[dim])
+            axes.plot(data["time"], data[name].sel({dim: one}), color=colour, lw=1.5, label=str(one))
+        plain(axes, 4)
+        axes.axhline(line, color="0.8", lw=0.8, zorder=0)
+        if limits is None:
+            axes.set_ylim(bottom=-0.03 * (axes.get_ylim()[1]))
+        else:
+            axes.set_ylim(*limits)
+        axes.set_title(title, fontsize=LABEL + 1)
+        axes.set_xlabel(data["time"].attrs.get("units", "time"), fontsize=LABEL)
+        axes.legend(frameon=False, fontsize=LABEL - 1)
+    figure.suptitle(data.attrs.get("rule", ""), fontsize=LABEL + 2)
+    return figure

@@ -1,0 +1,143 @@
+"""Sweeps: what decides how far columns in time are from backprop? One setting at a time.
+
+dt, tau, delay      rates in continuous time; the latch's (or reward's) usual settings otherwise
+noise               the same, with the averages that spikes need, and noise in every step
+cells, window       spikes
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from corticalnet.circuits.expansion import Continuous
+from corticalnet.circuits.expansion.expansion import spiking_dynamics
+from corticalnet.circuits.spiking import Code
+from corticalnet.errors import ProtocolError, one_of
+from corticalnet.rules import LearningRule
+from corticalnet.validation.comparison import ALL, Comparison, Law, compare, law, mean, typical
+from corticalnet.validation.trials import Trials
+from corticalnet.validation.views import View, windowed
+
+TAU = 10.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is swept.
+
+    Attributes:
+        label: of the axis.
+        values: the usual ones.
+        fitted: whether errors are expected to follow a power law.
+        view: (rule, value, cells, cell) -> a view.
+    """
+
+    label: str
+    values: tuple[float, ...]
+    fitted: bool
+    view: Callable[[LearningRule, float, int, str], View]
+
+
+def _rates(label: str, values: tuple[float, ...], times: Callable[[float], dict[str, Any]]) -> Setting:
+    def view(rule: LearningRule, value: float, cells: int, cell: str) -> View:
+        return View(f"{value:g}", Continuous(**{"tau": TAU, "settle": 20 * TAU, **times(value)}))
+
+    return Setting(label, values, False, view)
+
+
+def _cells(rule: LearningRule, value: float, cells: int, cell: str) -> View:
+    return View(f"{value:g}", spiking_dynamics(rule), int(value), cell)
+
+
+def _window(rule: LearningRule, value: float, cells: int, cell: str) -> View:
+    return View(f"{value:g}", windowed(spiking_dynamics(rule), value), cells, cell)
+
+
+def _noise(rule: LearningRule, value: float, cells: int, cell: str) -> View:
+    return View(f"{value:g}", replace(spiking_dynamics(rule), dt=1.0), noise=value)
+
+
+SWEEPS: dict[str, Setting] = {
+    "dt": _rates("dt (ms)", (10.0, 5.0, 2.0, 1.0, 0.5), lambda dt: {"dt": dt}),
+    "tau": _rates("τ (ms), s = 200 ms", (5.0, 10.0, 20.0, 40.0), lambda tau: {"tau": tau}),
+    "delay": _rates("delay (ms)", (0.0, 5.0, 10.0, 20.0, 50.0), lambda delay: {"delay": delay}),
+    "cells": Setting("cells per column and sign", (10, 30, 100, 300), True, _cells),
+    "window": Setting("window (ms)", (50.0, 100.0, 200.0, 400.0), True, _window),
+    "noise": Setting("noise, s.d. in each step", (0.003, 0.01, 0.03, 0.1), True, _noise),
+}
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """One setting, and how errors follow it.
+
+    Attributes:
+        name: a key of :data:`SWEEPS`.
+        label: of the axis.
+        values: that were tried.
+        found: for each value and trial: area -> comparison.
+    """
+
+    name: str
+    label: str
+    values: tuple[float, ...]
+    found: tuple[tuple[Mapping[str, Comparison], ...], ...]
+
+    @property
+    def areas(self) -> list[str]:
+        """From the input up, then all together."""
+        return list(self.found[0][0])
+
+    def errors(self, area: str) -> list[list[float]]:
+        """For each value the relative error of each trial."""
+        return [[trial[area].error for trial in trials] for trials in self.found]
+
+    def error(self, area: str = ALL) -> list[float]:
+        """Geometric mean over trials."""
+        return [typical(errors) for errors in self.errors(area)]
+
+    def cosine(self, area: str = ALL) -> list[float]:
+        """Mean over trials."""
+        return [mean(trial[area].cosine for trial in trials) for trials in self.found]
+
+    def law(self, area: str = ALL) -> Law | None:
+        """The power law of errors, where one is expected."""
+        if not SWEEPS[self.name].fitted:
+            return None
+        x = [value for value, errors in zip(self.values, self.errors(area), strict=True) for _ in errors]
+        return law(x, [e for errors in self.errors(area) for e in errors])
+
+
+def run_sweep(
+    name: str,
+    trials: Trials,
+    values: Sequence[float] | None = None,
+    *,
+    cells: int = 100,
+    cell: str = "pif",
+    engine: str = "torch",
+    seed: int = 0,
+    tick: Any = None,
+    **options: Any,
+) -> Sweep:
+    """Run the trials at every value of a setting.
+
+    Raises:
+        ProtocolError: an unknown sweep, or no values.
+        CircuitError: the rule has no such circuit.
+    """
+    one_of("sweep", name, SWEEPS, ProtocolError)
+    Code(cells, cell)  # impossible ones are told at once
+    setting = SWEEPS[name]
+    tried = tuple(setting.values if values is None else values)
+    if not tried:
+        raise ProtocolError(f"sweep '{name}': there are no values to try")
+    wanted = [trials.backprop(k) for k in range(len(trials))]
+    own = [trials.learned(k) for k in range(len(trials))]
+    found = []
+    for value in tried:
+        changes = setting.view(trials.rule, value, cells, cell).run(trials, engine, seed, tick, **options)
+        found.append(tuple(compare(*sides) for sides in zip(changes, wanted, own, strict=True)))
+    return Sweep(name, setting.label, tried, tuple(found))

@@ -1,0 +1,137 @@
+"""Trials: the same stimuli and lessons for every view, and what each view's weights change by.
+
+A change is per unit of learning rate, area by area: all plastic synapses that end there, one flat array.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from corticalnet.circuits import Circuit
+from corticalnet.circuits.expansion import Continuous
+from corticalnet.circuits.expansion import circuit as expand
+from corticalnet.circuits.expansion.links import flat
+from corticalnet.circuits.experiment.protocol import Element, Noise, Present, Reinforce, Rest, Teach
+from corticalnet.engines import simulate
+from corticalnet.network import Network
+from corticalnet.rules import LearningRule, Rule, Sweep, Teacher, Tied
+from corticalnet.rules.reward import Rewarded
+
+Changes = dict[str, NDArray[np.float64]]
+
+#: Learning rate in circuits: so small that a change within a trial does not spoil what is measured.
+RATE = 0.01
+#: Added to the bid of the action that the network would take, so that noise makes no view take another.
+URGE = 1e3
+
+
+class Trials:
+    """A network, a rule, and what they are to learn.
+
+    Args:
+        network: copied, in float64.
+        rule: copied. If it is taught by reward, it takes the action that it expects most of: nobody explores.
+        stimuli: ``[trials, *input_shape]``.
+        targets: classes ``[trials]`` or vectors ``[trials, n]``.
+    """
+
+    def __init__(self, network: Network, rule: LearningRule, stimuli: Tensor, targets: Tensor) -> None:
+        self.network, self.rule = copy.deepcopy(network).double(), copy.deepcopy(rule)
+        self.stimuli = stimuli.double()
+        self.targets = targets.double() if targets.is_floating_point() else targets
+        self.teaching: Any = getattr(rule, "teaching", Teacher())
+        self.rewarded = isinstance(self.teaching, Rewarded)
+        if self.rewarded:
+            self.teaching = self.rule.teaching = copy.copy(self.teaching)  # type: ignore[attr-defined]
+            self.teaching.choose = lambda rates: rates.argmax(1)
+
+    def __len__(self) -> int:
+        return len(self.stimuli)
+
+    @property
+    def areas(self) -> list[str]:
+        """Areas with synapses that learn, from the input up."""
+        wiring = self.network.wiring
+        nodes = range(1, wiring.output + 1)
+        return [wiring.name(n) for n in nodes if any(link.plastic for _, link in wiring.arriving[n])]
+
+    # The network view ----------------------------------------------------------------------------
+    def backprop(self, trial: int) -> Changes:
+        """What one sweep of backprop would change, of the same lesson (and action)."""
+        return self.learned(trial, Rule(self.teaching, Tied(), Sweep(), "backprop"))
+
+    def learned(self, trial: int, rule: LearningRule | None = None) -> Changes:
+        """What the rule (or another) changes in the network view."""
+        one = slice(trial, trial + 1)
+        self.network.zero_grad()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(trial)
+            (rule or self.rule).learn(self.network, self.stimuli[one], self.targets[one])
+        return self._by_area(lambda _, link, weights: -flat(link, _gradient(weights)))
+
+    # The circuit view ----------------------------------------------------------------------------
+    def circuit(self, dynamics: Continuous | str | None = None) -> Circuit:
+        """The columns, as rates.
+
+        Raises:
+            CircuitError: the network or the rule has no such circuit.
+        """
+        return expand(self.network, self.rule, RATE, dynamics=dynamics)
+
+    def protocol(
+        self, circuit: Circuit, dynamics: Continuous | None = None, which: slice = slice(None)
+    ) -> list[Element]:
+        """Stimulus, lesson, and in continuous time a rest: latched changes are made when errors are gone."""
+        x, y, needs = self.stimuli[which], self.targets[which], circuit.needs
+        lesson: Element
+        if self.rewarded:
+            with torch.no_grad():
+                rates = self.network(x)
+            urge = URGE * torch.nn.functional.one_hot(rates.argmax(1), rates.shape[1]).double()
+            shown, lesson = Present(x, needs.present, urge=urge), Reinforce(y, needs.teach)
+        else:
+            shown, lesson = Present(x, needs.present), Teach(y, needs.teach)
+        waits = dynamics is not None and dynamics.construction in ("latch", "delay") and not self.rewarded
+        return [shown, lesson, *([Rest(needs.present if waits else 4)] if dynamics is not None else [])]
+
+    def simulated(
+        self,
+        circuit: Circuit,
+        trial: int,
+        dynamics: Continuous | None = None,
+        engine: str = "torch",
+        *,
+        noise: Sequence[Noise] = (),
+        seed: int = 0,
+        **options: Any,
+    ) -> Changes:
+        """What a circuit of these columns changes in one trial."""
+        protocol = self.protocol(circuit, dynamics, slice(trial, trial + 1))
+        output = f"{self.network.wiring.name(self.network.wiring.output)}.value"
+        data = simulate(circuit, protocol, engine, output, last=1, noise=noise, seed=seed, **options)
+        return self._by_area(lambda name, *_: (data[f"{name} after"] - data[f"{name} before"]).values / RATE)
+
+    def _by_area(self, change: Any) -> Changes:
+        """``change(projection, link, weights)`` of all that learns, joined by area."""
+        wiring, found = self.network.wiring, {}
+        for node in range(1, wiring.output + 1):
+            parts = []
+            for _, link in wiring.arriving[node]:
+                if link.plastic:
+                    parts.append(change(link.name, link, link.weight).ravel())
+                    if link.bias is not None:
+                        parts.append(change(f"{link.name} bias", link, link.bias).ravel())
+            if parts:
+                found[wiring.name(node)] = np.concatenate(parts)
+        return found
+
+
+def _gradient(weights: Any) -> Tensor:
+    return torch.zeros_like(weights) if weights.grad is None else weights.grad

@@ -1,0 +1,126 @@
+"""The views of a rule: as a network, in steps, in continuous time, in spikes. Each says what would change."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from corticalnet.analysis.ranges import ranges
+from corticalnet.circuits import Circuit
+from corticalnet.circuits.expansion import Continuous
+from corticalnet.circuits.expansion.expansion import spiking_dynamics
+from corticalnet.circuits.experiment.protocol import Noise
+from corticalnet.circuits.spiking import SPEAKERS, Code, speakers, spiking
+from corticalnet.errors import CircuitError, CircuitWarning
+from corticalnet.validation.trials import Changes, Trials
+
+#: More spiking cells than this are no trial of a few minutes.
+MOST_CELLS = 1_000_000
+
+
+@dataclass(frozen=True)
+class View:
+    """One way to run the trials.
+
+    Args:
+        name: for tables.
+        dynamics: continuous time; steps of the rule if not given.
+        cells: spiking cells for each column and sign; rates if 0.
+        cell: their kind.
+        noise: standard deviation of noise in every cell on which plastic synapses end, in each step.
+        network: whether it is the network view; then there is no circuit at all.
+        options: of ``cn.spiking``: ranges (measured if not given), highest, synapse, push_pull.
+    """
+
+    name: str
+    dynamics: Continuous | None = None
+    cells: int = 0
+    cell: str = "pif"
+    noise: float = 0.0
+    network: bool = False
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def build(self, trials: Trials) -> Circuit:
+        """The circuit; ranges of spikes are those of all trials together, run as rates.
+
+        Raises:
+            CircuitError: there is no such circuit of this network and rule.
+        """
+        rates = trials.circuit(self.dynamics)
+        if not self.cells:
+            return rates
+        cells = self.cells * sum(rates.population(name).n for name in speakers(rates, SPEAKERS))
+        if cells > MOST_CELLS:
+            raise CircuitError(
+                f"{cells:,} spiking cells for each sign are more than the {MOST_CELLS:,} that a trial is run "
+                "with; take fewer cells for each column, or a smaller network"
+            )
+        options = dict(self.options)
+        if options.get("ranges") is None:
+            options["ranges"] = ranges(rates, trials.protocol(rates, self.dynamics))
+        return spiking(rates, self.cells, self.cell, **options)
+
+    def run(
+        self, trials: Trials, engine: str = "torch", seed: int = 0, tick: Any = None, **options: Any
+    ) -> list[Changes]:
+        """Changes of all weights, trial by trial, each from the same weights.
+
+        Raises:
+            CircuitError: there is no such circuit of this network and rule.
+        """
+        tick, found = tick or (lambda: None), []
+        if self.network:
+            for k in range(len(trials)):
+                found.append(trials.learned(k))
+                tick()
+            return found
+        with warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", CircuitWarning
+            )  # what is known to fail is measured, not warned of
+            made = self.build(trials)
+            driven = dict.fromkeys(p.target for p in made.plastic if p.port == "prediction")
+            noise = [Noise(name, "prediction", self.noise, seed) for name in driven] if self.noise else []
+            for k in range(len(trials)):
+                found.append(
+                    trials.simulated(
+                        made,
+                        k,
+                        self.dynamics,
+                        engine,
+                        noise=noise,
+                        seed=seed + k,
+                        **options,
+                    )
+                )
+                tick()
+        return found
+
+
+def usual_views(
+    rule: Any, cells: int = 100, cell: str = "pif", window: float | str | None = None
+) -> list[View]:
+    """Network, steps, continuous time at three steps (τ = 10 ms), spikes.
+
+    Raises:
+        CircuitError: there are no such cells.
+        UnitError: the window is no time.
+    """
+    tau = 10.0
+    found = [View("network", network=True), View("steps")]
+    found += [
+        View(f"rates, dt = {share * tau:g} ms", Continuous(tau=tau, dt=share * tau))
+        for share in (0.5, 0.2, 0.1)
+    ]
+    Code(cells, cell)  # impossible ones are told at once
+    how = spiking_dynamics(rule)
+    if window is not None:
+        how = windowed(how, Continuous(settle=window).ms("settle"))
+    return [*found, View(f"{cells} {cell} cells", how, cells, cell)]
+
+
+def windowed(how: Continuous, window: float) -> Continuous:
+    """The same dynamics with another window: s, and averages of the same share of it."""
+    return replace(how, settle=window, average=how.ms("average") * window / how.ms("settle"))
