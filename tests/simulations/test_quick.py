@@ -248,6 +248,30 @@ def test_feedback_that_learns_turns_to_backprops():
         assert ends["Kolen–Pollack"]["gap"] < ends["matching"]["gap"]
 
 
+def test_the_credit_grid_tells_pathways_apart_and_triggers_not():
+    grid = results("credit_grid")["grid"]
+    for triggers in grid.values():
+        sweep, columns, guesses = (
+            triggers["sweep"],
+            triggers["fa-z-il, streaming"],
+            triggers["node perturbation"],
+        )
+        for pathway in ("tied", "weight mirror", "random"):
+            for what, near in (("accuracy", 0.02), ("angle", 2)):
+                ends = [where[pathway]["runs"][0][what] for where in (sweep, columns)]
+                assert ends[0] == pytest.approx(ends[1], abs=near)
+        angle = {pathway: cell["runs"][0]["angle"] for pathway, cell in sweep.items() if "runs" in cell}
+        assert angle["tied"] < 0.1 < angle["weight mirror"] < angle["random"]
+        assert "link by link" in columns["direct"]["refused"]
+        assert "what everyone hears" in guesses["tied"]["refused"]
+        assert "needs a pathway" in sweep["none"]["refused"]
+        assert sweep["tied"]["passes"]["up"] == sweep["tied"]["passes"]["learning"] == 1
+        assert guesses["none"]["passes"]["up"] > 1 > guesses["none"]["passes"]["down"] == 0
+    told = {name: triggers["sweep"]["tied"]["runs"][0] for name, triggers in grid.items()}
+    assert told["teacher"]["accuracy"] > 0.75 > told["reward"]["accuracy"] > 0.2
+    assert told["reward"]["angle to a teacher's"] > 10 > told["teacher"]["angle to a teacher's"]
+
+
 def test_spiking_columns_learn_as_rates_do_and_brian2_fires_the_same_spikes():
     pytest.importorskip("brian2")
     found = results("spiking_columns_learn")
