@@ -19,7 +19,7 @@ from corticalnet.circuits.experiment.recording import Record, load_recording
 from corticalnet.circuits.experiment.stream import Stream, urges
 from corticalnet.circuits.spiking import spiking
 from corticalnet.engines import simulate, simulator
-from corticalnet.network import Area, Convolution, Dense, Link, Local, Network, from_torch, mlp
+from corticalnet.network import Area, Convolution, Dense, Link, Local, Network, Recurrent, from_torch, mlp
 from corticalnet.rules import (
     IL,
     ZIL,
@@ -36,6 +36,7 @@ from corticalnet.rules import (
     SoftmaxReward,
     Sweep,
     Teacher,
+    ThroughTime,
     Tied,
     WeightMirror,
     register,
@@ -75,6 +76,7 @@ __all__ = [
     "Projection",
     "Random",
     "Record",
+    "Recurrent",
     "Reinforce",
     "Rest",
     "Reward",
@@ -86,6 +88,7 @@ __all__ = [
     "Synapses",
     "Teach",
     "Teacher",
+    "ThroughTime",
     "Tied",
     "WeightMirror",
     "Wire",

@@ -1,13 +1,15 @@
 """The network view: areas of columns joined by links, as a torch module that rules sweep.
 
 From the inside out: :mod:`links` are synapses, :mod:`stages` and :mod:`homeostasis` what a column does with
-its drive, :mod:`area` a sheet of columns, :mod:`wiring` who drives whom, :mod:`network` the whole.
+its drive, :mod:`area` a sheet of columns, :mod:`wiring` who drives whom, :mod:`network` the whole;
+:mod:`recurrent` is one whose columns hear themselves.
 """
 
 from corticalnet.network.adopt import from_torch
 from corticalnet.network.area import Area
 from corticalnet.network.links import Convolution, Dense, Link, Local, Relay
 from corticalnet.network.network import Network, mlp
+from corticalnet.network.recurrent import Recurrent, Unrolled
 from corticalnet.network.wiring import Activity, Wiring
 
 __all__ = [
@@ -18,7 +20,9 @@ __all__ = [
     "Link",
     "Local",
     "Network",
+    "Recurrent",
     "Relay",
+    "Unrolled",
     "Wiring",
     "from_torch",
     "mlp",

@@ -22,6 +22,7 @@ from corticalnet.rules.reward import Reward, Rewarded, SoftmaxReward
 from corticalnet.rules.rule import LearningRule, Rule, Step
 from corticalnet.rules.sweep import Sweep
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
+from corticalnet.rules.through_time import Course, ThroughTime
 from corticalnet.rules.trial import Trial, Trigger
 from corticalnet.rules.z_il import ZIL
 
@@ -29,6 +30,7 @@ __all__ = [
     "IL",
     "REINFORCE",
     "ZIL",
+    "Course",
     "Direct",
     "Entry",
     "FaZIL",
@@ -52,6 +54,7 @@ __all__ = [
     "Sweep",
     "Teacher",
     "Teaching",
+    "ThroughTime",
     "Tied",
     "Trial",
     "Trigger",

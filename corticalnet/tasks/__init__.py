@@ -6,11 +6,14 @@
 >>> seen, reward, terminated, truncated, info = task.step(task.action_space.sample())
 >>> seen.tolist()  # the fixation mark of an antisaccade
 [0.0, 1.0, 0.0, 0.0]
+
+And one for those who are taught at every step: :func:`delayed_xor`, a stream for recurrent networks.
 """
 
 from corticalnet.tasks.chance import Chance
 from corticalnet.tasks.classification import Classification
 from corticalnet.tasks.criteria import Criterion, Recent, Streak
+from corticalnet.tasks.delayed_xor import delayed_xor
 from corticalnet.tasks.gymnasium_view import as_gymnasium
 from corticalnet.tasks.probabilistic import ProbabilisticClassification
 from corticalnet.tasks.saccade import Saccade
@@ -31,4 +34,5 @@ __all__ = [
     "Task",
     "TwelveAX",
     "as_gymnasium",
+    "delayed_xor",
 ]

@@ -248,6 +248,17 @@ def test_feedback_that_learns_turns_to_backprops():
         assert ends["Kolen–Pollack"]["gap"] < ends["matching"]["gap"]
 
 
+def test_feedback_through_time_learns_what_huge_fixed_feedback_does_not():
+    ends = {
+        name: {what: courses[0][what][-1] for what in ("loss", "right", "angle")}
+        for name, courses in results("delayed_xor")["arms"].items()
+    }
+    assert ends["backprop"]["right"] > 0.95
+    assert ends["backprop"]["angle"] < 1
+    assert ends["perturbed"]["loss"] < 0.7 * ends["fixed random, N(0, 1)"]["loss"]
+    assert ends["perturbed"]["angle"] < 60 < ends["fixed random, N(0, 1)"]["angle"]
+
+
 def test_the_credit_grid_tells_pathways_apart_and_triggers_not():
     grid = results("credit_grid")["grid"]
     for triggers in grid.values():

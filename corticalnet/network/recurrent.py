@@ -1,0 +1,176 @@
+"""Recurrent columns: an area one of whose links comes from itself, a step ago.
+
+    rate_t = f(U x_t + W rate_(t−1) + b)          output_t = g(V rate_t + c)
+
+The one idea: unrolled in time this *is* a deep network, one area for each step, whose links are shared. So
+:meth:`Recurrent.unrolled` returns a :class:`Network`, and every rule works on it as it is: errors that come
+down from area to area go back through time.
+
+    input  (x_1 … x_T, rate_0)  ──U──►  hidden1 ──W──► hidden2 ──W──► … hiddenT
+                                           └─V─┐           └─V─┐           └─V─┐
+                                              output  (output_1,   output_2, … output_T)
+"""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from corticalnet.activations import Activation
+from corticalnet.errors import NetworkError, ShapeError
+from corticalnet.network.area import Area
+from corticalnet.network.initialisation import Scheme
+from corticalnet.network.links import Cut, Dense
+from corticalnet.network.links.link import positive
+from corticalnet.network.network import Network
+from corticalnet.network.wiring import Wiring
+
+
+class Recurrent(nn.Module):
+    """Columns that hear the input and, a step later, themselves; an output hears them.
+
+    Its links are ``U = "input->hidden"``, ``W = "hidden->hidden"`` and ``V = "hidden->output"``.
+
+    Args:
+        inputs, columns, outputs: how many of each.
+        hidden, output: activations (see :mod:`corticalnet.activations`).
+        seed: of the initial weights, drawn by name as those of a :class:`Network`.
+        bias: whether hidden columns and output columns have a learned offset.
+        init: initial weights, as for links.
+        dtype, device: of the weights; torch's defaults if not given.
+
+    Raises:
+        NetworkError: a size is no whole number of at least 1, or an activation is unknown.
+
+    >>> net = Recurrent(2, 5, 1, seed=0)
+    >>> net(torch.zeros(3, 7, 2)).shape
+    torch.Size([3, 7, 1])
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        columns: int,
+        outputs: int,
+        hidden: str | Activation = "tanh",
+        output: str | Activation = "linear",
+        seed: int = 0,
+        *,
+        bias: bool = False,
+        init: str | float | Scheme = "auto",
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+    ) -> None:
+        super().__init__()
+        self.input_shape, self.seed = (positive("recurrent network", "inputs", inputs),), seed
+        self.columns = positive("recurrent network", "columns", columns)
+        self.outputs = positive("recurrent network", "outputs", outputs)
+        here = Dense(columns, init=init), Dense(columns, "hidden", bias=bias, init=init)
+        self.hidden = Area(here, hidden, "hidden")
+        self.output = Area(Dense(outputs, bias=bias, init=init), output, "output")
+        kind = dtype or torch.get_default_dtype()
+        ways = zip(("input->hidden", "hidden->hidden"), ((inputs,), (columns,)), strict=True)
+        for link, (name, shape) in zip(self.hidden.arriving, ways, strict=True):
+            link.build(shape, seed, name, self.hidden.rectifying, kind)
+        self.output.arriving[0].build((columns,), seed, "hidden->output", self.output.rectifying, kind)
+        self.to(device=device, dtype=dtype)
+        self._unrolled: dict[int, Unrolled] = {}
+
+    # Running ---------------------------------------------------------------------------------
+    def forward(self, sequence: Tensor, state: Tensor | None = None) -> Tensor:
+        """Output rates ``[batch, steps, outputs]`` for ``[batch, steps, inputs]``."""
+        return self.run(sequence, state)[0]
+
+    def run(self, sequence: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Output rates ``[batch, steps, outputs]`` and hidden rates ``[batch, steps, columns]``.
+
+        Args:
+            sequence: inputs ``[batch, steps, inputs]``.
+            state: hidden rates before the first step ``[batch, columns]``; zero if not given.
+
+        Raises:
+            ShapeError: one of them does not fit.
+        """
+        sequence, rate = self.admit(sequence, state)
+        from_input, from_itself = self.hidden.arriving
+        rates = []
+        for x in sequence.unbind(1):
+            rate, _ = self.hidden.fire(from_input.drive(x) + from_itself.drive(rate))
+            rates.append(rate)
+        outputs = [self.output.fire(self.output.arriving[0].drive(rate))[0] for rate in rates]
+        return torch.stack(outputs, 1), torch.stack(rates, 1)
+
+    def admit(self, sequence: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Check a sequence and a state; bring them to the network's floating type.
+
+        Raises:
+            ShapeError: one of them does not fit.
+        """
+        like = self.hidden.arriving[0].weight
+        if sequence.dim() != 3 or sequence.shape[2:] != self.input_shape or not sequence.shape[1]:
+            raise ShapeError(
+                f"sequence has shape {tuple(sequence.shape)}; this network takes (batch, steps, "
+                f"{self.input_shape[0]}) with at least one step"
+            )
+        if not sequence.is_floating_point():
+            raise ShapeError(f"sequence is {sequence.dtype}; give floating numbers")
+        if state is None:
+            state = like.new_zeros(len(sequence), self.columns)
+        if state.shape != (len(sequence), self.columns):
+            raise ShapeError(
+                f"state has shape {tuple(state.shape)}; for this sequence it is "
+                f"({len(sequence)}, {self.columns})"
+            )
+        return sequence.to(like), state.to(like)
+
+    # Unrolling -------------------------------------------------------------------------------
+    def unrolled(self, steps: int) -> Unrolled:
+        """This network over so many steps, as a deep network with shared links (kept for the next time).
+
+        Raises:
+            NetworkError: fewer than one step.
+        """
+        net = self._unrolled.get(steps)
+        if net is None or any(a is not b for a, b in zip(net.learned, self.parameters(), strict=True)):
+            net = self._unrolled[steps] = Unrolled(self, steps)
+        return net
+
+
+class Unrolled(Network):
+    """A recurrent network over some steps. Input: ``[batch, steps · inputs + columns]``, see :meth:`join`.
+
+    The output has ``steps · outputs`` columns. Links into the first area, and all that leave the last,
+    are cuts; between areas lies one and the same link.
+    """
+
+    def __init__(self, net: Recurrent, steps: int) -> None:
+        nn.Module.__init__(self)
+        if not isinstance(steps, int) or steps < 1:
+            raise NetworkError(f"a network is unrolled over at least 1 step, not {steps!r}")
+        (inputs,), columns, outputs = net.input_shape, net.columns, net.outputs
+        before, after = steps * inputs + columns, steps * outputs
+        self.steps, self.seed, self.input_shape, self._levelled = steps, net.seed, (before,), None
+        self.areas, self.wiring = nn.ModuleDict(), Wiring()
+        u, w = net.hidden.arriving
+        for t in range(steps):
+            came = (t, w) if t else (0, Cut(w, source=before, read=steps * inputs))
+            self._append(net.hidden, f"hidden{t + 1}", [(0, Cut(u, source=before, read=t * inputs)), came])
+        v = net.output.arriving[0]
+        places = [(t + 1, Cut(v, target=after, write=t * outputs)) for t in range(steps)]
+        self._append(net.output, "output", places)
+        self.wiring.measure()
+        self.learned = tuple(net.parameters())
+
+    def _append(self, area: Area, name: str, arriving: list) -> None:
+        area = copy.copy(area)  # the same stages under another name
+        area.name, area.arriving = name, tuple(link for _, link in arriving)
+        area.shape = area.drive_shape = arriving[0][1].target_shape
+        self.areas[name] = area
+        self.wiring.add(area, arriving)
+
+    @staticmethod
+    def join(sequence: Tensor, state: Tensor) -> Tensor:
+        """A sequence ``[batch, steps, inputs]`` and the state before it, as one input."""
+        return torch.cat([sequence.flatten(1), state], 1)

@@ -1,0 +1,174 @@
+"""Learning through time: a rule on a recurrent network, unrolled over windows of steps.
+
+    δ_t = f'(a_t) ⊙ (V's feedback of e_t + W's feedback of δ_(t+1))        within a window
+    Δw  = Σ_t ⟨δ_t × rate before⟩                                           rates of a step ago, for W
+
+A recurrent network over some steps is a deep network with shared links (:class:`Unrolled`), so a window is
+one trial of any rule. With tied feedback this is truncated backprop through time (Werbos 1990; Williams &
+Peng 1990); with random feedback, feedback alignment through time; with :class:`Perturbed`, node-perturbation
+synthetic gradients for recurrent networks (Lansdell, Prakash & Kording 2019, Fig. 4). Between windows the
+state is handed on and no error comes back.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor, nn
+
+from corticalnet.errors import RuleError, ShapeError
+from corticalnet.network import Recurrent
+from corticalnet.rules.feedback import NoPathway
+from corticalnet.rules.plasticity import Plasticity
+from corticalnet.rules.rule import Rule
+from corticalnet.rules.teaching import Lesson, Teacher, Teaching
+from corticalnet.rules.trial import Trial
+
+
+class Course:
+    """What ``learn`` returns: how a sequence went, before the weights change.
+
+    Attributes:
+        rates: outputs ``[batch, steps, outputs]``.
+        state: hidden rates after the last step ``[batch, columns]``: where the next sequence goes on.
+        loss: mean over the batch of the loss summed over steps, a scalar.
+    """
+
+    def __init__(self, rates: Tensor, state: Tensor, loss: Tensor) -> None:
+        self.rates, self.state, self.loss = rates, state, loss
+
+    @property
+    def prediction(self) -> Tensor:
+        """The most active output column of each step ``[batch, steps]``."""
+        return self.rates.argmax(2)
+
+
+class ThroughTime:
+    """A rule for recurrent networks.
+
+    Args:
+        rule: teaching signal × feedback pathway × trigger, e.g. ``cn.rule("backprop")``.
+        window: steps that errors go back through; None: the whole sequence.
+
+    Raises:
+        RuleError: the rule cannot be unrolled in time, or the window is no whole number of at least 1.
+
+    >>> from corticalnet.rules import rule
+    >>> net = Recurrent(2, 5, 1, seed=0)
+    >>> step = ThroughTime(rule("backprop"), window=3).learn(net, torch.ones(4, 7, 2), torch.ones(4, 7, 1))
+    >>> step.state.shape
+    torch.Size([4, 5])
+    """
+
+    def __init__(self, rule: Rule, window: int | None = None) -> None:
+        if not isinstance(rule, Rule):
+            raise RuleError(f"through time: {rule!r} is no teaching signal × feedback × trigger")
+        if not isinstance(rule.teaching, Teacher):
+            raise RuleError(
+                f"through time: {rule.name} is taught by {type(rule.teaching).__name__}; "
+                "each step needs a Teacher"
+            )
+        if not (rule.feedback.layered or isinstance(rule.feedback, NoPathway)):
+            raise RuleError(
+                f"through time: {type(rule.feedback).__name__} would bring errors to steps that did not "
+                "cause them; choose feedback that comes down link by link"
+            )
+        if getattr(rule.feedback, "fit", "gradient") != "gradient":
+            raise RuleError("through time: least squares has no sums for shared links; choose fit='gradient'")
+        if rule.trigger.changes_during_trial:
+            raise RuleError(
+                f"through time: {rule.name} changes weights within a trial; choose another trigger"
+            )
+        if window is not None and (not isinstance(window, int) or window < 1):
+            raise RuleError(f"through time: window must be a whole number of at least 1, not {window!r}")
+        self.rule, self.window = rule, window
+
+    @torch.no_grad()
+    def learn(self, net: Recurrent, sequence: Tensor, targets: Tensor, state: Tensor | None = None) -> Course:
+        """Fill ``p.grad`` of every parameter; those of the feedback pathway too, if it learns.
+
+        With backprop it is the derivative of the mean over the batch of the summed loss, but for what a
+        window's loss owes to rates before it.
+
+        Args:
+            net: the network.
+            sequence: inputs ``[batch, steps, inputs]``.
+            targets: class indices ``[batch, steps]``, or vectors ``[batch, steps, outputs]``.
+            state: hidden rates before the first step ``[batch, columns]``; zero if not given.
+
+        Raises:
+            ShapeError: inputs, targets or state do not fit the network.
+        """
+        sequence, state = net.admit(sequence, state)
+        if targets.shape[:2] != sequence.shape[:2] or targets.dim() > 3:
+            raise ShapeError(
+                f"targets have shape {tuple(targets.shape)}; for this sequence they are class indices "
+                f"{tuple(sequence.shape[:2])} or vectors {(*sequence.shape[:2], net.outputs)}"
+            )
+        window, rates, loss = self.window or sequence.shape[1], [], sequence.new_zeros(())
+        parts = zip(sequence.split(window, 1), targets.split(window, 1), strict=True)
+        for k, (x, wanted) in enumerate(parts):
+            seen, state, lost = self._window(net, x, wanted, state, first=k == 0)
+            rates.append(seen)
+            loss = loss + lost
+        return Course(torch.cat(rates, 1), state, loss)
+
+    def _window(
+        self, net: Recurrent, x: Tensor, wanted: Tensor, state: Tensor, first: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One trial of the rule; returns outputs, the state after it, and its loss."""
+        rule, deep = self.rule, net.unrolled(x.shape[1])
+        # Learned weights go by the name of their link; a window of one step has no feedback along W.
+        rule.feedback.prepare(net.unrolled(2) if rule.feedback.learns else deep)
+        decay = rule.feedback.decay if first else 0.0  # once for a sequence, however it is cut
+        plasticity = Plasticity(deep, len(x), not first, rule.feedback.partners, decay)
+        with torch.autocast(x.device.type, enabled=False) if rule._compares else nullcontext():
+            wiring = deep.levelled() if rule.trigger.levelled else deep.wiring
+            activity = rule.trigger.fire(wiring, deep.join(x, state))
+            lesson = EachStep(rule.teaching, activity.rates[-1], wanted)
+            last = next(
+                n for n, area in enumerate(wiring.areas) if area and area.name == f"hidden{deep.steps}"
+            )
+            after = activity.rates[last].clone()  # triggers may move rates
+            trial = Trial(wiring, activity, lesson, rule.feedback, plasticity, {})
+            rule.feedback.learn(trial)
+            rule.trigger.run(trial)
+        plasticity.close()
+        return lesson.rates.view(len(x), deep.steps, -1), after, lesson.loss
+
+    def parameters(self, net: Recurrent) -> list[nn.Parameter]:
+        """Feedback weights that learn; there is one set for all steps."""
+        return self.rule.parameters(net.unrolled(2))
+
+
+class EachStep(Lesson):
+    """A teacher's lesson for each step of a window; losses of a sample are summed over steps.
+
+    Args:
+        teaching: who teaches.
+        rates: outputs ``[batch, steps · outputs]``.
+        targets: class indices ``[batch, steps]``, or vectors ``[batch, steps, outputs]``.
+    """
+
+    def __init__(self, teaching: Teaching, rates: Tensor, targets: Tensor) -> None:
+        super().__init__(rates)
+        self.steps = targets.shape[1]
+        self.single: Lesson = teaching.begin(self._apart(rates), targets.flatten(0, 1))
+
+    def error(self, rates: Tensor) -> Tensor:
+        """``[batch, steps · outputs]``."""
+        return self.single.error(self._apart(rates)).view(rates.shape)
+
+    def losses(self, rates: Tensor) -> Tensor:
+        """``[batch]``."""
+        return self.single.losses(self._apart(rates)).view(len(rates), self.steps).sum(1)
+
+    @property
+    def loss(self) -> Tensor:
+        """A scalar."""
+        return self.steps * self.single.loss
+
+    def _apart(self, rates: Tensor) -> Tensor:
+        """``[batch · steps, outputs]``."""
+        return rates.reshape(len(rates) * self.steps, -1)

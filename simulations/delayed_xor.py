@@ -1,0 +1,222 @@
+"""Does a recurrent network need its own weights on the way back through time?
+
+    python -m simulations.delayed_xor              3 seeds, about 5 min on a busy core
+    python -m simulations.delayed_xor --quick      one seed, three arms, 400 updates, about 10 s
+
+A stream of cues and bits (:func:`corticalnet.tasks.delayed_xor`), 50 tanh columns, errors back through windows of
+7 steps. The readout's own weights bring its error down, as in the paper; feedback along W is W itself, learned by
+perturbation, or random. Looked at on streams never learned from: loss of a step, right answers where one is due,
+and the angle between the changes of U, W, b and those of backprop (unfolded).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+import typer
+from torch import Tensor
+
+import corticalnet as cn
+from corticalnet.network import Recurrent
+from corticalnet.network.links import Link
+from corticalnet.rules import Feedback, ThroughTime
+from corticalnet.tables import table
+from corticalnet.tasks import delayed_xor
+from simulations.common import mean_sd, plus_minus, simulation
+
+WINDOW, BATCH, STEPS, COLUMNS = 7, 20, 700, 50
+READOUT, ITSELF = "hidden->output", "hidden->hidden"
+
+
+class ByTheReadout(Feedback):
+    """As in the paper, the readout's own weights bring its error down; only W has feedback to learn."""
+
+    def weights(self, link: Link) -> Tensor:
+        """Those of the readout, and otherwise the pathway's."""
+        return link.weight if link.name == READOUT else super().weights(link)
+
+
+class Random(ByTheReadout, cn.Random):
+    """Fixed random feedback through time."""
+
+
+class Perturbed(ByTheReadout, cn.Perturbed):
+    """Feedback through time, learned by perturbation."""
+
+
+class Late(Perturbed):
+    """The authors' off-by-one: what B brings to step t is fitted to the noise of step t + 1."""
+
+    def learn(self, trial):
+        """The noise of a step is kept for the step before; the last step has nothing to fit."""
+        self._later = None
+        super().learn(trial)
+
+    def _fit(self, trial, wiring, node, wanted, signal, errors):
+        later, self._later = self._later, wanted
+        if later is not None:
+            super()._fit(trial, wiring, node, later, signal, errors)
+
+
+#: By arm: feedback, window, learning rate, whether the stream is the authors'.
+ARMS: dict[str, tuple[Callable[[int], Feedback], int, float, bool]] = {
+    "backprop": (lambda seed: cn.Tied(), WINDOW, 0.05, False),
+    "perturbed": (lambda seed: Perturbed(0.01, rate=2.0, seed=seed, init="glorot"), WINDOW, 0.05, False),
+    "perturbed, a step late": (
+        lambda seed: Late(0.01, rate=2.0, seed=seed, init="glorot"),
+        WINDOW,
+        0.05,
+        False,
+    ),
+    "perturbed, readout too": (
+        lambda seed: cn.Perturbed(0.01, rate=2.0, seed=seed, init="glorot"),
+        WINDOW,
+        0.05,
+        False,
+    ),
+    "fixed random, as large as W": (lambda seed: Random(seed, init="glorot"), WINDOW, 0.05, False),
+    "fixed random, N(0, 1)": (lambda seed: Random(seed, init=1.0), WINDOW, 0.005, False),
+    "nothing through time": (lambda seed: cn.Tied(), 1, 0.05, False),
+    "backprop, stream as coded": (lambda seed: cn.Tied(), WINDOW, 0.05, True),
+}
+QUICK = ["backprop", "perturbed", "fixed random, N(0, 1)"]
+MEASURES = {"loss": "loss of a step", "right": "right answers", "angle": "angle to backprop (°)"}
+
+
+def run(
+    quick: Annotated[bool, typer.Option("--quick", help="One seed, three arms, 400 updates.")] = False,
+    seeds: Annotated[int, typer.Option(help="How many.")] = 3,
+    updates: Annotated[int, typer.Option(help="Windows to learn from.")] = 1200,
+) -> dict:
+    """Every arm and seed: what it looked like on the way."""
+    count, last, every = (1, 400, 200) if quick else (seeds, updates, 200)
+    arms = {
+        name: [course(name, seed, last, every) for seed in range(count)]
+        for name in (QUICK if quick else ARMS)
+    }
+    return {"updates": list(range(0, last + 1, every)), "arms": arms}
+
+
+def course(arm: str, seed: int, last: int, every: int) -> dict:
+    """One training: measures every so many updates; None when it has diverged."""
+    make, window, rate, as_coded = ARMS[arm]
+    net = Recurrent(2, COLUMNS, 1, "tanh", bias=True, seed=seed)
+    rule = ThroughTime(cn.rule("backprop", feedback=make(100 + seed)), window)
+    optimizer = torch.optim.SGD([*net.parameters(), *rule.parameters(net)], lr=rate)
+    torch.manual_seed(seed)
+    found: dict[str, list] = {name: [] for name in MEASURES}
+    done, alive = 0, True
+    while True:
+        x, target = delayed_xor(STEPS, BATCH, seed=1000 * seed + done, as_coded=as_coded)
+        state = None
+        for part, wanted in zip(x.split(WINDOW, 1), target.split(WINDOW, 1), strict=True):
+            if done % every == 0:
+                values = look(net, rule, as_coded) if alive else [None] * len(MEASURES)
+                for name, value in zip(MEASURES, values, strict=True):
+                    found[name].append(value)
+            if done == last:
+                return found | (feedback_found(net, rule) if alive else {})
+            if alive:
+                step = rule.learn(net, part, wanted, state)
+                state, alive = step.state, math.isfinite(step.loss)
+                optimizer.step()
+            done += 1
+
+
+@torch.no_grad()
+def look(net: Recurrent, rule: ThroughTime, as_coded: bool) -> tuple[float, float, float]:
+    """On streams never learned from: loss of a step, share of right answers, and the angle between the
+    changes of hidden columns' synapses and those of backprop."""
+    x, target = delayed_xor(201, 100, seed=987654, as_coded=as_coded)
+    output, states = net.run(x)
+    due = target != 0
+    right = (output[due].sign() == target[due]).float().mean().item()
+    loss = 0.5 * (output - target).square().mean().item()
+    changes, chance = [], torch.get_rng_state()
+    for one in (rule, ThroughTime(cn.rule("backprop"), WINDOW)):
+        kept = [(p, p.grad) for p in (*net.parameters(), *rule.parameters(net))]
+        for p, _ in kept:
+            p.grad = None
+        one.learn(net, x[:, 100 : 100 + WINDOW], target[:, 100 : 100 + WINDOW], states[:, 99])
+        changes.append(torch.cat([p.grad.flatten() for p in net.hidden.parameters()]))
+        for p, grad in kept:
+            p.grad = grad
+    torch.set_rng_state(chance)
+    cosine = torch.cosine_similarity(*changes, dim=0).clamp(-1, 1).item()
+    return loss, right, math.degrees(math.acos(cosine))
+
+
+def feedback_found(net: Recurrent, rule: ThroughTime) -> dict[str, float]:
+    """How like W and how like the identity learned B is at the end."""
+    if not rule.rule.feedback.learns:
+        return {}
+    b, w = rule.rule.feedback.own()[ITSELF].detach(), net.hidden.arriving[1].weight.detach()
+    alike = {"W": w, "identity": torch.eye(len(b))}
+    return {
+        name: torch.cosine_similarity(b.flatten(), one.flatten(), dim=0).item() for name, one in alike.items()
+    }
+
+
+def report(results: dict) -> str:
+    """A table, as it was at the end."""
+    rows = []
+    for name, courses in results["arms"].items():
+        ends = {what: [course[what][-1] for course in courses] for what in MEASURES}
+        lost = sum(value is None for value in ends["loss"])
+        if lost:
+            rows.append([name, f"{lost} of {len(courses)} diverged", "", "", "", ""])
+            continue
+        alike = [
+            plus_minus([c[key] for c in courses]) if key in courses[0] else "" for key in ("W", "identity")
+        ]
+        percent = [100 * value for value in ends["right"]]
+        rows.append(
+            [
+                name,
+                plus_minus(ends["loss"], 4),
+                plus_minus(percent, 1),
+                plus_minus(ends["angle"], 0),
+                *alike,
+            ]
+        )
+    header = ["feedback", "loss of a step", "right %", "angle (°)", "cos(B, W)", "cos(B, 1)"]
+    count = len(next(iter(results["arms"].values())))
+    return table(header, rows, f"delayed xor, {count} seeds, {results['updates'][-1]} updates")
+
+
+def draw(results: dict) -> plt.Figure:
+    """Loss, right answers and angle over training; bands are ± 1 s.d."""
+    figure, panels = plt.subplots(1, len(MEASURES), figsize=(11.5, 3.9), layout="constrained")
+    colours = ["black", "#d6604d", "#f4a582", "#b2182b", "#2166ac", "#92c5de", "0.6", "0.3"]
+    styles = dict(
+        zip(ARMS, zip(colours, ["-", "-", "--", ":", "-", "-", "-", "--"], strict=True), strict=True)
+    )
+    for axes, (what, title) in zip(panels, MEASURES.items(), strict=True):
+        for name, courses in results["arms"].items():
+            rows = zip(*(c[what] for c in courses), strict=True)
+            values = [[v for v in row if v is not None] or [math.nan] for row in rows]
+            means, spreads = np.array([mean_sd(v) for v in values]).T
+            colour, style = styles[name]
+            axes.plot(results["updates"], means, style, color=colour, lw=1.6, label=name)
+            axes.fill_between(
+                results["updates"], means - spreads, means + spreads, color=colour, alpha=0.12, lw=0
+            )
+        axes.set_title(title, fontsize=10)
+        axes.set_xlabel("updates", fontsize=9)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8)
+    panels[0].set_yscale("log")
+    panels[1].set_ylim(0.4, 1.02)
+    panels[2].set(ylim=(-3, 120), yticks=[0, 30, 60, 90, 120])
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    return figure
+
+
+if __name__ == "__main__":
+    simulation(run, report, draw)
