@@ -123,8 +123,10 @@ class LIF(Spiking):
         }
 
     def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
-        """Any voltage below threshold."""
-        return {"voltage": rng.random(shape)}
+        """Any phase of the cycle at the rate of its base (at half the highest rate without one)."""
+        rate = float(self.highest) * (float(self.base) or 0.5)
+        phase = rng.random(shape)
+        return {"voltage": self.current(rate) * (1 - np.exp(-phase / (rate * float(self.tau))))}
 
 
 class DrivenLIF(Cell):
