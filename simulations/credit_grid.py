@@ -26,7 +26,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import passes
 from corticalnet.analysis.following import Following
-from corticalnet.errors import RuleError
+from corticalnet.errors import RuleError, one_of
 from corticalnet.rules import REINFORCE, FaZIL, NodePerturbation, NoPathway, WeightPerturbation
 from corticalnet.tables import table
 from simulations.common import mean_sd, simulation
@@ -62,7 +62,7 @@ TRIGGERS: dict[str, Callable[[], Any]] = {
     "REINFORCE": REINFORCE,
 }
 GUESSES = [*TRIGGERS][5:]  # learn by a number that everyone hears, at a tenth of the rate
-BATCH = 32
+BATCH, BEYOND = 32, 1e4
 REFUSED, LOST = "0.88", "#b2182b"
 
 
@@ -70,20 +70,25 @@ def run(
     quick: Annotated[bool, typer.Option("--quick", help="A corner of the grid, one seed.")] = False,
     data: Annotated[str, typer.Option(help="digits or fashion-mnist.")] = "digits",
     seeds: Annotated[int, typer.Option(help="How many.")] = 3,
-    epochs: Annotated[int, typer.Option(help="Passes over the images.")] = 12,
+    epochs: Annotated[int, typer.Option(help="Passes over the images.")] = 8,
     images: Annotated[int, typer.Option(help="Training images, at most.")] = 2000,
+    teachings: Annotated[str, typer.Option(help="Teaching signals, with commas between.")] = ",".join(
+        TEACHINGS
+    ),
 ) -> dict:
     """Train every combination with every seed."""
-    teachings, pathways, triggers = [*TEACHINGS], [*PATHWAYS], [*TRIGGERS]
+    told, pathways, triggers = teachings.split(","), [*PATHWAYS], [*TRIGGERS]
+    for name in told:
+        one_of("teaching signal", name, TEACHINGS, RuleError)
     if quick:
         seeds, epochs = 1, 4
-        teachings, pathways = ["teacher", "reward"], ["tied", "weight mirror", "random", "direct", "none"]
+        told, pathways = ["teacher", "reward"], ["tied", "weight mirror", "random", "direct", "none"]
         triggers = ["sweep", "fa-z-il, streaming", "node perturbation"]
     loaded = datasets.load(data, seed=0)
     grid: dict = {}
     with Progress(transient=True) as progress:
-        task = progress.add_task("credit grid", total=len(teachings) * len(triggers) * len(pathways))
-        for who in itertools.product(teachings, triggers, pathways):
+        task = progress.add_task("credit grid", total=len(told) * len(triggers) * len(pathways))
+        for who in itertools.product(told, triggers, pathways):
             progress.update(task, description=" × ".join(who))
             cell = combination(loaded, SIZES[data], who, seeds, epochs, images)
             grid.setdefault(who[0], {}).setdefault(who[1], {})[who[2]] = cell
@@ -130,16 +135,28 @@ def training(
     for epoch in range(epochs):
         for index in torch.randperm(len(x)).split(BATCH):
             rule.update(net, x[index], y[index], optimizer)
-        if not all(p.isfinite().all() for p in net.parameters()):
+        if not all((p.abs() < BEYOND).all() for p in net.parameters()):  # nor is nan
             return {"ran away": epoch + 1}
-    taught = cn.Rule(TEACHINGS[INSTEAD.get(who[0], who[0])][0]())
-    references = {"angle": None, "angle to a teacher's": taught}
-    looks = {
-        name: Following(rule, x[:500], y[:500], other).look(net, epochs) for name, other in references.items()
+    found = {
+        name: worst_angle(net, rule, x[:500], y[:500], other) for name, other in references(who[0]).items()
     }
-    angles = {name: float(look["angle"].values[:-1].max()) for name, look in looks.items()}
     x, y = data.test.batch(slice(None), torch.float32)
-    return {"accuracy": (net.predict(x) == y).float().mean().item(), **angles}
+    return {"accuracy": (net.predict(x) == y).float().mean().item(), **found}
+
+
+def references(teaching: str) -> dict[str, cn.Rule | None]:
+    """Backprop of the same lesson; where there is no teacher, backprop with the one it stands for, too."""
+    if teaching not in INSTEAD:
+        return {"angle": None}
+    return {"angle": None, "angle to a teacher's": cn.Rule(TEACHINGS[INSTEAD[teaching]][0]())}
+
+
+def worst_angle(
+    net: cn.Network, rule: cn.Rule, x: torch.Tensor, y: torch.Tensor, reference: cn.Rule | None
+) -> float | None:
+    """Of all hidden areas (°); None if one does not change at all."""
+    angles = Following(rule, x, y, reference).look(net, 0)["angle"].values[:-1]
+    return None if np.isnan(angles).any() else float(angles.max())
 
 
 # What it looks like ------------------------------------------------------------------------------
@@ -149,8 +166,9 @@ def read(cell: dict, what: str) -> tuple[float, float, int] | None:
         return None
     if what == "passes":
         return sum(cell["passes"].values()), 0.0, 0
-    values = [run[what] * (100 if what == "accuracy" else 1) for run in cell["runs"] if what in run]
-    lost = len(cell["runs"]) - len(values)
+    stayed = [run for run in cell["runs"] if "ran away" not in run]
+    values = [run[what] * (100 if what == "accuracy" else 1) for run in stayed if run[what] is not None]
+    lost = len(cell["runs"]) - len(stayed)
     return (*(mean_sd(values) if values else (float("nan"), 0.0)), lost)
 
 
@@ -163,7 +181,7 @@ def words(cell: dict, what: str) -> str:
     if what == "passes":
         return " + ".join(f"{value:.2f}" for value in cell["passes"].values())
     if math.isnan(mean):
-        return "ran away"
+        return "ran away" if lost else "no change"
     return f"{mean:.0f} ± {sd:.0f}" + (f" ({lost} away)" if lost else "")
 
 
@@ -230,7 +248,7 @@ def draw(results: dict) -> plt.Figure:
     panels[-1, 1].axis("off")
     keys = [
         Patch(facecolor=REFUSED, label="refused by the rules (the sentence: results.json)"),
-        Patch(facecolor=LOST, label="ran away: some weight is no longer finite, in all seeds"),
+        Patch(facecolor=LOST, label="ran away: some weight grew beyond 10⁴, in all seeds"),
         Line2D(
             [], [], color=LOST, marker="o", ls="", ms=4, label="ran away in some seeds; mean of the others"
         ),
@@ -255,7 +273,7 @@ def panel(
             colour = colours((mean - limits[0]) / (limits[1] - limits[0]))
             text = (f"{mean:.1f}" if what == "passes" else f"{mean:.0f}") + (f" ±{sd:.0f}" if many else "")
             if math.isnan(mean):
-                colour, text = LOST, "away"
+                colour, text = (LOST, "away") if lost else ("white", "none")
             elif lost:
                 axes.plot(j + 0.4, i - 0.32, "o", color=LOST, ms=3.5)
         axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, edgecolor="white", lw=1.2))
