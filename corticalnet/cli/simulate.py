@@ -116,7 +116,7 @@ def simulate_(
             # In continuous time changes are made when the last error is at rest again.
             [_stream(built, circuit, trials, slack, seed), *([Rest(circuit.needs.present)] if how else [])],
             engine,
-            record or (_first_cells(circuit) if cells else None),
+            record or (_some_cells(circuit) if cells else None),
             every=every,
             seed=seed,
             progress=not as_json,
@@ -165,11 +165,12 @@ def _folder(model: Model, how: list[str | None], engine: str, seed: int) -> str:
     return re.sub(r"[^\w.-]+", "_", "-".join(filter(None, words)))
 
 
-def _first_cells(circuit: Circuit) -> list[str | Record]:
-    """All cells of columns, but of spiking populations the first hundred cells."""
+def _some_cells(circuit: Circuit) -> list[str | Record]:
+    """All cells of columns, but of spiking populations a hundred cells, spread over all columns."""
     spiking = [p for p in circuit.populations if p.cell.sends == "spike"]
     wishes: list[str | Record] = [p.name for p in circuit.populations if p not in spiking]
-    return [*wishes, *(Record(f"{p.name}.spike", range(min(p.n, MOST_CELLS))) for p in spiking)]
+    spread = {p.name: np.unique(np.linspace(0, p.n - 1, MOST_CELLS).astype(int)) for p in spiking}
+    return [*wishes, *(Record(f"{name}.spike", which.tolist()) for name, which in spread.items())]
 
 
 def _dynamics(
