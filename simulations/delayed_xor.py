@@ -3,17 +3,17 @@
     python -m simulations.delayed_xor              3 seeds, about 5 min on a busy core
     python -m simulations.delayed_xor --quick      one seed, three arms, 400 updates, about 10 s
 
-A stream of cues and bits (:func:`corticalnet.tasks.delayed_xor`), 50 tanh columns, errors back through windows of
-7 steps. The readout's own weights bring its error down, as in the paper; feedback along W is W itself, learned by
-perturbation, or random. Looked at on streams never learned from: loss of a step, right answers where one is due,
-and the angle between the changes of U, W, b and those of backprop (unfolded).
+A stream of bits and cues (:func:`corticalnet.tasks.delayed_xor`), 50 tanh columns, errors back through
+windows of 7 steps. The readout's own weights bring its error down, as in the paper; feedback along W is W
+itself, learned by perturbation, or random. Looked at on streams never learned from: loss of a step, right
+answers where one is due, and the angle between the changes of U, W, b and those of backprop (unfolded).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -63,26 +63,26 @@ class Late(Perturbed):
             super()._fit(trial, wiring, node, later, signal, errors)
 
 
-#: By arm: feedback, window, learning rate, whether the stream is the authors'.
-ARMS: dict[str, tuple[Callable[[int], Feedback], int, float, bool]] = {
-    "backprop": (lambda seed: cn.Tied(), WINDOW, 0.05, False),
-    "perturbed": (lambda seed: Perturbed(0.01, rate=2.0, seed=seed, init="glorot"), WINDOW, 0.05, False),
-    "perturbed, a step late": (
-        lambda seed: Late(0.01, rate=2.0, seed=seed, init="glorot"),
-        WINDOW,
-        0.05,
-        False,
-    ),
-    "perturbed, readout too": (
-        lambda seed: cn.Perturbed(0.01, rate=2.0, seed=seed, init="glorot"),
-        WINDOW,
-        0.05,
-        False,
-    ),
-    "fixed random, as large as W": (lambda seed: Random(seed, init="glorot"), WINDOW, 0.05, False),
-    "fixed random, N(0, 1)": (lambda seed: Random(seed, init=1.0), WINDOW, 0.005, False),
-    "nothing through time": (lambda seed: cn.Tied(), 1, 0.05, False),
-    "backprop, stream as coded": (lambda seed: cn.Tied(), WINDOW, 0.05, True),
+class Arm(NamedTuple):
+    """What is compared: feedback made from a seed, and what else differs."""
+
+    feedback: Callable[[int], Feedback]
+    window: int = WINDOW
+    rate: float = 0.05
+    as_coded: bool = False
+
+
+LIKE_W = {"init": "glorot"}
+LEARNED = {"deviation": 0.01, "rate": 0.5, **LIKE_W}
+ARMS = {
+    "backprop": Arm(lambda seed: cn.Tied()),
+    "perturbed": Arm(lambda seed: Perturbed(seed=seed, **LEARNED)),
+    "perturbed, a step late": Arm(lambda seed: Late(seed=seed, **LEARNED)),
+    "perturbed, readout too": Arm(lambda seed: cn.Perturbed(seed=seed, **LEARNED)),
+    "fixed random, as large as W": Arm(lambda seed: Random(seed, **LIKE_W)),
+    "fixed random, N(0, 1)": Arm(lambda seed: Random(seed, init=1.0), rate=0.005),
+    "nothing through time": Arm(lambda seed: cn.Tied(), window=1),
+    "backprop, stream as coded": Arm(lambda seed: cn.Tied(), as_coded=True),
 }
 QUICK = ["backprop", "perturbed", "fixed random, N(0, 1)"]
 MEASURES = {"loss": "loss of a step", "right": "right answers", "angle": "angle to backprop (°)"}
