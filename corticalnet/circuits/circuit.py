@@ -123,6 +123,10 @@ class Circuit:
         """The state of a source that is sent, its cell's own output if none is named."""
         return sends or self.population(source).cell.sends
 
+    def is_event(self, part: Projection | Broadcast) -> bool:
+        """Whether what is sent is an event: nearly always 0."""
+        return self.population(part.source).cell.states()[self.sent(part.source, part.sends)].event
+
     # Weights -----------------------------------------------------------------------------------
     @property
     def weights(self) -> dict[str, Weights]:

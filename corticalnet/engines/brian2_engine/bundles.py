@@ -236,7 +236,7 @@ class Bundles:
         if isinstance(part, Projection) and steps:
             reads = self.layout.register(part.source, state, self._when(part), steps)
         back = isinstance(part, Projection) and bool(part.shared_with)
-        event = self.circuit.population(part.source).cell.states()[state].event and not back
+        event = self.circuit.is_event(part) and not back
         return reads, phase, port, place.role, back, event
 
     def _bundle(self, key: Any, ways: Sequence[tuple[Any, ...]], name: str, weighted: bool) -> Bundle:

@@ -63,6 +63,8 @@ class TorchEngine:
         self._like = torch.zeros(0, dtype=self.dtype, device=self.device)
         self._weights = Weights(circuit, self._like)
         self._broadcasts = {b.name: b for b in circuit.broadcasts}
+        #: Projections that send what is nearly always 0.
+        self._events = {p.name for p in circuit.projections if circuit.is_event(p)}
         self._learners = {
             p.name: Learner(
                 p,
@@ -226,11 +228,7 @@ class TorchEngine:
             return rates
         if projection.delay:
             rates = self._delays.carry(projection, rates)
-        return self._weights.carry(projection, rates, self._is_event(projection))
-
-    def _is_event(self, projection: Projection) -> bool:
-        states = self.circuit.population(projection.source).cell.states()
-        return states[self.circuit.sent(projection.source, projection.sends)].event
+        return self._weights.carry(projection, rates, projection.name in self._events)
 
     def _sent(self, part: Projection | Broadcast) -> Tensor:
         place = self.plan.places[part.source]
