@@ -102,7 +102,7 @@ class Model:
             lines += ["trace : 1"] if bundle.plastic.plasticity.remembers else []
             lines += ["dw : 1", "back : 1"] if bundle.tied else []
         pathways, each = texts(self.layout, bundle)
-        on_pre = {total.target: f"{total.target}_post += w * {total.reads}_pre" for total in sent}
+        on_pre = {total.target: f"{total.target}_post += w" for total in sent}  # an event is 1
         options: dict[str, Any] = {}
         if pathways or on_pre:
             options = {

@@ -63,7 +63,7 @@ class Weights:
         name = projection.shared_with or projection.name
         connection, weight = self.connections[name], self.tensors[name]
         if events and weight.dim() == 2 and rates.shape[1] >= _MANY and not rates.is_cuda:
-            fired = rates.any(0).nonzero()[:, 0]
+            fired = rates.sum(0).nonzero()[:, 0]  # (an event is 1; any() is slower)
             if _FEW * len(fired) < rates.shape[1]:
                 rows = weight if projection.shared_with else self._transposed(name)
                 return torch.mm(rates.index_select(1, fired), rows.index_select(0, fired))
