@@ -140,7 +140,9 @@ def draw(results: dict) -> plt.Figure:
     for k, (what, (dts, middle, fit)) in enumerate(orders(results).items()):
         right.loglog(dts, middle, "o-", ms=4, lw=1, color=f"C{k}", label=f"{what}: dt^{fit}")
     right.set(title="s = 4 τ: Euler's order", xlabel="dt (ms)", ylabel="relative distance to dt → 0")
-    for axes in (left, right):
+    for axes, engine in ((left, "torch"), (right, "order")):
+        axes.set_xticks([float(dt) for dt in results[engine]], list(results[engine]))
+        axes.minorticks_off()
         axes.spines[["top", "right"]].set_visible(False)
         axes.legend(frameon=False, fontsize=8)
     return figure

@@ -21,8 +21,8 @@ Poisson 0.993, 0.9987, 0.9992, 0.9998, PIF and LIF 0.9998 and more at every N. E
 Poisson −0.56 ± 0.08, PIF −0.35 ± 0.05 (the finite window's error is its floor), LIF −0.10 ± 0.06 (ripple
 that does not average out); BrainProp −0.43 ± 0.13, −0.34 ± 0.16, +0.05 ± 0.09. 2, one network: Poisson's
 noise 0.187, 0.187, 0.181, 0.123 for T = 50, 100, 200, 400 ms (exponent −0.19 ± 0.09: short of the −1/2 that
-was expected), PIF's 0.214, 0.067, 0.044 up to 200 ms (−1.1 ± 0.3). 3, single trials: with 0.03 of the error
-PIF errs by 0.32, with 0.1 of it Poisson by 1.1 (cosine 0.03). 4, one network: 5, 8, 8 % (area1), 5, 6, 6 %
+was expected), PIF's 0.214, 0.067, 0.044, 0.041 (−0.77 ± 0.26). 3, single trials: with 0.03 of the error PIF
+errs by 0.32, with 0.1 of it Poisson by 1.1 (cosine 0.03). 4, one network: 5, 8, 8 % (area1), 5, 6, 6 %
 (area2), 2, 3, 3 % (output) after trials 1, 2, 3; every φ fired three times.
 
 Next: corticalnet/validation/trials.py, corticalnet/circuits/spiking.py.
@@ -243,7 +243,7 @@ def draw(results: dict) -> plt.Figure:
         lines, x = {}, []
         for k, (who, points) in enumerate(p for p in results.get(part, {}).items() if p[0].startswith(rule)):
             x = [float(n) for n in points]
-            lines[f"{who.split(', ')[1]}, noise ^{exponent(points, 4)}"] = [
+            lines[f"{who.split(', ')[1]}, noise: exponent {exponent(points, 4)}"] = [
                 [run["all"][2] for run in runs] for runs in points.values()
             ]
             axes.plot(
