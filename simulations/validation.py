@@ -265,7 +265,8 @@ def draw(results: dict) -> plt.Figure:
             )
     errors.axhline(1, color="0.5", lw=0.8, ls=":")
     errors.set(title="small errors drown (N = 100)", xlabel="‖backprop's change‖", ylabel="relative error")
-    errors.legend(frameon=False, fontsize=7)
+    if results.get("errors"):
+        errors.legend(frameon=False, fontsize=7)
     runs = results.get("autonomous", {}).get("streaming-fa-z-il", {}).get("300", [])
     for j, area in enumerate(AREAS):
         for run in runs:
@@ -276,7 +277,8 @@ def draw(results: dict) -> plt.Figure:
     alone.set(title="φ by itself, PIF cells", xlabel="trials in one stream", ylabel="‖W − W_bp‖ / ‖ΔW_bp‖")
     alone.set_ylim(0, None)
     alone.set_xticks([1, 2, 3])
-    alone.legend(frameon=False, fontsize=8)
+    if runs:
+        alone.legend(frameon=False, fontsize=8)
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.title.set_fontsize(10)
