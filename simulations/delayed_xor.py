@@ -19,7 +19,7 @@ N(0, 1)); all but the last give 99.9 % right answers or more, the last 62 ± 20 
 
 So perturbed feedback learns and their fixed one does not, as in the paper; but what fails is feedback 7
 times as large as W. It diverges in each seed at the others' learning rate, and is here at a tenth of it,
-where backprop gets 99.0 ± 1.1 %. As large as W, fixed feedback learns. With none along W the columns learn too
+where backprop gets 99.0 ± 1.1 %. As large as W, fixed feedback learns. With none along W columns learn too
 (0.0018 ± 0.0003): but for backprop, all that learn lie within a few spreads, and this task asks for little
 credit through time. Learned B is hardly like W (cosine 0.06 ± 0.04), though what it brings is. With learned
 feedback from the readout too, all three seeds diverge. The authors' stream contradicts itself where one
