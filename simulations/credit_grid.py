@@ -1,7 +1,21 @@
 """What does each way to assign credit achieve: teaching signal × feedback pathway × trigger, all of them?
 
-    python -m simulations.credit_grid              3 seeds
+    python -m simulations.credit_grid              3 seeds, 7 min on a busy core (2.5 min of its time)
     python -m simulations.credit_grid --quick      a corner of it, one seed, some seconds
+
+Digits (or --data fashion-mnist), 64-32-16-10, tanh, plain SGD, batch 32, 8 epochs: speed counts as well.
+One learning rate for each teaching signal, chosen with backprop. Of 288 combinations the rules refuse 140.
+The angle, on 500 training images, is the worst hidden area's, to backprop of the same lesson; passes are
+counted (those of direct feedback, along no link, by hand).
+
+Measured, mean ± s.d. of seeds 0–2: Z-IL, gated and streaming Fa-Z-IL have the sweep's test accuracy to 0.0
+points everywhere; IL has not (tied: teacher 87 ± 2 for 92 ± 2 %, reward 54 ± 7 for 72 ± 7, softmax-reward
+11 ± 1 for 94 ± 2 and one of three seeds ran away). Angles: 7 to 10° mirror, 14 to 55° Kolen–Pollack (λ =
+0.02 is not done in 8 epochs), 26 to 42° perturbed, 26 to 64° matching, 53 to 78° random, 58 to 79° direct.
+With cross-entropy all get 94 to 96 %; with reward tied 72 ± 7, signs 78 ± 6, mirror 59 ± 10, others 38 to
+50. Nodes 59 ± 8 (teacher), 76 ± 2 (cross-entropy), weights 11 to 20. REINFORCE ran away with cross-entropy;
+with reward it learns to be wrong, 1 ± 1 % (its loss, ½ (r − y)², is also 0 where nothing is expected and
+nothing got).
 
 Next: corticalnet/rules/rule.py.
 """
@@ -61,7 +75,8 @@ TRIGGERS: dict[str, Callable[[], Any]] = {
     "weight perturbation": WeightPerturbation,
     "REINFORCE": REINFORCE,
 }
-GUESSES = [*TRIGGERS][5:]  # learn by a number that everyone hears, at a tenth of the rate
+#: Learn by a number that everyone hears, in steps so much smaller.
+GUESSES = {"node perturbation": 0.1, "weight perturbation": 0.01, "REINFORCE": 0.1}
 BATCH, BEYOND = 32, 1e4
 REFUSED, LOST = "0.88", "#b2182b"
 
@@ -123,12 +138,9 @@ def rule_of(who: tuple[str, str, str], seed: int) -> cn.Rule:
 def training(
     data: datasets.Data, sizes: list[int], who: tuple[str, str, str], seed: int, epochs: int, images: int
 ) -> dict:
-    """One training: test accuracy at its end, or when it ran away.
-
-    And the worst hidden area's angle (°) to backprop of the same lesson, and to backprop with a teacher.
-    """
+    """One training: when it ran away, or test accuracy and worst angles (°) at its end."""
     net, rule = cn.mlp(sizes, "tanh", seed=seed), rule_of(who, seed)
-    rate = TEACHINGS[who[0]][1] * (0.1 if who[1] in GUESSES else 1)
+    rate = TEACHINGS[who[0]][1] * GUESSES.get(who[1], 1)
     optimizer = torch.optim.SGD([*net.parameters(), *rule.parameters(net)], lr=rate)
     x, y = data.train.batch(slice(0, images), torch.float32)
     torch.manual_seed(seed)
@@ -146,9 +158,10 @@ def training(
 
 def references(teaching: str) -> dict[str, cn.Rule | None]:
     """Backprop of the same lesson; where there is no teacher, backprop with the one it stands for, too."""
-    if teaching not in INSTEAD:
-        return {"angle": None}
-    return {"angle": None, "angle to a teacher's": cn.Rule(TEACHINGS[INSTEAD[teaching]][0]())}
+    teacher = (
+        {"angle to a teacher's": cn.Rule(TEACHINGS[INSTEAD[teaching]][0]())} if teaching in INSTEAD else {}
+    )
+    return {"angle": None, **teacher}
 
 
 def worst_angle(
@@ -159,7 +172,6 @@ def worst_angle(
     return None if np.isnan(angles).any() else float(angles.max())
 
 
-# What it looks like ------------------------------------------------------------------------------
 def read(cell: dict, what: str) -> tuple[float, float, int] | None:
     """Mean, s.d. and how many ran away; None if the rules refuse."""
     if "refused" in cell:
@@ -187,7 +199,7 @@ def words(cell: dict, what: str) -> str:
 
 def report(results: dict) -> str:
     """Accuracy, angle and cost, a table each, and a line about triggers that do as the sweep does."""
-    grid, pathways = results["grid"], columns(results)
+    grid, (named, pathways) = results["grid"], axes_of(results)
     tables = []
     for what, title in (
         ("accuracy", "test %"),
@@ -201,9 +213,9 @@ def report(results: dict) -> str:
             if what != "angle to a teacher's" or teaching in INSTEAD
         ]
         tables.append(table(["taught by", "trigger", *pathways], rows, title))
-    rows = [[t, *(words(cost(results, t, p), "passes") for p in pathways)] for t in rows_of(results)]
+    rows = [[t, *(words(cost(results, t, p), "passes") for p in pathways)] for t in named]
     tables.append(table(["trigger", *pathways], rows, "sweeps of a batch: up + down + post × pre"))
-    for trigger in rows_of(results):
+    for trigger in named:
         apart = [
             abs(a["accuracy"] - b["accuracy"])
             for triggers in grid.values()
@@ -222,14 +234,10 @@ def cost(results: dict, trigger: str, pathway: str) -> dict:
     return next((cell for cell in cells if "passes" in cell), cells[0])
 
 
-def columns(results: dict) -> list[str]:
-    """Pathways in the grid."""
-    return [*next(iter(next(iter(results["grid"].values())).values()))]
-
-
-def rows_of(results: dict) -> list[str]:
-    """Triggers in the grid."""
-    return [*next(iter(results["grid"].values()))]
+def axes_of(results: dict) -> tuple[list[str], list[str]]:
+    """Triggers and pathways in the grid."""
+    triggers = next(iter(results["grid"].values()))
+    return [*triggers], [*next(iter(triggers.values()))]
 
 
 def draw(results: dict) -> plt.Figure:
@@ -242,7 +250,8 @@ def draw(results: dict) -> plt.Figure:
         panel(left, triggers, "accuracy", hot, (0, 115), f"{teaching}: test %")
         panel(right, triggers, "angle", cold, (-10, 100), f"{teaching}: worst hidden angle to backprop (°)")
         right.set_yticklabels([])
-    costs = {t: {p: cost(results, t, p) for p in columns(results)} for t in rows_of(results)}
+    named, pathways = axes_of(results)
+    costs = {t: {p: cost(results, t, p) for p in pathways} for t in named}
     title = "cost: sweeps of a batch through all synapses, up + down + post × pre"
     panel(panels[-1, 0], costs, "passes", warm, (0, 12), title)
     panels[-1, 1].axis("off")
@@ -254,9 +263,8 @@ def draw(results: dict) -> plt.Figure:
         ),
     ]
     panels[-1, 1].legend(handles=keys, loc="upper left", frameon=False, fontsize=9)
-    sizes = "-".join(map(str, results["sizes"]))
     spread = f"mean ± s.d. of {seeds} seeds" if seeds > 1 else "one seed"
-    figure.suptitle(f"{results['data']}, {sizes}, {results['epochs']} epochs: {spread}")
+    figure.suptitle(f"{results['data']}, {results['epochs']} epochs: {spread}")
     return figure
 
 
@@ -277,8 +285,7 @@ def panel(
             elif lost:
                 axes.plot(j + 0.4, i - 0.32, "o", color=LOST, ms=3.5)
         axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, edgecolor="white", lw=1.2))
-        dark = np.dot(to_rgb(colour), [0.3, 0.59, 0.11]) < 0.5
-        shade = "white" if dark else "black"
+        shade = "white" if np.dot(to_rgb(colour), [0.3, 0.59, 0.11]) < 0.5 else "black"
         axes.text(j, i, text, ha="center", va="center", fontsize=7.5, color=shade)
     axes.set(xlim=(-0.5, len(pathways) - 0.5), ylim=(len(rows) - 0.5, -0.5))
     names = [pathway.replace(" ", "\n").replace("-", "-\n").replace("–", "–\n") for pathway in pathways]

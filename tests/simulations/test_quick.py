@@ -283,6 +283,16 @@ def test_the_credit_grid_tells_pathways_apart_and_triggers_not():
     assert told["reward"]["angle to a teacher's"] > 10 > told["reward"]["angle"]
 
 
+def test_rules_that_are_backprop_stay_at_no_angle():
+    rules = {name: found["angle"][0] for name, found in results("alignment_over_training")["rules"].items()}
+    for name in ("backprop", "streaming-fa-z-il"):
+        assert max(angle for look in rules[name] for angle in look) < 0.1
+    for name in ("feedback-alignment", "weight-mirror"):
+        assert max(rules[name][-1][:2]) < max(rules[name][0][:2])
+        assert max(look[2] for look in rules[name]) < 0.1
+    assert max(rules["weight-mirror"][-1][:2]) < min(rules["feedback-alignment"][-1][:2])
+
+
 def test_spiking_columns_learn_as_rates_do_and_brian2_fires_the_same_spikes():
     pytest.importorskip("brian2")
     found = results("spiking_columns_learn")
