@@ -45,7 +45,7 @@ from corticalnet.rules import REINFORCE, FaZIL, NodePerturbation, NoPathway, Wei
 from corticalnet.tables import table
 from simulations.common import mean_sd, simulation
 
-SIZES = {"digits": [64, 32, 16, 10], "fashion-mnist": [784, 64, 32, 10]}
+SIZES = {"digits": [64, 32, 16, 10], "fashion-mnist": [784, 64, 32, 10]}  # the larger: a tenth of the rate
 #: Teaching signal, and a learning rate at which backprop learns well in this budget.
 TEACHINGS: dict[str, tuple[Callable[[], Any], float]] = {
     "teacher": (cn.Teacher, 0.1),
@@ -92,6 +92,7 @@ def run(
     ),
 ) -> dict:
     """Train every combination with every seed."""
+    one_of("data", data, SIZES, RuleError)
     told, pathways, triggers = teachings.split(","), [*PATHWAYS], [*TRIGGERS]
     for name in told:
         one_of("teaching signal", name, TEACHINGS, RuleError)
@@ -140,7 +141,7 @@ def training(
 ) -> dict:
     """One training: when it ran away, or test accuracy and worst angles (°) at its end."""
     net, rule = cn.mlp(sizes, "tanh", seed=seed), rule_of(who, seed)
-    rate = TEACHINGS[who[0]][1] * GUESSES.get(who[1], 1)
+    rate = TEACHINGS[who[0]][1] * GUESSES.get(who[1], 1) * (0.1 if sizes[0] > 100 else 1)
     optimizer = torch.optim.SGD([*net.parameters(), *rule.parameters(net)], lr=rate)
     x, y = data.train.batch(slice(0, images), torch.float32)
     torch.manual_seed(seed)
@@ -242,8 +243,7 @@ def axes_of(results: dict) -> tuple[list[str], list[str]]:
 
 def draw(results: dict) -> plt.Figure:
     """A row for each teaching signal, accuracy and angle beside each other; what it costs below."""
-    grid = results["grid"]
-    count, seeds = len(grid) + 1, results["seeds"]
+    grid, seeds, count = results["grid"], results["seeds"], len(results["grid"]) + 1
     figure, panels = plt.subplots(count, 2, figsize=(12.5, 2.9 * count), layout="constrained", squeeze=False)
     hot, cold, warm = (plt.get_cmap(name) for name in ("YlGn", "PuBu_r", "OrRd"))
     for (left, right), (teaching, triggers) in zip(panels, grid.items(), strict=False):
