@@ -89,7 +89,7 @@ def test_continuous_time(cli, place):
     ("command", "words"),
     [
         ("simulate smal", "unknown model 'smal'; did you mean 'small'"),
-        ("simulate small --data digits --rule brainprop --dynamics latch", "no continuous dynamics yet"),
+        ("simulate small --data digits --rule agrel --dynamics latch", "not by SoftmaxReward"),
         (
             "simulate small --data digits --rule z-il --engine brain2",
             "unknown engine 'brain2'; did you mean 'brian2'",
