@@ -11,6 +11,9 @@ which never see those up) × gated Fa-Z-IL (φ in each column says when to learn
     no transport    Reward × KolenPollack × Sweep
     no clock        Reward × KolenPollack × gated Fa-Z-IL
 
+Measured (test %, mean ± s.d. of 3 seeds; minutes: 4 on two cores): 86.67 ± 0.43, 84.96 ± 0.25, 84.70 ± 0.52
+and, to every printed digit, the same again; below backprop 1.71 ± 0.31, 1.96 ± 0.42. Columns are ReLU.
+
 Next: corticalnet/rules/rule.py.
 """
 
@@ -30,6 +33,8 @@ from simulations.common import plus_minus, simulation
 
 #: λ of Kolen–Pollack feedback; exploration of those that choose.
 DECAY, EXPLORATION = 0.0005, 0.02
+#: Of all of them. At 0.05 backprop, and feedback that learns, run away in the first epoch of some seeds.
+RATE = 0.02
 
 
 def rewarded(feedback: Callable, trigger: Callable) -> cn.Rule:
@@ -52,7 +57,7 @@ def run(
     data: Annotated[str, typer.Option(help="Data set.")] = "fashion-mnist",
     seeds: Annotated[int, typer.Option(help="How many.")] = 3,
     first_seed: Annotated[int, typer.Option(help="The first of them.")] = 0,
-    epochs: Annotated[int, typer.Option(help="Passes over the images.")] = 10,
+    epochs: Annotated[int, typer.Option(help="Passes over the images.")] = 15,
     rules: Annotated[str, typer.Option(help="Some of the rules, with commas between.")] = ",".join(RULES),
     runs: Annotated[Path, typer.Option(help="Folder for the runs.")] = Path("runs/all_demands_at_once"),
     quick: Annotated[bool, typer.Option("--quick", help="Digits, one seed, 8 epochs.")] = False,
@@ -67,7 +72,14 @@ def run(
         for seed in range(first_seed, first_seed + seeds):
             areas = [cn.Area(cn.Dense(n), "relu") for n in hidden]
             net = cn.Network(shape, [*areas, cn.Area(cn.Dense(10), "linear")], seed)
-            settings = Settings(data=data, epochs=epochs, batch=32, lr=0.1, seed=seed, patience=None)
+            settings = Settings(
+                data=data,
+                epochs=epochs,
+                batch=32,
+                lr=RATE,
+                seed=seed,
+                patience=None,
+            )
             out = runs / f"{data}-{epochs}" / name.replace(" ", "-") / f"seed-{seed}"
             result = train(cn.Model(net, RULES[name](), settings), out=out, resume=out.exists())
             results.append({**result.to_dict(), "history": result.history})
