@@ -63,9 +63,9 @@ def run(
     quick: Annotated[bool, typer.Option("--quick", help="Digits, one seed, 8 epochs.")] = False,
 ) -> dict:
     """Train every rule with every seed, or read what is there."""
-    hidden, shape = (200, 100), (1, 28, 28)
+    hidden, shape, rate = (200, 100), (1, 28, 28), RATE
     if quick:
-        data, seeds, epochs, hidden, shape = "digits", 1, 8, (32, 16), (1, 8, 8)
+        data, seeds, epochs, hidden, shape, rate = "digits", 1, 8, (32, 16), (1, 8, 8), 0.1
     found: dict = {"data": data, "epochs": epochs, "rules": {}}
     for name in rules.split(","):
         results = []
@@ -76,7 +76,7 @@ def run(
                 data=data,
                 epochs=epochs,
                 batch=32,
-                lr=RATE,
+                lr=rate,
                 seed=seed,
                 patience=None,
             )
