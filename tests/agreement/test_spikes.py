@@ -120,7 +120,7 @@ def backprop_by_reward(net, x, y):
 
 @pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu"])
 def test_leaky_columns_learn_what_brainprop_learns(hidden):
-    """After s the update is off by about e^(−s/τ) (a chain of six low-passes and an average)."""
+    """The error dies out exponentially with s, through a chain of six low-passes."""
     errors = []
     for settle in (100.0, 200.0, 300.0):
         net = network(hidden)
