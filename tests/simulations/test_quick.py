@@ -310,8 +310,9 @@ def test_spiking_columns_learn_as_rates_do_and_brian2_fires_the_same_spikes():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_help_teaches(name, monkeypatch, capsys):
-    """As a command, but in this process: starting one takes seconds."""
+    """As a command, but in this process: starting one takes seconds. What another test imported is put aside."""
     monkeypatch.setattr(sys, "argv", [name, "--help"])
+    monkeypatch.delitem(sys.modules, f"simulations.{name}", raising=False)
     with pytest.raises(SystemExit) as left:
         runpy.run_module(f"simulations.{name}", run_name="__main__", alter_sys=True)
     shown = capsys.readouterr().out
