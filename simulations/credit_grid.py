@@ -6,7 +6,7 @@
 Digits (or --data fashion-mnist), 64-32-16-10, tanh, plain SGD, batch 32, 8 epochs: speed counts as well.
 One learning rate for each teaching signal, chosen with backprop. Of 288 combinations the rules refuse 140.
 The angle, on 500 training images, is the worst hidden area's, to backprop of the same lesson; passes are
-counted (those of direct feedback, along no link, by hand).
+counted.
 
 Measured, mean ± s.d. of seeds 0–2: Z-IL, gated and streaming Fa-Z-IL have the sweep's test accuracy to 0.0
 points everywhere; IL has not (tied: teacher 87 ± 2 for 92 ± 2 %, reward 54 ± 7 for 72 ± 7, softmax-reward
@@ -23,17 +23,14 @@ Next: corticalnet/rules/rule.py.
 from __future__ import annotations
 
 import itertools
-import math
+import json
 from collections.abc import Callable
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import typer
-from matplotlib.colors import Colormap, to_rgb
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
 from rich.progress import Progress
 
 import corticalnet as cn
@@ -42,10 +39,11 @@ from corticalnet.analysis import passes
 from corticalnet.analysis.following import Following
 from corticalnet.errors import RuleError, one_of
 from corticalnet.rules import REINFORCE, FaZIL, NodePerturbation, NoPathway, WeightPerturbation
-from corticalnet.tables import table
-from simulations.common import mean_sd, simulation
+from simulations.common import simulation
+from simulations.credit_grid_shown import draw, report
 
-SIZES = {"digits": [64, 32, 16, 10], "fashion-mnist": [784, 64, 32, 10]}  # the larger: a tenth of the rate
+#: Network, and a share of the learning rate: more inputs push a column further.
+DATA = {"digits": ([64, 32, 16, 10], 1.0), "fashion-mnist": ([784, 64, 32, 10], 0.25)}
 #: Teaching signal, and a learning rate at which backprop learns well in this budget.
 TEACHINGS: dict[str, tuple[Callable[[], Any], float]] = {
     "teacher": (cn.Teacher, 0.1),
@@ -78,7 +76,17 @@ TRIGGERS: dict[str, Callable[[], Any]] = {
 #: Learn by a number that everyone hears, in steps so much smaller.
 GUESSES = {"node perturbation": 0.1, "weight perturbation": 0.01, "REINFORCE": 0.1}
 BATCH, BEYOND = 32, 1e4
-REFUSED, LOST = "0.88", "#b2182b"
+
+
+class Budget(NamedTuple):
+    """What every combination gets, and where finished trainings lie."""
+
+    data: datasets.Data
+    sizes: list[int]
+    share: float
+    images: int
+    epochs: int
+    kept: Path | None
 
 
 def run(
@@ -90,9 +98,10 @@ def run(
     teachings: Annotated[str, typer.Option(help="Teaching signals, with commas between.")] = ",".join(
         TEACHINGS
     ),
+    runs: Annotated[Path | None, typer.Option(help="Folder that keeps trainings, to go on from.")] = None,
 ) -> dict:
-    """Train every combination with every seed."""
-    one_of("data", data, SIZES, RuleError)
+    """Train every combination with every seed, or read what is there."""
+    one_of("data", data, DATA, RuleError)
     told, pathways, triggers = teachings.split(","), [*PATHWAYS], [*TRIGGERS]
     for name in told:
         one_of("teaching signal", name, TEACHINGS, RuleError)
@@ -100,33 +109,34 @@ def run(
         seeds, epochs = 1, 4
         told, pathways = ["teacher", "reward"], ["tied", "weight mirror", "random", "direct", "none"]
         triggers = ["sweep", "fa-z-il, streaming", "node perturbation"]
-    loaded = datasets.load(data, seed=0)
+    sizes, share = DATA[data]
+    kept = runs / f"{data}-{images}-{epochs}" if runs else None
+    budget = Budget(datasets.load(data, seed=0), sizes, share, images, epochs, kept)
     grid: dict = {}
     with Progress(transient=True) as progress:
         task = progress.add_task("credit grid", total=len(told) * len(triggers) * len(pathways))
         for who in itertools.product(told, triggers, pathways):
             progress.update(task, description=" × ".join(who))
-            cell = combination(loaded, SIZES[data], who, seeds, epochs, images)
-            grid.setdefault(who[0], {}).setdefault(who[1], {})[who[2]] = cell
+            grid.setdefault(who[0], {}).setdefault(who[1], {})[who[2]] = combination(budget, who, seeds)
             progress.advance(task)
-    return {"data": data, "sizes": SIZES[data], "seeds": seeds, "epochs": epochs, "grid": grid}
+    images = min(images, len(budget.data.train))
+    return {
+        "data": data, "sizes": sizes, "seeds": seeds, "epochs": epochs, "images": images, "grid": grid
+    }  # fmt: skip
 
 
-def combination(
-    data: datasets.Data, sizes: list[int], who: tuple[str, str, str], seeds: int, epochs: int, images: int
-) -> dict:
+def combination(budget: Budget, who: tuple[str, str, str], seeds: int) -> dict:
     """One cell of the grid: why it is refused, or what came of it."""
     try:
-        rule_of(who, 0)
+        rule = rule_of(who, 0)
     except RuleError as error:
         return {"refused": str(error)}
-    runs = [training(data, sizes, who, seed, epochs, images) for seed in range(seeds)]
-    net, rule = cn.mlp(sizes, "tanh", seed=0), rule_of(who, 0)
-    x, y = data.train.batch(slice(0, BATCH), torch.float32)
+    net = cn.mlp(budget.sizes, "tanh", seed=0)
+    x, y = budget.data.train.batch(slice(0, BATCH), torch.float32)
     counted = passes(net, rule, x, y)._asdict()
     if who[2] == "direct":  # synapses beside the links', which nobody has counted
-        counted["down"] += sizes[-1] * sum(sizes[1:-1]) / sum(link.synapses for link in net.links)
-    return {"runs": runs, "passes": counted}
+        counted["down"] += budget.sizes[-1] * sum(budget.sizes[1:-1]) / sum(k.synapses for k in net.links)
+    return {"runs": [trained(budget, who, seed) for seed in range(seeds)], "passes": counted}
 
 
 def rule_of(who: tuple[str, str, str], seed: int) -> cn.Rule:
@@ -136,16 +146,26 @@ def rule_of(who: tuple[str, str, str], seed: int) -> cn.Rule:
     return cn.Rule(*parts, name=" × ".join(who))
 
 
-def training(
-    data: datasets.Data, sizes: list[int], who: tuple[str, str, str], seed: int, epochs: int, images: int
-) -> dict:
+def trained(budget: Budget, who: tuple[str, str, str], seed: int) -> dict:
+    """One training, or what is kept of it."""
+    kept = budget.kept and budget.kept.joinpath(*who) / f"seed-{seed}.json"
+    if kept and kept.exists():
+        return json.loads(kept.read_text())
+    found = training(budget, who, seed)
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(json.dumps(found))
+    return found
+
+
+def training(budget: Budget, who: tuple[str, str, str], seed: int) -> dict:
     """One training: when it ran away, or test accuracy and worst angles (°) at its end."""
-    net, rule = cn.mlp(sizes, "tanh", seed=seed), rule_of(who, seed)
-    rate = TEACHINGS[who[0]][1] * GUESSES.get(who[1], 1) * (0.1 if sizes[0] > 100 else 1)
+    net, rule = cn.mlp(budget.sizes, "tanh", seed=seed), rule_of(who, seed)
+    rate = TEACHINGS[who[0]][1] * GUESSES.get(who[1], 1) * budget.share
     optimizer = torch.optim.SGD([*net.parameters(), *rule.parameters(net)], lr=rate)
-    x, y = data.train.batch(slice(0, images), torch.float32)
+    x, y = budget.data.train.batch(slice(0, budget.images), torch.float32)
     torch.manual_seed(seed)
-    for epoch in range(epochs):
+    for epoch in range(budget.epochs):
         for index in torch.randperm(len(x)).split(BATCH):
             rule.update(net, x[index], y[index], optimizer)
         if not all((p.abs() < BEYOND).all() for p in net.parameters()):  # nor is nan
@@ -153,7 +173,7 @@ def training(
     found = {
         name: worst_angle(net, rule, x[:500], y[:500], other) for name, other in references(who[0]).items()
     }
-    x, y = data.test.batch(slice(None), torch.float32)
+    x, y = budget.data.test.batch(slice(None), torch.float32)
     return {"accuracy": (net.predict(x) == y).float().mean().item(), **found}
 
 
@@ -171,129 +191,6 @@ def worst_angle(
     """Of all hidden areas (°); None if one does not change at all."""
     angles = Following(rule, x, y, reference).look(net, 0)["angle"].values[:-1]
     return None if np.isnan(angles).any() else float(angles.max())
-
-
-def read(cell: dict, what: str) -> tuple[float, float, int] | None:
-    """Mean, s.d. and how many ran away; None if the rules refuse."""
-    if "refused" in cell:
-        return None
-    if what == "passes":
-        return sum(cell["passes"].values()), 0.0, 0
-    stayed = [run for run in cell["runs"] if "ran away" not in run]
-    values = [run[what] * (100 if what == "accuracy" else 1) for run in stayed if run[what] is not None]
-    lost = len(cell["runs"]) - len(stayed)
-    return (*(mean_sd(values) if values else (float("nan"), 0.0)), lost)
-
-
-def words(cell: dict, what: str) -> str:
-    """A cell in a table."""
-    found = read(cell, what)
-    if found is None:
-        return "–"
-    mean, sd, lost = found
-    if what == "passes":
-        return " + ".join(f"{value:.2f}" for value in cell["passes"].values())
-    if math.isnan(mean):
-        return "ran away" if lost else "no change"
-    return f"{mean:.0f} ± {sd:.0f}" + (f" ({lost} away)" if lost else "")
-
-
-def report(results: dict) -> str:
-    """Accuracy, angle and cost, a table each, and a line about triggers that do as the sweep does."""
-    grid, (named, pathways) = results["grid"], axes_of(results)
-    tables = []
-    for what, title in (
-        ("accuracy", "test %"),
-        ("angle", "worst hidden area's angle (°) to backprop of the same lesson"),
-        ("angle to a teacher's", "worst hidden area's angle (°) to backprop with a teacher"),
-    ):
-        rows = [
-            [teaching, trigger, *(words(row[pathway], what) for pathway in pathways)]
-            for teaching, triggers in grid.items()
-            for trigger, row in triggers.items()
-            if what != "angle to a teacher's" or teaching in INSTEAD
-        ]
-        tables.append(table(["taught by", "trigger", *pathways], rows, title))
-    rows = [[t, *(words(cost(results, t, p), "passes") for p in pathways)] for t in named]
-    tables.append(table(["trigger", *pathways], rows, "sweeps of a batch: up + down + post × pre"))
-    for trigger in named:
-        apart = [
-            abs(a["accuracy"] - b["accuracy"])
-            for triggers in grid.values()
-            for p in pathways
-            for a, b in zip(*(triggers[t][p].get("runs", []) for t in ("sweep", trigger)), strict=False)
-            if "accuracy" in a and "accuracy" in b
-        ]
-        if apart and trigger != "sweep":
-            tables.append(f"{trigger}: test accuracy at most {100 * max(apart):.1f} points from the sweep's")
-    return "\n\n".join(tables)
-
-
-def cost(results: dict, trigger: str, pathway: str) -> dict:
-    """The cell of the first teaching signal that goes with both; none changes what a trial takes."""
-    cells = [triggers[trigger][pathway] for triggers in results["grid"].values()]
-    return next((cell for cell in cells if "passes" in cell), cells[0])
-
-
-def axes_of(results: dict) -> tuple[list[str], list[str]]:
-    """Triggers and pathways in the grid."""
-    triggers = next(iter(results["grid"].values()))
-    return [*triggers], [*next(iter(triggers.values()))]
-
-
-def draw(results: dict) -> plt.Figure:
-    """A row for each teaching signal, accuracy and angle beside each other; what it costs below."""
-    grid, seeds, count = results["grid"], results["seeds"], len(results["grid"]) + 1
-    figure, panels = plt.subplots(count, 2, figsize=(12.5, 2.9 * count), layout="constrained", squeeze=False)
-    hot, cold, warm = (plt.get_cmap(name) for name in ("YlGn", "PuBu_r", "OrRd"))
-    for (left, right), (teaching, triggers) in zip(panels, grid.items(), strict=False):
-        panel(left, triggers, "accuracy", hot, (0, 115), f"{teaching}: test %")
-        panel(right, triggers, "angle", cold, (-10, 100), f"{teaching}: worst hidden angle to backprop (°)")
-        right.set_yticklabels([])
-    named, pathways = axes_of(results)
-    costs = {t: {p: cost(results, t, p) for p in pathways} for t in named}
-    title = "cost: sweeps of a batch through all synapses, up + down + post × pre"
-    panel(panels[-1, 0], costs, "passes", warm, (0, 12), title)
-    panels[-1, 1].axis("off")
-    keys = [
-        Patch(facecolor=REFUSED, label="refused by the rules (the sentence: results.json)"),
-        Patch(facecolor=LOST, label="ran away: some weight grew beyond 10⁴, in all seeds"),
-        Line2D(
-            [], [], color=LOST, marker="o", ls="", ms=4, label="ran away in some seeds; mean of the others"
-        ),
-    ]
-    panels[-1, 1].legend(handles=keys, loc="upper left", frameon=False, fontsize=9)
-    spread = f"mean ± s.d. of {seeds} seeds" if seeds > 1 else "one seed"
-    figure.suptitle(f"{results['data']}, {results['epochs']} epochs: {spread}")
-    return figure
-
-
-def panel(
-    axes: Any, rows: dict, what: str, colours: Colormap, limits: tuple[float, float], title: str
-) -> None:
-    """One heat map: triggers down, pathways across."""
-    pathways = [*next(iter(rows.values()))]
-    for (i, row), (j, pathway) in itertools.product(enumerate(rows.values()), enumerate(pathways)):
-        found, colour, text = read(row[pathway], what), REFUSED, ""
-        if found is not None:
-            mean, sd, lost = found
-            many = what != "passes" and len(row[pathway]["runs"]) - lost > 1
-            colour = colours((mean - limits[0]) / (limits[1] - limits[0]))
-            text = (f"{mean:.1f}" if what == "passes" else f"{mean:.0f}") + (f" ±{sd:.0f}" if many else "")
-            if math.isnan(mean):
-                colour, text = (LOST, "away") if lost else ("white", "none")
-            elif lost:
-                axes.plot(j + 0.4, i - 0.32, "o", color=LOST, ms=3.5)
-        axes.add_patch(Rectangle((j - 0.5, i - 0.5), 1, 1, facecolor=colour, edgecolor="white", lw=1.2))
-        shade = "white" if np.dot(to_rgb(colour), [0.3, 0.59, 0.11]) < 0.5 else "black"
-        axes.text(j, i, text, ha="center", va="center", fontsize=7.5, color=shade)
-    axes.set(xlim=(-0.5, len(pathways) - 0.5), ylim=(len(rows) - 0.5, -0.5))
-    names = [pathway.replace(" ", "\n").replace("-", "-\n").replace("–", "–\n") for pathway in pathways]
-    axes.set_xticks(range(len(pathways)), names, fontsize=7.5)
-    axes.set_yticks(range(len(rows)), [*rows], fontsize=8)
-    axes.set_title(title, fontsize=10)
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
 
 
 if __name__ == "__main__":
