@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from corticalnet.network import Network
 from corticalnet.rules.feedback import Passes
-from corticalnet.rules.rule import LearningRule
+from corticalnet.rules.rule import LearningRule, Rule
 
 Update = Callable[[], object]
 
@@ -120,7 +120,8 @@ def passes(net: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> Pass
 
         return called
 
-    for link in own.links:
+    straight = rule.feedback.carrying(own) if isinstance(rule, Rule) else []
+    for link in dict.fromkeys([*own.links, *straight]):
         for name, kind in (("drive", "up"), ("feedback", "down"), ("hebbian", "learning")):
             object.__setattr__(link, name, counting(getattr(link, name), kind, link.synapses))
     rule.learn(own, x, targets)

@@ -154,12 +154,13 @@ class Rule(LearningRule):
         return Plasticity(net, len(x), accumulate, self.feedback.partners, self.feedback.decay)
 
     def _join(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
-        """A synapse down is moved as the synapse up beside it is."""
+        """A synapse down is moved as the synapse up beside it is; one from the output, as those to there."""
         groups = {p: group for group in optimizer.param_groups for p in group["params"]}
         weights = {link.name: link.weight for link in net.links}
         for name, own in self.feedback.own().items():
-            if own not in groups and weights[name] in groups:
-                groups[weights[name]]["params"].append(own)
+            beside = weights.get(name, net.links[-1].weight)
+            if own not in groups and beside in groups:
+                groups[beside]["params"].append(own)
 
     def parameters(self, net: Network) -> list[nn.Parameter]:
         """Feedback weights that learn."""

@@ -134,6 +134,17 @@ def test_says_what_it_costs(name, kind):
     assert Passes() == cn.Random().extra(net)
 
 
+def test_straight_synapses_count_as_well():
+    """Each area hears the output along a link of its own: 5 × (8 + 7) synapses for 9·8 + 8·7 + 7·5."""
+    net, x, y = cn.mlp([9, 8, 7, 5], "tanh", dtype=F64), torch.rand(32, 9, dtype=F64), torch.arange(32) % 5
+    fixed, learned = cn.Direct(), cn.Perturbed(direct=True)
+    one, other = (passes(net, cn.rule("feedback-alignment", feedback=k), x, y) for k in (fixed, learned))
+    whole, straight = 9 * 8 + 8 * 7 + 7 * 5, 5 * (8 + 7)
+    assert one.down == pytest.approx(straight / whole)
+    np.testing.assert_allclose(np.subtract(other, one), learned.extra(net), atol=1e-12)
+    assert learned.extra(net) == pytest.approx(((whole - 9 * 8) / whole, straight / whole, straight / whole))
+
+
 # Kolen-Pollack and matching ---------------------------------------------------------------------
 def test_two_by_three_by_hand():
     """One input (1, 2), columns 2-3-2, linear, target (1, 0), W2 = [[1, 0, 1], [0, 1, 0]], lr ½, λ ½.

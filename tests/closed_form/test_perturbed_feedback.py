@@ -1,5 +1,7 @@
 """Feedback learned by perturbation: sums and gradients by hand, and what they tend to."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -17,16 +19,20 @@ def gap(feedback, net):
     return {n: ((weights[n] - b).norm() / weights[n].norm()).item() for n, b in feedback._own.items()}
 
 
+@pytest.mark.parametrize("direct", [False, True])
 @pytest.mark.parametrize("fit", ["gradient", "least squares"])
-def test_a_trial_of_perturbed_feedback_in_numpy(fit):
-    """Shapes and signs of Lansdell et al. 2020, by hand: V, S, B; and ∂/∂b of ½‖λ − ê B‖²."""
+def test_a_trial_of_perturbed_feedback_in_numpy(fit, direct):
+    """Shapes and signs of Lansdell et al. 2020, by hand: V, S, B; and ∂/∂b of ½‖λ − ê B‖².
+
+    Direct (their convolutional version): all areas hear e of the output.
+    """
     net = cn.mlp([3, 4, 5, 2], "linear", dtype=F64)
     x, t = torch.rand(6, 3, dtype=F64), torch.rand(6, 2, dtype=F64)
     noise = [torch.randn(6, n, dtype=F64) for n in (4, 5)]
     drawn = iter(noise)
     rule = cn.rule(
         "backprop",
-        feedback=cn.Perturbed(0.01, fit, rate=0.5, ridge=0.1, draw=lambda like: next(drawn)),
+        feedback=cn.Perturbed(0.01, fit, rate=0.5, ridge=0.1, draw=lambda like: next(drawn), direct=direct),
     )
     rule.feedback.prepare(net)
     first = {name: b.detach().numpy().copy() for name, b in rule.feedback._own.items()}
@@ -37,7 +43,10 @@ def test_a_trial_of_perturbed_feedback_in_numpy(fit):
     out, noisy = h1 @ w[1].T @ w[2].T, ((h1 + n1) @ w[1].T + n2) @ w[2].T
     change = 0.5 * ((noisy - t.numpy()) ** 2).sum(1) - 0.5 * ((out - t.numpy()) ** 2).sum(1)
     e = t.numpy() - out
-    for name, n in (("area2->output", n2), ("area1->area2", n1)):
+    names = ("area2->output", "area1->area2")
+    if direct:
+        names = ("direct feedback area2", "direct feedback area1")
+    for name, n in zip(names, (n2, n1), strict=True):
         wanted = -change[:, None] * n / 0.01**2
         found = rule.feedback._own[name]
         if fit == "gradient":
@@ -46,7 +55,7 @@ def test_a_trial_of_perturbed_feedback_in_numpy(fit):
         else:
             ridge = np.linalg.solve(0.1 * np.eye(e.shape[1]) + e.T @ e, e.T @ wanted)
             np.testing.assert_allclose(found.detach().numpy(), ridge, rtol=1e-7, atol=1e-9)
-        e = e @ first[name]
+        e = e if direct else e @ first[name]
 
 
 @torch.no_grad()
@@ -146,6 +155,39 @@ def test_fixed_weights_are_found_by_least_squares(hidden):
     found = gap(feedback, net)
     assert found["area2->output"] < 0.02
     assert found["area1->area2"] < (0.05 if hidden == "linear" else 0.2)
+
+
+def test_straight_feedback_finds_all_weights_up_at_once():
+    """In a linear network λ_l = e W_out ⋯ W_{l+1}, so that is what a B straight from the output tends to."""
+    net = cn.Network((2, 4, 4), [cn.Area(cn.Convolution(2, 3), "linear"), cn.Area(cn.Dense(3), "linear")])
+    net.to(F64)
+    feedback = cn.Perturbed(1e-3, "least squares", direct=True)
+    rule = cn.rule("backprop", feedback=feedback)
+    torch.manual_seed(0)
+    for _ in range(40):
+        x = torch.randn(5000, 2, 4, 4, dtype=F64)
+        rule.learn(net, x, net(x).detach() + torch.randn(5000, 3, dtype=F64))
+    (b,), w = feedback._own.values(), net.links[-1].weight
+    assert ((w - b).norm() / w.norm()).item() < 0.02
+
+
+def test_straight_feedback_that_learns_is_moved_with_the_outputs_weights():
+    """It joins the group of the output's weights, is saved, and is passed on by a copy of the network."""
+    net = cn.mlp([4, 3, 3, 2], "tanh", dtype=F64)
+    rule = cn.rule("perturbed-feedback", direct=True)
+    groups = [{"params": [net.links[0].weight]}, {"params": [net.links[2].weight], "lr": 0.5}]
+    optimizer = torch.optim.SGD(groups, lr=0.1)
+    b = rule.parameters(net)
+    before = [own.detach().clone() for own in b]
+    rule.update(net, torch.randn(5, 4, dtype=F64), torch.tensor([0, 1, 1, 0, 1]), optimizer)
+    assert [*map(id, optimizer.param_groups[1]["params"][1:])] == [*map(id, b)]
+    for own, old in zip(b, before, strict=True):
+        torch.testing.assert_close(own.data, old - 0.5 * own.grad)
+    other = cn.rule("perturbed-feedback", direct=True, seed=5)
+    other.parameters(net)
+    other.load_state_dict(rule.state_dict())
+    assert [*map(id, other.parameters(copy.deepcopy(net)))] == [*map(id, other.feedback.own().values())]
+    assert all(torch.equal(a, c) for a, c in zip(other.feedback.own().values(), b, strict=True))
 
 
 def test_fixed_weights_are_found_down_the_gradient():

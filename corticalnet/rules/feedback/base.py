@@ -1,9 +1,10 @@
 """What a feedback pathway is: the synapses through which a top-down signal reaches an area.
 
-    signal_l = Σ_links feedback(error_above, weights)         layered pathways, link by link
+    signal_l = Σ_links feedback(error_above, weights)
 
-A pathway decides only which weights carry the signal down; the link knows how they carry it. Pathways that
-learn have weights of their own, beside those of the links, and fill their ``.grad`` in every trial.
+A pathway decides along which links signals come down (those of the network, one after the other, or some of
+its own, straight from the output) and which weights carry them; the link knows how they carry it. Pathways
+that learn have weights of their own, beside those of the links, and fill their ``.grad`` in every trial.
 """
 
 from __future__ import annotations
@@ -79,12 +80,20 @@ class Feedback(ABC):
     def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
         """The top-down signal ``[batch, *shape]`` at the rates of ``node``; None if nothing comes."""
         total: Tensor | None = None
-        for target, link in wiring.leaving[node]:
+        for target, link in self.leaving(wiring, node):
             error = errors[target]
             if error is not None:
                 signal = link.feedback(error, self.weights(link))
                 total = signal if total is None else total + signal
         return total
+
+    def leaving(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
+        """Links along which signals come down to ``node``, each with the node that they come from."""
+        return wiring.leaving[node]
+
+    def carrying(self, net: Network) -> list[Link]:
+        """All links along which signals come down to hidden areas."""
+        return [link for node in range(1, net.wiring.output) for _, link in self.leaving(net.wiring, node)]
 
     # Pathways that learn -----------------------------------------------------------------------
     def learn(self, trial: Trial) -> None:  # noqa: B027  (most learn nothing)

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
+from corticalnet.network.area import Area
 from corticalnet.network.initialisation import Scheme, generator, scheme
-from corticalnet.network.links import Link
+from corticalnet.network.links import Dense, Link
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules.feedback.base import Feedback
 
@@ -50,28 +51,72 @@ class Random(Feedback):
     Args:
         seed: of the feedback weights (drawn by name, apart from the network's).
         init: their scheme, as for links; "he" if not given.
+        direct: whether they come straight from the output to every hidden area, along links of their own
+            (:class:`Straight`), instead of beside the network's links.
     """
 
     equation = "signal = B error,  B fixed and random"
 
-    def __init__(self, seed: int = 1, init: str | float | Scheme = "he") -> None:
+    def __init__(self, seed: int = 1, init: str | float | Scheme = "he", direct: bool = False) -> None:
         super().__init__()
-        self.seed, self.init = seed, init
+        self.seed, self.init, self.layered = seed, init, not direct
         self._weights: dict[Link, Tensor] = {}
+        self._straight: dict[str, Straight] = {}
 
     def build(self, net: Network) -> None:
         """Draw B for every link."""
-        self._weights = {link: self.draw(link) for link in net.links}
+        self.lay(net)
+        self._weights = {
+            link: self.draw(link) for link in (net.links if self.layered else self.carrying(net))
+        }
+
+    def lay(self, net: Network) -> None:
+        """Make the links from the output, if signals come straight from there.
+
+        Raises:
+            RuleError: the output is no row of columns.
+        """
+        if self.layered:
+            return
+        if len(net.output_shape) != 1:
+            raise RuleError(f"direct feedback needs a row of output columns, not {net.output_shape}")
+        areas = [net.wiring.area(node) for node in range(1, net.wiring.output)]
+        self._straight = {str(area.name): Straight(net, area) for area in areas}
+
+    def leaving(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
+        """The network's links, or the straight one."""
+        if self.layered:
+            return super().leaving(wiring, node)
+        straight = self._straight.get(wiring.name(node))
+        return [] if straight is None else [(wiring.output, straight)]
 
     def draw(self, link: Link) -> Tensor:
         """B of one link, in the layout of its weight."""
         _, shape, _, fan_in, fan_out = link.plan(link.source_shape)
-        drawn = scheme(self.init)(shape, fan_in, fan_out, generator(self.seed, f"feedback {link.name}"))
+        name = f"feedback {link.name}"
+        if isinstance(link, Straight):  # made for signals down: what converges on a column is outputs
+            name, fan_in = link.name, fan_out
+        drawn = scheme(self.init)(shape, fan_in, fan_out, generator(self.seed, name))
         return torch.empty_like(link.weight).copy_(drawn)
 
     def weights(self, link: Link) -> Tensor:
         """B; a relay between areas hands signals on as they are."""
         return self._weights[link] if link.plastic else link.weight
+
+
+class Straight(Dense):
+    """A dense link between a hidden area and the output that only brings signals down.
+
+    Args:
+        net: whose precision and device it has.
+        area: the hidden one.
+    """
+
+    def __init__(self, net: Network, area: Area) -> None:
+        super().__init__(net.output_shape[0], init=0.0)
+        like = net.links[-1].weight
+        self.build(area.shape, 0, f"direct feedback {area.name}", False, like.dtype)
+        self.to(like.device)
 
 
 class SignSymmetric(Random):
@@ -102,7 +147,7 @@ class SignSymmetric(Random):
         return link.weight.sign() * self._weights[link] if link.plastic else link.weight
 
 
-class Direct(Feedback):
+class Direct(Random):
     """Direct feedback alignment: the output's error reaches every area at once (Nøkland 2016).
 
     Args:
@@ -111,30 +156,6 @@ class Direct(Feedback):
     """
 
     equation = "signal_l = B_l error_out,  B_l fixed and random"
-    layered = False
 
     def __init__(self, seed: int = 1, init: str | float | Scheme = "lecun") -> None:
-        super().__init__()
-        self.seed, self.init = seed, init
-        self._weights: list[Tensor] = []
-
-    def build(self, net: Network) -> None:
-        """Draw one B for every hidden area."""
-        outputs, like = torch.Size(net.output_shape).numel(), net.links[-1].weight
-        self._weights = [like.new_empty(0)]
-        for node in range(1, net.wiring.output):
-            shape = (outputs, *net.wiring.area(node).shape)
-            name = f"direct feedback {net.wiring.name(node)}"
-            drawn = scheme(self.init)(shape, outputs, outputs, generator(self.seed, name))
-            self._weights.append(drawn.to(like))
-
-    def weights(self, link: Link) -> Tensor:
-        """There are none along links."""
-        raise RuleError("direct feedback has no weights along links; choose another pathway")
-
-    def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
-        """``error_out B_l``, whatever lies between."""
-        error, weights = errors[-1], self._weights[node]
-        if error is None:
-            return None
-        return torch.mm(error.flatten(1), weights.flatten(1)).view(-1, *weights.shape[1:])
+        super().__init__(seed, init, direct=True)

@@ -29,27 +29,27 @@ if TYPE_CHECKING:
 
 
 class Learned(Random):
-    """Base of pathways that learn: weights of their own for every link that leaves a hidden area.
+    """Base of pathways that learn: weights of their own for every link along which signals come down.
 
     They begin as those of :class:`Random`, and belong to all networks with the same links (a copy of a
     network, say).
 
     Args:
-        seed: of the first weights.
-        init: their scheme, as for links; "he" if not given.
+        seed, init, direct: as for :class:`Random`.
     """
 
     equation = "signal = B error,  B learns"
     learns = True
 
-    def __init__(self, seed: int = 1, init: str | float | Scheme = "he") -> None:
-        super().__init__(seed, init)
+    def __init__(self, seed: int = 1, init: str | float | Scheme = "he", direct: bool = False) -> None:
+        super().__init__(seed, init, direct)
         self._own: dict[str, nn.Parameter] = {}
 
     @torch.no_grad()
     def build(self, net: Network) -> None:
         """Draw B for a network with other links; bring B to the network's precision and device."""
-        links = {link.name: link for link in carrying(net)}
+        self.lay(net)
+        links = {link.name: link for link in self.carrying(net)}
         if {name: b.shape for name, b in self._own.items()} != {n: k.weight.shape for n, k in links.items()}:
             self._own = {name: nn.Parameter(self.draw(link)) for name, link in links.items()}
             self.begin(net)
@@ -103,7 +103,7 @@ class KolenPollack(Learned):
 
     def extra(self, net: Network) -> Passes:
         """One more product for every synapse down."""
-        return Passes(learning=share(net, carrying(net)))
+        return Passes(learning=share(net, self.carrying(net)))
 
 
 class Matching(KolenPollack):
@@ -159,14 +159,14 @@ class WeightMirror(Learned):
 
     def begin(self, net: Network) -> None:
         """Count in how many places each weight is used."""
-        for link in carrying(net):
+        for link in self.carrying(net):
             ones = link.weight.new_ones(1, *link.source_shape), link.weight.new_ones(1, *link.target_shape)
             self._places[link.name] = torch.empty_like(link.weight)
             link.hebbian(*ones, self._places[link.name])
 
     def learn(self, trial: Trial) -> None:
         """One noise phase of all links."""
-        for link in carrying(trial.plasticity.net):
+        for link in self.carrying(trial.plasticity.net):
             like = link.weight
             noise = self.deviation * torch.randn(
                 self.samples, *link.source_shape, dtype=like.dtype, device=like.device
@@ -182,13 +182,8 @@ class WeightMirror(Learned):
 
     def extra(self, net: Network) -> Passes:
         """Drives and products of the noise, for a batch as large as ``samples``."""
-        down = share(net, carrying(net))
+        down = share(net, self.carrying(net))
         return Passes(up=down, learning=down)
-
-
-def carrying(net: Network) -> list[Link]:
-    """Links that carry feedback: all that leave a hidden area."""
-    return [link for node in range(1, net.wiring.output) for _, link in net.wiring.leaving[node]]
 
 
 def share(net: Network, links: list[Link]) -> float:

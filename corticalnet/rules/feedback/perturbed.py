@@ -21,7 +21,7 @@ from corticalnet.network.initialisation import Scheme
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.disturbance import Draw, by_sample, check_deviation, disturb, gaussian, held
 from corticalnet.rules.feedback.base import Passes
-from corticalnet.rules.feedback.learned import Learned, carrying, share
+from corticalnet.rules.feedback.learned import Learned, share
 from corticalnet.rules.feedback.least_squares import LeastSquares
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Perturbed(Learned):
             where weights move slowly.
         seed, init: of the first weights, as for :class:`Random`.
         draw: noise for a tensor, instead of standard-normal numbers (of variance 1).
+        direct: whether B brings the output's error straight to every area, as in the convolutional networks
+            of Lansdell et al. 2020 (its first weights are then of ``init`` "lecun" unless given).
     """
 
     equation = "signal = B error,  B = argmin ‖−(L̃ − L) ξ / σ² − B error‖²"
@@ -55,10 +57,12 @@ class Perturbed(Learned):
         ridge: float = 0.1,
         memory: float = 1.0,
         seed: int = 1,
-        init: str | float | Scheme = "he",
+        init: str | float | Scheme | None = None,
         draw: Draw = gaussian,
+        direct: bool = False,
     ) -> None:
-        super().__init__(seed, init)
+        usual = "lecun" if direct else "he"
+        super().__init__(seed, usual if init is None else init, direct)
         self.deviation = check_deviation("perturbed feedback", deviation)
         one_of("fit", fit, ["gradient", "least squares"], RuleError)
         if ridge <= 0:
@@ -71,10 +75,11 @@ class Perturbed(Learned):
 
     def begin(self, net: Network) -> None:
         """No sample has been seen."""
+        self._sums = {}
         if self.fit == "least squares":
-            hidden = range(1, net.wiring.output)
-            links = {net.wiring.name(node): [link for _, link in net.wiring.leaving[node]] for node in hidden}
-            self._sums = {area: LeastSquares(leaving, self.ridge) for area, leaving in links.items()}
+            for node in range(1, net.wiring.output):
+                links = [link for _, link in self.leaving(net.wiring, node)]
+                self._sums[net.wiring.name(node)] = LeastSquares(links, self.ridge)
 
     def learn(self, trial: Trial) -> None:
         """One disturbed sweep, and one sweep down of the errors that B itself brings."""
@@ -105,7 +110,7 @@ class Perturbed(Learned):
         signal: Tensor,
         errors: list[Tensor | None],
     ) -> None:
-        links = [(errors[target], link) for target, link in wiring.leaving[node]]
+        links = [(errors[target], link) for target, link in self.leaving(wiring, node)]
         if self.fit == "gradient":
             for error, link in links:
                 assert error is not None, "errors come from above"
@@ -123,6 +128,7 @@ class Perturbed(Learned):
 
     def extra(self, net: Network) -> Passes:
         """A disturbed sweep above the first areas, a sweep down, and a product for every synapse down."""
+        self.prepare(net)
         wiring = net.wiring
         disturbed = [
             link
@@ -130,7 +136,7 @@ class Perturbed(Learned):
             for _, link in wiring.arriving[node]
             if any(source for source, _ in wiring.arriving[node])
         ]
-        down = share(net, carrying(net))
+        down = share(net, self.carrying(net))
         return Passes(share(net, disturbed), down, down)
 
     def state_dict(self) -> dict[str, Tensor]:
