@@ -52,6 +52,15 @@ def simulation(run: Callable[..., dict], report: Callable[[dict], str], draw: Ca
         sys.exit(f"error: {error}")
 
 
+def kept(path: Path, make: Callable[[], dict]) -> dict:
+    """What ``make`` returns, from ``path`` if it has been made before: long work goes on where it stopped."""
+    if not path.exists():
+        made = json.dumps(make())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made)
+    return json.loads(path.read_text())
+
+
 def mean_sd(values: list[float]) -> tuple[float, float]:
     """Mean and sample standard deviation (0 for a single value)."""
     return statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else 0.0
