@@ -10,8 +10,9 @@ homeostasis in both sweeps. REINFORCE (Williams 1992) is the gradient of E[L] ex
 undisturbed sweep, and b is what was to be expected. Their variance grows with the number of ξ, so weights
 are worse than nodes (Lillicrap et al. 2020).
 
-They are triggers of the product, with any teaching signal: L is the lesson's loss, for each sample. What
-comes back is one number that everyone hears, so there is no pathway.
+They are triggers of the product, with any teaching signal: L is the lesson's loss, for each sample (if
+reward teaches, that of the action that was taken; REINFORCE, which acts at random, hears of the reward
+itself). What comes back is one number that everyone hears, so there is no pathway.
 """
 
 from __future__ import annotations
@@ -122,12 +123,14 @@ class Stochastic(Activity):
 class REINFORCE(_Perturbation):
     """Columns that fire at random around f(drive) and are told how good the outcome was (Williams 1992).
 
-    The sweep that answers, and that the lesson is about, is the random one. Evaluation has no noise.
+    The sweep that answers, and that the lesson is about, is the random one. Evaluation has no noise. L is the
+    loss; if a reward teaches, it is −r, whatever was expected: noise in the rates makes other choices, and
+    those that are rewarded are kept.
 
     Args:
         deviation: σ of a column's rate.
-        baseline: b: the running "average" of the loss (the only thing kept from trial to trial; 0 before the
-            first), the loss of an "undisturbed" sweep with the same masks, or "none".
+        baseline: b: the running "average" of L (the only thing kept from trial to trial; 0 before the
+            first), that of an "undisturbed" sweep with the same masks, or "none".
         momentum: weight of the newest batch in the running average.
         draw: noise for a tensor, instead of standard-normal numbers (of variance 1).
     """
@@ -161,19 +164,20 @@ class REINFORCE(_Perturbation):
 
     def run(self, trial: Trial) -> None:
         """No further sweep, but for an undisturbed baseline."""
-        activity, losses = trial.activity, trial.lesson.losses(trial.activity.rates[-1])
+        activity, lesson = trial.activity, trial.lesson
+        costs = lesson.costs(activity.rates[-1])
         assert isinstance(activity, Stochastic), "the sweep up was this trigger's"
-        advantage = -losses
+        advantage = -costs
         if self.baseline == "undisturbed":
             traces = held(trial.wiring, activity)
             still = disturb(trial.wiring, activity, traces, [None] * len(traces))
-            advantage = trial.lesson.losses(still[-1]) - losses
+            advantage = lesson.costs(still[-1]) - costs
         elif self.baseline == "average":
-            self._average = self._average.to(losses.device)
-            advantage = self._average.to(losses.dtype) - losses
+            self._average = self._average.to(costs.device)
+            advantage = self._average.to(costs.dtype) - costs
         teach(trial, activity.noise, advantage / self.deviation**2, "advantage")
         if self.baseline == "average":
-            self._average.lerp_(losses.mean().to(torch.float64), self.momentum)
+            self._average.lerp_(costs.mean().to(torch.float64), self.momentum)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The running average."""

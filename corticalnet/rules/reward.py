@@ -143,13 +143,19 @@ class _RewardedLesson(Lesson):
 
     def __init__(self, teaching: Rewarded, rates: Tensor, action: Tensor, classes: Tensor) -> None:
         super().__init__(rates)
-        self.teaching, self.action = teaching, action
+        self.teaching, self.action, self.classes = teaching, action, classes
         self.reward = (action == classes).to(rates.dtype)
 
     def error(self, rates: Tensor) -> Tensor:
         """Of the chosen column alone; the action and its reward stay what they were when rates move."""
         taught = self.teaching.taught(self.reward, self._expected(rates))
         return torch.zeros_like(rates).scatter_(1, self.action[:, None], taught[:, None])
+
+    def costs(self, rates: Tensor) -> Tensor:
+        """The reward, less than none: ½ δ² is no cost, for it is also 0 where nothing was expected."""
+        if rates is self.rates:
+            return -self.reward
+        return -(self.teaching.choose(rates) == self.classes).to(rates.dtype)
 
     def _expected(self, rates: Tensor) -> Tensor:
         return self.teaching.expected(rates).gather(1, self.action[:, None])[:, 0]

@@ -38,6 +38,10 @@ class Lesson(ABC):
         """The loss of each sample ``[batch]``, if the output's rates were these."""
         return 0.5 * self.error(rates).square().sum(1)
 
+    def costs(self, rates: Tensor) -> Tensor:
+        """What each sample would cost ``[batch]`` if the output answered with these: also acted on them."""
+        return self.losses(rates)
+
     @property
     @abstractmethod
     def loss(self) -> Tensor:

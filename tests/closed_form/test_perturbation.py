@@ -129,6 +129,33 @@ def test_reinforce_is_the_gradient_of_the_expected_loss(network, baseline):
     assert_unbiased(differences[1:], torch.zeros_like(mean), along=mean)
 
 
+@pytest.mark.parametrize("baseline", BASELINES["reinforce"])
+def test_reinforce_from_reward_is_the_gradient_of_the_chance_of_reward(baseline):
+    """Two actions, linear: y₁ − y₀ = v·(W x + ξ) + ξ₁ − ξ₀ with v = w₁ − w₀, Gaussian of mean m and s.d. s.
+
+    s = σ √(‖v‖² + 2), P(right) = Φ(m / s), so ∂P/∂W = φ(m/s)/s · v xᵀ and ∂P/∂w₁ = φ(m/s) ∂(m/s)/∂v.
+    """
+    sigma, samples, trials = 0.5, 20_000, 20
+    net = cn.mlp([2, 3, 2], "linear", seed=3, dtype=F64)
+    (low, high), one = net.links, torch.tensor([1.0, -0.5], dtype=F64)
+    w, u = low.weight.detach().numpy(), high.weight.detach().numpy()
+    v = u[1] - u[0]
+    s = sigma * np.sqrt(v @ v + 2)
+    z = v @ w @ one.numpy() / s
+    density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
+    below = density / s * np.outer(v, one)
+    above = density * (w @ one.numpy() / s - z * sigma**2 * v / s**2)  # of w₁; w₀ has the opposite
+    rule = cn.rule("reinforce", teaching=cn.Reward(0.0), deviation=sigma, baseline=baseline, draw=stream(6))
+    found = []
+    for _ in range(trials):
+        rule.learn(net, one.expand(samples, 2), torch.ones(samples, dtype=torch.long))
+        found.append(-flat([p.grad for p in net.parameters()]))
+    found, wanted = torch.stack(found), np.concatenate([below.ravel(), -above, above])
+    error = found.std(0) / trials**0.5
+    assert ((found.mean(0) - torch.from_numpy(wanted)).abs() < 4 * error).all()
+    assert np.linalg.norm(wanted) > 10 * error.norm()
+
+
 def test_an_expectation_makes_reinforce_less_noisy():
     """The variance with b = E[L] is smaller than without, by far where the loss is far from 0."""
     net, (x, y) = NETWORKS["dense-2"]("tanh", 0), batch()

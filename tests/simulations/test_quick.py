@@ -313,7 +313,7 @@ def test_spiking_columns_learn_as_rates_do_and_brian2_fires_the_same_spikes():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_help_teaches(name, monkeypatch, capsys):
-    """As a command, but in this process: starting one takes seconds. What another test imported is put aside."""
+    """As a command, but in this process (starting one takes seconds), which may have imported it."""
     monkeypatch.setattr(sys, "argv", [name, "--help"])
     monkeypatch.delitem(sys.modules, f"simulations.{name}", raising=False)
     with pytest.raises(SystemExit) as left:
