@@ -18,7 +18,7 @@ import numpy as np
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Weights, Wire
 from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.circuits.schedule import SCHEDULE, Schedule
-from corticalnet.circuits.validation import validate
+from corticalnet.circuits.checks import check
 from corticalnet.errors import CircuitError, one_of
 from corticalnet.tables import table
 
@@ -64,7 +64,7 @@ class Circuit:
             raise CircuitError(f"dt must be more than 0 ms, not {self.dt}")
         object.__setattr__(self, "_by_name", {p.name: p for p in self.populations})
         object.__setattr__(self, "projections", tuple(self._shaped(p) for p in self.projections))
-        validate(self)
+        check(self)
 
     def _shaped(self, projection: Projection) -> Projection:
         """A projection with its weights as an array of the shape that its connection has."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from corticalnet.circuits.circuit import Circuit
 
 
-def validate(circuit: Circuit) -> None:
+def check(circuit: Circuit) -> None:
     """Check names, ports, states, sizes, delays, plasticity and the order of wires.
 
     Raises:
