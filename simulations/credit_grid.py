@@ -23,7 +23,6 @@ Next: corticalnet/rules/rule.py.
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -39,7 +38,7 @@ from corticalnet.analysis import passes
 from corticalnet.analysis.following import Following
 from corticalnet.errors import RuleError, one_of
 from corticalnet.rules import REINFORCE, FaZIL, NodePerturbation, NoPathway, WeightPerturbation
-from simulations.common import simulation
+from simulations.common import kept, simulation
 from simulations.credit_grid_shown import draw, report
 
 #: Network, and a share of the learning rate: more inputs push a column further.
@@ -61,6 +60,7 @@ PATHWAYS: dict[str, Callable[[int], Any]] = {
     "matching": lambda seed: cn.Matching(seed),
     "random": lambda seed: cn.Random(seed),
     "direct": lambda seed: cn.Direct(seed),
+    "direct, perturbed": lambda seed: cn.Perturbed(seed=seed, direct=True),
     "none": lambda seed: NoPathway(),
 }
 TRIGGERS: dict[str, Callable[[], Any]] = {
@@ -86,7 +86,7 @@ class Budget(NamedTuple):
     share: float
     images: int
     epochs: int
-    kept: Path | None
+    runs: Path | None
 
 
 def run(
@@ -110,8 +110,8 @@ def run(
         told, pathways = ["teacher", "reward"], ["tied", "weight mirror", "random", "direct", "none"]
         triggers = ["sweep", "fa-z-il, streaming", "node perturbation"]
     sizes, share = DATA[data]
-    kept = runs / f"{data}-{images}-{epochs}" if runs else None
-    budget = Budget(datasets.load(data, seed=0), sizes, share, images, epochs, kept)
+    runs = runs / f"{data}-{images}-{epochs}" if runs else None
+    budget = Budget(datasets.load(data, seed=0), sizes, share, images, epochs, runs)
     grid: dict = {}
     with Progress(transient=True) as progress:
         task = progress.add_task("credit grid", total=len(told) * len(triggers) * len(pathways))
@@ -134,8 +134,6 @@ def combination(budget: Budget, who: tuple[str, str, str], seeds: int) -> dict:
     net = cn.mlp(budget.sizes, "tanh", seed=0)
     x, y = budget.data.train.batch(slice(0, BATCH), torch.float32)
     counted = passes(net, rule, x, y)._asdict()
-    if who[2] == "direct":  # synapses beside the links', which nobody has counted
-        counted["down"] += budget.sizes[-1] * sum(budget.sizes[1:-1]) / sum(k.synapses for k in net.links)
     return {"runs": [trained(budget, who, seed) for seed in range(seeds)], "passes": counted}
 
 
@@ -148,14 +146,9 @@ def rule_of(who: tuple[str, str, str], seed: int) -> cn.Rule:
 
 def trained(budget: Budget, who: tuple[str, str, str], seed: int) -> dict:
     """One training, or what is kept of it."""
-    kept = budget.kept and budget.kept.joinpath(*who) / f"seed-{seed}.json"
-    if kept and kept.exists():
-        return json.loads(kept.read_text())
-    found = training(budget, who, seed)
-    if kept:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(found))
-    return found
+    if budget.runs is None:
+        return training(budget, who, seed)
+    return kept(budget.runs.joinpath(*who, f"seed-{seed}.json"), lambda: training(budget, who, seed))
 
 
 def training(budget: Budget, who: tuple[str, str, str], seed: int) -> dict:
