@@ -89,10 +89,11 @@ def autonomy_(
             raise ProtocolError(f"{images.name} has {len(there)} images for {what}, but {what} = {wanted}")
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
     runs = len(DETECTORS) * len(PRECISIONS) * len(SILENCES)
-    x, y = images.test.batch(slice(0, samples), torch.float64)
+    goal = built.settings.goal
+    x, y = goal.batch(images.test, slice(0, samples), torch.float64)
     with _bar("detection", runs) as tick:
         found = detection_by_silence(built.network, built.rule, x, y, SILENCES, PRECISIONS, progress=tick)
-    x, y = images.train.batch(slice(0, trials), torch.float64)
+    x, y = goal.batch(images.train, slice(0, trials), torch.float64)
     streams = {}
     for name, (detector, announced) in STREAMS.items():
         with _bar(f"stream, {name}", trials) as tick:

@@ -64,5 +64,5 @@ def open_images(model: Model) -> Data:
         ShapeError: it does not fit the network.
     """
     images = load_data(model.settings, torch.device("cpu"))
-    check_fit(model.network, images, model.settings)
+    check_fit(model, images)
     return images

@@ -202,7 +202,7 @@ def _stream(model: Model, circuit: Circuit, trials: int, slack: int, seed: int) 
     images = open_images(model)
     if trials > len(images.train):
         raise ProtocolError(f"{images.name} has {len(images.train)} training images, but trials = {trials}")
-    x, y = images.train.batch(slice(0, trials), torch.float64)
+    x, y = model.settings.goal.batch(images.train, slice(0, trials), torch.float64)
     present, teach = circuit.needs.present, circuit.needs.teach
     teaching, urge = getattr(model.rule, "teaching", None), None
     if isinstance(teaching, Reward):

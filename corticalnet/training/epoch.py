@@ -13,6 +13,7 @@ from torch import Tensor
 from corticalnet.data import Split
 from corticalnet.network.initialisation import generator
 from corticalnet.rules.rule import Step
+from corticalnet.training.goal import CLASSES, Goal
 from corticalnet.training.history import Record
 from corticalnet.training.model import Model
 
@@ -41,7 +42,9 @@ class Meter:
     """
 
     device: torch.device
+    goal: Goal = CLASSES
     samples: int = 0
+    judged: bool = False
     rewarded: bool = False
     started: float = field(default_factory=time.perf_counter)
 
@@ -49,18 +52,21 @@ class Meter:
         zeros = torch.zeros(3, dtype=torch.float64, device=self.device)
         self.loss, self.right, self.reward = zeros.unbind()
 
-    def add(self, step: Step, labels: Tensor) -> None:
+    def add(self, step: Step, targets: Tensor) -> None:
         """Count one update."""
-        self.samples += len(labels)
-        self.loss.add_(step.loss, alpha=len(labels))
-        self.right.add_((step.prediction == labels).sum())
+        self.samples += len(targets)
+        self.loss.add_(step.loss, alpha=len(targets))
+        right = self.goal.right(step, targets)
+        if right is not None:
+            self.judged = True
+            self.right.add_(right)
         reward = getattr(step.lesson, "reward", None)
         if reward is not None:
             self.rewarded = True
             self.reward.add_(reward.sum())
 
     def read(self) -> Record:
-        """Mean loss, accuracy, reward (None without rewards) and samples per second until now.
+        """Mean loss, accuracy and reward (None where there are none) and samples per second until now.
 
         Raises:
             NotFinite: the loss is not.
@@ -72,7 +78,7 @@ class Meter:
         seconds = time.perf_counter() - self.started
         return {
             "loss": loss,
-            "accuracy": right,
+            "accuracy": right if self.judged else None,
             "reward": reward if self.rewarded else None,
             "samples_per_second": self.samples / seconds,
         }
@@ -96,11 +102,11 @@ def run_epoch(
     dtype = next(net.parameters()).dtype
     order = data_order(len(split), settings.seed, epoch).to(split.labels.device)
     end = len(order) - len(order) % settings.batch if settings.drop_last else len(order)
-    meter, looked = Meter(split.labels.device), time.perf_counter()
+    meter, looked = Meter(split.labels.device, settings.goal), time.perf_counter()
     net.train()
     for start in range(0, end, settings.batch):
-        x, labels = split.batch(order[start : min(start + settings.batch, end)], dtype)
-        meter.add(rule.update(net, x, labels, optimizer), labels)
+        x, targets = settings.goal.batch(split, order[start : min(start + settings.batch, end)], dtype)
+        meter.add(rule.update(net, x, targets, optimizer), targets)
         if time.perf_counter() - looked > LOOK_EVERY:
             look(meter.samples, meter.read())
             looked = time.perf_counter()

@@ -1,4 +1,4 @@
-"""How well a network answers: predictions and accuracy on a split."""
+"""How well a network answers on a split."""
 
 from __future__ import annotations
 
@@ -7,18 +7,22 @@ from torch import Tensor
 
 from corticalnet.data import Split
 from corticalnet.network import Network
+from corticalnet.training.goal import CLASSES, Goal
 
 
-def predictions(net: Network, split: Split, batch: int = 1024) -> Tensor:
-    """Class indices ``[N]`` for every image of a split, in its order."""
+@torch.no_grad()
+def answers(net: Network, split: Split, goal: Goal = CLASSES, batch: int = 1024) -> Tensor:
+    """Answers ``[N, …]`` to every image of a split that has some, in its order, in evaluation mode."""
     dtype = next(net.parameters()).dtype
-    starts = range(0, len(split), batch)
-    answers = [net.predict(split.batch(slice(k, k + batch), dtype)[0]) for k in starts]
-    return torch.cat(answers) if answers else split.labels
+    was_training = net.training
+    net.eval()
+    try:
+        parts = (slice(start, start + batch) for start in range(0, len(split), batch))
+        return torch.cat([goal.answers(net, split.batch(part, dtype)[0]) for part in parts])
+    finally:
+        net.train(was_training)
 
 
-def accuracy(net: Network, split: Split) -> float | None:
-    """Fraction of right answers; None for a split without images."""
-    if not len(split):
-        return None
-    return int((predictions(net, split) == split.labels).sum()) / len(split)
+def score(net: Network, split: Split, goal: Goal = CLASSES) -> float | None:
+    """Accuracy, or what else the goal measures; None for a split without images."""
+    return goal.score(answers(net, split, goal), split) if len(split) else None

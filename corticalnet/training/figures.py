@@ -1,4 +1,4 @@
-"""Figures of a run: curves over epochs, what the first areas look for, and what is taken for what."""
+"""Figures of a run: curves over epochs, what the first areas look for, and how the network answers."""
 
 from __future__ import annotations
 
@@ -15,23 +15,27 @@ from corticalnet.data import Data
 from corticalnet.network import Network
 from corticalnet.network.links import Convolution, Dense
 from corticalnet.training.checkpoint import write_whole
+from corticalnet.training.goal import CLASSES, Goal
 from corticalnet.training.history import History, best_epoch
 
 MOST_FIELDS = 64
 
 
-def draw(folder: Path, net: Network, data: Data, history: History, answers: Tensor) -> list[Path]:
+def draw(
+    folder: Path, net: Network, data: Data, history: History, answers: Tensor, goal: Goal = CLASSES
+) -> list[Path]:
     """Write the figures of a run to its folder; return their paths.
 
     Args:
         folder: where to.
         net: whose first weights are shown, if they can be seen as images.
-        data: its classes and test labels.
+        data: its classes and test images.
         history: one record for each epoch.
-        answers: class indices ``[N]`` that the best epoch's network gave for the test images.
+        answers: what the best epoch's network said to the test images.
+        goal: what it was to say.
     """
-    figures = {"curves": curves(history), "weights": receptive_fields(net, data.shape)}
-    figures["confusion"] = confusion(answers, data.test.labels, data.classes)
+    figures = {"curves": curves(history, goal), "weights": receptive_fields(net, data.shape)}
+    figures[goal.picture] = goal.draw(answers, data)
     paths = []
     for name, figure in figures.items():
         if figure is not None:
@@ -40,25 +44,28 @@ def draw(folder: Path, net: Network, data: Data, history: History, answers: Tens
     return paths
 
 
-def curves(history: History) -> Figure:
-    """Loss, accuracies and learning rate over epochs."""
-    figure = Figure(figsize=(10, 3.2), layout="constrained")
-    loss, right, rate = figure.subplots(1, 3)
+def curves(history: History, goal: Goal = CLASSES) -> Figure:
+    """Loss, what the goal measures, and learning rate over epochs."""
+    titles = {"loss": "mean loss", "accuracy": "fraction right", "lr": "learning rate"}
+    shown = dict.fromkeys(("loss", goal.measure, "lr"))
+    figure = Figure(figsize=(3.4 * len(shown), 3.2), layout="constrained")
+    panels = dict(zip(shown, figure.subplots(1, len(shown)), strict=True))
     epochs = [record["epoch"] for record in history]
-    for axes, key, label in (
-        (loss, "loss", "training"),
-        (right, "accuracy", "training"),
-        (right, "reward", "rewarded"),
-        (right, "validation_accuracy", "validation"),
-        (rate, "lr", "learning rate"),
+    for panel, key, label in (
+        ("loss", "loss", "training"),
+        (goal.measure, "accuracy", "training"),
+        (goal.measure, "reward", "rewarded"),
+        (goal.measure, goal.validation, "validation"),
+        ("lr", "lr", "learning rate"),
     ):
         values = [record[key] for record in history]
         if values[0] is not None:
-            axes.plot(epochs, values, label=label, marker="." if len(epochs) < 20 else "")
-    right.axvline(best_epoch(history), color="grey", lw=0.8, ls=":", label="best epoch")
-    right.legend(fontsize="small")
-    for axes, title in ((loss, "mean loss"), (right, "fraction right"), (rate, "learning rate")):
-        axes.set(xlabel="epoch", title=title)
+            panels[panel].plot(epochs, values, label=label, marker="." if len(epochs) < 20 else "")
+    score = panels[goal.measure]
+    score.axvline(best_epoch(history, goal), color="grey", lw=0.8, ls=":", label="best epoch")
+    score.legend(fontsize="small")
+    for panel, axes in panels.items():
+        axes.set(xlabel="epoch", title=titles[panel])
     return figure
 
 
@@ -79,24 +86,6 @@ def receptive_fields(net: Network, shape: tuple[int, ...]) -> Figure | None:
     axes.imshow(_mosaic(images), cmap="RdBu_r", vmin=0, vmax=1)
     axes.set_title(f"{link.name}: weights of {len(images)} of {len(weights)}, each to its own scale")
     axes.axis("off")
-    return figure
-
-
-def confusion(answers: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Figure:
-    """How often each class (rows) was taken for each (columns), as fractions of the class."""
-    answers, labels = answers.cpu(), labels.cpu()
-    size = max(len(classes), int(answers.max()) + 1)
-    counts = torch.bincount(labels * size + answers, minlength=size * size).reshape(size, size).numpy()
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    figure = Figure(figsize=(6, 5.4), layout="constrained")
-    axes = figure.subplots()
-    figure.colorbar(axes.imshow(shares, cmap="magma", vmin=0, vmax=1), label="fraction of the class")
-    if size <= 30:
-        names = [*classes, *(f"column {k}" for k in range(len(classes), size))]
-        axes.set_xticks(range(size), names, rotation=90, fontsize="small")
-        axes.set_yticks(range(size), names, fontsize="small")
-    right = int((answers == labels).sum()) / len(labels)
-    axes.set(xlabel="answer", ylabel="class", title=f"test set, best epoch: {right:.2%} right")
     return figure
 
 

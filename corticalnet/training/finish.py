@@ -6,8 +6,7 @@ from torch import Tensor
 
 from corticalnet.data import Data
 from corticalnet.training.checkpoint import give_weights
-from corticalnet.training.evaluation import predictions
-from corticalnet.training.history import best_epoch
+from corticalnet.training.evaluation import answers
 from corticalnet.training.result import Result
 from corticalnet.training.run_folder import RunFolder, write_json
 from corticalnet.training.state import State
@@ -18,38 +17,35 @@ def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
 
     The network keeps the weights of the last epoch.
     """
+    goal = state.model.settings.goal
     last, best = _answers(state, data)
     result = Result(
         model=state.model.name,
         rule=state.model.rule.name,
         settings=state.model.settings,
         history=state.history,
-        best_epoch=best_epoch(state.history),
-        last_test_accuracy=_share(last, data.test.labels),
-        best_test_accuracy=_share(best, data.test.labels),
+        best_epoch=state.best_epoch,
+        last_test=goal.score(last, data.test),
+        best_test=goal.score(best, data.test),
         seconds=sum(record["seconds"] for record in state.history),
         out=None if folder is None else folder.path,
     )
     if folder is not None:
         from corticalnet.training.figures import draw  # matplotlib is slow to import
 
-        draw(folder.path, state.model.network, data, state.history, best)
+        draw(folder.path, state.model.network, data, state.history, best, goal)
         write_json(folder.summary, result.to_dict())
     return result
 
 
 def _answers(state: State, data: Data) -> tuple[Tensor, Tensor]:
-    """Predictions ``[N]`` on the test set after the last and the best epoch."""
-    net = state.model.network
-    last = predictions(net, data.test)
-    if best_epoch(state.history) == len(state.history):
+    """Answers ``[N, …]`` to the test set after the last and the best epoch."""
+    net, goal = state.model.network, state.model.settings.goal
+    last = answers(net, data.test, goal)
+    if state.best_epoch == len(state.history):
         return last, last
     kept = state.weights()
     give_weights(net, state.best, "the best epoch's weights")
-    best = predictions(net, data.test)
+    best = answers(net, data.test, goal)
     give_weights(net, kept, "the last epoch's weights")
     return last, best
-
-
-def _share(answers: Tensor, labels: Tensor) -> float:
-    return int((answers == labels).sum()) / len(labels)

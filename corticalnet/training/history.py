@@ -7,33 +7,39 @@ from __future__ import annotations
 
 from typing import Any
 
+from corticalnet.training.goal import CLASSES, Goal
 from corticalnet.training.settings import Settings
 
 Record = dict[str, Any]
 History = list[Record]
 
 
-def best_epoch(history: History) -> int:
-    """The first epoch with the highest validation accuracy; the last epoch if nothing was held out."""
+def best_epoch(history: History, goal: Goal = CLASSES) -> int:
+    """The first epoch with the best validation score; the last epoch if nothing was held out."""
     if not history:
         return 0
-    if history[-1]["validation_accuracy"] is None:
+    scores = [record[goal.validation] for record in history]
+    if scores[-1] is None:
         return len(history)
-    accuracies = [record["validation_accuracy"] for record in history]
-    return 1 + accuracies.index(max(accuracies))
+    best = 0
+    for k, score in enumerate(scores):
+        best = k if goal.better(score, scores[best]) else best
+    return 1 + best
 
 
 def finished(history: History, settings: Settings) -> bool:
-    """Whether all epochs are done, or validation accuracy has not risen for ``patience`` epochs.
+    """Whether all epochs are done, or validation has not become better for ``patience`` epochs.
 
-    It has risen when it is more than ``min_improvement`` above the last value that counted as a rise.
+    It has when it is better by more than ``min_improvement`` than the last value that counted.
     """
+    goal = settings.goal
     if len(history) >= settings.epochs:
         return True
-    if settings.patience is None or not history or history[-1]["validation_accuracy"] is None:
+    if settings.patience is None or not history or history[-1][goal.validation] is None:
         return False
-    reached, risen = float("-inf"), 0
+    reached, risen = None, 0
     for record in history:
-        if record["validation_accuracy"] > reached + settings.min_improvement:
-            reached, risen = record["validation_accuracy"], record["epoch"]
+        score = record[goal.validation]
+        if reached is None or goal.better(score, reached, settings.min_improvement):
+            reached, risen = score, record["epoch"]
     return len(history) - risen >= settings.patience

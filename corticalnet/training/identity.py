@@ -7,6 +7,7 @@ from typing import Any
 
 from corticalnet.errors import CheckpointError
 from corticalnet.training.model import Model
+from corticalnet.training.settings import Settings
 
 #: Settings that may differ when a run is resumed: how long it goes on, and where.
 FREE = ("epochs", "patience", "min_improvement", "device", "data_folder")
@@ -42,6 +43,9 @@ def check_identity(path: Path, there: dict[str, Any], here: dict[str, Any]) -> N
     Raises:
         CheckpointError: they differ; the message says in what.
     """
+    # Settings that are younger than a checkpoint were then as they are unless told otherwise.
+    usual = Settings().model_dump(mode="json", exclude=set(FREE))
+    there = {**there, "settings": usual | there["settings"]}
     for key, kind in (("settings", "a run with other settings"), ("weights", "another network")):
         for name in sorted(there[key].keys() | here[key].keys()):
             was, now = there[key].get(name), here[key].get(name)

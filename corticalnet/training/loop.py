@@ -11,7 +11,7 @@ from corticalnet.data import Data
 from corticalnet.errors import TrainingError
 from corticalnet.training.divergence import explain
 from corticalnet.training.epoch import NotFinite, run_epoch
-from corticalnet.training.evaluation import accuracy
+from corticalnet.training.evaluation import score
 from corticalnet.training.finish import finish
 from corticalnet.training.history import Record, finished
 from corticalnet.training.model import Model
@@ -58,7 +58,7 @@ def train(
         folder.check(resume)
     data = load_data(model.settings, device) if data is None else data.to(device)
     model.settings = model.settings.change(data=data.name)
-    check_fit(model.network, data, model.settings)
+    check_fit(model, data)
     model.network.to(device=device, dtype=number_format(model.settings))
     state = State(model, make_optimizer(model.network, model.settings, model.rule), device)
     with own_randomness(model.settings.seed, device), computing(model.settings, device):
@@ -74,7 +74,8 @@ def _run(
     """Epochs until the history says that it is enough."""
     model, history = state.model, state.history
     title = f"{model.name or 'model'} · {model.rule.name} · seed {model.settings.seed}"
-    watch = Watch(title, model.settings.epochs, len(data.train), len(history), progress)
+    epochs, goal = model.settings.epochs, model.settings.goal
+    watch = Watch(title, epochs, len(data.train), len(history), progress, goal)
     with watch, scalars(None if folder is None else folder.path, len(history)) as board:
         while not finished(history, model.settings):
             record = _epoch(state, data, watch)
@@ -103,5 +104,6 @@ def _epoch(state: State, data: Data, watch: Watch) -> Record:
     except NotFinite:
         raise TrainingError(explain(model, epoch, lr)) from None
     seconds = time.perf_counter() - started
-    held_out = accuracy(model.network, data.validation)
-    return {"epoch": epoch, **reading, "validation_accuracy": held_out, "lr": lr, "seconds": seconds}
+    goal = model.settings.goal
+    held_out = score(model.network, data.validation, goal)
+    return {"epoch": epoch, **reading, goal.validation: held_out, "lr": lr, "seconds": seconds}

@@ -10,8 +10,8 @@ import torch
 from corticalnet import data as datasets
 from corticalnet.data import Data
 from corticalnet.errors import SettingError, ShapeError
-from corticalnet.network import Network
 from corticalnet.network.homeostasis import BatchHomeostasis
+from corticalnet.training.model import Model
 from corticalnet.training.settings import Settings
 
 
@@ -46,28 +46,21 @@ def load_data(settings: Settings, device: torch.device) -> Data:
     )
 
 
-def check_fit(net: Network, data: Data, settings: Settings) -> None:
-    """Every image must fit the network's input, every label its output, every batch its stages.
+def check_fit(model: Model, data: Data) -> None:
+    """Every image must fit the network's input, every target its output, every batch its stages.
 
     Raises:
-        ShapeError: an image or a label does not fit.
-        SettingError: the last batch is a single sample, and batch homeostasis needs two.
+        ShapeError: an image or a target does not fit.
+        SettingError: the last batch is a single sample, and batch homeostasis needs two; or the rule cannot
+            be told the target.
     """
+    net, settings = model.network, model.settings
     shape = torch.Size(data.shape)
     if shape.numel() != torch.Size(net.input_shape).numel():
         raise ShapeError(
             f"the network's input is {_sheet(net.input_shape)}, but images of {data.name} are {_sheet(shape)}"
         )
-    outputs = net.output_shape[0]
-    if len(net.output_shape) != 1:
-        raise ShapeError(f"the network's output must be a row of columns, not {_sheet(net.output_shape)}")
-    for name in ("train", "validation", "test"):
-        labels = getattr(data, name).labels
-        if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < outputs:
-            bad = int(labels.max()) if int(labels.min()) >= 0 else int(labels.min())
-            raise ShapeError(
-                f"{data.name}: label {bad} is out of range; the output has columns 0 to {outputs - 1}"
-            )
+    settings.goal.check(net, data, model.rule)
     single = len(data.train) % settings.batch == 1 and not settings.drop_last
     if single and any(isinstance(stage, BatchHomeostasis) for stage in net.modules()):
         raise SettingError(

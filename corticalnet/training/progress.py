@@ -7,14 +7,17 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from corticalnet.training.goal import CLASSES, Goal
 from corticalnet.training.history import Record
 
 
 class Watch:
-    """Shows a run of ``epochs`` epochs of ``samples`` samples, if ``show``."""
+    """Shows a run of ``epochs`` epochs of ``samples`` samples, if ``show``; ``goal`` says what is good."""
 
-    def __init__(self, title: str, epochs: int, samples: int, done: int, show: bool = True) -> None:
-        self.epochs, self.samples, self.show = epochs, samples, show
+    def __init__(
+        self, title: str, epochs: int, samples: int, done: int, show: bool = True, goal: Goal = CLASSES
+    ) -> None:
+        self.epochs, self.samples, self.show, self.goal = epochs, samples, show, goal
         self.console = Console(stderr=True, highlight=False)
         text, bar = TextColumn("{task.description}"), BarColumn(bar_width=20)
         visible = show and self.console.is_terminal
@@ -41,15 +44,16 @@ class Watch:
 
     def epoch(self, record: Record) -> None:
         """Show how an epoch went."""
-        epoch, validation = record["epoch"], record["validation_accuracy"]
-        self._validation = "" if validation is None else f"  validation {validation:.2%}"
+        epoch, validation = record["epoch"], record[self.goal.validation]
+        self._validation = "" if validation is None else f"  validation {self.goal.words(validation)}"
         self.look(epoch, self.samples, record)
         if self.show and not self.console.is_terminal:
             self.console.print(self._words(epoch, record) + self._validation, soft_wrap=True)
 
     def _words(self, epoch: int, reading: Record) -> str:
+        right = "" if reading["accuracy"] is None else f"  accuracy {reading['accuracy']:.2%}"
         reward = "" if reading["reward"] is None else f"  reward {reading['reward']:.3f}"
         return (
-            f"epoch {epoch}/{self.epochs}  loss {reading['loss']:.4g}  accuracy {reading['accuracy']:.2%}"
+            f"epoch {epoch}/{self.epochs}  loss {reading['loss']:.4g}{right}"
             f"{reward}  {reading['samples_per_second']:,.0f} samples/s"
         )

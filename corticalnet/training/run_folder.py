@@ -41,7 +41,7 @@ class RunFolder:
 
     @property
     def best(self) -> Path:
-        """The weights of the epoch with the best validation accuracy."""
+        """The weights of the epoch with the best validation score."""
         return self.path / "best.safetensors"
 
     @property

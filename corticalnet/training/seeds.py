@@ -37,19 +37,25 @@ class SeedsResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Means, standard deviations and every run, as JSON can hold them."""
-        fields = ("last_test_accuracy", "best_test_accuracy", "seconds")
+        measure = self.results[0].settings.goal.measure
+        fields = {
+            "last_test": f"last_test_{measure}",
+            "best_test": f"best_test_{measure}",
+            "seconds": "seconds",
+        }
         return {
             "seeds": [result.settings.seed for result in self.results],
-            **{key: {"mean": self.mean(key), "sd": self.sd(key)} for key in fields},
+            **{name: {"mean": self.mean(key), "sd": self.sd(key)} for key, name in fields.items()},
             "runs": [result.to_dict() for result in self.results],
         }
 
     def __str__(self) -> str:
+        goal = self.results[0].settings.goal
         lines = [f"seed {result.settings.seed}: {result}" for result in self.results]
         for key, words in (("last", "after the last epoch"), ("best", "after the best by validation")):
-            mean, sd = self.mean(f"{key}_test_accuracy"), self.sd(f"{key}_test_accuracy")
-            spread = "" if sd is None else f" ± {sd:.2%}"
-            lines.append(f"test accuracy {words}: {mean:.2%}{spread} (n = {len(self.results)})")
+            mean, sd = self.mean(f"{key}_test"), self.sd(f"{key}_test")
+            spread = "" if sd is None else f" ± {goal.words(sd)}"
+            lines.append(f"test {goal.measure} {words}: {goal.words(mean)}{spread} (n = {len(self.results)})")
         return "\n".join(lines)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from corticalnet.errors import SettingError, unknown
+from corticalnet.training.goal import GOALS, Goal
 
 Optimizer = Literal["sgd", "adam", "adamw", "rmsprop"]
 Precision = Literal["float32", "float64", "tf32", "bfloat16"]
@@ -27,8 +28,10 @@ class Settings(BaseModel):
         momentum: of sgd and rmsprop.
         weight_decay: as torch means it; for the weights of links only, never for a bias or homeostasis.
         halve_every: the learning rate halves after every so many epochs; None: constant.
-        patience: epochs without a better validation accuracy before training stops; None: never.
-        min_improvement: by how much (a fraction of 1) an accuracy must be better to count for patience.
+        target: "class", or "image": to reconstruct what is shown (:mod:`corticalnet.training.goal`).
+        patience: epochs without a better validation score before training stops; None: never.
+        min_improvement: by how much a score must be better to count for patience: an accuracy by this
+            fraction of 1, a loss by this share of what it was.
         validation: fraction, or number, of training images that are held out.
         seed: of the split, the order of the data, dropout and exploration.
         precision: number format; tf32 needs CUDA; bfloat16 keeps weights and their changes in float32.
@@ -51,6 +54,7 @@ class Settings(BaseModel):
     batch: int = Field(64, ge=1, description=_COUNT)
     lr: float = Field(0.1, gt=0, description=_POSITIVE)
     optimizer: Optimizer = "sgd"
+    target: Literal["class", "image"] = "class"
     momentum: float = Field(0.0, ge=0, lt=1, description="a number from 0 to below 1")
     weight_decay: float = Field(0.0, ge=0, description="a number from 0")
     halve_every: int | None = Field(100, ge=1, description=f"{_COUNT}, or None (constant)")
@@ -76,6 +80,11 @@ class Settings(BaseModel):
         if self.momentum and self.optimizer in ("adam", "adamw"):
             raise ValueError(f"momentum is a setting of sgd and rmsprop; {self.optimizer} has its own")
         return self
+
+    @property
+    def goal(self) -> Goal:
+        """What the target makes of training."""
+        return GOALS[self.target]
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -33,13 +33,18 @@ class State:
     history: History = field(default_factory=list)
     best: Tensors = field(default_factory=dict)
 
+    @property
+    def best_epoch(self) -> int:
+        """The first with the best validation score, counted from 1."""
+        return best_epoch(self.history, self.model.settings.goal)
+
     def weights(self) -> Tensors:
         """A copy of the network's present state."""
         return {name: tensor.detach().clone() for name, tensor in self.model.network.state_dict().items()}
 
     def remember_best(self) -> bool:
         """Keep the present weights if the last epoch is the best yet; whether it is."""
-        is_best = best_epoch(self.history) == len(self.history)
+        is_best = self.best_epoch == len(self.history)
         if is_best:
             self.best = self.weights()
         return is_best
@@ -51,14 +56,14 @@ class State:
         tensors |= prefixed("optimizer", moving)
         tensors |= prefixed("random", self._random())
         tensors |= prefixed("rule", self._rule())
-        if best_epoch(self.history) != len(self.history):
+        if self.best_epoch != len(self.history):
             tensors |= prefixed("best", self.best)
         about = {"identity": identity(self.model), "history": self.history, "optimizer": numbers}
         write_checkpoint(path, tensors, about)
 
     def save_best(self, path: Path) -> None:
         """Write the weights of the best epoch, for users."""
-        best = best_epoch(self.history)
+        best = self.best_epoch
         about = {"network": str(self.model.network), "record": self.history[best - 1]}
         write_checkpoint(path, prefixed("network", self.best), about)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from corticalnet.training.history import Record
 
-_SHOWN = ("loss", "accuracy", "reward", "validation_accuracy", "lr", "samples_per_second")
+_SHOWN = ("loss", "accuracy", "reward", "validation_accuracy", "validation_loss", "lr", "samples_per_second")
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def scalars(folder: Path | None, done: int) -> Iterator[Callable[[Record], None]
 
     def add(record: Record) -> None:
         for name in _SHOWN:
-            if record[name] is not None:
+            if record.get(name) is not None:
                 writer.add_scalar(name, record[name], record["epoch"])
 
     with SummaryWriter(str(folder), purge_step=done + 1) as writer:

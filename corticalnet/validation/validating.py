@@ -135,12 +135,12 @@ def _given(what: Model | Network, x: Any, y: Any, trials: int, seed: int) -> tup
         return torch.as_tensor(x), torch.as_tensor(y)
     if isinstance(what, Model):
         images = load_data(what.settings, torch.device("cpu"))
-        check_fit(what.network, images, what.settings)
+        check_fit(what, images)
         if trials > len(images.train):
             raise ProtocolError(
                 f"{images.name} has {len(images.train)} training images, but trials = {trials}"
             )
-        return images.train.batch(slice(0, trials), torch.float64)
+        return what.settings.goal.batch(images.train, slice(0, trials), torch.float64)
     rng = np.random.default_rng(seed)
     shape, actions = (trials, *what.input_shape), int(np.prod(what.output_shape))
     return torch.from_numpy(rng.uniform(size=shape)), torch.from_numpy(rng.integers(0, actions, trials))

@@ -80,7 +80,7 @@ def test_interrupting_says_how_to_go_on(cli, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("corticalnet.training.loop.accuracy", interrupt)
+        patch.setattr("corticalnet.training.loop.score", interrupt)
         done = cli("train small --out run")
     assert done.code == 130
     assert done.err == "interrupted; continue with --resume run\n"

@@ -14,7 +14,7 @@ from corticalnet.errors import CheckpointError, SettingError, ShapeError, Traini
 from corticalnet.training import Settings, load_weights, train
 from corticalnet.training.checkpoint import read_checkpoint
 from corticalnet.training.epoch import data_order
-from corticalnet.training.evaluation import accuracy
+from corticalnet.training.evaluation import score
 
 
 def test_the_order_of_data_depends_on_seed_and_epoch_alone():
@@ -100,10 +100,10 @@ def test_the_test_set_is_scored_for_the_last_and_the_best_epoch(make, tmp_path):
     digits = data.load("digits", seed=seed, limit=100)
     validation = [record["validation_accuracy"] for record in result.history]
     assert result.best_epoch == 1 + validation.index(max(validation))
-    assert accuracy(model.network, digits.test) == result.last_test_accuracy
+    assert score(model.network, digits.test) == result.last_test_accuracy
     load_weights(model.network, tmp_path / str(seed))
-    assert accuracy(model.network, digits.test) == result.best_test_accuracy
-    assert accuracy(model.network, digits.validation) == max(validation)
+    assert score(model.network, digits.test) == result.best_test_accuracy
+    assert score(model.network, digits.validation) == max(validation)
     summary = json.loads((tmp_path / str(seed) / "summary.json").read_text())
     assert summary["best_test_accuracy"] == result.best_test_accuracy
 

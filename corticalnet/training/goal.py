@@ -1,0 +1,198 @@
+"""Goals: what a network is trained to answer. All that classes and images do differently is said here.
+
+               what the rule is told    an answer             score                     better
+    Classes    the label                the class index       accuracy                  higher
+    Images     the image itself         the output's rates    loss, ½ Σ (image − y)²    lower
+
+The setting ``target`` chooses: "class" or "image".
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from corticalnet.data import Data, Split
+from corticalnet.errors import SettingError, ShapeError
+from corticalnet.network import Network
+from corticalnet.rules.reward import Rewarded
+from corticalnet.rules.rule import LearningRule, Step
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Goal(ABC):
+    """Base of goals.
+
+    Attributes:
+        measure: name of the score; ``validation`` is that of the held-out images in a record.
+        picture: name of the figure of answers.
+    """
+
+    measure: str
+    picture: str
+
+    @property
+    def validation(self) -> str:
+        """``validation_accuracy``, say."""
+        return f"validation_{self.measure}"
+
+    @abstractmethod
+    def batch(
+        self, split: Split, index: Tensor | slice, dtype: torch.dtype = torch.float32
+    ) -> tuple[Tensor, Tensor]:
+        """Images ``[B, C, H, W]``, and what the rule is told about them."""
+
+    @abstractmethod
+    def check(self, net: Network, data: Data, rule: LearningRule) -> None:
+        """The data's targets must fit the output, and the rule's teaching signal the goal.
+
+        Raises:
+            ShapeError: a target does not fit.
+            SettingError: the rule cannot be told it.
+        """
+
+    @abstractmethod
+    def answers(self, net: Network, x: Tensor) -> Tensor:
+        """What the network says to inputs."""
+
+    @abstractmethod
+    def score(self, answers: Tensor, split: Split) -> float:
+        """How good the answers to all images of a split are."""
+
+    @abstractmethod
+    def better(self, score: float, than: float, by: float = 0.0) -> bool:
+        """Whether a score beats another by more than ``by``."""
+
+    @abstractmethod
+    def words(self, score: float) -> str:
+        """A score for people."""
+
+    def right(self, step: Step, targets: Tensor) -> Tensor | None:
+        """How many answers of an update were right; None where none is simply right or wrong."""
+        return None
+
+    @abstractmethod
+    def draw(self, answers: Tensor, data: Data) -> Figure:
+        """The answers to the test images."""
+
+
+class Classes(Goal):
+    """To name the class of an image."""
+
+    measure, picture = "accuracy", "confusion"
+
+    def batch(
+        self, split: Split, index: Tensor | slice, dtype: torch.dtype = torch.float32
+    ) -> tuple[Tensor, Tensor]:
+        """Images and labels."""
+        return split.batch(index, dtype)
+
+    def check(self, net: Network, data: Data, rule: LearningRule) -> None:
+        """Every label must have a column."""
+        outputs = _row(net)
+        for split in (data.train, data.validation, data.test):
+            labels = split.labels
+            if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < outputs:
+                bad = int(labels.max()) if int(labels.min()) >= 0 else int(labels.min())
+                raise ShapeError(
+                    f"{data.name}: label {bad} is out of range; the output has columns 0 to {outputs - 1}"
+                )
+
+    def answers(self, net: Network, x: Tensor) -> Tensor:
+        """Class indices ``[B]``."""
+        return net.predict(x)
+
+    def score(self, answers: Tensor, split: Split) -> float:
+        """Fraction of right answers."""
+        return int((answers == split.labels).sum()) / len(split)
+
+    def better(self, score: float, than: float, by: float = 0.0) -> bool:
+        """By a fraction of 1."""
+        return score > than + by
+
+    def words(self, score: float) -> str:
+        """In percent."""
+        return f"{score:.2%}"
+
+    def right(self, step: Step, targets: Tensor) -> Tensor | None:
+        """Those that are the label."""
+        return (step.prediction == targets).sum()
+
+    def draw(self, answers: Tensor, data: Data) -> Figure:
+        """What was taken for what."""
+        from corticalnet.training.pictures import confusion  # matplotlib is slow to import
+
+        return confusion(answers, data.test.labels, data.classes)
+
+
+class Images(Goal):
+    """To reconstruct an image: the output has a column for each of its numbers."""
+
+    measure, picture = "loss", "reconstructions"
+
+    def batch(
+        self, split: Split, index: Tensor | slice, dtype: torch.dtype = torch.float32
+    ) -> tuple[Tensor, Tensor]:
+        """Images, and the same as rows of numbers."""
+        x, _ = split.batch(index, dtype)
+        return x, x.flatten(1)
+
+    def check(self, net: Network, data: Data, rule: LearningRule) -> None:
+        """The output must be as large as an image, and a teacher must show it."""
+        outputs, wanted = _row(net), math.prod(data.shape)
+        if outputs != wanted:
+            raise ShapeError(
+                f"target='image' needs an output of {wanted} columns, one for each number of an image of "
+                f"{data.name}; the network's has {outputs} (or choose target='class')"
+            )
+        if isinstance(getattr(rule, "teaching", None), Rewarded):
+            raise SettingError(
+                f"target='image' needs a teacher who shows the image, and {getattr(rule, 'name', rule)} is "
+                "rewarded for a class; choose another rule, such as backprop, or target='class'"
+            )
+
+    def answers(self, net: Network, x: Tensor) -> Tensor:
+        """The output's rates ``[B, n]``."""
+        return net(x)  # type: ignore[no-any-return]
+
+    def score(self, answers: Tensor, split: Split) -> float:
+        """½ Σ (image − answer)² over the numbers of an image, mean over images; whatever loss teaches."""
+        _, wanted = self.batch(split, slice(None), answers.dtype)
+        return float((wanted - answers).square().sum(dtype=torch.float64)) / (2 * len(split))
+
+    def better(self, score: float, than: float, by: float = 0.0) -> bool:
+        """By a share of what it was."""
+        return score < than * (1 - by)
+
+    def words(self, score: float) -> str:
+        """Four digits."""
+        return f"{score:.4g}"
+
+    def draw(self, answers: Tensor, data: Data) -> Figure:
+        """Images above what the network made of them."""
+        from corticalnet.training.pictures import reconstructions  # matplotlib is slow to import
+
+        return reconstructions(answers, data)
+
+
+#: Goals by the setting ``target``.
+GOALS: dict[str, Goal] = {"class": Classes(), "image": Images()}
+CLASSES = GOALS["class"]
+
+
+def _row(net: Network) -> int:
+    """How many columns the output has.
+
+    Raises:
+        ShapeError: it is a sheet.
+    """
+    if len(net.output_shape) != 1:
+        sheet = "×".join(map(str, net.output_shape))
+        raise ShapeError(f"the network's output must be a row of columns, not {sheet}")
+    return net.output_shape[0]
