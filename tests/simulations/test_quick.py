@@ -286,6 +286,18 @@ def test_the_credit_grid_tells_pathways_apart_and_triggers_not():
     assert told["reward"]["angle to a teacher's"] > 10 > told["reward"]["angle"]
 
 
+def test_the_credit_grid_goes_on_from_what_is_kept(tmp_path):
+    grid = importlib.import_module("simulations.credit_grid")
+    asked = {"quick": True, "images": 64, "runs": tmp_path}
+    first = grid.run(**asked)["grid"]
+    done = tmp_path / "digits-64-4" / "teacher" / "sweep" / "random" / "seed-0.json"
+    done.write_text(json.dumps({"ran away": 3}))
+    again = grid.run(**asked)["grid"]
+    assert again["teacher"]["sweep"].pop("random")["runs"] == [{"ran away": 3}]
+    assert "accuracy" in first["teacher"]["sweep"].pop("random")["runs"][0]
+    assert again == first
+
+
 def test_rules_that_are_backprop_stay_at_no_angle():
     rules = {name: found["angle"][0] for name, found in results("alignment_over_training")["rules"].items()}
     for name in ("backprop", "streaming-fa-z-il"):
