@@ -22,7 +22,7 @@ from torch import Tensor
 from corticalnet.analysis.alignment import align
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
-from corticalnet.rules import NoPathway, Rule, Sweep, Tied
+from corticalnet.rules import Rule, Sweep, Tied
 from corticalnet.rules.rule import LearningRule
 
 
@@ -99,7 +99,7 @@ def compare_pathway(net: Network, rule: LearningRule) -> dict[str, tuple[float, 
 
     Empty for a rule whose feedback does not come down link by link.
     """
-    if not isinstance(rule, Rule) or not rule.feedback.layered or isinstance(rule.feedback, NoPathway):
+    if not isinstance(rule, Rule) or not rule.feedback.layered:
         return {}
     net, feedback = copy.deepcopy((net, rule.feedback))
     feedback.prepare(net)

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from corticalnet.audit.probe import BEFORE, Probe, Scene, nudge
 from corticalnet.audit.samples import change, hierarchy, lesson, own
-from corticalnet.audit.synapses import Synapse, synapses
+from corticalnet.audit.synapses import Synapse, down, synapses
 from corticalnet.network import Network
-from corticalnet.rules import LearningRule
+from corticalnet.rules import LearningRule, Rule
 
 #: Moves below this are rounding.
 ROUNDING = 1e-12
@@ -67,7 +67,7 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
     network = own(hierarchy("tanh", 3, seed) if network is None else network)
     x, targets = lesson(network, seed)
     probe = Probe(network, rule, x, targets)
-    ends = synapses(probe.network)
+    ends = _synapses(probe.network, probe.rule)
     leaks: dict[str, float] = {}
     checks = 0
     looked_at = _spread(probe.moments)
@@ -91,6 +91,10 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
         checks + 1,
         len(probe.moments),
     )
+
+
+def _synapses(network: Network, rule: LearningRule) -> list[Synapse]:
+    return synapses(network, rule.feedback if isinstance(rule, Rule) else None)
 
 
 def _spread(moments: list[int]) -> list[int]:
@@ -149,6 +153,8 @@ def _others(probe: Probe, ends: list[Synapse]) -> Iterator[tuple[str, Any, Any]]
                 lambda s, a=area: s.touches(a),
             )
     for link, weights in probe.pathway.items():
+        if any(weights is own for own in probe.learned.values()):
+            continue
         yield f"feedback weights along {link}", lambda scene, w=weights: nudge(w), lambda s: s.all(False)
 
 
@@ -164,7 +170,7 @@ def _cells(key: tuple[str, str], size: float, column: int | None = None) -> Any:
 
 
 def _weights(probe: Probe, name: str, at: int | None = None) -> Any:
-    parameter = dict(probe.network.named_parameters())[name]
+    parameter = probe.learned[name]
     return lambda scene: nudge(parameter, ... if at is None else _place(at, parameter.shape))
 
 
@@ -187,13 +193,15 @@ def _mixing(network: Network, rule: LearningRule, x: Tensor, targets: Tensor, se
     def changed(first: bool, others: bool) -> dict[str, Tensor]:
         new = torch.tensor([first, *[others] * (len(x) - 1)])
         pixels = torch.where(new.view(-1, *[1] * (x.dim() - 1)), other_x, x)
-        return change(network, rule, pixels, torch.where(new, other_targets, targets))[0]
+        found = change(network, rule, pixels, torch.where(new, other_targets, targets))[0]
+        taught = {name: b.grad for name, b in down(network, rule).items()}
+        return found | {name: grad.clone() for name, grad in taught.items() if grad is not None}
 
     both = [[changed(first, others) for others in (False, True)] for first in (False, True)]
     largest = max(c.abs().max().item() for c in both[0][0].values())
     if not largest:
         return 0.0
-    names = [s.parameter for s in synapses(network)]
+    names = [s.parameter for s in _synapses(network, rule) if s.parameter in both[0][0]]
     return max(
         (both[0][0][n] - both[1][0][n] - both[0][1][n] + both[1][1][n]).abs().max().item() / largest
         for n in names

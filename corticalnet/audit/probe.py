@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from corticalnet.audit.samples import as_it_was, drawn, own
+from corticalnet.audit.synapses import down
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.wiring import Activity, Wiring
@@ -66,6 +67,7 @@ class Probe:
         moments: those in which something changes.
         undisturbed: what changes there.
         pathway: feedback weights that are not the links' own, by link.
+        learned: all that changes, by parameter: the network's, and those of the pathway that learn.
     """
 
     def __init__(self, network: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> None:
@@ -75,10 +77,14 @@ class Probe:
         self.targets = vectors if isinstance(rule, Rule) else targets
         self._start = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.pathway: dict[str, Tensor] = {}
+        self.learned = {name: p for name, p in self.network.named_parameters() if p.requires_grad}
+        self._seen: dict[str, Tensor] = {}
         self._changes: list[dict[str, Tensor]] = []
         self._scenes: list[Scene] = []
         self._run(None, None)  # a pathway may draw its weights when it meets a network first
         self.pathway = self._own_feedback()
+        self.learned |= (own_down := down(self.network, self.rule))
+        self._seen = {name: b.detach().clone() for name, b in own_down.items()}
         self._pathway_start = {name: weights.clone() for name, weights in self.pathway.items()}
         self._changes.clear()
         self._scenes.clear()
@@ -100,8 +106,9 @@ class Probe:
         network.load_state_dict(self._start)
         for name, weights in self.pathway.items():
             weights.copy_(self._pathway_start[name])
-        for p in network.parameters():
+        for p in [*network.parameters(), *self.learned.values()]:
             p.grad = torch.zeros_like(p)
+        self._take()
         x, targets = self.x.clone(), self.targets.clone()
 
         def at(cells: Cells, broadcasts: Broadcasts) -> None:
@@ -112,9 +119,9 @@ class Probe:
                     self._changes.append(self._take())
                 self._scenes.append(scene)
             elif count == number:
-                self._take()
                 assert disturb is not None, "a moment is chosen to be disturbed"
                 disturb(scene)
+                self._take()
             elif count > number:
                 raise _Enough
             count += 1
@@ -133,25 +140,29 @@ class Probe:
                 self.rule.learn(network, x, targets, accumulate=True)
             except _Enough:
                 pass
+            last = self._take()  # before the rule is as it was
         if number is None:
-            self._changes.append(self._take())
-        return self._take() if number is not None else {}
+            self._changes.append(last)
+        return last
 
     def _own_feedback(self) -> dict[str, Tensor]:
         """Feedback weights that are not the links' own, by link."""
-        if not isinstance(self.rule, Rule) or not self.rule.feedback.layered:
+        if not isinstance(self.rule, Rule):
             return {}
-        weights = {link: self.rule.feedback.weights(link) for link in self.network.links if link.plastic}
+        feedback = self.rule.feedback
+        weights = {k: feedback.weights(k) for k in feedback.carrying(self.network) if k.plastic}
         return {link.name: own for link, own in weights.items() if own is not link.weight}
 
     def _take(self) -> dict[str, Tensor]:
-        """What has been changed since the last time."""
+        """What has been changed since the last time: in gradients, or in the pathway's weights themselves."""
         found = {}
-        for name, p in self.network.named_parameters():
-            if p.requires_grad:
-                found[name] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
+        for name, p in self.learned.items():
+            found[name] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
             if p.grad is not None:
                 p.grad.zero_()
+        for name, before in self._seen.items():
+            found[name] += self.learned[name] - before
+            before.copy_(self.learned[name])
         return found
 
 

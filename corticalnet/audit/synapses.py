@@ -1,21 +1,22 @@
-"""Whose synapse is it? For every learned weight, the columns at its two ends."""
+"""Whose synapse is it? For every learned weight, up or down, the columns at its two ends."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from corticalnet.circuits.expansion.links import as_connection, bias_connection
 from corticalnet.errors import CircuitError
 from corticalnet.network import Network
 from corticalnet.network.links import Link
+from corticalnet.rules import Feedback, LearningRule, Rule
 
 
 @dataclass(frozen=True)
 class Synapse:
-    """One parameter of a network that holds weights of synapses (of a link, or of its bias).
+    """One parameter that holds weights of synapses (of a link, of its bias, or down along it).
 
     Attributes:
         parameter: its name.
@@ -64,30 +65,53 @@ class Synapse:
         return touched
 
 
-def synapses(network: Network) -> list[Synapse]:
-    """All of a network that learn, from the input up."""
+def synapses(network: Network, feedback: Feedback | None = None) -> list[Synapse]:
+    """All of a network that learn, from the input up; then those of a feedback pathway, if it learns.
+
+    A synapse down lies between the same two columns as one up would, so what it tells is its "source".
+    """
     wiring, names = network.wiring, {id(p): name for name, p in network.named_parameters()}
     found = []
+
+    def add(link: Link, source: int, target: int, name: str, bias: bool = False, down: bool = False) -> None:
+        sizes = torch.Size(link.source_shape).numel(), torch.Size(link.target_shape).numel()
+        parameter = link.bias if bias and link.bias is not None else link.weight
+        found.append(
+            Synapse(
+                name,
+                "feedback " * down + link.name.removeprefix("direct feedback ") + " bias" * bias,
+                "" if bias else wiring.name(source),
+                wiring.name(target),
+                wiring.name(wiring.output),
+                parameter.numel(),
+                (1, sizes[1]) if bias else sizes,
+                _ends(link, sizes, bias),
+            )
+        )
+
     for node in range(1, wiring.output + 1):
         for source, link in wiring.arriving[node]:
-            sizes = torch.Size(link.source_shape).numel(), torch.Size(link.target_shape).numel()
             for parameter in (link.weight, link.bias):
-                if parameter is None or not link.plastic or not parameter.requires_grad:
-                    continue
-                bias = parameter is link.bias
-                found.append(
-                    Synapse(
-                        names[id(parameter)],
-                        link.name + " bias" * bias,
-                        "" if bias else wiring.name(source),
-                        wiring.name(node),
-                        wiring.name(wiring.output),
-                        parameter.numel(),
-                        (1, sizes[1]) if bias else sizes,
-                        _ends(link, sizes, bias),
-                    )
-                )
+                if parameter is not None and link.plastic and parameter.requires_grad:
+                    add(link, source, node, names[id(parameter)], parameter is link.bias)
+    if feedback is not None and feedback.learns:
+        for node in range(1, wiring.output):
+            for target, link in feedback.leaving(wiring, node):
+                if link.plastic:
+                    add(link, node, target, _down(link), down=True)
     return found
+
+
+def down(network: Network, rule: LearningRule) -> dict[str, nn.Parameter]:
+    """Weights of a rule's pathway that learn, by the name of their synapses."""
+    if not isinstance(rule, Rule) or not rule.feedback.learns:
+        return {}
+    weights = {link: rule.feedback.weights(link) for link in rule.feedback.carrying(network) if link.plastic}
+    return {_down(link): own for link, own in weights.items() if isinstance(own, nn.Parameter)}
+
+
+def _down(link: Link) -> str:
+    return f"feedback.{link.name}"
 
 
 def _ends(link: Link, sizes: tuple[int, int], bias: bool) -> tuple[Tensor, Tensor, Tensor] | None:

@@ -9,7 +9,7 @@ from corticalnet.audit.probe import Probe
 from corticalnet.audit.samples import change, hierarchy, lesson, moved
 from corticalnet.audit.synapses import synapses, tying
 from corticalnet.errors import RuleError
-from corticalnet.rules import Trigger
+from corticalnet.rules import Sweep, Trigger
 from corticalnet.rules.moment import moment
 from corticalnet.rules.predictive_coding import Columns
 from tests.networks import F64
@@ -63,6 +63,45 @@ def test_every_other_rule_is_local(name):
     assert found.leaks == {}
     assert found.checks > 30
     assert found.moments > 0
+
+
+class Nosy(cn.WeightMirror):
+    """A mirror whose synapses also hear the noise of the column next door."""
+
+    def learn(self, trial):
+        super().learn(trial)
+        for b in self.own().values():
+            b.grad += b.grad.roll(1, 1)
+
+
+class Overheard(cn.Perturbed):
+    """Perturbed feedback whose synapses also hear what comes down to the column next door."""
+
+    def _fit(self, trial, wiring, node, wanted, signal, errors):
+        super()._fit(trial, wiring, node, wanted, signal + signal.roll(1, 1), errors)
+
+
+def test_synapses_down_are_watched_as_those_up():
+    straight = locality(cn.rule("perturbed-feedback", direct=True))
+    assert straight.leaks == {}
+    assert {"noise", "feedback", "error"} <= set(straight.states)
+    assert straight.broadcasts == ("loss difference",)
+    through_kernels = cn.Network(
+        (1, 5, 5),
+        [
+            cn.Area(cn.Convolution(2, 3), "tanh"),
+            cn.Area(cn.Convolution(2, 2), "tanh"),
+            cn.Area(cn.Dense(3), "linear"),
+        ],
+        dtype=F64,
+    )
+    assert locality(cn.rule("weight-mirror"), through_kernels).leaks == {}
+    assert "noise of other columns of area2" in locality(cn.Rule(feedback=Nosy())).leaks
+    overheard = locality(cn.Rule(feedback=Overheard(), trigger=Sweep(feedback_cells=True))).leaks
+    assert overheard
+    assert set(overheard) <= {f"feedback of other columns of area{k}" for k in (1, 2)}
+    solved = locality(cn.rule("perturbed-feedback", fit="least squares")).leaks
+    assert {"error of other columns of area2", "error of other columns of output"} <= set(solved)
 
 
 def test_backprop_needs_other_areas_unless_columns_hold_feedback():

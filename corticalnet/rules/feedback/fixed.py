@@ -40,9 +40,9 @@ class NoPathway(Feedback):
         """There are none."""
         raise RuleError("without a pathway there are no feedback weights; choose a pathway")
 
-    def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
+    def leaving(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
         """Nothing comes."""
-        return None
+        return []
 
 
 class Random(Feedback):

@@ -23,6 +23,7 @@ from corticalnet.network.links import Link
 from corticalnet.network.links.link import put
 from corticalnet.rules.feedback.base import Passes
 from corticalnet.rules.feedback.fixed import Random
+from corticalnet.rules.moment import listening, moment
 
 if TYPE_CHECKING:
     from corticalnet.rules.trial import Trial
@@ -166,7 +167,9 @@ class WeightMirror(Learned):
 
     def learn(self, trial: Trial) -> None:
         """One noise phase of all links."""
-        for link in self.carrying(trial.plasticity.net):
+        wiring = trial.plasticity.net.wiring
+        ways = [(s, t, link) for s in range(1, wiring.output) for t, link in self.leaving(wiring, s)]
+        for source, target, link in ways:
             like = link.weight
             noise = self.deviation * torch.randn(
                 self.samples, *link.source_shape, dtype=like.dtype, device=like.device
@@ -174,6 +177,8 @@ class WeightMirror(Learned):
             answer = link.drive(noise)
             if link.bias is not None:  # a resting drive is nobody's answer
                 answer = answer - link.drive(torch.zeros_like(noise[:1]))
+            if listening():
+                moment({(wiring.name(source), "noise"): noise, (wiring.name(target), "answer"): answer})
             seen = torch.empty_like(like)
             link.hebbian(noise, answer, seen, 1 / (self.samples * self.deviation**2))
             b = self._own[link.name]

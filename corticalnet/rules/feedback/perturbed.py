@@ -23,6 +23,7 @@ from corticalnet.rules.disturbance import Draw, by_sample, check_deviation, dist
 from corticalnet.rules.feedback.base import Passes
 from corticalnet.rules.feedback.learned import Learned, share
 from corticalnet.rules.feedback.least_squares import LeastSquares
+from corticalnet.rules.moment import listening, moment
 
 if TYPE_CHECKING:
     from corticalnet.rules.trial import Trial
@@ -91,15 +92,29 @@ class Perturbed(Learned):
         rates = disturb(wiring, activity, traces, noise)
         change = trial.lesson.losses(rates[-1]) - trial.lesson.losses(activity.rates[-1])
         errors: list[Tensor | None] = [None] * len(wiring.areas)
+        signals: list[Tensor | None] = [None] * len(wiring.areas)
         errors[-1] = wiring.area(-1).gain(trial.lesson.error(activity.rates[-1]), traces[-1])
         for node in range(wiring.output - 1, 0, -1):
-            own = noise[node]
-            assert own is not None, "every hidden area has noise"
-            wanted = by_sample(change, own) * own / -(self.deviation**2)
-            signal = self.into(wiring, node, errors)
+            signals[node] = signal = self.into(wiring, node, errors)
             assert signal is not None, "every area sends somewhere"
-            self._fit(trial, wiring, node, wanted, signal, errors)
             errors[node] = wiring.area(node).gain(signal, traces[node])
+        if listening():
+            cells = {"noise": noise, "feedback": signals, "error": errors}
+            moment(
+                {
+                    (wiring.name(node), state): tensor
+                    for state, nodes in cells.items()
+                    for node, tensor in enumerate(nodes)
+                    if tensor is not None
+                },
+                {"loss difference": change},
+            )
+        for node in range(wiring.output - 1, 0, -1):
+            own, signal = noise[node], signals[node]
+            assert own is not None, "every hidden area has noise"
+            assert signal is not None, "every hidden area has feedback"
+            wanted = by_sample(change, own) * own / -(self.deviation**2)
+            self._fit(trial, wiring, node, wanted, signal, errors)
 
     def _fit(
         self,
