@@ -48,6 +48,7 @@ import typer
 from torch import Tensor
 
 import corticalnet as cn
+from corticalnet.analysis import align
 from corticalnet.network import Recurrent
 from corticalnet.network.links import Link
 from corticalnet.rules import Feedback, ThroughTime
@@ -164,18 +165,10 @@ def look(net: Recurrent, rule: ThroughTime, as_coded: bool) -> tuple[float, floa
     due = target != 0
     right = (output[due].sign() == target[due]).float().mean().item()
     loss = 0.5 * (output - target).square().mean().item()
-    changes, chance = [], torch.get_rng_state()
-    for one in (rule, ThroughTime(cn.rule("backprop"), WINDOW)):
-        kept = [(p, p.grad) for p in (*net.parameters(), *rule.parameters(net))]
-        for p, _ in kept:
-            p.grad = None
-        one.learn(net, x[:, 100 : 100 + WINDOW], target[:, 100 : 100 + WINDOW], states[:, 99])
-        changes.append(torch.cat([p.grad.flatten() for p in net.hidden.parameters()]))
-        for p, grad in kept:
-            p.grad = grad
-    torch.set_rng_state(chance)
-    cosine = torch.cosine_similarity(*changes, dim=0).clamp(-1, 1).item()
-    return loss, right, math.degrees(math.acos(cosine))
+    here = slice(100, 100 + WINDOW)
+    backprop = ThroughTime(cn.rule("backprop"), WINDOW)
+    found = align(net, rule, x[:, here], target[:, here], backprop, state=states[:, 99])
+    return loss, right, found.angles["hidden"]
 
 
 def feedback_found(net: Recurrent, rule: ThroughTime) -> dict[str, float]:

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from corticalnet.network import Network
-from corticalnet.rules.catalogue import rule as rule_by_name
-from corticalnet.rules.rule import LearningRule
+from corticalnet.network import Network, Recurrent
+from corticalnet.rules import LearningRule, Rule, Sweep, Teaching, ThroughTime, Tied
 from corticalnet.tables import table
+
+#: What a rule teaches.
+Taught = Network | Recurrent
+#: What teaches it.
+Teaches = LearningRule | ThroughTime
 
 
 @dataclass(frozen=True)
@@ -48,27 +53,29 @@ class Alignment:
 
 
 def align(
-    net: Network,
-    rule: LearningRule,
+    net: Taught,
+    rule: Teaches,
     x: Tensor,
     targets: Tensor,
-    reference: LearningRule | None = None,
+    reference: Teaches | None = None,
     seed: int = 0,
+    **more: Tensor,
 ) -> Alignment:
     """Compare a rule's change of ``net`` with a reference's, on the same batch and random numbers.
 
     Neither network nor rule is changed: copies of both work on a float64 copy of the network.
 
     Args:
-        net: the network.
+        net: the network; a recurrent one, for a rule through time.
         rule: whose weight change is looked at.
-        x: inputs ``[batch, *input_shape]``.
-        targets: class indices ``[batch]`` or vectors.
+        x: inputs ``[batch, *input_shape]``, or a sequence of them.
+        targets: class indices ``[batch]`` or vectors, or a sequence of them.
         reference: backprop with the squared loss if not given.
         seed: of dropout masks and exploration.
+        more: what else ``learn`` takes: the ``state`` before a sequence.
     """
-    found = _change(net, rule, x, targets, seed)
-    wanted = _change(net, reference or rule_by_name("backprop"), x, targets, seed)
+    found = _change(net, rule, x, targets, seed, more)
+    wanted = _change(net, reference or backprop_for(rule), x, targets, seed, more)
     pairs = {name: (found[name], wanted[name]) for name in found}
     return Alignment(
         *_compare(torch.cat([*found.values()]), torch.cat([*wanted.values()])),
@@ -81,25 +88,35 @@ def align(
     )
 
 
-def _synapses(net: Network, changed: Iterable[str]) -> dict[str, list[str]]:
+def backprop_for(rule: Teaches, teaching: Teaching | None = None) -> Teaches:
+    """Backprop, through time if the rule is; of a teacher's squared loss, if no teaching is given."""
+    backprop = Rule(teaching, Tied(), Sweep(), "backprop")
+    return ThroughTime(backprop, rule.window) if isinstance(rule, ThroughTime) else backprop
+
+
+def _synapses(net: Taught, changed: Iterable[str]) -> dict[str, list[str]]:
     """area -> names of the weights and biases of the links that end there, of those that change."""
     names = {parameter: name for name, parameter in net.named_parameters()}
-    ending = {}
-    for node in range(1, net.wiring.output + 1):
-        links = [link for _, link in net.wiring.arriving[node] if link.plastic]
-        ending[net.wiring.name(node)] = [names[p] for link in links for p in link.parameters()]
+    areas: Any = net.areas  # a dict, or torch's
+    ending = {
+        area: [names[p] for link in own.arriving if link.plastic for p in link.parameters()]
+        for area, own in areas.items()
+    }
     ending = {area: [name for name in own if name in set(changed)] for area, own in ending.items()}
     return {area: own for area, own in ending.items() if own}
 
 
-def _change(net: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int) -> dict[str, Tensor]:
+def _change(
+    net: Taught, rule: Teaches, x: Tensor, targets: Tensor, seed: int, more: dict[str, Tensor]
+) -> dict[str, Tensor]:
     """Minus the gradient that a rule fills, flat, by parameter name."""
     twin, rule = copy.deepcopy(net).double(), copy.deepcopy(rule)
     twin.zero_grad()
     targets = targets.double() if targets.is_floating_point() else targets
+    learn: Callable[..., object] = rule.learn
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         torch.manual_seed(seed)
-        rule.learn(twin, x.double(), targets)
+        learn(twin, x.double(), targets, **{name: tensor.double() for name, tensor in more.items()})
     return {name: -p.grad.flatten() for name, p in twin.named_parameters() if p.grad is not None}
 
 

@@ -19,11 +19,10 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from corticalnet.analysis.alignment import align
+from corticalnet.analysis.alignment import Taught, Teaches, align, backprop_for
 from corticalnet.errors import RuleError
-from corticalnet.network import Network
-from corticalnet.rules import Rule, Sweep, Tied
-from corticalnet.rules.rule import LearningRule
+from corticalnet.network import Recurrent
+from corticalnet.rules import Rule, ThroughTime
 
 
 class Following:
@@ -33,9 +32,9 @@ class Following:
     not what was forgotten. A rule that draws (actions, noise) is looked at with one draw of its own.
 
     Args:
-        rule: any rule.
-        x: inputs ``[batch, *input_shape]`` at which it is looked at.
-        targets: class indices ``[batch]`` or vectors.
+        rule: any rule, through time too.
+        x: inputs ``[batch, *input_shape]`` at which it is looked at, or a sequence of them.
+        targets: class indices ``[batch]`` or vectors, or a sequence of them.
         reference: backprop if not given, of the rule's own lessons: with the same actions and rewards, say.
         seed: of dropout masks, noise and exploration, the same at every look.
         unit: of the times that ``look`` is told.
@@ -43,19 +42,19 @@ class Following:
 
     def __init__(
         self,
-        rule: LearningRule,
+        rule: Teaches,
         x: Tensor,
         targets: Tensor,
-        reference: LearningRule | None = None,
+        reference: Teaches | None = None,
         seed: int = 0,
         unit: str = "epoch",
     ) -> None:
         self.rule, self.x, self.targets, self.seed, self.unit = rule, x, targets, seed, unit
-        self.reference = reference or Rule(getattr(rule, "teaching", None), Tied(), Sweep(), "backprop")
+        self.reference = reference or backprop_for(rule, getattr(parts(rule), "teaching", None))
         self._times: list[float] = []
         self._looks: list[xr.Dataset] = []
 
-    def look(self, net: Network, time: float) -> xr.Dataset:
+    def look(self, net: Taught, time: float) -> xr.Dataset:
         """How it is now; kept for :meth:`recording`.
 
         Args:
@@ -63,8 +62,8 @@ class Following:
             time: of this look, in ``unit``.
         """
         rule = copy.deepcopy(self.rule)
-        if isinstance(rule, Rule):
-            rule.feedback.decay = 0.0
+        if isinstance(own := parts(rule), Rule):
+            own.feedback.decay = 0.0
         found = align(net, rule, self.x, self.targets, self.reference, self.seed)
         angles, pathway = found.angles, compare_pathway(net, self.rule)
         look = xr.Dataset(
@@ -90,24 +89,30 @@ class Following:
         if not self._looks:
             raise RuleError("a rule that was never looked at has no recording; call look(net, time) first")
         data = xr.concat(self._looks, xr.Variable("time", self._times, {"units": self.unit}))
-        return data.assign_attrs(rule=getattr(self.rule, "name", "custom"))
+        return data.assign_attrs(rule=getattr(parts(self.rule), "name", "custom"))
+
+
+def parts(rule: Teaches) -> Teaches:
+    """The rule itself: what a rule through time does in every window."""
+    return rule.rule if isinstance(rule, ThroughTime) else rule
 
 
 @torch.no_grad()
-def compare_pathway(net: Network, rule: LearningRule) -> dict[str, tuple[float, float]]:
+def compare_pathway(net: Taught, rule: Teaches) -> dict[str, tuple[float, float]]:
     """Link -> ‖W − B‖ / ‖W‖ and the share of equal signs, for links that leave hidden areas.
 
     Empty for a rule whose feedback does not come down link by link.
     """
+    rule = parts(rule)
     if not isinstance(rule, Rule) or not rule.feedback.layered:
         return {}
     net, feedback = copy.deepcopy((net, rule.feedback))
-    feedback.prepare(net)
+    deep = net.unrolled(2) if isinstance(net, Recurrent) else net
+    feedback.prepare(deep)
     compared = {}
-    for node in range(1, net.wiring.output):
-        for _, link in net.wiring.leaving[node]:
-            if link.plastic:
-                w, b = link.weight, feedback.weights(link)
-                gap = (w - b).norm() / w.norm()
-                compared[link.name] = gap.item(), (w.sign() == b.sign()).double().mean().item()
+    for link in feedback.carrying(deep):
+        if link.plastic:
+            w, b = link.weight, feedback.weights(link)
+            gap = (w - b).norm() / w.norm()
+            compared[link.name] = gap.item(), (w.sign() == b.sign()).double().mean().item()
     return compared

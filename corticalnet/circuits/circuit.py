@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from corticalnet.circuits.checks import check
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Weights, Wire
 from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.circuits.schedule import SCHEDULE, Schedule
-from corticalnet.circuits.checks import check
 from corticalnet.errors import CircuitError, one_of
 from corticalnet.tables import table
 

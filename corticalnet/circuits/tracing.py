@@ -148,7 +148,8 @@ pointwise.register(
         "sqrt": _function(sympy.sqrt),
         "tanh": _function(sympy.tanh),
         "sigmoid": _function(lambda x: 1 / (1 + sympy.exp(-x))),
-        "absolute": _function(sympy.Abs),
+        # (SymPy would look into a Where for its sign, and never come back)
+        "absolute": _function(lambda x: sympy.Abs(x, evaluate=False)),
         "floor": _function(sympy.floor),
         "sign": _function(sympy.sign),
         "minimum": _function(Minimum),

@@ -78,6 +78,11 @@ class Recurrent(nn.Module):
         self.to(device=device, dtype=dtype)
         self._unrolled: dict[int, Unrolled] = {}
 
+    @property
+    def areas(self) -> dict[str, Area]:
+        """By name, from the input up."""
+        return {"hidden": self.hidden, "output": self.output}
+
     # Running ---------------------------------------------------------------------------------
     def forward(self, sequence: Tensor, state: Tensor | None = None) -> Tensor:
         """Output rates ``[batch, steps, outputs]`` for ``[batch, steps, inputs]``."""

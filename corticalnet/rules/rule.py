@@ -150,6 +150,11 @@ class Rule(LearningRule):
         return step
 
     def _plasticity(self, net: Network, x: Tensor, accumulate: bool = False) -> Plasticity:
+        if not isinstance(net, Network):
+            raise RuleError(
+                f"{self.name} teaches a Network, not {type(net).__name__}; "
+                "a Recurrent one learns by cn.ThroughTime(rule)"
+            )
         self.feedback.prepare(net)
         return Plasticity(net, len(x), accumulate, self.feedback.partners, self.feedback.decay)
 

@@ -99,7 +99,10 @@ class ThroughTime:
 
         Raises:
             ShapeError: inputs, targets or state do not fit the network.
+            RuleError: the network is not recurrent.
         """
+        if not isinstance(net, Recurrent):
+            raise RuleError(f"through time: teaches a Recurrent network, not {type(net).__name__}")
         sequence, state = net.admit(sequence, state)
         if targets.shape[:2] != sequence.shape[:2] or targets.dim() > 3:
             raise ShapeError(

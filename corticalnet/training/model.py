@@ -51,4 +51,5 @@ class Model:
         for name, kind in parts:
             part = getattr(self, name)
             if not isinstance(part, kind):
-                raise ModelError(f"a model's {name} must be a {kind.__name__}, not {part!r}")
+                what = repr(part) if isinstance(part, str | float) else type(part).__name__
+                raise ModelError(f"a model's {name} must be a {kind.__name__}, not {what}")

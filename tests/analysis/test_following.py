@@ -120,3 +120,40 @@ def test_the_figure_shows_the_recording(name, panels):
             assert line.get_xdata().tolist() == [0, 3]
             assert line.get_ydata().tolist() == values.tolist()
         assert axes.get_xlabel() == "update"
+
+
+def test_recurrent_columns_are_followed_through_time():
+    """Fixed feedback against autograd of the summed loss; one B for all steps; exact at the readout."""
+    net = cn.Recurrent(2, 4, 2, seed=3, dtype=torch.float64)
+    torch.manual_seed(1)
+    x, t, state = (torch.randn(3, *shape, dtype=torch.float64) for shape in ((5, 2), (5, 2), (4,)))
+    rule = cn.ThroughTime(cn.rule("backprop", feedback=cn.KolenPollack(0.1)))
+    (0.5 * (net(x, state) - t).square().sum() / 3).backward()
+    wanted = torch.cat([p.grad.flatten() for p in net.hidden.parameters()])
+    plain = copy.deepcopy(rule)
+    plain.rule.feedback.decay = 0.0
+    twin = copy.deepcopy(net)
+    twin.zero_grad()
+    plain.learn(twin, x, t, state)
+    mine = torch.cat([p.grad.flatten() for p in twin.hidden.parameters()])
+    angle = math.degrees(math.acos(torch.cosine_similarity(mine, wanted, dim=0).item()))
+    found = align(net, plain, x, t, state=state)
+    assert found.angles == pytest.approx({"hidden": angle, "output": 0}, abs=1e-5)
+    assert 20 < angle < 160
+    seen = Following(rule, x, t).look(net, 0)
+    rule.parameters(net)
+    b, w = rule.rule.feedback.own()["hidden->hidden"], net.hidden.arriving[1].weight
+    gap = ((w - b).norm() / w.norm()).item()
+    assert seen["gap"].sel(link="hidden->hidden").item() == pytest.approx(gap)
+    assert set(seen["link"].values) == {"hidden->hidden", "hidden->output"}
+
+
+def test_a_rule_and_a_network_that_do_not_fit_are_told():
+    deep, recurrent = cn.mlp([2, 3, 2]), cn.Recurrent(2, 3, 2)
+    x, t = torch.rand(4, 5, 2), torch.rand(4, 5, 2)
+    with pytest.raises(
+        RuleError, match="backprop teaches a Network, not Recurrent; a Recurrent one learns by"
+    ):
+        align(recurrent, cn.rule("backprop"), x, t)
+    with pytest.raises(RuleError, match="through time: teaches a Recurrent network, not Network"):
+        align(deep, cn.ThroughTime(cn.rule("backprop")), x, t)
