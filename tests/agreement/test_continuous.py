@@ -59,6 +59,12 @@ def test_steps_of_tau_are_the_rule_itself(network):
     assert worst(make(), cn.Continuous(dt=TAU), count=3) < 1e-12
 
 
+def test_an_output_that_rectifies():
+    """Its rate is a formula with two branches."""
+    net = cn.mlp([4, 6, 3], "tanh", "relu", seed=1, dtype=torch.float64)
+    assert worst(net, cn.Continuous(dt=TAU), count=3) < 1e-12
+
+
 @pytest.mark.parametrize("rule", ["feedback-alignment", "z-il", "streaming-fa-z-il"])
 def test_other_rules_that_equal_a_sweep(rule):
     """Random feedback goes its own way down, and is compared with its own sweep."""
