@@ -19,8 +19,8 @@ Deviations
     4. Weights are normal, theirs truncated normal.
     5. The authors' perturbed feedback very likely had 50 hidden columns in that figure: ``--set hidden=50``.
 
-Other rules: ``--rule feedback-alignment | kolen-pollack | weight-mirror | perturbed-feedback | z-il``, and all
-others that have a teacher. How they compare: simulations/autoencoder.py.
+Other rules: ``--rule feedback-alignment | kolen-pollack | weight-mirror | perturbed-feedback | z-il``, and
+all others that have a teacher. How they compare: simulations/autoencoder.py.
 """
 
 import math

@@ -66,6 +66,7 @@ def curves(history: History, goal: Goal = CLASSES) -> Figure:
     score.legend(fontsize="small")
     for panel, axes in panels.items():
         axes.set(xlabel="epoch", title=titles[panel])
+        axes.xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
