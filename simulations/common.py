@@ -57,7 +57,9 @@ def kept(path: Path, make: Callable[[], dict]) -> dict:
     if not path.exists():
         made = json.dumps(make())
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(made)
+        part = path.with_suffix(".part")  # a killed run leaves no half of a file
+        part.write_text(made)
+        part.replace(path)
     return json.loads(path.read_text())
 
 

@@ -10,8 +10,10 @@ derive from :class:`LearningRule` directly.
 
 from __future__ import annotations
 
+import warnings
+import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -26,6 +28,9 @@ from corticalnet.rules.reward import SoftmaxReward
 from corticalnet.rules.sweep import Sweep
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
 from corticalnet.rules.trial import Trial, Trigger
+
+#: Trials in which feedback stays as it was while weights move, before somebody is warned.
+PATIENCE = 20
 
 
 class Step:
@@ -100,6 +105,8 @@ class Rule(LearningRule):
         name: str = "custom",
     ) -> None:
         self.teaching, self.trigger, self.name = teaching or Teacher(), trigger or Sweep(), name
+        self._taught: Callable[[], Network | None] = lambda: None  # in the last trial
+        self._versions, self._left_behind = (0, 0), 0  # torch's, of weights up and down
         self.feedback = feedback or (NoPathway() if getattr(trigger, "hears_all", False) else Tied())
         for part, kind in ((self.teaching, Teaching), (self.feedback, Feedback), (self.trigger, Trigger)):
             if not isinstance(part, kind):
@@ -127,8 +134,15 @@ class Rule(LearningRule):
 
     @torch.no_grad()
     def learn(self, net: Network, x: Tensor, targets: Tensor, *, accumulate: bool = False) -> Step:
-        """See :meth:`LearningRule.learn`."""
-        return self._trial(net, x, targets, self._plasticity(net, x, accumulate), None)
+        """See :meth:`LearningRule.learn`.
+
+        Warns if trial after trial the weights have moved and the pathway's have not: the optimizer does not
+        know :meth:`parameters`.
+        """
+        plasticity = self._plasticity(net, x, accumulate)
+        if self.feedback.learns:
+            self._look_for_those_left_behind(net)
+        return self._trial(net, x, targets, plasticity, None)
 
     @torch.no_grad()
     def update(self, net: Network, x: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer) -> Step:
@@ -157,6 +171,20 @@ class Rule(LearningRule):
             )
         self.feedback.prepare(net)
         return Plasticity(net, len(x), accumulate, self.feedback.partners, self.feedback.decay)
+
+    def _look_for_those_left_behind(self, net: Network) -> None:
+        own = [b for b in self.feedback.own().values() if b.requires_grad]
+        now = sum(p._version for p in net.learned), sum(b._version for b in own)
+        up, down = self._versions
+        left = bool(own) and self._taught() is net and now[0] != up and now[1] == down
+        self._taught, self._versions = weakref.ref(net), now
+        self._left_behind = self._left_behind + 1 if left else 0
+        if self._left_behind == PATIENCE:
+            warnings.warn(
+                f"{self.name}: the network learns, but its feedback does not; give the optimizer "
+                "[*net.parameters(), *rule.parameters(net)], or call rule.update",
+                stacklevel=3,
+            )
 
     def _join(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
         """A synapse down is moved as the synapse up beside it is; one from the output, as those to there."""

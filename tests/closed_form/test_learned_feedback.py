@@ -10,6 +10,7 @@ import corticalnet as cn
 import corticalnet.data as data
 from corticalnet.analysis import align, passes
 from corticalnet.rules import Passes
+from corticalnet.rules.rule import PATIENCE
 from tests.networks import F64, NETWORKS, autograd, batch, dense, distance, learned, squared
 
 PATHWAYS = {
@@ -111,6 +112,19 @@ def test_follows_a_network_to_another_precision_and_keeps_what_it_knows():
     rule.update(net, x, y, torch.optim.SGD(net.links[0].parameters(), lr=0.1))
     now = rule.parameters(net)
     assert all(p.dtype == F64 and torch.equal(p, b.double()) for p, b in zip(now, known, strict=True))
+
+
+@pytest.mark.parametrize("name", PATHWAYS)
+def test_an_optimizer_that_leaves_the_pathway_behind_is_told(name):
+    net, (x, y) = dense("tanh"), batch()
+    rule = cn.rule("feedback-alignment", feedback=PATHWAYS[name]())
+    short = torch.optim.SGD(net.parameters(), lr=0.1)
+    whole = torch.optim.SGD([*net.parameters(), *rule.parameters(net)], lr=0.1)
+    for optimizer in (*[short] * (PATIENCE - 1), whole, *[short] * PATIENCE):
+        rule.learn(net, x, y)
+        optimizer.step()
+    with pytest.warns(UserWarning, match=r"its feedback does not; give the optimizer \[\*net.parameters"):
+        rule.learn(net, x, y)
 
 
 @pytest.mark.parametrize("name", PATHWAYS)
