@@ -98,7 +98,7 @@ def axes_of(results: dict) -> tuple[list[str], list[str]]:
 def draw(results: dict) -> plt.Figure:
     """A row for each teaching signal, accuracy and angle beside each other; what it costs below."""
     grid, seeds, count = results["grid"], results["seeds"], len(results["grid"]) + 1
-    figure, panels = plt.subplots(count, 2, figsize=(12.5, 2.9 * count), layout="constrained", squeeze=False)
+    figure, panels = plt.subplots(count, 2, figsize=(13.5, 2.9 * count), layout="constrained", squeeze=False)
     hot, cold, warm = (plt.get_cmap(name) for name in ("YlGn", "PuBu_r", "OrRd"))
     for (left, right), (teaching, triggers) in zip(panels, grid.items(), strict=False):
         panel(left, triggers, "accuracy", hot, (0, 115), f"{teaching}: test %")
