@@ -25,6 +25,7 @@ Next: corticalnet/circuits/expansion/rewarded.py.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import matplotlib.pyplot as plt
@@ -35,11 +36,16 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
+from corticalnet.rules import Feedback
 from corticalnet.tables import table
 from simulations.common import plus_minus, simulation
 
 SIZES, BATCH, RATE, EXPLORATION = (64, 32, 16, 10), 32, 0.08, 0.02
-PATHWAYS = {"learned": (True, True), "fixed random": (True, False), "tied": (False, False)}
+PATHWAYS: dict[str, Callable[[int], Feedback]] = {
+    "learned": cn.Matching,
+    "fixed random": cn.Random,
+    "tied": lambda seed: cn.Tied(),
+}
 
 
 def run(
@@ -53,7 +59,7 @@ def run(
     runs = [(name, seed) for name in PATHWAYS for seed in range(seeds)]
     found: dict = {}
     for name, seed in track(runs, "networks", transient=True):
-        found.setdefault(name, []).append(learn(*PATHWAYS[name], digits, trials, seed))
+        found.setdefault(name, []).append(learn(PATHWAYS[name](seed + 100), digits, trials, seed))
     return {"trials": trials, "seeds": seeds, "every": every(trials), "pathways": found}
 
 
@@ -62,12 +68,10 @@ def every(trials: int) -> int:
     return max(1, trials // 30)
 
 
-def learn(own: bool, learns: bool, digits: datasets.Data, trials: int, seed: int) -> dict:
+def learn(feedback: Feedback, digits: datasets.Data, trials: int, seed: int) -> dict:
     """One network of columns."""
     net = cn.mlp(SIZES, "relu", seed=seed, dtype=torch.float64)
-    feedback = cn.Random(seed=seed + 100) if own else cn.Tied()
-    rule = cn.rule("brainprop", feedback=feedback)
-    circuit = cn.circuit(net, rule, RATE, feedback_learns=learns)
+    circuit = cn.circuit(net, cn.rule("brainprop", feedback=feedback), RATE)
     running = cn.simulator(circuit)
     rng = np.random.default_rng(seed)
     order = torch.from_numpy(rng.integers(0, len(digits.train), (trials, BATCH)))

@@ -76,8 +76,8 @@ class Stream:
         return {name: (p.detach() - before[p]).numpy().ravel() for name, p in named}, actions
 
 
-def made(net, feedback, learns=False):
-    return cn.circuit(net, cn.rule("brainprop", feedback=feedback), RATE, feedback_learns=learns)
+def made(net, feedback):
+    return cn.circuit(net, cn.rule("brainprop", feedback=feedback), RATE)
 
 
 def taken(data, circuit, stream):

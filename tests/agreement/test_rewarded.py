@@ -6,11 +6,10 @@ the same urges to what actions are worth; nothing else is shared.
 
 import numpy as np
 import pytest
-import torch
 
 import corticalnet as cn
 from tests.agreement.beside_backprop import changes, lag
-from tests.agreement.beside_reward import FEEDBACK, NETWORKS, RATE, TRIALS, Stream, dense, made, taken
+from tests.agreement.beside_reward import FEEDBACK, NETWORKS, RATE, Stream, dense, made, taken
 
 BOUND = 1e-10
 
@@ -95,12 +94,12 @@ def test_presentations_of_the_least_length_are_enough_and_one_step_less_is_not(n
 
 
 @pytest.mark.parametrize(
-    ("network", "hidden", "learns"), [("two links", "relu", False), ("skipping", "tanh", True)]
+    ("network", "hidden", "feedback"), [("two links", "relu", cn.Random), ("skipping", "tanh", cn.Matching)]
 )
-def test_both_engines_write_the_same_traces(network, hidden, learns):
+def test_both_engines_write_the_same_traces(network, hidden, feedback):
     pytest.importorskip("brian2")
     net = NETWORKS[network](hidden)
-    circuit, stream = made(net, cn.Random(seed=3), learns), Stream(net, 1, trials=3)
+    circuit, stream = made(net, feedback(seed=3)), Stream(net, 1, trials=3)
     protocol = stream.protocol(circuit)
     mine = cn.simulate(circuit, protocol)
     its = cn.simulate(circuit, protocol, "brian2", target="numpy")
@@ -110,7 +109,7 @@ def test_both_engines_write_the_same_traces(network, hidden, learns):
         a, b = mine[name].values, its[name].values
         assert np.array_equal(np.isnan(a), np.isnan(b)), name
         assert np.nanmax(np.abs(a - b)) < BOUND, name
-    if not learns:
+    if feedback is cn.Random:
         wanted, _ = stream.teach(net, cn.Random(seed=3))
         assert max(lag(changes(its, wanted), wanted).values()) < BOUND
     assert all(abs(its[f"{p.name} after"] - its[f"{p.name} before"]).max() > 1e-6 for p in circuit.plastic)
@@ -126,39 +125,38 @@ def back_again(weights):
 @pytest.mark.parametrize("hidden", ["tanh", "relu"])
 @pytest.mark.parametrize("network", ["three links", "convolution", "local", "skipping"])
 def test_feedback_learns_what_its_link_learns(network, hidden, batch):
-    """ΔB = ΔWᵀ in every trial; and ΔW is the network's, with the B of that moment."""
-    net, pathway = NETWORKS[network](hidden), cn.Random(seed=3)
-    circuit, stream = made(net, pathway, learns=True), Stream(net, batch)
+    """ΔB = ΔWᵀ, and both are what they are in the network, where B is the pathway's (Matching)."""
+    net, pathway = NETWORKS[network](hidden), cn.Matching(seed=3)
+    circuit, stream = made(net, pathway), Stream(net, batch)
+    start, running = circuit.weights, cn.simulator(circuit)
+    running.run(stream.protocol(circuit), record=["rpe"])
+    wanted, _ = stream.teach(net, pathway)
+    moved = {name: w - start[name] for name, w in running.weights.items()}
     down = {p.name.removesuffix(" feedback") for p in circuit.plastic if p.name.endswith(" feedback")}
-    hidden_links = {link for link in net.links if f"{link.name} feedback" in circuit.weights}
-    assert down == {link.name for link in hidden_links}
+    assert down == {link.name for link in net.links if f"{link.name} feedback" in start}
     assert len(down) >= 2
-    running = cn.simulator(circuit)
-    for k in range(TRIALS):
-        trial, before = slice(k, k + 1), {n: w.copy() for n, w in running.weights.items()}
-        pathway._weights |= {
-            link: torch.tensor(back_again(before[f"{link.name} feedback"]).reshape(link.weight.shape))
-            for link in hidden_links
-        }
-        wanted, _ = stream.teach(net, pathway, trial)
-        running.run(stream.protocol(circuit, trial), record=["rpe"])
-        moved = {name: w - before[name] for name, w in running.weights.items()}
-        for name in down:
-            own = back_again(moved[f"{name} feedback"])
-            assert abs(own - moved[name]).max() < 1e-12, (k, name)
-            assert abs(back_again(before[f"{name} feedback"]) - before[name]).max() > 0.1
-        for name, change in wanted.items():
-            assert abs(moved[name].ravel() - change).max() < BOUND, (k, name)
-    start = circuit.weights
-    assert all(abs(running.weights[f"{n} feedback"] - start[f"{n} feedback"]).max() > 1e-3 for n in down)
+    for name in down:
+        own = back_again(moved[f"{name} feedback"])
+        assert abs(own).max() > 1e-3
+        assert abs(own - moved[name]).max() < 1e-12
+        assert abs(back_again(start[f"{name} feedback"]) - start[name]).max() > 0.1
+        assert (
+            abs(back_again(running.weights[f"{name} feedback"]).ravel() - flat(pathway, name)).max() < BOUND
+        )
+    for name, change in wanted.items():
+        assert abs(moved[name].ravel() - change).max() < BOUND, name
+
+
+def flat(pathway, name):
+    return pathway.own()[name].detach().numpy().ravel()
 
 
 def test_feedback_that_learns_changes_what_is_learned_below():
     """The first trial is the same with fixed B; the second is not, in areas that are told by B."""
     net = NETWORKS["three links"]("tanh")
     stream, seen = Stream(net, 2), []
-    for learns in (False, True):
-        circuit = made(net, cn.Random(seed=3), learns)
+    for feedback in (cn.Random(seed=3), cn.Matching(seed=3)):
+        circuit = made(net, feedback)
         running = cn.simulator(circuit)
         for k in range(3):
             running.run(stream.protocol(circuit, slice(k, k + 1)), record=["rpe"])
@@ -169,8 +167,8 @@ def test_feedback_that_learns_changes_what_is_learned_below():
 
 # Nobody is told ---------------------------------------------------------------------------------
 def test_nobody_is_told_and_everything_that_learns_hears_dopamine():
-    for learns in (False, True):
-        circuit = made(NETWORKS["skipping"]("tanh"), cn.Random(seed=3), learns)
+    for feedback in (cn.Random, cn.Matching):
+        circuit = made(NETWORKS["skipping"]("tanh"), feedback(seed=3))
         given = {(p.name, name) for p in circuit.populations for name in p.cell.inputs}
         assert given == {
             ("input.value", "stimulus"), ("output.bid", "urge"), ("world", "answer"),
@@ -187,7 +185,7 @@ def test_nobody_is_told_and_everything_that_learns_hears_dopamine():
 
 def test_it_prints_what_it_is():
     net = NETWORKS["two links"]("relu")
-    shown = str(made(net, cn.Random(seed=3), learns=True))
+    shown = str(made(net, cn.Matching(seed=3)))
     for words in (
         "Feedforward(activation=relu)", "Feedback()", "Bid()", "Contest()", "Action(rivals=2)", "Outcome()",
         "Dopamine()", "CreditTimesRate(rate=0.2, modulator=dopamine)",
@@ -201,7 +199,7 @@ def test_it_prints_what_it_is():
 @pytest.mark.parametrize("network", ["skipping", "convolution"])
 def test_a_saved_circuit_runs_on_as_it_would_have(network, tmp_path):
     net = NETWORKS[network]("tanh")
-    circuit, stream = made(net, cn.Random(seed=3), learns=True), Stream(net, 2, trials=3)
+    circuit, stream = made(net, cn.Matching(seed=3)), Stream(net, 2, trials=3)
     circuit.save(tmp_path / "columns")
     again = cn.Circuit.load(tmp_path / "columns")
     assert str(again) == str(circuit)
@@ -238,14 +236,10 @@ def test_weights_written_back_are_those_of_the_circuit():
             "the consolidation of columns that",
         ),
         ("reward in z-il", {}, "or by Reward "),
-        (
-            "brainprop",
-            {"feedback_learns": True},
-            "brainprop: feedback learns where it has weights of its own",
-        ),
-        ("feedback-alignment", {"feedback_learns": True}, "with Reward and Random feedback"),
-        ("backprop", {"feedback_learns": True}, "with Reward and Random feedback"),
-        ("reward, cross-wired", {}, "Tied or Random feedback, not Direct"),
+        ("reward, cross-wired", {}, "Tied or Random or Matching feedback, not Direct"),
+        ("reward, straight", {}, "Tied or Random or Matching feedback, not Random(direct=True)"),
+        ("matching in a sweep", {}, "Tied or Random feedback, not Matching"),
+        ("matching and φ", {}, "Tied or Random feedback, not Matching"),
     ],
 )
 def test_what_has_no_circuit_says_so(rule, options, message):
@@ -253,6 +247,9 @@ def test_what_has_no_circuit_says_so(rule, options, message):
         "reward in z-il": lambda: cn.Rule(cn.Reward(), trigger=cn.ZIL()),
         "rewarded streaming": lambda: cn.rule("streaming-fa-z-il", teaching=cn.Reward()),
         "reward, cross-wired": lambda: cn.rule("brainprop", feedback="direct"),
+        "reward, straight": lambda: cn.rule("brainprop", feedback=cn.Random(direct=True)),
+        "matching in a sweep": lambda: cn.rule("backprop", feedback="matching"),
+        "matching and φ": lambda: cn.rule("streaming-fa-z-il", teaching=cn.Reward(), feedback="matching"),
     }
     found = own[rule]() if rule in own else cn.rule(rule)
     with pytest.raises(cn.errors.CircuitError) as caught:

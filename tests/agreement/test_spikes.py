@@ -168,8 +168,8 @@ def test_spiking_errors_teach_nearly_what_backprop_teaches(kind, least):
 def test_feedback_learns_by_spikes_what_the_way_up_learns():
     """Synapses up and down between two columns change by nearly the same (AGREL), each with its own noise."""
     net = network()
-    rule = cn.rule("brainprop", exploration=0.0, feedback=cn.Random(seed=3))
-    made = cn.circuit(net, rule, 0.5, feedback_learns=True, cells_per_column=60, cell="pif")
+    rule = cn.rule("brainprop", exploration=0.0, feedback=cn.Matching(seed=3))
+    made = cn.circuit(net, rule, 0.5, cells_per_column=60, cell="pif")
     data = cn.simulate(made, trial(made, cn.Reinforce(1, steps=made.needs.teach)), record=["rpe"])
     for link in net.links[1:]:
         up, down = (changes(data, [n])[n] for n in (link.name, f"{link.name} feedback"))

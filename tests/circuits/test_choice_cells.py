@@ -140,7 +140,7 @@ def heard(data):
 
 def test_no_outcome_no_dopamine_and_no_weight_moves():
     net = cn.mlp([3, 4, 2], "tanh", seed=1, dtype=torch.float64)
-    circuit = expand(net, cn.rule("brainprop", feedback="random"), 0.5, feedback_learns=True)
+    circuit = expand(net, cn.rule("brainprop", feedback="matching"), 0.5)
     rng = np.random.default_rng(0)
     protocol = [cn.Present(rng.normal(size=(2, 3)), 9), cn.Rest(4), cn.Present(rng.normal(size=(2, 3)), 3)]
     data = cn.simulate(circuit, protocol, record=["rpe", "credit"])
@@ -166,8 +166,8 @@ def by_hand(down=None):
             link.weight.copy_(torch.tensor(weight, dtype=torch.float64))
             link.bias.copy_(torch.tensor(bias, dtype=torch.float64))
     learns = down is not None
-    rule = cn.rule("brainprop", feedback="random") if learns else cn.rule("brainprop")
-    circuit = expand(net, rule, 0.5, feedback_learns=learns)
+    rule = cn.rule("brainprop", feedback="matching") if learns else cn.rule("brainprop")
+    circuit = expand(net, rule, 0.5)
     if learns:
         circuit = circuit.with_weights({"area1->output feedback": np.array(down)})
     protocol = [cn.Present([1.0, 0.5], circuit.needs.present), cn.Reinforce(0, 4)]

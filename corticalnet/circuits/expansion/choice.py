@@ -9,7 +9,7 @@ from corticalnet.circuits.expansion.continuous import Staged, continuous
 from corticalnet.circuits.expansion.rewarded import Rewarded
 from corticalnet.circuits.expansion.stepwise import Clocked, Detected
 from corticalnet.errors import CircuitError
-from corticalnet.rules import IL, ZIL, FaZIL, Random, Reward, Rule, Sweep, Tied
+from corticalnet.rules import IL, ZIL, FaZIL, Matching, Random, Reward, Rule, Sweep, Tied
 
 
 def construction_of(
@@ -18,7 +18,6 @@ def construction_of(
     consolidation: str = "now",
     phase_signal: bool = True,
     dynamics: Any = None,
-    feedback_learns: bool = False,
 ) -> Construction:
     """The construction for a rule; see :func:`corticalnet.circuits.expansion.circuit`.
 
@@ -26,14 +25,8 @@ def construction_of(
         CircuitError: there is none.
     """
     check_rule(rule)
-    own_cells = isinstance(rule.teaching, Reward) and isinstance(rule.trigger, Sweep)
-    if feedback_learns and not (own_cells and isinstance(rule.feedback, Random)):
-        raise CircuitError(
-            f"{rule.name}: feedback learns where it has weights of its own and columns have feedback cells: "
-            "a Sweep with Reward and Random feedback"
-        )
     if isinstance(rule.teaching, Reward):
-        return _rewarded(rule, learning_rate, consolidation, dynamics, feedback_learns)
+        return _rewarded(rule, learning_rate, consolidation, dynamics)
     if dynamics is not None:
         return _in_continuous_time(rule, learning_rate, consolidation, dynamics)
     # A sweep takes no time; in time it is the wave front of Z-IL, whose changes are the same.
@@ -50,9 +43,7 @@ def construction_of(
     return Clocked(trigger, learning_rate, phase_signal, waits)
 
 
-def _rewarded(
-    rule: Any, learning_rate: float, consolidation: str, dynamics: Any, feedback_learns: bool
-) -> Construction:
+def _rewarded(rule: Any, learning_rate: float, consolidation: str, dynamics: Any) -> Construction:
     if consolidation != "now":
         raise CircuitError(f"{rule.name}: the consolidation of columns that learn from reward is 'now'")
     if isinstance(rule.trigger, FaZIL):
@@ -62,7 +53,8 @@ def _rewarded(
                 "Sweep (brainprop) have"
             )
         return Detected(rule.trigger, learning_rate, phase_signal=False, waits=False, rewarded=True)
-    return Rewarded(learning_rate, feedback_learns, None if dynamics is None else continuous(dynamics))
+    learns = isinstance(rule.feedback, Matching)
+    return Rewarded(learning_rate, learns, None if dynamics is None else continuous(dynamics))
 
 
 def _in_continuous_time(rule: Any, learning_rate: float, consolidation: str, dynamics: Any) -> Construction:
@@ -102,10 +94,13 @@ def check_rule(rule: Any) -> None:
             f"{rule.name}: a circuit is taught by a squared-error Teacher, or by Reward where nobody tells "
             f"phases (a Sweep, gated or streaming Fa-Z-IL), not by {named}"
         )
-    if type(feedback) not in (Tied, Random):
-        raise CircuitError(
-            f"{rule.name}: a circuit has Tied or Random feedback, not {type(feedback).__name__}"
-        )
+    pathways = [Tied, Random]
+    if rewarded and isinstance(trigger, Sweep):  # columns that have feedback cells
+        pathways.append(Matching)
+    if type(feedback) not in pathways or not feedback.layered:
+        kinds = " or ".join(kind.__name__ for kind in pathways)
+        named = type(feedback).__name__ + "(direct=True)" * (type(feedback) in pathways)
+        raise CircuitError(f"{rule.name}: a circuit of such columns has {kinds} feedback, not {named}")
     if getattr(trigger, "noise", 0.0):
         raise CircuitError(
             f"{rule.name}: noise of initial values has no circuit; give simulate() a Noise instead"

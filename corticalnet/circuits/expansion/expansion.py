@@ -45,7 +45,6 @@ def circuit(
     consolidation: str = "now",
     phase_signal: bool = True,
     dynamics: Continuous | str | None = None,
-    feedback_learns: bool = False,
     cells_per_column: int = 0,
     cell: str = "poisson",
     name: str = "",
@@ -56,8 +55,9 @@ def circuit(
         network: dense, convolutional and local links, any activation, links that skip areas.
         rule: IL (also incremental), Z-IL or Fa-Z-IL, taught by a squared-error teacher, with tied or random
             feedback; a sweep of such (backprop, feedback alignment), which runs in time as Z-IL does; or a
-            sweep by reward (BrainProp), whose columns have feedforward and feedback cells. A rule of your own
-            that has a method ``circuit(network, learning_rate)`` makes its own.
+            sweep by reward (BrainProp), whose columns have feedforward and feedback cells; there feedback may
+            also be matching: synapses down learn by the same rule as those up. A rule of your own that has a
+            method ``circuit(network, learning_rate)`` makes its own.
         learning_rate: of every synapse.
         consolidation: "now", or "phase": changes wait until the teacher has gone (only for rules that are
             told the phase).
@@ -65,8 +65,6 @@ def circuit(
             run in prediction and learning, and prediction must come to rest by itself.
         dynamics: continuous time: :class:`~corticalnet.circuits.expansion.continuous.Continuous`, or the
             name of a construction ("latch", "delay", "sample_and_hold", "nudge").
-        feedback_learns: whether feedback weights of their own (Random) learn by the same rule as those up
-            (only for rewarded columns).
         cells_per_column: if more than 0, columns tell other areas their rates by so many spiking cells, in
             continuous time (:func:`spiking_dynamics` if no ``dynamics`` is given). More choices:
             :func:`corticalnet.circuits.spiking.spiking`.
@@ -94,11 +92,10 @@ def circuit(
             consolidation=consolidation,
             phase_signal=phase_signal,
             dynamics=dynamics or spiking_dynamics(rule),
-            feedback_learns=feedback_learns,
         )
         made = spiking(rates, cells_per_column, cell)
         return replace(made, name=name) if name else made
-    how = construction_of(rule, learning_rate, consolidation, phase_signal, dynamics, feedback_learns)
+    how = construction_of(rule, learning_rate, consolidation, phase_signal, dynamics)
     rule.feedback.prepare(network)
     if how.live and type(rule.feedback) is Tied:
         steps = stability(network, rate=how.live, levelled=how.levelled)
