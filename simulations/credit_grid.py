@@ -21,9 +21,9 @@ Kolen–Pollack (λ = 0.02 is not done) 14 to 55 and 24 to 62, perturbed 26 to 4
 29 to 35 and 25 to 50, matching 26 to 64 and 40 to 82, random 53 to 78 and 49 to 72, direct 58 to 79 and 51
 to 67.
 
-Fashion-MNIST from reward, four times as long (--epochs 12 --teachings reward --trigger sweep): tied, signs and
-mirror 81 to 82 %, direct perturbed 79 ± 2, others 68 to 75. Kolen–Pollack's 68 ± 2 at 5 ± 0° is not its decay:
-backprop with the same decay gets 82 ± 1.
+Fashion-MNIST from reward, four times as long (--epochs 12 --teachings reward --trigger sweep): tied, signs
+and mirror 81 to 82 %, direct perturbed 79 ± 2, others 68 to 75. Kolen–Pollack's 68 ± 2 at 5 ± 0° is not its
+decay: backprop with the same decay gets 81 ± 1.
 
 Guesses, teacher, cross-entropy, reward: nodes 59 ± 8, 76 ± 2, 29 ± 7 and 61 ± 1, 65 ± 1, 47 ± 4; REINFORCE
 35 ± 8, 31 ± 4, 30 ± 8 and 48 ± 1, 42 ± 6, 36 ± 4; weights 11 to 20 and 25 to 48.
