@@ -48,6 +48,7 @@ class Way:
         output_init: how the output's weights begin: s.d., or a scheme.
         adam: whether Adam moves the weights, instead of plain SGD.
         output_only: whether all other areas stay as they are.
+        decays: whether weights decay as Kolen–Pollack's do.
     """
 
     rate: float
@@ -56,6 +57,7 @@ class Way:
     output_init: float | str = 0.01
     adam: bool = False
     output_only: bool = False
+    decays: bool = False
 
 
 def perturbed(rate: float, updates: int, seed: int) -> Feedback:
@@ -64,8 +66,13 @@ def perturbed(rate: float, updates: int, seed: int) -> Feedback:
 
 
 def kolen_pollack(rate: float, updates: int, seed: int) -> Feedback:
-    """As much decay as it takes to bring W and B together in this training."""
-    return cn.KolenPollack(FOLDS / (rate * updates), seed)
+    """W and B come together in this training."""
+    return cn.KolenPollack(decay(rate, updates), seed)
+
+
+def decay(rate: float, updates: int) -> float:
+    """As much as it takes for ``(1 − rate · decay)^updates = e⁻⁵``."""
+    return FOLDS / (rate * updates)
 
 
 WAYS = {
@@ -85,6 +92,8 @@ THEIRS = {
     f"{name}, their start": replace(WAYS[name], output_init="he")
     for name in ("backprop", "feedback alignment", "perturbed", "Adam")
 }
+#: What the higher rate and the decay do to backprop.
+CONTROLS = {"backprop, 0.01": Way(0.01), "backprop, 0.01, decay": Way(0.01, decays=True)}
 QUICK = {
     name: replace(WAYS[name], rate=0.05, hidden=32)
     for name in ("backprop", "weight mirror", "feedback alignment", "output only")
@@ -106,7 +115,8 @@ def run(
     place = runs / f"{images.name}-{epochs}"
     looks = sorted({0, 1, 2, 3, *(round(k) for k in np.linspace(0, epochs, 6))})
     jobs = [(name, way, seed) for seed in range(seeds) for name, way in (QUICK if quick else WAYS).items()]
-    jobs += [] if quick else [(name, way, seed) for seed in range(seeds) for name, way in THEIRS.items()]
+    more = [] if quick else (THEIRS | CONTROLS).items()
+    jobs += [(name, way, seed) for seed in range(seeds) for name, way in more]
     found: dict = {
         "epochs": looks,
         "ways": {},
@@ -168,9 +178,11 @@ def course(images: Images, way: Way, seed: int, looks: list[int]) -> tuple[dict,
     net = load_model("lansdell_autoencoder", data=images.name, **settings).network
     updates = epochs * math.ceil(len(images.train) / BATCH)
     rule = cn.rule("backprop", feedback=way.feedback(way.rate, updates, 100 + seed))
-    all_of_it = [*net.parameters(), *rule.parameters(net)]
-    learning = [*net.links[-1].parameters()] if way.output_only else all_of_it
-    optimizer = (torch.optim.Adam if way.adam else torch.optim.SGD)(learning, lr=way.rate)
+    decaying = [link.weight for link in net.links[1:]] if way.decays else []
+    others = [*net.parameters(), *rule.parameters(net)] if not way.output_only else net.links[-1].parameters()
+    groups = [{"params": decaying, "weight_decay": decay(way.rate, updates)}] if decaying else []
+    groups.append({"params": [p for p in others if all(p is not one for one in decaying)]})
+    optimizer = (torch.optim.Adam if way.adam else torch.optim.SGD)(groups, lr=way.rate)
     following = Following(rule, images.train[:500], images.train[:500])
     found: dict = {"validation": [], "test": []}
     torch.manual_seed(seed)
