@@ -163,7 +163,8 @@ class Images(Goal):
 
     def score(self, answers: Tensor, split: Split) -> float:
         """½ Σ (image − answer)² over the numbers of an image, mean over images; whatever loss teaches."""
-        _, wanted = self.batch(split, slice(None), answers.dtype)
+        # (answers may be bfloat16, images never are)
+        _, wanted = self.batch(split, slice(None), torch.promote_types(answers.dtype, torch.float32))
         return float((wanted - answers).square().sum(dtype=torch.float64)) / (2 * len(split))
 
     def better(self, score: float, than: float, by: float = 0.0) -> bool:

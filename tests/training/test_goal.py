@@ -113,6 +113,14 @@ def test_seeds_report_losses(build):
     assert f"test loss after the last epoch: {sum(losses) / 2:.4g} ± " in str(result)
 
 
+def test_answers_in_bfloat16_are_held_against_the_image_itself():
+    """By hand: two images of one pixel, 100 / 255 and 37 / 255, and answers of 0 and 0.25."""
+    split = data.Split(torch.tensor([100, 37], dtype=torch.uint8).view(2, 1, 1, 1), torch.tensor([0, 1]))
+    answers = torch.tensor([[0.0], [0.25]], dtype=torch.bfloat16)
+    wanted = ((100 / 255) ** 2 + (37 / 255 - 0.25) ** 2) / 4
+    assert Settings(target="image").goal.score(answers, split) == pytest.approx(wanted, rel=1e-6)
+
+
 @pytest.mark.parametrize("rule", ["brainprop", "agrel"])
 def test_reward_is_for_classes(build, rule, tmp_path):
     with pytest.raises(
