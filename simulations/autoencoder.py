@@ -92,8 +92,12 @@ THEIRS = {
     f"{name}, their start": replace(WAYS[name], output_init="he")
     for name in ("backprop", "feedback alignment", "perturbed", "Adam")
 }
-#: What the higher rate and the decay do to backprop.
-CONTROLS = {"backprop, 0.01": Way(0.01), "backprop, 0.01, decay": Way(0.01, decays=True)}
+#: What the higher rate and the decay do to backprop, and a quieter mirror (it averages longer).
+CONTROLS = {
+    "backprop, 0.01": Way(0.01),
+    "backprop, 0.01, decay": Way(0.01, decays=True),
+    "weight mirror, quieter": Way(0.01, lambda rate, updates, seed: cn.WeightMirror(0.03, seed=seed)),
+}
 QUICK = {
     name: replace(WAYS[name], rate=0.05, hidden=32)
     for name in ("backprop", "weight mirror", "feedback alignment", "output only")
