@@ -11,6 +11,7 @@ import corticalnet as cn
 from corticalnet import data
 from corticalnet.errors import CheckpointError, SettingError, ShapeError
 from corticalnet.training import Settings, load_weights, run_seeds, train
+from corticalnet.training.checkpoint import read_checkpoint, write_checkpoint
 from corticalnet.training.epoch import data_order
 from corticalnet.training.history import best_epoch, finished
 
@@ -101,6 +102,18 @@ def test_a_run_that_stopped_goes_on_bit_for_bit(build, tmp_path, rule):
 
 def test_classes_do_not_go_on_as_images(build, tmp_path):
     train(build(target="class"), out=tmp_path / "run", progress=False)
+    with pytest.raises(CheckpointError, match="target is class there and image here"):
+        train(build(epochs=5), out=tmp_path / "run", resume=True, progress=False)
+
+
+def test_a_checkpoint_older_than_the_setting_is_of_classes(build, tmp_path):
+    train(build(target="class"), out=tmp_path / "run", progress=False)
+    tensors, about = read_checkpoint(tmp_path / "run" / "last.safetensors")
+    del about["identity"]["settings"]["target"]
+    write_checkpoint(tmp_path / "run" / "last.safetensors", tensors, about)
+    result = train(build(target="class", epochs=5), out=tmp_path / "run", resume=True, progress=False)
+    assert len(result.history) == 5
+    write_checkpoint(tmp_path / "run" / "last.safetensors", tensors, about)
     with pytest.raises(CheckpointError, match="target is class there and image here"):
         train(build(epochs=5), out=tmp_path / "run", resume=True, progress=False)
 
