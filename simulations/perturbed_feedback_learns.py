@@ -77,6 +77,7 @@ def run(
     quick: Annotated[bool, typer.Option("--quick", help="Digits, one seed, four arms.")] = False,
     seeds: Annotated[int, typer.Option(help="How many.")] = 3,
     updates: Annotated[int, typer.Option(help="How often W learns.")] = 60_000,
+    rate: Annotated[float, typer.Option(help="Of W's learning; the paper's is 0.0128.")] = RATE,
     data: Annotated[str, typer.Option(help="Data set.")] = "fashion-mnist",
     runs: Annotated[Path, typer.Option(help="Folder for the runs.")] = Path("runs/perturbed_feedback_learns"),
 ) -> dict:
@@ -91,14 +92,14 @@ def run(
     todo = [(seed, name) for seed in range(seeds) for name in arms]
     courses: dict[str, list[dict]] = {name: [] for name in arms}
     for seed, name in track(todo, "perturbed feedback learns", transient=True):
-        one = lambda name=name, seed=seed: course(images, hidden, name, seed, warm, looks)  # noqa: E731
-        place = runs / f"{data}-{updates}" / f"{name.replace(' ', '')}-seed{seed}.json"
+        one = lambda name=name, seed=seed: course(images, hidden, name, seed, warm, rate, looks)  # noqa: E731
+        place = runs / f"{data}-{updates}-{rate:g}" / f"{name.replace(' ', '')}-seed{seed}.json"
         courses[name].append(one() if quick else kept(place, one))
-    return {"data": data, "hidden": hidden, "warm": warm, "updates": looks, "courses": courses}
+    return {"data": data, "hidden": hidden, "warm": warm, "rate": rate, "updates": looks, "courses": courses}
 
 
 def course(
-    images: datasets.Data, hidden: list[int], name: str, seed: int, warm: int, looks: list[int]
+    images: datasets.Data, hidden: list[int], name: str, seed: int, warm: int, rate: float, looks: list[int]
 ) -> dict[str, list]:
     """One training: angle by area, gap by link, test error without and with noise, at every look."""
     x, y = images.train.batch(slice(None), torch.float32)
@@ -106,7 +107,7 @@ def course(
     net = cn.mlp([x[0].numel(), *hidden, 10], "sigmoid", seed=seed, bias=True, init="he")
     feedback = ARMS[name](100 + seed)
     rule = cn.rule("backprop", feedback=feedback)
-    optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
+    optimizer = torch.optim.SGD(net.parameters(), lr=rate)
     following = Following(rule, x[:1000], y[:1000], unit="update")
     pick = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
@@ -154,7 +155,8 @@ def report(results: dict) -> str:
             ]
         )
     header = ["feedback", "test error %", "with noise", "area 1 (°)", "area 2 (°)", "gap 1→2", "gap 2→output"]
-    title = f"{results['data']}, {results['updates'][-1]:,} updates, {len(courses)} seeds; gap: ‖W − B‖ / ‖W‖"
+    size = f"{results['updates'][-1]:,} updates at {results['rate']:g}, {len(courses)} seeds"
+    title = f"{results['data']}, {size}; gap: ‖W − B‖ / ‖W‖"
     return table([*header, "paper, MNIST"], rows, title)
 
 
