@@ -264,7 +264,8 @@ def excess(axes: plt.Axes, noise: dict[str, list[dict]]) -> None:
                 axes.scatter([sigma] * len(ratio), ratio, color=f"C{k}", s=18)
         axes.scatter([], [], color=f"C{k}", s=18, label=activation)
     axes.axhline(1, color="0.8", lw=0.8, zorder=0)
-    axes.set_xscale("log")
+    axes.set(xscale="log", yscale="log")
+    axes.yaxis.set_major_formatter("{x:g}")
     axes.set_xlabel("σ", fontsize=9)
     axes.set_title("top gap / what theory expects", fontsize=10)
 

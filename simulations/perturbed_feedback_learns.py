@@ -186,6 +186,8 @@ def draw(results: dict) -> plt.Figure:
         axes.set_title(title, fontsize=10)
         axes.set_xlabel("update", fontsize=9)
     grid[0, 0].set_yscale("log")
+    for which in (grid[0, 0].yaxis.set_major_formatter, grid[0, 0].yaxis.set_minor_formatter):
+        which("{x:g}")
     ends(grid[1, 0], results, colours)
     for axes in grid.flat:
         axes.spines[["top", "right"]].set_visible(False)
@@ -205,9 +207,8 @@ def ends(axes: plt.Axes, results: dict, colours: dict[str, str]) -> None:
     axes.set_xticks(
         range(len(results["courses"])), [name.replace("σ = ", "σ ") for name in results["courses"]]
     )
-    axes.tick_params(axis="x", rotation=25)
+    plt.setp(axes.get_xticklabels(), rotation=25, ha="right")
     axes.set_title("test error at the end (%): ● clean, □ with noise", fontsize=10)
-    axes.set_yscale("log")
 
 
 if __name__ == "__main__":
