@@ -25,6 +25,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import Following
 from corticalnet.errors import RuleError, one_of
+from corticalnet.network.initialisation import glorot
 from corticalnet.network.stages import Fire, MaxPool
 from corticalnet.rules import Feedback
 from corticalnet.tables import table
@@ -54,13 +55,14 @@ class Arm(NamedTuple):
     adam: float = 0.0
 
 
-LIKE_W, DECAY, WARM = "glorot", 0.003, 0.05
+#: B of fixed feedback is as large as W; B that learns begins small: while it is wrong, it teaches little.
+LIKE_W, SMALL, DECAY, WARM = "glorot", glorot(0.3), 0.003, 0.05
 ARMS = {
     "backprop": Arm(lambda seed: cn.Tied(), 0.06),
     "backprop, same decay": Arm(lambda seed: cn.Tied(), 0.06, decay=DECAY),
-    "Kolen–Pollack": Arm(lambda seed: cn.KolenPollack(DECAY, seed, LIKE_W), 0.06),
-    "weight mirror": Arm(lambda seed: cn.WeightMirror(0.1, 128, seed=seed, init=LIKE_W), 0.06, 0.02),
-    "perturbed": Arm(lambda seed: cn.Perturbed(seed=seed, init=LIKE_W), 0.03, WARM, adam=0.005),
+    "Kolen–Pollack": Arm(lambda seed: cn.KolenPollack(DECAY, seed, SMALL), 0.06),
+    "weight mirror": Arm(lambda seed: cn.WeightMirror(0.1, 128, seed=seed, init=SMALL), 0.06, 0.02),
+    "perturbed": Arm(lambda seed: cn.Perturbed(seed=seed, init=SMALL), 0.03, WARM, adam=0.005),
     "fixed random": Arm(lambda seed: cn.Random(seed, LIKE_W), 0.03),
     "perturbed, direct": Arm(lambda seed: cn.Perturbed(rate=0.3, seed=seed, direct=True), 0.03, WARM),
     "fixed random, direct": Arm(lambda seed: cn.Direct(seed), 0.01),
