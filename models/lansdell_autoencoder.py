@@ -14,8 +14,8 @@ The paper's numbers (MNIST; least test loss, mean of runs, for each image; the a
 Deviations
     1. Fashion-MNIST by default; 10 epochs of it are 17,000 updates.
     2. Means over the batch, not sums: the authors' rates, times 32, are 0.012 (backprop), 0.0032 (perturbed).
-    3. The output's first weights are N(0, 0.01²). The authors' put most of its ReLU columns to sleep in the
-       first updates, and a column that never fires never learns: ``--set output_init=he`` is theirs.
+    3. The output's first weights are N(0, 0.01²). From the authors' nearly half of its ReLU columns
+       fall silent in 30 updates, and a silent one does not learn: ``--set output_init=he`` is theirs.
     4. Weights are normal, theirs truncated normal.
     5. The authors' perturbed feedback very likely had 50 hidden columns in that figure: ``--set hidden=50``.
 
