@@ -1,7 +1,40 @@
-"""Does learned feedback do in convolutions what fixed random feedback does not?
+"""In convolutions, where fixed random feedback fails, does feedback that learns become backprop's?
 
-    python -m simulations.feedback_in_convolutions              3 seeds
-    python -m simulations.feedback_in_convolutions --quick      digits, one seed, some seconds
+    python -m simulations.feedback_in_convolutions              3 seeds, 19 min of a core
+    python -m simulations.feedback_in_convolutions --quick      digits, four arms, one seed, some seconds
+
+Lansdell, Prakash & Kording, ICLR 2020, made small: Fashion-MNIST (20,000 of its images; MNIST is not at
+hand), convolutions 5×5×12, 3×3×24 and 3×3×48, each tanh and max-pool 3×3 by 2, dense 128, tanh, linear 10;
+cross-entropy; 3,125 updates. Angles are unfolded, between an area's change and backprop's on 500 images.
+
+The paper's, CIFAR-10, largest test accuracy (%): perturbed direct feedback 75.1, fixed direct feedback 72.6
+with the same parameters, 73.2 the best of a search.
+
+Measured (test %, mean ± s.d. of seeds 0–2; mean angles of hidden areas, from below): backprop 88.9 ± 0.2;
+Kolen–Pollack 88.8 ± 0.2, 3, 3, 3, 3°; mirror 87.6 ± 0.6, 3, 3, 4, 3°; perturbed 85.1 ± 0.2, 56, 52, 38,
+28°; fixed random 81.9 ± 1.4, 87, 82, 73, 68°; perturbed direct 85.2 ± 0.3, 58, 67, 40, 26°; fixed direct
+84.5 ± 0.2, 91, 85, 66, 59°.
+
+  - Fixed feedback is 5.8 to 8.3 points below backprop, and near 90° in the lower convolutions.
+  - Kolen–Pollack is 0.0 ± 0.4 below, the mirror 1.3 ± 0.4 (one point was wanted), both below 10° in every
+    area and seed. Backprop with Kolen–Pollack's decay is 0.3 ± 0.1 above backprop.
+  - Layered, perturbed is 2.1 to 4.6 better than fixed in every seed. Direct, as in the paper, it is 0.3 to 1.3
+    better in every seed, but not on the 2,000 validation images (85.6 both): three seeds do not settle it.
+  - A mirror is late. At rate 0.06, B that follows W by 17 updates without any noise has 74 and 79 %
+    (validation, seed 0) after 350 and 520 updates, where backprop has 82 and 82. So the mirror has half the
+    rate, and follows faster. It had 87.6 and 87.2 before (seeds 0, 1), now 88.1 and 87.8.
+  - B that begins small helps Kolen–Pollack (seed 0: 88.7 for 88.0 %), and harms fixed feedback.
+
+Deviations
+    1. Fashion-MNIST, 3,125 updates of 32 images; theirs CIFAR-10, 200 epochs, batch 128, areas 5 to 16 times
+       wider. Pixels from 0 to 1 (theirs very likely to 255).
+    2. No dropout (theirs 0.5, another mask in the noisy sweep); one dense area (theirs two).
+    3. SGD, momentum 0.9, rate falling to 0; theirs Adam. B of layered perturbed feedback learns by Adam.
+    4. σ 0.01 (theirs 0.067), in every hidden area (not in their first dense one); losses of the noisy sweep
+       are cross-entropies (theirs squared errors).
+    5. Accuracy at the end, not the largest. At first B alone learns: 5 % of the updates, the mirror's 2 %.
+    6. Rates: for every arm the best of three or four between 0.003 and 0.1, by validation after 2 epochs of
+       seed 0. λ, B's rate and its first size: trials on seed 0, most of them for mirror and Kolen–Pollack.
 
 Next: corticalnet/rules/feedback/perturbed.py.
 """
@@ -44,7 +77,7 @@ class Arm(NamedTuple):
         feedback: made from a seed.
         rate: the learning rate of all synapses.
         warm: share of updates, at the beginning, in which only synapses down learn.
-        decay: of synapses above the first area, where the feedback has none of its own.
+        decay: of synapses between areas, where the feedback has none of its own.
         adam: the rate of synapses down, if they learn by Adam and not, like those up, by SGD.
     """
 
@@ -61,7 +94,7 @@ ARMS = {
     "backprop": Arm(lambda seed: cn.Tied(), 0.06),
     "backprop, same decay": Arm(lambda seed: cn.Tied(), 0.06, decay=DECAY),
     "Kolen–Pollack": Arm(lambda seed: cn.KolenPollack(DECAY, seed, SMALL), 0.06),
-    "weight mirror": Arm(lambda seed: cn.WeightMirror(0.1, 128, seed=seed, init=SMALL), 0.06, 0.02),
+    "weight mirror": Arm(lambda seed: cn.WeightMirror(0.3, 128, seed=seed, init=SMALL), 0.03, 0.02),
     "perturbed": Arm(lambda seed: cn.Perturbed(seed=seed, init=SMALL), 0.03, WARM, adam=0.005),
     "fixed random": Arm(lambda seed: cn.Random(seed, LIKE_W), 0.03),
     "perturbed, direct": Arm(lambda seed: cn.Perturbed(rate=0.3, seed=seed, direct=True), 0.03, WARM),
@@ -80,7 +113,8 @@ def run(
     ),
 ) -> dict:
     """Train every arm with every seed, or read what is there."""
-    names, count = (QUICK, 1) if quick else (arms.split(";"), seeds)
+    chosen, count = (QUICK, 1) if quick else (arms.split(";"), seeds)
+    names = [*dict.fromkeys(["backprop", *chosen])]  # all are compared with it
     for name in names:
         one_of("arm", name, ARMS, RuleError)
     data = datasets.load("digits" if quick else "fashion-mnist", seed=0)
@@ -166,7 +200,8 @@ def right(net: cn.Network, split: datasets.Split, most: int) -> float:
 def report(results: dict) -> str:
     """A row for each arm, as it was at the end."""
     arms = results["arms"]
-    areas = next(iter(arms.values()))[0]["areas"][:-1]  # the output's own error is exact
+    best = [run.get("test", float("nan")) for run in arms["backprop"]]
+    areas = ["area1", "area2", "area3", "area4"][: len(CHANNELS[results["data"]]) + 1]
     rows = []
     for name, runs in arms.items():
         stayed = [run for run in runs if "ran away" not in run]
@@ -181,7 +216,7 @@ def report(results: dict) -> str:
             [
                 name,
                 plus_minus([100 * run["test"] for run in runs]),
-                plus_minus([100 * (arms["backprop"][k]["test"] - run["test"]) for k, run in enumerate(runs)]),
+                plus_minus([100 * (b - run["test"]) for b, run in zip(best, runs, strict=True)]),
                 *(plus_minus(angles[k].tolist(), 1) for k in range(len(areas))),
                 plus_minus(gaps) if gaps else "–",
             ]
@@ -198,7 +233,8 @@ def report(results: dict) -> str:
 
 def draw(results: dict) -> plt.Figure:
     """Accuracy while it learns and at the end; angles of areas, a panel for each pathway; every seed."""
-    arms = {name: [r for r in runs if "ran away" not in r] for name, runs in results["arms"].items()}
+    stayed = {name: [r for r in runs if "ran away" not in r] for name, runs in results["arms"].items()}
+    arms = {name: runs for name, runs in stayed.items() if runs}
     angled = [name for name in arms if not name.startswith("backprop")]
     figure, grid = plt.subplots(2, 1 + -(-len(angled) // 2), figsize=(12, 5.6), layout="constrained")
     colours = dict(zip(ARMS, COLOURS, strict=True))
@@ -210,7 +246,7 @@ def draw(results: dict) -> plt.Figure:
             grid[1, 0].plot(
                 100 * run["test"], -list(arms).index(name), "o", color=colours[name], ms=4, alpha=0.7
             )
-    grid[0, 0].set(ylim=(55, 92), title="validation %, mean of seeds", xlabel="updates")
+    grid[0, 0].set(ylim=(70, None), title="validation %, mean of seeds", xlabel="updates")
     grid[1, 0].set_yticks([-k for k in range(len(arms))], [*arms], fontsize=8)
     grid[1, 0].set(title="test %, every seed")
     grid[1, 0].grid(axis="x", lw=0.4)
