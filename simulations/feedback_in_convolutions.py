@@ -18,8 +18,8 @@ Kolen–Pollack 88.8 ± 0.2, 3, 3, 3, 3°; mirror 87.6 ± 0.6, 3, 3, 4, 3°; per
   - Fixed feedback is 5.8 to 8.3 points below backprop, and near 90° in the lower convolutions.
   - Kolen–Pollack is 0.0 ± 0.4 below, the mirror 1.3 ± 0.4 (one point was wanted), both below 10° in every
     area and seed. Backprop with Kolen–Pollack's decay is 0.3 ± 0.1 above backprop.
-  - Layered, perturbed is 2.1 to 4.6 better than fixed in every seed. Direct, as in the paper, it is 0.3 to 1.3
-    better in every seed, but not on the 2,000 validation images (85.6 both): three seeds do not settle it.
+  - Layered, perturbed is 2.1 to 4.6 better than fixed in every seed. Direct, as in the paper, it is 0.3 to
+    1.3 better in every seed, but not on the 2,000 validation images (85.6 both): weak evidence.
   - A mirror is late. At rate 0.06, B that follows W by 17 updates without any noise has 74 and 79 %
     (validation, seed 0) after 350 and 520 updates, where backprop has 82 and 82. So the mirror has half the
     rate, and follows faster. It had 87.6 and 87.2 before (seeds 0, 1), now 88.1 and 87.8.
