@@ -100,7 +100,7 @@ ARMS = {
     "perturbed, direct": Arm(lambda seed: cn.Perturbed(rate=0.3, seed=seed, direct=True), 0.03, WARM),
     "fixed random, direct": Arm(lambda seed: cn.Direct(seed), 0.01),
 }
-SETTINGS = {"fashion-mnist": (5, 20_000), "digits": (12, 2000)}  # epochs, images
+SETTINGS = {"fashion-mnist": (5, 20_000), "digits": (9, 2000)}  # epochs, images
 QUICK = ["backprop", "Kolen–Pollack", "weight mirror", "fixed random"]
 
 
