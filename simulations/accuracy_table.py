@@ -24,7 +24,7 @@ import typer
 
 from corticalnet.tables import table
 from corticalnet.training import load_model, train
-from simulations.common import plus_minus, simulation
+from simulations.parts.common import plus_minus, simulation
 
 
 def run(

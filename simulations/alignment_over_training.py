@@ -30,7 +30,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import Following
 from corticalnet.tables import table
-from simulations.common import plus_minus, simulation
+from simulations.parts.common import plus_minus, simulation
 
 SIZES, BATCH, RATE = [64, 32, 16, 10], 32, 0.1
 #: Smaller steps for guesses, which are noisy.

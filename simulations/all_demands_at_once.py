@@ -29,7 +29,7 @@ import typer
 import corticalnet as cn
 from corticalnet.tables import table
 from corticalnet.training import Settings, train
-from simulations.common import plus_minus, simulation
+from simulations.parts.common import plus_minus, simulation
 
 #: λ of Kolen–Pollack feedback; exploration of those that choose.
 DECAY, EXPLORATION = 0.0005, 0.02

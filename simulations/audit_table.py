@@ -32,7 +32,7 @@ from rich.progress import track
 
 import corticalnet as cn
 from corticalnet.audit import Finding, Report, figure, tables
-from simulations.common import simulation
+from simulations.parts.common import simulation
 
 QUICK = ("backprop", "z-il", "streaming-fa-z-il")
 

@@ -40,7 +40,7 @@ from corticalnet.agents import AuGMEnT, learn, watch
 from corticalnet.plotting.style import GREY, plain
 from corticalnet.tables import table
 from corticalnet.tasks import ProbabilisticClassification, Saccade, TwelveAX
-from simulations.common import simulation
+from simulations.parts.common import simulation
 
 #: 12-AX has leaky memory units beside the others, feedback of its own, and choices that become sharper.
 HYBRID: dict[str, Any] = {

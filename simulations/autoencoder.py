@@ -55,8 +55,8 @@ import corticalnet.data as datasets
 from corticalnet.analysis import Following
 from corticalnet.rules import Feedback
 from corticalnet.training import load_model
-from simulations.autoencoder_shown import draw, report
-from simulations.common import simulation
+from simulations.parts.autoencoder_shown import draw, report
+from simulations.parts.common import simulation
 
 BATCH = 32
 #: The authors' step of B and their noise, for means over the batch instead of sums.

@@ -39,7 +39,7 @@ import corticalnet.data as datasets
 from corticalnet.audit import autonomy_in_a_stream, with_detector
 from corticalnet.plotting.autonomy import BAR, distances
 from corticalnet.tables import table
-from simulations.common import simulation
+from simulations.parts.common import simulation
 
 #: Name -> detector, and whether it is told when the teacher is there.
 WHO = {

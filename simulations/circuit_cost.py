@@ -4,7 +4,7 @@
     python -m simulations.circuit_cost --quick     NumPy target and small batches, about 20 s
 
 1. Brian2: streaming Fa-Z-IL, 784-32-10, tanh, run by the engine and by a model written by hand in Brian2
-   (simulations/brian2_by_hand.py); both must end with the same weights. A step's time is that of a
+   (simulations/parts/brian2_by_hand.py); both must end with the same weights. A step's time is that of a
    long run minus that of a short one; what every run costs before its first step stands beside it, and
    so does building (the first run).
 2. torch: IL on the same sizes, by the torch engine and by a loop of plain tensor operations written by
@@ -36,8 +36,8 @@ from corticalnet.circuits.experiment.recording import plan_recording
 from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.tables import table
-from simulations import brian2_by_hand
-from simulations.common import simulation
+from simulations.parts import brian2_by_hand
+from simulations.parts.common import simulation
 
 RATE, PRESENT, TEACH = 0.05, 9, 5
 

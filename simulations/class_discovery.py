@@ -29,7 +29,7 @@ from rich.progress import Progress
 import corticalnet.data as datasets
 from corticalnet.tables import table
 from corticalnet.training import load_model
-from simulations.common import simulation
+from simulations.parts.common import simulation
 
 
 def run(

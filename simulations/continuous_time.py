@@ -43,7 +43,7 @@ from rich.progress import track
 import corticalnet as cn
 from corticalnet.errors import CircuitWarning
 from corticalnet.tables import table
-from simulations.common import simulation
+from simulations.parts.common import simulation
 
 TAU, SIZES, RATE = 10.0, (4, 6, 6, 3), 0.1
 #: Panels: x axis, then for each line the values of x and the settings they mean (in units of τ where times).

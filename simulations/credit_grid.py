@@ -49,8 +49,8 @@ from corticalnet.analysis import passes
 from corticalnet.analysis.following import Following
 from corticalnet.errors import RuleError, one_of
 from corticalnet.rules import REINFORCE, FaZIL, NodePerturbation, NoPathway, WeightPerturbation
-from simulations.common import kept, simulation
-from simulations.credit_grid_shown import draw, report
+from simulations.parts.common import kept, simulation
+from simulations.parts.credit_grid_shown import draw, report
 
 #: Network, and a share of the learning rate: more inputs push a column further.
 DATA = {"digits": ([64, 32, 16, 10], 1.0), "fashion-mnist": ([784, 64, 32, 10], 0.25)}

@@ -54,7 +54,7 @@ from corticalnet.network.links import Link
 from corticalnet.rules import Feedback, ThroughTime
 from corticalnet.tables import table
 from corticalnet.tasks import delayed_xor
-from simulations.common import mean_sd, plus_minus, simulation
+from simulations.parts.common import mean_sd, plus_minus, simulation
 
 WINDOW, BATCH, STEPS, COLUMNS = 7, 20, 700, 50
 READOUT, ITSELF = "hidden->output", "hidden->hidden"

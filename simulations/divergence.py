@@ -31,7 +31,7 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.tables import table
-from simulations.common import mean_sd, simulation
+from simulations.parts.common import mean_sd, simulation
 
 SEEDS = (1482555873, 698841058, 2283198659)
 SIGMAS = (0.0, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)

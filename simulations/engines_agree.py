@@ -40,7 +40,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.circuits.schedule import SCHEDULE, Phase
 from corticalnet.tables import table
-from simulations.common import simulation
+from simulations.parts.common import simulation
 
 RULES = {
     "il": lambda: cn.rule("il", steps=8),

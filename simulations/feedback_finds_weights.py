@@ -47,7 +47,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import Following
 from corticalnet.tables import table
-from simulations.common import kept, plus_minus, simulation
+from simulations.parts.common import kept, plus_minus, simulation
 
 #: γ and the first batches are the authors'; later ones are a share of all samples seen, up to a limit.
 RIDGE, BATCH, SHARE, LARGEST = 0.1, 32, 0.05, 4096

@@ -37,7 +37,7 @@ import corticalnet.data as datasets
 from corticalnet.analysis import align
 from corticalnet.rules import Feedback
 from corticalnet.tables import table
-from simulations.common import mean_sd, plus_minus, simulation
+from simulations.parts.common import mean_sd, plus_minus, simulation
 
 NETWORKS = {"two hidden areas": [64, 32, 16, 10], "four hidden areas": [64, 16, 16, 16, 16, 10]}
 PATHWAYS: dict[str, Callable[[int], Feedback]] = {

@@ -41,7 +41,7 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.tables import table
-from simulations.common import mean_sd, simulation
+from simulations.parts.common import mean_sd, simulation
 
 GAMMAS, LONG, CHECKED, BATCH, FIRST = (0.03, 0.1, 0.3, 1.0), 100, 20, 16, 4
 AREAS = ("area1", "area2", "output")

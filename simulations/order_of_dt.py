@@ -37,7 +37,7 @@ from corticalnet.errors import CircuitWarning
 from corticalnet.tables import table
 from corticalnet.validation import Trials, View, compare, law
 from corticalnet.validation.comparison import typical
-from simulations.common import simulation
+from simulations.parts.common import simulation
 
 TAU, SIZES, TARGET, AREAS = 10.0, (4, 5, 4, 3), (0.6, -0.3, 0.4), ("area1", "area2", "output")
 DTS, ORDERS = (5.0, 2.0, 1.0, 0.5), (5.0, 2.5, 1.25, 0.625, 0.3125)

@@ -53,7 +53,7 @@ from corticalnet.analysis import Following
 from corticalnet.rules import Feedback
 from corticalnet.rules.disturbance import disturb, held
 from corticalnet.tables import table
-from simulations.common import kept, mean_sd, plus_minus, simulation
+from simulations.parts.common import kept, mean_sd, plus_minus, simulation
 
 #: The paper's rate, 4e-4 on sums of 32 samples, is 0.0128 on means.
 BATCH, RATE, RIDGE = 32, 10 * 0.0128, 0.1

@@ -43,7 +43,7 @@ from corticalnet.circuits.cells import Error
 from corticalnet.network.initialisation import glorot
 from corticalnet.plotting.autonomy import grid_of_success, percent
 from corticalnet.tables import table
-from simulations.common import simulation
+from simulations.parts.common import simulation
 
 BACKPROP, PAPER = cn.rule("backprop"), {1: 93.4, 2: 92.4, 3: 99.6, 4: 100.0, 8: 100.0, 16: 100.0}
 COUNTS: dict[str, Callable] = {

@@ -36,7 +36,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.errors import RuleError, one_of
 from corticalnet.tables import table
-from simulations.common import simulation
+from simulations.parts.common import simulation
 
 #: Rules whose weights change once in a trial.
 RULES = ("streaming-fa-z-il", "fa-z-il", "z-il", "il")

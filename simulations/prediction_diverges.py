@@ -40,7 +40,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.rules.energy import stability
 from corticalnet.tables import table
-from simulations.common import mean_sd, simulation
+from simulations.parts.common import mean_sd, simulation
 
 SCALES = tuple(round(float(s), 3) for s in np.geomspace(0.25, 3.0, 15))
 ACTIVATIONS, DEPTHS, BATCH, LONG, REST = ("sigmoid", "tanh", "relu"), (2, 3, 5), 4, 300, 1e-9

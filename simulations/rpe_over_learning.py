@@ -39,7 +39,7 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.tables import table
-from simulations.common import plus_minus, simulation
+from simulations.parts.common import plus_minus, simulation
 
 CLASSES, HIDDEN, BATCH, RATE, EXPLORATION = 4, 24, 8, 0.1, 0.1
 REST, SHOWN, OUTCOME = 4, 8, 3

@@ -39,10 +39,10 @@ from corticalnet.circuits.experiment.recording import plan_recording
 from corticalnet.circuits.experiment.script import Script, compile_protocol
 from corticalnet.engines.torch_engine import TorchEngine
 from corticalnet.tables import table
-from simulations import spiking_by_hand as hand
-from simulations.common import simulation
-from simulations.spiking_cost_brian2 import brian2_compiled, brian2_numpy
-from simulations.spiking_networks import (
+from simulations.parts import spiking_by_hand as hand
+from simulations.parts.common import simulation
+from simulations.parts.spiking_cost_brian2 import brian2_compiled, brian2_numpy
+from simulations.parts.spiking_networks import (
     CELL,
     Work,
     apart,

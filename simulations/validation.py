@@ -51,7 +51,7 @@ from corticalnet.tables import table
 from corticalnet.validation import Trials, View, compare, law, windowed
 from corticalnet.validation.comparison import typical
 from corticalnet.validation.trials import Changes
-from simulations.common import simulation
+from simulations.parts.common import simulation
 
 SIZES, KINDS, RULES = (4, 5, 4, 3), ("poisson", "pif", "lif"), ("z-il", "brainprop")
 TARGET = (0.6, -0.3, 0.4)

@@ -11,12 +11,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
-#: What simulations are made of.
-PARTS = (
-    *("__init__", "common", "autoencoder_shown", "credit_grid_shown"),
-    *("brian2_by_hand", "spiking_by_hand", "spiking_cost_brian2", "spiking_networks"),
-)
-NAMES = sorted(p.stem for p in Path("simulations").glob("*.py") if p.stem not in PARTS)
+NAMES = sorted(p.stem for p in Path("simulations").glob("*.py") if p.stem != "__init__")
 
 
 def results(name, **options):

@@ -15,7 +15,7 @@ import numpy as np
 
 import corticalnet as cn
 from corticalnet.circuits.cells import DrivenLIF, Sensory
-from simulations.spiking_by_hand import DT, SYNAPSE, TAU
+from simulations.parts.spiking_by_hand import DT, SYNAPSE, TAU
 
 #: What is timed.
 Work = Callable[[], Any]

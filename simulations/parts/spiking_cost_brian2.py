@@ -20,8 +20,8 @@ from corticalnet.circuits.experiment.recording import plan_recording
 from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.engines.plan import Plan
-from simulations.spiking_by_hand import DT, SYNAPSE, TAU
-from simulations.spiking_networks import apart, hertz, network, quartiles, recurrent_circuit, timed
+from simulations.parts.spiking_by_hand import DT, SYNAPSE, TAU
+from simulations.parts.spiking_networks import apart, hertz, network, quartiles, recurrent_circuit, timed
 
 #: Steps that are not counted; cells that the models watch.
 WARM, WATCHED = 20, 100

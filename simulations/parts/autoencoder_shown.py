@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from corticalnet.tables import table
-from simulations.common import mean_sd, plus_minus
+from simulations.parts.common import mean_sd, plus_minus
 
 COLOURS = {
     "backprop": "black",

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from corticalnet.tables import table
-from simulations.common import mean_sd
+from simulations.parts.common import mean_sd
 
 REFUSED, LOST = "0.88", "#b2182b"
 
