@@ -86,3 +86,7 @@ def test_the_shown_commands_exist():
     ).stdout  # fmt: skip
     assert commands
     assert all(f" {command} " in text for command in commands)
+
+
+def test_who_cites_cites_this_version():
+    assert f"\nversion: {cn.__version__}\n" in Path("CITATION.cff").read_text()
