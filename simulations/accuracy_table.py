@@ -9,7 +9,7 @@ several processes at once (``--rules``, ``--first-seed``).
 
 Reported: epochs until the best validation accuracy, and test accuracy at that epoch and at the last (the
 test set is scored once, at the end; the authors chose the epoch by the test set), mean ± s.d. over seeds.
-The paper's numbers stand in the models' docstrings, ours in docs/results.md.
+The paper's numbers stand in the models' docstrings, ours in docs/results/learning.md.
 
 Next: models/brainprop_dense.py.
 """

@@ -12,7 +12,7 @@ Reported: updates until 1, 2, … classes are found, mean over seeds, for BrainP
 
 The paper shows the curves (accuracy and classes over updates) without numbers: stairs for BrainProp, longer
 with more classes. Expected here: backprop has all classes in a small part of BrainProp's updates.
-Numbers in docs/results.md.
+Numbers in docs/results/learning.md.
 
 Next: models/brainprop_dense.py.
 """

@@ -20,7 +20,7 @@ these 100 (Brian2: 300, 1000) steps, the layers but for 6 in 71,345 (rounding).
 3. NumPy 2.56 (2.26–3.44) with 1,000 and 1.74 (1.67–1.80) with 4,000 cells; C++, before an event's 1 was left
    out of its sum, 1.32 (1.29–1.41). Wanted: 1.1.
 
-Where the engine loses, docs/results.md says why.
+Where the engine loses, docs/results/circuits.md says why.
 """
 
 from __future__ import annotations

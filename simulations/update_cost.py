@@ -9,7 +9,7 @@ all interleaved in one process, warm-up dropped. A ratio is the median over roun
 the same round). Locally connected autograd is F.unfold and a batched matrix product.
 
 The paper (their network, ms, CPU): backprop 3.1, IL (T = 20) 19.2, Z-IL 3.6, Fa-Z-IL 3.6: ratios 6.2,
-1.16, 1.16. Expected here: Z-IL and BrainProp at most 1.0 on every network; numbers in docs/results.md.
+1.16, 1.16. Expected here: Z-IL and BrainProp at most 1.0 on every network; numbers in docs/results/cost.md.
 
 Next: corticalnet/rules/sweep.py.
 """
