@@ -21,7 +21,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from corticalnet.errors import RuleError
 from corticalnet.network import Network
+from corticalnet.network.recurrent import Unrolled
 from corticalnet.rules.feedback import Passes
 from corticalnet.rules.rule import LearningRule, Rule
 
@@ -105,7 +107,12 @@ def passes(net: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> Pass
     """Sweeps that one ``learn`` takes: operations of links, counted; 1 is all links once, for the batch.
 
     Neither network nor rule is changed; a pathway that draws its weights does so before anything is counted.
+
+    Raises:
+        RuleError: the network is recurrent, or unrolled in time; its links are shared by steps.
     """
+    if not isinstance(net, Network) or isinstance(net, Unrolled):
+        raise RuleError(f"passes are counted in a Network, not in {type(net).__name__}")
     own, rule = copy.deepcopy(net), copy.deepcopy(rule)
     rule.learn(own, x, targets)
     counted = dict.fromkeys(Passes._fields, 0.0)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.analysis import Following, align
+from corticalnet.analysis import Following, align, passes
 from corticalnet.errors import RuleError
 from corticalnet.plotting import alignment
 from tests.networks import NETWORKS, batch
@@ -157,3 +157,6 @@ def test_a_rule_and_a_network_that_do_not_fit_are_told():
         align(recurrent, cn.rule("backprop"), x, t)
     with pytest.raises(RuleError, match="through time: teaches a Recurrent network, not Network"):
         align(deep, cn.ThroughTime(cn.rule("backprop")), x, t)
+    for shared in (recurrent, recurrent.unrolled(2)):
+        with pytest.raises(RuleError, match="passes are counted in a Network, not in"):
+            passes(shared, cn.rule("backprop"), x, t)
