@@ -36,7 +36,6 @@ Next: corticalnet/training/goal.py.
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable
@@ -56,7 +55,7 @@ from corticalnet.analysis import Following
 from corticalnet.rules import Feedback
 from corticalnet.training import load_model
 from simulations.parts.autoencoder_shown import draw, report
-from simulations.parts.common import simulation
+from simulations.parts.common import kept, simulation
 
 BATCH = 32
 #: The authors' step of B and their noise, for means over the batch instead of sums.
@@ -171,12 +170,14 @@ def run(
 def finished(place: Path, images: Images, way: Way, seed: int, looks: list[int]) -> dict:
     """A run from its files, or from a training that writes them."""
     numbers, arrays = (place.with_name(f"{place.name}.{kind}") for kind in ("json", "npz"))
-    if not numbers.exists():
+
+    def make() -> dict:
         found, made = course(images, way, seed, looks)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        arrays.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(arrays, **made)
-        numbers.write_text(json.dumps(found))
-    return {**json.loads(numbers.read_text()), "arrays": str(arrays)}
+        return found
+
+    return {**kept(numbers, make), "arrays": str(arrays)}
 
 
 class Images:

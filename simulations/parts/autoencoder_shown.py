@@ -40,9 +40,9 @@ def report(results: dict) -> str:
 def draw(results: dict) -> plt.Figure:
     """Loss and angle over training, losses at the end; then codes and reconstructions of seed 0."""
     shown = [name for name in COLOURS if name in results["ways"]]
-    figure = plt.figure(figsize=(11, 12.5 if len(shown) > 4 else 9), layout="constrained")
+    figure = plt.figure(figsize=(11, 14 if len(shown) > 4 else 10), layout="constrained")
     rows = -(-len(shown) // 4)
-    top, middle, below = figure.subfigures(3, 1, height_ratios=[3, 2.2 * rows, 0.75 * (len(shown) + 1)])
+    top, middle, below = figure.subfigures(3, 1, height_ratios=[4.6, 2.2 * rows, 0.75 * (len(shown) + 1)])
     _courses(top, results, shown)
     made = {name: np.load(results["ways"][name][0]["arrays"]) for name in shown}
     _codes(middle, made, rows)
