@@ -33,6 +33,10 @@ from corticalnet.rules.trial import Trial, Trigger
 PATIENCE = 20
 
 
+def _nobody() -> None:
+    """Where a weak reference will stand."""
+
+
 class Step:
     """What one call of ``learn`` returns; everything is computed when it is asked for.
 
@@ -105,7 +109,7 @@ class Rule(LearningRule):
         name: str = "custom",
     ) -> None:
         self.teaching, self.trigger, self.name = teaching or Teacher(), trigger or Sweep(), name
-        self._taught: Callable[[], Network | None] = lambda: None  # in the last trial
+        self._taught: Callable[[], Network | None] = _nobody  # in the last trial
         self._versions, self._left_behind = (0, 0), 0  # torch's, of weights up and down
         self.feedback = feedback or (NoPathway() if getattr(trigger, "hears_all", False) else Tied())
         for part, kind in ((self.teaching, Teaching), (self.feedback, Feedback), (self.trigger, Trigger)):
