@@ -25,7 +25,7 @@ from corticalnet.audit.probe import BEFORE, Probe, Scene, nudge
 from corticalnet.audit.samples import change, hierarchy, lesson, own
 from corticalnet.audit.synapses import Synapse, down, synapses
 from corticalnet.network import Network
-from corticalnet.rules import LearningRule, Rule
+from corticalnet.rules import LearningRule
 
 #: Moves below this are rounding.
 ROUNDING = 1e-12
@@ -67,7 +67,7 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
     network = own(hierarchy("tanh", 3, seed) if network is None else network)
     x, targets = lesson(network, seed)
     probe = Probe(network, rule, x, targets)
-    ends = _synapses(probe.network, probe.rule)
+    ends = synapses(probe.network, probe.rule)
     leaks: dict[str, float] = {}
     checks = 0
     looked_at = _spread(probe.moments)
@@ -91,10 +91,6 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
         checks + 1,
         len(probe.moments),
     )
-
-
-def _synapses(network: Network, rule: LearningRule) -> list[Synapse]:
-    return synapses(network, rule.feedback if isinstance(rule, Rule) else None)
 
 
 def _spread(moments: list[int]) -> list[int]:
@@ -201,7 +197,7 @@ def _mixing(network: Network, rule: LearningRule, x: Tensor, targets: Tensor, se
     largest = max(c.abs().max().item() for c in both[0][0].values())
     if not largest:
         return 0.0
-    names = [s.parameter for s in _synapses(network, rule) if s.parameter in both[0][0]]
+    names = [s.parameter for s in synapses(network, rule) if s.parameter in both[0][0]]
     return max(
         (both[0][0][n] - both[1][0][n] - both[0][1][n] + both[1][1][n]).abs().max().item() / largest
         for n in names

@@ -11,7 +11,7 @@ from corticalnet.circuits.expansion.links import as_connection, bias_connection
 from corticalnet.errors import CircuitError
 from corticalnet.network import Network
 from corticalnet.network.links import Link
-from corticalnet.rules import Feedback, LearningRule, Rule
+from corticalnet.rules import LearningRule, Rule
 
 
 @dataclass(frozen=True)
@@ -65,21 +65,21 @@ class Synapse:
         return touched
 
 
-def synapses(network: Network, feedback: Feedback | None = None) -> list[Synapse]:
-    """All of a network that learn, from the input up; then those of a feedback pathway, if it learns.
+def synapses(network: Network, rule: LearningRule | None = None) -> list[Synapse]:
+    """All of a network that learn, from the input up; then those of a rule's feedback pathway, if it learns.
 
     A synapse down lies between the same two columns as one up would, so what it tells is its "source".
     """
     wiring, names = network.wiring, {id(p): name for name, p in network.named_parameters()}
     found = []
 
-    def add(link: Link, source: int, target: int, name: str, bias: bool = False, down: bool = False) -> None:
+    def add(link: Link, source: int, target: int, name: str, bias: bool = False, back: bool = False) -> None:
         sizes = torch.Size(link.source_shape).numel(), torch.Size(link.target_shape).numel()
         parameter = link.bias if bias and link.bias is not None else link.weight
         found.append(
             Synapse(
                 name,
-                "feedback " * down + link.name.removeprefix("direct feedback ") + " bias" * bias,
+                "feedback " * back + link.name.removeprefix("direct feedback ") + " bias" * bias,
                 "" if bias else wiring.name(source),
                 wiring.name(target),
                 wiring.name(wiring.output),
@@ -94,11 +94,10 @@ def synapses(network: Network, feedback: Feedback | None = None) -> list[Synapse
             for parameter in (link.weight, link.bias):
                 if parameter is not None and link.plastic and parameter.requires_grad:
                     add(link, source, node, names[id(parameter)], parameter is link.bias)
-    if feedback is not None and feedback.learns:
-        for node in range(1, wiring.output):
-            for target, link in feedback.leaving(wiring, node):
-                if link.plastic:
-                    add(link, node, target, _down(link), down=True)
+    if isinstance(rule, Rule) and rule.feedback.learns:
+        for source, target, link in rule.feedback.ways(wiring):
+            if link.plastic:
+                add(link, source, target, _down(link), back=True)
     return found
 
 

@@ -124,6 +124,15 @@ def test_direct_weights_are_drawn_by_name():
     assert not torch.equal(carried(1, network(), 2), carried(2, network(), 2))
 
 
+def test_direct_feedback_is_random_feedback_along_other_links():
+    net, (direct, random) = network(), (cn.Direct(7), cn.Random(7, direct=True))
+    for feedback in (direct, random):
+        feedback.prepare(net)
+    errors = [None, None, None, torch.eye(3, dtype=F64)]
+    for node in (1, 2):
+        assert torch.equal(*(f.into(net.wiring, node, errors) for f in (direct, random)))
+
+
 def test_feedback_does_not_copy_the_networks_weights():
     """Same seed for both: B and W still come from different streams."""
     net = network(seed=1)

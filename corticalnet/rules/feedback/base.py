@@ -91,9 +91,13 @@ class Feedback(ABC):
         """Links along which signals come down to ``node``, each with the node that they come from."""
         return wiring.leaving[node]
 
+    def ways(self, wiring: Wiring) -> list[tuple[int, int, Link]]:
+        """All ways down to hidden areas, from below: to which node, from which, along which link."""
+        return [(n, above, k) for n in range(1, wiring.output) for above, k in self.leaving(wiring, n)]
+
     def carrying(self, net: Network) -> list[Link]:
         """All links along which signals come down to hidden areas."""
-        return [link for node in range(1, net.wiring.output) for _, link in self.leaving(net.wiring, node)]
+        return [link for _, _, link in self.ways(net.wiring)]
 
     # Pathways that learn -----------------------------------------------------------------------
     def learn(self, trial: Trial) -> None:  # noqa: B027  (most learn nothing)

@@ -12,6 +12,7 @@ from corticalnet.network import Network
 from corticalnet.network.area import Area
 from corticalnet.network.initialisation import Scheme, generator, scheme
 from corticalnet.network.links import Dense, Link
+from corticalnet.network.links.link import Shape
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules.feedback.base import Feedback
 
@@ -50,16 +51,17 @@ class Random(Feedback):
 
     Args:
         seed: of the feedback weights (drawn by name, apart from the network's).
-        init: their scheme, as for links; "he" if not given.
+        init: their scheme, as for links; if not given "he", or "lecun" (s.d. 1/√outputs) if direct.
         direct: whether they come straight from the output to every hidden area, along links of their own
             (:class:`Straight`), instead of beside the network's links.
     """
 
     equation = "signal = B error,  B fixed and random"
 
-    def __init__(self, seed: int = 1, init: str | float | Scheme = "he", direct: bool = False) -> None:
+    def __init__(self, seed: int = 1, init: str | float | Scheme | None = None, direct: bool = False) -> None:
         super().__init__()
-        self.seed, self.init, self.layered = seed, init, not direct
+        usual = "lecun" if direct else "he"
+        self.seed, self.init, self.layered = seed, usual if init is None else init, not direct
         self._weights: dict[Link, Tensor] = {}
         self._straight: dict[str, Straight] = {}
 
@@ -93,9 +95,7 @@ class Random(Feedback):
     def draw(self, link: Link) -> Tensor:
         """B of one link, in the layout of its weight."""
         _, shape, _, fan_in, fan_out = link.plan(link.source_shape)
-        name = f"feedback {link.name}"
-        if isinstance(link, Straight):  # made for signals down: what converges on a column is outputs
-            name, fan_in = link.name, fan_out
+        name = f"feedback {link.name}" if self.layered else link.name
         drawn = scheme(self.init)(shape, fan_in, fan_out, generator(self.seed, name))
         return torch.empty_like(link.weight).copy_(drawn)
 
@@ -117,6 +117,12 @@ class Straight(Dense):
         like = net.links[-1].weight
         self.build(area.shape, 0, f"direct feedback {area.name}", False, like.dtype)
         self.to(like.device)
+
+    def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
+        """All to all; what converges on a column is what comes down."""
+        *shapes, pre, outputs = super().plan(source_shape)
+        target, weight, bias = shapes
+        return target, weight, bias, outputs, pre
 
 
 class SignSymmetric(Random):
@@ -157,5 +163,5 @@ class Direct(Random):
 
     equation = "signal_l = B_l error_out,  B_l fixed and random"
 
-    def __init__(self, seed: int = 1, init: str | float | Scheme = "lecun") -> None:
+    def __init__(self, seed: int = 1, init: str | float | Scheme | None = None) -> None:
         super().__init__(seed, init, direct=True)

@@ -42,7 +42,7 @@ class Learned(Random):
     equation = "signal = B error,  B learns"
     learns = True
 
-    def __init__(self, seed: int = 1, init: str | float | Scheme = "he", direct: bool = False) -> None:
+    def __init__(self, seed: int = 1, init: str | float | Scheme | None = None, direct: bool = False) -> None:
         super().__init__(seed, init, direct)
         self._own: dict[str, nn.Parameter] = {}
 
@@ -91,7 +91,7 @@ class KolenPollack(Learned):
 
     equation = "signal = B error,  Δb = Δw but for the decay of each"
 
-    def __init__(self, decay: float = 0.01, seed: int = 1, init: str | float | Scheme = "he") -> None:
+    def __init__(self, decay: float = 0.01, seed: int = 1, init: str | float | Scheme | None = None) -> None:
         super().__init__(seed, init)
         if not 0 <= decay < float("inf"):
             raise RuleError(f"Kolen-Pollack: decay must be 0 or more, not {decay}")
@@ -119,7 +119,7 @@ class Matching(KolenPollack):
 
     equation = "signal = B error,  Δb = Δw"
 
-    def __init__(self, seed: int = 1, init: str | float | Scheme = "he") -> None:
+    def __init__(self, seed: int = 1, init: str | float | Scheme | None = None) -> None:
         super().__init__(0.0, seed, init)
 
 
@@ -147,7 +147,7 @@ class WeightMirror(Learned):
         samples: int = 32,
         deviation: float = 1.0,
         seed: int = 1,
-        init: str | float | Scheme = "he",
+        init: str | float | Scheme | None = None,
     ) -> None:
         super().__init__(seed, init)
         if samples < 1:
@@ -168,8 +168,7 @@ class WeightMirror(Learned):
     def learn(self, trial: Trial) -> None:
         """One noise phase of all links."""
         wiring = trial.plasticity.net.wiring
-        ways = [(s, t, link) for s in range(1, wiring.output) for t, link in self.leaving(wiring, s)]
-        for source, target, link in ways:
+        for source, target, link in self.ways(wiring):
             like = link.weight
             noise = self.deviation * torch.randn(
                 self.samples, *link.source_shape, dtype=like.dtype, device=like.device

@@ -44,7 +44,7 @@ class Perturbed(Learned):
         seed, init: of the first weights, as for :class:`Random`.
         draw: noise for a tensor, instead of standard-normal numbers (of variance 1).
         direct: whether B brings the output's error straight to every area, as in the convolutional networks
-            of Lansdell et al. 2020 (its first weights are then of ``init`` "lecun" unless given).
+            of Lansdell et al. 2020.
     """
 
     equation = "signal = B error,  B = argmin ‖−(L̃ − L) ξ / σ² − B error‖²"
@@ -62,8 +62,7 @@ class Perturbed(Learned):
         draw: Draw = gaussian,
         direct: bool = False,
     ) -> None:
-        usual = "lecun" if direct else "he"
-        super().__init__(seed, usual if init is None else init, direct)
+        super().__init__(seed, init, direct)
         self.deviation = check_deviation("perturbed feedback", deviation)
         one_of("fit", fit, ["gradient", "least squares"], RuleError)
         if ridge <= 0:
