@@ -71,6 +71,16 @@ class EngineError(CorticalnetError, RuntimeError):
     """An engine is unknown, not installed, or cannot run this circuit."""
 
 
+def printable(text: object) -> str:
+    """``text`` in one line, with whatever a terminal would obey (escapes, line ends, marks of direction)
+    written out; for names that come from files, paths and data.
+
+    >>> print(printable("cat\\x1b[2J\\n"), printable("chat été 猫"))
+    cat\\x1b[2J\\n chat été 猫
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
 def unknown(kind: str, value: object, choices: Iterable[str]) -> str:
     """Say that ``value`` is no known ``kind``, what was probably meant, and what there is.
 

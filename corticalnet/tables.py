@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from corticalnet.errors import printable
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], title: str = "") -> str:
-    """Align columns; numbers go to the right.
+    """Align columns; numbers go to the right. Control characters in cells are written out.
 
     >>> print(table(["area", "columns"], [["input", 784], ["output", 10]]))
     area    columns
     input       784
     output       10
     """
-    cells = [[str(cell) for cell in row] for row in rows]
-    widths = [max(len(line[k]) for line in [list(header), *cells]) for k in range(len(header))]
+    cells = [[printable(cell) for cell in row] for row in rows]
+    header = [printable(cell) for cell in header]
+    widths = [max(len(line[k]) for line in [header, *cells]) for k in range(len(header))]
     right = [all(_numeric(row[k]) for row in cells) and bool(cells) for k in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
         parts = (c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, widths, right, strict=True))
         return "  ".join(parts).rstrip()
 
-    lines = [line(list(header)), *(line(row) for row in cells)]
+    lines = [line(header), *(line(row) for row in cells)]
     return "\n".join([title, *lines] if title else lines)
 
 

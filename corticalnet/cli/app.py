@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 import corticalnet
-from corticalnet.errors import CircuitWarning, CorticalnetError
+from corticalnet.errors import CircuitWarning, CorticalnetError, printable
 
 app = typer.Typer(
     name="corticalnet",
@@ -50,5 +50,5 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(args=arguments, prog_name="corticalnet")
     except CorticalnetError as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        print("error:", printable(" ".join(str(error).split())), file=sys.stderr)
         sys.exit(1)
