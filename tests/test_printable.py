@@ -35,4 +35,4 @@ def test_text_stays_as_it_is(name):
 
 def test_columns_of_tables_are_aligned_by_what_is_shown():
     lines = table(["class", "n\x1b"], [["cat\x1b[1m", 1], ["dog", 20]]).splitlines()
-    assert lines == [r"class       n\x1b", r"cat\x1b[1m      1", r"dog             20"]
+    assert lines == [r"class       n\x1b", r"cat\x1b[1m      1", r"dog            20"]
