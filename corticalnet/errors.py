@@ -43,6 +43,10 @@ class CheckpointError(CorticalnetError, ValueError):
     """A run folder or checkpoint is missing, damaged or belongs to something else."""
 
 
+class OutputError(CorticalnetError, OSError):
+    """A file or folder cannot be written; what was there is still there."""
+
+
 class TrainingError(CorticalnetError, RuntimeError):
     """Training cannot go on (for example because the loss is no longer finite)."""
 

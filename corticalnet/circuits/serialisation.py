@@ -10,7 +10,6 @@ defined (its module imported) before a circuit with it is loaded.
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -30,6 +29,7 @@ from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.schedule import SCHEDULE
 from corticalnet.errors import CircuitError, one_of
+from corticalnet.store import read_whole, write_whole
 
 Arrays = dict[str, NDArray[Any]]
 #: Kinds of connection that can be written down.
@@ -157,15 +157,9 @@ def save(circuit: Circuit, path: str | Path) -> None:
         described = json.dumps(content, indent=1, ensure_ascii=False)
     except TypeError as error:
         raise CircuitError(f"circuit '{circuit.name}' cannot be written as JSON: {error}") from None
-    for file, written in ((numbers, packed), (text, described.encode())):
-        beside = file.with_name(f".{file.name}.part")
-        try:
-            beside.write_bytes(written)
-            os.replace(
-                beside, file
-            )  # whole or not at all; the checksum tells two that do not belong together
-        except OSError as error:
-            raise CircuitError(f"cannot write {file}: {error.strerror or error}") from None
+    for file, written in ((numbers, packed), (text, described)):
+        # Each is whole or not at all; the checksum tells two that do not belong together.
+        write_whole(file, written, CircuitError)
 
 
 def load(path: str | Path) -> Circuit:
@@ -193,7 +187,7 @@ def load(path: str | Path) -> Circuit:
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read_whole(file)
     except OSError as error:
         raise CircuitError(f"cannot read circuit {file}: {error.strerror or error}") from None
 

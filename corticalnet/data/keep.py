@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 import warnings
 import zlib
 from collections.abc import Iterable
@@ -13,6 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from corticalnet.data.description import Arrays, Pictures
+from corticalnet.errors import OutputError
+from corticalnet.store import replacing
 
 
 def fingerprint(members: Iterable[tuple[str, int]]) -> str:
@@ -31,25 +31,19 @@ def store(archive: Path, print_of: str, arrays: Arrays) -> None:
     """
     path = _beside(archive)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(
-                    file,
-                    fingerprint=np.array(print_of),
-                    classes=np.array(arrays.classes),
-                    train_images=arrays.train.images,
-                    train_labels=arrays.train.labels,
-                    test_images=arrays.test.images,
-                    test_labels=arrays.test.labels,
-                )
-            shutil.copymode(archive, temporary)  # mkstemp's file is for its owner's eyes only
-            os.replace(temporary, path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        message = f"{path}: cannot keep the decoded images ({reason}); the next load is as slow"
+        with replacing(path) as file:
+            np.savez(
+                file,
+                fingerprint=np.array(print_of),
+                classes=np.array(arrays.classes),
+                train_images=arrays.train.images,
+                train_labels=arrays.train.labels,
+                test_images=arrays.test.images,
+                test_labels=arrays.test.labels,
+            )
+            shutil.copymode(archive, file.name)  # who may read the one may read the other
+    except OutputError as error:
+        message = f"the decoded images are not kept, and the next load is as slow: {error}"
         warnings.warn(message, stacklevel=2)
 
 

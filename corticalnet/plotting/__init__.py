@@ -20,6 +20,7 @@ from corticalnet.plotting.spikes import spikes
 from corticalnet.plotting.traces import traces
 from corticalnet.plotting.weights import weight_changes
 from corticalnet.plotting.wiring import wiring
+from corticalnet.store import make_folder, replacing
 
 __all__ = ["alignment", "figures", "raster", "save", "spikes", "traces", "weight_changes", "wiring"]
 
@@ -49,11 +50,16 @@ def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:
 
 
 def save(figures: Mapping[str, Figure], folder: str | Path) -> list[Path]:
-    """Write each figure to ``folder/name.png`` (150 dots per inch); return the paths."""
+    """Write each figure to ``folder/name.png`` (150 dots per inch); return the paths.
+
+    Raises:
+        OutputError: the disk or the folder says no.
+    """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
-        figure.savefig(paths[-1], dpi=150)
+        with replacing(paths[-1]) as file:
+            figure.savefig(file, format="png", dpi=150)
     return paths

@@ -1,13 +1,11 @@
 """Checkpoints: one safetensors file that is either whole or not there.
 
-A file is written beside its place, flushed to the disk and moved there in one step, so a process that
-is killed at any instant leaves the old file or the new one. A checksum over everything tells damage.
+A checksum over everything tells damage.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -19,32 +17,16 @@ from torch import Tensor
 
 from corticalnet.errors import CheckpointError
 from corticalnet.network import Network
+from corticalnet.store import write_whole
 
 Tensors = dict[str, Tensor]
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Put ``content`` at ``path`` in one step.
-
-    Raises:
-        CheckpointError: the disk or the folder says no; what was at ``path`` is still there.
-    """
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        raise CheckpointError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def write_checkpoint(path: Path, tensors: Tensors, about: dict[str, Any]) -> None:
     """Write tensors, and anything JSON can hold, as one file."""
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(about)
-    write_whole(path, save(stored, {"about": text, "checksum": _checksum(stored, text)}))
+    write_whole(path, save(stored, {"about": text, "checksum": _checksum(stored, text)}), CheckpointError)
 
 
 def read_checkpoint(path: Path) -> tuple[Tensors, dict[str, Any]]:

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from corticalnet.data import Data
+from corticalnet.errors import CheckpointError
 from corticalnet.network import Network
 from corticalnet.network.links import Convolution, Dense
-from corticalnet.training.checkpoint import write_whole
+from corticalnet.store import write_whole
 from corticalnet.training.goal import CLASSES, Goal
 from corticalnet.training.history import History, best_epoch
 
@@ -40,7 +41,7 @@ def draw(
     for name, figure in figures.items():
         if figure is not None:
             paths.append(folder / f"{name}.png")
-            write_whole(paths[-1], _png(figure))
+            write_whole(paths[-1], _png(figure), CheckpointError)
     return paths
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from torch import Tensor
 
 from corticalnet.data import Data
+from corticalnet.errors import CheckpointError
+from corticalnet.store import write_json
 from corticalnet.training.checkpoint import give_weights
 from corticalnet.training.evaluation import answers
 from corticalnet.training.result import Result
-from corticalnet.training.run_folder import RunFolder, write_json
+from corticalnet.training.run_folder import RunFolder
 from corticalnet.training.state import State
 
 
@@ -34,7 +36,7 @@ def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
         from corticalnet.training.figures import draw  # matplotlib is slow to import
 
         draw(folder.path, state.model.network, data, state.history, best, goal)
-        write_json(folder.summary, result.to_dict())
+        write_json(folder.summary, result.to_dict(), CheckpointError)
     return result
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from corticalnet.errors import CheckpointError
-from corticalnet.training.checkpoint import write_whole
+from corticalnet.store import write_json, write_whole
 from corticalnet.training.history import History
 from corticalnet.training.identity import describe
 from corticalnet.training.model import Model
@@ -102,21 +102,12 @@ class RunFolder:
             "settings": model.settings.model_dump(mode="json"),
             "versions": versions(device),
         }
-        write_json(self.settings, about)
+        write_json(self.settings, about, CheckpointError)
 
     def _write_metrics(self, history: History) -> None:
         """Record every epoch, a line each."""
         lines = "".join(json.dumps(record) + "\n" for record in history)
-        write_whole(self.path / "metrics.jsonl", lines.encode())
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON for people and programs.
-
-    Raises:
-        CheckpointError: the disk or the folder says no.
-    """
-    write_whole(path, (json.dumps(content, indent=2, default=str, ensure_ascii=False) + "\n").encode())
+        write_whole(self.path / "metrics.jsonl", lines, CheckpointError)
 
 
 def recorded(path: Path) -> dict[str, Any]:

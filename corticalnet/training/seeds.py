@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from corticalnet.errors import CheckpointError, ModelError, SettingError
+from corticalnet.store import write_json
 from corticalnet.training.loop import train
 from corticalnet.training.model import Model
 from corticalnet.training.result import Result
-from corticalnet.training.run_folder import RunFolder, write_json
+from corticalnet.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def run_seeds(
         results.append(train(model, out=places[seed], resume=again, progress=progress))
     result = SeedsResult(results)
     if folder is not None:
-        write_json(folder / "summary.json", result.to_dict())
+        write_json(folder / "summary.json", result.to_dict(), CheckpointError)
     return result
 
 
@@ -126,4 +127,5 @@ def _record(folder: Path | None, model: Model, seeds: list[int]) -> None:
             "arguments": {} if origin is None else origin.arguments,
             "seeds": seeds,
         },
+        CheckpointError,
     )

@@ -1,6 +1,7 @@
 """Circuits in files: what comes back prints and runs the same, bit for bit; damage is one sentence."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -140,6 +141,20 @@ def test_files_that_are_missing_or_damaged(tmp_path):
     numbers.write_bytes((tmp_path / "other.safetensors").read_bytes())
     refused("does not belong to columns.json", Circuit.load, path)
     refused("cannot write", circuit().save, tmp_path / "nowhere" / "columns")
+
+
+@pytest.mark.parametrize("name", [".columns.json.part", "columns.json", "columns.safetensors"])
+def test_saving_writes_through_no_link(tmp_path, name):
+    (tmp_path / "precious").write_text("precious")
+    (tmp_path / name).symlink_to(tmp_path / "precious")
+    circuit().save(tmp_path / "columns")
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert str(Circuit.load(tmp_path / "columns")) == str(circuit())
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "columns.json")
+    refused("columns.json: not a regular file", Circuit.load, tmp_path / "columns")
 
 
 @pytest.mark.parametrize(

@@ -108,11 +108,11 @@ def test_a_damaged_kept_file_is_made_anew(tmp_path, make, members, change):
 
 
 def test_a_folder_that_cannot_be_written_to_only_warns(tmp_path, make, members, monkeypatch):
-    def refuse(**_: object) -> None:
+    def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("corticalnet.data.keep.tempfile.mkstemp", refuse)
-    with pytest.warns(UserWarning, match=r"decoded.npz: cannot keep .*Permission denied"):
+    monkeypatch.setattr("os.replace", refuse)
+    with pytest.warns(UserWarning, match=r"not kept.*cannot write .*decoded.npz: Permission denied"):
         load(write(tmp_path, make, members))
 
 

@@ -1,0 +1,13 @@
+"""Files on disk: written whole or not at all, read without waiting, never through a link of a known name.
+
+with replacing(path) as file: file.write(…)     any content, in pieces or by a library
+write_whole(path, content)                      bytes or text at once
+write_json(path, content)                       numbers and words for people and programs
+make_folder(path)                               a folder that can be written to, before the work begins
+read_whole(path)                                bytes of a regular file
+"""
+
+from corticalnet.store.reading import read_whole
+from corticalnet.store.writing import clear_unfinished, make_folder, replacing, write_json, write_whole
+
+__all__ = ["clear_unfinished", "make_folder", "read_whole", "replacing", "write_json", "write_whole"]

@@ -1,0 +1,101 @@
+"""Writing: a process that is killed at any instant leaves the old file or the new one.
+
+A file is written beside its place, under a name that nobody can foresee and that must not exist, flushed
+to the disk and moved to its place in one step. A link at its place is replaced; what it points to stays.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from corticalnet.errors import CorticalnetError, OutputError
+
+_UNFINISHED = re.compile(r"\.[0-9a-f]{16}\.part")
+
+
+def _beside(folder: Path) -> Path:
+    return folder / f".{secrets.token_hex(8)}.part"
+
+
+@contextmanager
+def replacing(path: str | Path, error: type[CorticalnetError] = OutputError) -> Iterator[BinaryIO]:
+    """Open a new file that takes the place of ``path`` when the block ends, and only if it ends well.
+
+    Args:
+        path: the file's place; its folder must be there.
+        error: what to raise.
+
+    Yields:
+        A binary file. Libraries that want a path may write to its ``name``.
+
+    Raises:
+        OutputError: (or ``error``) the disk or the folder says no; what was at ``path`` is still there.
+    """
+    path = Path(path)
+    beside = _beside(path.parent)
+    try:
+        # "x" must make the file: it neither opens one that is there nor follows a link.
+        with beside.open("xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as reason:
+        raise error(f"cannot write {path}: {reason.strerror or reason}") from reason
+    finally:
+        with suppress(OSError):
+            beside.unlink()
+
+
+def write_whole(path: str | Path, content: bytes | str, error: type[CorticalnetError] = OutputError) -> None:
+    """Put bytes, or text in UTF-8, at ``path`` in one step.
+
+    Raises:
+        OutputError: as :func:`replacing` does.
+    """
+    with replacing(path, error) as file:
+        file.write(content.encode() if isinstance(content, str) else content)
+
+
+def write_json(
+    path: str | Path, content: Any, error: type[CorticalnetError] = OutputError, indent: int = 2
+) -> None:
+    """Put JSON at ``path`` in one step; what JSON does not know is written as text.
+
+    Raises:
+        OutputError: as :func:`replacing` does.
+    """
+    write_whole(path, json.dumps(content, indent=indent, default=str, ensure_ascii=False) + "\n", error)
+
+
+def make_folder(path: str | Path, error: type[CorticalnetError] = OutputError) -> None:
+    """Make a folder, and those above it, and see that files can be written there: before the work.
+
+    Raises:
+        OutputError: (or ``error``) it cannot be made or written to.
+    """
+    path = Path(path)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (OSError, ValueError) as reason:
+        raise error(f"cannot make folder {path}: {getattr(reason, 'strerror', None) or reason}") from reason
+    trial = _beside(path)
+    try:
+        trial.touch(exist_ok=False)
+        trial.unlink()
+    except OSError as reason:
+        raise error(f"cannot write to folder {path}: {reason.strerror or reason}") from reason
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what killed processes left in a folder in which no other process writes now."""
+    for path in folder.iterdir():
+        if _UNFINISHED.fullmatch(path.name):
+            path.unlink(missing_ok=True)
