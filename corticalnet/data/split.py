@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
+from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from corticalnet.errors import DataError, ShapeError
 
 Device = str | torch.device
+SPLITS = ("train", "validation", "test")
 
 
 def place(tensor: Tensor, device: Device) -> Tensor:
@@ -65,6 +69,16 @@ class Split:
             raise ShapeError(f"index must be an int64 tensor or a slice, not {type(index).__name__}")
         return self.images[index].to(dtype) / self.scale, self.labels[index]
 
+    @cached_property
+    def content(self) -> str:
+        """A short digest of images, labels and scale: equal content, equal text."""
+        digest = hashlib.sha256(f"{self.scale}".encode())
+        for tensor in (self.images, self.labels):
+            digest.update(f"{tensor.dtype} {list(tensor.shape)}".encode())
+            # (bytes of one image after the other, wherever they lie and in whatever layout)
+            digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
+        return digest.hexdigest()[:16]
+
     def take(self, n: int) -> Split:
         """Return the first ``n`` images (all, where there are fewer)."""
         if n < 0:
@@ -94,5 +108,9 @@ class Data:
 
     def to(self, device: Device) -> Data:
         """Return the set with every split on ``device``; raises DataError where there is none."""
-        splits = {name: getattr(self, name).to(device) for name in ("train", "validation", "test")}
-        return replace(self, **splits)
+        return replace(self, **{name: getattr(self, name).to(device) for name in SPLITS})
+
+    @property
+    def content(self) -> dict[str, str]:
+        """Digests of the splits' content, by name; a run that goes on must find the same."""
+        return {name: getattr(self, name).content for name in SPLITS}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from corticalnet.errors import CheckpointError
+from corticalnet.network import Network
 from corticalnet.training.model import Model
 from corticalnet.training.settings import Settings
 
@@ -13,14 +14,21 @@ from corticalnet.training.settings import Settings
 FREE = ("epochs", "patience", "min_improvement", "device", "data_folder")
 
 
-def identity(model: Model) -> dict[str, Any]:
-    """All that must be equal for a run to go on as if it had never stopped; JSON can hold it."""
+def identity(model: Model, content: dict[str, str]) -> dict[str, Any]:
+    """All that must be equal for a run to go on as if it had never stopped; JSON can hold it.
+
+    Args:
+        model: its network, rule and settings.
+        content: what the run is shown, see :attr:`corticalnet.data.Data.content`.
+    """
     settings = model.settings.model_dump(mode="json")
+    settings["precision"] = settings["precision"] or _format(model.network)
     return {
         "network": str(model.network),
         "weights": {name: list(t.shape) for name, t in model.network.state_dict().items()},
         "rule": describe(model.rule),
         "settings": {key: value for key, value in settings.items() if key not in FREE},
+        "content": content,
     }
 
 
@@ -51,11 +59,21 @@ def check_identity(path: Path, there: dict[str, Any], here: dict[str, Any]) -> N
             was, now = there[key].get(name), here[key].get(name)
             if was != now:
                 raise CheckpointError(f"{path} is of {kind}: {name} is {was} there and {now} here")
+    shown = there.get("content", {})
+    for name in sorted(shown.keys() | here["content"].keys()):
+        was, now = shown.get(name, "unknown"), here["content"].get(name, "none")
+        if was != now:
+            raise CheckpointError(f"{path} is of a run with other data: {name} is {was} there and {now} here")
     if there["rule"] != here["rule"]:
         raise CheckpointError(f"{path} is of another rule: {there['rule']} there, {here['rule']} here")
     if there["network"] != here["network"]:
         was, now = _first_difference(there["network"], here["network"])
         raise CheckpointError(f"{path} is of another network: '{was}' there, '{now}' here")
+
+
+def _format(net: Network) -> str:
+    """The number format of a network's weights."""
+    return str(next(net.parameters()).dtype).removeprefix("torch.")
 
 
 def _first_difference(there: str, here: str) -> tuple[str, str]:

@@ -59,8 +59,8 @@ def train(
     data = load_data(model.settings, device) if data is None else data.to(device)
     model.settings = model.settings.change(data=data.name)
     check_fit(model, data)
-    model.network.to(device=device, dtype=number_format(model.settings))
-    state = State(model, make_optimizer(model.network, model.settings, model.rule), device)
+    model.network.to(device=device, dtype=number_format(model.settings, model.network))
+    state = State(model, make_optimizer(model.network, model.settings, model.rule), device, data.content)
     with own_randomness(model.settings.seed, device), computing(model.settings, device):
         if folder is not None:
             folder.open(state, resume)

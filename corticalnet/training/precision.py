@@ -7,12 +7,26 @@ from contextlib import ExitStack, contextmanager
 
 import torch
 
+from corticalnet.errors import SettingError
+from corticalnet.network import Network
 from corticalnet.training.settings import Settings
 
 
-def number_format(settings: Settings) -> torch.dtype:
-    """The format in which weights, and data at the input, are kept."""
-    return torch.float64 if settings.precision == "float64" else torch.float32
+def number_format(settings: Settings, net: Network) -> torch.dtype:
+    """The format in which weights, and data at the input, are kept: the network's own, unless told otherwise.
+
+    Raises:
+        SettingError: the network is in a format that cannot be trained in, or in several.
+    """
+    if settings.precision is not None:
+        return torch.float64 if settings.precision == "float64" else torch.float32
+    own = {tensor.dtype for tensor in net.parameters()}
+    if len(own) == 1 and own <= {torch.float32, torch.float64}:
+        return own.pop()
+    found = " and ".join(sorted(str(dtype).removeprefix("torch.") for dtype in own))
+    raise SettingError(
+        f"the network is in {found}; training needs float32 or float64: set precision to one of them"
+    )
 
 
 @contextmanager

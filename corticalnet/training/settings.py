@@ -34,7 +34,9 @@ class Settings(BaseModel):
             fraction of 1, a loss by this share of what it was.
         validation: fraction, or number, of training images that are held out.
         seed: of the split, the order of the data, dropout and exploration.
-        precision: number format; tf32 needs CUDA; bfloat16 keeps weights and their changes in float32.
+        precision: number format; None: the network's own, float32 or float64. "float32" and "float64" convert
+            the network; tf32 (needs CUDA) and bfloat16 compute in that, and keep weights and their changes in
+            float32.
         device: "auto" takes CUDA where there is one.
         limit: use only so many images of each split.
         drop_last: leave an incomplete last batch out.
@@ -62,7 +64,9 @@ class Settings(BaseModel):
     min_improvement: float = Field(0.001, ge=0, lt=1, description="a fraction from 0 to below 1")
     validation: int | float = Field(0.1, ge=0, description="a fraction below 1, or a number of images")
     seed: int = Field(0, ge=0, description="a whole number from 0")
-    precision: Precision = "float32"
+    precision: Precision | None = Field(
+        None, description="float32, float64, tf32, bfloat16, or None (the network's own)"
+    )
     device: Literal["auto", "cpu", "cuda"] = "auto"
     limit: int | None = Field(None, ge=1, description=f"{_COUNT}, or None (all images)")
     drop_last: bool = Field(False, description="true or false")

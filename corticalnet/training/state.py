@@ -25,11 +25,12 @@ from corticalnet.training.model import Model
 
 @dataclass
 class State:
-    """A model on its way: its optimizer, its history, and the weights of its best epoch."""
+    """A model on its way: its optimizer, what it is shown, its history, and the weights of its best epoch."""
 
     model: Model
     optimizer: torch.optim.Optimizer
     device: torch.device
+    content: dict[str, str]
     history: History = field(default_factory=list)
     best: Tensors = field(default_factory=dict)
 
@@ -58,7 +59,11 @@ class State:
         tensors |= prefixed("rule", self._rule())
         if self.best_epoch != len(self.history):
             tensors |= prefixed("best", self.best)
-        about = {"identity": identity(self.model), "history": self.history, "optimizer": numbers}
+        about = {
+            "identity": identity(self.model, self.content),
+            "history": self.history,
+            "optimizer": numbers,
+        }
         write_checkpoint(path, tensors, about)
 
     def save_best(self, path: Path) -> None:
@@ -76,7 +81,7 @@ class State:
         tensors, about = read_checkpoint(path)
         if not {"identity", "history", "optimizer"} <= about.keys():
             raise CheckpointError(f"{path} holds weights only; a run resumes from last.safetensors")
-        check_identity(path, about["identity"], identity(self.model))
+        check_identity(path, about["identity"], identity(self.model, self.content))
         weights = under("network", tensors)
         give_weights(self.model.network, weights, path)
         self._give_optimizer(under("optimizer", tensors), about["optimizer"])

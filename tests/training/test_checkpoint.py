@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 import corticalnet as cn
+from corticalnet import data
 from corticalnet.errors import CheckpointError, RuleError
 from corticalnet.training import Settings, load_weights, train
 from corticalnet.training.checkpoint import read_checkpoint, write_checkpoint
@@ -133,6 +135,30 @@ def test_a_checkpoint_of_another_run_is_refused_and_stays(make, tmp_path, change
         train(make(**change), out=tmp_path, resume=True, progress=False)
     assert "\n" not in str(error.value)
     assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize("what", ["images", "labels"])
+def test_a_run_does_not_go_on_with_other_data_of_the_same_shape(make, tmp_path, split, what):
+    digits = data.load("digits", limit=100)
+    train(make(epochs=1), digits, out=tmp_path, progress=False)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    part = getattr(digits, split)
+    changed = getattr(part, what).clone()
+    changed[-1] = changed[-1].flip(-1) if what == "images" else 9 - changed[-1]
+    others = replace(digits, **{split: replace(part, **{what: changed})})
+    with pytest.raises(CheckpointError, match=f"of a run with other data: {split} is .* there and .* here"):
+        train(make(epochs=2), others, out=tmp_path, resume=True, progress=False)
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert len(train(make(epochs=2), digits, out=tmp_path, resume=True, progress=False).history) == 2
+
+
+def test_a_run_does_not_go_on_in_another_number_format(make, tmp_path):
+    train(make(epochs=1), out=tmp_path, progress=False)
+    other = make(epochs=2)
+    other.network.double()
+    with pytest.raises(CheckpointError, match="precision is float32 there and float64 here"):
+        train(other, out=tmp_path, resume=True, progress=False)
 
 
 def test_damage_is_told_wherever_it_is(make, tmp_path):

@@ -77,6 +77,40 @@ def test_every_precision_learns_as_float32_does(make, precision, rule, homeostas
     assert losses[precision] == pytest.approx(losses["float32"], rel=tolerance)
 
 
+@pytest.mark.parametrize("rule", ["z-il", "brainprop", "weight-mirror"])
+def test_a_network_is_trained_in_the_format_in_which_it_was_made(rule):
+    ends = {}
+    for made, asked in (
+        ("float64", None),
+        ("float64", "float64"),
+        ("float32", "float64"),
+        ("float64", "float32"),
+    ):
+        spy = Spy() if rule == "z-il" else cn.rule(rule)
+        net = cn.mlp([64, 12, 10], hidden="tanh", seed=1, dtype=getattr(torch, made))
+        train(cn.Model(net, spy, Settings(epochs=1, limit=50, precision=asked)), progress=False)
+        wanted = getattr(torch, asked or made)
+        assert {tensor.dtype for tensor in net.parameters()} == {wanted}
+        assert {dtype for *_, dtype in getattr(spy, "seen", [])} <= {wanted}
+        ends[made, asked] = net.links[0].weight.detach()
+    assert torch.equal(ends["float64", None], ends["float64", "float64"])
+    # (weights that were rounded to float32 before training end elsewhere)
+    assert not torch.equal(ends["float64", None], ends["float32", "float64"])
+
+
+@pytest.mark.parametrize("cast", [lambda net: net.half(), lambda net: net.links[0].double()])
+def test_a_network_in_a_format_that_cannot_be_trained_in_is_refused(make, cast):
+    model = make(epochs=1)
+    cast(model.network)
+    with pytest.raises(
+        SettingError, match=r"network is in float(16|32 and float64); .* set precision to one of"
+    ):
+        train(model, progress=False)
+    model.settings = model.settings.change(precision="float32")
+    train(model, progress=False)
+    assert {p.dtype for p in model.network.parameters()} == {torch.float32}
+
+
 def test_bfloat16_convolutions_and_pools_run(make):
     areas = [
         cn.Area(cn.Convolution(4, bias=True), "relu", homeostasis="batch", pool=2, dropout=0.1),
