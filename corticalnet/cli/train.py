@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,11 @@ from corticalnet.cli.app import app
 from corticalnet.cli.opening import parse_sets
 from corticalnet.cli.output import JSON, print_json
 from corticalnet.errors import CheckpointError, SettingError
+from corticalnet.store import read_json
 from corticalnet.training import Model, Result, load_model, run_seeds, train
-from corticalnet.training.run_folder import RunFolder, recorded
+from corticalnet.training.model_file import load_again
+from corticalnet.training.run_folder import RunFolder
+from corticalnet.training.schemas import RunAbout, SeedsAbout
 from corticalnet.training.seeds import SeedsResult
 
 
@@ -32,6 +36,9 @@ def train_(
     precision: str | None = typer.Option(None, help="float32, float64, tf32 or bfloat16."),
     out: Path | None = typer.Option(None, help="Folder of the run; under runs/ if not given."),
     resume: Path | None = typer.Option(None, help="Go on with the run in this folder."),
+    other_versions: bool = typer.Option(
+        False, help="Resume though versions, threads or device differ: other bits may come out."
+    ),
     sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of model or training."),
     as_json: bool = JSON,
 ) -> None:
@@ -48,6 +55,8 @@ def train_(
     - `corticalnet train --resume runs/zil_mlp-z-il-digits-seed0` — go on with a run that was stopped
 
     - `corticalnet train --resume DIR --epochs 60` — go on for longer
+
+    - `corticalnet train my_model.py --resume DIR` — go on though the model file has changed or moved
     """
     named = {
         "data": data,
@@ -64,7 +73,7 @@ def train_(
             raise SettingError(
                 "--resume goes on with the folder and the seeds of a run; leave out --out and --seeds"
             )
-        job = _resumed(resume, model, settings)
+        job = _resumed(resume, model, settings, other_versions)
     elif model is not None:
         job = _new(model, settings, seeds, out)
     else:
@@ -80,18 +89,20 @@ def train_(
 class Job:
     """What one call of the command is to do; ``seeds`` is None for a single run."""
 
-    model: str
+    load: Callable[..., Model]
     settings: dict[str, Any]
     seeds: list[int] | None
     out: Path
     resume: bool = False
+    other_versions: bool = False
 
 
 def _new(model: str, settings: dict[str, Any], seeds: int | None, out: Path | None) -> Job:
     """A run that begins: seeds count from the model's own, and the folder is named after all of it."""
+    load = partial(load_model, model)
     if seeds is None and out is not None:
-        return Job(model, settings, None, out)
-    built = load_model(model, **settings)
+        return Job(load, settings, None, out)
+    built = load(**settings)
     first = built.settings.seed
     wanted = None if seeds is None else list(range(first, first + seeds))
     words = [
@@ -101,38 +112,53 @@ def _new(model: str, settings: dict[str, Any], seeds: int | None, out: Path | No
         f"seed{first}" if seeds is None else f"seeds{seeds}",
     ]
     name = re.sub(r"[^\w.-]+", "_", "-".join(words))
-    return Job(model, settings, wanted, out or Path("runs") / name)
+    return Job(load, settings, wanted, out or Path("runs") / name)
 
 
-def _resumed(folder: Path, model: str | None, settings: dict[str, Any]) -> Job:
+def _resumed(folder: Path, model: str | None, settings: dict[str, Any], other_versions: bool) -> Job:
     """A run, or runs of several seeds, as their folder tells; ``settings`` given now come on top.
 
     Raises:
         CheckpointError: there is no run in the folder, or it came from no model file.
     """
-    group = folder / "seeds.json"
-    about = recorded(group if group.exists() else RunFolder(folder).settings)
-    file = model or about["file"]
-    if file is None:
+    run = RunFolder(folder)
+    about: RunAbout | SeedsAbout | None = None
+    if run.seeds.exists():
+        about = read_json(run.seeds, SeedsAbout, CheckpointError)
+    else:
+        run.check(resume=True)
+        if run.settings.exists():
+            about = read_json(run.settings, RunAbout, CheckpointError)
+    load: Callable[..., Model]
+    if model is not None:
+        load = partial(load_model, model)
+    elif about is not None:
+        load = partial(load_again, about, folder)
+    else:
         raise CheckpointError(
-            f"the run in {folder} came from no model file; name the MODEL, or resume in Python"
+            f"{run.settings} is gone; to go on from {run.last.name}, name the model and its settings: "
+            f"corticalnet train MODEL --resume {folder}"
         )
-    return Job(file, about["arguments"] | settings, about.get("seeds"), folder, resume=True)
+    return Job(
+        load,
+        ({} if about is None else about.arguments) | settings,
+        about.seeds if isinstance(about, SeedsAbout) else None,
+        folder,
+        resume=True,
+        other_versions=other_versions,
+    )
 
 
 def _run(job: Job) -> Result | SeedsResult:
+    how: dict[str, Any] = {"out": job.out, "resume": job.resume, "other_versions": job.other_versions}
     try:
         if job.seeds is None:
-            return train(load_model(job.model, **job.settings), out=job.out, resume=job.resume)
+            return train(job.load(**job.settings), **how)
         settings = {key: value for key, value in job.settings.items() if key != "seed"}
-        make = partial(_seeded, job.model, settings)
-        return run_seeds(make, job.seeds, out=job.out, resume=job.resume)
+        return run_seeds(lambda seed: job.load(**settings, seed=seed), job.seeds, **how)
     except KeyboardInterrupt:
-        begun = (job.out / "seeds.json").exists() or RunFolder(job.out).settings.exists()
-        how = f"continue with --resume {job.out}" if begun else "nothing was done yet"
-        typer.echo(f"interrupted; {how}", err=True)
+        run = RunFolder(job.out)
+        begun = run.seeds.exists() or run.settings.exists()
+        what = f"continue with --resume {job.out}" if begun else "nothing was done yet"
+        typer.echo(f"interrupted; {what}", err=True)
         raise typer.Exit(130) from None
-
-
-def _seeded(model: str, settings: dict[str, Any], seed: int) -> Model:
-    return load_model(model, **settings, seed=seed)

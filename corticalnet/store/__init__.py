@@ -5,9 +5,22 @@ write_whole(path, content)                      bytes or text at once
 write_json(path, content)                       numbers and words for people and programs
 make_folder(path)                               a folder that can be written to, before the work begins
 read_whole(path)                                bytes of a regular file
+read_json(path, schema, error)                  what a file says, if its schema allows it
+with locked(folder): …                          a folder that nobody else writes in the meantime
 """
 
-from corticalnet.store.reading import read_whole
+from corticalnet.store.lock import locked
+from corticalnet.store.reading import read_json, read_whole, validated
 from corticalnet.store.writing import clear_unfinished, make_folder, replacing, write_json, write_whole
 
-__all__ = ["clear_unfinished", "make_folder", "read_whole", "replacing", "write_json", "write_whole"]
+__all__ = [
+    "clear_unfinished",
+    "locked",
+    "make_folder",
+    "read_json",
+    "read_whole",
+    "replacing",
+    "validated",
+    "write_json",
+    "write_whole",
+]

@@ -1,4 +1,4 @@
-"""Reading: regular files only, so that nobody waits for a pipe or reads a device without end."""
+"""Reading: regular files only, so that nobody waits for a pipe; and JSON only as its schema has it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,13 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from corticalnet.errors import CorticalnetError
+
+Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def _without_waiting(path: str, flags: int) -> int:
@@ -22,3 +29,44 @@ def read_whole(path: str | Path) -> bytes:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         return file.read()
+
+
+def read_json(path: str | Path, schema: type[Schema], error: type[CorticalnetError]) -> Schema:
+    """What a JSON file says, if its keys and values are what the schema says.
+
+    Raises:
+        CorticalnetError: of the type ``error``: the file cannot be read, is no JSON, or says something else;
+            the message names file, key and value, and what is possible there.
+    """
+    try:
+        content = read_whole(path)
+    except OSError as reason:
+        raise error(f"cannot read {path}: {reason.strerror or reason}") from reason
+    try:
+        return schema.model_validate_json(content, strict=True)
+    except ValidationError as fault:
+        raise error(f"{path} is damaged: {first_fault(fault)}") from None
+
+
+def validated(content: Any, schema: type[Schema], what: str, error: type[CorticalnetError]) -> Schema:
+    """The same for JSON that was read elsewhere; ``what`` begins the message."""
+    try:
+        return schema.model_validate(content, strict=True)
+    except ValidationError as fault:
+        raise error(f"{what}: {first_fault(fault)}") from None
+
+
+def first_fault(fault: ValidationError) -> str:
+    """The first thing that a schema does not allow: key, value, and what is possible there."""
+    first = fault.errors()[0]
+    key = ".".join(map(str, first["loc"]))
+    if first["type"] == "json_invalid":
+        return f"it is no JSON ({first['ctx']['error']})"
+    if first["type"] == "missing":
+        return f"it lacks '{key}'"
+    if first["type"] == "extra_forbidden":
+        return f"it has an unknown '{key}'"
+    value = repr(first["input"])
+    shown = value if len(value) <= 60 else f"{value[:57]}..."
+    needs = first["msg"].removeprefix("Value error, ").replace("Input should", "it should", 1)
+    return f"'{key}' is {shown}; {needs}" if key else f"it is {shown}; {needs}"

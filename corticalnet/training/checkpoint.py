@@ -47,7 +47,12 @@ def read_checkpoint(path: Path) -> tuple[Tensors, dict[str, Any]]:
         raise CheckpointError(f"{path} is no checkpoint of corticalnet")
     if metadata["checksum"] != _checksum(tensors, metadata["about"]):
         raise CheckpointError(f"checkpoint {path} is damaged: its checksum does not match")
-    about: dict[str, Any] = json.loads(metadata["about"])
+    try:
+        about = json.loads(metadata["about"])
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"checkpoint {path} is damaged: what it says is no JSON ({error})") from error
+    if not isinstance(about, dict):
+        raise CheckpointError(f"checkpoint {path} is damaged: what it says is no table")
     return tensors, about
 
 
@@ -86,7 +91,19 @@ def give_weights(net: Network, tensors: Tensors, file: Path | str) -> None:
     """Copy a state into a network; its parameters keep their memory layout, device and format.
 
     Raises:
-        CheckpointError: names or shapes differ.
+        CheckpointError: names, shapes or kinds of number differ, or a weight is no finite number.
+    """
+    check_weights(net, tensors, file)
+    with torch.no_grad():
+        for name, tensor in net.state_dict().items():
+            tensor.copy_(tensors[name])
+
+
+def check_weights(net: Network, tensors: Tensors, file: Path | str, exact: bool = False) -> None:
+    """See that a state is one that a network can have; with ``exact`` in the same number format.
+
+    Raises:
+        CheckpointError: names, shapes or kinds of number differ, or a weight is no finite number.
     """
     own = net.state_dict()
     for name in [*own, *tensors]:
@@ -94,6 +111,10 @@ def give_weights(net: Network, tensors: Tensors, file: Path | str) -> None:
         here = tuple(own[name].shape) if name in own else "nothing"
         if there != here:
             raise CheckpointError(f"{file} is of another network: {name} is {there} there and {here} here")
-    with torch.no_grad():
-        for name, tensor in own.items():
-            tensor.copy_(tensors[name])
+        was, now = tensors[name].dtype, own[name].dtype
+        if was != now and (exact or not (was.is_floating_point and now.is_floating_point)):
+            kinds = (str(kind).removeprefix("torch.") for kind in (was, now))
+            raise CheckpointError(f"{file} is of another network: {name} is {' there and '.join(kinds)} here")
+    for name, _ in net.named_parameters():
+        if not tensors[name].isfinite().all():
+            raise CheckpointError(f"{file} is damaged: {name} holds what is no finite number")

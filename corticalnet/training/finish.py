@@ -35,8 +35,13 @@ def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
     if folder is not None:
         from corticalnet.training.figures import draw  # matplotlib is slow to import
 
-        draw(folder.path, state.model.network, data, state.history, best, goal)
-        write_json(folder.summary, result.to_dict(), CheckpointError)
+        try:
+            draw(folder.path, state.model.network, data, state.history, best, goal)
+            write_json(folder.summary, result.to_dict(), CheckpointError)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"{error}; every epoch is in the checkpoint: mend it and go on with --resume {folder.path}"
+            ) from error
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -34,6 +35,7 @@ def train(
     resume: bool = False,
     progress: bool = True,
     on_epoch: OnEpoch | None = None,
+    other_versions: bool = False,
 ) -> Result:
     """Train a model by its rule.
 
@@ -45,27 +47,30 @@ def train(
             bit-identical with those of an uninterrupted one on the same machine.
         progress: show a bar on the terminal.
         on_epoch: called with each epoch's record, after its checkpoint is written.
+        other_versions: resume although versions, number of threads or device are not those of the run, so
+            that other bits may come out.
 
     Raises:
         ShapeError: the data do not fit the network.
         DataError, SettingError: the data set cannot be had, or a setting is impossible here.
-        CheckpointError: ``out`` cannot be used.
+        CheckpointError: ``out`` cannot be used: it cannot be written to, another process uses it, it holds
+            a run that would be lost, or none that can be resumed.
         TrainingError: the loss is no longer finite.
     """
     device = choose_device(model.settings)
     folder = None if out is None else RunFolder(Path(out))
-    if folder is not None:
-        folder.check(resume)
-    data = load_data(model.settings, device) if data is None else data.to(device)
-    model.settings = model.settings.change(data=data.name)
-    check_fit(model, data)
-    model.network.to(device=device, dtype=number_format(model.settings, model.network))
-    state = State(model, make_optimizer(model.network, model.settings, model.rule), device, data.content)
-    with own_randomness(model.settings.seed, device), computing(model.settings, device):
-        if folder is not None:
-            folder.open(state, resume)
-        _run(state, data, folder, progress, on_epoch)
-        return finish(state, data, folder)
+    with nullcontext() if folder is None else folder.held(resume):
+        data = load_data(model.settings, device) if data is None else data.to(device)
+        model.settings = model.settings.change(data=data.name)
+        check_fit(model, data)
+        model.network.to(device=device, dtype=number_format(model.settings, model.network))
+        optimizer = make_optimizer(model.network, model.settings, model.rule)
+        state = State(model, optimizer, device, data.content)
+        with own_randomness(model.settings.seed, device), computing(model.settings, device):
+            if folder is not None:
+                folder.open(state, resume, other_versions)
+            _run(state, data, folder, progress, on_epoch)
+            return finish(state, data, folder)
 
 
 def _run(

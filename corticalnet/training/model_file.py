@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from corticalnet import about, data
-from corticalnet.errors import ModelError, RuleError, SettingError, unknown
+from corticalnet.errors import CheckpointError, ModelError, RuleError, SettingError, unknown
 from corticalnet.rules import catalogue
+from corticalnet.store import read_whole
 from corticalnet.training.model import Model, Origin
+from corticalnet.training.schemas import ModelAbout
 from corticalnet.training.settings import Settings
 
 
@@ -48,7 +50,7 @@ def find_model(name_or_path: str | Path) -> Path:
     return files[text]
 
 
-def load_model(name_or_path: str | Path, **settings: Any) -> Model:
+def load_model(name_or_path: str | Path, /, **settings: Any) -> Model:
     """Build the model of a file.
 
     Args:
@@ -64,10 +66,54 @@ def load_model(name_or_path: str | Path, **settings: Any) -> Model:
         RuleError, DataError: unknown rule or data set.
     """
     path = find_model(name_or_path)
+    return _load(path, _code(path), settings)
+
+
+def load_again(about: ModelAbout, folder: Path, /, **settings: Any) -> Model:
+    """Build the model that a run's folder names, if its file is the one that was run.
+
+    A folder may come from anywhere: it can name a file, but has no say in what is executed.
+
+    Args:
+        about: what the folder says.
+        folder: the run's.
+        settings: as for :func:`load_model`; those of the run are in ``about``.
+
+    Raises:
+        CheckpointError: the folder names no file, one of its own, or one that has changed since.
+        ModelError, SettingError, RuleError, DataError: as :func:`load_model` does.
+    """
+    named = f"to run one all the same, name it: corticalnet train MODEL --resume {folder}"
+    if about.file is None or about.sha256 is None:
+        raise CheckpointError(
+            f"the run in {folder} came from no model file; name the MODEL, or resume in Python"
+        )
+    path = Path(about.file)
+    if not path.is_absolute() or folder.resolve() in path.resolve().parents:
+        raise CheckpointError(f"the run in {folder} names a model file of its own, {path}; {named}")
+    code = _code(find_model(path))
+    if hashlib.sha256(code).hexdigest() != about.sha256:
+        raise CheckpointError(f"the model file {path} has changed since the run in {folder} began; {named}")
+    return _load(path, code, settings)
+
+
+def _code(path: Path) -> bytes:
+    """The bytes of a file, read once, so that what is checked is what is run.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    try:
+        return read_whole(path)
+    except OSError as error:
+        raise ModelError(f"cannot read model file {path}: {error.strerror or error}") from error
+
+
+def _load(path: Path, code: bytes, settings: dict[str, Any]) -> Model:
     _check_rule(settings.get("rule"))
     Settings(**{key: value for key, value in settings.items() if key in Settings.names()})
     with _beside(path):
-        build = _build_function(path)
+        build = _build_function(path, code)
         takes = inspect.signature(build).parameters
         _check_keys(path, settings, takes)
         model = _build(build, path, settings, takes)
@@ -76,7 +122,7 @@ def load_model(name_or_path: str | Path, **settings: Any) -> Model:
     if "rule" in settings and not _accepts(takes, "rule"):
         model.rule = _as_rule(settings["rule"])
     model.name = model.name or path.stem
-    model.origin = Origin(path, hashlib.sha256(path.read_bytes()).hexdigest(), dict(settings))
+    model.origin = Origin(path, hashlib.sha256(code).hexdigest(), dict(settings))
     return model
 
 
@@ -91,14 +137,13 @@ def _beside(path: Path) -> Iterator[None]:
             sys.path.remove(str(path.parent))
 
 
-def _build_function(path: Path) -> Callable[..., Any]:
+def _build_function(path: Path, code: bytes) -> Callable[..., Any]:
     spec = importlib.util.spec_from_file_location(f"corticalnet_model_{path.stem}", path)
     assert spec is not None
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickles inside the file look it up
     try:
-        spec.loader.exec_module(module)
+        exec(compile(code, path, "exec"), module.__dict__)  # (the loader might take an older __pycache__)
     except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
         raise ModelError(_blame(path, error)) from error

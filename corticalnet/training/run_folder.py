@@ -4,23 +4,33 @@
     metrics.jsonl       one record for each epoch          best.safetensors   weights of the best epoch
     summary.json        the result                         *.png              figures
 
-Every file is written whole or not at all.
+Every file is written whole or not at all, and one process at a time writes them.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from corticalnet.errors import CheckpointError
-from corticalnet.store import write_json, write_whole
+from corticalnet.store import (
+    clear_unfinished,
+    locked,
+    make_folder,
+    read_json,
+    read_whole,
+    write_json,
+    write_whole,
+)
 from corticalnet.training.history import History
 from corticalnet.training.identity import describe
 from corticalnet.training.model import Model
+from corticalnet.training.schemas import Period, RunAbout
 from corticalnet.training.state import State
-from corticalnet.training.versions import versions
 
 
 @dataclass(frozen=True)
@@ -49,6 +59,29 @@ class RunFolder:
         """The result of a finished run."""
         return self.path / "summary.json"
 
+    @property
+    def metrics(self) -> Path:
+        """A line for each epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def seeds(self) -> Path:
+        """What a folder has instead that holds a run for each of several seeds."""
+        return self.path / "seeds.json"
+
+    @contextmanager
+    def held(self, resume: bool) -> Iterator[None]:
+        """Have the folder for oneself.
+
+        Raises:
+            CheckpointError: it cannot be written to, another process has it, or :meth:`check` says no.
+        """
+        if resume:
+            self.check(resume)
+        with holding(self.path):
+            self.check(resume)
+            yield
+
     def check(self, resume: bool) -> None:
         """See that the folder holds a run to resume, or none that would be lost.
 
@@ -56,72 +89,145 @@ class RunFolder:
             CheckpointError: it is the other way round.
         """
         if resume:
-            recorded(self.settings)
-        elif self.summary.exists() or self.last.exists():
-            kind = "a finished" if self.summary.exists() else "an unfinished"
+            self._can_go_on()
+        else:
+            self._is_free()
+
+    def _can_go_on(self) -> None:
+        there = self.there()
+        if not there:
+            raise CheckpointError(f"there is no run to resume in {self.path}")
+        if self.settings.name in there:
+            read_json(self.settings, RunAbout, CheckpointError)
+        if self.last.name in there:
+            return  # it decides, see State.load
+        epochs = self._epochs()
+        # A run that was killed before its first checkpoint begins anew: it has lines for no epoch yet.
+        if self.settings.name in there and self.summary.name not in there and epochs == 0:
+            return
+        if self.settings.name in there and set(there) == {self.settings.name}:
+            return
+        raise CheckpointError(
+            f"the run in {self.path} cannot go on: {self.last.name} is gone, there is only "
+            f"{', '.join(there)}; put {self.last.name} back, or begin anew in another --out"
+        )
+
+    def _is_free(self) -> None:
+        there = self.there()
+        if self.seeds.exists():
+            raise CheckpointError(f"{self.path} holds runs of several seeds; choose another --out")
+        if self.summary.name in there or self.last.name in there:
+            kind = "a finished" if self.summary.name in there else "an unfinished"
             raise CheckpointError(
                 f"{self.path} holds {kind} run; go on with --resume {self.path}, or choose another --out"
             )
+        # A run that ended before its first checkpoint has nothing to lose.
+        begun = self.settings.name in there and set(there) <= {self.settings.name, self.metrics.name}
+        if begun and not self._epochs():
+            read_json(self.settings, RunAbout, CheckpointError)
+        elif there:
+            raise CheckpointError(
+                f"{self.path} holds {', '.join(there)}, which would be lost; choose another --out"
+            )
 
-    def open(self, state: State, resume: bool) -> None:
-        """Make the folder, bring ``state`` to where its run was, and record what is run.
+    def there(self) -> list[str]:
+        """Names of a run's files that are there."""
+        files = (self.settings, self.metrics, self.last, self.best, self.summary)
+        return [path.name for path in files if path.exists()]
+
+    def _epochs(self) -> int | None:
+        """For how many epochs there are lines; None where there is no file of them."""
+        try:
+            return len(read_whole(self.metrics).splitlines())
+        except OSError:
+            return None
+
+    def open(self, state: State, resume: bool, other_versions: bool = False) -> None:
+        """Bring ``state`` to where its run was, and record what is run.
 
         Raises:
-            CheckpointError: the folder cannot be written to, or its checkpoint is not of this run.
+            CheckpointError: the checkpoint is not of this run, or not its last, or a file cannot be written.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CheckpointError(f"cannot make folder {self.path}: {error.strerror or error}") from error
-        # A run that was killed before its first checkpoint begins anew.
         if resume and self.last.exists():
-            state.load(self.last)
-        self.summary.unlink(missing_ok=True)
-        self.write_settings(state.model, str(state.device))
+            state.load(self.last, other_versions)
+            done, lines = len(state.history), self._epochs() or 0
+            if lines > done:
+                raise CheckpointError(
+                    f"{self.last} is of epoch {done}, but {self.metrics.name} has {lines} epochs; put the "
+                    f"last checkpoint back, or remove {self.metrics.name} to go on from epoch {done}"
+                )
+            state.save_best(self.best)
+        self.write_settings(state)
         self._write_metrics(state.history)
+        self.summary.unlink(missing_ok=True)
 
     def keep(self, state: State, improved: bool) -> None:
-        """Write what an epoch has changed. The last checkpoint decides; all else can be made from it."""
-        if improved:
-            state.save_best(self.best)
-        state.save(self.last)
-        self._write_metrics(state.history)
+        """Write what an epoch has changed. The last checkpoint decides; all else can be made from it.
 
-    def write_settings(self, model: Model, device: str) -> None:
+        Raises:
+            CheckpointError: the disk says no; the message says what is lost and what is not.
+        """
+        epoch = len(state.history)
+        saved = epoch - 1
+        try:
+            if improved:
+                state.save_best(self.best)
+            state.save(self.last)
+            saved = epoch
+            self._write_metrics(state.history)
+        except CheckpointError as error:
+            lost = f"epoch {epoch} is lost, " if saved < epoch else ""
+            kept = f"the checkpoint of epoch {saved} is sound" if saved else "there is no checkpoint yet"
+            raise CheckpointError(
+                f"{error}; {lost}{kept}: mend it and go on with --resume {self.path}"
+            ) from error
+
+    def write_settings(self, state: State) -> None:
         """Record what is run, with what."""
-        origin = model.origin
-        about = {
-            "model": model.name,
-            "file": None if origin is None else str(origin.path),
-            "sha256": None if origin is None else origin.sha256,
-            "arguments": {} if origin is None else origin.arguments,
-            "rule": model.rule.name,
-            "rule_parts": describe(model.rule),
-            "network": str(model.network).splitlines(),
-            "notes": model.notes,
-            "settings": model.settings.model_dump(mode="json"),
-            "versions": versions(device),
-        }
-        write_json(self.settings, about, CheckpointError)
+        model = state.model
+        about = RunAbout(
+            **origin(model),
+            rule=str(model.rule.name),
+            rule_parts=describe(model.rule),
+            network=str(model.network).splitlines(),
+            notes=str(model.notes),
+            settings=model.settings.model_dump(mode="json"),
+            versions=Period(**state.periods[-1]),
+            earlier_versions=[Period(**period) for period in state.periods[:-1]],
+        )
+        write_json(self.settings, about.model_dump(), CheckpointError)
 
     def _write_metrics(self, history: History) -> None:
         """Record every epoch, a line each."""
         lines = "".join(json.dumps(record) + "\n" for record in history)
-        write_whole(self.path / "metrics.jsonl", lines, CheckpointError)
+        write_whole(self.metrics, lines, CheckpointError)
 
 
-def recorded(path: Path) -> dict[str, Any]:
-    """What a run's ``settings.json`` (or ``seeds.json``) says.
+@contextmanager
+def holding(path: Path) -> Iterator[None]:
+    """Have a folder for oneself; one that was not there is made, and is gone again if nothing came into it.
 
     Raises:
-        CheckpointError: there is no such file, or it is damaged.
+        CheckpointError: it cannot be made or written to, or another process has it.
     """
+    made = [folder for folder in (path, *path.parents) if not folder.exists()]
+    make_folder(path, CheckpointError)
     try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        raise CheckpointError(f"there is no run to resume in {path.parent}") from None
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}") from error
-    if not isinstance(about, dict) or not {"file", "arguments"} <= about.keys():
-        raise CheckpointError(f"{path} is damaged: it lacks the model's file and arguments")
-    return about
+        with locked(path, CheckpointError):
+            clear_unfinished(path)
+            yield
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def origin(model: Model) -> dict[str, Any]:
+    """Where a model came from, as :class:`ModelAbout` has it."""
+    came = model.origin
+    return {
+        "model": str(model.name),
+        "file": None if came is None else str(came.path),
+        "sha256": None if came is None else came.sha256,
+        "arguments": {} if came is None else came.arguments,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 import torch
 
 from corticalnet.errors import CheckpointError, ModelError, SettingError
-from corticalnet.store import write_json
+from corticalnet.store import read_json, write_json
 from corticalnet.training.loop import train
 from corticalnet.training.model import Model
 from corticalnet.training.result import Result
-from corticalnet.training.run_folder import RunFolder
+from corticalnet.training.run_folder import RunFolder, holding, origin
+from corticalnet.training.schemas import SeedsAbout
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def run_seeds(
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
+    other_versions: bool = False,
 ) -> SeedsResult:
     """Train a model once for each seed, one after the other.
 
@@ -76,6 +79,7 @@ def run_seeds(
         out: folder for the runs (``seed-0``, ``seed-1``, …) and their summary.
         resume: go on where runs in ``out`` stopped; finished ones are not run again.
         progress: show bars on the terminal.
+        other_versions: resume although versions, threads or device are not those of the runs.
 
     Raises:
         SettingError: no seed, or one that comes twice.
@@ -85,47 +89,48 @@ def run_seeds(
     wanted, folder = list(seeds), None if out is None else Path(out)
     if not wanted or len(set(wanted)) != len(wanted):
         raise SettingError(f"seeds must be different whole numbers, at least one, not {wanted}")
-    places = {seed: None if folder is None else folder / f"seed-{seed}" for seed in wanted}
-    started = {
-        seed: place is not None and RunFolder(place).settings.exists() for seed, place in places.items()
-    }
-    for place in places.values():
-        if place is not None and not resume:
-            RunFolder(place).check(resume=False)
-    results, first = [], None
-    for seed in wanted:
-        model = make_model(seed)
-        model.settings = model.settings.change(seed=seed)
-        weights = model.network.links[0].weight.detach().clone()
-        if first is None:
-            first = weights
-            _record(folder, model, wanted)
-        elif torch.equal(first, weights):
-            raise ModelError(f"{model.name}: every seed begins with the same weights; let build() take seed")
-        again = resume and started[seed]
-        results.append(train(model, out=places[seed], resume=again, progress=progress))
-    result = SeedsResult(results)
-    if folder is not None:
-        write_json(folder / "summary.json", result.to_dict(), CheckpointError)
-    return result
+    with nullcontext() if folder is None else holding(folder):
+        places = {seed: None if folder is None else folder / f"seed-{seed}" for seed in wanted}
+        if folder is not None:
+            _check(folder, wanted, resume)
+        begun = {seed for seed, place in places.items() if place and resume and RunFolder(place).there()}
+        results, first = [], None
+        for seed in wanted:
+            model = make_model(seed)
+            model.settings = model.settings.change(seed=seed)
+            weights = model.network.links[0].weight.detach().clone()
+            if first is None:
+                first = weights
+                if folder is not None:
+                    about = SeedsAbout(**origin(model), seeds=wanted)
+                    write_json(folder / "seeds.json", about.model_dump(), CheckpointError)
+            elif torch.equal(first, weights):
+                raise ModelError(
+                    f"{model.name}: every seed begins with the same weights; let build() take seed"
+                )
+            result = train(model, None, places[seed], seed in begun, progress, other_versions=other_versions)
+            results.append(result)
+        together = SeedsResult(results)
+        if folder is not None:
+            write_json(folder / "summary.json", together.to_dict(), CheckpointError)
+        return together
 
 
-def _record(folder: Path | None, model: Model, seeds: list[int]) -> None:
-    """Write down what it takes to go on with all seeds."""
-    if folder is None:
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(f"cannot make folder {folder}: {error.strerror or error}") from error
-    origin = model.origin
-    write_json(
-        folder / "seeds.json",
-        {
-            "model": model.name,
-            "file": None if origin is None else str(origin.path),
-            "arguments": {} if origin is None else origin.arguments,
-            "seeds": seeds,
-        },
-        CheckpointError,
-    )
+def _check(folder: Path, wanted: list[int], resume: bool) -> None:
+    """See, before the work, that no run would be lost and that those which are there can go on.
+
+    Raises:
+        CheckpointError: one would, or cannot.
+    """
+    group = folder / "seeds.json"
+    known = read_json(group, SeedsAbout, CheckpointError).seeds if group.exists() else []
+    if resume:
+        forgotten = [seed for seed in known if seed not in wanted]
+        if forgotten:
+            raise CheckpointError(f"{folder} holds runs of other seeds, too: {forgotten}; give them as well")
+    for seed in sorted({*wanted, *known}):
+        run = RunFolder(folder / f"seed-{seed}")
+        run.check(resume=resume and bool(run.there()))
+    there = [] if resume else RunFolder(folder).there()
+    if there:
+        raise CheckpointError(f"{folder} holds {', '.join(there)}, which would be lost; choose another out")

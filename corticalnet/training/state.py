@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corticalnet.errors import CheckpointError
+from corticalnet.errors import CheckpointError, CorticalnetError
+from corticalnet.store import validated
 from corticalnet.training.checkpoint import (
     Tensors,
+    check_weights,
     give_weights,
     prefixed,
     read_checkpoint,
@@ -21,11 +24,23 @@ from corticalnet.training.checkpoint import (
 from corticalnet.training.history import History, best_epoch
 from corticalnet.training.identity import check_identity, identity
 from corticalnet.training.model import Model
+from corticalnet.training.schemas import StateAbout
+from corticalnet.training.versions import continued, versions
 
 
 @dataclass
 class State:
-    """A model on its way: its optimizer, what it is shown, its history, and the weights of its best epoch."""
+    """A model on its way.
+
+    Attributes:
+        model: the model.
+        optimizer: its optimizer.
+        device: where it is.
+        content: what it is shown.
+        history: a record for each epoch.
+        best: the weights of its best epoch.
+        periods: with what versions it has been trained, and from which epoch on.
+    """
 
     model: Model
     optimizer: torch.optim.Optimizer
@@ -33,6 +48,10 @@ class State:
     content: dict[str, str]
     history: History = field(default_factory=list)
     best: Tensors = field(default_factory=dict)
+    periods: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.periods = self.periods or [{"from_epoch": 1, **versions(str(self.device))}]
 
     @property
     def best_epoch(self) -> int:
@@ -63,6 +82,8 @@ class State:
             "identity": identity(self.model, self.content),
             "history": self.history,
             "optimizer": numbers,
+            "tensors": sorted(tensors),
+            "versions": self.periods,
         }
         write_checkpoint(path, tensors, about)
 
@@ -72,24 +93,80 @@ class State:
         about = {"network": str(self.model.network), "record": self.history[best - 1]}
         write_checkpoint(path, prefixed("network", self.best), about)
 
-    def load(self, path: Path) -> None:
+    def load(self, path: Path, other_versions: bool = False) -> None:
         """Go back to the state in a file.
 
+        Args:
+            path: the file.
+            other_versions: go on even where other bits may come out.
+
         Raises:
-            CheckpointError: it is missing, damaged, or of another network, rule or settings.
+            CheckpointError: it is missing, damaged, holds what :meth:`save` would not write, is of another
+                network, rule or settings, or was made with other versions.
         """
         tensors, about = read_checkpoint(path)
         if not {"identity", "history", "optimizer"} <= about.keys():
             raise CheckpointError(f"{path} holds weights only; a run resumes from last.safetensors")
+        validated(about, StateAbout, f"checkpoint {path} is damaged", CheckpointError)
         check_identity(path, about["identity"], identity(self.model, self.content))
+        history, now = about["history"], versions(str(self.device))
+        periods = continued(path, about["versions"], now, len(history) + 1, other_versions)
+        try:
+            self._check(tensors, about)
+            self._give_random(under("random", tensors))
+            if hasattr(self.model.rule, "load_state_dict"):
+                self.model.rule.load_state_dict(under("rule", tensors))
+            self._give_optimizer(under("optimizer", tensors), about["optimizer"])
+        except CorticalnetError as error:
+            raise CheckpointError(f"{path}: {error}") from error
+        except (KeyError, IndexError, TypeError, ValueError, RuntimeError) as error:
+            # What torch and rules say to a state that they have never written.
+            reason = " ".join(str(error).split())
+            raise CheckpointError(
+                f"checkpoint {path} is damaged: {type(error).__name__}: {reason}"
+            ) from error
         weights = under("network", tensors)
         give_weights(self.model.network, weights, path)
-        self._give_optimizer(under("optimizer", tensors), about["optimizer"])
-        self._give_random(under("random", tensors))
-        if hasattr(self.model.rule, "load_state_dict"):
-            self.model.rule.load_state_dict(under("rule", tensors))
-        self.history = about["history"]
+        self.history, self.periods = history, periods
         self.best = under("best", tensors) or weights
+
+    def _check(self, tensors: Tensors, about: dict[str, Any]) -> None:
+        """See that tensors are those that :meth:`save` would have written.
+
+        Raises:
+            CheckpointError: one is missing, or of another shape, type or kind, or no number.
+        """
+        for name in sorted({*tensors, *about["tensors"]}):
+            if name not in tensors or name not in about["tensors"]:
+                raise CheckpointError(f"its tensor '{name}' is {'extra' if name in tensors else 'missing'}")
+            if name.split(".", 1)[0] not in ("network", "best", "optimizer", "random", "rule"):
+                raise CheckpointError(f"its tensor '{name}' is of no known kind")
+        net, history, goal = self.model.network, about["history"], self.model.settings.goal
+        scores = [record.get(goal.validation, "nothing") for record in history]
+        if not (set(scores) == {None} or all(type(s) in (int, float) and math.isfinite(s) for s in scores)):
+            raise CheckpointError(f"its history has {goal.validation} {scores}")
+        check_weights(net, under("network", tensors), "it", exact=True)
+        best = under("best", tensors)
+        if (best_epoch(history, goal) != len(history)) != bool(best):
+            raise CheckpointError("its history and its best weights do not belong together")
+        if best:
+            check_weights(net, best, "it", exact=True)
+        own = {**prefixed("random", self._random()), **prefixed("rule", self._rule())}
+        for name in own.keys() & tensors.keys():
+            if _form(tensors[name]) != _form(own[name]):
+                raise CheckpointError(
+                    f"its '{name}' is {_form(tensors[name])} and should be {_form(own[name])}"
+                )
+        parameters = self._parameters()
+        for key, tensor in under("optimizer", tensors).items():
+            index, _, _ = key.partition(".")
+            of = parameters[int(index)]
+            if tensor.dim() and _form(tensor) != _form(of):
+                raise CheckpointError(f"its 'optimizer.{key}' is {_form(tensor)} and should be {_form(of)}")
+
+    def _parameters(self) -> list[Tensor]:
+        """All that the optimizer moves, in its order."""
+        return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def _random(self) -> Tensors:
         """The states of torch's generators, which dropout and exploration draw from."""
@@ -109,13 +186,18 @@ class State:
         return rule.state_dict() if hasattr(rule, "state_dict") else {}
 
     def _give_optimizer(self, tensors: Tensors, numbers: dict[str, dict[str, Any]]) -> None:
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        parameters = self._parameters()
         state: dict[int, dict[str, Any]] = {int(index): dict(own) for index, own in numbers.items()}
         for key, tensor in tensors.items():
             index, name = key.split(".", 1)
             state.setdefault(int(index), {})[name] = _laid_out(tensor, parameters[int(index)])
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": state, "param_groups": groups})
+
+
+def _form(tensor: Tensor) -> str:
+    """Number format and shape."""
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
 
 
 def _flat(state: dict[int, dict[str, Any]]) -> tuple[Tensors, dict[str, dict[str, Any]]]:

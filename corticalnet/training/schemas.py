@@ -1,0 +1,95 @@
+"""What the files of a run may say: one schema for each, with which it is written and read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class ModelAbout(BaseModel):
+    """Where a model came from, in ``settings.json`` and ``seeds.json``: all that building it anew needs."""
+
+    model: str
+    file: str | None
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None
+    arguments: dict[str, Any]
+
+
+class Period(BaseModel):
+    """With what a run was run from one of its epochs on."""
+
+    model_config = ConfigDict(extra="allow")
+
+    from_epoch: Annotated[int, Field(ge=1)]
+
+
+class RunAbout(ModelAbout):
+    """``settings.json``: what is run, with what."""
+
+    rule: str
+    rule_parts: str
+    network: list[str]
+    notes: str
+    settings: dict[str, Any]
+    versions: Period
+    earlier_versions: list[Period]
+
+
+class SeedsAbout(ModelAbout):
+    """``seeds.json``: the runs of several seeds."""
+
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+
+    @field_validator("seeds")
+    @classmethod
+    def _differ(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("a seed comes twice")
+        return seeds
+
+
+class EpochAbout(BaseModel):
+    """One epoch's record; a goal may have measures of its own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    epoch: Annotated[int, Field(ge=1)]
+    loss: Number
+    accuracy: Share | None
+    reward: Number | None
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    samples_per_second: Positive
+    seconds: Positive
+
+
+class Identity(BaseModel):
+    """Which run it is, see :mod:`corticalnet.training.identity`."""
+
+    network: str
+    weights: dict[str, list[int]]
+    rule: str
+    settings: dict[str, Any]
+    content: dict[str, str]
+
+
+class StateAbout(BaseModel):
+    """What ``last.safetensors`` says beside its tensors."""
+
+    identity: Identity
+    history: Annotated[list[EpochAbout], Field(min_length=1)]
+    optimizer: dict[str, dict[str, bool | int | float | None]]
+    tensors: list[str]
+    versions: Annotated[list[Period], Field(min_length=1)]
+
+    @field_validator("history")
+    @classmethod
+    def _in_order(cls, history: list[EpochAbout]) -> list[EpochAbout]:
+        epochs = [record.epoch for record in history]
+        if epochs != list(range(1, len(history) + 1)):
+            raise ValueError(f"epochs should be counted from 1, and are {epochs}")
+        return history
