@@ -1,7 +1,8 @@
 """Quantities: what is in which unit. Parameters and states carry their unit as a type.
 
-    tau: Milliseconds = 10.0            a plain number is in the unit of the annotation
-    Value(tau="0.01 s")                 a text is converted, and refused if it is no time
+    tau: Milliseconds = 10.0                            a plain number is in the unit of the annotation
+    Value(tau="0.01 s")                                 a text is converted, and refused if it is no time
+    lead: Annotated[Milliseconds, Range()] = -5.0       another range than that of the unit: here any number
 
 The table is coherent (pA = nS mV, mV = pA ms / pF), so an equation needs no factors. A unit's dimension
 counts powers of time, voltage and current.
@@ -11,9 +12,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import inf, isfinite
 from typing import Annotated
 
-from corticalnet.errors import UnitError, unknown
+import numpy as np
+
+from corticalnet.errors import CircuitError, UnitError, unknown
 
 Dimension = tuple[int, int, int]
 
@@ -43,13 +47,71 @@ PF = Unit("pF", "capacitance", (1, -1, 1))
 #: THE table: everything in a circuit is in one of these.
 UNITS = {unit.symbol: unit for unit in (ONE, MS, KHZ, MV, PA, NS, PF)}
 
-Pure = Annotated[float, ONE]
-Milliseconds = Annotated[float, MS]
-PerMillisecond = Annotated[float, KHZ]
-Millivolts = Annotated[float, MV]
-Picoamperes = Annotated[float, PA]
-Nanosiemens = Annotated[float, NS]
-Picofarads = Annotated[float, PF]
+
+@dataclass(frozen=True)
+class Range:
+    """Which numbers a parameter may have; always finite ones. The last of an annotation holds.
+
+    Args:
+        least, most: ends, which belong to it.
+        above: whether ``least`` itself does not belong to it.
+        whole: whether only whole numbers do.
+    """
+
+    least: float = -inf
+    most: float = inf
+    above: bool = False
+    whole: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        if not isfinite(value) or (self.whole and value != int(value)):
+            return False
+        return (self.least < value if self.above else self.least <= value) and value <= self.most
+
+    def describe(self, unit: Unit) -> str:
+        """In words: "a whole number from 0", "more than 0 ms"."""
+        symbol = "" if unit == ONE else f" {unit.symbol}"
+        kind = "a whole number" if self.whole else "a finite number"
+        if self.least == -inf and self.most == inf:
+            return kind + (f" (in {unit.symbol})" if symbol else "")
+        if self.least == -inf:
+            return f"{kind} up to {self.most:g}{symbol}"
+        if self.most < inf:
+            start = "above" if self.above else "from"
+            return f"{kind} {start} {self.least:g} to {self.most:g}{symbol}"
+        if self.whole and not self.above:
+            return f"{kind} from {self.least:g}{symbol}"
+        start = f"more than {self.least:g}{symbol}" if self.above else f"{self.least:g}{symbol} or more"
+        return f"{start}, and finite"
+
+    def check(self, value: float, unit: Unit, what: str) -> None:
+        """See that a number lies in it.
+
+        Raises:
+            CircuitError: it does not.
+        """
+        if value not in self:
+            shown = f"{value:g}" + ("" if unit == ONE else f" {unit.symbol}")
+            raise CircuitError(f"{what} must be {self.describe(unit)}, not {shown}")
+
+
+ANY, NOT_NEGATIVE, POSITIVE = Range(), Range(0.0), Range(0.0, above=True)
+
+#: Any number without a unit: a gain, a weight, an offset.
+Pure = Annotated[float, ONE, ANY]
+#: A number without a unit that has no sign: a threshold.
+Magnitude = Annotated[float, ONE, NOT_NEGATIVE]
+#: A number of steps or of cells.
+Count = Annotated[float, ONE, Range(0.0, whole=True)]
+#: A share or a chance.
+Probability = Annotated[float, ONE, Range(0.0, 1.0)]
+#: A duration. A cell may be told 0 unless it divides by it, as by a time constant (that is found out).
+Milliseconds = Annotated[float, MS, NOT_NEGATIVE]
+PerMillisecond = Annotated[float, KHZ, NOT_NEGATIVE]
+Millivolts = Annotated[float, MV, ANY]
+Picoamperes = Annotated[float, PA, ANY]
+Nanosiemens = Annotated[float, NS, NOT_NEGATIVE]
+Picofarads = Annotated[float, PF, POSITIVE]
 
 #: What else people write: symbol -> (unit of the table, how many of it).
 _WRITTEN: dict[str, tuple[Unit, float]] = {symbol: (unit, 1.0) for symbol, unit in UNITS.items()}
@@ -80,10 +142,12 @@ def quantity(value: object, unit: Unit, what: str) -> float:
     >>> quantity("0.01 s", MS, "tau")
     10.0
     """
-    text = value.strip() if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return number(value, what, f" (in {unit.symbol}) or a text like '10 {unit.symbol}'")
+    text = value.strip()
     close = re.fullmatch(r"([-+\d.]+(?:[eE][-+]?\d+)?)([a-zA-Z]+)", text)  # "10ms"
-    number, _, symbol = text.partition(" ") if text else (value, "", unit.symbol)
-    number, symbol = close.groups() if close else (number, symbol.strip())
+    digits, _, symbol = text.partition(" ")
+    digits, symbol = close.groups() if close else (digits, symbol.strip())
     if symbol not in _WRITTEN:
         raise UnitError(f"{what} = {value!r}: {unknown('unit', symbol, _of(unit))}")
     written, factor = _WRITTEN[symbol]
@@ -93,10 +157,35 @@ def quantity(value: object, unit: Unit, what: str) -> float:
             f"{what} = {value!r} is a {written.kind}, but must be a {unit.kind}; units: {choices}"
         )
     try:
-        return factor * float(number)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+        return factor * float(digits)
+    except ValueError:
         raise UnitError(f"{what} must be a number (in {unit.symbol}) or a text like '10 {unit.symbol}', "
                         f"not {value!r}") from None  # fmt: skip
+
+
+def number(value: object, what: str, how: str = "") -> float:
+    """A plain number, also one of NumPy's or torch's; True and False are none, and a list is not one.
+
+    Args:
+        value: anything.
+        what: whose value it is, for the message.
+        how: other ways to write it, for the message.
+
+    Raises:
+        UnitError: it is no number.
+    """
+    if not isinstance(value, bool | np.bool_ | str | bytes) and not getattr(value, "ndim", 0):
+        try:
+            return float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError, RuntimeError):
+            pass
+    raise UnitError(f"{what} must be a number{how}, not {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    """A value for a message: short, and in one line."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _of(unit: Unit) -> list[str]:

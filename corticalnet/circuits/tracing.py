@@ -195,6 +195,14 @@ def trace(what: str, function: Callable[..., Any], *arguments: Any) -> dict[str,
     return {name: _number(value) for name, value in named.items()}
 
 
+def divisors(equations: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """Symbols that must not be 0, because an equation then divides by 0 (or takes its logarithm)."""
+    expressions = [expr for new in equations.values() for expr in new.values()]
+    below = {p.base for expr in expressions for p in expr.atoms(sympy.Pow) if p.exp.is_negative}
+    below |= {log.args[0] for expr in expressions for log in expr.atoms(sympy.log)}
+    return {s.name for base in below for s in base.free_symbols if base.subs(s, 0) == 0}
+
+
 def check_units(what: str, expr: Any, units: Mapping[str, Dimension], wanted: Dimension) -> None:
     """See that an expression has the dimension it should have.
 

@@ -21,24 +21,23 @@ called with floats, arrays, tensors and symbols, so it may not branch on them: u
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
-from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
+from typing import Any, ClassVar
 
 import numpy as np
 import sympy
 from numpy.typing import NDArray
 
-from corticalnet.circuits.quantities import MS, ONE, Unit, quantity
-from corticalnet.circuits.schedule import PHASES, PORTS
-from corticalnet.circuits.tracing import Traced, check_units, symbols, trace
-from corticalnet.errors import CircuitError, one_of, unknown
-
-Self = TypeVar("Self", bound="Part")
+from corticalnet.circuits.cells.definition import check_definition
+from corticalnet.circuits.parameters import Part
+from corticalnet.circuits.quantities import ANY, MS, ONE, UNITS, Unit, number, quantity
+from corticalnet.circuits.schedule import PHASES
+from corticalnet.circuits.tracing import Traced, check_units, divisors, symbols, trace
+from corticalnet.errors import CircuitError, unknown
 
 
 @dataclass(frozen=True)
@@ -46,75 +45,25 @@ class State:
     """A state variable: its value at rest, its unit, and whether it is an event.
 
     An event is 1 in a step in which it happens and 0 in nearly all others: engines may carry it cell by cell.
+
+    Raises:
+        CircuitError: it rests at no finite number, or its unit is none of the table.
     """
 
     rest: float = 0.0
     unit: Unit = ONE
     event: bool = False
 
-
-@dataclass_transform(frozen_default=True)
-class Part(ABC):
-    """A frozen dataclass of parameters with units: the common part of cells and plasticity.
-
-    Subclasses become dataclasses by themselves, and can be found again by their names (so that a circuit
-    can be read from JSON).
-    """
-
-    kinds: ClassVar[dict[str, type[Part]]]
-    #: Parameters that a title leaves out when they are 0.
-    unused: ClassVar[tuple[str, ...]] = ()
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        if "__dataclass_fields__" not in vars(cls):
-            dataclass(frozen=True)(cls)
-        if ABC not in cls.__bases__:
-            cls.kinds[cls.__name__] = cls
-
     def __post_init__(self) -> None:
-        for name, unit in self.units().items():
-            value = quantity(getattr(self, name), unit, f"{type(self).__name__}.{name}")
-            object.__setattr__(self, name, value)
-
-    @classmethod
-    def units(cls) -> dict[str, Unit]:
-        """Unit of every parameter that has one."""
-        hints = get_type_hints(cls, include_extras=True)
-        marks = {f.name: getattr(hints[f.name], "__metadata__", ()) for f in dataclasses.fields(cls)}  # type: ignore[arg-type]
-        return {name: mark[0] for name, mark in marks.items() if mark and isinstance(mark[0], Unit)}
-
-    def parameters(self) -> dict[str, Any]:
-        """All parameters by name."""
-        return {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}  # type: ignore[arg-type]
-
-    def symbolic(self: Self) -> Self:
-        """The same with a symbol for every parameter that has a unit: what ``print`` and unit checks use."""
-        twin = object.__new__(type(self))
-        for name, value in self.parameters().items():
-            known = name in self.units()
-            object.__setattr__(twin, name, Traced(sympy.Symbol(name, real=True)) if known else value)
-        return twin
-
-    def title(self) -> str:
-        """Kind and parameters, for tables."""
-        given = {k: v for k, v in self.parameters().items() if v != "" and (v or k not in self.unused)}
-        words = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in given.items())
-        return f"{type(self).__name__}({words})"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Kind and parameters, as JSON can hold them."""
-        return {"kind": type(self).__name__, "parameters": self.parameters()}
-
-    @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Any:
-        """The part that :meth:`to_dict` described.
-
-        Raises:
-            CircuitError: no class of this name has been defined.
-        """
-        one_of(f"{cls.__name__.lower()} kind", content["kind"], cls.kinds, CircuitError)
-        return cls.kinds[content["kind"]](**content["parameters"])
+        if self.unit not in UNITS.values():
+            raise CircuitError(
+                f"a State has a Unit of corticalnet.circuits.quantities (ONE, MS, KHZ, MV, PA, NS, PF), "
+                f"not {self.unit!r}"
+            )
+        object.__setattr__(self, "rest", quantity(self.rest, self.unit, "a state's value at rest"))
+        ANY.check(self.rest, self.unit, "a state's value at rest")
+        if not isinstance(self.event, bool):
+            raise CircuitError(f"whether a State is an event is True or False, not {self.event!r}")
 
 
 class Cell(Part, ABC):
@@ -135,13 +84,8 @@ class Cell(Part, ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        reserved = [name for name in (*cls.state, *cls.inputs) if name == "dt" or name.startswith("port_")]
-        if reserved:
-            raise CircuitError(f"cell {cls.__name__}: '{reserved[0]}' cannot be the name of a state or input")
-        for port in cls.ports:
-            one_of(f"port of {cls.__name__}", port, PORTS, CircuitError)
-        if ABC not in cls.__bases__ and not cls.state:
-            raise CircuitError(f"cell {cls.__name__} has no state; give it state = {{'name': value at rest}}")
+        if ABC not in cls.__bases__:
+            check_definition(cls, Unit, State)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -150,7 +94,7 @@ class Cell(Part, ABC):
     @classmethod
     def states(cls) -> dict[str, State]:
         """All states, plain numbers made into pure ones."""
-        return {n: s if isinstance(s, State) else State(float(s)) for n, s in cls.state.items()}
+        return {n: s if isinstance(s, State) else State(s) for n, s in cls.state.items()}
 
     @property
     def sends(self) -> str:
@@ -185,6 +129,8 @@ class Cell(Part, ABC):
         for phase in self.phases:
             what = f"cell {type(self).__name__}, {phase}"
             found[phase] = trace(what, getattr(self.symbolic(), phase), cell, port, dt)
+            if "" in found[phase]:
+                raise CircuitError(f"{what}: must return {{'state': new value, ...}}")
             for name in found[phase]:
                 if name not in self.state:
                     raise CircuitError(f"{what}: {unknown('state', name, self.state)}")
@@ -194,7 +140,7 @@ class Cell(Part, ABC):
         """Trace every phase and check its units; ports carry what the receiving state needs.
 
         Raises:
-            CircuitError: a function is not pointwise.
+            CircuitError: a function is not pointwise, or states at rest are not finite numbers.
             UnitError: an equation does not have the unit of its state.
         """
         units = {n: s.unit.dimension for n, s in self.states().items()}
@@ -204,6 +150,19 @@ class Cell(Part, ABC):
         for phase, equations in self.equations.items():
             for name, expr in equations.items():
                 check_units(f"cell {type(self).__name__}, {phase}, {name}", expr, known, units[name])
+        self._check_rest()
+
+    def divisors(self) -> set[str]:
+        """Time constants and the like: an equation divides by them."""
+        return divisors(self.equations)
+
+    def _check_rest(self) -> None:
+        what, found, states = f"{type(self).__name__}.rest()", self.rest(), self.states()
+        if not isinstance(found, Mapping) or found.keys() != self.state.keys():
+            names = ", ".join(self.state)
+            raise CircuitError(f"{what} must return {{state: number}} for {names}, not {found!r}")
+        for name, value in found.items():
+            ANY.check(number(value, f"{what}['{name}']"), states[name].unit, f"{what}['{name}']")
 
     @classmethod
     def port_units(cls) -> dict[str, Unit]:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.pointwise import absolute, where
-from corticalnet.circuits.quantities import Pure
+from corticalnet.circuits.quantities import Count, Magnitude
 
 
 class ChangeDetector(Cell):
@@ -28,8 +28,8 @@ class ChangeDetector(Cell):
         threshold: errors up to this size count as rest.
     """
 
-    silence: Pure = 4.0
-    threshold: Pure = 0.0
+    silence: Count = 4.0
+    threshold: Magnitude = 0.0
     ports: ClassVar[tuple[str, ...]] = ("own", "modulator")
     state = {"phi": 0.0, "silent": 0.0}
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from corticalnet.circuits.cells.cell import Cell, State
 from corticalnet.circuits.pointwise import maximum, where
-from corticalnet.circuits.quantities import MS, ONE, Milliseconds, Pure
+from corticalnet.circuits.quantities import MS, ONE, Count, Milliseconds
 
 
 class Bid(Cell):
@@ -71,7 +71,7 @@ class Action(Cell):
         rivals: contests that there are to win.
     """
 
-    rivals: Pure = 1.0
+    rivals: Count = 1.0
     ports = ("prediction", "own")
     state = {"action": 0.0, "expected": 0.0}
 

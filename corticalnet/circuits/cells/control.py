@@ -9,7 +9,8 @@ from typing import Any
 
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.pointwise import where
-from corticalnet.circuits.quantities import ONE, Pure
+from corticalnet.circuits.quantities import ONE, Count
+from corticalnet.errors import CircuitError
 
 
 class Clock(Cell):
@@ -19,10 +20,15 @@ class Clock(Cell):
     (1 while the teacher is there).
     """
 
-    first: Pure = 0.0
-    last: Pure = 0.0
+    first: Count = 0.0
+    last: Count = 0.0
     state = {"tick": 0.0, "count": 0.0}
     inputs = {"teaching": ONE}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.first > self.last:
+            raise CircuitError(f"Clock.last must be first = {self.first:g} or later, not {self.last:g}")
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Tick, and count."""

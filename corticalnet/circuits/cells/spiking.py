@@ -126,6 +126,8 @@ class LIF(Spiking):
         """Any phase of the cycle at the rate of its base (at half the highest rate without one)."""
         rate = float(self.highest) * (float(self.base) or 0.5)
         phase = rng.random(shape)
+        if rate <= 0:  # held silent: anywhere below the threshold
+            return {"voltage": phase}
         return {"voltage": self.current(rate) * (1 - np.exp(-phase / (rate * float(self.tau))))}
 
 

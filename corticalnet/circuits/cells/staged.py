@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 from corticalnet.circuits.cells.cell import Cell, State
 from corticalnet.circuits.cells.prediction import WatchedPrediction
 from corticalnet.circuits.pointwise import absolute, where
-from corticalnet.circuits.quantities import MS, ONE, Milliseconds, Pure
+from corticalnet.circuits.quantities import MS, ONE, Magnitude, Milliseconds
 
 
 class StagedError(Cell):
@@ -130,8 +130,8 @@ class StagedDetector(Cell):
     settle: Milliseconds = 200.0
     silence: Milliseconds = 200.0
     release: Milliseconds = 0.0
-    threshold: Pure = 1e-4
-    quiet: Pure = 1e-4
+    threshold: Magnitude = 1e-4
+    quiet: Magnitude = 1e-4
     ports = ("own", "prediction", "modulator")
     state = {"phi": 0.0, "stage": 0.0, "silent": State(0.0, MS), "since": State(0.0, MS)}
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from corticalnet.circuits.cells.activation import activation
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.pointwise import maximum, minimum, where
-from corticalnet.circuits.quantities import ONE, Milliseconds, Pure
+from corticalnet.circuits.quantities import ONE, Magnitude, Milliseconds
 
 
 class Sensory(Cell):
@@ -169,7 +169,7 @@ class TaughtValue(Cell):
 class NudgedValue(TaughtValue):
     """The same with a teacher that only nudges:  τ dx/dt = −ε + β r (target − x)."""
 
-    nudge: Pure = 1e-3
+    nudge: Magnitude = 1e-3
 
     def pull(self, grip: Any, wanted: Any, error: Any) -> Any:
         """Its error, and a little of the teacher's."""

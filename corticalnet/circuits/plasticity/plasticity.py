@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from math import inf
 from typing import Any, ClassVar
 
-from corticalnet.circuits.cells.cell import Cell, Part
-from corticalnet.circuits.quantities import Milliseconds, Pure
+from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.parameters import Part
+from corticalnet.circuits.quantities import Magnitude, Milliseconds
 from corticalnet.circuits.tracing import symbols, trace
 from corticalnet.errors import CircuitError, unknown
 
@@ -32,19 +32,19 @@ class Plasticity(Part, ABC):
     a broadcast that reaches the projection; "" leaves the slot out.
 
     Args:
-        rate: learning rate.
+        rate: learning rate, 0 or more; a plasticity that unlearns has the sign in its eligibility.
         trigger: the synapse changes only where this is not 0 (and in proportion to it).
         modulator: a factor of every change, for example the RPE.
         consolidation: if named, changes wait in a trace until this is not 0.
         memory: if more than 0, how long eligibility is remembered; the modulator acts on its trace.
 
     Raises:
-        CircuitError: both a consolidation and a memory.
+        CircuitError: both a consolidation and a memory, or a parameter out of its range.
     """
 
     kinds: ClassVar[dict[str, type[Part]]] = {}
     unused = ("memory",)
-    rate: Pure = 0.1
+    rate: Magnitude = 0.1
     trigger: str = ""
     modulator: str = ""
     consolidation: str = ""
@@ -52,9 +52,9 @@ class Plasticity(Part, ABC):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.memory < inf or (self.memory and self.consolidation):
+        if self.memory and self.consolidation:
             raise CircuitError(
-                f"{type(self).__name__}: memory must be 0 ms or more, and 0 with a consolidation, "
+                f"{type(self).__name__}: memory must be 0 ms with a consolidation, "
                 f"not {self.memory:g} ms with consolidation '{self.consolidation}'"
             )
 

@@ -1,0 +1,98 @@
+"""What a class of cells must be, before there is one: each mistake is one sentence that names it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from difflib import get_close_matches
+from keyword import iskeyword
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
+
+from corticalnet.circuits.parameters import declared
+from corticalnet.circuits.quantities import number
+from corticalnet.circuits.schedule import PHASES, PORTS
+from corticalnet.errors import CircuitError, one_of, unknown
+
+if TYPE_CHECKING:
+    from corticalnet.circuits.cells.cell import Cell
+
+_PHASES = [phase.name for phase in PHASES]
+
+
+def check_definition(kind: type[Cell], unit: type, state: type) -> None:
+    """See that a class of cells has states, ports, inputs and phases that can be told apart.
+
+    Args:
+        kind: the class.
+        unit: what the unit of an input is.
+        state: what a state may be, besides a number.
+
+    Raises:
+        CircuitError: it has not.
+    """
+    who = f"cell {kind.__name__}"
+    if isinstance(kind.ports, str):
+        raise CircuitError(f"{who}: ports must be a list of names, ports = ('{kind.ports}',)")
+    for port in kind.ports:
+        one_of(f"port of {kind.__name__}", port, PORTS, CircuitError)
+    if not isinstance(kind.state, Mapping):
+        raise CircuitError(f"{who}: state must be {{'name': value at rest}}, not {kind.state!r}")
+    if not kind.state:
+        raise CircuitError(f"{who} has no state; give it state = {{'name': value at rest}}")
+    if not isinstance(kind.inputs, Mapping) or not all(isinstance(u, unit) for u in kind.inputs.values()):
+        raise CircuitError(
+            f"{who}: inputs must be {{'name': unit}} with units of corticalnet.circuits.quantities "
+            f"(ONE, MS, MV, ...), not {kind.inputs!r}"
+        )
+    for name, value in kind.state.items():
+        if not isinstance(value, state):
+            number(value, f"{who}: state '{name}' at rest", " or a State")
+    _names(kind, who)
+    if kind.output:
+        one_of(f"output of {kind.__name__}", kind.output, kind.state, CircuitError)
+    for name, member in vars(kind).items():
+        if not name.startswith("_"):
+            _method(kind, who, name, member)
+
+
+def _names(kind: type[Cell], who: str) -> None:
+    """States, inputs and parameters must have names that are words, and their own."""
+    owner: dict[str, str] = {}
+    for what, names in (("a parameter", declared(kind)), ("a state", kind.state), ("an input", kind.inputs)):
+        for name in names:
+            if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
+                raise CircuitError(f"{who}: the name of {what} must be a word, not {name!r}")
+            if what != "a parameter" and (name == "dt" or name.startswith("port_")):
+                raise CircuitError(f"{who}: '{name}' cannot be the name of a state or input")
+            if name in owner:
+                raise CircuitError(
+                    f"{who}: '{name}' is already {owner[name]}, and cannot be {what} too; rename one"
+                )
+
+            if name in _PHASES and what == "a parameter":
+                raise CircuitError(f"{who}: a parameter cannot be called '{name}', which is a phase")
+            owner[name] = what
+
+
+def _method(kind: type[Cell], who: str, name: str, member: Any) -> None:
+    """A phase is called with (cell, port, dt); what is called so, or nearly named so, must be a phase."""
+    if name in _PHASES and not isinstance(member, FunctionType):
+        raise CircuitError(f"{who}: '{name}' is a phase, so it must be a method (self, cell, port, dt)")
+    if not isinstance(member, FunctionType):
+        return
+    arguments = inspect.signature(member).parameters
+    if name in _PHASES:
+        try:
+            inspect.signature(member).bind(None, None, None, None)
+        except TypeError:
+            raise CircuitError(
+                f"{who}: phase '{name}' is called with (self, cell, port, dt), but takes "
+                f"({', '.join(arguments)})"
+            ) from None
+        return
+    inherited = any(hasattr(base, name) for base in kind.__mro__[1:])
+    if inherited:
+        return
+    if list(arguments)[1:] == ["cell", "port", "dt"] or get_close_matches(name, _PHASES, 1, 0.8):
+        raise CircuitError(f"{who}: {unknown('phase', name, _PHASES)}; a helper's name begins with '_'")

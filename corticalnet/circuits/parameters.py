@@ -1,0 +1,191 @@
+"""Parameters of cells and plasticity: each has a unit and a range, and is checked when a part is made."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
+
+import numpy as np
+import sympy
+
+from corticalnet.circuits.quantities import ANY, ONE, Range, Unit, number, quantity
+from corticalnet.circuits.tracing import Traced
+from corticalnet.errors import CircuitError, one_of
+
+Self = TypeVar("Self", bound="Part")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a class says of one of its parameters.
+
+    Attributes:
+        kind: its type: float for everything with a unit.
+        unit: None if it has none.
+        range: which numbers are possible.
+    """
+
+    kind: Any
+    unit: Unit | None
+    range: Range
+
+    def read(self, value: Any, what: str) -> Any:
+        """A value as the parameter holds it: a number in the unit, a word, or true or false.
+
+        Raises:
+            CircuitError: it is of another type.
+        """
+        if self.unit is not None:
+            return quantity(value, self.unit, what)
+        if self.kind is float:
+            found = number(value, what)
+            ANY.check(found, ONE, what)
+            return found
+        if self.kind is int:
+            found = number(value, what)
+            Range(whole=True).check(found, ONE, what)
+            return int(found)
+        if self.kind is bool:
+            if not isinstance(value, bool | np.bool_ | int) or value not in (0, 1):
+                raise CircuitError(f"{what} must be True or False, not {value!r}")
+            return bool(value)
+        if self.kind is str and not isinstance(value, str):
+            raise CircuitError(f"{what} must be a text, not {value!r}")
+        return value
+
+
+@cache
+def declared(kind: type[Part]) -> dict[str, Parameter]:
+    """All parameters of a class by name.
+
+    Raises:
+        CircuitError: a type cannot be found.
+    """
+    try:
+        hints = get_type_hints(kind, include_extras=True)
+    except NameError as error:
+        raise CircuitError(
+            f"{kind.__name__}: the type '{error.name}' of a parameter cannot be found; import it at the top "
+            "of the file"
+        ) from None
+    found = {}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        marks = getattr(hints[field.name], "__metadata__", ())
+        units = [mark for mark in marks if isinstance(mark, Unit)]
+        ranges = [mark for mark in marks if isinstance(mark, Range)]
+        plain = getattr(hints[field.name], "__origin__", hints[field.name]) if marks else hints[field.name]
+        unit = units[-1] if units else ONE if ranges else None
+        found[field.name] = Parameter(plain, unit, ranges[-1] if ranges else ANY)
+    return found
+
+
+@dataclass_transform(frozen_default=True)
+class Part(ABC):
+    """A frozen dataclass of parameters with units: the common part of cells and plasticity.
+
+    Subclasses become dataclasses by themselves, and can be found again by their names (so that a circuit
+    can be read from JSON).
+    """
+
+    kinds: ClassVar[dict[str, type[Part]]]
+    #: Parameters that a title leaves out when they are 0.
+    unused: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "__dataclass_fields__" not in vars(cls):
+            try:
+                dataclass(frozen=True)(cls)
+            except (TypeError, ValueError) as error:
+                raise CircuitError(
+                    f"{cls.__name__}: {error}; an annotated name is a parameter and has a default, as in "
+                    "'tau: Milliseconds = 10.0', all else is written without annotation"
+                ) from None
+        for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+            taken = next((b for b in cls.__mro__[1:] if hasattr(vars(b).get(field.name), "__get__")), None)
+            if taken is not None:
+                raise CircuitError(
+                    f"{cls.__name__}: a parameter cannot be called '{field.name}', which is a method of "
+                    f"every {taken.__name__}; give it another name"
+                )
+        if ABC not in cls.__bases__:
+            cls.kinds[cls.__name__] = cls
+
+    def __post_init__(self) -> None:
+        for name, parameter in declared(type(self)).items():
+            value = parameter.read(getattr(self, name), f"{type(self).__name__}.{name}")
+            object.__setattr__(self, name, value)
+        not_zero = self.divisors()
+        for name, parameter in declared(type(self)).items():
+            if parameter.unit is None:
+                continue
+            allowed, what, value = parameter.range, f"{type(self).__name__}.{name}", getattr(self, name)
+            if name in not_zero and allowed.least == 0:
+                allowed = replace(allowed, above=True)
+            allowed.check(value, parameter.unit, what)
+            if name in not_zero and value == 0:
+                raise CircuitError(f"{what} must not be 0: the {self.noun()} divides by it")
+
+    def divisors(self) -> Iterable[str]:
+        """Parameters that must not be 0, whatever their range says, because something is divided by them."""
+        return ()
+
+    @classmethod
+    def noun(cls) -> str:
+        """What such a thing is called: "cell", "plasticity"."""
+        return next(base.__name__.lower() for base in cls.__mro__ if Part in base.__bases__)
+
+    @classmethod
+    def units(cls) -> dict[str, Unit]:
+        """Unit of every parameter that has one."""
+        return {name: p.unit for name, p in declared(cls).items() if p.unit is not None}
+
+    def parameters(self) -> dict[str, Any]:
+        """All parameters by name."""
+        return {name: getattr(self, name) for name in declared(type(self))}
+
+    def symbolic(self: Self) -> Self:
+        """The same with a symbol for every parameter that has a unit: what ``print`` and unit checks use."""
+        twin, units = object.__new__(type(self)), self.units()
+        for name, value in self.parameters().items():
+            known = name in units
+            object.__setattr__(twin, name, Traced(sympy.Symbol(name, real=True)) if known else value)
+        return twin
+
+    def title(self) -> str:
+        """Kind and parameters, for tables."""
+        given = {k: v for k, v in self.parameters().items() if v != "" and (v or k not in self.unused)}
+        words = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in given.items())
+        return f"{type(self).__name__}({words})"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Kind and parameters, as JSON can hold them.
+
+        Raises:
+            CircuitError: another class of this name has been defined since, and would be read instead.
+        """
+        name = type(self).__name__
+        if self.kinds.get(name) is not type(self):
+            raise CircuitError(f"another {self.noun()} called '{name}' has been defined since; rename one")
+        return {"kind": name, "parameters": self.parameters()}
+
+    @classmethod
+    def from_dict(cls, content: Mapping[str, Any]) -> Any:
+        """The part that :meth:`to_dict` described.
+
+        Raises:
+            CircuitError: no class of this name has been defined, or it has other parameters.
+        """
+        one_of(f"{cls.noun()} kind", content["kind"], cls.kinds, CircuitError)
+        kind, given = cls.kinds[content["kind"]], content["parameters"]
+        known = declared(kind)
+        for name in given:
+            one_of(f"parameter of {kind.__name__}", name, known, CircuitError)
+        for name in known:
+            if name not in given:
+                raise CircuitError(f"parameter '{name}' of {kind.__name__} is missing")
+        return kind(**given)
