@@ -17,7 +17,6 @@ import copy
 import itertools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 import xarray as xr
@@ -174,10 +173,9 @@ def draw(rows: list[Row]) -> dict[str, Figure]:
     return {"learning_curves": curves, "cost_and_likeness": costs}
 
 
-def write(rows: list[Row], audited: list[Report], ran: Columns, folder: Path) -> list[Path]:
-    """Write all figures; return where they are."""
-    drawn = {**draw(rows), "audit": figure(audited), **plotting.figures(ran.recording, ran.circuit)}
-    return plotting.save(drawn, folder)
+def figures(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, Figure]:
+    """All figures, by name."""
+    return {**draw(rows), "audit": figure(audited), **plotting.figures(ran.recording, ran.circuit)}
 
 
 def to_dict(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, object]:

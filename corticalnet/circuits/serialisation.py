@@ -29,7 +29,7 @@ from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.schedule import SCHEDULE
 from corticalnet.errors import CircuitError, one_of
-from corticalnet.store import read_whole, write_whole
+from corticalnet.store import expanded, read_whole, write_whole
 
 Arrays = dict[str, NDArray[Any]]
 #: Kinds of connection that can be written down.
@@ -194,6 +194,6 @@ def _read(file: Path) -> bytes:
 
 def _files(path: str | Path) -> tuple[Path, Path]:
     """The two files of a circuit; naming either of them names both."""
-    stem = Path(path).expanduser()
+    stem = expanded(path)
     stem = stem.with_suffix("") if stem.suffix in (".json", ".safetensors") else stem
     return stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.safetensors")

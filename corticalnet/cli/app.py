@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import warnings
+from contextlib import suppress
 from typing import Any
 
+import torch
 import typer
 
 import corticalnet
 from corticalnet.errors import CircuitWarning, CorticalnetError, printable
+from corticalnet.training.model_file import blame_file
+
+#: What typer raises for a mistake in a command's words, of which it exports one kind only.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+#: Longer messages (a value of a megabyte) lose their middle.
+_LONGEST = 1000
 
 app = typer.Typer(
     name="corticalnet",
@@ -36,7 +46,7 @@ def options(
 def _warn(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
     """Ours in one line; others as Python shows them."""
     if issubclass(category, CircuitWarning):
-        print("warning:", message, file=sys.stderr)
+        _tell("warning", message)
     else:
         _python_shows(message, category, *where, **more)
 
@@ -44,11 +54,69 @@ def _warn(message: Warning | str, category: type[Warning], *where: Any, **more: 
 _python_shows = warnings.showwarning
 
 
+def _tell(kind: str, message: object) -> None:
+    """One line on stderr, where there is one."""
+    words = " ".join(str(message).split())
+    if len(words) > _LONGEST:
+        words = f"{words[: _LONGEST - 300]} … {words[-300:]}"
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(f"{kind}:", printable(words), file=sys.stderr, flush=True)
+
+
+def _reason(error: Exception) -> str | None:
+    """What to say of an error that is a user's, or the machine's, to mend; None if it is a bug of ours."""
+    if isinstance(error, CorticalnetError):
+        return str(error)
+    if isinstance(error, _UsageError):
+        return str(error.format_message())  # type: ignore[attr-defined]
+    if blamed := blame_file(error):
+        return blamed
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+        return f"not enough memory ({' '.join(str(error).split()) or 'no size is known'})"
+    if isinstance(error, OSError):
+        names = " → ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+        return ": ".join(filter(None, [names, error.strerror or str(error) or type(error).__name__]))
+    return None
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; a user's mistake becomes one line on stderr and exit status 1."""
+    """Run the command line, and exit.
+
+    A user's mistake, and what the machine refuses, becomes one line on stderr and exit status 1; a mistake in
+    the command's own words, 2; an interrupt, 130. Anything else is a bug of ours and keeps its traceback.
+    """
     warnings.showwarning = _warn
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that knows no "φ" is shown "\u03c6"
+            stream.reconfigure(errors="backslashreplace")
     try:
-        app(args=arguments, prog_name="corticalnet")
-    except CorticalnetError as error:
-        print("error:", printable(" ".join(str(error).split())), file=sys.stderr)
-        sys.exit(1)
+        sys.exit(_run(sys.argv[1:] if arguments is None else arguments))
+    finally:
+        _close()
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        for argument in arguments:
+            if "\0" in argument:
+                raise typer.BadParameter(f"'{argument}' holds a NUL character")
+        return app(args=arguments, prog_name="corticalnet", standalone_mode=False) or 0
+    except Exception as error:
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help was shown
+            return 2
+        reason = _reason(error)
+        if reason is None:
+            raise
+        _tell("error", reason)
+        return 2 if isinstance(error, _UsageError) else 1
+
+
+def _close() -> None:
+    """Let Python, which flushes at exit, not complain again of an output that could not be written to."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import torch
@@ -10,11 +9,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from corticalnet import plotting
 from corticalnet.audit import PARTS, Report, audit, figure, tables
 from corticalnet.cli.app import app
-from corticalnet.cli.opening import parse_sets
-from corticalnet.cli.output import JSON, print_json
+from corticalnet.cli.opening import MOST_SEED, parse_sets
+from corticalnet.cli.output import JSON, print_json, say
+from corticalnet.cli.results import Written, as_figures, as_json_file, try_folder, write
 from corticalnet.errors import RuleError
 from corticalnet.rules.catalogue import rule as rule_by_name
 from corticalnet.rules.catalogue import rules as all_rules
@@ -24,7 +23,7 @@ from corticalnet.rules.catalogue import rules as all_rules
 def audit_(
     names: list[str] = typer.Argument(None, metavar="RULE", help="Rules; all if none is named."),
     sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A parameter of the rule."),
-    seed: int = typer.Option(0, min=0, help="Of networks, inputs and timing."),
+    seed: int = typer.Option(0, min=0, max=MOST_SEED, help="Of networks, inputs and timing."),
     quick: bool = typer.Option(False, "--quick", help="One network of each kind instead of several."),
     out: Path | None = typer.Option(None, help="Folder for audit.json and audit.png."),
     as_json: bool = JSON,
@@ -51,6 +50,8 @@ def audit_(
     if parameters and len(chosen) > 1:
         raise RuleError(f"--set is for one rule, not for {len(chosen)}: {', '.join(chosen)}")
     rules = [rule_by_name(name, **parameters) for name in chosen]
+    if out is not None:
+        try_folder(out, "audit.json", "audit.png")
     torch.set_num_threads(1)  # small networks: two threads only wait for each other
     reports: list[Report] = []
     columns = (TextColumn("{task.description:36s}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -64,14 +65,13 @@ def audit_(
 
             reports.append(audit(rule, seed=seed, quick=quick, progress=step))
     found = [report.to_dict() for report in reports]
-    paths: list[Path] = []
+    written = Written([])
     if out is not None:
-        paths = plotting.save({"audit": figure(reports)}, out)
-        paths.append(out / "audit.json")
-        paths[-1].write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+        written = write(out, {**as_figures({"audit": figure(reports)}), "audit.json": as_json_file(found)})
     if as_json:
-        print_json({"reports": found, "files": [str(path) for path in paths]})
-        return
-    typer.echo(reports[0] if len(reports) == 1 else tables(reports))
-    if paths:
-        typer.echo("\nwritten: " + ", ".join(map(str, paths)))
+        print_json({"reports": found, "files": [str(path) for path in written.paths]})
+    else:
+        say(reports[0] if len(reports) == 1 else tables(reports))
+        if written.paths:
+            say("\nwritten: " + ", ".join(map(str, written.paths)))
+    written.check()

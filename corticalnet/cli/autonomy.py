@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,7 +12,6 @@ import torch
 import typer
 from matplotlib.figure import Figure
 
-from corticalnet import plotting
 from corticalnet.audit import (
     Detection,
     StreamReport,
@@ -23,8 +22,9 @@ from corticalnet.audit import (
 from corticalnet.audit.detection import DETECTORS
 from corticalnet.circuits.expansion.choice import check_rule
 from corticalnet.cli.app import app
-from corticalnet.cli.opening import open_images, open_model, open_weights
-from corticalnet.cli.output import JSON, print_json, print_table
+from corticalnet.cli.opening import MOST_SEED, finite, open_images, open_model, open_weights
+from corticalnet.cli.output import JSON, print_json, print_table, say
+from corticalnet.cli.results import as_figures, as_json_file, try_folder, write
 from corticalnet.errors import ProtocolError
 from corticalnet.plotting.autonomy import distances, grid_of_success, percent
 from corticalnet.training import Model
@@ -50,8 +50,8 @@ def autonomy_(
     ),
     trials: int = typer.Option(30, min=1, help="Trials of the stream."),
     samples: int = typer.Option(200, min=1, help="Test images for detection, side by side."),
-    lr: float = typer.Option(0.1, min=0.0, help="Learning rate in the stream."),
-    seed: int = typer.Option(0, min=0, help="Of weights, images and timing."),
+    lr: float = typer.Option(0.1, min=0.0, callback=finite, help="Learning rate in the stream."),
+    seed: int = typer.Option(0, min=0, max=MOST_SEED, help="Of weights, images and timing."),
     out: Path | None = typer.Option(None, help="Folder of figure and JSON; under runs/ if not given."),
     overwrite: bool = typer.Option(False, help="Replace results that are there."),
     sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of the model."),
@@ -80,13 +80,14 @@ def autonomy_(
     built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
     check_rule(with_detector(built.rule, "paper"))
     folder = out or Path("runs") / _folder(built, seed)
-    if (folder / "autonomy.json").exists() and not overwrite:
+    if os.path.exists(folder / "autonomy.json") and not overwrite:
         raise ProtocolError(f"{folder} holds results already; give another --out, or --overwrite")
     open_weights(built, weights)
     images = open_images(built)
     for what, wanted, there in (("trials", trials, images.train), ("samples", samples, images.test)):
         if wanted > len(there):
             raise ProtocolError(f"{images.name} has {len(there)} images for {what}, but {what} = {wanted}")
+    try_folder(folder, "autonomy.json", "autonomy.png")
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
     runs = len(DETECTORS) * len(PRECISIONS) * len(SILENCES)
     goal = built.settings.goal
@@ -120,14 +121,16 @@ def autonomy_(
         },
         "streams": {name: report.to_dict() for name, report in streams.items()},
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "autonomy.json").write_text(json.dumps(results, indent=1, ensure_ascii=False))
-    figures = plotting.save({"autonomy": _draw(found, streams)}, folder)
+    drawn = as_figures({"autonomy": _draw(found, streams)})
+    written = write(folder, {"autonomy.json": as_json_file(results), **drawn})
     if as_json:
-        print_json({**results, "out": str(folder), "figures": [str(path) for path in figures]})
-        return
-    _report(built, samples, found, streams)
-    typer.echo(f"all numbers and a figure: {folder}")
+        figures = [str(path) for path in written.paths if path.name in drawn]
+        print_json({**results, "out": str(folder), "figures": figures})
+    else:
+        _report(built, samples, found, streams)
+        if not written.trouble:
+            say(f"all numbers and a figure: {folder}")
+    written.check()
 
 
 def _report(built: Model, samples: int, found: Found, streams: dict[str, StreamReport]) -> None:

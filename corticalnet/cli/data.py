@@ -9,7 +9,7 @@ import typer
 
 from corticalnet import data
 from corticalnet.cli.app import app
-from corticalnet.cli.output import JSON, print_json, print_table
+from corticalnet.cli.output import JSON, print_json, print_table, say
 
 commands = typer.Typer(no_args_is_help=True, help="List data sets, and fetch them.")
 app.add_typer(commands, name="data")
@@ -58,4 +58,4 @@ def fetch(
     if as_json:
         print_json({"name": name, "where": place})
     else:
-        typer.echo(f"{name} is in {place}")
+        say(f"{name} is in {place}")

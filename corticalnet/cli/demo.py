@@ -10,14 +10,16 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from corticalnet import demo
 from corticalnet.audit import tables
 from corticalnet.cli.app import app
-from corticalnet.cli.output import JSON, print_json
+from corticalnet.cli.opening import MOST_SEED
+from corticalnet.cli.output import JSON, print_json, say
+from corticalnet.cli.results import as_figures, try_folder, write
 
 
 @app.command("demo")
 def demo_(
     out: Path = typer.Option(Path("figures/demo"), help="Folder for the figures."),
     epochs: int = typer.Option(25, min=1, help="Epochs for every rule."),
-    seed: int = typer.Option(0, min=0, help="Of weights, split and order of the images."),
+    seed: int = typer.Option(0, min=0, max=MOST_SEED, help="Of weights, split and order of the images."),
     as_json: bool = JSON,
 ) -> None:
     """Train a small network on real digits by six rules, audit three; then run its columns in time.
@@ -32,6 +34,7 @@ def demo_(
 
     - `corticalnet demo --seed 3 --epochs 40 --out my_figures`
     """
+    try_folder(out)
     columns = (TextColumn("{task.description:20s}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, transient=True, disable=as_json) as progress:
         task = progress.add_task("timing updates", total=epochs * len(demo.RULES))
@@ -42,18 +45,20 @@ def demo_(
         )
         progress.add_task("columns in time", total=None)
         ran = demo.columns(seed)
-    paths = demo.write(rows, audited, ran, out)
+    written = write(out, as_figures(demo.figures(rows, audited, ran)))
     if as_json:
-        print_json({**demo.to_dict(rows, audited, ran), "figures": [str(path) for path in paths]})
+        print_json({**demo.to_dict(rows, audited, ran), "figures": [str(path) for path in written.paths]})
+        written.check()
         return
     names = "-".join(map(str, demo.COLUMNS))
-    typer.echo(f"Digits (1797 real images), network {names}, {epochs} epochs of each rule, seed {seed}\n")
-    typer.echo(demo.report(rows))
-    typer.echo("\n" + tables(audited))
+    say(f"Digits (1797 real images), network {names}, {epochs} epochs of each rule, seed {seed}\n")
+    say(demo.report(rows))
+    say("\n" + tables(audited))
     cells, steps = sum(p.n for p in ran.circuit.populations), ran.recording.sizes["time"]
-    typer.echo(
+    say(
         f"\nIn time, by streaming Fa-Z-IL: {cells} cells, {steps} steps, 3 images at unknown times, "
         f"{int(ran.recording.phi.sum())} spikes of φ;\nweights changed as by backprop, to {ran.error:.0e}"
     )
-    typer.echo("\nfigures: " + ", ".join(str(path) for path in paths))
-    typer.echo("next: corticalnet list · corticalnet train --help · docs/walkthrough.md")
+    written.check()
+    say("\nfigures: " + ", ".join(str(path) for path in written.paths))
+    say("next: corticalnet list · corticalnet train --help · docs/walkthrough.md")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import math
+import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
+import typer
 
 from corticalnet.data import Data
 from corticalnet.errors import SettingError
@@ -14,6 +17,22 @@ from corticalnet.training import Model, load_model
 from corticalnet.training.checkpoint import load_weights
 from corticalnet.training.preparation import check_fit, load_data
 from corticalnet.training.run_folder import RunFolder
+
+#: The largest seed that every generator takes.
+MOST_SEED = 2**63 - 1
+#: Spiking cells for each column: more do not fit into a machine's memory.
+MOST_CELLS = 100_000
+
+
+def finite(value: float) -> float:
+    """An option's value, which infinity and "nan" are not (typer takes them for numbers).
+
+    Raises:
+        BadParameter: it is one of these.
+    """
+    if not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is not a finite number")
+    return value
 
 
 def parse_sets(sets: list[str]) -> dict[str, Any]:
@@ -30,11 +49,16 @@ def parse_sets(sets: list[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise SettingError(f"--set takes key=value, not '{text}'")
-        try:
-            settings[key.strip()] = ast.literal_eval(value.strip())
-        except (ValueError, SyntaxError):
-            settings[key.strip()] = value.strip()
+        settings[key.strip()] = _literal(value.strip())
     return settings
+
+
+def _literal(text: str) -> Any:
+    try:
+        with warnings.catch_warnings(action="ignore"):  # Python warns of a stray backslash
+            return ast.literal_eval(text)
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # the last for what is too deep
+        return text
 
 
 def open_model(model: str, sets: list[str], **named: Any) -> Model:

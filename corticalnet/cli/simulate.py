@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from dataclasses import replace
@@ -23,8 +24,9 @@ from corticalnet.circuits.experiment.protocol import Rest
 from corticalnet.circuits.experiment.recording import Record
 from corticalnet.circuits.experiment.stream import Stream, urges
 from corticalnet.cli.app import app
-from corticalnet.cli.opening import open_images, open_model, open_weights
-from corticalnet.cli.output import JSON, print_json
+from corticalnet.cli.opening import MOST_CELLS, MOST_SEED, finite, open_images, open_model, open_weights
+from corticalnet.cli.output import JSON, print_json, say
+from corticalnet.cli.results import as_figures, as_netcdf, try_folder, write
 from corticalnet.engines import simulate
 from corticalnet.errors import ProtocolError, RuleError
 from corticalnet.rules import Reward
@@ -32,7 +34,9 @@ from corticalnet.tables import table
 from corticalnet.training import Model
 
 #: Of each spiking population so many cells are recorded if nothing else is wished for.
-MOST_CELLS = 100
+RECORDED_CELLS = 100
+#: A trial of more would never end, nor fit into a file.
+_MOST_STEPS = 10**9
 
 
 @app.command("simulate")
@@ -48,7 +52,7 @@ def simulate_(
         None, help="Start from the weights of a run (its folder, or a checkpoint)."
     ),
     trials: int = typer.Option(3, min=1, help="Images, one after another, each with its teacher."),
-    lr: float = typer.Option(0.1, min=0.0, help="Learning rate of every synapse."),
+    lr: float = typer.Option(0.1, min=0.0, callback=finite, help="Learning rate of every synapse."),
     slack: int = typer.Option(
         6, min=0, help="Stimulus and teacher each stay up to this much longer, at random."
     ),
@@ -61,10 +65,16 @@ def simulate_(
         None, help="In continuous time: from an error leaving rest to its being read; 20 tau if not given."
     ),
     cells: int = typer.Option(
-        0, "--cells-per-column", min=0, help="Columns tell their rates by so many spiking cells; 0 for rates."
+        0,
+        "--cells-per-column",
+        min=0,
+        max=MOST_CELLS,
+        help="Columns tell their rates by so many spiking cells; 0 for rates.",
     ),
     cell: str = typer.Option("poisson", help="Their kind: poisson, pif or lif."),
-    seed: int = typer.Option(0, min=0, help="Of weights, images, timing, and of voltages and dice."),
+    seed: int = typer.Option(
+        0, min=0, max=MOST_SEED, help="Of weights, images, timing, and of voltages and dice."
+    ),
     every: int = typer.Option(1, min=1, help="Record every so many steps."),
     record: list[str] = typer.Option([], help="State, population or projection to record; all if not given."),
     plot: bool = typer.Option(True, "--plot/--no-plot", help="Draw the circuit, traces, φ and weights."),
@@ -96,7 +106,7 @@ def simulate_(
     folder = out or Path("runs") / _folder(
         built, [dynamics, f"{cells}-{cell}" if cells else ""], engine, seed
     )
-    if (folder / "recording.nc").exists() and not overwrite:
+    if os.path.exists(folder / "recording.nc") and not overwrite:
         raise ProtocolError(f"{folder} holds a recording already; give another --out, or --overwrite")
     open_weights(built, weights)
     usual = spiking_dynamics(built.rule) if cells and dynamics is None else None
@@ -108,6 +118,7 @@ def simulate_(
     )
     wanted = {"target": target, "device": device, "precision": precision}
     options: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
+    try_folder(folder, "recording.nc", "circuit.json", "circuit.safetensors")
     begun = time.perf_counter()
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
     try:
@@ -126,12 +137,10 @@ def simulate_(
         typer.echo("interrupted; nothing was written", err=True)
         raise typer.Exit(130) from None
     seconds = time.perf_counter() - begun
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / "recording.nc.part"
-    recording.to_netcdf(unfinished, engine="h5netcdf")
-    unfinished.replace(folder / "recording.nc")
-    circuit.save(folder / "circuit")
-    figures = plotting.save(plotting.figures(recording, circuit), folder) if plot else []
+    drawn = as_figures(plotting.figures(recording, circuit)) if plot else {}
+    # What it takes longest to make, first; circuit.json brings its arrays, circuit.safetensors.
+    files = {"recording.nc": as_netcdf(recording), "circuit.json": circuit.save, **drawn}
+    written = write(folder, files)
     steps = json.loads(recording.attrs["settings"])["steps"]
     changes = {p.name: _change(recording, p.name) for p in circuit.plastic}
     verdict = _verdict(built, recording)
@@ -148,16 +157,18 @@ def simulate_(
                 "relative_change": changes,
                 "regime": verdict and verdict.to_dict(),
                 "out": str(folder),
-                "figures": [str(path) for path in figures],
+                "figures": [str(path) for path in written.paths if path.name in drawn],
             }
         )
-        return
-    typer.echo(circuit)
-    rows = [[name, f"{change:.3g}"] for name, change in changes.items()]
-    typer.echo("\n" + table(["projection", "‖ΔW‖ / ‖W‖"], rows))
-    if verdict:
-        typer.echo(f"\nfirst trial, {verdict}")
-    typer.echo(f"\n{trials} trials, {steps} steps in {seconds:.1f} s on {engine}; all of it is in {folder}")
+    else:
+        say(circuit)
+        rows = [[name, f"{change:.3g}"] for name, change in changes.items()]
+        say("\n" + table(["projection", "‖ΔW‖ / ‖W‖"], rows))
+        if verdict:
+            say(f"\nfirst trial, {verdict}")
+        where = "" if written.trouble else f"; all of it is in {folder}"
+        say(f"\n{trials} trials, {steps} steps in {seconds:.1f} s on {engine}{where}")
+    written.check()
 
 
 def _folder(model: Model, how: list[str | None], engine: str, seed: int) -> str:
@@ -169,7 +180,7 @@ def _some_cells(circuit: Circuit) -> list[str | Record]:
     """All cells of columns, but of spiking populations a hundred cells, spread over all columns."""
     spiking = [p for p in circuit.populations if p.cell.sends == "spike"]
     wishes: list[str | Record] = [p.name for p in circuit.populations if p not in spiking]
-    spread = {p.name: np.unique(np.linspace(0, p.n - 1, MOST_CELLS).astype(int)) for p in spiking}
+    spread = {p.name: np.unique(np.linspace(0, p.n - 1, RECORDED_CELLS).astype(int)) for p in spiking}
     return [*wishes, *(Record(f"{name}.spike", which.tolist()) for name, which in spread.items())]
 
 
@@ -208,6 +219,11 @@ def _stream(model: Model, circuit: Circuit, trials: int, slack: int, seed: int) 
     if isinstance(teaching, Reward):
         actions = torch.Size(model.network.output_shape).numel()
         urge = urges(trials, actions, teaching.exploration, teaching.temperature, seed)
+    longest = max(present, teach) + slack
+    if longest > _MOST_STEPS:
+        raise ProtocolError(
+            f"a trial would take {longest:.3g} steps; take a longer --dt, or less --slack or --settle"
+        )
     lengths = {"present": (present, present + slack), "teach": (teach, teach + slack)}
     return Stream(x, y, **lengths, seed=seed, rewarded=urge is not None, urges=urge)
 
@@ -216,7 +232,7 @@ def _verdict(model: Model, recording: Any) -> Regime | None:
     """The regime of the first trial, where there is one (in steps, tied feedback) and enough was recorded."""
     try:
         return recorded_regime(model.network, model.rule, recording)
-    except (ProtocolError, RuleError):
+    except (ProtocolError, RuleError, np.linalg.LinAlgError):
         return None
 
 

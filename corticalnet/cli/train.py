@@ -15,7 +15,7 @@ from corticalnet.cli.app import app
 from corticalnet.cli.opening import parse_sets
 from corticalnet.cli.output import JSON, print_json
 from corticalnet.errors import CheckpointError, SettingError
-from corticalnet.store import read_json
+from corticalnet.store import expanded, read_json
 from corticalnet.training import Model, Result, load_model, run_seeds, train
 from corticalnet.training.model_file import load_again
 from corticalnet.training.run_folder import RunFolder
@@ -60,7 +60,7 @@ def train_(
     """
     named = {
         "data": data,
-        "data_folder": None if data_folder is None else str(data_folder.expanduser().resolve()),
+        "data_folder": None if data_folder is None else str(expanded(data_folder).resolve()),
         "rule": rule,
         "seed": seed,
         "epochs": epochs,

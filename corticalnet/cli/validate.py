@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,17 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from corticalnet import plotting
 from corticalnet.cli.app import app
-from corticalnet.cli.opening import open_model, open_weights
-from corticalnet.cli.output import JSON, print_json
+from corticalnet.cli.opening import MOST_CELLS, MOST_SEED, open_model, open_weights
+from corticalnet.cli.output import JSON, print_json, say
+from corticalnet.cli.results import Written, as_figures, as_json_file, try_folder, write
 from corticalnet.validation import figures, validate
 
 
 @app.command("validate")
 def validate_(
     model: str = typer.Argument(..., help="A model file, or the name of one in models/."),
-    cells: int = typer.Option(100, min=1, help="Spiking cells for each column and sign."),
+    cells: int = typer.Option(100, min=1, max=MOST_CELLS, help="Spiking cells for each column and sign."),
     cell: str = typer.Option("pif", help="Their kind: pif, poisson or lif."),
     window: str | None = typer.Option(
         None, help="In spikes, how long an error is listened to, such as '400 ms'; 200 ms if not given."
@@ -36,7 +35,7 @@ def validate_(
     weights: Path | None = typer.Option(
         None, help="Start from the weights of a run (its folder, or a checkpoint)."
     ),
-    seed: int = typer.Option(0, min=0, help="Of weights, voltages, dice and noise."),
+    seed: int = typer.Option(0, min=0, max=MOST_SEED, help="Of weights, voltages, dice and noise."),
     plot: bool = typer.Option(True, "--plot/--no-plot", help="Draw it, if there is a folder for it."),
     out: Path | None = typer.Option(None, help="Folder for validation.json and the figure."),
     sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of the model."),
@@ -63,6 +62,8 @@ def validate_(
     """
     built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
     open_weights(built, weights)
+    if out is not None:
+        try_folder(out, "validation.json")
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
     columns = (TextColumn("{task.description:24s}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
@@ -85,18 +86,17 @@ def validate_(
             progress=tell,
         )
     found: dict[str, Any] = report.to_dict()
-    paths: list[Path] = []
+    written = Written([])
     if out is not None:
-        paths = plotting.save(figures(report), out) if plot else []
-        out.mkdir(parents=True, exist_ok=True)
-        paths.append(out / "validation.json")
-        paths[-1].write_text(json.dumps(found, indent=1, ensure_ascii=False), encoding="utf-8")
+        drawn = as_figures(figures(report)) if plot else {}
+        written = write(out, {**drawn, "validation.json": as_json_file(found)})
     if as_json:
-        print_json({**found, "files": [str(path) for path in paths]})
-        return
-    typer.echo(report)
-    if paths:
-        typer.echo("\nwritten: " + ", ".join(map(str, paths)))
+        print_json({**found, "files": [str(path) for path in written.paths]})
+    else:
+        say(report)
+        if written.paths:
+            say("\nwritten: " + ", ".join(map(str, written.paths)))
+    written.check()
 
 
 def _time(text: str | None) -> float | str | None:

@@ -10,6 +10,7 @@ import pooch
 
 from corticalnet.data.description import Archive, Dataset
 from corticalnet.errors import DataError
+from corticalnet.store import expanded
 
 VARIABLE = "CORTICALNET_DATA"
 
@@ -17,7 +18,7 @@ VARIABLE = "CORTICALNET_DATA"
 def cache(dataset: Dataset) -> Path:
     """Return the set's folder in the cache: below $CORTICALNET_DATA, else the user's cache folder."""
     root = os.environ.get(VARIABLE) or pooch.os_cache("corticalnet")
-    return Path(root).expanduser() / dataset.name
+    return expanded(root) / dataset.name
 
 
 def missing(dataset: Dataset, folder: Path) -> list[str]:
@@ -35,7 +36,7 @@ def find(dataset: Dataset) -> Path | None:
 
 def given(dataset: Dataset, folder: str | Path) -> Path:
     """Return ``folder`` as a path; raises DataError where it lacks one of the set's archives."""
-    path = Path(folder).expanduser()
+    path = expanded(folder)
     absent = missing(dataset, path)
     if absent:
         looked = ", ".join(absent)

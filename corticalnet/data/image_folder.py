@@ -15,6 +15,7 @@ from corticalnet.data.description import Arrays, Dataset, Pictures, Shape, pictu
 from corticalnet.data.order import hold_out
 from corticalnet.data.progress import counting
 from corticalnet.errors import DataError
+from corticalnet.store import expanded
 
 PREFIX = "folder:"
 _ENDINGS = (".png", ".jpg", ".jpeg")
@@ -116,7 +117,7 @@ def read(path: Path) -> Arrays:
 
 def describe(name: str) -> Dataset:
     """Return the description of "folder:PATH"; raises DataError where there is no such folder of images."""
-    path = Path(name.removeprefix(PREFIX)).expanduser()
+    path = expanded(name.removeprefix(PREFIX))
     classes, files, shape = _find(path)
     counts = [f"{len(part)} {kind}" for part, kind in zip(files, ("training", "test"), strict=False)]
     return Dataset(

@@ -16,6 +16,7 @@ from corticalnet.data.download import download
 from corticalnet.data.order import fixed_order, seeded_order, select, validation_count
 from corticalnet.data.split import Data, Device, Split, place
 from corticalnet.errors import DataError, unknown
+from corticalnet.store import expanded
 
 
 def names() -> tuple[str, ...]:
@@ -54,7 +55,7 @@ def fetch(name: str, folder: str | Path | None = None, progress: bool = True) ->
     if not dataset.archives and dataset.where is not None:
         return Path(dataset.where)
     if folder is not None:
-        return download(dataset, Path(folder).expanduser(), progress)
+        return download(dataset, expanded(folder), progress)
     system = [Path(place) for place in dataset.places if not files.missing(dataset, Path(place))]
     return system[0] if system else download(dataset, files.cache(dataset), progress)
 

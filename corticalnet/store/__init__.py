@@ -7,14 +7,16 @@ make_folder(path)                               a folder that can be written to,
 read_whole(path)                                bytes of a regular file
 read_json(path, schema, error)                  what a file says, if its schema allows it
 with locked(folder): …                          a folder that nobody else writes in the meantime
+expanded(path)                                  "~" is a home folder, if there is one
 """
 
 from corticalnet.store.lock import locked
-from corticalnet.store.reading import read_json, read_whole, validated
+from corticalnet.store.reading import expanded, read_json, read_whole, validated
 from corticalnet.store.writing import clear_unfinished, make_folder, replacing, write_json, write_whole
 
 __all__ = [
     "clear_unfinished",
+    "expanded",
     "locked",
     "make_folder",
     "read_json",

@@ -15,6 +15,15 @@ from corticalnet.errors import CorticalnetError
 Schema = TypeVar("Schema", bound=BaseModel)
 
 
+def expanded(path: str | Path) -> Path:
+    """A path whose "~" is a home folder; where nobody has that name it is a name like any other.
+
+    >>> str(expanded("~nobody-of-that-name/run"))
+    '~nobody-of-that-name/run'
+    """
+    return Path(os.path.expanduser(path))
+
+
 def _without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 

@@ -54,7 +54,9 @@ def replacing(path: str | Path, error: type[CorticalnetError] = OutputError) -> 
             beside.unlink()
 
 
-def write_whole(path: str | Path, content: bytes | str, error: type[CorticalnetError] = OutputError) -> None:
+def write_whole(
+    path: str | Path, content: bytes | memoryview | str, error: type[CorticalnetError] = OutputError
+) -> None:
     """Put bytes, or text in UTF-8, at ``path`` in one step.
 
     Raises:
@@ -72,7 +74,9 @@ def write_json(
     Raises:
         OutputError: as :func:`replacing` does.
     """
-    write_whole(path, json.dumps(content, indent=indent, default=str, ensure_ascii=False) + "\n", error)
+    text = json.dumps(content, indent=indent, default=str, ensure_ascii=False) + "\n"
+    # A path may hold bytes that are no text; JSON has an escape for each.
+    write_whole(path, text.encode(errors="backslashreplace"), error)
 
 
 def make_folder(path: str | Path, error: type[CorticalnetError] = OutputError) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from corticalnet.errors import CheckpointError
 from corticalnet.network import Network
-from corticalnet.store import write_whole
+from corticalnet.store import expanded, write_whole
 
 Tensors = dict[str, Tensor]
 
@@ -81,7 +81,7 @@ def load_weights(net: Network, path: str | Path) -> None:
     Raises:
         CheckpointError: there is no sound checkpoint, or it is of another network.
     """
-    place = Path(path).expanduser()
+    place = expanded(path)
     file = place / "best.safetensors" if place.is_dir() else place
     tensors, _ = read_checkpoint(file)
     give_weights(net, under("network", tensors), file)

@@ -15,10 +15,14 @@ from typing import Any
 from corticalnet import about, data
 from corticalnet.errors import CheckpointError, ModelError, RuleError, SettingError, unknown
 from corticalnet.rules import catalogue
-from corticalnet.store import read_whole
+from corticalnet.rules.rule import LearningRule
+from corticalnet.store import expanded, read_whole
 from corticalnet.training.model import Model, Origin
 from corticalnet.training.schemas import ModelAbout
 from corticalnet.training.settings import Settings
+
+#: What the names of modules made of model files begin with.
+_MODULES = "corticalnet_model_"
 
 
 def model_files() -> dict[str, Path]:
@@ -27,7 +31,8 @@ def model_files() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in (Path("models"), beside):
         for path in sorted(folder.glob("[!_]*.py")):
-            found.setdefault(path.stem, path.resolve())
+            if path.is_file():
+                found.setdefault(path.stem, path.resolve())
     return found
 
 
@@ -39,10 +44,16 @@ def find_model(name_or_path: str | Path) -> Path:
     """
     text = str(name_or_path)
     if text.endswith(".py") or Path(text).name != text:
-        path = Path(text).expanduser()
-        if not path.is_file():
-            raise ModelError(f"there is no model file '{text}'")
-        return path.resolve()
+        path = expanded(text)
+        try:
+            if not path.is_file():
+                what = "a regular file" if path.exists() else "there"
+                raise ModelError(f"there is no model file '{text}': it is not {what}")
+            if path.suffix != ".py":
+                raise ModelError(f"a model file is a Python file, NAME.py, not '{text}'")
+            return path.resolve()
+        except OSError as error:
+            raise ModelError(f"there is no model file '{text}': {error.strerror or error}") from error
     files = model_files()
     if text not in files:
         hint = unknown("model", text, files) if files else f"unknown model '{text}'; ./models has none"
@@ -114,12 +125,13 @@ def _load(path: Path, code: bytes, settings: dict[str, Any]) -> Model:
     Settings(**{key: value for key, value in settings.items() if key in Settings.names()})
     with _beside(path):
         build = _build_function(path, code)
-        takes = inspect.signature(build).parameters
+        with _blaming(path):
+            takes = inspect.signature(build).parameters
         _check_keys(path, settings, takes)
         model = _build(build, path, settings, takes)
     own = {key: value for key, value in settings.items() if key in Settings.names()}
     model.settings = model.settings.change(**own)
-    if "rule" in settings and not _accepts(takes, "rule"):
+    if settings.get("rule") is not None and not _accepts(takes, "rule"):
         model.rule = _as_rule(settings["rule"])
     model.name = model.name or path.stem
     model.origin = Origin(path, hashlib.sha256(code).hexdigest(), dict(settings))
@@ -138,15 +150,16 @@ def _beside(path: Path) -> Iterator[None]:
 
 
 def _build_function(path: Path, code: bytes) -> Callable[..., Any]:
-    spec = importlib.util.spec_from_file_location(f"corticalnet_model_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{_MODULES}{path.stem}", path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickles inside the file look it up
     try:
-        exec(compile(code, path, "exec"), module.__dict__)  # (the loader might take an older __pycache__)
-    except (Exception, SystemExit) as error:
-        del sys.modules[spec.name]
-        raise ModelError(_blame(path, error)) from error
+        with _blaming(path):
+            exec(compile(code, path, "exec"), module.__dict__)  # (the loader might take an older __pycache__)
+    except BaseException:
+        sys.modules.pop(spec.name, None)
+        raise
     build: Callable[..., Any] | None = getattr(module, "build", None)
     if not callable(build):
         raise ModelError(f"{path}: has no function build(**settings) that returns a Model")
@@ -154,20 +167,45 @@ def _build_function(path: Path, code: bytes) -> Callable[..., Any]:
 
 
 def _call(build: Callable[..., Any], path: Path, arguments: dict[str, Any]) -> Model:
-    try:
+    with _blaming(path):
         model = build(**arguments)
-    except (Exception, SystemExit) as error:
-        raise ModelError(_blame(path, error)) from error
     if not isinstance(model, Model):
         raise ModelError(f"{path}: build() must return a corticalnet.Model, not {type(model).__name__}")
     return model
+
+
+@contextmanager
+def _blaming(path: Path) -> Iterator[None]:
+    """Whatever the code of a model file raises is an error of that file; an interrupt stays one."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise ModelError(_blame(path, error)) from error
+
+
+def blame_file(error: BaseException) -> str | None:
+    """What :func:`load_model` would say, of an error that came later, through a model file's code.
+
+    Returns:
+        One line: the file, the last line of it that ran, and what went wrong; None if it was in none.
+    """
+    passed = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
+    for name, module in list(sys.modules.items()):
+        if name.startswith(_MODULES) and (file := getattr(module, "__file__", None)) in passed:
+            return _blame(Path(file), error)
+    return None
 
 
 def _blame(path: Path, error: BaseException) -> str:
     """One line: the file, the last line of it that ran, and what went wrong there."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-    cause = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
+    try:
+        cause = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
+    except Exception:  # a __str__ of the user's own
+        cause = ""
     return f"{path}{f', line {line}' if line else ''}: {type(error).__name__}: {cause or 'no message'}"
 
 
@@ -211,7 +249,7 @@ def _shape(asks: list[str], name: str) -> dict[str, Any]:
 
 
 def _check_rule(rule: Any) -> None:
-    if isinstance(rule, str) and rule not in catalogue.rules():
+    if rule is not None and not isinstance(rule, LearningRule) and rule not in catalogue.rules():
         raise RuleError(unknown("rule", rule, catalogue.rules()))
 
 

@@ -63,7 +63,7 @@ class Settings(BaseModel):
     patience: int | None = Field(45, ge=1, description=f"{_COUNT}, or None (never stop early)")
     min_improvement: float = Field(0.001, ge=0, lt=1, description="a fraction from 0 to below 1")
     validation: int | float = Field(0.1, ge=0, description="a fraction below 1, or a number of images")
-    seed: int = Field(0, ge=0, description="a whole number from 0")
+    seed: int = Field(0, ge=0, lt=2**63, description="a whole number from 0 to 2⁶³ − 1")
     precision: Precision | None = Field(
         None, description="float32, float64, tf32, bfloat16, or None (the network's own)"
     )

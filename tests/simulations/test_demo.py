@@ -1,6 +1,6 @@
 """The demo's own numbers: equal rules learn equally, and the figures are there."""
 
-from corticalnet import demo
+from corticalnet import demo, plotting
 
 
 def test_demo_shows_what_it_says(tmp_path):
@@ -20,7 +20,9 @@ def test_demo_shows_what_it_says(tmp_path):
     audited = {report.rule: report for report in demo.audits()}
     assert [audited[name]["locality"].mark for name in demo.AUDITED] == ["no", "yes", "yes"]
     assert [audited[name]["autonomy"].mark for name in demo.AUDITED] == ["no", "no", "yes"]
-    paths = demo.write(list(rows.values()), list(audited.values()), ran, tmp_path / "figures")
+    paths = plotting.save(
+        demo.figures(list(rows.values()), list(audited.values()), ran), tmp_path / "figures"
+    )
     names = ["learning_curves", "cost_and_likeness", "audit", "wiring", "traces", "raster", "weights"]
     assert [p.stem for p in paths] == names
     assert all(p.stat().st_size > 5000 for p in paths)
