@@ -6,24 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
-from corticalnet.data.archive import reading
+from corticalnet.data.archive import LARGEST
 from corticalnet.data.description import Arrays, Pictures, pictures
+from corticalnet.data.matlab import arrays
 from corticalnet.errors import DataError
 
 TRAIN = "train_32x32.mat"
 TEST = "test_32x32.mat"
+PIXELS = 3 * 32 * 32
 CLASSES = tuple(str(digit) for digit in range(10))
 
 
 def _variables(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.io import loadmat  # slow to import, needed only here
-
-    with reading(path, "MATLAB v5"):
-        content = loadmat(path, variable_names=["X", "y"])
+    content = arrays(path, {"X": LARGEST, "y": LARGEST // PIXELS})
     absent = [name for name in ("X", "y") if name not in content]
     if absent:
         raise DataError(f"{path}: expected the variables X and y, found no {' and no '.join(absent)}")
-    return np.asarray(content["X"]), np.asarray(content["y"])
+    return content["X"], content["y"]
 
 
 def _digits(path: Path) -> Pictures:
