@@ -1,4 +1,4 @@
-"""Image data sets, loaded whole as uint8 tensors on one device and cut into batches by index.
+"""Data sets: built-in images, loaded whole as uint8 tensors, and your own data, cut into batches by index.
 
 >>> from corticalnet import data
 >>> digits = data.load("digits", validation=0.1, seed=0)
@@ -11,6 +11,19 @@ Data(digits: 1×8×8, 10 classes; 1294 train, 144 validation, 359 test)
 
 from corticalnet.data.description import Archive, Dataset
 from corticalnet.data.loading import describe, fetch, load, names
-from corticalnet.data.split import Data, Split
+from corticalnet.data.split import SPLITS, Data, Samples, Split
+from corticalnet.data.wrapping import wrap
 
-__all__ = ["Archive", "Data", "Dataset", "Split", "describe", "fetch", "load", "names"]
+__all__ = [
+    "SPLITS",
+    "Archive",
+    "Data",
+    "Dataset",
+    "Samples",
+    "Split",
+    "describe",
+    "fetch",
+    "load",
+    "names",
+    "wrap",
+]

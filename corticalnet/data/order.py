@@ -21,10 +21,16 @@ def select(pictures: Pictures, index: np.ndarray) -> Pictures:
 
 def hold_out(every: Pictures) -> tuple[Pictures, Pictures]:
     """Cut at least 2 pictures that have no official test set into training and test, always alike."""
-    order = fixed_order(len(every.labels))
-    tests = max(1, round(TEST_FRACTION * len(order)))
+    train, test = cut(len(every.labels))
+    return select(every, train), select(every, test)
+
+
+def cut(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which of at least 2 samples are for training and which for the test, always alike."""
+    order = fixed_order(count)
+    tests = max(1, round(TEST_FRACTION * count))
     # Sorted: what is in a split is random, its order is that of the source.
-    return select(every, np.sort(order[tests:])), select(every, np.sort(order[:tests]))
+    return np.sort(order[tests:]), np.sort(order[:tests])
 
 
 def fixed_order(count: int) -> np.ndarray:

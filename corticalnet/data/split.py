@@ -1,8 +1,10 @@
-"""A loaded data set: three splits of uint8 images that live on one device, cut into batches by index."""
+"""A loaded data set: three splits of samples that live on one device, cut into batches by index."""
 
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from corticalnet.data.augmentation import Augmentation
 from corticalnet.errors import DataError, ShapeError
 
 Device = str | torch.device
@@ -25,12 +28,47 @@ def place(tensor: Tensor, device: Device) -> Tensor:
         raise DataError(f"cannot put data on device '{device}': {reason}") from error
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class Split:
-    """Images with their labels.
+class Samples(ABC):
+    """Labelled samples, in memory (:class:`Split`) or read when they are needed (:class:`Drawn`).
 
-    ``images`` is uint8 [N, C, H, W], ``labels`` int64 [N] and ``scale`` the value of a full-bright
-    pixel (255 for most sets, 16 for digits). Anything else raises ShapeError.
+    ``labels`` is int64 [N], ``content`` a short digest of samples and labels: equal content, equal text.
+    """
+
+    labels: Tensor
+    content: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @abstractmethod
+    def batch(self, index: Tensor | slice, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
+        """Return the samples ``dtype`` [B, …] and labels [B] that ``index`` (int64 [B] or a slice) names."""
+
+    @abstractmethod
+    def draw(
+        self, batches: Sequence[Tensor], dtype: torch.dtype, seed: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield samples ``dtype`` [B, …] and labels [B] of one batch of indices (int64 [B]) after the other.
+
+        ``seed`` decides what chance the samples themselves have, if any.
+        """
+
+    def order(self, seed: int, size: int) -> list[Tensor] | None:
+        """The batches of an epoch where the samples' source decides on them; else None: the run shuffles."""
+        return None
+
+    @abstractmethod
+    def to(self, device: Device) -> Samples:
+        """Return the same on ``device``; raises DataError where there is no such device."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Split(Samples):
+    """Images, or samples of any other shape, with their labels.
+
+    ``images`` is [N, …], uint8 [N, C, H, W] in the built-in sets, ``labels`` int64 [N] and ``scale`` the
+    value of a full-bright pixel (255 for most sets, 16 for digits; 1 for numbers that are used as they
+    are). Anything else raises ShapeError.
     """
 
     images: Tensor
@@ -38,17 +76,14 @@ class Split:
     scale: float = 255.0
 
     def __post_init__(self) -> None:
-        if self.images.dtype != torch.uint8 or self.images.dim() != 4:
+        if self.images.is_complex() or self.images.dim() < 2:
             found = f"{self.images.dtype} {list(self.images.shape)}"
-            raise ShapeError(f"images must be uint8 [N, C, H, W], not {found}")
+            raise ShapeError(f"images must be real numbers [N, …], uint8 [N, C, H, W] say, not {found}")
         if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
             found = f"{self.labels.dtype} {list(self.labels.shape)}"
             raise ShapeError(f"labels must be int64 [{len(self.images)}], not {found}")
         if not self.scale > 0:
             raise ShapeError(f"scale must be positive, not {self.scale}")
-
-    def __len__(self) -> int:
-        return len(self.images)
 
     def __repr__(self) -> str:
         shape = "×".join(str(n) for n in self.images.shape[1:])
@@ -69,8 +104,14 @@ class Split:
             raise ShapeError(f"index must be an int64 tensor or a slice, not {type(index).__name__}")
         return self.images[index].to(dtype) / self.scale, self.labels[index]
 
+    def draw(
+        self, batches: Sequence[Tensor], dtype: torch.dtype, seed: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield what :meth:`batch` returns, for one batch of indices after the other."""
+        return (self.batch(index.to(self.labels.device), dtype) for index in batches)
+
     @cached_property
-    def content(self) -> str:
+    def content(self) -> str:  # type: ignore[override]
         """A short digest of images, labels and scale: equal content, equal text."""
         digest = hashlib.sha256(f"{self.scale}".encode())
         for tensor in (self.images, self.labels):
@@ -92,14 +133,20 @@ class Split:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Data:
-    """A data set in three splits: ``name``, ``shape`` (C, H, W), the ``classes``' names and the splits."""
+    """A data set in three splits.
+
+    It has a ``name``, the ``shape`` of a sample, (C, H, W) for images, the ``classes``' names, the splits,
+    and what makes each training sample another one when a network is trained on it (``transform``), if
+    anything.
+    """
 
     name: str
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
     classes: tuple[str, ...]
-    train: Split
+    train: Samples
     validation: Split
     test: Split
+    transform: Augmentation | None = None
 
     def __repr__(self) -> str:
         shape = "×".join(str(n) for n in self.shape)
@@ -112,5 +159,6 @@ class Data:
 
     @property
     def content(self) -> dict[str, str]:
-        """Digests of the splits' content, by name; a run that goes on must find the same."""
-        return {name: getattr(self, name).content for name in SPLITS}
+        """Digests of the splits, by name, and the transform; a run that goes on must find the same."""
+        transform = {"transform": self.transform.name} if self.transform else {}
+        return {name: getattr(self, name).content for name in SPLITS} | transform

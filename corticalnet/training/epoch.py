@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from corticalnet.data import Split
+from corticalnet.data import Data, chance
 from corticalnet.network.initialisation import generator
 from corticalnet.rules.rule import Step
 from corticalnet.training.goal import CLASSES, Goal
@@ -87,25 +87,33 @@ class Meter:
 def run_epoch(
     model: Model,
     optimizer: torch.optim.Optimizer,
-    split: Split,
+    data: Data,
     epoch: int,
     look: Callable[[int, Record], None],
 ) -> Record:
     """Update on every batch of an epoch and return what :meth:`Meter.read` says.
 
-    ``look`` is called now and then with the number of samples done and the reading.
+    Samples are shown as the data's transform makes them. ``look`` is called now and then with
+    the number of samples done and the reading.
 
     Raises:
         NotFinite: the loss, or a weight, is no longer finite.
+        DataError: samples cannot be read, or the transform fails.
     """
     net, rule, settings = model.network, model.rule, model.settings
     dtype = next(net.parameters()).dtype
-    order = data_order(len(split), settings.seed, epoch).to(split.labels.device)
-    end = len(order) - len(order) % settings.batch if settings.drop_last else len(order)
+    split, own_seed = data.train, chance.number(settings.seed, "epoch", epoch)
+    batches = split.order(own_seed, settings.batch)
+    if batches is None:
+        batches = list(data_order(len(split), settings.seed, epoch).split(settings.batch))
+    if settings.drop_last and len(batches[-1]) < settings.batch:
+        batches.pop()
     meter, looked = Meter(split.labels.device, settings.goal), time.perf_counter()
     net.train()
-    for start in range(0, end, settings.batch):
-        x, targets = settings.goal.batch(split, order[start : min(start + settings.batch, end)], dtype)
+    for x, labels in split.draw(batches, dtype, own_seed):
+        if data.transform is not None:
+            x = data.transform(x, own_seed, meter.samples)
+        targets = settings.goal.targets(x, labels)
         meter.add(rule.update(net, x, targets, optimizer), targets)
         if time.perf_counter() - looked > LOOK_EVERY:
             look(meter.samples, meter.read())

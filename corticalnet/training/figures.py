@@ -76,6 +76,9 @@ def receptive_fields(net: Network, shape: tuple[int, ...]) -> Figure | None:
 
     None where the first link's weights are no images of the data's ``shape`` (channels, height, width).
     """
+    if len(shape) not in (2, 3):
+        return None
+    shape = (1,) * (3 - len(shape)) + shape
     link = net.wiring.arriving[1][0][1]
     weights = link.weight.detach().float().cpu()
     if isinstance(link, Dense) and weights.shape[1] == torch.Size(shape).numel():

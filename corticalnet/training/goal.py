@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from corticalnet.data import Data, Split
+from corticalnet.data import Data, Samples, Split
 from corticalnet.errors import SettingError, ShapeError
 from corticalnet.network import Network
 from corticalnet.rules.reward import Rewarded
@@ -42,11 +42,16 @@ class Goal(ABC):
         """``validation_accuracy``, say."""
         return f"validation_{self.measure}"
 
-    @abstractmethod
     def batch(
-        self, split: Split, index: Tensor | slice, dtype: torch.dtype = torch.float32
+        self, split: Samples, index: Tensor | slice, dtype: torch.dtype = torch.float32
     ) -> tuple[Tensor, Tensor]:
         """Images ``[B, C, H, W]``, and what the rule is told about them."""
+        x, labels = split.batch(index, dtype)
+        return x, self.targets(x, labels)
+
+    @abstractmethod
+    def targets(self, x: Tensor, labels: Tensor) -> Tensor:
+        """What the rule is told about images that are shown."""
 
     @abstractmethod
     def check(self, net: Network, data: Data, rule: LearningRule) -> None:
@@ -87,11 +92,9 @@ class Classes(Goal):
 
     measure, picture = "accuracy", "confusion"
 
-    def batch(
-        self, split: Split, index: Tensor | slice, dtype: torch.dtype = torch.float32
-    ) -> tuple[Tensor, Tensor]:
-        """Images and labels."""
-        return split.batch(index, dtype)
+    def targets(self, x: Tensor, labels: Tensor) -> Tensor:
+        """The labels."""
+        return labels
 
     def check(self, net: Network, data: Data, rule: LearningRule) -> None:
         """Every label must have a column."""
@@ -136,12 +139,9 @@ class Images(Goal):
 
     measure, picture = "loss", "reconstructions"
 
-    def batch(
-        self, split: Split, index: Tensor | slice, dtype: torch.dtype = torch.float32
-    ) -> tuple[Tensor, Tensor]:
-        """Images, and the same as rows of numbers."""
-        x, _ = split.batch(index, dtype)
-        return x, x.flatten(1)
+    def targets(self, x: Tensor, labels: Tensor) -> Tensor:
+        """The images as rows of numbers."""
+        return x.flatten(1)
 
     def check(self, net: Network, data: Data, rule: LearningRule) -> None:
         """The output must be as large as an image, and a teacher must show it."""

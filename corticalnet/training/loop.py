@@ -7,6 +7,9 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 from corticalnet.data import Data
 from corticalnet.errors import TrainingError
@@ -18,7 +21,13 @@ from corticalnet.training.history import Record, finished
 from corticalnet.training.model import Model
 from corticalnet.training.optimizing import learning_rate, make_optimizer, set_learning_rate
 from corticalnet.training.precision import computing, number_format
-from corticalnet.training.preparation import check_fit, choose_device, load_data, own_randomness
+from corticalnet.training.preparation import (
+    check_fit,
+    check_transform,
+    choose_device,
+    open_data,
+    own_randomness,
+)
 from corticalnet.training.progress import Watch
 from corticalnet.training.result import Result
 from corticalnet.training.run_folder import RunFolder
@@ -30,18 +39,24 @@ OnEpoch = Callable[[Record], None]
 
 def train(
     model: Model,
-    data: Data | None = None,
+    data: Any = None,
     out: str | Path | None = None,
     resume: bool = False,
     progress: bool = True,
     on_epoch: OnEpoch | None = None,
     other_versions: bool = False,
+    *,
+    validation: Any = None,
+    test: Any = None,
+    transform: Callable[[Tensor], Any] | None = None,
 ) -> Result:
     """Train a model by its rule.
 
     Args:
         model: its network is trained in place and has the last epoch's weights afterwards.
-        data: a loaded data set; that of the model's settings if not given.
+        data: a loaded data set or the name of one; that of the model's settings if not given. Or data of your
+            own: a pair (samples, labels) of arrays or tensors, a torch ``Dataset`` of such pairs or a
+            ``DataLoader``, see :func:`corticalnet.data.wrap`. A loader's batch size is the run's.
         out: the run's folder, see :mod:`corticalnet.training.run_folder`; nothing is written without one.
         resume: go on with the run in ``out``. A run that was killed at any instant reaches weights
             bit-identical with those of an uninterrupted one on the same machine.
@@ -49,6 +64,11 @@ def train(
         on_epoch: called with each epoch's record, after its checkpoint is written.
         other_versions: resume although versions, number of threads or device are not those of the run, so
             that other bits may come out.
+        validation: your own, as ``data``; held out of the data if not given.
+        test: your own, as ``data``; a fixed fifth of the data if not given.
+        transform: augmentation. It makes each training sample (a tensor, one at a time) another one of the
+            same shape whenever it is shown; validation and test are never transformed. It may be random, and
+            is repeated to the bit when a run goes on.
 
     Raises:
         ShapeError: the data do not fit the network.
@@ -60,17 +80,20 @@ def train(
     device = choose_device(model.settings)
     folder = None if out is None else RunFolder(Path(out))
     with nullcontext() if folder is None else folder.held(resume):
-        data = load_data(model.settings, device) if data is None else data.to(device)
-        model.settings = model.settings.change(data=data.name)
-        check_fit(model, data)
-        model.network.to(device=device, dtype=number_format(model.settings, model.network))
+        shown, model.settings = open_data(model.settings, data, validation, test, transform)
+        dtype = number_format(model.settings, model.network)
+        check_fit(model, shown, dtype)
+        if shown.transform is not None and folder is not None:
+            check_transform(shown, dtype)
+        shown = shown.to(device)
+        model.network.to(device=device, dtype=dtype)
         optimizer = make_optimizer(model.network, model.settings, model.rule)
-        state = State(model, optimizer, device, data.content)
+        state = State(model, optimizer, device, shown.content)
         with own_randomness(model.settings.seed, device), computing(model.settings, device):
             if folder is not None:
                 folder.open(state, resume, other_versions)
-            _run(state, data, folder, progress, on_epoch)
-            return finish(state, data, folder)
+            _run(state, shown, folder, progress, on_epoch)
+            return finish(state, shown, folder)
 
 
 def _run(
@@ -105,7 +128,7 @@ def _epoch(state: State, data: Data, watch: Watch) -> Record:
     set_learning_rate(state.optimizer, lr)
     started = time.perf_counter()
     try:
-        reading = run_epoch(model, state.optimizer, data.train, epoch, partial(watch.look, epoch))
+        reading = run_epoch(model, state.optimizer, data, epoch, partial(watch.look, epoch))
     except NotFinite:
         raise TrainingError(explain(model, epoch, lr)) from None
     seconds = time.perf_counter() - started

@@ -39,7 +39,9 @@ def reconstructions(answers: Tensor, data: Data) -> Figure:
         data: whose test images they are; 0 is black and 1 white.
     """
     images, labels = data.test.batch(slice(None))
-    made = answers.float().cpu().reshape(-1, *data.shape)
+    # (numbers that are no image are drawn as a row of pixels)
+    shape = data.shape if len(data.shape) == 3 else (1, *data.shape) if len(data.shape) == 2 else (1, 1, -1)
+    images, made = images.reshape(len(images), *shape), answers.float().cpu().reshape(len(answers), *shape)
     chosen = _in_turn(labels.cpu(), min(MOST_IMAGES, len(labels)))
     loss = (images.cpu() - made).square().sum(dtype=torch.float64).item() / (2 * len(made))
     figure = Figure(figsize=(0.9 * len(chosen) + 0.6, 2.5), layout="constrained")

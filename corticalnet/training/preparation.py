@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
 
 import torch
+from torch.utils import data as torchdata
 
 from corticalnet import data as datasets
 from corticalnet.data import Data
-from corticalnet.errors import SettingError, ShapeError
+from corticalnet.data.augmentation import Augmentation
+from corticalnet.errors import DataError, SettingError, ShapeError
 from corticalnet.network.homeostasis import BatchHomeostasis
 from corticalnet.training.model import Model
 from corticalnet.training.settings import Settings
@@ -46,11 +50,70 @@ def load_data(settings: Settings, device: torch.device) -> Data:
     )
 
 
-def check_fit(model: Model, data: Data) -> None:
+def open_data(
+    settings: Settings, data: Any, validation: Any = None, test: Any = None, transform: Any = None
+) -> tuple[Data, Settings]:
+    """The data of a run, whatever was given for them, and the settings with what the data say.
+
+    Raises:
+        DataError: they cannot be had, or are no data.
+        SettingError: the settings and a loader say different things; the transform is no function.
+    """
+    if data is None or isinstance(data, str | Data):
+        if validation is not None or test is not None:
+            kind = f"'{settings.data if data is None else data if isinstance(data, str) else data.name}'"
+            raise DataError(f"the data set {kind} has splits of its own; leave out validation= and test=")
+        settings = settings.change(data=data) if isinstance(data, str) else settings
+        loaded = data if isinstance(data, Data) else load_data(settings, torch.device("cpu"))
+        if transform is not None:
+            loaded = replace(loaded, transform=Augmentation(transform))
+    else:
+        loaded = datasets.wrap(
+            data, validation, test, transform, settings.validation, settings.seed, settings.limit
+        )
+    if isinstance(data, torchdata.DataLoader):
+        settings = _as_loaded(settings, data)
+    return loaded, settings.change(data=loaded.name)
+
+
+def _as_loaded(settings: Settings, loader: torchdata.DataLoader) -> Settings:
+    """Settings with the batches of a loader; one that was set must be the same."""
+    usual, size = Settings(), loader.batch_size
+    if size is None:  # batches of a sampler's own, or none
+        return settings
+    for name, found in (("batch", size), ("drop_last", loader.drop_last)):
+        asked = getattr(settings, name)
+        if asked not in (found, getattr(usual, name)):
+            raise SettingError(
+                f"setting '{name}' is {asked}, but the DataLoader's is {found}; "
+                "set one of them, or give the loader's dataset"
+            )
+    return settings.change(batch=size, drop_last=loader.drop_last)
+
+
+def check_transform(data: Data, dtype: torch.dtype) -> None:
+    """A run that can be resumed needs a transform that can be repeated.
+
+    Raises:
+        DataError: the first samples do not come out alike, or the transform fails.
+    """
+    assert data.transform is not None
+    few = torch.arange(min(len(data.train), 8))
+    x, _ = next(iter(data.train.draw([few], dtype, 0)))
+    data.transform.check(x, 0)
+
+
+def check_fit(model: Model, data: Data, dtype: torch.dtype = torch.float32) -> None:
     """Every image must fit the network's input, every target its output, every batch its stages.
+
+    Args:
+        model: whose network and settings they must fit.
+        data: with all targets.
+        dtype: format in which the network is shown them.
 
     Raises:
         ShapeError: an image or a target does not fit.
+        DataError: a number is too large for the format.
         SettingError: the last batch is a single sample, and batch homeostasis needs two; or the rule cannot
             be told the target.
     """
@@ -60,6 +123,19 @@ def check_fit(model: Model, data: Data) -> None:
         raise ShapeError(
             f"the network's input is {_sheet(net.input_shape)}, but images of {data.name} are {_sheet(shape)}"
         )
+    if not _same_axes(tuple(shape), tuple(net.input_shape)):
+        hint = "; channels come first" if sorted(shape) == sorted(net.input_shape) else ""
+        raise ShapeError(
+            f"the network's input is {_sheet(net.input_shape)}, but images of {data.name} are "
+            f"{_sheet(shape)}: as many numbers, in another order{hint}"
+        )
+    for name in datasets.SPLITS:
+        split = getattr(data, name)
+        wide = isinstance(split, datasets.Split) and split.images.dtype == torch.float64 != dtype
+        if wide and not bool(split.images.to(dtype).isfinite().all()):
+            raise DataError(
+                f"{data.name}: a number in {name} is too large for {str(dtype).removeprefix('torch.')}"
+            )
     settings.goal.check(net, data, model.rule)
     single = len(data.train) % settings.batch == 1 and not settings.drop_last
     if single and any(isinstance(stage, BatchHomeostasis) for stage in net.modules()):
@@ -72,6 +148,12 @@ def check_fit(model: Model, data: Data) -> None:
             f"batch {settings.batch} is larger than the {len(data.train)} training images, "
             "and drop_last leaves nothing"
         )
+
+
+def _same_axes(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
+    """Whether two shapes of as many numbers mean the same order of them: alike but for 1s, or one is flat."""
+    one, other = (tuple(n for n in shape if n > 1) for shape in (one, other))
+    return one == other or min(len(one), len(other)) <= 1
 
 
 def _sheet(shape: tuple[int, ...]) -> str:
