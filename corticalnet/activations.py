@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from corticalnet.checks import function
 from corticalnet.errors import NetworkError, one_of
 
 _ops = torch.ops.aten
@@ -34,6 +35,10 @@ class Activation:
     name: str
     rate: Callable[[Tensor], Tensor]
     gain: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+    def __post_init__(self) -> None:
+        for what in ("rate", "gain"):
+            function(f"activation {self.name}: {what}", getattr(self, what), NetworkError)
 
 
 def _linear(drive: Tensor) -> Tensor:

@@ -100,5 +100,9 @@ def unknown(kind: str, value: object, choices: Iterable[str]) -> str:
 def one_of(kind: str, value: object, choices: Iterable[object], error: type[CorticalnetError]) -> None:
     """Raise ``error``, with what :func:`unknown` says, unless ``value`` is one of ``choices``."""
     known = list(choices)
-    if value not in known:
+    try:
+        there = value in known
+    except (ValueError, RuntimeError):  # an array or a tensor is equal to nothing
+        there = False
+    if not there:
         raise error(unknown(kind, value, map(str, known)))

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "corticalnet"
 #: "" is the package's own list of public names.
 FLOORS = [
     ["errors", "about"],
-    ["store"],
+    ["checks", "store"],
     ["activations", "tables", "plotting"],
     ["network", "data", "tasks"],
     ["rules"],

@@ -15,7 +15,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from corticalnet.checks import shown, whole
+from corticalnet.errors import RuleError
 from corticalnet.network import Network, Recurrent
+from corticalnet.network.reading import beside
 from corticalnet.rules import LearningRule, Rule, Sweep, Teaching, ThroughTime, Tied
 from corticalnet.tables import table
 
@@ -55,11 +58,11 @@ class Alignment:
 def align(
     net: Taught,
     rule: Teaches,
-    x: Tensor,
-    targets: Tensor,
+    x: Any,
+    targets: Any,
     reference: Teaches | None = None,
     seed: int = 0,
-    **more: Tensor,
+    **more: Any,
 ) -> Alignment:
     """Compare a rule's change of ``net`` with a reference's, on the same batch and random numbers.
 
@@ -73,7 +76,14 @@ def align(
         reference: backprop with the squared loss if not given.
         seed: of dropout masks and exploration.
         more: what else ``learn`` takes: the ``state`` before a sequence.
+
+    Raises:
+        ShapeError: inputs or targets do not fit.
+        RuleError: the rule does not teach such a network.
     """
+    if not isinstance(net, Network | Recurrent):
+        raise RuleError(f"align takes a Network or a Recurrent one, not {shown(net)}")
+    seed = whole("align: seed", seed, RuleError, least=None)
     found = _change(net, rule, x, targets, seed, more)
     wanted = _change(net, reference or backprop_for(rule), x, targets, seed, more)
     pairs = {name: (found[name], wanted[name]) for name in found}
@@ -107,16 +117,22 @@ def _synapses(net: Taught, changed: Iterable[str]) -> dict[str, list[str]]:
 
 
 def _change(
-    net: Taught, rule: Teaches, x: Tensor, targets: Tensor, seed: int, more: dict[str, Tensor]
+    net: Taught, rule: Teaches, x: Any, targets: Any, seed: int, more: dict[str, Any]
 ) -> dict[str, Tensor]:
     """Minus the gradient that a rule fills, flat, by parameter name."""
     twin, rule = copy.deepcopy(net).double(), copy.deepcopy(rule)
     twin.zero_grad()
-    targets = targets.double() if targets.is_floating_point() else targets
+    if isinstance(rule, ThroughTime) is isinstance(twin, Recurrent):  # else the rule says what does not fit
+        if isinstance(twin, Recurrent):
+            x, more["state"] = twin.admit(x, more.get("state"))
+        else:
+            x = twin.admit(x, least=1)
+        targets = beside(targets, x)
     learn: Callable[..., object] = rule.learn
-    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+    device = next(twin.parameters()).device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        learn(twin, x.double(), targets, **{name: tensor.double() for name, tensor in more.items()})
+        learn(twin, x, targets, **more)
     return {name: -p.grad.flatten() for name, p in twin.named_parameters() if p.grad is not None}
 
 

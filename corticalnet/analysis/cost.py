@@ -18,14 +18,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
+from corticalnet.network.reading import converted, numbers
 from corticalnet.network.recurrent import Unrolled
 from corticalnet.rules.feedback import Passes
 from corticalnet.rules.rule import LearningRule, Rule
+from corticalnet.rules.teaching import as_vectors
 
 Update = Callable[[], object]
 
@@ -82,11 +83,13 @@ def _idle_clock() -> float:
     return time.perf_counter()
 
 
-def autograd_update(net: nn.Module, x: Tensor, classes: Tensor, lr: float = 1e-4) -> Update:
+def autograd_update(net: nn.Module, x: Any, classes: Any, lr: float = 1e-4) -> Update:
     """The reference: an update of a plain torch module by autograd, squared loss and torch's SGD."""
+    like = next(net.parameters())
+    x = converted(numbers(x, "input", like.device), like.dtype, "input")
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
     with torch.no_grad():
-        wanted = F.one_hot(classes, net(x).shape[1]).to(x.dtype)
+        wanted = as_vectors(classes, net(x))
 
     def update() -> None:
         optimizer.zero_grad()
@@ -96,14 +99,14 @@ def autograd_update(net: nn.Module, x: Tensor, classes: Tensor, lr: float = 1e-4
     return update
 
 
-def rule_update(net: Network, rule: LearningRule, x: Tensor, classes: Tensor, lr: float = 1e-4) -> Update:
+def rule_update(net: Network, rule: LearningRule, x: Any, classes: Any, lr: float = 1e-4) -> Update:
     """An update of a copy of ``net`` by a rule and torch's SGD."""
     own = copy.deepcopy(net)
     optimizer = torch.optim.SGD(own.parameters(), lr=lr)
     return lambda: rule.update(own, x, classes, optimizer)
 
 
-def passes(net: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> Passes:
+def passes(net: Network, rule: LearningRule, x: Any, targets: Any) -> Passes:
     """Sweeps that one ``learn`` takes: operations of links, counted; 1 is all links once, for the batch.
 
     Neither network nor rule is changed; a pathway that draws its weights does so before anything is counted.
@@ -113,7 +116,7 @@ def passes(net: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> Pass
     """
     if not isinstance(net, Network) or isinstance(net, Unrolled):
         raise RuleError(f"passes are counted in a Network, not in {type(net).__name__}")
-    own, rule = copy.deepcopy(net), copy.deepcopy(rule)
+    own, rule, x = copy.deepcopy(net), copy.deepcopy(rule), net.admit(x, least=1)
     rule.learn(own, x, targets)
     counted = dict.fromkeys(Passes._fields, 0.0)
     whole = len(x) * sum(link.synapses for link in own.links)

@@ -18,9 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from corticalnet.checks import shown
 from corticalnet.circuits.expansion.links import flat
 from corticalnet.errors import ProtocolError, RuleError
 from corticalnet.network import Network
+from corticalnet.network.reading import beside
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules import Rule, Sweep, Teacher, Tied
 from corticalnet.rules.energy import Energy
@@ -62,16 +64,19 @@ class Course:
 
 
 @torch.no_grad()
-def course_of_rule(net: Network, rule: Any, x: Tensor, targets: Tensor, seed: int = 0) -> Course:
+def course_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0) -> Course:
     """Watch a rule learn from one batch on a float64 copy of a network.
 
     Raises:
         RuleError: the rule has no energy to relax.
+        ShapeError: inputs or targets do not fit.
     """
     own = _with_energy(rule)
+    if not isinstance(net, Network):
+        raise RuleError(f"a regime is told of a Network, not of {shown(net)}")
     twin, still = copy.deepcopy(net).double(), copy.deepcopy(net).double()
-    x = x.double()
-    targets = targets.double() if targets.is_floating_point() else targets
+    x = twin.admit(x, least=1)
+    targets = beside(targets, x)
     found: list[dict[tuple[str, str], Tensor]] = []
     learned: list[dict[str, Tensor]] = []
 
@@ -82,7 +87,7 @@ def course_of_rule(net: Network, rule: Any, x: Tensor, targets: Tensor, seed: in
     with listen(hear), torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         wiring = still.levelled() if own.trigger.levelled else still.wiring
         torch.manual_seed(seed)  # the same silent columns and the same actions for both
-        activity = wiring.fire(still.admit(x))
+        activity = wiring.fire(x)
         energy = Energy(wiring, activity, own.teaching.begin(activity.rates[-1], targets))
         torch.manual_seed(seed)
         twin.zero_grad(set_to_none=True)

@@ -13,11 +13,11 @@ recording = following.recording()               xarray; corticalnet.plotting.ali
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import numpy as np
 import torch
 import xarray as xr
-from torch import Tensor
 
 from corticalnet.analysis.alignment import Taught, Teaches, align, backprop_for
 from corticalnet.errors import RuleError
@@ -43,8 +43,8 @@ class Following:
     def __init__(
         self,
         rule: Teaches,
-        x: Tensor,
-        targets: Tensor,
+        x: Any,
+        targets: Any,
         reference: Teaches | None = None,
         seed: int = 0,
         unit: str = "epoch",

@@ -96,7 +96,7 @@ class Regime:
         return "\n".join([f"{self.rule}: {self.word}", *(f"  {name:15s}{what}" for name, what in rows)])
 
 
-def regime(net: Network, rule: Any, x: Tensor, targets: Tensor, seed: int = 0) -> Regime:
+def regime(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0) -> Regime:
     """The regime in which a rule learns from one batch; the network is not changed.
 
     Args:
@@ -108,6 +108,7 @@ def regime(net: Network, rule: Any, x: Tensor, targets: Tensor, seed: int = 0) -
 
     Raises:
         RuleError: the rule infers nothing, or its value cells go down no energy.
+        ShapeError: inputs or targets do not fit.
 
     >>> import torch, corticalnet as cn
     >>> x, y = torch.ones(1, 4), torch.tensor([0])

@@ -23,12 +23,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from corticalnet.audit.deltas import deltas
+from corticalnet.checks import whole
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import circuit as expand
 from corticalnet.circuits.experiment.protocol import Element, Give, Noise, Present, Reinforce, Teach
 from corticalnet.engines import simulator
 from corticalnet.errors import CircuitWarning, ProtocolError
 from corticalnet.network import Network
+from corticalnet.network.reading import as_rates, beside, numbers
 from corticalnet.rules import LearningRule, Rule, Sweep
 from corticalnet.rules.catalogue import rule as rule_by_name
 from corticalnet.rules.teaching import as_vectors
@@ -97,8 +99,8 @@ def autonomy_in_a_stream(
     trials: int = 30,
     seed: int = 0,
     learning_rate: float = 0.1,
-    stimuli: Tensor | None = None,
-    targets: Tensor | None = None,
+    stimuli: Any = None,
+    targets: Any = None,
     announced: bool = False,
     phase_signal: bool | None = None,
     slack: tuple[int, int] = (8, 8),
@@ -224,20 +226,20 @@ def _sweep(rule: LearningRule) -> LearningRule:
     return Rule(rule.teaching, copy.copy(rule.feedback), Sweep(), f"{rule.name}'s twin")
 
 
-def _lessons(
-    network: Network, trials: int, seed: int, stimuli: Tensor | None, targets: Tensor | None
-) -> tuple[Tensor, Tensor]:
+def _lessons(network: Network, trials: int, seed: int, stimuli: Any, targets: Any) -> tuple[Tensor, Tensor]:
     rng = torch.Generator().manual_seed(seed)
     classes = torch.Size(network.output_shape).numel()
+    trials = whole("a stream: trials", trials, ProtocolError)
     x = torch.rand(trials, *network.input_shape, generator=rng, dtype=torch.float64)
     y = torch.randint(classes, (trials,), generator=rng)
-    x = x if stimuli is None else stimuli.double().cpu()
-    y = y if targets is None else targets.cpu()
-    if trials < 1 or len(x) != trials or len(y) != trials:
+    x = as_rates(x if stimuli is None else stimuli, network.input_shape, x, "stimuli")
+    y = numbers(y if targets is None else targets, "targets", x.device)
+    taught = len(y) if y.dim() else 0
+    if len(x) != trials or taught != trials:
         raise ProtocolError(
-            f"a stream of trials = {trials} needs as many stimuli and targets, not {len(x)} and {len(y)}"
+            f"a stream of trials = {trials} needs as many stimuli and targets, not {len(x)} and {taught}"
         )
-    return x, y.double() if y.is_floating_point() else y
+    return x, beside(y, x)
 
 
 def teacher(circuit: Circuit, target: Tensor, steps: int, announced: bool) -> Element:

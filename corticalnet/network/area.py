@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from corticalnet.activations import Activation
+from corticalnet.checks import shown
 from corticalnet.errors import NetworkError
 from corticalnet.network.homeostasis import Homeostasis, homeostasis
 from corticalnet.network.links import Link
@@ -49,16 +50,23 @@ class Area(nn.Module):
         stages: Sequence[Stage] | None = None,
     ) -> None:
         super().__init__()
-        arriving = [links] if isinstance(links, Link) else list(links)
+        arriving = list(links) if isinstance(links, Iterable) and not isinstance(links, str) else [links]
         for link in arriving:
             if not isinstance(link, Link):
-                raise NetworkError(f"an area is made of links (Dense, Convolution, Local), not {link!r}")
+                raise NetworkError(f"an area is made of links (Dense, Convolution, Local), not {shown(link)}")
         if not arriving:
             raise NetworkError("an area needs at least one link that drives it")
         # As plain tuples, typed and quick to walk along, and as modules for torch.
         self.arriving: tuple[Link, ...] = tuple(copy.deepcopy(arriving))
-        standard = _standard(activation, homeostasis, pool, dropout)
-        self.sequence: tuple[Stage, ...] = tuple(standard if stages is None else copy.deepcopy(list(stages)))
+        if not (name is None or isinstance(name, str)):
+            raise NetworkError(f"an area's name is a plain word, not {shown(name)}")
+        through = _standard(activation, homeostasis, pool, dropout) if stages is None else stages
+        wrong = (
+            [s for s in through if not isinstance(s, Stage)] if isinstance(through, Iterable) else [through]
+        )
+        if wrong:
+            raise NetworkError(f"an area's stages are Fire, MaxPool, Dropout, …, not {shown(wrong[0])}")
+        self.sequence: tuple[Stage, ...] = tuple(copy.deepcopy(list(through)))
         self.links, self.stages = nn.ModuleList(self.arriving), nn.ModuleList(self.sequence)
         self.name = name
         self.drive_shape: Shape = ()
@@ -117,6 +125,5 @@ def _standard(
         stages.append(homeostasis(homeo))
     if pool is not None:
         stages.append(MaxPool(pool))
-    if dropout:
-        stages.append(Dropout(dropout))
-    return stages
+    silent = Dropout(dropout)
+    return [*stages, silent] if silent.p else stages

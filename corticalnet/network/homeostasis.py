@@ -20,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from corticalnet.checks import fraction, not_negative
 from corticalnet.errors import NetworkError, one_of
 from corticalnet.network.stages import Shape, Stage
 
@@ -47,9 +48,8 @@ class Homeostasis(Stage):
 
     def __init__(self, momentum: float = 0.01, eps: float = 1e-3) -> None:
         super().__init__()
-        if not 0 < momentum <= 1:
-            raise NetworkError(f"homeostasis: momentum must be in (0, 1], not {momentum}")
-        self.momentum, self.eps = momentum, eps
+        self.momentum = fraction("homeostasis: momentum", momentum, NetworkError)
+        self.eps = not_negative("homeostasis: eps", eps, NetworkError)
 
     def build(self, shape: Shape) -> Shape:
         """One scale, shift, mean and variance for each statistic."""
@@ -62,7 +62,7 @@ class Homeostasis(Stage):
 
     @abstractmethod
     def statistics_shape(self, shape: Shape) -> Shape:
-        """Which columns share a mean and variance."""
+        """Which columns fraction a mean and variance."""
 
     def describe(self) -> str:
         """Its name."""

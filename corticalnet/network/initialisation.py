@@ -14,6 +14,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from corticalnet.checks import not_negative, number, shown, whole
 from corticalnet.errors import NetworkError, unknown
 
 #: Given the standard-normal or uniform draw's shape, fan-in, fan-out and generator: the weights.
@@ -22,12 +23,14 @@ Scheme = Callable[[tuple[int, ...], int, int, torch.Generator], Tensor]
 
 def generator(seed: int, name: str) -> torch.Generator:
     """The random stream of ``name`` under ``seed``: the same on every machine, whatever else is drawn."""
+    seed = whole("seed", seed, NetworkError, least=None)
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
 
 
 def normal(std: float) -> Scheme:
     """N(0, std²), as in Pozzi et al. 2020."""
+    std = not_negative("normal: the standard deviation", std, NetworkError)
     return lambda shape, fan_in, fan_out, rng: std * _gauss(shape, rng)
 
 
@@ -36,6 +39,7 @@ def glorot(gain: float = 1.0) -> Scheme:
 
     Whittington & Bogacz 2017 use gain 4 for the logistic function.
     """
+    gain = number("glorot: gain", gain, NetworkError)
     return lambda shape, fan_in, fan_out, rng: (
         gain * math.sqrt(6 / (fan_in + fan_out)) * (2 * torch.rand(shape, generator=rng, dtype=_F64) - 1)
     )
@@ -43,6 +47,7 @@ def glorot(gain: float = 1.0) -> Scheme:
 
 def scaled(gain: float = 1.0) -> Scheme:
     """N(0, gain² / fan_in): keeps the variance of linear columns for gain 1, of ReLU for gain √2."""
+    gain = number("scaled: gain", gain, NetworkError)
     return lambda shape, fan_in, fan_out, rng: gain / math.sqrt(fan_in) * _gauss(shape, rng)
 
 
@@ -55,18 +60,42 @@ def _gauss(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
     return torch.randn(shape, generator=rng, dtype=_F64)
 
 
-def scheme(choice: str | float | Scheme) -> Scheme:
+def scheme(choice: str | float | Scheme, what: str = "") -> Scheme:
     """A scheme by name ("glorot", "he", "lecun"), by number (normal with that s.d.), or as a function.
 
+    Args:
+        choice: it.
+        what: whose it is, for the message.
+
     Raises:
-        NetworkError: the name is unknown or the number is negative.
+        NetworkError: the name is unknown, or the number is negative or none; or, when weights are
+            drawn, what a function returns does not fit.
     """
+    where = f"{what}: " if what else ""
     if callable(choice):
-        return choice
+        return _checked(choice, where)
     if isinstance(choice, str):
         if choice not in SCHEMES:
-            raise NetworkError(unknown("initialisation", choice, [*SCHEMES, "a standard deviation"]))
+            raise NetworkError(where + unknown("initialisation", choice, [*SCHEMES, "a standard deviation"]))
         return SCHEMES[choice]
-    if choice < 0:
-        raise NetworkError(f"initialisation: a standard deviation cannot be {choice}; choose 0 or more")
-    return normal(float(choice))
+    return normal(not_negative(f"{where}initialisation by a standard deviation", choice, NetworkError))
+
+
+def _checked(own: Scheme, where: str) -> Scheme:
+    """A scheme of the user's, whose weights are looked at."""
+
+    def draw(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: torch.Generator) -> Tensor:
+        weights = own(shape, fan_in, fan_out, rng)
+        if not isinstance(weights, Tensor):
+            raise NetworkError(
+                f"{where}an initialisation returns a tensor of shape {shape}, not {shown(weights)}"
+            )
+        if tuple(weights.shape) != shape:
+            raise NetworkError(
+                f"{where}an initialisation returned {tuple(weights.shape)} for {shape} weights"
+            )
+        if weights.is_complex() or not (weights.is_meta or weights.isfinite().all()):
+            raise NetworkError(f"{where}an initialisation returned weights that are no finite real numbers")
+        return weights
+
+    return draw

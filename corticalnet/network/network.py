@@ -9,16 +9,19 @@ on it all the same, and the tests use it as the oracle.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from corticalnet.activations import Activation
+from corticalnet.checks import shown, whole
 from corticalnet.errors import NetworkError, ShapeError, unknown
 from corticalnet.network.area import Area
 from corticalnet.network.initialisation import Scheme
 from corticalnet.network.links import Dense, Link
+from corticalnet.network.reading import as_rates, finite
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.tables import table
 
@@ -34,8 +37,12 @@ class Network(nn.Module):
         seed: of the initial weights, which are drawn by name (:mod:`corticalnet.network.initialisation`).
         dtype, device: of the weights; torch's defaults if not given.
 
+    Inputs may be tensors, NumPy arrays, lists, or anything that becomes an array, in any real number format:
+    they are taken as the numbers that they are (an image of bytes goes from 0 to 255; divide it yourself) and
+    brought to the network's precision and device (:mod:`corticalnet.network.reading`).
+
     Raises:
-        NetworkError: areas and links do not fit together.
+        NetworkError: areas and links do not fit together, or a setting is impossible.
 
     >>> net = Network((2,), [Area(Dense(3), "tanh"), Area(Dense(1), "linear")], seed=0)
     >>> net(torch.zeros(5, 2)).shape
@@ -52,11 +59,13 @@ class Network(nn.Module):
         device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
-        self.input_shape, self.seed = tuple(int(n) for n in input_shape), seed
-        if not self.input_shape or min(self.input_shape) < 1:
-            raise NetworkError(f"input_shape must be whole numbers of at least 1, not {self.input_shape}")
+        self.input_shape, self.seed = _shape(input_shape), whole("seed", seed, NetworkError, least=None)
+        if isinstance(areas, nn.Module | str) or not isinstance(areas, Iterable):
+            raise NetworkError(f"areas must be a list of Area(...), not {shown(areas)}")
+        areas = list(areas)
         if not areas:
             raise NetworkError("a network needs at least one area, the output")
+        dtype, device = place(dtype, device)
         self.areas = nn.ModuleDict()
         self.wiring = Wiring()
         for position, area in enumerate(areas, start=1):
@@ -72,7 +81,7 @@ class Network(nn.Module):
 
     def _add(self, area: Area, position: int, count: int, dtype: torch.dtype) -> None:
         if not isinstance(area, Area):
-            raise NetworkError(f"areas must be Area(...), not {area!r}")
+            raise NetworkError(f"areas must be Area(...), not {shown(area)}")
         area = copy.deepcopy(area)
         area.name = area.name or ("output" if position == count else f"area{position}")
         if area.name == "input" or area.name in self.areas or not area.name.replace("-", "_").isidentifier():
@@ -80,7 +89,7 @@ class Network(nn.Module):
         known = ["input", *self.areas]
         arriving = []
         for link in area.arriving:
-            source = link.source_name or known[-1]
+            source = known[-1] if link.source_name is None else link.source_name
             if source not in known:
                 raise NetworkError(f"area '{area.name}': {unknown('source area', source, known)}")
             arriving.append((known.index(source), link))
@@ -107,20 +116,25 @@ class Network(nn.Module):
         self.wiring.add(area, arriving)
 
     # Running ---------------------------------------------------------------------------------
-    def forward(self, x: Tensor) -> Tensor:
-        """Rates of the output area ``[batch, *output_shape]``."""
-        return self.sweep(x).rates[-1]
+    def forward(self, x: Any) -> Tensor:
+        """Rates of the output area ``[batch, *output_shape]``; of no samples, none."""
+        x = self.admit(x)
+        return self.wiring.fire(x).rates[-1] if len(x) else x.new_zeros(0, *self.output_shape)
 
-    def sweep(self, x: Tensor) -> Activity:
-        """Drives and rates of every area for inputs ``[batch, *input_shape]``."""
-        return self.wiring.fire(self.admit(x))
+    def sweep(self, x: Any) -> Activity:
+        """Drives and rates of every area for inputs ``[batch, *input_shape]``, at least one of them."""
+        return self.wiring.fire(self.admit(x, least=1))
 
     @torch.no_grad()
-    def predict(self, x: Tensor, batch: int = 1024) -> Tensor:
+    def predict(self, x: Any, batch: int = 1024) -> Tensor:
         """Class indices ``[N]``: the most active output column, in evaluation mode, ``batch`` at a time.
 
         Takes no labels and clamps nothing.
+
+        Raises:
+            ShapeError: the input does not fit, or some of it is NaN or infinite.
         """
+        batch, x = whole("batch", batch, ShapeError), finite(self.admit(x), "input")
         was_training = self.training
         self.eval()
         try:
@@ -128,25 +142,29 @@ class Network(nn.Module):
         finally:
             self.train(was_training)
 
-    def admit(self, x: Tensor) -> Tensor:
-        """Check an input and bring it to the network's shape and floating type.
+    def admit(self, x: Any, least: int = 0) -> Tensor:
+        """Read an input: ``[batch, *input_shape]``, in the network's precision and on its device.
+
+        Args:
+            x: a tensor, or anything that becomes an array of real numbers.
+            least: number of samples that there must be.
 
         Raises:
-            ShapeError: the shape does not fit, or the numbers are not floating.
+            ShapeError: the shape does not fit, there are too few samples, or they are no real numbers.
         """
-        reference = self._reference
-        if x.shape[1:] != self.input_shape:
-            if x.dim() < 2 or x.shape[1:].numel() != torch.Size(self.input_shape).numel():
-                raise ShapeError(
-                    f"input has shape {tuple(x.shape)}; this network takes (batch, "
-                    f"{', '.join(map(str, self.input_shape))})"
-                )
-            x = x.reshape(-1, *self.input_shape)
-        if x.dtype != reference.dtype:
-            if not x.is_floating_point():
-                raise ShapeError(f"input is {x.dtype}; give floating numbers (for images: pixels / 255)")
-            x = x.to(reference.dtype)
-        return x
+        like = self._reference
+        read: Tensor = x
+        if not (  # what training gives, thousands of times, is ready
+            type(x) is Tensor
+            and x.dtype is like.dtype
+            and x.shape[1:] == self.input_shape
+            and x.device == like.device
+            and x.layout is torch.strided
+        ):
+            read = as_rates(x, self.input_shape, like)
+        if least and len(read) < least:
+            raise ShapeError(f"input has {len(read)} samples; at least {least} must be there")
+        return read
 
     @property
     def _reference(self) -> Tensor:
@@ -198,10 +216,11 @@ def mlp(
     """A dense hierarchy: ``mlp([784, 32, 32, 10])`` has 784 inputs, two hidden areas of 32, 10 outputs.
 
     Raises:
-        NetworkError: fewer than two sizes.
+        NetworkError: fewer than two sizes, or a setting is impossible.
     """
+    columns = list(columns) if isinstance(columns, Iterable) and not isinstance(columns, str) else [columns]
     if len(columns) < 2:
-        raise NetworkError(f"mlp needs at least input and output sizes, not {list(columns)}")
+        raise NetworkError(f"mlp needs at least input and output sizes, not {columns}")
     last = len(columns) - 1
     areas = [
         Area(Dense(n, bias=bias, init=init), output if k == last else hidden)
@@ -209,6 +228,38 @@ def mlp(
         if k
     ]
     return Network((columns[0],), areas, seed, dtype=dtype, device=device)
+
+
+def _shape(given: Any) -> Shape:
+    """The shape of an input; sizes may be NumPy's."""
+    try:
+        sizes = tuple(whole("a size", n, NetworkError) for n in given)
+        if sizes and not isinstance(given, str):
+            return sizes
+    except (TypeError, NetworkError):
+        pass
+    possible = "whole numbers of at least 1, such as (784,) or (1, 28, 28)"
+    raise NetworkError(f"input_shape must be {possible}, not {shown(given)}")
+
+
+def place(
+    dtype: torch.dtype | None, device: torch.device | str | None
+) -> tuple[torch.dtype | None, torch.device | None]:
+    """Precision and device of weights, if there can be such.
+
+    Raises:
+        NetworkError: no format that a network can compute in, or a device that is unknown or not there.
+    """
+    formats = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+    if dtype is not None and dtype not in formats:
+        raise NetworkError(f"dtype must be one of {', '.join(map(str, formats))}, not {shown(dtype)}")
+    if device is None:
+        return dtype, None
+    try:
+        where = torch.device(device)
+        return dtype, torch.empty(0, device=where).device
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise NetworkError(f"device {shown(device)} cannot be used: {str(error).splitlines()[0]}") from None
 
 
 def _sheet(shape: Shape) -> str:

@@ -14,17 +14,19 @@ down from area to area go back through time.
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from corticalnet.activations import Activation
+from corticalnet.checks import whole
 from corticalnet.errors import NetworkError, ShapeError
 from corticalnet.network.area import Area
 from corticalnet.network.initialisation import Scheme
 from corticalnet.network.links import Cut, Dense
-from corticalnet.network.links.link import positive
-from corticalnet.network.network import Network
+from corticalnet.network.network import Network, place
+from corticalnet.network.reading import converted, numbers
 from corticalnet.network.wiring import Wiring
 
 
@@ -64,9 +66,11 @@ class Recurrent(nn.Module):
         device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
-        self.input_shape, self.seed = (positive("recurrent network", "inputs", inputs),), seed
-        self.columns = positive("recurrent network", "columns", columns)
-        self.outputs = positive("recurrent network", "outputs", outputs)
+        inputs = whole("recurrent network: inputs", inputs, NetworkError)
+        self.columns = columns = whole("recurrent network: columns", columns, NetworkError)
+        self.outputs = outputs = whole("recurrent network: outputs", outputs, NetworkError)
+        self.input_shape, self.seed = (inputs,), whole("seed", seed, NetworkError, least=None)
+        dtype, device = place(dtype, device)
         here = Dense(columns, init=init), Dense(columns, "hidden", bias=bias, init=init)
         self.hidden = Area(here, hidden, "hidden")
         self.output = Area(Dense(outputs, bias=bias, init=init), output, "output")
@@ -84,11 +88,11 @@ class Recurrent(nn.Module):
         return {"hidden": self.hidden, "output": self.output}
 
     # Running ---------------------------------------------------------------------------------
-    def forward(self, sequence: Tensor, state: Tensor | None = None) -> Tensor:
+    def forward(self, sequence: Any, state: Any = None) -> Tensor:
         """Output rates ``[batch, steps, outputs]`` for ``[batch, steps, inputs]``."""
         return self.run(sequence, state)[0]
 
-    def run(self, sequence: Tensor, state: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def run(self, sequence: Any, state: Any = None) -> tuple[Tensor, Tensor]:
         """Output rates ``[batch, steps, outputs]`` and hidden rates ``[batch, steps, columns]``.
 
         Args:
@@ -107,28 +111,28 @@ class Recurrent(nn.Module):
         outputs = [self.output.fire(self.output.arriving[0].drive(rate))[0] for rate in rates]
         return torch.stack(outputs, 1), torch.stack(rates, 1)
 
-    def admit(self, sequence: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Check a sequence and a state; bring them to the network's floating type.
+    def admit(self, sequence: Any, state: Any = None) -> tuple[Tensor, Tensor]:
+        """Read a sequence and a state: in the network's precision and on its device.
 
         Raises:
-            ShapeError: one of them does not fit.
+            ShapeError: one of them does not fit, or they are no real numbers.
         """
         like = self.hidden.arriving[0].weight
+        sequence = numbers(sequence, "sequence", like.device)
         if sequence.dim() != 3 or sequence.shape[2:] != self.input_shape or not sequence.shape[1]:
             raise ShapeError(
                 f"sequence has shape {tuple(sequence.shape)}; this network takes (batch, steps, "
                 f"{self.input_shape[0]}) with at least one step"
             )
-        if not sequence.is_floating_point():
-            raise ShapeError(f"sequence is {sequence.dtype}; give floating numbers")
         if state is None:
             state = like.new_zeros(len(sequence), self.columns)
+        state = numbers(state, "state", like.device)
         if state.shape != (len(sequence), self.columns):
             raise ShapeError(
                 f"state has shape {tuple(state.shape)}; for this sequence it is "
                 f"({len(sequence)}, {self.columns})"
             )
-        return sequence.to(like), state.to(like)
+        return converted(sequence, like.dtype, "sequence"), converted(state, like.dtype, "state")
 
     # Unrolling -------------------------------------------------------------------------------
     def unrolled(self, steps: int) -> Unrolled:
@@ -137,6 +141,7 @@ class Recurrent(nn.Module):
         Raises:
             NetworkError: fewer than one step.
         """
+        steps = whole("steps", steps, NetworkError)
         net = self._unrolled.get(steps)
         if net is None or any(a is not b for a, b in zip(net.learned, self.parameters(), strict=True)):
             net = self._unrolled[steps] = Unrolled(self, steps)
@@ -152,8 +157,6 @@ class Unrolled(Network):
 
     def __init__(self, net: Recurrent, steps: int) -> None:
         nn.Module.__init__(self)
-        if not isinstance(steps, int) or steps < 1:
-            raise NetworkError(f"a network is unrolled over at least 1 step, not {steps!r}")
         (inputs,), columns, outputs = net.input_shape, net.columns, net.outputs
         before, after = steps * inputs + columns, steps * outputs
         self.steps, self.seed, self.input_shape, self._levelled = steps, net.seed, (before,), None

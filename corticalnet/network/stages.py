@@ -20,6 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from corticalnet.activations import Activation, activation
+from corticalnet.checks import number, whole
 from corticalnet.errors import NetworkError
 
 Shape = tuple[int, ...]
@@ -79,11 +80,10 @@ class MaxPool(Stage):
 
     def __init__(self, size: int = 2, stride: int | None = None, padding: int = 0) -> None:
         super().__init__()
-        self.size, self.stride, self.padding = size, size if stride is None else stride, padding
-        for name, value, least in (("size", size, 1), ("stride", self.stride, 1), ("padding", padding, 0)):
-            if not isinstance(value, int) or value < least:
-                raise NetworkError(f"pool: {name} must be a whole number of at least {least}, not {value!r}")
-        if 2 * padding > size:
+        self.size = whole("pool: size", size, NetworkError)
+        self.stride = self.size if stride is None else whole("pool: stride", stride, NetworkError)
+        self.padding = whole("pool: padding", padding, NetworkError, least=0)
+        if 2 * self.padding > self.size:
             raise NetworkError(f"pool: padding {padding} is more than half of the pool, {size}")
 
     def build(self, shape: Shape) -> Shape:
@@ -121,9 +121,10 @@ class Dropout(Stage):
 
     def __init__(self, p: float) -> None:
         super().__init__()
-        if not 0 <= p < 1:
-            raise NetworkError(f"dropout: the probability of silence must be in [0, 1), not {p}")
-        self.p = p
+        possible = "a number in [0, 1)"
+        self.p = number(
+            "dropout, the probability of silence,", p, NetworkError, possible, lambda p: 0 <= p < 1
+        )
 
     def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """``x * mask / (1 - p)`` while training, ``x`` otherwise."""

@@ -15,7 +15,6 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from corticalnet.errors import RuleError
 from corticalnet.network.area import Trace
 from corticalnet.network.wiring import Activity, Wiring
 
@@ -52,17 +51,6 @@ def disturb(
 def gaussian(like: Tensor) -> Tensor:
     """N(0, 1), from torch's generator of the device."""
     return torch.randn_like(like)
-
-
-def check_deviation(name: str, deviation: float) -> float:
-    """σ, if it is positive.
-
-    Raises:
-        RuleError: it is not.
-    """
-    if not 0 < deviation < float("inf"):
-        raise RuleError(f"{name}: deviation (σ of the noise) must be positive, not {deviation}")
-    return deviation
 
 
 def by_sample(numbers: Tensor, like: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from corticalnet.checks import positive, whole
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.area import Area, Trace
@@ -180,14 +181,15 @@ def stability(
         levelled: whether links that skip areas go through relays, as in Z-IL and Fa-Z-IL (not in IL).
 
     Raises:
-        RuleError: γ is not positive.
+        RuleError: γ is not positive, or there are no iterations.
+        ShapeError: inputs do not fit the network.
     """
-    if not 0 < rate < float("inf"):
-        raise RuleError(f"stability: rate must be a positive number, not {rate}")
+    rate = positive("stability: rate", rate, RuleError)
+    iterations = whole("stability: iterations", iterations, RuleError)
     twin = copy.deepcopy(network).double().eval()
     wiring = twin.levelled() if levelled else twin.wiring
-    shown = torch.zeros(1, *twin.input_shape, dtype=torch.float64, device=twin.links[0].weight.device)
-    activity = wiring.fire(twin.admit(shown if x is None else x.detach().double()))
+    shown = torch.zeros(1, *twin.input_shape) if x is None else x
+    activity = wiring.fire(twin.admit(shown, least=1))
     if x is None:
         _excite(wiring, activity)
     lesson = None if output_free else Teacher().begin(activity.rates[-1], activity.rates[-1])

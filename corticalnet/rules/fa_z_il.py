@@ -19,6 +19,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from corticalnet.checks import flag, not_negative, whole
 from corticalnet.errors import RuleError, one_of
 from corticalnet.rules.predictive_coding import Columns
 from corticalnet.rules.trial import Trial, Trigger
@@ -53,17 +54,15 @@ class FaZIL(Trigger):
         threshold: float = 0.0,
         pooled: bool = False,
     ) -> None:
-        if silence < 1:
-            raise RuleError(f"Fa-Z-IL: silence must be at least 1 step, not {silence}")
         one_of("gate", gate, _GATES, RuleError)
-        if not 0 <= threshold < float("inf"):
-            raise RuleError(f"Fa-Z-IL: threshold must be 0 or more, not {threshold}")
+        self.silence = whole("Fa-Z-IL: silence", silence, RuleError)
+        self.steps = None if steps is None else whole("Fa-Z-IL: steps", steps, RuleError)
+        self.threshold = not_negative("Fa-Z-IL: threshold", threshold, RuleError)
+        self.gate, self.pooled = gate, flag("Fa-Z-IL: pooled", pooled, RuleError)
         if pooled and gate == "none":
             raise RuleError(
                 "Fa-Z-IL: one φ for many columns needs a gate; choices: gate='prediction', gate='pulse'"
             )
-        self.silence, self.steps, self.gate = silence, steps, gate
-        self.threshold, self.pooled = threshold, pooled
         if gate != "none":
             self.equation += " while its prediction is quiet"
 

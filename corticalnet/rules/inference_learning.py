@@ -10,6 +10,7 @@ backprop of what inference leaves of e, ``(1 + Σ J Jᵀ)⁻¹ e`` (docs/decisio
 
 from __future__ import annotations
 
+from corticalnet.checks import not_negative, positive, whole
 from corticalnet.errors import RuleError, one_of
 from corticalnet.rules.predictive_coding import Columns
 from corticalnet.rules.trial import Trial, Trigger
@@ -30,10 +31,11 @@ class IL(Trigger):
     needs_layers = True
 
     def __init__(self, steps: int = 20, rate: float = 0.1, update: str = "last", noise: float = 0.0) -> None:
-        if steps < 0:
-            raise RuleError(f"IL: steps must be 0 or more, not {steps}")
         one_of("update", update, ["last", "every step"], RuleError)
-        self.steps, self.rate, self.noise, self.update = steps, rate, noise, update
+        # With no step before the last, what leads to the output learns; with a change at every step, nothing.
+        self.steps = whole("IL: steps", steps, RuleError, least=0 if update == "last" else 1)
+        self.rate = positive("IL: rate", rate, RuleError)
+        self.noise, self.update = not_negative("IL: noise", noise, RuleError), update
         self.changes_during_trial = update == "every step"
         self.writes_once = not self.changes_during_trial
 

@@ -23,9 +23,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from corticalnet.checks import fraction, function, positive
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network.wiring import Activity, Wiring
-from corticalnet.rules.disturbance import Draw, by_sample, check_deviation, disturb, gaussian, held
+from corticalnet.rules.disturbance import Draw, by_sample, disturb, gaussian, held
 from corticalnet.rules.moment import listening, moment
 from corticalnet.rules.trial import Trial, Trigger
 
@@ -33,16 +34,17 @@ _BASELINES = ["undisturbed", "opposite", "none"]
 
 
 class _Perturbation(Trigger):
-    """What they share: noise, a baseline, and numbers for all."""
+    """What they fraction: noise, a baseline, and numbers for all."""
 
     writes_once = True
     hears_all = True
     compares = True
 
     def __init__(self, deviation: float, baseline: str, baselines: list[str], draw: Draw) -> None:
-        self.deviation = check_deviation("perturbation", deviation)
+        kind = type(self).__name__
+        self.deviation = positive(f"{kind}: deviation (σ of the noise)", deviation, RuleError)
         one_of("baseline", baseline, baselines, RuleError)
-        self.baseline, self.draw = baseline, draw
+        self.baseline, self.draw = baseline, function(f"{kind}: draw", draw, RuleError)
 
 
 class WeightPerturbation(_Perturbation):
@@ -145,9 +147,8 @@ class REINFORCE(_Perturbation):
         draw: Draw = gaussian,
     ) -> None:
         super().__init__(deviation, baseline, ["average", "undisturbed", "none"], draw)
-        if not 0 < momentum <= 1:
-            raise RuleError(f"REINFORCE: momentum must be in (0, 1], not {momentum}")
-        self.momentum, self._average = momentum, torch.zeros((), dtype=torch.float64)
+        self.momentum = fraction("REINFORCE: momentum", momentum, RuleError)
+        self._average = torch.zeros((), dtype=torch.float64)
 
     def fire(self, wiring: Wiring, rates: Tensor) -> Activity:
         """A sweep up with noise on the rates of every area."""

@@ -17,10 +17,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from corticalnet.checks import function, positive, probability
 from corticalnet.errors import RuleError
 from corticalnet.rules.teaching import Lesson, Teaching, as_classes
 
@@ -46,7 +48,7 @@ class Rewarded(Teaching):
     def taught(self, reward: Tensor, expected: Tensor) -> Tensor:
         """The error of the chosen column, given the reward and what was expected of the action."""
 
-    def begin(self, rates: Tensor, targets: Tensor) -> Lesson:
+    def begin(self, rates: Tensor, targets: Any) -> Lesson:
         """Targets are class indices ``[batch]`` (or one-hot vectors); only the reward is made of them."""
         classes = as_classes(targets, rates)
         return _RewardedLesson(self, rates, self.choose(rates), classes[:, 0])
@@ -73,12 +75,9 @@ class Reward(Rewarded):
         temperature: float = 1.0,
         choose: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
-        if not 0 <= exploration <= 1:
-            raise RuleError(f"exploration is a probability in [0, 1], not {exploration}")
-        if temperature <= 0:
-            raise RuleError(f"temperature must be positive, not {temperature}")
-        self.exploration, self.temperature = exploration, temperature
-        self.choose = choose or self.max_boltzmann
+        self.exploration = probability("reward: exploration", exploration, RuleError)
+        self.temperature = positive("reward: temperature", temperature, RuleError)
+        self.choose = self.max_boltzmann if choose is None else function("reward: choose", choose, RuleError)
 
     def max_boltzmann(self, rates: Tensor) -> Tensor:
         """Greedy actions ``[batch]``, a few of them replaced by draws from softmax(rates / temperature)."""
@@ -115,7 +114,7 @@ class SoftmaxReward(Rewarded):
     equation = "error = (r / P_s − 1) · 1[n = s],  s drawn from P = softmax(y),  r = 1[s is right]"
 
     def __init__(self, choose: Callable[[Tensor], Tensor] | None = None) -> None:
-        self.choose = choose or boltzmann
+        self.choose = boltzmann if choose is None else function("reward: choose", choose, RuleError)
 
     def expected(self, rates: Tensor) -> Tensor:
         """``P = softmax(rates)``."""

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from corticalnet.checks import shown
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.rules.feedback import Feedback, NoPathway, Tied
@@ -70,20 +71,21 @@ class LearningRule(ABC):
     name = "custom"
 
     @abstractmethod
-    def learn(self, net: Network, x: Tensor, targets: Tensor, *, accumulate: bool = False) -> Step:
+    def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> Step:
         """Fill ``p.grad`` of every parameter of ``net`` with minus its mean plasticity over the batch.
 
         Args:
             net: the network.
-            x: inputs ``[batch, *input_shape]``.
-            targets: class indices ``[batch]``, or vectors ``[batch, n]``.
+            x: inputs ``[batch, *input_shape]``, at least one.
+            targets: class indices ``[batch]`` (or ``[batch, 1]``), or vectors ``[batch, n]``. Like inputs
+                they may be tensors, NumPy arrays or lists.
             accumulate: add to existing gradients instead of replacing them.
 
         Raises:
-            ShapeError: inputs or targets do not fit the network.
+            ShapeError: inputs or targets do not fit the network, or are no real numbers.
         """
 
-    def update(self, net: Network, x: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer) -> Step:
+    def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> Step:
         """One whole update: ``learn``, then ``optimizer.step()``."""
         step = self.learn(net, x, targets)
         optimizer.step()
@@ -108,13 +110,15 @@ class Rule(LearningRule):
         trigger: Trigger | None = None,
         name: str = "custom",
     ) -> None:
-        self.teaching, self.trigger, self.name = teaching or Teacher(), trigger or Sweep(), name
+        self.teaching = Teacher() if teaching is None else teaching
+        self.trigger, self.name = Sweep() if trigger is None else trigger, name
         self._taught: Callable[[], Network | None] = _nobody  # in the last trial
         self._versions, self._left_behind = (0, 0), 0  # torch's, of weights up and down
-        self.feedback = feedback or (NoPathway() if getattr(trigger, "hears_all", False) else Tied())
+        usual: Feedback = NoPathway() if getattr(trigger, "hears_all", False) else Tied()
+        self.feedback = usual if feedback is None else feedback
         for part, kind in ((self.teaching, Teaching), (self.feedback, Feedback), (self.trigger, Trigger)):
             if not isinstance(part, kind):
-                raise RuleError(f"{name}: {part!r} is no {kind.__name__.lower()}")
+                raise RuleError(f"{name}: {shown(part)} is no {kind.__name__.lower()}")
         if self.trigger.needs_layers and not self.feedback.layered:
             raise RuleError(
                 f"{type(self.trigger).__name__} needs feedback that comes down link by link, "
@@ -137,25 +141,29 @@ class Rule(LearningRule):
         return self.trigger.compares or self.feedback.compares
 
     @torch.no_grad()
-    def learn(self, net: Network, x: Tensor, targets: Tensor, *, accumulate: bool = False) -> Step:
+    def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> Step:
         """See :meth:`LearningRule.learn`.
 
         Warns if trial after trial the weights have moved and the pathway's have not: the optimizer does not
         know :meth:`parameters`.
         """
+        x = self._read(net, x)
         plasticity = self._plasticity(net, x, accumulate)
         if self.feedback.learns:
             self._look_for_those_left_behind(net)
         return self._trial(net, x, targets, plasticity, None)
 
     @torch.no_grad()
-    def update(self, net: Network, x: Tensor, targets: Tensor, optimizer: torch.optim.Optimizer) -> Step:
+    def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> Step:
         """One whole update.
 
         Triggers that change weights during the trial step the optimizer at every inference step. For
         plain SGD and triggers that write once, weights change in place and ``.grad`` stays empty. Feedback
         weights that learn join the optimizer if it does not know them, in the groups of the links' weights.
         """
+        x = self._read(net, x)
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise RuleError(f"{self.name}: update takes an optimizer of torch.optim, not {shown(optimizer)}")
         plasticity = self._plasticity(net, x)
         if self.feedback.learns:
             self._join(net, optimizer)
@@ -167,12 +175,19 @@ class Rule(LearningRule):
         optimizer.step()
         return step
 
-    def _plasticity(self, net: Network, x: Tensor, accumulate: bool = False) -> Plasticity:
+    def _read(self, net: Network, x: Any) -> Tensor:
+        """The input of a trial: at least one sample, for changes are means over them."""
         if not isinstance(net, Network):
             raise RuleError(
                 f"{self.name} teaches a Network, not {type(net).__name__}; "
                 "a Recurrent one learns by cn.ThroughTime(rule)"
             )
+        rates = net.admit(x, least=1)
+        if rates.is_meta:
+            raise RuleError(f"{self.name}: the network is on the meta device and has no weights to teach")
+        return rates
+
+    def _plasticity(self, net: Network, x: Tensor, accumulate: bool = False) -> Plasticity:
         self.feedback.prepare(net)
         return Plasticity(net, len(x), accumulate, self.feedback.partners, self.feedback.decay)
 
@@ -215,10 +230,10 @@ class Rule(LearningRule):
             own = {n.removeprefix(f"{kind}."): t for n, t in state.items() if n.startswith(f"{kind}.")}
             part.load_state_dict(own)
 
-    def _trial(self, net: Network, x: Tensor, targets: Tensor, plasticity: Plasticity, change: Any) -> Step:
+    def _trial(self, net: Network, x: Tensor, targets: Any, plasticity: Plasticity, change: Any) -> Step:
         with torch.autocast(x.device.type, enabled=False) if self._compares else nullcontext():
             wiring = net.levelled() if self.trigger.levelled else net.wiring
-            activity = self.trigger.fire(wiring, net.admit(x))
+            activity = self.trigger.fire(wiring, x)
             lesson = self.teaching.begin(activity.rates[-1], targets)
             trial = Trial(wiring, activity, lesson, self.feedback, plasticity, {}, change)
             self.feedback.learn(trial)

@@ -21,6 +21,8 @@ from typing import Any
 
 from torch import Tensor
 
+from corticalnet.checks import flag
+from corticalnet.errors import RuleError
 from corticalnet.rules.moment import listening, moment
 from corticalnet.rules.trial import Trial, Trigger
 
@@ -37,7 +39,7 @@ class Sweep(Trigger):
     writes_once = True
 
     def __init__(self, feedback_cells: bool = False) -> None:
-        self.feedback_cells = feedback_cells
+        self.feedback_cells = flag("sweep: feedback_cells", feedback_cells, RuleError)
 
     def run(self, trial: Trial) -> None:
         """Sweep down from the output."""

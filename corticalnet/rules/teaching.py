@@ -12,12 +12,15 @@ may take during the trial (predictive coding moves it).
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from corticalnet.checks import shown
 from corticalnet.errors import RuleError, ShapeError, one_of
+from corticalnet.network.reading import converted, finite, numbers
 
 
 class Lesson(ABC):
@@ -59,7 +62,7 @@ class Teaching(ABC):
     equation = ""
 
     @abstractmethod
-    def begin(self, rates: Tensor, targets: Tensor) -> Lesson:
+    def begin(self, rates: Tensor, targets: Any) -> Lesson:
         """The lesson for output ``rates`` ``[batch, n]`` and ``targets`` (indices, or one vector each)."""
 
 
@@ -75,8 +78,9 @@ class Teacher(Teaching):
         self.loss = loss
         self.equation = "error = t − y" if loss == "squared" else "error = t − softmax(y)"
 
-    def begin(self, rates: Tensor, targets: Tensor) -> Lesson:
+    def begin(self, rates: Tensor, targets: Any) -> Lesson:
         """Targets may be class indices ``[batch]`` or vectors ``[batch, n]``."""
+        targets = read(targets, rates)
         wanted = as_vectors(targets, rates)
         if self.loss == "squared":
             return _Squared(rates, wanted)
@@ -113,39 +117,69 @@ class _CrossEntropy(_Squared):
         return -(self.wanted * F.log_softmax(self.rates, 1)).sum() / len(self.rates)
 
 
-def as_vectors(targets: Tensor, rates: Tensor) -> Tensor:
+def read(targets: Any, rates: Tensor) -> Tensor:
+    """Targets on the device of the output: class indices ``[batch]``, or numbers shaped as the output.
+
+    A column of whole numbers ``[batch, 1]`` is class indices, unless the output has one column itself; then a
+    row of floating numbers ``[batch]`` is one number for each sample.
+
+    Raises:
+        ShapeError: they are no real numbers, or a label that does not come from the device is out of range.
+    """
+    seen = numbers(targets, "targets", rates.device)
+    if seen.shape != rates.shape and rates.dim() == 2:
+        if seen.dim() == 2 and seen.shape[1] == 1 and not seen.is_floating_point():
+            seen = seen[:, 0]
+        elif seen.dim() == 1 and rates.shape[1] == 1 and seen.is_floating_point():
+            seen = seen[:, None]
+    if seen.is_cuda and seen is not targets and seen.dim() == 1 and not seen.is_floating_point():
+        _in_range(seen.long(), rates)  # it has come from elsewhere, so there is nothing to wait for
+    return seen
+
+
+def as_vectors(targets: Any, rates: Tensor) -> Tensor:
     """Targets shaped as the output: class indices become one-hot vectors.
 
     Raises:
-        ShapeError: wrong shape, or a label outside the output's columns.
+        ShapeError: wrong shape, a label outside the output's columns, or a number that is not finite.
     """
+    targets = read(targets, rates)
     if targets.dim() == 1 and not targets.is_floating_point() and rates.dim() == 2:
         column = as_column(targets, rates)
         try:
             return torch.zeros_like(rates).scatter_(1, column, 1.0)
-        except RuntimeError as error:
-            raise _out_of_range(targets, rates) from error
+        except RuntimeError:
+            _in_range(column, rates)
+            raise
     if targets.shape != rates.shape:
         raise _misshapen(targets, rates)
-    return targets.to(rates.dtype)
+    wanted = converted(targets, rates.dtype, "targets")
+    return wanted if wanted.is_cuda else finite(wanted, "targets")
 
 
-def as_classes(targets: Tensor, rates: Tensor) -> Tensor:
+def as_classes(targets: Any, rates: Tensor) -> Tensor:
     """Classes as a column ``[batch, 1]``: of class indices, or of one-hot vectors.
 
     Raises:
-        ShapeError: wrong shape, or a label outside the output's columns.
+        ShapeError: wrong shape, a label outside the output's columns, or vectors that name no class.
     """
+    targets = read(targets, rates)
     if targets.dim() == 1:
         column = as_column(targets, rates)
     elif targets.shape == rates.shape and rates.dim() == 2:
-        column = targets.argmax(1, keepdim=True)
+        column = targets.long().argmax(1, keepdim=True)
+        if not torch.equal(torch.zeros_like(rates).scatter_(1, column, 1.0), targets.to(rates.dtype)):
+            raise ShapeError(
+                "reward is for a class, so targets are class indices or one-hot vectors (one 1 among zeros), "
+                f"not {shown(targets[0].tolist())}"
+            )
     else:
         raise _misshapen(targets, rates)
     try:
         rates.gather(1, column)  # for its range check alone
-    except RuntimeError as error:
-        raise _out_of_range(targets, rates) from error
+    except RuntimeError:
+        _in_range(column, rates)
+        raise
     return column
 
 
@@ -170,12 +204,19 @@ def _misshapen(targets: Tensor, rates: Tensor) -> ShapeError:
     )
 
 
-def _out_of_range(targets: Tensor, rates: Tensor) -> ShapeError:
-    """On a CPU, indexing notices a label that names no column, for nothing.
+def _in_range(labels: Tensor, rates: Tensor) -> None:
+    """Every label must name a column.
 
-    (On a GPU nothing can be noticed without waiting for the device; the training loop looks at all
-    labels of a data set before it begins.)
+    On a CPU indexing notices that by itself, for nothing, and this only says so. (On a GPU nothing can be
+    noticed without waiting for the device; the training loop looks at all labels of a data set before it
+    begins.)
+
+    Raises:
+        ShapeError: one does not.
     """
     last = rates.shape[1] - 1
-    bad = int(targets[(targets < 0) | (targets > last)][0])
-    return ShapeError(f"label {bad} is out of range; the output has columns 0 to {last}")
+    outside = labels[(labels < 0) | (labels > last)]
+    if len(outside):
+        message = f"label {int(outside[0])} is out of range; the output has columns 0 to {last}"
+        numbers_ = f" (numbers for its one column: floating ones, or in the shape {tuple(rates.shape)})"
+        raise ShapeError(message + (numbers_ if last == 0 else ""))

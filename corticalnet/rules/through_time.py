@@ -13,12 +13,15 @@ state is handed on and no error comes back.
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from corticalnet.checks import shown, whole
 from corticalnet.errors import RuleError, ShapeError
 from corticalnet.network import Recurrent
+from corticalnet.network.reading import numbers
 from corticalnet.rules.feedback import NoPathway
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.rule import Rule
@@ -63,7 +66,7 @@ class ThroughTime:
 
     def __init__(self, rule: Rule, window: int | None = None) -> None:
         if not isinstance(rule, Rule):
-            raise RuleError(f"through time: {rule!r} is no teaching signal × feedback × trigger")
+            raise RuleError(f"through time: {shown(rule)} is no teaching signal × feedback × trigger")
         if not isinstance(rule.teaching, Teacher):
             raise RuleError(
                 f"through time: {rule.name} is taught by {type(rule.teaching).__name__}; "
@@ -80,12 +83,11 @@ class ThroughTime:
             raise RuleError(
                 f"through time: {rule.name} changes weights within a trial; choose another trigger"
             )
-        if window is not None and (not isinstance(window, int) or window < 1):
-            raise RuleError(f"through time: window must be a whole number of at least 1, not {window!r}")
-        self.rule, self.window = rule, window
+        self.rule = rule
+        self.window = None if window is None else whole("through time: window", window, RuleError)
 
     @torch.no_grad()
-    def learn(self, net: Recurrent, sequence: Tensor, targets: Tensor, state: Tensor | None = None) -> Course:
+    def learn(self, net: Recurrent, sequence: Any, targets: Any, state: Any = None) -> Course:
         """Fill ``p.grad`` of every parameter; those of the feedback pathway too, if it learns.
 
         With backprop it is the derivative of the mean over the batch of the summed loss, but for what a
@@ -104,6 +106,9 @@ class ThroughTime:
         if not isinstance(net, Recurrent):
             raise RuleError(f"through time: teaches a Recurrent network, not {type(net).__name__}")
         sequence, state = net.admit(sequence, state)
+        targets = numbers(targets, "targets", sequence.device)
+        if not len(sequence) or sequence.is_meta:
+            raise ShapeError("through time: the sequence has no samples or no numbers to learn from")
         if targets.shape[:2] != sequence.shape[:2] or targets.dim() > 3:
             raise ShapeError(
                 f"targets have shape {tuple(targets.shape)}; for this sequence they are class indices "

@@ -12,6 +12,8 @@ same numbers.
 
 from __future__ import annotations
 
+from corticalnet.checks import flag, not_negative, positive
+from corticalnet.errors import RuleError
 from corticalnet.rules.moment import listening
 from corticalnet.rules.predictive_coding import Columns
 from corticalnet.rules.sweep import sweep_down
@@ -31,7 +33,9 @@ class ZIL(Trigger):
     needs_layers = True
 
     def __init__(self, rate: float = 1.0, noise: float = 0.0, simulate: bool = False) -> None:
-        self.rate, self.noise, self.simulate = rate, noise, simulate
+        self.rate = positive("Z-IL: rate", rate, RuleError)
+        self.noise = not_negative("Z-IL: noise", noise, RuleError)
+        self.simulate = flag("Z-IL: simulate", simulate, RuleError)
         self.writes_once = not self.levelled
 
     @property

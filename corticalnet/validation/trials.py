@@ -21,6 +21,7 @@ from corticalnet.circuits.expansion.links import flat
 from corticalnet.circuits.experiment.protocol import Element, Noise, Present, Reinforce, Rest, Teach
 from corticalnet.engines import simulate
 from corticalnet.network import Network
+from corticalnet.network.reading import beside
 from corticalnet.rules import LearningRule, Rule, Sweep, Teacher, Tied
 from corticalnet.rules.reward import Rewarded
 
@@ -40,12 +41,15 @@ class Trials:
         rule: copied. If it is taught by reward, it takes the action that it expects most of: nobody explores.
         stimuli: ``[trials, *input_shape]``.
         targets: classes ``[trials]`` or vectors ``[trials, n]``.
+
+    Raises:
+        ShapeError: they do not fit.
     """
 
-    def __init__(self, network: Network, rule: LearningRule, stimuli: Tensor, targets: Tensor) -> None:
+    def __init__(self, network: Network, rule: LearningRule, stimuli: Any, targets: Any) -> None:
         self.network, self.rule = copy.deepcopy(network).double(), copy.deepcopy(rule)
-        self.stimuli = stimuli.double()
-        self.targets = targets.double() if targets.is_floating_point() else targets
+        self.stimuli = self.network.admit(stimuli, least=1)
+        self.targets = beside(targets, self.stimuli)
         self.teaching: Any = getattr(rule, "teaching", Teacher())
         self.rewarded = isinstance(self.teaching, Rewarded)
         if self.rewarded:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from corticalnet.circuits.experiment.protocol import whole
 from corticalnet.errors import CircuitError, ProtocolError, RuleError
@@ -127,12 +126,12 @@ def _small_enough(network: Network) -> None:
         )
 
 
-def _given(what: Model | Network, x: Any, y: Any, trials: int, seed: int) -> tuple[Tensor, Tensor]:
+def _given(what: Model | Network, x: Any, y: Any, trials: int, seed: int) -> tuple[Any, Any]:
     """Stimuli and targets: as given, or the model's first images, or random."""
     if (x is None) != (y is None):
         raise ProtocolError("stimuli and targets come together; give both, or neither")
     if x is not None:
-        return torch.as_tensor(x), torch.as_tensor(y)
+        return x, y
     if isinstance(what, Model):
         images = load_data(what.settings, torch.device("cpu"))
         check_fit(what, images)
@@ -143,7 +142,7 @@ def _given(what: Model | Network, x: Any, y: Any, trials: int, seed: int) -> tup
         return what.settings.goal.batch(images.train, slice(0, trials), torch.float64)
     rng = np.random.default_rng(seed)
     shape, actions = (trials, *what.input_shape), int(np.prod(what.output_shape))
-    return torch.from_numpy(rng.uniform(size=shape)), torch.from_numpy(rng.integers(0, actions, trials))
+    return rng.uniform(size=shape), rng.integers(0, actions, trials)
 
 
 def _ticker(progress: Progress | None, name: str, done: int, total: int) -> Callable[[], None]:

@@ -184,7 +184,7 @@ def test_precision_and_stages_do_not_matter_and_nothing_changes():
 
 
 def test_what_has_no_energy_of_its_own():
-    with pytest.raises(RuleError, match="rate must be a positive number, not 0"):
+    with pytest.raises(RuleError, match="rate must be a number above 0, not 0"):
         stability(network(), rate=0)
     net = sheets(homeostasis="batch")
     activity = net.wiring.fire(batch()[0])

@@ -290,11 +290,11 @@ def test_what_does_not_go_together_is_told():
         cn.rule("node-perturbation", feedback="random")
     with pytest.raises(RuleError, match="Sweep needs a pathway, not NoPathway; choose another feedback"):
         cn.rule("backprop", feedback="none")
-    with pytest.raises(RuleError, match=r"deviation \(σ of the noise\) must be positive, not 0"):
+    with pytest.raises(RuleError, match=r"deviation \(σ of the noise\) must be a number above 0, not 0"):
         cn.rule("weight-perturbation", deviation=0)
     with pytest.raises(RuleError, match=r"unknown baseline 'mean'\. Choices: average, undisturbed, none"):
         cn.rule("reinforce", baseline="mean")
-    with pytest.raises(RuleError, match=r"momentum must be in \(0, 1\], not 2"):
+    with pytest.raises(RuleError, match=r"momentum must be a number in \(0, 1\], not 2"):
         cn.rule("reinforce", momentum=2)
     for name in ("node-perturbation", "perturbed-feedback"):
         with pytest.raises(RuleError, match="compares losses, and SoftmaxReward's error is no loss's"):

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 import torch.nn.functional as F
@@ -199,9 +201,99 @@ def test_targets_that_do_not_fit_are_told(teaching, targets, words):
 
 
 def test_settings_that_cannot_be():
-    with pytest.raises(RuleError, match=r"exploration is a probability in \[0, 1\], not 1.5"):
+    with pytest.raises(RuleError, match=r"exploration must be a probability in \[0, 1\], not 1.5"):
         cn.Reward(exploration=1.5)
-    with pytest.raises(RuleError, match="temperature must be positive, not 0"):
+    with pytest.raises(RuleError, match="temperature must be a number above 0, not 0"):
         cn.Reward(temperature=0)
     with pytest.raises(RuleError, match="unknown loss 'square'; did you mean 'squared'"):
         cn.Teacher("square")
+
+
+#: The same classes of four samples, in the shapes that labels come in.
+SAME_CLASSES = {
+    "list": [0, 3, 4, 1],
+    "tuple": (0, 3, 4, 1),
+    "array": np.array([0, 3, 4, 1]),
+    "array of another byte order": np.array([0, 3, 4, 1], ">i2"),
+    "bytes": torch.tensor([0, 3, 4, 1], dtype=torch.uint8),
+    "whole numbers of 32 bits": torch.tensor([0, 3, 4, 1], dtype=torch.int32),
+    "whole numbers without sign": torch.tensor([0, 3, 4, 1]).to(torch.uint32),
+    "column": torch.tensor([[0], [3], [4], [1]]),
+    "column of an array": np.array([[0], [3], [4], [1]]),
+    "series": pd.Series([0, 3, 4, 1], index=[7, 5, 3, 1]),
+    "rows of whole numbers": torch.eye(5, dtype=torch.int64)[[0, 3, 4, 1]],
+    "rows of truth values": np.eye(5, dtype=bool)[[0, 3, 4, 1]],
+    "sparse rows": torch.eye(5)[[0, 3, 4, 1]].to_sparse(),
+}
+
+
+@pytest.mark.parametrize("kind", SAME_CLASSES)
+def test_the_same_classes_teach_the_same(kind):
+    rates, classes = torch.rand(4, 5, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 3, 4, 1])
+    for teaching in (cn.Teacher(), cn.Teacher("cross-entropy"), cn.Reward(0.0)):
+        plain, given = (teaching.begin(rates, targets) for targets in (classes, SAME_CLASSES[kind]))
+        torch.testing.assert_close(given.error(rates), plain.error(rates), rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(given.loss, plain.loss, rtol=1e-6, atol=1e-6)
+
+
+def test_truth_values_name_one_of_two_classes():
+    rates = torch.rand(3, 2)
+    given = cn.Teacher().begin(rates, np.array([True, False, True]))
+    assert torch.equal(given.error(rates), torch.tensor([[0.0, 1], [1, 0], [0, 1]]) - rates)
+
+
+@pytest.mark.parametrize(
+    "targets", [torch.tensor([0.5, 2, -1]), [[0.5], [2], [-1]], np.array([0.5, 2, -1], np.float32)]
+)
+def test_one_column_is_taught_one_number_a_sample(targets):
+    rates = torch.rand(3, 1)
+    assert torch.equal(
+        cn.Teacher().begin(rates, targets).error(rates), torch.tensor([[0.5], [2], [-1]]) - rates
+    )
+
+
+def test_whole_numbers_in_the_shape_of_the_output_are_numbers():
+    rates = torch.rand(3, 1)
+    given = cn.Teacher().begin(rates, torch.tensor([[0], [7], [2]]))
+    assert torch.equal(given.error(rates), torch.tensor([[0.0], [7], [2]]) - rates)
+    with pytest.raises(ShapeError, match=r"label 7 is out of range; .*numbers for its one column.*\(3, 1\)"):
+        cn.Teacher().begin(rates, torch.tensor([0, 7, 2]))
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    "teaching", [cn.Teacher(), cn.Teacher("cross-entropy"), cn.Reward(), cn.SoftmaxReward()]
+)
+@pytest.mark.parametrize(
+    ("targets", "words"),
+    [
+        (None, "targets is None"),
+        (["cat", "dog", "cat", "dog"], "holds no numbers"),
+        ([0, 1, [2], 3], "no full array of numbers"),
+        ([0, 1, 7, 2], "label 7 is out of range"),
+        (torch.tensor([[0], [1], [-1], [2]]), "label -1 is out of range"),
+        (torch.tensor([0, 1, 300, 2]).to(torch.uint16), "label 300 is out of range"),
+        (torch.tensor([0, NAN, 1, 2]), "whole numbers"),
+        (torch.tensor([[0.0], [1], [2], [3]]), "give class indices as whole numbers"),
+        (torch.eye(5)[:4] * (1 + 1j), "complex"),
+        (torch.zeros(4, dtype=torch.int64, device="meta"), "meta device"),
+        (torch.eye(5)[:4] * NAN, "not finite|one-hot"),
+        ([0, 1, 0, 0, 0], r"\(5,\)"),  # one sample's one-hot row is not four samples
+    ],
+)
+def test_what_are_no_targets_is_refused_in_a_sentence(teaching, targets, words):
+    with pytest.raises(ShapeError, match=words) as caught:
+        teaching.begin(OUT, targets)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "row", [[0.4, 0.6, 0, 0, 0], [0, 0, 0, 0, 0], [1, 1, 0, 0, 0], [0, 2, 0, 0, 0], [1, 0.2, 0, 0, 0]]
+)
+def test_a_reward_is_for_one_class(row):
+    targets = torch.eye(5)[:4]
+    targets[0] = torch.tensor(row, dtype=torch.float32)
+    with pytest.raises(ShapeError, match="class indices or one-hot vectors"):
+        cn.Reward().begin(OUT, targets)

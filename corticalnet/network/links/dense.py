@@ -6,8 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from corticalnet.checks import whole
+from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme
-from corticalnet.network.links.link import Link, Shape, positive, put_product
+from corticalnet.network.links.link import Link, Shape, put_product
 
 
 class Dense(Link):
@@ -26,7 +28,7 @@ class Dense(Link):
         init: str | float | Scheme = "auto",
     ) -> None:
         super().__init__(source, bias=bias, init=init)
-        self.columns = positive("Dense", "columns", columns)
+        self.columns = whole("Dense: columns", columns, NetworkError)
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
         """All to all."""

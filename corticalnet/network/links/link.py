@@ -17,6 +17,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from corticalnet.checks import flag, shown
 from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme, generator, scheme
 
@@ -45,7 +46,12 @@ class Link(nn.Module, ABC):
         self, source: str | None = None, *, bias: bool = False, init: str | float | Scheme = "auto"
     ) -> None:
         super().__init__()
-        self.source_name, self.has_bias, self.init = source, bias, init
+        kind = type(self).__name__
+        if not (source is None or isinstance(source, str)):
+            raise NetworkError(f"{kind}: source must be the name of an area, or None, not {shown(source)}")
+        if not _automatic(init):
+            scheme(init, kind)
+        self.source_name, self.has_bias, self.init = source, flag(f"{kind}: bias", bias, NetworkError), init
 
     # Which synapses there are -----------------------------------------------------------------
     @abstractmethod
@@ -56,7 +62,7 @@ class Link(nn.Module, ABC):
         """Draw the initial weights; return the shape of the target's drive."""
         target, weight, bias, fan_in, fan_out = self.plan(source_shape)
         self.name, self.source_shape, self.target_shape = name, source_shape, target
-        choice = ("he" if rectifying else "glorot") if self.init == "auto" else self.init
+        choice = ("he" if rectifying else "glorot") if _automatic(self.init) else self.init
         drawn = scheme(choice)(weight, fan_in, fan_out, generator(seed, name))
         self.weight = nn.Parameter(drawn.to(dtype))
         offset = nn.Parameter(torch.zeros(bias, dtype=dtype)) if self.has_bias else None
@@ -91,6 +97,10 @@ class Link(nn.Module, ABC):
         put(post.sum((0, 2, 3) if shared else 0), out, scale, keep)
 
 
+def _automatic(init: str | float | Scheme) -> bool:
+    return isinstance(init, str) and init == "auto"
+
+
 def put_product(a: Tensor, b: Tensor, out: Tensor, scale: float, keep: float) -> None:
     """``out = keep · out + scale · a b``, for matrices or batches of them, in one go.
 
@@ -113,10 +123,3 @@ def put(total: Tensor, out: Tensor, scale: float, keep: float) -> None:
     if keep != 1.0:
         out.mul_(keep)
     out.add_(total, alpha=scale)
-
-
-def positive(kind: str, name: str, value: int, least: int = 1) -> int:
-    """``value``, if it is a whole number of at least 1 (or ``least``)."""
-    if not isinstance(value, int) or value < least:
-        raise NetworkError(f"{kind}: {name} must be a whole number of at least {least}, not {value!r}")
-    return value

@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from corticalnet.checks import shown, whole
 from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme
-from corticalnet.network.links.link import Link, Shape, positive, put, put_product
+from corticalnet.network.links.link import Link, Shape, put, put_product
 
 Pair = tuple[int, int]
 
@@ -29,13 +30,13 @@ class _Spatial(Link):
     ) -> None:
         super().__init__(source, bias=bias, init=init)
         kind = type(self).__name__
-        self.channels = positive(kind, "channels", channels)
+        self.channels = whole(f"{kind}: channels", channels, NetworkError)
         self.kernel, self.stride = _pair(kind, "kernel", kernel), _pair(kind, "stride", stride)
-        if padding == "same":
+        if isinstance(padding, str) and padding == "same":
             if self.kernel[0] % 2 == 0 or self.kernel[1] % 2 == 0:
                 raise NetworkError(f"{kind}: padding='same' needs an odd kernel, not {kernel}")
             self.padding = (self.kernel[0] // 2, self.kernel[1] // 2)
-        elif padding == "valid":
+        elif isinstance(padding, str) and padding == "valid":
             self.padding = (0, 0)
         elif isinstance(padding, str):
             raise NetworkError(f"{kind}: padding must be 'valid', 'same' or a number, not '{padding}'")
@@ -171,5 +172,6 @@ class Local(_Spatial):
 def _pair(kind: str, name: str, value: int | Pair, least: int = 1) -> Pair:
     pair = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(pair) != 2:
-        raise NetworkError(f"{kind}: {name} must be one number or two, not {value!r}")
-    return positive(kind, name, pair[0], least), positive(kind, name, pair[1], least)
+        raise NetworkError(f"{kind}: {name} must be one number or two, not {shown(value)}")
+    first, second = (whole(f"{kind}: {name}", n, NetworkError, least) for n in pair)
+    return first, second

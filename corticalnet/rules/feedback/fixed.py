@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from corticalnet.checks import flag, whole
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
 from corticalnet.network.area import Area
@@ -60,8 +61,10 @@ class Random(Feedback):
 
     def __init__(self, seed: int = 1, init: str | float | Scheme | None = None, direct: bool = False) -> None:
         super().__init__()
-        usual = "lecun" if direct else "he"
-        self.seed, self.init, self.layered = seed, usual if init is None else init, not direct
+        self.layered = not flag("feedback: direct", direct, RuleError)
+        self.seed = whole("feedback: seed", seed, RuleError, least=None)
+        self.init = init if init is not None else "he" if self.layered else "lecun"
+        scheme(self.init, "feedback")
         self._weights: dict[Link, Tensor] = {}
         self._straight: dict[str, Straight] = {}
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from corticalnet.checks import not_negative, positive, whole
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.initialisation import Scheme
@@ -93,9 +94,7 @@ class KolenPollack(Learned):
 
     def __init__(self, decay: float = 0.01, seed: int = 1, init: str | float | Scheme | None = None) -> None:
         super().__init__(seed, init)
-        if not 0 <= decay < float("inf"):
-            raise RuleError(f"Kolen-Pollack: decay must be 0 or more, not {decay}")
-        self.decay = decay
+        self.decay = not_negative("Kolen-Pollack: decay", decay, RuleError)
 
     @property
     def partners(self) -> Mapping[str, nn.Parameter]:
@@ -150,12 +149,9 @@ class WeightMirror(Learned):
         init: str | float | Scheme | None = None,
     ) -> None:
         super().__init__(seed, init)
-        if samples < 1:
-            raise RuleError(f"weight mirror: samples must be at least 1, not {samples}")
-        for name, value in (("rate", rate), ("deviation", deviation)):
-            if not 0 < value < float("inf"):
-                raise RuleError(f"weight mirror: {name} must be positive, not {value}")
-        self.rate, self.samples, self.deviation = rate, samples, deviation
+        self.rate = positive("weight mirror: rate", rate, RuleError)
+        self.samples = whole("weight mirror: samples", samples, RuleError)
+        self.deviation = positive("weight mirror: deviation", deviation, RuleError)
         self._places: dict[str, Tensor] = {}
 
     def begin(self, net: Network) -> None:

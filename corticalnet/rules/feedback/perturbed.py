@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
+from corticalnet.checks import fraction, function, positive
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
 from corticalnet.network.area import Trace
 from corticalnet.network.initialisation import Scheme
 from corticalnet.network.wiring import Activity, Wiring
-from corticalnet.rules.disturbance import Draw, by_sample, check_deviation, disturb, gaussian, held
+from corticalnet.rules.disturbance import Draw, by_sample, disturb, gaussian, held
 from corticalnet.rules.feedback.base import Passes
 from corticalnet.rules.feedback.learned import Learned, share
 from corticalnet.rules.feedback.least_squares import LeastSquares
@@ -63,14 +64,13 @@ class Perturbed(Learned):
         direct: bool = False,
     ) -> None:
         super().__init__(seed, init, direct)
-        self.deviation = check_deviation("perturbed feedback", deviation)
+        name = "perturbed feedback"
+        self.deviation = positive(f"{name}: deviation (σ of the noise)", deviation, RuleError)
         one_of("fit", fit, ["gradient", "least squares"], RuleError)
-        if ridge <= 0:
-            raise RuleError(f"perturbed feedback: ridge must be positive, not {ridge}")
-        if not 0 < memory <= 1:
-            raise RuleError(f"perturbed feedback: memory must be in (0, 1], not {memory}")
-        self.fit, self.rate, self.draw_noise = fit, rate, draw
-        self.ridge, self.memory = ridge, memory
+        self.fit, self.draw_noise = fit, function(f"{name}: draw", draw, RuleError)
+        self.rate = positive(f"{name}: rate", rate, RuleError)
+        self.ridge = positive(f"{name}: ridge", ridge, RuleError)
+        self.memory = fraction(f"{name}: memory", memory, RuleError)
         self._sums: dict[str, LeastSquares] = {}
 
     def begin(self, net: Network) -> None:

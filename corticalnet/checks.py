@@ -1,0 +1,128 @@
+"""Checks of what users set: numbers and their ranges, flags, functions. One sentence for each mistake.
+
+    self.rate = positive("IL: rate", rate, RuleError)        "IL: rate must be a number above 0, not -1"
+
+All return what they were given as a plain number: scalars of NumPy and tensors of one number are unwrapped.
+Booleans and texts are no numbers, and NaN and infinity are in no range.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from numbers import Integral, Real
+from typing import Any
+
+from corticalnet.errors import CorticalnetError
+
+#: Longest value that a message shows whole.
+_SHOWN = 60
+
+
+def shown(value: object) -> str:
+    """A value for a message: in one line, and not long.
+
+    >>> shown(list(range(100)))
+    '[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1…'
+    """
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # an object that cannot even say what it is
+        text = f"a {type(value).__name__}"
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def number(
+    what: str,
+    value: Any,
+    error: type[CorticalnetError],
+    possible: str = "a finite number",
+    fits: Callable[[float], bool] = lambda x: True,
+) -> float:
+    """A finite number that ``fits``.
+
+    Args:
+        what: whose value it is, for the message: "IL: rate".
+        value: what the user gave.
+        error: what to raise.
+        possible: which numbers fit, in words.
+        fits: whether a finite number does.
+
+    Raises:
+        CorticalnetError: of the kind ``error``: no number, not finite, or it does not fit.
+
+    >>> number("gain", 2, CorticalnetError)
+    2.0
+    """
+    plain = _plain(value)
+    try:
+        found = float(plain) if isinstance(plain, Real) else math.nan
+    except OverflowError:
+        found = math.inf
+    if not (math.isfinite(found) and fits(found)):
+        raise error(f"{what} must be {possible}, not {shown(value)}")
+    return found
+
+
+def positive(what: str, value: Any, error: type[CorticalnetError]) -> float:
+    """A number above 0."""
+    return number(what, value, error, "a number above 0", lambda x: x > 0)
+
+
+def not_negative(what: str, value: Any, error: type[CorticalnetError]) -> float:
+    """A number from 0."""
+    return number(what, value, error, "a number from 0", lambda x: x >= 0)
+
+
+def probability(what: str, value: Any, error: type[CorticalnetError]) -> float:
+    """A number from 0 to 1."""
+    return number(what, value, error, "a probability in [0, 1]", lambda x: 0 <= x <= 1)
+
+
+def fraction(what: str, value: Any, error: type[CorticalnetError]) -> float:
+    """A number above 0, up to 1: how much of a whole, but not nothing."""
+    return number(what, value, error, "a number in (0, 1]", lambda x: 0 < x <= 1)
+
+
+def whole(what: str, value: Any, error: type[CorticalnetError], least: int | None = 1) -> int:
+    """A whole number of at least ``least``; any, if that is None (a seed). A float is none, even 2.0.
+
+    >>> whole("seed", -3, CorticalnetError, least=None)
+    -3
+    """
+    plain = _plain(value)
+    if not isinstance(plain, Integral) or (least is not None and plain < least):
+        range_ = "" if least is None else f" of at least {least}"
+        raise error(f"{what} must be a whole number{range_}, not {shown(value)}")
+    return int(plain)
+
+
+def flag(what: str, value: Any, error: type[CorticalnetError]) -> bool:
+    """True or False."""
+    plain = _unwrapped(value)
+    if not isinstance(plain, bool):
+        raise error(f"{what} must be True or False, not {shown(value)}")
+    return plain
+
+
+def function(what: str, value: Any, error: type[CorticalnetError]) -> Any:
+    """Something that can be called."""
+    if not callable(value):
+        raise error(f"{what} must be a function, not {shown(value)}")
+    return value
+
+
+def _unwrapped(value: Any) -> Any:
+    """A scalar of NumPy's, or an array or tensor of shape (), as Python's own."""
+    if getattr(value, "shape", None) == () and hasattr(value, "item"):
+        try:
+            return value.item()
+        except Exception:  # a tensor on the meta device has no value
+            return None
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """The same, if it is a number; a boolean is none."""
+    plain = _unwrapped(value)
+    return None if isinstance(plain, bool) else plain
