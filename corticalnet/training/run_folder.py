@@ -211,8 +211,8 @@ def holding(path: Path) -> Iterator[None]:
         CheckpointError: it cannot be made or written to, or another process has it.
     """
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
-    make_folder(path, CheckpointError)
     try:
+        make_folder(path, CheckpointError)
         with locked(path, CheckpointError):
             clear_unfinished(path)
             yield

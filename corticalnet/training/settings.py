@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from corticalnet.errors import SettingError, unknown
 from corticalnet.training.goal import GOALS, Goal
@@ -78,6 +86,14 @@ class Settings(BaseModel):
             super().__init__(**values)
         except ValidationError as error:
             raise SettingError(_sentence(error)) from None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value_is_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and {int, float} & {kind, *get_args(kind)}:
+            raise ValueError("not a number")
+        return value
 
     @model_validator(mode="after")
     def _momentum_has_a_use(self) -> Settings:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.training import Settings
+from corticalnet.training import Settings, train
+from tests.training.runs import ADAM
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +39,17 @@ def make():
         return cn.Model(net, rule, Settings(**{"epochs": 3, "limit": 100, "batch": 16} | settings), "small")
 
     return build
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Where a finished run is kept once one was made."""
+    return tmp_path_factory.mktemp("trained") / "run"
+
+
+@pytest.fixture
+def run(make, trained, tmp_path):
+    """A finished run of three epochs of which the first was the best."""
+    if not trained.exists():
+        assert train(make(**ADAM), out=trained, progress=False).best_epoch == 1
+    return shutil.copytree(trained, tmp_path / "run")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from corticalnet.errors import CheckpointError, ModelError, SettingError
-from corticalnet.training import run_seeds
+from corticalnet.training import run_seeds, train
 
 
 def test_mean_and_spread_are_numpys(make, tmp_path):
@@ -58,3 +58,39 @@ def test_a_model_that_ignores_the_seed_is_told(make):
 def test_seeds_must_be_different(make, seeds):
     with pytest.raises(SettingError, match="different"):
         run_seeds(lambda seed: make(), seeds, progress=False)
+
+
+def test_a_folder_of_seeds_forgets_none_and_takes_more(make, tmp_path):
+    def model(seed):
+        return make(net_seed=seed, epochs=1)
+
+    run_seeds(model, [0, 1], out=tmp_path, progress=False)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    for seeds, resume, words in (
+        ([1, 2], True, r"holds runs of other seeds, too: \[0\]; give them as well"),
+        ([2, 3], False, "seed-0 holds a finished run"),
+    ):
+        with pytest.raises(CheckpointError, match=words):
+            run_seeds(model, seeds, out=tmp_path, resume=resume, progress=False)
+        assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    more = run_seeds(model, [0, 1, 2], out=tmp_path, resume=True, progress=False)
+    assert len(more.results) == 3
+    assert json.loads((tmp_path / "seeds.json").read_text())["seeds"] == [0, 1, 2]
+
+
+def test_a_seed_that_cannot_go_on_is_found_out_before_the_others_are_trained(make, tmp_path):
+    run_seeds(lambda seed: make(net_seed=seed, epochs=1), [0, 1], out=tmp_path, progress=False)
+    (tmp_path / "seed-1" / "last.safetensors").unlink()
+    made = []
+    with pytest.raises(CheckpointError, match=r"the run in .*seed-1 cannot go on: last.safetensors is gone"):
+        run_seeds(made.append, [0, 1], out=tmp_path, resume=True, progress=False)
+    assert made == []
+
+
+def test_a_run_and_runs_of_seeds_do_not_share_a_folder(make, tmp_path):
+    train(make(epochs=1), out=tmp_path / "one", progress=False)
+    with pytest.raises(CheckpointError, match=r"one holds settings.json, .*, which would be lost"):
+        run_seeds(lambda seed: make(net_seed=seed), [0, 1], out=tmp_path / "one", progress=False)
+    run_seeds(lambda seed: make(net_seed=seed, epochs=1), [0, 1], out=tmp_path / "two", progress=False)
+    with pytest.raises(CheckpointError, match="two holds runs of several seeds"):
+        train(make(epochs=1), out=tmp_path / "two", progress=False)

@@ -9,6 +9,8 @@ from corticalnet.errors import SettingError
 from corticalnet.training import Settings
 
 WRONG = [
+    ({"epochs": True}, "setting 'epochs' must be a whole number from 1, not True"),
+    ({"validation": False}, "setting 'validation' must be a fraction below 1, or a number of images, not"),
     ({"epochs": 0}, "setting 'epochs' must be a whole number from 1, not 0"),
     ({"epochs": 2.5}, "setting 'epochs' must be a whole number from 1, not 2.5"),
     ({"lr": "fast"}, "setting 'lr' must be a number above 0, not 'fast'"),
