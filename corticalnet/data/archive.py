@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import gzip
 import io
+import math
 import tarfile
-from collections.abc import Iterator
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from corticalnet.errors import CorticalnetError, DataError
 
-# No member of any set we read is near this size; a header that says more is corrupt or hostile.
+# Unpacked, no set we read is near this size; a header that says more is corrupt or hostile.
 LARGEST = 2**30
+_MOST_MEMBERS = 1000  # CIFAR's archives have 8 and 5
+# 4096×4096: no set of images that a network is trained on has larger ones.
+MOST_PIXELS = 2**24
 
 
 @contextmanager
@@ -34,41 +40,51 @@ def reading(path: Path | str, kind: str) -> Iterator[None]:
         raise DataError(f"{path}: not a sound {kind} file ({reason})") from error
 
 
-def gunzip(path: Path) -> bytes:
-    """Return the content of a gzip file, with its checksum verified; DataError if unsound or too large."""
-    with reading(path, "gzip"), gzip.open(path) as file:
-        content = file.read(LARGEST + 1)
-    if len(content) > LARGEST:
-        raise DataError(f"{path}: found more than {LARGEST} bytes when unpacked, expected at most that")
-    return content
+class _Bounded:
+    """What is unpacked from a gzip file, up to ``left`` bytes."""
+
+    def __init__(self, file: gzip.GzipFile, left: int) -> None:
+        self._file, self._left = file, left
+
+    def read(self, size: int) -> bytes:
+        content = self._file.read(min(size, self._left + 1))
+        self._left -= len(content)
+        if self._left < 0:
+            raise ValueError("there is more in it than any set that we read has")
+        return content
 
 
-def untar(path: Path, wanted: frozenset[str]) -> dict[str, bytes]:
+def untar(path: Path, wanted: Mapping[str, int]) -> dict[str, bytes]:
     """Return the ``wanted`` members (by their exact names) of a tar.gz; all other members are ignored.
+
+    Each may have so many bytes as ``wanted`` says.
 
     Raises DataError when one is missing, doubled, no regular file or too large, or when the archive
     is corrupt or cut short.
     """
     found: dict[str, bytes] = {}
-    with reading(path, "tar.gz"), gzip.open(path) as packed:
-        with tarfile.open(fileobj=packed, mode="r:") as tar:
-            for member in tar:
+    with reading(path, "tar.gz"), gzip.open(path) as file:
+        packed = _Bounded(file, LARGEST)
+        with tarfile.open(fileobj=packed, mode="r|") as tar:  # type: ignore[call-overload]  # (it only reads)
+            for number, member in enumerate(tar):
+                if number == _MOST_MEMBERS:
+                    raise DataError(f"{path}: found more than {_MOST_MEMBERS} members")
                 if member.name in wanted:
                     if member.name in found:
                         raise DataError(f"{path}: found {member.name} twice, expected it once")
-                    found[member.name] = _member(path, tar, member)
+                    found[member.name] = _member(path, tar, member, wanted[member.name])
         # tarfile stops at the end mark; only gzip's last bytes tell whether what we read is sound.
         while packed.read(1 << 20):
             pass
-    missing = sorted(wanted - found.keys())
+    missing = sorted(wanted.keys() - found.keys())
     if missing:
         raise DataError(f"{path}: expected the member {missing[0]}, found none of that name")
     return found
 
 
-def _member(path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
-    if not member.isreg() or member.size > LARGEST:
-        raise DataError(f"{path}: {member.name} is no regular file of at most {LARGEST} bytes")
+def _member(path: Path, tar: tarfile.TarFile, member: tarfile.TarInfo, most: int) -> bytes:
+    if not member.isreg() or member.size > most:
+        raise DataError(f"{path}: {member.name} is no regular file of at most {most} bytes")
     file = tar.extractfile(member)
     content = file.read() if file else b""
     if len(content) != member.size:
@@ -82,10 +98,12 @@ def picture(content: bytes, name: str, mode: str, size: tuple[int, int]) -> np.n
     ``mode`` is "L" (one channel) or "RGB" (three; a grey image is repeated), ``size`` the (W, H)
     that it must have: it is checked before a pixel is decoded. Raises DataError naming ``name``.
     """
-    with reading(name, "image"), _open(content) as image:
+    with reading(name, "image"), opened(io.BytesIO(content)) as image:
         if image.size != size:
             raise DataError(f"{name}: found an image of {_by(image.size)} pixels, expected {_by(size)}")
-        with _open(content) as twin:  # verify() uses the image up, but only it compares PNG's checksums
+        with opened(
+            io.BytesIO(content)
+        ) as twin:  # verify() uses the image up, but only it compares PNG's checksums
             twin.verify()
         # A palette with transparency has to pass through RGBA, or pillow warns of it.
         plain = image.convert("RGBA") if image.mode in ("P", "PA") else image
@@ -93,8 +111,23 @@ def picture(content: bytes, name: str, mode: str, size: tuple[int, int]) -> np.n
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 
-def _open(content: bytes) -> Image.Image:
-    return Image.open(io.BytesIO(content), formats=["PNG", "JPEG"])
+def opened(file: Path | BinaryIO) -> Image.Image:
+    """A PNG or JPEG of which only the header is read yet; ValueError if it says that the image is huge."""
+    with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+        image = Image.open(file, formats=["PNG", "JPEG"])
+    if image.width * image.height > MOST_PIXELS:
+        image.close()
+        raise ValueError(f"it has {_by(image.size)} pixels; {MOST_PIXELS} are enough")
+    return image
+
+
+def room(path: Path, count: int, shape: tuple[int, int, int]) -> np.ndarray:
+    """An array for so many images, yet without content; DataError if there is no memory for it."""
+    try:
+        return np.empty((count, *shape), dtype=np.uint8)
+    except (MemoryError, ValueError) as error:
+        size = f"{count * math.prod(shape) / 2**30:.3g} GiB"
+        raise DataError(f"{path}: {count} images of {shape} take {size}, more than there is") from error
 
 
 def _by(size: tuple[int, int]) -> str:

@@ -23,8 +23,8 @@ _CLOTHES = (
 )
 
 
-def _archive(base: str, name: str, md5: str, *also: str) -> Archive:
-    return Archive(name, base + name, md5, also)
+def _archive(base: str, name: str, size: int, md5: str, *also: str) -> Archive:
+    return Archive(name, base + name, size, md5, also)
 
 
 _SETS = (
@@ -57,16 +57,32 @@ _SETS = (
         # 15d484375f8d13e6eb1aabb0c3f46965).
         archives=(
             _archive(
-                _FASHION, idx.FILES[0], "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "cf8536b0aa1a6ac5fa3f23001093305c"
+                _FASHION,
+                idx.FILES[0],
+                26_421_880,
+                "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+                "cf8536b0aa1a6ac5fa3f23001093305c",
             ),
             _archive(
-                _FASHION, idx.FILES[1], "25c81989df183df01b3e8a0aad5dffbe", "10bea18fdb374794d4bb42e356e600c9"
+                _FASHION,
+                idx.FILES[1],
+                29_515,
+                "25c81989df183df01b3e8a0aad5dffbe",
+                "10bea18fdb374794d4bb42e356e600c9",
             ),
             _archive(
-                _FASHION, idx.FILES[2], "bef4ecab320f06d8554ea6380940ec79", "f78720b4224f21cce2f2ccf2d7a94c9a"
+                _FASHION,
+                idx.FILES[2],
+                4_422_102,
+                "bef4ecab320f06d8554ea6380940ec79",
+                "f78720b4224f21cce2f2ccf2d7a94c9a",
             ),
             _archive(
-                _FASHION, idx.FILES[3], "bb300cfdad3c16e7a12a480ee83cd310", "0d30e22e447f3c33dab9ed536400ac01"
+                _FASHION,
+                idx.FILES[3],
+                5_148,
+                "bb300cfdad3c16e7a12a480ee83cd310",
+                "0d30e22e447f3c33dab9ed536400ac01",
             ),
         ),
         places=("/usr/share/datasets/fashion-mnist",),
@@ -84,10 +100,10 @@ _SETS = (
         source="http://yann.lecun.com/exdb/mnist/",
         read=partial(idx.read, classes=_TEN_DIGITS),
         archives=(
-            _archive(_MNIST, idx.FILES[0], "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
-            _archive(_MNIST, idx.FILES[1], "d53e105ee54ea40749a09fcbcd1e9432"),
-            _archive(_MNIST, idx.FILES[2], "9fb629c4189551a2d022fa330f9573f3"),
-            _archive(_MNIST, idx.FILES[3], "ec29112dd5afa0611ce80d1b7f02629c"),
+            _archive(_MNIST, idx.FILES[0], 9_912_422, "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
+            _archive(_MNIST, idx.FILES[1], 28_881, "d53e105ee54ea40749a09fcbcd1e9432"),
+            _archive(_MNIST, idx.FILES[2], 1_648_877, "9fb629c4189551a2d022fa330f9573f3"),
+            _archive(_MNIST, idx.FILES[3], 4_542, "ec29112dd5afa0611ce80d1b7f02629c"),
         ),
         download="12 MB",
     ),
@@ -102,8 +118,8 @@ _SETS = (
         source=_HOUSE_NUMBERS,
         read=svhn.read,
         archives=(
-            _archive(_HOUSE_NUMBERS, svhn.TRAIN, "e26dedcc434d2e4c54c9b2d4a06d8373"),
-            _archive(_HOUSE_NUMBERS, svhn.TEST, "eb5a983be6a315427106f1b164d9cef3"),
+            _archive(_HOUSE_NUMBERS, svhn.TRAIN, 182_040_794, "e26dedcc434d2e4c54c9b2d4a06d8373"),
+            _archive(_HOUSE_NUMBERS, svhn.TEST, 64_275_384, "eb5a983be6a315427106f1b164d9cef3"),
         ),
         download="246 MB",
     ),
@@ -117,7 +133,9 @@ _SETS = (
         citation="A. Krizhevsky, Learning multiple layers of features from tiny images (2009)",
         source=_TORONTO + "cifar.html",
         read=partial(cifar.read, layout=cifar.CIFAR10),
-        archives=(_archive(_TORONTO, cifar.CIFAR10.archive, "c32a1d4ab5d03f1284b67883e8d87530"),),
+        archives=(
+            _archive(_TORONTO, cifar.CIFAR10.archive, 170_052_171, "c32a1d4ab5d03f1284b67883e8d87530"),
+        ),
         download="170 MB",
     ),
     Dataset(
@@ -130,7 +148,9 @@ _SETS = (
         citation="A. Krizhevsky, Learning multiple layers of features from tiny images (2009)",
         source=_TORONTO + "cifar.html",
         read=partial(cifar.read, layout=cifar.CIFAR100),
-        archives=(_archive(_TORONTO, cifar.CIFAR100.archive, "03b5dce01913d631647c71ecec9e9cb8"),),
+        archives=(
+            _archive(_TORONTO, cifar.CIFAR100.archive, 168_513_733, "03b5dce01913d631647c71ecec9e9cb8"),
+        ),
         download="169 MB",
     ),
     Dataset(
@@ -143,7 +163,9 @@ _SETS = (
         citation="Y. Le and X. Yang, Tiny ImageNet visual recognition challenge, Stanford CS 231N (2015)",
         source=_STANFORD,
         read=tiny_imagenet.read,
-        archives=(_archive(_STANFORD, tiny_imagenet.ARCHIVE, "90528d7ca1a48142e341f4ef8d21d0de"),),
+        archives=(
+            _archive(_STANFORD, tiny_imagenet.ARCHIVE, 248_100_043, "90528d7ca1a48142e341f4ef8d21d0de"),
+        ),
         download="248 MB",
     ),
 )

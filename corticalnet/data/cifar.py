@@ -17,6 +17,7 @@ from corticalnet.errors import DataError
 
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
+_MOST_RECORDS, _LONGEST_NAMES = 60_000, 2**16
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def _names(content: bytes, path: Path, count: int) -> tuple[str, ...]:
 def read(folder: Path, layout: Layout) -> Arrays:
     """Read the archive that ``layout`` describes; raises DataError naming the unsound member."""
     path = folder / layout.archive
-    members = untar(path, frozenset((*layout.train, layout.test, layout.names)))
+    batches = dict.fromkeys((*layout.train, layout.test), _MOST_RECORDS * (layout.label_bytes + PIXELS))
+    members = untar(path, batches | {layout.names: _LONGEST_NAMES})
     parts = [_records(members[name], path / name, layout) for name in layout.train]
     train = Pictures(
         np.concatenate([part.images for part in parts]), np.concatenate([part.labels for part in parts])

@@ -15,7 +15,7 @@ Shape = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class Archive:
-    """One published file: its ``name``, the ``url`` it is fetched from and its ``md5``.
+    """One published file: ``name``, the ``url`` it is fetched from, ``size`` in bytes and ``md5``.
 
     ``also`` holds the checksums of the same content packed by others (a distribution that
     compresses again gets another file, yet the same images).
@@ -23,6 +23,7 @@ class Archive:
 
     name: str
     url: str
+    size: int
     md5: str
     also: tuple[str, ...] = ()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import pooch
 import requests
+import urllib3
 
 from corticalnet.data import files
 from corticalnet.data.description import Archive, Dataset
@@ -15,31 +17,61 @@ from corticalnet.data.progress import Transfer, downloading
 from corticalnet.errors import DataError
 
 Downloader = Callable[[str, str, object], None]
+_CHUNK, _TIMEOUT = 1 << 16, 30
 
 
-def _reason(error: requests.RequestException, url: str) -> str:
+def _reason(error: Exception, url: str) -> str:
     """Say in a few words why a request failed; requests itself says it in many."""
     host = urlsplit(url).hostname
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"{host} answered {error.response.status_code} {error.response.reason}"
     if isinstance(error, requests.Timeout):
         return f"{host} did not answer in time"
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return f"{host} sent less than it announced"
     if isinstance(error, requests.ConnectionError):
         return f"no connection to {host}"
     return f"{type(error).__name__} from {host}"
 
 
 def _checked(archive: Archive, bar: Transfer) -> Downloader:
-    """Return a downloader that raises our own DataError for a wrong checksum, before pooch does."""
-    transfer = pooch.HTTPDownloader(progressbar=bar)
+    """Return a downloader that takes no more than the archive's size, and compares its checksum.
+
+    A server may announce anything: what it says is believed for the progress bar alone.
+    """
 
     def download(url: str, output: str, cache: object) -> None:
-        transfer(url, output, cache)
+        with requests.get(url, stream=True, timeout=_TIMEOUT) as response:
+            response.raise_for_status()
+            _secure(url, response)
+            announced = response.headers.get("content-length", "")
+            known = announced.isascii() and announced.isdigit()
+            bar.expect(min(int(announced[:18]), archive.size) if known else archive.size)
+            with open(output, "wb") as file:
+                _receive(archive, response, file, bar)
         found = files.md5(Path(output))
         if found not in archive.checksums:
             raise DataError(f"{url}: found md5 {found}, expected {archive.md5}; the download was not kept")
 
     return download
+
+
+def _secure(url: str, response: requests.Response) -> None:
+    """See that an encrypted address was not exchanged for another kind on the way."""
+    schemes = {urlsplit(each.url).scheme for each in (*response.history, response)}
+    if urlsplit(url).scheme == "https" and schemes != {"https"}:
+        raise DataError(f"{url}: the server sends us on to {response.url}, which is not encrypted")
+
+
+def _receive(archive: Archive, response: requests.Response, file: BinaryIO, bar: Transfer) -> None:
+    received = 0
+    for chunk in response.iter_content(_CHUNK):
+        received += len(chunk)
+        if received > archive.size:
+            most = f"found more than {archive.size} bytes, expected so many"
+            raise DataError(f"{archive.url}: {most}; the download was not kept")
+        file.write(chunk)
+        bar.update(len(chunk))
 
 
 def _get(archive: Archive, folder: Path, bar: Transfer) -> None:
@@ -51,7 +83,13 @@ def _get(archive: Archive, folder: Path, bar: Transfer) -> None:
             path=folder,
             downloader=_checked(archive, bar),
         )
-    except requests.RequestException as error:
+    except DataError:
+        raise
+    except (
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        ValueError,
+    ) as error:  # (of bad addresses)
         reason = _reason(error, archive.url)
         hint = "put it in a folder by other means and give that folder"
         raise DataError(f"cannot download {archive.name} from {archive.url}: {reason}; {hint}") from error

@@ -5,13 +5,14 @@ Described at the foot of LeCun's page, http://yann.lecun.com/exdb/mnist/ (kept b
 
 from __future__ import annotations
 
+import gzip
 import math
 import struct
 from pathlib import Path
 
 import numpy as np
 
-from corticalnet.data.archive import gunzip
+from corticalnet.data import archive
 from corticalnet.data.description import Arrays, Pictures, pictures
 from corticalnet.errors import DataError
 
@@ -22,35 +23,45 @@ FILES = (
     "t10k-labels-idx1-ubyte.gz",
 )
 _UNSIGNED_BYTE = 0x08
+#: So many bytes beyond the end that the header announces are counted, to say how many there are.
+_LOOK_FURTHER = 1 << 16
 
 
-def decode(content: bytes, path: Path, dimensions: int) -> np.ndarray:
-    """Turn the bytes of an idx file of unsigned bytes into an array with ``dimensions`` axes.
+def decode(path: Path, image: tuple[int, ...]) -> np.ndarray:
+    """Read a gzipped idx file of unsigned bytes: any number of images of that shape (() for labels).
 
-    Raises DataError naming ``path`` when the magic number or the length is not what it should be.
+    The header is read before the rest is unpacked. Raises DataError naming ``path`` when its magic number,
+    its sizes or the length of what follows is not what it should be.
     """
-    magic = content[:4].hex()
-    expected = bytes([0, 0, _UNSIGNED_BYTE, dimensions]).hex()
-    if magic != expected:
-        raise DataError(f"{path}: found the magic number {magic or 'none'}, expected {expected} (idx)")
+    dimensions = 1 + len(image)
     start = 4 + 4 * dimensions
-    if len(content) < start:
-        raise DataError(f"{path}: found {len(content)} bytes, expected an idx header of {start}")
-    shape = struct.unpack(f">{dimensions}I", content[4:start])
-    size = start + math.prod(shape)
+    with archive.reading(path, "gzip"), gzip.open(path) as file:
+        header = file.read(start)
+        magic = header[:4].hex()
+        expected = bytes([0, 0, _UNSIGNED_BYTE, dimensions]).hex()
+        if magic != expected:
+            raise DataError(f"{path}: found the magic number {magic or 'none'}, expected {expected} (idx)")
+        if len(header) < start:
+            raise DataError(f"{path}: found {len(header)} bytes, expected an idx header of {start}")
+        shape = struct.unpack(f">{dimensions}I", header[4:])
+        size = math.prod(shape)
+        if shape[1:] != image:
+            raise DataError(f"{path}: found images of {shape[1:]}, expected {image}")
+        if size > archive.LARGEST:
+            raise DataError(f"{path}: found {size} bytes announced, expected at most {archive.LARGEST}")
+        content = file.read(size + _LOOK_FURTHER)
     if len(content) != size:
-        raise DataError(f"{path}: found {len(content)} bytes, expected {size} for the sizes {shape}")
-    return np.frombuffer(content, dtype=np.uint8, offset=start).reshape(shape)
+        found = f"{start + len(content)} bytes" + " or more" * (len(content) == size + _LOOK_FURTHER)
+        raise DataError(f"{path}: found {found}, expected {start + size} for the sizes {shape}")
+    return np.frombuffer(content, dtype=np.uint8).reshape(shape)
 
 
 def _pair(folder: Path, images: str, labels: str, classes: int) -> Pictures:
-    pixels = decode(gunzip(folder / images), folder / images, dimensions=3)
-    numbers = decode(gunzip(folder / labels), folder / labels, dimensions=1)
+    pixels = decode(folder / images, (28, 28))
+    numbers = decode(folder / labels, ())
     if len(pixels) != len(numbers):
         found = f"{len(pixels)} images but {labels} has {len(numbers)} labels"
         raise DataError(f"{folder / images}: found {found}, expected as many")
-    if pixels.shape[1:] != (28, 28):
-        raise DataError(f"{folder / images}: found images of {pixels.shape[1:]}, expected (28, 28)")
     return pictures(folder / labels, pixels[:, None], numbers, (1, 28, 28), classes)
 
 

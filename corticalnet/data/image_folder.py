@@ -8,17 +8,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from corticalnet.data.archive import picture, reading
+from corticalnet.data.archive import opened, picture, reading, room
 from corticalnet.data.description import Arrays, Dataset, Pictures, Shape, pictures
 from corticalnet.data.order import hold_out
 from corticalnet.data.progress import counting
 from corticalnet.errors import DataError
-from corticalnet.store import expanded
+from corticalnet.store import expanded, read_whole
 
 PREFIX = "folder:"
 _ENDINGS = (".png", ".jpg", ".jpeg")
+_LARGEST = 2**27
 _GREY = ("1", "L", "LA")
 _COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 
@@ -69,7 +69,7 @@ def _survey(files: list[Path]) -> Shape:
     first: tuple[int, int] | None = None
     channels = 1
     for file in files:
-        with reading(file, "image"), Image.open(file, formats=["PNG", "JPEG"]) as image:
+        with reading(file, "image"), opened(file) as image:
             size, mode = image.size, image.mode
         if mode not in _GREY + _COLOUR:
             raise DataError(f"{file}: found pixels of mode {mode}, expected 8 bits per channel")
@@ -84,11 +84,18 @@ def _survey(files: list[Path]) -> Shape:
 
 def _decode(path: Path, files: list[tuple[Path, int]], shape: Shape, classes: int) -> Pictures:
     mode = "L" if shape[0] == 1 else "RGB"
-    images = np.empty((len(files), *shape), dtype=np.uint8)
+    images = room(path, len(files), shape)
     with counting() as bars:
         for i, (file, _) in enumerate(bars.track(files, description="Reading images")):
-            images[i] = picture(file.read_bytes(), str(file), mode, (shape[2], shape[1]))
+            images[i] = picture(_bytes(file), str(file), mode, (shape[2], shape[1]))
     return pictures(path, images, np.array([label for _, label in files]), shape, classes)
+
+
+def _bytes(file: Path) -> bytes:
+    with reading(file, "image"):
+        if (size := file.stat().st_size) > _LARGEST:
+            raise ValueError(f"it has {size} bytes; {_LARGEST} are enough")
+        return read_whole(file)
 
 
 def _find(path: Path) -> tuple[tuple[str, ...], list[list[tuple[Path, int]]], Shape]:

@@ -30,30 +30,16 @@ def downloading(show: bool = True) -> Progress:
 
 
 class Transfer:
-    """One file's bar among ``bars``, with the four names that pooch asks of a progress bar."""
+    """One file's bar among ``bars``."""
 
     def __init__(self, bars: Progress, title: str) -> None:
         self._bars = bars
         self._task = bars.add_task(title, total=None)
-        self._total = 0
 
-    @property
-    def total(self) -> int:
-        """The file's size in bytes; 0 where the server does not say."""
-        return self._total
-
-    @total.setter
-    def total(self, size: int) -> None:
-        self._total = size
+    def expect(self, size: int) -> None:
+        """Say how many bytes there will be; 0 where nobody knows."""
         self._bars.update(self._task, total=size or None)
 
     def update(self, size: int) -> None:
         """Count ``size`` more bytes."""
         self._bars.update(self._task, advance=size)
-
-    def reset(self) -> None:
-        """Go back to nothing done (pooch does so before it fills the bar)."""
-        self._bars.update(self._task, completed=0)
-
-    def close(self) -> None:
-        """Do nothing: the bars close together."""

@@ -16,7 +16,7 @@ import numpy as np
 from rich.progress import Progress
 
 from corticalnet.data import keep
-from corticalnet.data.archive import picture, reading
+from corticalnet.data.archive import LARGEST, picture, reading, room
 from corticalnet.data.description import Arrays, Pictures, pictures
 from corticalnet.data.progress import counting
 from corticalnet.errors import DataError
@@ -28,6 +28,9 @@ _ROOT = "tiny-imagenet-200/"
 _TRAIN = re.compile(rf"{_ROOT}train/(n\d+)/images/[^/]+\.JPEG")
 # words.txt, the largest, has under 3 MB; an image about 2 kB. More is corrupt or hostile.
 _LARGEST = 16 * 2**20
+_MOST_IMAGES = 200_000
+# Other methods take as much memory as a member says.
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 Labelled = list[tuple[str, str]]
 
@@ -40,6 +43,8 @@ def _content(file: zipfile.ZipFile, path: Path, name: str) -> bytes:
         raise DataError(f"{path}: expected the member {name}, found none of that name") from None
     if info.file_size > _LARGEST:
         raise DataError(f"{path}: {name} has {info.file_size} bytes, expected at most {_LARGEST}")
+    if info.compress_type not in _PACKED:
+        raise DataError(f"{path}: {name} is compressed by method {info.compress_type}, expected deflate")
     with reading(f"{path}/{name}", "zip member"):
         return file.read(info)
 
@@ -89,7 +94,9 @@ def _decode(
     file: zipfile.ZipFile, path: Path, members: Labelled, wnids: tuple[str, ...], bars: Progress
 ) -> Pictures:
     numbers = {wnid: number for number, wnid in enumerate(wnids)}
-    images = np.empty((len(members), *SHAPE), dtype=np.uint8)
+    if len(members) > _MOST_IMAGES:
+        raise DataError(f"{path}: found {len(members)} images, expected at most {_MOST_IMAGES}")
+    images = room(path, len(members), SHAPE)
     labels = np.empty(len(members), dtype=np.int64)
     for i, (name, wnid) in enumerate(bars.track(members, description="Reading Tiny ImageNet")):
         if wnid not in numbers:
@@ -112,6 +119,8 @@ def read(folder: Path) -> Arrays:
     """Read the zip, or what an earlier read kept of the same zip; raises DataError naming a bad member."""
     path = folder / ARCHIVE
     with reading(path, "zip"):
+        if (size := path.stat().st_size) > LARGEST:
+            raise DataError(f"{path}: found {size} bytes, expected at most {LARGEST}")
         opened = zipfile.ZipFile(path)
     with opened as file:
         print_of = keep.fingerprint((info.filename, info.CRC) for info in file.infolist())

@@ -5,14 +5,19 @@ from __future__ import annotations
 import hashlib
 import logging
 import threading
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
+import requests
 
 from corticalnet import data
 from corticalnet.data.catalogue import CATALOGUE
+from corticalnet.data.download import _secure
 from corticalnet.errors import DataError
 
 
@@ -23,7 +28,29 @@ class Quiet(SimpleHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
-        if self.path.startswith("/short/"):
+        if self.path.startswith("/endless/"):
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                while True:
+                    self.wfile.write(bytes(1 << 16))
+        elif self.path.startswith("/length/"):
+            _, _, length, name = self.path.split("/")
+            content = (Path(self.directory) / name).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", unquote(length))
+            self.end_headers()
+            self.wfile.write(content)
+        elif self.path.startswith("/to/"):
+            self.send_response(302)
+            self.send_header("Location", unquote(self.path.split("/")[2]))
+            self.end_headers()
+        elif self.path.startswith("/encoded/"):
+            self.send_response(200)
+            self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            self.wfile.write(b"not gzip")
+        elif self.path.startswith("/short/"):
             self.send_response(200)
             self.send_header("Content-Length", "1000000")
             self.end_headers()
@@ -56,10 +83,11 @@ def publish(tmp_path, monkeypatch):
     """Let mnist's archives have these addresses, and the checksums of what is served."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
-    def change(base: str, **wrong: str) -> None:
+    def change(base: str, **wrong: object) -> None:
         def moved(archive):
             md5 = hashlib.md5((tmp_path / "served" / archive.name).read_bytes()).hexdigest()
-            return replace(archive, url=base + archive.name, md5=wrong.get("md5", md5))
+            size = wrong.get("size", archive.size)
+            return replace(archive, url=base + archive.name, size=size, md5=wrong.get("md5", md5))
 
         mnist = CATALOGUE["mnist"]
         monkeypatch.setitem(CATALOGUE, "mnist", replace(mnist, archives=tuple(map(moved, mnist.archives))))
@@ -124,6 +152,65 @@ def test_wrong_checksum_does_not_replace_what_is_there(server, publish, tmp_path
 
 def test_transfer_cut_short_leaves_nothing(server, publish, cache):
     publish(server.address + "short/")
+    with pytest.raises(DataError, match=r"train-images"):
+        data.fetch("mnist", progress=False)
+    assert everything(cache) == []
+
+
+@pytest.mark.parametrize("lie", ["many", "-1", "", "9" * 5000])
+def test_a_length_that_is_none_is_not_believed(server, publish, cache, make, lie):
+    """What comes is read to the end of the connection; the checksum decides."""
+    publish(f"{server.address}length/{lie}/")
+    data.fetch("mnist", progress=False)
+    assert everything(cache) == sorted(make.names)
+
+
+@pytest.mark.parametrize("lie", ["100", "+7", "9" * 20, "1, 2"])
+def test_a_length_that_is_wrong_leaves_nothing(server, publish, cache, lie):
+    publish(f"{server.address}length/{quote(lie)}/")
+    with pytest.raises(DataError, match=r"train-images"):
+        data.fetch("mnist", progress=False)
+    assert everything(cache) == []
+
+
+def test_no_more_is_received_than_an_archive_has(server, publish, cache):
+    publish(server.address + "endless/", size=1000)
+    with pytest.raises(DataError, match=r"train-images.*found more than 1000 bytes.*not kept"):
+        data.fetch("mnist", progress=False)
+    assert everything(cache) == []
+
+
+def test_sizes_are_those_of_the_published_files():
+    """As the sets' pages and other programs have them; each set's sum is what `download` says in MB."""
+    for dataset in CATALOGUE.values():
+        if dataset.archives:
+            total = sum(archive.size for archive in dataset.archives) / 1e6
+            assert f"{total:.0f} MB" == dataset.download
+
+
+@pytest.mark.parametrize("place", ["file:///etc/hostname", "ftp://127.0.0.1/x", "gopher://x", "http://[", ""])
+def test_a_server_that_sends_us_elsewhere(server, publish, cache, place):
+    publish(f"{server.address}to/{quote(place, safe='')}/")
+    with pytest.raises(DataError, match=r"train-images"):
+        data.fetch("mnist", progress=False)
+    assert everything(cache) == []
+
+
+@pytest.mark.parametrize("place", ["http://b/x", "https://b/x"])
+def test_an_encrypted_address_stays_encrypted(place):
+    first, last = requests.Response(), requests.Response()
+    first.url, last.url, last.history = "https://a/x", place, [first]
+    if place.startswith("https"):
+        _secure(first.url, last)
+    else:
+        with pytest.raises(
+            DataError, match="https://a/x: the server sends us on to http://b/x, which is not"
+        ):
+            _secure(first.url, last)
+
+
+def test_an_encoding_that_is_none_leaves_nothing(server, publish, cache):
+    publish(server.address + "encoded/")
     with pytest.raises(DataError, match=r"train-images"):
         data.fetch("mnist", progress=False)
     assert everything(cache) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +81,8 @@ def test_sizes_of_the_header_are_not_trusted(tmp_path, make, byte):
     content = bytearray(make.idx_bytes(arrays.train))
     content[byte] ^= 0xFF
     (tmp_path / make.names[0]).write_bytes(gzip.compress(bytes(content)))
-    with pytest.raises(DataError, match=r"train-images.*expected \d+ for the sizes"):
+    told = r"expected \d+ for the sizes|bytes announced, expected at most|expected \(28, 28\)"
+    with pytest.raises(DataError, match=rf"train-images.*({told})"):
         data.load("mnist", folder=tmp_path)
 
 
@@ -101,8 +103,21 @@ def test_not_gzip_at_all(tmp_path, make):
 def test_too_much_content_is_not_unpacked(tmp_path, make, monkeypatch):
     monkeypatch.setattr("corticalnet.data.archive.LARGEST", 1000)
     make.idx(tmp_path)
-    with pytest.raises(DataError, match="more than 1000 bytes"):
+    with pytest.raises(DataError, match="found 23520 bytes announced, expected at most 1000"):
         data.load("mnist", folder=tmp_path)
+
+
+def test_what_follows_the_content_is_not_unpacked(tmp_path, make):
+    """30 images, then 64 MB of zeros in 64 kB."""
+    content = make.idx_bytes(make.idx(tmp_path).train)
+    (tmp_path / make.names[0]).write_bytes(gzip.compress(content + bytes(1 << 26), mtime=0))
+    tracemalloc.start()
+    with pytest.raises(
+        DataError, match=r"train-images.*found \d+ bytes or more, expected 23536 for the sizes"
+    ):
+        data.load("mnist", folder=tmp_path)
+    assert tracemalloc.get_traced_memory()[1] < 2 << 20
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize(
