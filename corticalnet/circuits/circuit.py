@@ -7,9 +7,8 @@ print(circuit.schedule())       what happens in a step, in which order
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import numpy as np
 
 from corticalnet.circuits.checks import check
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Weights, Wire
-from corticalnet.circuits.quantities import MS, quantity
+from corticalnet.circuits.quantities import MS, ONE, POSITIVE, Range, number, quantity
 from corticalnet.circuits.schedule import SCHEDULE, Schedule
 from corticalnet.errors import CircuitError, one_of
 from corticalnet.tables import table
@@ -25,10 +24,41 @@ from corticalnet.tables import table
 
 @dataclass(frozen=True)
 class Needs:
-    """What a trial must have for the circuit to learn what it should: least numbers of steps."""
+    """What a trial must have for the circuit to learn what it should: least numbers of steps.
+
+    Raises:
+        CircuitError: a number that is not whole, or below 0.
+    """
 
     present: int = 1
     teach: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("present", "teach"):
+            steps = number(getattr(self, name), f"needs.{name}")
+            Range(0, whole=True).check(steps, ONE, f"needs.{name}")
+            object.__setattr__(self, name, int(steps))
+
+
+#: What each list of a circuit holds.
+_PARTS: dict[str, type] = {
+    "populations": Population,
+    "projections": Projection,
+    "wires": Wire,
+    "broadcasts": Broadcast,
+}
+
+
+def _numbers(weight: Any, where: str) -> Weights:
+    """Weights as an array, also those of torch; texts and complex numbers are none."""
+    weight = weight.detach().cpu() if hasattr(weight, "detach") else weight
+    try:
+        found = np.asarray(weight)
+        if found.dtype.kind not in "biuf":
+            raise TypeError(f"not {found.dtype}")
+        return found.astype(np.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CircuitError(f"{where}: weights must be numbers: {' '.join(str(error).split())}") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +87,18 @@ class Circuit:
     needs: Needs = Needs()
 
     def __post_init__(self) -> None:
-        for part in ("populations", "projections", "wires", "broadcasts"):
-            object.__setattr__(self, part, tuple(getattr(self, part)))
+        for part, kind in _PARTS.items():
+            given = getattr(self, part)
+            listed = tuple(given) if isinstance(given, Iterable) else (given,)
+            if not isinstance(given, Iterable) or not all(isinstance(one, kind) for one in listed):
+                raise CircuitError(f"{part} of a circuit must be a list of {kind.__name__}s, not {given!r}")
+            object.__setattr__(self, part, listed)
         object.__setattr__(self, "dt", quantity(self.dt, MS, "dt"))
-        if not 0 < self.dt < inf:
-            raise CircuitError(f"dt must be more than 0 ms, not {self.dt}")
+        POSITIVE.check(self.dt, MS, "dt")
+        if not isinstance(self.name, str) or not isinstance(self.needs, Needs):
+            raise CircuitError(
+                f"a circuit has a name and Needs(...), not {self.name!r} and needs = {self.needs!r}"
+            )
         object.__setattr__(self, "_by_name", {p.name: p for p in self.populations})
         object.__setattr__(self, "projections", tuple(self._shaped(p) for p in self.projections))
         check(self)
@@ -77,10 +114,7 @@ class Circuit:
             shape = projection.connection.weight_shape(pre, post)
         except CircuitError as error:
             raise CircuitError(f"{where}: {error}") from None
-        try:
-            weight = np.asarray(projection.weight, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise CircuitError(f"{where}: weights must be numbers: {error}") from None
+        weight = _numbers(projection.weight, where)
         if weight.ndim and weight.shape != shape:
             raise CircuitError(
                 f"{where}: weights have shape {weight.shape}, but must have {shape} (post, pre)"

@@ -114,7 +114,10 @@ class Synapses(Connection):
         if self.weight is None:
             object.__setattr__(self, "weight", np.arange(len(self.pre)))
         for name in ("pre", "post", "weight"):
-            index = np.asarray(getattr(self, name))
+            try:
+                index = np.asarray(getattr(self, name))
+            except ValueError:
+                index = np.asarray("ragged")
             if index.ndim != 1 or (len(index) and index.dtype.kind not in "iu"):
                 raise CircuitError(
                     f"synapses: {name} must be a list of whole numbers, not {getattr(self, name)!r}"
@@ -126,7 +129,9 @@ class Synapses(Connection):
             )
         if not len(self.pre) or min(self.pre.min(), self.post.min(), self.weights.min()) < 0:
             raise CircuitError("synapses: indices count from 0, and there must be at least one synapse")
-        object.__setattr__(self, "count", max(self.count, int(self.weights.max()) + 1))
+        if isinstance(self.count, bool) or not isinstance(self.count, int | np.integer) or self.count < 0:
+            raise CircuitError(f"synapses: count must be a whole number from 0, not {self.count!r}")
+        object.__setattr__(self, "count", max(int(self.count), int(self.weights.max()) + 1))
 
     @property
     def weights(self) -> Indices:

@@ -5,9 +5,8 @@ Cells are pointwise. Projections sum. Broadcasts are projections.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.connection import AllToAll, Connection
 from corticalnet.circuits.plasticity import Plasticity
-from corticalnet.circuits.quantities import MS, quantity
+from corticalnet.circuits.quantities import ANY, MS, NOT_NEGATIVE, ONE, number, quantity
 from corticalnet.circuits.schedule import PORTS
 from corticalnet.errors import CircuitError, one_of
 
@@ -46,10 +45,11 @@ class Population:
             raise CircuitError(f"population name {self.name!r} must be words with dots between: 'area.role'")
         if isinstance(self.n, np.integer):
             object.__setattr__(self, "n", int(self.n))
-        if not isinstance(self.n, int) or self.n < 1:
-            raise CircuitError(f"population '{self.name}' needs at least 1 cell, not {self.n!r}")
-        if not isinstance(self.cell, Cell):
-            raise CircuitError(f"population '{self.name}' is made of a Cell, not {self.cell!r}")
+        if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
+            raise CircuitError(
+                f"population '{self.name}' needs at least 1 cell, a whole number, not {self.n!r}"
+            )
+        _made_of(f"population '{self.name}' is", self.cell, Cell)
 
     @property
     def area(self) -> str:
@@ -96,13 +96,16 @@ class Projection:
     delay: float | str = 0.0
 
     def __post_init__(self) -> None:
+        _texts("projection", self, "name", "source", "target", "sends", "shared_with")
         if not self.name:
             object.__setattr__(self, "name", f"{self.source}->{self.target}")
         where = f"projection '{self.name}'"
         one_of(f"port of {where}", self.port, [p for p in PORTS if p != "own"], CircuitError)
         object.__setattr__(self, "delay", quantity(self.delay, MS, f"{where}: delay"))
-        if not 0 <= float(self.delay) < inf:
-            raise CircuitError(f"{where}: delay must be at least 0 ms, not {self.delay}")
+        NOT_NEGATIVE.check(float(self.delay), MS, f"{where}: delay")
+        _made_of(f"connection of {where} is", self.connection, Connection)
+        if self.plasticity is not None:
+            _made_of(f"plasticity of {where} is", self.plasticity, Plasticity)
         if self.shared_with and (self.weight is not None or self.plasticity is not None):
             raise CircuitError(
                 f"{where} shares its weights with '{self.shared_with}'; it has none of its own"
@@ -120,6 +123,9 @@ class Wire:
         port: of the target.
         sends: the state that is read.
         weight: a fixed factor.
+
+    Raises:
+        CircuitError: an impossible port, or a weight that is no finite number.
     """
 
     source: str
@@ -129,7 +135,11 @@ class Wire:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
+        _texts("wire", self, "source", "target", "sends")
         one_of(f"port of wire '{self.name}'", self.port, PORTS, CircuitError)
+        what = f"weight of wire '{self.name}'"
+        object.__setattr__(self, "weight", number(self.weight, what))
+        ANY.check(self.weight, ONE, what)
 
     @property
     def name(self) -> str:
@@ -146,6 +156,9 @@ class Broadcast:
         targets: populations, whose "modulator" port hears it, or projections, whose plasticity does.
         sends: the state that is sent; the cell's own output if not given.
         name: by which plasticity finds it; the source's name if not given.
+
+    Raises:
+        CircuitError: names that are no texts.
     """
 
     source: str
@@ -154,6 +167,26 @@ class Broadcast:
     name: str = ""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "targets", tuple(self.targets))
+        _texts("broadcast", self, "source", "sends", "name")
+        targets = [self.targets] if isinstance(self.targets, str) else self.targets
+        if not isinstance(targets, Iterable) or not all(isinstance(t, str) for t in targets):
+            raise CircuitError(
+                f"targets of broadcast '{self.name or self.source}' must be a list of names, "
+                f"not {self.targets!r}"
+            )
+        object.__setattr__(self, "targets", tuple(targets))
         if not self.name:
             object.__setattr__(self, "name", self.source)
+
+
+def _made_of(what: str, value: object, kind: type) -> None:
+    """See that a part is a thing of its kind, and not the kind itself."""
+    if not isinstance(value, kind):
+        meant = f"; did you mean {value.__name__}()?" if isinstance(value, type) else ""
+        raise CircuitError(f"{what} made of a {kind.__name__}, not {value!r}{meant}")
+
+
+def _texts(what: str, part: object, *names: str) -> None:
+    for name in names:
+        if not isinstance(getattr(part, name), str):
+            raise CircuitError(f"{name} of a {what} must be a text, not {getattr(part, name)!r}")

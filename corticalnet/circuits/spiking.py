@@ -9,7 +9,7 @@ can be negative has cells for either sign: "on" cells fire at r = highest · z /
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
@@ -19,7 +19,7 @@ from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Circuit, Needs
 from corticalnet.circuits.connection import Fan
 from corticalnet.circuits.parts import Broadcast, Population, Projection
-from corticalnet.circuits.quantities import KHZ, MS, quantity
+from corticalnet.circuits.quantities import KHZ, MS, POSITIVE, number, quantity
 from corticalnet.errors import CircuitError, one_of
 
 #: Spiking cells by name.
@@ -64,9 +64,10 @@ class Code:
             raise CircuitError(f"cells_per_column must be a whole number from 1, not {self.per_column!r}")
         for name, unit in (("highest", KHZ), ("synapse", MS)):
             value = quantity(getattr(self, name), unit, name)
-            if not 0 < value < float("inf"):
-                raise CircuitError(f"{name} must be more than 0 {unit.symbol}, not {value:g}")
+            POSITIVE.check(value, unit, name)
             object.__setattr__(self, name, value)
+        if self.push_pull not in (None, True, False):
+            raise CircuitError(f"push_pull must be True, False or None, not {self.push_pull!r}")
         if self.push_pull is None:
             object.__setattr__(self, "push_pull", self.kind == "lif")
 
@@ -82,10 +83,14 @@ class Code:
         Raises:
             CircuitError: it has no room.
         """
-        low, high = between
+        what = f"range of '{speaker.name}'"
+        try:
+            low, high = (number(end, what) for end in between)
+        except (TypeError, ValueError):
+            raise CircuitError(f"{what} must be (least, greatest), not {between!r}") from None
         largest = max(abs(low), abs(high))
         if not (low < high and 0 < largest < float("inf")):
-            raise CircuitError(f"range of '{speaker.name}' must be (least, greatest), not {between!r}")
+            raise CircuitError(f"{what} must be (least, greatest), not {between!r}")
         n, fan = speaker.n * self.per_column, Fan()
         drive = (0.5 if self.push_pull else 1.0) / largest
         jump = largest / (self.per_column * float(self.highest) * float(self.synapse))
@@ -137,6 +142,15 @@ def spiking(
         CircuitError: a population is unknown or tells no other area anything, or an impossible number.
     """
     code = Code(cells_per_column, cell, highest, synapse, push_pull)
+    if not isinstance(circuit, Circuit):
+        raise CircuitError(f"cn.spiking takes a Circuit (cn.circuit(...)), not {type(circuit).__name__}")
+    if float(code.highest) * circuit.dt > 1:
+        raise CircuitError(
+            f"highest = {code.highest:g} 1/ms is more than one spike in a step of {circuit.dt:g} ms, so the "
+            f"largest signals could not be told; choose at most {1000 / circuit.dt:g} Hz, or a smaller dt"
+        )
+    if ranges is not None and not isinstance(ranges, Mapping):
+        raise CircuitError(f"ranges must be {{population: (least, greatest)}}, not {ranges!r}")
     speaking = speakers(circuit, populations)
     known = {p.name for p in circuit.populations}
     for name in ranges or {}:
@@ -184,6 +198,8 @@ def speakers(circuit: Circuit, populations: Sequence[str]) -> dict[str, str]:
     Raises:
         CircuitError: a population is unknown, tells no other area anything, or tells two states.
     """
+    if not isinstance(populations, Iterable):
+        raise CircuitError(f"populations must be names or roles, not {populations!r}")
     asked = [populations] if isinstance(populations, str) else list(populations)
     told: dict[str, str] = {}
     parts: list[Projection | Broadcast] = [p for p in circuit.projections if _far(circuit, p)]

@@ -240,6 +240,17 @@ def test_a_remembered_eligibility_is_a_low_pass_that_dopamine_reads(engine, kind
         ({"ranges": {"area1.value": (1, 0)}}, "(least, greatest)"),
         ({"highest": "10 mV"}, "rate"),
         ({"synapse": 0}, "more than 0"),
+        ({"synapse": float("nan")}, "synapse must be more than 0 ms, and finite, not nan"),
+        ({"highest": 0}, "highest must be more than 0 1/ms"),
+        ({"highest": "2.5 kHz"}, "more than one spike in a step of 0.5 ms"),
+        ({"push_pull": "yes"}, "push_pull must be True, False or None, not 'yes'"),
+        ({"cells_per_column": True}, "whole number from 1, not True"),
+        ({"populations": 3}, "populations must be names or roles, not 3"),
+        ({"ranges": [(0, 1)]}, "ranges must be {population: (least, greatest)}"),
+        ({"ranges": {"area1.value": (0, float("nan"))}}, "(least, greatest)"),
+        ({"ranges": {"area1.value": (0, 1, 2)}}, "(least, greatest)"),
+        ({"ranges": {"area1.value": ("low", 2)}}, "(least, greatest)"),
+        ({"ranges": {"area1.value": 1.0}}, "(least, greatest)"),
     ],
 )
 def test_mistakes_are_one_sentence(options, words):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from corticalnet.circuits import Circuit, OneToOne, Population, Projection, Synapses
 from corticalnet.circuits.cells import Cell, State
@@ -47,9 +48,18 @@ class Membrane(Cell):
         ("projection 'below.value->area.prediction': a weight is not finite", {"weight": np.nan}),
         ("a weight is not finite", {"weight": np.array([[1, 2], [3, np.inf], [5, 6]])}),
         ("weights must be numbers", {"weight": "strong"}),
+        ("weights must be numbers: not complex128", {"weight": np.full((3, 2), 1j)}),
+        ("weights must be numbers: not <U1", {"weight": np.full((3, 2), "1")}),
+        ("weights must be numbers", {"weight": [[1, 2], [3]]}),
+        ("delay must be a number (in ms) or a text like '10 ms', not True", {"delay": True}),
+        ("delay must be 0 ms or more, and finite, not nan ms", {"delay": float("nan")}),
+        ("is made of a Connection, not 'one to one'", {"connection": "one to one"}),
+        ("OneToOne'>; did you mean OneToOne()?", {"connection": OneToOne}),
+        ("is made of a Plasticity, not 'hebb'", {"plasticity": "hebb"}),
+        ("sends of a projection must be a text, not 3", {"sends": 3}),
         ("needs weights, or shared_with", {"weight": None}),
-        ("delay must be at least 0 ms, not -1.0", {"delay": -1}),
-        ("delay must be at least 0 ms, not inf", {"delay": "inf ms"}),
+        ("delay must be 0 ms or more, and finite, not -1 ms", {"delay": -1}),
+        ("delay must be 0 ms or more, and finite, not inf", {"delay": "inf ms"}),
         ("delay = '3 mV' is a voltage, but must be a time", {"delay": "3 mV"}),
         ("delay 0.7 ms is no multiple of dt = 0.5 ms; choose 0.5 or 1 ms", {"delay": 0.7}),
         ("one to one needs populations of one size, not 2 and 3 cells", {"connection": OneToOne()}),
@@ -72,6 +82,11 @@ class Membrane(Cell):
 )
 def test_projections(message, changes):
     refused(message, lambda: circuit(projections=[up(**changes)], dt=0.5))
+
+
+def test_weights_of_torch_are_weights():
+    weight = torch.nn.Parameter(torch.full((3, 2), 0.1))
+    assert circuit(projections=[up(weight=weight)]).projections[0].weight.tolist() == weight.tolist()
 
 
 def test_delays_that_are_whole_steps_pass():
@@ -133,6 +148,9 @@ def test_weights_that_are_shared_run_the_other_way():
         ("indices count from 0", ([0, -1], [0, 1])),
         ("synapses: post must be a list of whole numbers", ([0, 1], [0.0, 1.5])),
         ("synapses: pre must be a list of whole numbers", ([[0, 1]], [0, 1])),
+        ("synapses: post must be a list of whole numbers", ([0, 1], [[0], [1, 2]])),
+        ("synapses: count must be a whole number from 0, not 2.5", ([0, 1], [0, 1], [0, 1], 2.5)),
+        ("synapses: count must be a whole number from 0, not '3'", ([0, 1], [0, 1], [0, 1], "3")),
     ],
 )
 def test_lists_of_synapses(message, index):

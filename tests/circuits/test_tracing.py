@@ -100,7 +100,7 @@ def test_what_is_not_pointwise_is_refused(returns, message):
 
 
 def test_cells_that_cannot_be():
-    with pytest.raises(CircuitError, match="cell Made: 'port_a' cannot be the name of a state or input"):
+    with pytest.raises(CircuitError, match="cell Made: 'port_a' cannot be the name of a"):
         cell_that(None, {"port_a": 0.0})
     with pytest.raises(CircuitError, match="cell Empty has no state"):
         type("Empty", (Cell,), {})

@@ -7,6 +7,7 @@ import pytest
 from corticalnet.circuits import (
     Broadcast,
     Circuit,
+    Needs,
     OneToOne,
     Population,
     Projection,
@@ -64,16 +65,38 @@ def refused(message, make):
         ("population name 'a b' must be words with dots between", lambda: Population("a b", 1, Value())),
         ("population name 'a..b' must be words", lambda: Population("a..b", 1, Value())),
         ("population name 3 must be words", lambda: Population(3, 1, Value())),
-        ("population 'a' needs at least 1 cell, not 0", lambda: Population("a", 0, Value())),
-        ("population 'a' needs at least 1 cell, not 1.5", lambda: Population("a", 1.5, Value())),
+        ("population 'a' needs at least 1 cell, a whole number, not 0", lambda: Population("a", 0, Value())),
+        (
+            "population 'a' needs at least 1 cell, a whole number, not 1.5",
+            lambda: Population("a", 1.5, Value()),
+        ),
         ("population 'a' is made of a Cell, not 'value'", lambda: Population("a", 1, "value")),
         ("two populations are called 'clock'", lambda: circuit([Population("clock", 1, Clock())])),
+        ("needs at least 1 cell, a whole number, not True", lambda: Population("a", True, Value())),
+        ("made of a Cell, not <class '", lambda: Population("a", 1, Value)),
+        (
+            "'corticalnet.circuits.cells.value.Value'>; did you mean Value()?",
+            lambda: Population("a", 1, Value),
+        ),
+        (
+            "populations of a circuit must be a list of Populations, not Population(",
+            lambda: Circuit(Population("a", 1, Value())),
+        ),
+        ("populations of a circuit must be a list of Populations", lambda: Circuit([Value()])),
+        ("wires of a circuit must be a list of Wires, not None", lambda: circuit(wires=None)),
+        ("dt must be a number (in ms) or a text like '10 ms', not True", lambda: circuit(dt=True)),
+        ("needs.present must be a whole number from 0, not -1", lambda: Needs(-1)),
+        ("needs.teach must be a whole number from 0, not 1.5", lambda: Needs(1, 1.5)),
+        (
+            "a circuit has a name and Needs(...), not 'circuit' and needs = (1, 2)",
+            lambda: circuit(needs=(1, 2)),
+        ),
         (
             "populations 'clock' and 'clock.cell' both have the role 'cell' of area 'clock'",
             lambda: circuit([Population("clock.cell", 1, Clock())]),
         ),
-        ("dt must be more than 0 ms, not 0", lambda: circuit(dt=0)),
-        ("dt must be more than 0 ms, not nan", lambda: circuit(dt=float("nan"))),
+        ("dt must be more than 0 ms, and finite, not 0", lambda: circuit(dt=0)),
+        ("dt must be more than 0 ms, and finite, not nan", lambda: circuit(dt=float("nan"))),
         ("dt = '1 mV' is a voltage, but must be a time", lambda: circuit(dt="1 mV")),
     ],
 )
@@ -92,6 +115,11 @@ def test_populations(message, make):
          lambda: Wire("area.value", "area.error", "feedback")),
         ("unknown state of Value 'chance'; did you mean 'change'?",
          lambda: Wire("area.value", "area.error", sends="chance")),
+        ("weight of wire 'area.value-area.error' must be a finite number, not nan",
+         lambda: Wire("area.value", "area.error", weight=float("nan"))),
+        ("weight of wire 'area.value-area.error' must be a number, not '1'",
+         lambda: Wire("area.value", "area.error", weight="1")),
+        ("source of a wire must be a text, not 3", lambda: Wire(3, "area.error")),
         (
             "wire 'below.value-area.error' must stay within columns, but joins 2 cells of area 'below' and "
             "3 of 'area'; use a Projection",
@@ -129,6 +157,14 @@ def test_a_wire_that_is_written_and_read_in_one_phase():
 )  # fmt: skip
 def test_broadcasts(message, broadcast):
     refused(message, lambda: circuit(projections=[up(name="fixed")], broadcasts=[broadcast]))
+
+
+def test_a_broadcast_to_one():
+    assert Broadcast("clock", "area.phi").targets == ("area.phi",)
+    for targets in (None, 3, [3]):
+        refused(
+            "targets of broadcast 'clock' must be a list of names", lambda t=targets: Broadcast("clock", t)
+        )
 
 
 def test_two_broadcasts_of_one_name():

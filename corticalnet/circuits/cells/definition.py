@@ -63,13 +63,12 @@ def _names(kind: type[Cell], who: str) -> None:
         for name in names:
             if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
                 raise CircuitError(f"{who}: the name of {what} must be a word, not {name!r}")
-            if what != "a parameter" and (name == "dt" or name.startswith("port_")):
-                raise CircuitError(f"{who}: '{name}' cannot be the name of a state or input")
+            if name == "dt" or name.startswith("port_"):
+                raise CircuitError(f"{who}: '{name}' cannot be the name of {what}")
             if name in owner:
                 raise CircuitError(
                     f"{who}: '{name}' is already {owner[name]}, and cannot be {what} too; rename one"
                 )
-
             if name in _PHASES and what == "a parameter":
                 raise CircuitError(f"{who}: a parameter cannot be called '{name}', which is a phase")
             owner[name] = what

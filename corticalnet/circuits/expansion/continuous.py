@@ -116,6 +116,8 @@ class Continuous:
             number = getattr(self, name)
             if isinstance(number, bool) or not isinstance(number, Real) or not 0 <= float(number) < inf:
                 raise CircuitError(f"Continuous: {name} must be a number, 0 or more, not {number!r}")
+        if not isinstance(self.pooled, bool):
+            raise CircuitError(f"Continuous: pooled must be True or False, not {self.pooled!r}")
         if self.construction == "nudge" and self.nudge == 0:
             raise CircuitError("Continuous: nudge must be more than 0, or the teacher is not heard at all")
         if self.construction == "delay" and not self.ms("delay"):

@@ -26,8 +26,9 @@ from corticalnet.circuits.expansion.construction import Construction, Site
 from corticalnet.circuits.expansion.continuous import Continuous
 from corticalnet.circuits.expansion.links import as_connection, bias_connection, flat
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
-from corticalnet.circuits.spiking import spiking
-from corticalnet.errors import CircuitError, CircuitWarning
+from corticalnet.circuits.quantities import NOT_NEGATIVE, ONE, Range, number
+from corticalnet.circuits.spiking import KINDS, spiking
+from corticalnet.errors import CircuitError, CircuitWarning, one_of
 from corticalnet.network import Network
 from corticalnet.network.area import Area
 from corticalnet.network.links import Link
@@ -75,15 +76,19 @@ def circuit(
         A circuit; in discrete time its steps are the rule's inference steps (dt = 1 ms).
 
     Raises:
-        CircuitError: the network or the rule has a part that no circuit has been worked out for.
+        CircuitError: the network or the rule has a part that no circuit has been worked out for, or a number
+            is out of its range.
 
     Warns:
         CircuitWarning: feedback that no gate holds back is live, and the network lies beyond the limit up to
             which its steps come to rest.
     """
+    _check(learning_rate, phase_signal, cells_per_column, cell, name)
     if hasattr(rule, "circuit"):
         made: Circuit = rule.circuit(network, learning_rate)
         return made
+    if not isinstance(network, Network):
+        raise CircuitError(f"a circuit is made from a Network (cn.mlp(...)), not {type(network).__name__}")
     if cells_per_column:
         rates = circuit(
             network,
@@ -107,6 +112,19 @@ def circuit(
                 stacklevel=2,
             )
     return _Expansion(network, how, rule.feedback).build(name or f"{rule.name} columns")
+
+
+def _check(rate: Any, signal: Any, cells_per_column: Any, cell: Any, name: Any) -> None:
+    """What is no matter of the rule."""
+    NOT_NEGATIVE.check(number(rate, "learning_rate"), ONE, "learning_rate")
+    if not isinstance(signal, bool | np.bool_):
+        raise CircuitError(f"phase_signal must be True or False, not {signal!r}")
+    Range(0, whole=True).check(number(cells_per_column, "cells_per_column"), ONE, "cells_per_column")
+    one_of("spiking cell", cell, KINDS, CircuitError)
+    if not cells_per_column and cell != "poisson":
+        raise CircuitError(f"cell = '{cell}' says what spikes, but cells_per_column is 0: nothing does")
+    if not isinstance(name, str):
+        raise CircuitError(f"name must be a text, not {name!r}")
 
 
 def spiking_dynamics(rule: Any) -> Continuous:
