@@ -25,11 +25,12 @@ from safetensors.numpy import save as pack
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.circuit import Circuit, Needs
 from corticalnet.circuits.connection import AllToAll, Connection, Fan, OneToOne, Synapses
+from corticalnet.circuits.description import CircuitAbout
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.schedule import SCHEDULE
 from corticalnet.errors import CircuitError, one_of
-from corticalnet.store import expanded, read_whole, write_whole
+from corticalnet.store import expanded, read_whole, validated, write_whole
 
 Arrays = dict[str, NDArray[Any]]
 #: Kinds of connection that can be written down.
@@ -93,13 +94,14 @@ def from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
     Raises:
         CircuitError: something is missing or of an unknown kind, or the phases are not those of this version.
     """
+    validated(content, CircuitAbout, "the description of the circuit does not fit", CircuitError)
+    if content["schedule"] != SCHEDULE.names():
+        phases = ", ".join(content["schedule"])
+        raise CircuitError(
+            f"the circuit has the phases {phases}; here they are {', '.join(SCHEDULE.names())}"
+        )
     try:
-        if content["schedule"] != SCHEDULE.names():
-            phases = ", ".join(map(str, content["schedule"]))
-            raise CircuitError(
-                f"the circuit has the phases {phases}; here they are {', '.join(SCHEDULE.names())}"
-            )
-        return Circuit(
+        circuit = Circuit(
             populations=[
                 Population(p["name"], p["n"], Cell.from_dict(p["cell"])) for p in content["populations"]
             ],
@@ -110,10 +112,12 @@ def from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
             name=content["name"],
             needs=Needs(**content["needs"]),
         )
-    except KeyError as error:
-        raise CircuitError(f"the description of the circuit lacks {error}") from None
-    except (TypeError, AttributeError) as error:
+    except (TypeError, AttributeError, KeyError) as error:  # of cells and plasticity of the user's own
         raise CircuitError(f"the description of the circuit does not fit: {error}") from None
+    extra = sorted(arrays.keys() - arrays_of(circuit).keys())
+    if extra:
+        raise CircuitError(f"array '{extra[0]}' belongs to no part of the circuit")
+    return circuit
 
 
 def _projection_from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Projection:
@@ -140,7 +144,10 @@ def _connection(how: Mapping[str, Any], name: str, arrays: Mapping[str, NDArray[
 def _array(arrays: Mapping[str, NDArray[Any]], projection: str, part: str) -> NDArray[Any]:
     if f"{projection}.{part}" not in arrays:
         raise CircuitError(f"projection '{projection}': its array '{projection}.{part}' is missing")
-    return arrays[f"{projection}.{part}"]
+    array, kind = arrays[f"{projection}.{part}"], np.floating if part == "weight" else np.integer
+    if not np.issubdtype(array.dtype, kind):
+        raise CircuitError(f"projection '{projection}': its array '{projection}.{part}' is of {array.dtype}")
+    return array
 
 
 def save(circuit: Circuit, path: str | Path) -> None:
@@ -173,14 +180,16 @@ def load(path: str | Path) -> Circuit:
     try:
         described = json.loads(content)
         checksum = described["arrays"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise CircuitError(f"{text} is damaged, or no circuit of corticalnet") from None
     if checksum != f"{zlib.crc32(packed):08x}":
         raise CircuitError(f"{numbers} is damaged, or does not belong to {text.name}")
     try:
-        return from_dict(described, unpack(packed))
-    except SafetensorError as error:
+        arrays = unpack(packed)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:  # (formats that NumPy does not know)
         raise CircuitError(f"{numbers} is damaged: {' '.join(str(error).split())}") from None
+    try:
+        return from_dict(described, arrays)
     except CircuitError as error:
         raise CircuitError(f"{text}: {error}") from None
 

@@ -69,12 +69,14 @@ def first_fault(fault: ValidationError) -> str:
     """The first thing that a schema does not allow: key, value, and what is possible there."""
     first = fault.errors()[0]
     key = ".".join(map(str, first["loc"]))
+    above, _, last = key.rpartition(".")
+    place = f"'{last}' in '{above}'" if above else f"'{last}'"
     if first["type"] == "json_invalid":
         return f"it is no JSON ({first['ctx']['error']})"
     if first["type"] == "missing":
-        return f"it lacks '{key}'"
+        return f"it lacks {place}"
     if first["type"] == "extra_forbidden":
-        return f"it has an unknown '{key}'"
+        return f"it has an unknown {place}"
     value = repr(first["input"])
     shown = value if len(value) <= 60 else f"{value[:57]}..."
     needs = first["msg"].removeprefix("Value error, ").replace("Input should", "it should", 1)

@@ -2,10 +2,13 @@
 
 import json
 import os
+import zlib
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
+from safetensors.torch import save as torch_pack
 
 from corticalnet.circuits import Broadcast, Circuit, Needs, OneToOne, Population, Projection, Synapses, Wire
 from corticalnet.circuits.cells import Cell, Clamped, Clock, Error, Prediction, Sensory, Value
@@ -211,3 +214,68 @@ def test_what_cannot_be_written(tmp_path):
     strange = Circuit([Population("a", 1, Remembering(memory={1}))], name="strange")
     refused("circuit 'strange' cannot be written as JSON", strange.save, tmp_path / "strange")
     assert list(tmp_path.iterdir()) == []
+
+
+VALUES = [
+    ("dt", "1 ms", "'dt' is '1 ms'; it should be a valid number"),
+    ("dt", 0, "'dt' is 0; it should be greater than 0"),
+    ("dt", float("nan"), "'dt' is nan; it should be a finite number"),
+    ("name", 3, "'name' is 3; it should be a valid string"),
+    ("needs.teach", -1, "'needs.teach' is -1; it should be greater than or equal to 0"),
+    ("schedule", "deliver", "'schedule' is 'deliver'; it should be a valid list"),
+    ("populations", {}, "'populations' is {}; it should be a valid list"),
+    ("populations.0.n", "4", "'populations.0.n' is '4'; it should be a valid integer"),
+    ("populations.0.n", True, "'populations.0.n' is True; it should be a valid integer"),
+    ("populations.1.cell", None, "'populations.1.cell' is None"),
+    ("populations.1.cell.parameters", [], "'populations.1.cell.parameters' is []"),
+    ("projections.0.delay", -1, "'projections.0.delay' is -1; it should be greater than or equal to 0"),
+    ("projections.0.source", None, "'projections.0.source' is None"),
+    ("projections.0.connection.count", 1.5, "'projections.0.connection.count' is 1.5"),
+    ("projections.0.plasticity", "yes", "'projections.0.plasticity' is 'yes'"),
+    ("wires.0.weight", "1", "'wires.0.weight' is '1'; it should be a valid number"),
+    ("wires.0.length", 3, "it has an unknown 'length' in 'wires.0'"),
+    ("broadcasts.0.targets", "kernel", "'broadcasts.0.targets' is 'kernel'; it should be a valid list"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "message"), VALUES, ids=[f"{k} {v}" for k, v, _ in VALUES])
+def test_values_of_another_type_are_told_with_their_place(key, value, message):
+    made = circuit()
+    content = made.to_dict()
+    *way, last = [int(word) if word.isdigit() else word for word in key.split(".")]
+    inside = content
+    for word in way:
+        inside = inside[word]
+    inside[last] = value
+    refused(message, from_dict, content, arrays_of(made))
+
+
+def test_arrays_that_the_circuit_would_not_have_written():
+    made = circuit()
+    sound = arrays_of(made)
+    for name, array, message in (
+        ("dense.weight", sound["dense.weight"].astype(int), "its array 'dense.weight' is of int64"),
+        ("dense.weight", sound["dense.weight"].astype(complex), "its array 'dense.weight' is of complex128"),
+        ("dense.weight", sound["dense.weight"][:2], "weights have shape (2, 3)"),
+        ("dense.weight", sound["dense.weight"] * np.inf, "a weight is not finite"),
+        ("kernel.pre", sound["kernel.pre"].astype(float), "its array 'kernel.pre' is of float64"),
+        ("kernel.pre", sound["kernel.pre"] + 9, "pre index 12 in a population of 4 cells"),
+        ("kernel.more", sound["kernel.pre"], "array 'kernel.more' belongs to no part of the circuit"),
+        ("back.weight", sound["dense.weight"], "array 'back.weight' belongs to no part of the circuit"),
+    ):
+        refused(message, from_dict, made.to_dict(), sound | {name: array})
+
+
+def test_sound_files_of_something_else(tmp_path):
+    circuit().save(tmp_path / "c")
+    text, numbers = tmp_path / "c.json", tmp_path / "c.safetensors"
+    described = json.loads(text.read_text())
+    packed = torch_pack(
+        {"dense.weight": torch.zeros(3, 3, dtype=torch.bfloat16)}
+    )  # NumPy has no such numbers
+    for changed in (packed, b"nothing"):
+        numbers.write_bytes(changed)
+        text.write_text(json.dumps(described | {"arrays": f"{zlib.crc32(changed):08x}"}))
+        refused("c.safetensors is damaged", Circuit.load, tmp_path / "c")
+    text.write_text("[" * 100_000)
+    refused("c.json is damaged, or no circuit", Circuit.load, tmp_path / "c")

@@ -149,7 +149,7 @@ def test_a_folder_that_refuses_files_is_found_out_before_the_data_are_read(cli, 
     def refuse(*arguments, **more):
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
-    monkeypatch.setattr("corticalnet.training.loop.load_data", lambda *arguments: 1 / 0)
+    monkeypatch.setattr("corticalnet.training.loop.open_data", lambda *arguments: 1 / 0)
     monkeypatch.setattr("pathlib.Path.touch", refuse)
     for more in ("", "--seeds 2"):
         one_line(cli(f"train small {more} --out run"), "cannot write to folder run: Read-only file system")

@@ -1,0 +1,96 @@
+"""What a circuit's JSON may say: the schema of :func:`corticalnet.circuits.serialisation.to_dict`.
+
+Here are keys and types. Which cells, plasticity, connections and ports there are, and whether the parts fit
+together, is checked where they are made.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class Strict(BaseModel):
+    """No key but these."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class KindAbout(Strict):
+    """A cell or plasticity: its class and parameters."""
+
+    kind: str
+    parameters: dict[str, Any]
+
+
+class PopulationAbout(Strict):
+    """A population."""
+
+    name: str
+    n: Annotated[int, Field(ge=1)]
+    cell: KindAbout
+
+
+class ConnectionAbout(Strict):
+    """A connection; listed synapses say how many weights they have."""
+
+    kind: str
+    count: Count | None = None
+
+
+class ProjectionAbout(Strict):
+    """A projection; its numbers are arrays."""
+
+    source: str
+    target: str
+    port: str
+    sends: str
+    name: str
+    shared_with: str
+    delay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    connection: ConnectionAbout | None
+    plasticity: KindAbout | None
+
+
+class WireAbout(Strict):
+    """A wire."""
+
+    source: str
+    target: str
+    port: str
+    sends: str
+    weight: Number
+
+
+class BroadcastAbout(Strict):
+    """A broadcast."""
+
+    source: str
+    targets: list[str]
+    sends: str
+    name: str
+
+
+class NeedsAbout(Strict):
+    """Least numbers of steps."""
+
+    present: Count
+    teach: Count
+
+
+class CircuitAbout(Strict):
+    """A circuit; in a file, ``arrays`` is the checksum of the file of arrays."""
+
+    name: str
+    dt: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    needs: NeedsAbout
+    schedule: list[str]
+    populations: list[PopulationAbout]
+    projections: list[ProjectionAbout]
+    wires: list[WireAbout]
+    broadcasts: list[BroadcastAbout]
+    arrays: str = ""
