@@ -6,7 +6,6 @@ order; who shuffles plainly leaves the order to the run, as arrays do; any other
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -18,6 +17,7 @@ from torch.utils import data as torchdata
 
 from corticalnet.data import chance
 from corticalnet.data.arrays import features
+from corticalnet.data.digest import digest
 from corticalnet.data.split import Device, Samples, place
 from corticalnet.errors import DataError
 
@@ -213,15 +213,14 @@ def survey(source: Source, index: Tensor, what: str, keep: bool) -> tuple[Tensor
     Raises:
         DataError: an item cannot be read, is no pair, not finite, or differs in shape.
     """
-    digest, found = hashlib.sha256(), []
+    digests, found = [], []
     samples: list[Tensor] = []
     for x, y in source.read(list(index.split(_SURVEY)), 0, what):
         if samples and x.shape[1:] != samples[0].shape[1:]:
             shapes = f"{list(samples[0].shape[1:])} and {list(x.shape[1:])}"
             raise DataError(f"{what}: found samples of different shapes, {shapes}")
-        digest.update(f"{x.dtype} {list(x.shape)}".encode())
-        digest.update(x.contiguous().numpy().data)
+        digests.append(digest([x.numpy()]))
         found.append(y)
         if keep or not samples:
             samples.append(x)
-    return torch.cat(samples), found, digest.hexdigest()
+    return torch.cat(samples), found, digest(digests)

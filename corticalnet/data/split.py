@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from corticalnet.data.augmentation import Augmentation
+from corticalnet.data.digest import digest
 from corticalnet.errors import DataError, ShapeError
 
 Device = str | torch.device
@@ -113,12 +112,7 @@ class Split(Samples):
     @cached_property
     def content(self) -> str:  # type: ignore[override]
         """A short digest of images, labels and scale: equal content, equal text."""
-        digest = hashlib.sha256(f"{self.scale}".encode())
-        for tensor in (self.images, self.labels):
-            digest.update(f"{tensor.dtype} {list(tensor.shape)}".encode())
-            # (bytes of one image after the other, wherever they lie and in whatever layout)
-            digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
-        return digest.hexdigest()[:16]
+        return digest([self.scale, self.images.cpu().numpy(), self.labels.cpu().numpy()])
 
     def take(self, n: int) -> Split:
         """Return the first ``n`` images (all, where there are fewer)."""

@@ -123,9 +123,8 @@ def read(folder: Path) -> Arrays:
             raise DataError(f"{path}: found {size} bytes, expected at most {LARGEST}")
         opened = zipfile.ZipFile(path)
     with opened as file:
-        print_of = keep.fingerprint((info.filename, info.CRC) for info in file.infolist())
-        kept = keep.restore(path, print_of)
+        kept = keep.restore(path, SHAPE, CLASSES)
         if kept is None:
             kept = _read_zip(file, path)
-            keep.store(path, print_of, kept)
+            keep.store(path, kept)
     return kept

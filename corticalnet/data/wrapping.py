@@ -5,7 +5,6 @@ Every source becomes samples with labels, in memory or read when drawn; what is 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from torch.utils import data as torchdata
 
 from corticalnet.data import arrays
 from corticalnet.data.augmentation import Augmentation
+from corticalnet.data.digest import digest
 from corticalnet.data.drawn import Drawn, Source, sampled, survey
 from corticalnet.data.order import cut, seeded_order, validation_count
 from corticalnet.data.split import Data, Samples, Split
@@ -44,11 +44,11 @@ class _Part:
         if isinstance(self.samples, Tensor):
             assert self.labels is not None
             return _Taken(self.samples[index], self.labels[index.numpy()])
-        first, found, digest = survey(self.samples, index, self.what, keep)
+        first, found, content = survey(self.samples, index, self.what, keep)
         labels = np.concatenate([arrays.labels(y, f"labels of the {self.what}") for y in found])
         if len(labels) != len(index):
             raise DataError(f"{self.what}: found {len(index)} samples but {len(labels)} labels")
-        return _Taken(first, labels, None if keep else (self.samples, index, digest))
+        return _Taken(first, labels, None if keep else (self.samples, index, content))
 
 
 @dataclass(frozen=True)
@@ -63,9 +63,8 @@ class _Taken:
         """The split with its labels as class indices."""
         if self.drawn is None:
             return Split(self.samples, labels, 1.0)
-        source, index, digest = self.drawn
-        text = hashlib.sha256(f"{digest} {labels.tolist()}".encode()).hexdigest()[:16]
-        return Drawn(source, index, labels, text)
+        source, index, content = self.drawn
+        return Drawn(source, index, labels, digest([content, labels.numpy()]))
 
 
 def wrap(

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from corticalnet.data import Data
+from corticalnet.errors import printable
 
 #: So many images are shown beside their reconstructions.
 MOST_IMAGES = 12
@@ -23,7 +24,7 @@ def confusion(answers: Tensor, labels: Tensor, classes: tuple[str, ...]) -> Figu
     axes = figure.subplots()
     figure.colorbar(axes.imshow(shares, cmap="magma", vmin=0, vmax=1), label="fraction of the class")
     if size <= 30:
-        names = [*classes, *(f"column {k}" for k in range(len(classes), size))]
+        names = [*map(_words, classes), *(f"column {k}" for k in range(len(classes), size))]
         axes.set_xticks(range(size), names, rotation=90, fontsize="small")
         axes.set_yticks(range(size), names, fontsize="small")
     right = int((answers == labels).sum()) / len(labels)
@@ -52,11 +53,16 @@ def reconstructions(answers: Tensor, data: Data) -> Figure:
             axes.imshow(picture.clamp(0, 1).permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1)
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
-        column[0].set_title(data.classes[int(labels[k])], fontsize=8)
+        column[0].set_title(_words(data.classes[int(labels[k])]), fontsize=8)
     grid[0, 0].set_ylabel("image", fontsize=8)
     grid[1, 0].set_ylabel("answer", fontsize=8)
     figure.suptitle(f"test set, best epoch: loss {loss:.4g}", fontsize=10)
     return figure
+
+
+def _words(name: str) -> str:
+    """A class's name as it is written, whatever matplotlib makes of "$" and a terminal of escapes."""
+    return printable(name).replace("$", r"\$")
 
 
 def _in_turn(labels: Tensor, count: int) -> list[int]:

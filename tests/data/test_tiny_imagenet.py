@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from corticalnet import data
-from corticalnet.data import tiny_imagenet
+from corticalnet.data import keep, tiny_imagenet
+from corticalnet.data.description import Arrays, Pictures
 from corticalnet.errors import DataError
 
 ROOT = "tiny-imagenet-200/"
@@ -107,6 +108,32 @@ def test_a_damaged_kept_file_is_made_anew(tmp_path, make, members, change):
     assert len(kept.read_bytes()) == len(content)
 
 
+@pytest.mark.parametrize("change", ["image", "label", "class", "archive", "deflated", "honest but odd"])
+def test_a_kept_file_that_is_whole_but_not_what_was_kept_is_made_anew(tmp_path, make, members, change):
+    first = load(write(tmp_path, make, members))
+    kept = tmp_path / "tiny-imagenet-200.decoded.npz"
+    with np.load(kept) as content:
+        arrays = dict(content)
+    if change == "image":
+        arrays["train_images"][3, 0, 5, 5] ^= 1
+    elif change == "label":
+        arrays["test_labels"] = arrays["test_labels"][::-1]
+    elif change == "class":
+        arrays["classes"][4] = "other"
+    elif change == "archive":
+        arrays["archive"] = np.array("0" * 32)
+    elif change == "honest but odd":  # its digest is right, and no reader would have kept it
+        arrays["test_labels"][0] = 200
+        parts = [Pictures(arrays[f"{part}_images"], arrays[f"{part}_labels"]) for part in ("train", "test")]
+        arrays["content"] = np.array(keep._content(Arrays(*parts, tuple(map(str, arrays["classes"])))))
+    (np.savez_compressed if change == "deflated" else np.savez)(kept, **arrays)
+    changed = kept.read_bytes()
+    found = load(tmp_path)
+    assert found.content == first.content
+    assert found.classes == first.classes
+    assert kept.read_bytes() != changed
+
+
 def test_a_folder_that_cannot_be_written_to_only_warns(tmp_path, make, members, monkeypatch):
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
@@ -127,10 +154,10 @@ def test_nothing_half_kept(tmp_path, make, members, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == [ARCHIVE]
 
 
-@pytest.mark.parametrize("keep", [0, 1, 10, 0.5, -23, -1])
-def test_truncated_zip(tmp_path, make, members, keep):
+@pytest.mark.parametrize("left", [0, 1, 10, 0.5, -23, -1])
+def test_truncated_zip(tmp_path, make, members, left):
     content = make.zip(members)
-    (tmp_path / ARCHIVE).write_bytes(content[: int(keep * len(content)) if isinstance(keep, float) else keep])
+    (tmp_path / ARCHIVE).write_bytes(content[: int(left * len(content)) if isinstance(left, float) else left])
     with pytest.raises(DataError, match=r"tiny-imagenet-200.zip: not a sound zip file"):
         load(tmp_path)
 

@@ -14,7 +14,7 @@ from corticalnet.data import SPLITS
 from corticalnet.errors import CheckpointError, DataError, SettingError, ShapeError
 from corticalnet.training import Settings, train
 from corticalnet.training.figures import receptive_fields
-from corticalnet.training.pictures import reconstructions
+from corticalnet.training.pictures import confusion, reconstructions
 
 CENTRES = torch.randn(3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
 Y = torch.arange(60) % 3
@@ -226,6 +226,21 @@ def test_samples_are_drawn_as_far_as_they_are_images(shape):
     assert (fields is not None) == (len(shape) in (2, 3))
     picture = reconstructions(torch.rand(4, torch.Size(shape).numel()), made)
     assert len(picture.axes) == 2 * 4
+
+
+@pytest.mark.parametrize("picture", ["confusion", "reconstructions"])
+def test_names_of_classes_are_drawn_as_they_are_written(picture):
+    names = np.array(["a$x_{$", "b$^2", "c\x1b[31m\n"])
+    made = cn.data.wrap((X, names[Y]))
+    figure = (
+        reconstructions(torch.rand(12, 5), made)
+        if picture == "reconstructions"
+        else confusion(made.test.labels, made.test.labels, made.classes)
+    )
+    figure.canvas.draw()
+    axes = figure.axes
+    shown = [text.get_text() for text in axes[0].get_xticklabels()] or [panel.get_title() for panel in axes]
+    assert set(shown) - {""} == {r"a\$x_{\$", r"b\$^2", r"c\x1b[31m\n"}
 
 
 def test_content_is_recorded_for_every_split():
