@@ -7,12 +7,14 @@ import os
 import sys
 import warnings
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import torch
 import typer
 
 import corticalnet
+from corticalnet import about
 from corticalnet.errors import CircuitWarning, CorticalnetError, printable
 from corticalnet.training.model_file import blame_file
 
@@ -43,12 +45,13 @@ def options(
     """Train, compare and look at networks of cortical columns that learn by biologically plausible rules."""
 
 
-def _warn(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+def _warn(message: Warning | str, category: type[Warning], filename: str, *where: Any, **more: Any) -> None:
     """Ours in one line; others as Python shows them."""
-    if issubclass(category, CircuitWarning):
+    ours = issubclass(category, UserWarning) and Path(filename).is_relative_to(about.FOLDER)
+    if ours or issubclass(category, CircuitWarning):
         _tell("warning", message)
     else:
-        _python_shows(message, category, *where, **more)
+        _python_shows(message, category, filename, *where, **more)
 
 
 _python_shows = warnings.showwarning
@@ -64,7 +67,7 @@ def _tell(kind: str, message: object) -> None:
             print(f"{kind}:", printable(words), file=sys.stderr, flush=True)
 
 
-def _reason(error: Exception) -> str | None:
+def _reason(error: BaseException) -> str | None:
     """What to say of an error that is a user's, or the machine's, to mend; None if it is a bug of ours."""
     if isinstance(error, CorticalnetError):
         return str(error)
@@ -102,7 +105,9 @@ def _run(arguments: list[str]) -> int:
             if "\0" in argument:
                 raise typer.BadParameter(f"'{argument}' holds a NUL character")
         return app(args=arguments, prog_name="corticalnet", standalone_mode=False) or 0
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # what a model file raises need be no Exception
         if type(error).__name__ == "NoArgsIsHelpError":  # the help was shown
             return 2
         reason = _reason(error)
@@ -117,6 +122,6 @@ def _close() -> None:
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except OSError:
+    except (OSError, ValueError):
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

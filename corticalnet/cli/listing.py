@@ -9,7 +9,11 @@ from corticalnet.cli.app import app
 from corticalnet.cli.data import datasets
 from corticalnet.cli.output import JSON, print_json, print_table
 from corticalnet.rules.catalogue import rules, source
+from corticalnet.store import read_whole
 from corticalnet.training.model_file import model_files
+
+#: Bytes of a model file; those here have two thousand.
+_LARGEST = 2**20
 
 
 @app.command("list")
@@ -31,7 +35,9 @@ def list_(as_json: bool = JSON) -> None:
 def _about(path: Path) -> str:
     """The first line of a model file's docstring; the file is read, not run."""
     try:
-        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
-    except (OSError, SyntaxError, ValueError):
+        if path.stat().st_size > _LARGEST:
+            return "(too long to be read)"
+        text = ast.get_docstring(ast.parse(read_whole(path).decode()))
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return "(cannot be read)"
     return (text or "").partition("\n")[0]

@@ -20,6 +20,8 @@ from corticalnet.training.run_folder import RunFolder
 
 #: The largest seed that every generator takes.
 MOST_SEED = 2**63 - 1
+#: Runs of one command.
+MOST_SEEDS = 10_000
 #: Spiking cells for each column: more do not fit into a machine's memory.
 MOST_CELLS = 100_000
 

@@ -43,8 +43,9 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[objec
 def _print(text: str) -> None:
     try:
         print(text, flush=True)
-    except OSError as error:
-        raise OutputError(f"cannot print the results: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # the latter where a model file has closed it
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"cannot print the results: {reason}") from error
 
 
 def _unicode() -> bool:

@@ -12,8 +12,8 @@ from typing import Any
 import typer
 
 from corticalnet.cli.app import app
-from corticalnet.cli.opening import parse_sets
-from corticalnet.cli.output import JSON, print_json
+from corticalnet.cli.opening import MOST_SEEDS, parse_sets
+from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.errors import CheckpointError, SettingError
 from corticalnet.store import expanded, read_json
 from corticalnet.training import Model, Result, load_model, run_seeds, train
@@ -30,7 +30,9 @@ def train_(
     data_folder: Path | None = typer.Option(None, help="Folder to read the data set from."),
     rule: str | None = typer.Option(None, help="Learning rule; see `corticalnet list`."),
     seed: int | None = typer.Option(None, help="Of weights, order of the data and chance."),
-    seeds: int | None = typer.Option(None, min=1, help="Run this many seeds; report mean ± s.d."),
+    seeds: int | None = typer.Option(
+        None, min=1, max=MOST_SEEDS, help="Run this many seeds; report mean ± s.d."
+    ),
     epochs: int | None = typer.Option(None, help="How often the training set is seen."),
     device: str | None = typer.Option(None, help="auto, cpu or cuda."),
     precision: str | None = typer.Option(None, help="float32, float64, tf32 or bfloat16."),
@@ -82,7 +84,7 @@ def train_(
     if as_json:
         print_json(result.to_dict())
     else:
-        typer.echo(f"{result}\nsettings, metrics, figures and checkpoints: {job.out}")
+        say(f"{result}\nsettings, metrics, figures and checkpoints: {job.out}")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def cache(dataset: Dataset) -> Path:
 
 def missing(dataset: Dataset, folder: Path) -> list[str]:
     """Return the names of the archives that are not in ``folder``."""
-    return [archive.name for archive in dataset.archives if not (folder / archive.name).is_file()]
+    return [archive.name for archive in dataset.archives if not os.path.isfile(folder / archive.name)]
 
 
 def find(dataset: Dataset) -> Path | None:
@@ -40,7 +40,7 @@ def given(dataset: Dataset, folder: str | Path) -> Path:
     absent = missing(dataset, path)
     if absent:
         looked = ", ".join(absent)
-        found = f"found no {looked} there" if path.is_dir() else f"no such folder (looked for {looked})"
+        found = f"found no {looked} there" if os.path.isdir(path) else f"no such folder (looked for {looked})"
         raise DataError(f"{dataset.name} is not in {path}: {found}; {dataset.help}")
     return path
 
@@ -56,4 +56,4 @@ def md5(path: Path) -> str:
 
 def sound(path: Path, archive: Archive) -> bool:
     """Whether ``path`` is there and has one of the archive's known checksums."""
-    return path.is_file() and md5(path) in archive.checksums
+    return os.path.isfile(path) and md5(path) in archive.checksums

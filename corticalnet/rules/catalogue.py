@@ -107,7 +107,7 @@ def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
     _RULES[name] = make
 
 
-def rule(name: str, **parameters: Any) -> LearningRule:
+def rule(name: str, /, **parameters: Any) -> LearningRule:
     """A rule by name.
 
     Args:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 import pytest
+
+import corticalnet as cn
+from corticalnet.errors import CircuitWarning
 
 LONG = "x" * 300
 HUGE = str(10**26)
@@ -43,6 +47,9 @@ ODD = [
     (f"{SIMULATE} --weights", [LONG], 1, "File name too long"),
     (f"{SIMULATE} --weights", ["pipe.py"], 1, "pipe.py"),
     ("audit", ["x" * 100_000], 1, "unknown rule"),
+    ("audit z-il --set", ["name=3"], 1, "name"),
+    ("train small --seeds", [HUGE], 2, "'--seeds'"),
+    ("train small --data mnist --data-folder", [LONG], 1, "no such folder"),
 ]
 
 
@@ -109,16 +116,45 @@ def test_whatever_a_model_file_raises_is_an_error_of_that_file(cli, place, kind)
     assert said in done.err
 
 
-def test_what_a_model_raises_later_is_an_error_of_its_file_too(cli, place):
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        ("self.no_such_thing", "AttributeError: 'Own' object has no attribute 'no_such_thing'"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
+        ("raise GeneratorExit", "GeneratorExit: no message"),
+    ],
+)
+def test_what_a_model_raises_later_is_an_error_of_its_file_too(cli, place, statement, said):
     text = (place / "models" / "small.py").read_text()
-    own = "class Own(cn.Dense):\n    def build(self, *shapes):\n        self.no_such_thing\n\n"
+    own = f"class Own(cn.Dense):\n    def build(self, *shapes):\n        {statement}\n\n"
     (place / "m.py").write_text(
         text.replace("def build", own + "def build").replace("cn.Dense(columns)", "Own(columns)")
     )
     done = cli("train m.py --out run")
     assert done.code == 1
-    assert "m.py, line 10: AttributeError" in done.err
+    assert f"m.py, line 10: {said}" in done.err
     assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("kind", "file"), [(UserWarning, cn.__file__), (CircuitWarning, "elsewhere.py")])
+def test_warnings_of_ours_are_one_line(cli, capsys, monkeypatch, kind, file):
+    monkeypatch.setattr(warnings, "showwarning", None)  # (put back afterwards)
+    cli("--version")
+    warnings.showwarning("a\x1b[2J\nb", kind, file, 1)
+    assert capsys.readouterr().err == "warning: a\\x1b[2J b\n"
+
+
+def test_a_model_file_that_is_odd_is_listed(cli, place):
+    (place / "models" / "deep.py").write_text("-" * 100_000 + "1")
+    (place / "models" / "long.py").write_text('"""Long."""\n' + "#" * 2**20)
+    (place / "models" / "bytes.py").write_bytes(b"\xff")
+    (place / "models" / "commands.py").write_text('"""Clears \\x1b[2J all."""\n')
+    done = cli("list")
+    assert done.code == 0
+    assert done.out.count("(cannot be read)") == 2
+    assert "(too long to be read)" in done.out
+    assert r"Clears \x1b[2J all." in done.out
+    assert "\x1b" not in done.out
 
 
 def test_an_interrupt_in_a_model_file_stays_one(cli, place):
