@@ -1,4 +1,4 @@
-"""Checks of what users set: numbers and their ranges, flags, functions. One sentence for each mistake.
+"""Checks of what users give: numbers and their ranges, flags, functions, arrays. One sentence a mistake.
 
     self.rate = positive("IL: rate", rate, RuleError)        "IL: rate must be a number above 0, not -1"
 
@@ -12,6 +12,9 @@ import math
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from corticalnet.errors import CorticalnetError
 
@@ -110,6 +113,39 @@ def function(what: str, value: Any, error: type[CorticalnetError]) -> Any:
     if not callable(value):
         raise error(f"{what} must be a function, not {shown(value)}")
     return value
+
+
+def array(what: str, value: Any, error: type[CorticalnetError]) -> NDArray[Any]:
+    """Real numbers (or truth values) as an array of NumPy's: of a list, a table, a tensor, a sparse matrix, …
+
+    Args:
+        what: whose value it is, for the message.
+        value: what the user gave.
+        error: what to raise.
+
+    Raises:
+        CorticalnetError: of the kind ``error``: no full array, or none of real numbers that are all there.
+
+    >>> array("rates", [[1, 2]], CorticalnetError).shape
+    (1, 2)
+    """
+    if value is None:
+        raise error(f"{what} is None; give an array of numbers")
+    for method in ("detach", "cpu", "toarray"):  # of tensors, and of SciPy's sparse matrices
+        if not isinstance(value, np.ndarray) and hasattr(value, method):
+            value = getattr(value, method)()
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise error(f"{what} is a masked array; fill in what is masked, or leave it out")
+    try:
+        found = np.asarray(value)
+    except Exception as wrong:  # rows of different lengths, and whatever a foreign object answers
+        raise error(f"{what} is no full array of numbers: {shown(value)}") from wrong
+    if found.dtype.kind == "O" and found.size and all(type(v) in (int, float) for v in found.flat):
+        found = found.astype(np.float64)  # pandas' columns of mixed numbers
+    if found.dtype.kind not in "fiub":
+        kind = "holds complex numbers" if found.dtype.kind == "c" else f"holds no numbers ({found.dtype})"
+        raise error(f"{what} {kind}; give an array of real numbers, not {shown(value)}")
+    return found
 
 
 def _unwrapped(value: Any) -> Any:

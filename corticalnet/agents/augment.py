@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.checks import array, flag, not_negative, number, positive, probability, shown, whole
 from corticalnet.errors import ShapeError, TaskError, one_of
 from corticalnet.tasks import Chance
 from corticalnet.tasks.chance import Floats, Indices
@@ -90,23 +92,27 @@ class AuGMEnT:
         anneal: float | None = None,
         seed: int | None = 0,
     ) -> None:
-        leaks = np.atleast_1d(np.asarray(leak, dtype=float))
-        sizes = {"inputs": inputs, "actions": actions, "animals": animals}
-        for name, size in sizes.items():
-            if size < 1:
-                raise TaskError(f"AuGMEnT: {name} = {size}; at least 1")
-        shares = {"discount": discount, "trace": trace, "exploration": exploration}
-        shares |= {"leak": leaks.min(), "largest leak": leaks.max()}
-        for name, value in shares.items():
-            if not 0 <= value <= 1:
-                raise TaskError(f"AuGMEnT: {name} = {value} is not between 0 and 1")
-        if regular < 0 or memory < 0 or regular + memory == 0 or memory % len(leaks):
+        self.inputs, self.actions, self.animals = inputs, actions, animals = [
+            whole(f"AuGMEnT: {name}", size, TaskError)
+            for name, size in (("inputs", inputs), ("actions", actions), ("animals", animals))
+        ]
+        regular, memory = (
+            whole(f"AuGMEnT: {name}", size, TaskError, least=0)
+            for name, size in (("regular", regular), ("memory", memory))
+        )
+        leaks = array("AuGMEnT: leak", leak, TaskError).ravel()
+        leaks = np.array([probability("AuGMEnT: leak", value, TaskError) for value in leaks])
+        if regular + memory == 0 or not len(leaks) or memory % len(leaks):
             raise TaskError(f"AuGMEnT: regular = {regular}, memory = {memory} units in {len(leaks)} parts")
-        if not 0 <= rate < np.inf or (anneal is not None and not anneal > 0):
-            raise TaskError(f"AuGMEnT: rate = {rate} (0 or more), anneal = {anneal} (more than 0, or None)")
+        self.discount = probability("AuGMEnT: discount", discount, TaskError)
+        self.trace = probability("AuGMEnT: trace", trace, TaskError)
+        exploration = probability("AuGMEnT: exploration", exploration, TaskError)
+        rate = not_negative("AuGMEnT: rate", rate, TaskError)
+        spread = not_negative("AuGMEnT: spread", spread, TaskError)
+        self.threshold = number("AuGMEnT: threshold", threshold, TaskError)
+        self.anneal = None if anneal is None else positive("AuGMEnT: anneal", anneal, TaskError)
+        self.bias = int(flag("AuGMEnT: bias", bias, TaskError))
         one_of("feedback", feedback, ("tied", "learned"), TaskError)
-        self.inputs, self.actions, self.animals, self.bias = inputs, actions, animals, int(bias)
-        self.discount, self.trace, self.threshold, self.anneal = discount, trace, threshold, anneal
         self.leak = np.repeat(leaks, memory // len(leaks))
         self.rate, self.exploration = np.full(animals, rate), np.full(animals, exploration)
         shapes = {
@@ -146,11 +152,11 @@ class AuGMEnT:
             Actions, ``[animals]``.
 
         Raises:
-            ShapeError: ``seen`` is not what this herd can see.
+            ShapeError: one of them is not what this herd can see, get or be told.
         """
-        if np.shape(seen) != (self.animals, self.inputs):
-            shape = np.shape(seen)
-            raise ShapeError(f"AuGMEnT: seen has shape {shape}, expected {(self.animals, self.inputs)}")
+        seen = self._read("seen", seen, (self.animals, self.inputs))
+        reward = self._read("reward", reward, (self.animals,))
+        ended = self._read("ended", ended, (self.animals,)).astype(bool)
         self.rpe = reward - self.value
         (over,) = ended.nonzero()
         if over.size:
@@ -169,9 +175,26 @@ class AuGMEnT:
 
     def forget(self, who: Indices) -> None:
         """The animals ``who`` begin anew: nothing seen, remembered, expected or tagged."""
+        who = self._who(who)
         seen = self.rates["sensory"]
         for state in (seen, self._accumulated, self.traces, self.value, *self.tags.values()):
             state[who] = 0
+
+    def _read(self, what: str, value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Finite numbers in one shape."""
+        found = array(f"AuGMEnT: {what}", value, ShapeError)
+        if found.shape != shape:
+            raise ShapeError(f"AuGMEnT: {what} has shape {found.shape}, expected {shape}")
+        if not np.isfinite(found).all():
+            raise ShapeError(f"AuGMEnT: {what} has numbers that are not finite (NaN or infinite)")
+        return found
+
+    def _who(self, who: Any) -> Indices:
+        """Numbers of animals, of numbers or of a mask."""
+        try:
+            return np.atleast_1d(np.arange(self.animals)[who])
+        except (IndexError, TypeError, ValueError):
+            raise TaskError(f"AuGMEnT: {shown(who)} are no animals of 0 … {self.animals - 1}") from None
 
     def _fire(self, seen: Floats) -> None:
         w, r = self.weights, self.rates
@@ -223,12 +246,12 @@ class AuGMEnT:
     def peek(self, seen: Floats) -> Floats:
         """What the actions would be expected to bring if ``seen`` came next, ``[animals, actions]``."""
         other = copy.copy(self)
-        other._fire(seen)
+        other._fire(self._read("seen", seen, (self.animals, self.inputs)))
         return other.rates["action"]
 
     def asleep(self, who: Indices | None = None) -> AuGMEnT:
         """A copy of the animals ``who`` (all), at the start of a trial; it learns and explores no more."""
-        who = np.arange(self.animals) if who is None else who
+        who = self._who(slice(None) if who is None else who)
         other = copy.copy(self)
         other.animals = len(who)
         for name in ("weights", "tags", "rates"):

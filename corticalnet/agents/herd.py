@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from corticalnet.checks import shown
 from corticalnet.errors import TaskError
 from corticalnet.tasks import Task
 from corticalnet.tasks.chance import Floats, Indices
@@ -31,6 +32,11 @@ class Herd:
     def __init__(self, environments: Sequence[Any]) -> None:
         self.environments = list(environments)
         self.n = len(self.environments)
+        if not self.environments:
+            raise TaskError("Herd: a herd needs at least one environment")
+        for one in self.environments:
+            if not all(hasattr(one, name) for name in ("reset", "step", "action_space", "observation_space")):
+                raise TaskError(f"Herd: {shown(one)} has not Gymnasium's interface")
         first = self.environments[0]
         if not hasattr(first.action_space, "n"):
             raise TaskError(f"Herd: {first.action_space} has no discrete actions")

@@ -13,6 +13,7 @@ from corticalnet.agents.augment import AuGMEnT
 from corticalnet.agents.book import Book
 from corticalnet.agents.herd import world
 from corticalnet.agents.watching import passes
+from corticalnet.checks import shown, whole
 from corticalnet.errors import TaskError, TrainingError
 from corticalnet.tasks import Criterion, Task
 
@@ -48,8 +49,9 @@ def learn(
         TaskError: the task does not fit the agent, or no trials.
         TrainingError: values have run away.
     """
-    if trials < 1:
-        raise TaskError(f"learn: trials = {trials}; at least 1")
+    trials = whole("learn: trials", trials, TaskError)
+    if not isinstance(agent, AuGMEnT):
+        raise TaskError(f"learn: the agent must be an AuGMEnT, not {shown(agent)}")
     if isinstance(task, Task) and task.animals is None:
         task = task.another(agent.animals)
     herd, inputs, actions = world(task)

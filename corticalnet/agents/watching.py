@@ -9,6 +9,8 @@ import numpy as np
 import xarray as xr
 
 from corticalnet.agents.augment import AuGMEnT
+from corticalnet.checks import shown
+from corticalnet.errors import TaskError
 from corticalnet.tasks import Task
 from corticalnet.tasks.chance import Indices
 
@@ -24,7 +26,12 @@ def watch(agent: AuGMEnT, task: Task, seed: int = 0) -> xr.Dataset:
     Returns:
         By kind, animal, step and unit "sensory", "transient", "regular", "memory", "action"; by kind, animal
         and step "chosen", the action. NaN after the end of a trial.
+
+    Raises:
+        TaskError: it is no Task of corticalnet.
     """
+    if not isinstance(task, Task):
+        raise TaskError(f"watch: a Task says what there is to see; {shown(task)} does not")
     found = []
     for kind in task.kinds:
         rows: dict[str, list[Any]] = {name: [] for name in (*agent.rates, "chosen")}

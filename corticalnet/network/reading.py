@@ -10,14 +10,14 @@ sample without its axis of samples.
 
 from __future__ import annotations
 
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from corticalnet.checks import shown
+from corticalnet.checks import array
 from corticalnet.errors import ShapeError
 
 Shape = tuple[int, ...]
@@ -113,7 +113,7 @@ def finite(x: Tensor, what: str) -> Tensor:
     Raises:
         ShapeError: it has some.
     """
-    if not x.is_meta and not x.sum().isfinite() and not x.isfinite().all():
+    if not x.is_meta and not isfinite(x.sum().item()) and not x.isfinite().all():
         where = ", ".join(map(str, (~x.isfinite()).nonzero()[0].tolist()))
         raise ShapeError(f"{what} has numbers that are not finite (NaN or infinite), the first at [{where}]")
     return x
@@ -137,33 +137,19 @@ def _misfit(given: Shape, shape: Shape, what: str) -> str:
 
 
 def _from_array(value: Any, what: str) -> Tensor:
-    if value is None:
-        raise ShapeError(f"{what} is None; give an array of numbers")
     if isinstance(value, list | tuple) and value and all(isinstance(v, Tensor) for v in value):
         return _stacked(value, what)
-    if hasattr(value, "toarray"):  # SciPy's sparse matrices
-        value = value.toarray()
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        raise ShapeError(f"{what} is a masked array; fill in what is masked, or leave it out")
-    try:
-        array = np.asarray(value)
-    except Exception as error:  # rows of different lengths, and whatever a foreign object answers
-        raise ShapeError(f"{what} is no full array of numbers: {shown(value)}") from error
-    if array.dtype.kind == "O" and array.size and all(type(v) in (int, float) for v in array.flat):
-        array = array.astype(np.float64)  # pandas' columns of mixed numbers
-    if array.dtype.kind not in "fiub":
-        kind = "holds complex numbers" if array.dtype.kind == "c" else f"holds no numbers ({array.dtype})"
-        raise ShapeError(f"{what} {kind}; give an array of real numbers, not {shown(value)}")
+    found = array(what, value, ShapeError)
     # A copy: torch takes no foreign byte order or negative strides, and warns of what must not be written to.
-    return torch.from_numpy(np.array(array, dtype=_format(array), order="C"))
+    return torch.from_numpy(np.array(found, dtype=_format(found), order="C"))
 
 
-def _format(array: Any) -> Any:
-    if array.dtype.kind == "b":
+def _format(given: Any) -> Any:
+    if given.dtype.kind == "b":
         return np.bool_
-    if array.dtype.kind == "f":
-        return np.float64 if array.dtype.itemsize >= 8 else np.float32
-    return np.float64 if array.size and array.max() > _LARGEST else np.int64
+    if given.dtype.kind == "f":
+        return np.float64 if given.dtype.itemsize >= 8 else np.float32
+    return np.float64 if given.size and given.max() > _LARGEST else np.int64
 
 
 def _stacked(tensors: list[Tensor] | tuple[Tensor, ...], what: str) -> Tensor:

@@ -81,7 +81,7 @@ class Teacher(Teaching):
     def begin(self, rates: Tensor, targets: Any) -> Lesson:
         """Targets may be class indices ``[batch]`` or vectors ``[batch, n]``."""
         targets = read(targets, rates)
-        wanted = as_vectors(targets, rates)
+        wanted = _vectors(targets, rates)
         if self.loss == "squared":
             return _Squared(rates, wanted)
         return _CrossEntropy(rates, wanted, None if targets.dim() == 1 else wanted.sum(1, keepdim=True))
@@ -127,12 +127,12 @@ def read(targets: Any, rates: Tensor) -> Tensor:
         ShapeError: they are no real numbers, or a label that does not come from the device is out of range.
     """
     seen = numbers(targets, "targets", rates.device)
-    if seen.shape != rates.shape and rates.dim() == 2:
-        if seen.dim() == 2 and seen.shape[1] == 1 and not seen.is_floating_point():
-            seen = seen[:, 0]
-        elif seen.dim() == 1 and rates.shape[1] == 1 and seen.is_floating_point():
+    if seen.is_floating_point():
+        if seen.dim() == 1 and rates.dim() == 2 and rates.shape[1] == 1:
             seen = seen[:, None]
-    if seen.is_cuda and seen is not targets and seen.dim() == 1 and not seen.is_floating_point():
+    elif seen.dim() == 2 and seen.shape[1] == 1 and rates.dim() == 2 and rates.shape[1] != 1:
+        seen = seen[:, 0]
+    if seen is not targets and seen.is_cuda and seen.dim() == 1 and not seen.is_floating_point():
         _in_range(seen.long(), rates)  # it has come from elsewhere, so there is nothing to wait for
     return seen
 
@@ -143,7 +143,11 @@ def as_vectors(targets: Any, rates: Tensor) -> Tensor:
     Raises:
         ShapeError: wrong shape, a label outside the output's columns, or a number that is not finite.
     """
-    targets = read(targets, rates)
+    return _vectors(read(targets, rates), rates)
+
+
+def _vectors(targets: Tensor, rates: Tensor) -> Tensor:
+    """The same, of targets that have been read."""
     if targets.dim() == 1 and not targets.is_floating_point() and rates.dim() == 2:
         column = as_column(targets, rates)
         try:
@@ -168,10 +172,11 @@ def as_classes(targets: Any, rates: Tensor) -> Tensor:
         column = as_column(targets, rates)
     elif targets.shape == rates.shape and rates.dim() == 2:
         column = targets.long().argmax(1, keepdim=True)
-        if not torch.equal(torch.zeros_like(rates).scatter_(1, column, 1.0), targets.to(rates.dtype)):
+        wrong = (torch.zeros_like(rates).scatter_(1, column, 1.0) != targets).any(1)
+        if wrong.any():
             raise ShapeError(
                 "reward is for a class, so targets are class indices or one-hot vectors (one 1 among zeros), "
-                f"not {shown(targets[0].tolist())}"
+                f"not {shown(targets[wrong][0].tolist())}"
             )
     else:
         raise _misshapen(targets, rates)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.checks import whole
 from corticalnet.errors import TaskError
 
 Floats = NDArray[np.float64]
@@ -30,9 +31,10 @@ class Chance:
     """
 
     def __init__(self, animals: int, seed: int | None, stream: int = 0, block: int = 1024) -> None:
-        if seed is not None and (not isinstance(seed, int | np.integer) or seed < 0):
-            raise TaskError(f"seed = {seed!r} is not a whole number from 0")
-        first = int(np.random.SeedSequence().entropy) if seed is None else seed  # type: ignore[arg-type]
+        if seed is None:
+            first = int(np.random.SeedSequence().entropy)  # type: ignore[arg-type]
+        else:
+            first = whole("seed", seed, TaskError, least=0)
         self.generators = [np.random.default_rng([first + k, stream]) for k in range(animals)]
         self._numbers = np.stack([g.random(block) for g in self.generators])
         self._used = np.zeros(animals, dtype=np.intp)

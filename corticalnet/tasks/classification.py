@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from corticalnet.checks import array
 from corticalnet.errors import ShapeError
 from corticalnet.tasks.chance import Floats, Indices, choose
 from corticalnet.tasks.criteria import Criterion, Recent
 from corticalnet.tasks.spaces import Box, Discrete
-from corticalnet.tasks.task import Bools, Task
+from corticalnet.tasks.task import Bools, Task, two
 
 
 class Classification(Task):
@@ -24,12 +25,13 @@ class Classification(Task):
 
     Args:
         images: ``[N, …]``, numbers; shown flat.
-        labels: ``[N]``, whole numbers from 0.
+        labels: ``[N]`` (or ``[N, 1]``), whole numbers from 0.
         animals: number of animals, None for one without an axis.
         rewards: of a right and of a wrong answer.
 
     Raises:
-        ShapeError: not as many labels as images, or labels that are no classes.
+        ShapeError: not as many labels as images, labels that are no classes, or images that are no numbers.
+        TaskError: rewards are not two numbers.
 
     >>> task = Classification(np.eye(3), [0, 1, 2])
     >>> seen, info = task.reset(seed=0)
@@ -46,16 +48,18 @@ class Classification(Task):
         rewards: tuple[float, float] = (1.0, 0.0),
     ) -> None:
         super().__init__(animals)
-        images, labels = np.asarray(images, dtype=float), np.asarray(labels)
+        images = array("Classification: images", images, ShapeError).astype(float)
+        labels = array("Classification: labels", labels, ShapeError)
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            labels = labels[:, 0]
         whole = np.issubdtype(labels.dtype, np.integer)
-        if labels.shape != images.shape[:1] or not len(labels) or not whole or labels.min() < 0:
+        if labels.shape != images.shape[:1] or not labels.size or not whole or labels.min() < 0:
             shapes = f"{images.shape} and {labels.shape}"
             raise ShapeError(f"Classification: images and labels have shapes {shapes}; labels are 0, 1, …")
-        self.images, self.labels, self.rewards = (
-            images.reshape(len(images), -1),
-            labels.astype(np.intp),
-            rewards,
-        )
+        if not np.isfinite(images).all():
+            raise ShapeError("Classification: images have numbers that are not finite (NaN or infinite)")
+        self.images, self.labels = images.reshape(len(images), -1), labels.astype(np.intp)
+        self.rewards = two("Classification: rewards", rewards)
         classes = int(labels.max()) + 1
         self.kinds = tuple(map(str, range(classes)))
         low, high = float(images.min()), float(images.max())

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.errors import TaskError
+from corticalnet.checks import fraction, number, whole
+from corticalnet.errors import TaskError, one_of
 
 
 class Criterion(Protocol):
@@ -39,9 +40,11 @@ class Recent:
     """
 
     def __init__(self, share: float, last: int, kinds: int = 1, of: str = "correct") -> None:
-        if last < 1 or of not in ("correct", "reward") or (of == "correct" and not 0 < share <= 1):
-            raise TaskError(f"Recent: share = {share}, last = {last}, of = {of!r}")
-        self.share, self.last, self.kinds, self.of = share, last, kinds, of
+        one_of("measure of Recent", of, ("correct", "reward"), TaskError)
+        fits = fraction if of == "correct" else number
+        self.share, self.of = fits("Recent: share", share, TaskError), of
+        self.last = whole("Recent: last", last, TaskError)
+        self.kinds = whole("Recent: kinds", kinds, TaskError)
         self._scores: NDArray[np.float64] | None = None
 
     def __call__(
@@ -72,9 +75,7 @@ class Streak:
     """
 
     def __init__(self, length: int) -> None:
-        if length < 1:
-            raise TaskError(f"Streak: length = {length}; at least 1")
-        self.length = length
+        self.length = whole("Streak: length", length, TaskError)
         self._now = np.zeros(1, dtype=int)
 
     def __call__(

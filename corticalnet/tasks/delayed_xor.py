@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from corticalnet.checks import probability, whole
 from corticalnet.errors import TaskError
 
 
@@ -42,18 +43,18 @@ def delayed_xor(
         dtype: of both; torch's default if not given.
 
     Raises:
-        TaskError: sizes are no whole numbers of at least 1, or ``cue`` is no probability.
+        TaskError: sizes are no whole numbers of at least 1, the seed is none, or ``cue`` is no probability.
 
     >>> x, target = delayed_xor(steps=6, cue=1.0)
     >>> x[0, :, 0]  # cues
     tensor([0., 0., 1., 0., 1., 0.])
     """
-    for name, value in (("steps", steps), ("batch", batch)):
-        if not isinstance(value, int) or value < 1:
-            raise TaskError(f"delayed xor: {name} must be a whole number of at least 1, not {value!r}")
-    if not 0 <= cue <= 1:
-        raise TaskError(f"delayed xor: cue must be a probability, not {cue}")
-    rng = np.random.default_rng(seed)
+    steps, batch = (
+        whole("delayed xor: steps", steps, TaskError),
+        whole("delayed xor: batch", batch, TaskError),
+    )
+    cue = probability("delayed xor: cue", cue, TaskError)
+    rng = np.random.default_rng(whole("delayed xor: seed", seed, TaskError, least=0))
     x, target = np.zeros((batch, steps, 2)), np.zeros((batch, steps, 1))
     asked = rng.random((batch, steps)) < cue
     bits = rng.choice([-1.0, 1.0], (batch, steps, 2))  # X1 and X2 of a cue at each step

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from corticalnet.checks import number, whole
 from corticalnet.errors import TaskError
 from corticalnet.tasks.chance import Floats, Indices
 from corticalnet.tasks.spaces import Discrete
@@ -43,10 +44,12 @@ class Fixation(Task):
         go: int = 8,
     ) -> None:
         super().__init__(animals)
-        if delay < 0 or patience < 1 or go < 1:
-            raise TaskError(f"{type(self).__name__}: delay = {delay}, patience = {patience}, go = {go} steps")
-        self.delay, self.patience, self.go = delay, patience, go
-        self.fixation_reward, self.reward = fixation_reward, reward
+        kind = type(self).__name__
+        self.delay = whole(f"{kind}: delay", delay, TaskError, least=0)
+        self.patience = whole(f"{kind}: patience", patience, TaskError)
+        self.go = whole(f"{kind}: go", go, TaskError)
+        self.fixation_reward = number(f"{kind}: fixation_reward", fixation_reward, TaskError)
+        self.reward = number(f"{kind}: reward", reward, TaskError)
         self.action_space = Discrete(3)
 
     def _reserve(self) -> None:

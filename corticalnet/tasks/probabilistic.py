@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from corticalnet.checks import fraction, whole
 from corticalnet.errors import TaskError
 from corticalnet.tasks.chance import Floats, Indices, choose
 from corticalnet.tasks.fixation import CUE, FIXATE, LEFT, RIGHT, Fixation
@@ -59,9 +60,12 @@ class ProbabilisticClassification(Fixation):
         **settings: Any,
     ) -> None:
         super().__init__(animals, **settings)
-        if not 0 <= level < len(LEVELS) or shorter < 1:
-            raise TaskError(f"ProbabilisticClassification: level = {level} of 0 … 7, shorter = {shorter}")
-        self.level, self.share = level, share
+        kind = type(self).__name__
+        self.level = whole(f"{kind}: level", level, TaskError, least=0)
+        if level >= len(LEVELS):
+            raise TaskError(f"{kind}: level must be one of 0 … {len(LEVELS) - 1}, not {level}")
+        self.share = fraction(f"{kind}: share", share, TaskError)
+        shorter = whole(f"{kind}: shorter", shorter, TaskError)
         self.windows = np.append(LEVELS[:, 2] // shorter, 1)
         self.observation_space = Box((45,))
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.checks import array, shown, whole
 from corticalnet.errors import TaskError, one_of
 from corticalnet.tasks.chance import Chance, Floats, Indices
 from corticalnet.tasks.criteria import Criterion
@@ -55,8 +56,8 @@ class Task(ABC):
     spec = None
 
     def __init__(self, animals: int | None = None) -> None:
-        if animals is not None and animals < 1:
-            raise TaskError(f"{type(self).__name__}: animals = {animals}; at least 1, or None")
+        if animals is not None:
+            animals = whole(f"{type(self).__name__}: animals", animals, TaskError)
         self.animals = animals
         self.n = animals or 1
         self.chance: Chance | None = None
@@ -91,6 +92,8 @@ class Task(ABC):
             seed: begins all chances again; without, they go on.
             options: ``{"kind": name}`` for a trial of this kind.
         """
+        if not (options is None or isinstance(options, dict)):
+            raise TaskError(f"{type(self).__name__}: options must be {{'kind': name}}, not {shown(options)}")
         kind = (options or {}).get("kind")
         if kind is not None:
             one_of("kind of trial", kind, self.kinds, TaskError)
@@ -104,11 +107,11 @@ class Task(ABC):
 
     def step(self, action: Any) -> tuple[Floats, Any, Any, Any, dict[str, Any]]:
         """Hear an action (or one of each animal) and go on by one step."""
-        actions = np.asarray(action).reshape(-1)
+        actions = array("action", action, TaskError).reshape(-1)
         known = np.issubdtype(actions.dtype, np.integer) and len(actions) == self.n
         if not known or actions.min() < 0 or actions.max() >= self.action_space.n:
             wanted = f"{self.n} of 0 … {self.action_space.n - 1}"
-            raise TaskError(f"{type(self).__name__}: action = {action!r}; expected {wanted}")
+            raise TaskError(f"{type(self).__name__}: action = {shown(action)}; expected {wanted}")
         if self._over.any():
             raise TaskError(f"{type(self).__name__}: the trial is over; reset() begins the next")
         kind = self._kind.copy()
@@ -153,3 +156,15 @@ class Task(ABC):
     def close(self) -> None:
         """Nothing to close."""
         return
+
+
+def two(what: str, rewards: Any) -> tuple[float, float]:
+    """The rewards of a right and of a wrong answer.
+
+    Raises:
+        TaskError: they are not two finite numbers.
+    """
+    found = array(what, rewards, TaskError)
+    if found.shape != (2,) or not np.isfinite(found).all():
+        raise TaskError(f"{what} must be two numbers, of a right and of a wrong answer, not {shown(rewards)}")
+    return float(found[0]), float(found[1])

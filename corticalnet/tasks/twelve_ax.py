@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from corticalnet.checks import probability, whole
 from corticalnet.errors import TaskError
 from corticalnet.tasks.chance import Floats, Indices, choose
 from corticalnet.tasks.criteria import Criterion, Streak
 from corticalnet.tasks.spaces import Box, Discrete
-from corticalnet.tasks.task import Bools, Task
+from corticalnet.tasks.task import Bools, Task, two
 
 SYMBOLS = "12ABCXYZ"
 FIRST, SECOND = SYMBOLS.index("A"), SYMBOLS.index("X")
@@ -53,9 +54,9 @@ class TwelveAX(Task):
         rewards: tuple[float, float] = (0.1, -1.0),
     ) -> None:
         super().__init__(animals)
-        if loops < 1 or not 0 <= targets <= 1:
-            raise TaskError(f"TwelveAX: loops = {loops} (at least 1), targets = {targets} (0 … 1)")
-        self.loops, self.rewards = loops, rewards
+        self.loops = whole("TwelveAX: loops", loops, TaskError)
+        targets = probability("TwelveAX: targets", targets, TaskError)
+        self.rewards = two("TwelveAX: rewards", rewards)
         pairs = np.full(9, (1 - targets) / 7)
         pairs[TARGETS] = targets / 2
         self._likely = pairs.cumsum()

@@ -227,16 +227,51 @@ def test_what_is_forgotten_is_not_the_worlds():
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [
-        (lambda: AuGMEnT(0, 2), TaskError, "inputs = 0"),
-        (lambda: AuGMEnT(2, 2, discount=1.2), TaskError, "discount = 1.2"),
-        (lambda: AuGMEnT(2, 2, leak=(0.5, 1.5)), TaskError, "largest leak = 1.5"),
-        (lambda: AuGMEnT(2, 2, rate=-1.0), TaskError, "rate = -1.0"),
-        (lambda: AuGMEnT(2, 2, seed=-1), TaskError, "seed = -1"),
+        (lambda: AuGMEnT(0, 2), TaskError, "inputs must be a whole number of at least 1, not 0"),
+        (lambda: AuGMEnT(2, 2, discount=1.2), TaskError, "discount must be a probability.*not 1.2"),
+        (lambda: AuGMEnT(2, 2, leak=(0.5, 1.5)), TaskError, "leak must be a probability.*1.5"),
+        (lambda: AuGMEnT(2, 2, rate=-1.0), TaskError, "rate must be a number from 0, not -1.0"),
+        (lambda: AuGMEnT(2, 2, seed=-1), TaskError, "seed must be a whole number of at least 0, not -1"),
         (lambda: AuGMEnT(2, 2, memory=3, leak=(0.7, 1.0)), TaskError, "memory = 3 units in 2 parts"),
         (lambda: AuGMEnT(2, 2, feedback="fixed"), TaskError, "unknown feedback 'fixed'"),
         (lambda: AuGMEnT(2, 2).step(np.zeros((1, 3)), no_reward(1), going_on(1)), ShapeError, r"\(1, 3\)"),
+        (lambda: AuGMEnT(2, 2, animals=True), TaskError, "animals must be a whole number"),
+        (lambda: AuGMEnT(2, 2, memory=2.5), TaskError, "memory must be a whole number.*2.5"),
+        (lambda: AuGMEnT(2, 2, rate=np.nan), TaskError, "rate must be a number from 0, not nan"),
+        (lambda: AuGMEnT(2, 2, leak=[]), TaskError, "memory = 4 units in 0 parts"),
+        (lambda: AuGMEnT(2, 2, leak="1"), TaskError, "leak holds no numbers"),
+        (lambda: AuGMEnT(2, 2, anneal=0), TaskError, "anneal must be a number above 0, not 0"),
+        (lambda: AuGMEnT(2, 2, threshold=None), TaskError, "threshold must be a finite number, not None"),
+        (lambda: AuGMEnT(2, 2, bias="no"), TaskError, "bias must be True or False"),
+        (lambda: AuGMEnT(2, 2).step([[0, 1j]], [0], [False]), ShapeError, "seen holds complex numbers"),
+        (lambda: AuGMEnT(2, 2).step([[0, np.nan]], [0], [False]), ShapeError, "seen has .* not finite"),
+        (lambda: AuGMEnT(2, 2).step([[0, 1]], [np.nan], [False]), ShapeError, "reward has .* not finite"),
+        (lambda: AuGMEnT(2, 2).step([[0, 1]], [0, 1], [False]), ShapeError, r"reward has shape \(2,\)"),
+        (lambda: AuGMEnT(2, 2).step([[0, 1]], [0], None), ShapeError, "ended is None"),
+        (lambda: AuGMEnT(2, 2).peek([0, 1]), ShapeError, r"seen has shape \(2,\)"),
+        (lambda: AuGMEnT(2, 2).forget([3]), TaskError, "no animals of 0 … 0"),
+        (lambda: AuGMEnT(2, 2).asleep("all"), TaskError, "no animals of 0 … 0"),
     ],
 )
 def test_impossible_agents_say_why(make, error, says):
     with pytest.raises(error, match=says):
         make()
+
+
+def test_lists_and_tensors_are_what_an_animal_can_see():
+    herds = [AuGMEnT(3, 2, animals=2, seed=1) for _ in range(3)]
+    seen, reward, ended = np.array([[0, 1, 1], [1, 0, 0]]), np.array([0.5, 1]), np.array([False, True])
+    givens = [(seen.astype(float), reward, ended), (seen.tolist(), reward.tolist(), ended.tolist())]
+    givens.append(tuple(torch.tensor(one) for one in (seen, reward, ended)))
+    for herd, given in zip(herds, givens, strict=True):
+        for _ in range(3):
+            herd.step(*given)
+    for other in herds[1:]:
+        assert all((other.weights[name] == w).all() for name, w in herds[0].weights.items())
+
+
+def test_animals_are_chosen_by_number_or_by_a_mask():
+    herd = AuGMEnT(3, 2, animals=3, seed=1)
+    by_number, by_mask = herd.asleep(np.array([0, 2])), herd.asleep(np.array([True, False, True]))
+    assert by_number.animals == by_mask.animals == 2
+    assert (by_number.weights["V_R"] == by_mask.weights["V_R"]).all()

@@ -170,10 +170,18 @@ def test_values_that_run_away_are_said():
 
 
 def test_what_does_not_fit_is_said():
-    with pytest.raises(TaskError, match="trials = 0"):
+    with pytest.raises(TaskError, match="trials must be a whole number of at least 1, not 0"):
         learn(AuGMEnT(4, 3), Saccade(), 0)
     with pytest.raises(TaskError, match="1 animals, 8 inputs, 2 actions"):
         learn(AuGMEnT(4, 2), TwelveAX(), progress=False)
+    with pytest.raises(TaskError, match="the agent must be an AuGMEnT, not None"):
+        learn(None, Saccade())
+    with pytest.raises(TaskError, match="at least one environment"):
+        Herd([])
+    with pytest.raises(TaskError, match="3 has not Gymnasium's interface"):
+        learn(AuGMEnT(4, 3), 3)
+    with pytest.raises(TaskError, match="3 does not"):
+        watch(AuGMEnT(4, 3), 3)
     env = Corridor()
     env.action_space = gymnasium.spaces.Box(0, 1, (1,))
     with pytest.raises(TaskError, match="no discrete actions"):
