@@ -25,6 +25,7 @@ class Period(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
+    __pydantic_extra__: dict[str, str | None]
     from_epoch: Annotated[int, Field(ge=1)]
 
 
@@ -54,7 +55,7 @@ class SeedsAbout(ModelAbout):
 
 
 class EpochAbout(BaseModel):
-    """One epoch's record; a goal may have measures of its own."""
+    """One epoch's record; of the validation scores it has its goal's."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -62,6 +63,8 @@ class EpochAbout(BaseModel):
     loss: Number
     accuracy: Share | None
     reward: Number | None
+    validation_accuracy: Share | None = None
+    validation_loss: Number | None = None
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     samples_per_second: Positive
     seconds: Positive
@@ -85,6 +88,14 @@ class StateAbout(BaseModel):
     optimizer: dict[str, dict[str, bool | int | float | None]]
     tensors: list[str]
     versions: Annotated[list[Period], Field(min_length=1)]
+
+    @field_validator("versions")
+    @classmethod
+    def _one_after_another(cls, versions: list[Period]) -> list[Period]:
+        begins = [period.from_epoch for period in versions]
+        if begins[0] != 1 or begins != sorted(set(begins)):
+            raise ValueError(f"periods should begin with epoch 1 and go on, and begin with {begins}")
+        return versions
 
     @field_validator("history")
     @classmethod

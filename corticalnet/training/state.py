@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -149,6 +150,8 @@ class State:
         best = under("best", tensors)
         if (best_epoch(history, goal) != len(history)) != bool(best):
             raise CheckpointError("its history and its best weights do not belong together")
+        if about["versions"][-1]["from_epoch"] > len(history):
+            raise CheckpointError(f"its versions are of epochs after the {len(history)} of its history")
         if best:
             check_weights(net, best, "it", exact=True)
         own = {**prefixed("random", self._random()), **prefixed("rule", self._rule())}
@@ -157,12 +160,28 @@ class State:
                 raise CheckpointError(
                     f"its '{name}' is {_form(tensors[name])} and should be {_form(own[name])}"
                 )
-        parameters = self._parameters()
-        for key, tensor in under("optimizer", tensors).items():
-            index, _, _ = key.partition(".")
-            of = parameters[int(index)]
-            if tensor.dim() and _form(tensor) != _form(of):
-                raise CheckpointError(f"its 'optimizer.{key}' is {_form(tensor)} and should be {_form(of)}")
+        self._check_optimizer(under("optimizer", tensors), about["optimizer"])
+
+    def _check_optimizer(self, tensors: Tensors, numbers: dict[str, dict[str, Any]]) -> None:
+        """See that an optimizer of this kind would have this state."""
+        twin = copy.deepcopy(self.optimizer)
+        for parameter in (p for group in twin.param_groups for p in group["params"]):
+            parameter.grad = torch.zeros_like(parameter)
+        twin.step()
+        usual, others = _flat(twin.state_dict()["state"])
+        for key, tensor in tensors.items():
+            form, wanted = _form(tensor), _form(usual[key]) if key in usual else "nothing"
+            if form != wanted:
+                raise CheckpointError(f"its 'optimizer.{key}' is {form} and should be {wanted}")
+            if key.endswith(".step") and not tensor >= 1:
+                raise CheckpointError(f"its 'optimizer.{key}' is {float(tensor)} and should be at least 1")
+        for index in {key.split(".", 1)[0] for key in tensors}:
+            for key in usual:
+                if key.startswith(f"{index}.") and key not in tensors:
+                    raise CheckpointError(f"its tensor 'optimizer.{key}' is missing")
+        words = [{(index, name) for index, own in one.items() for name in own} for one in (numbers, others)]
+        if not words[0] <= words[1]:
+            raise CheckpointError(f"its optimizer has {numbers} and should have {others}")
 
     def _parameters(self) -> list[Tensor]:
         """All that the optimizer moves, in its order."""

@@ -76,8 +76,18 @@ NONSENSE = {
     "unknown kind": (more("more"), "'more' is of no known kind"),
     "moment's shape": (changed(MOMENT, lambda t: t[:1]), r"avg' is float32 \[1, 64\] and should be .*12, 64"),
     "moment's type": (changed(MOMENT, lambda t: t.double()), r"exp_avg' is float64"),
-    "optimizer's index": (more("optimizer.99.step"), "damaged: IndexError"),
-    "optimizer's word": (more("optimizer.first.step"), "damaged: ValueError"),
+    "moment gone": (gone(MOMENT), "'optimizer.0.exp_avg' is missing"),
+    "step's type": (
+        changed("optimizer.0.step", lambda t: t.bool()),
+        r"step' is bool \[\] and should be float32",
+    ),
+    "step below 0": (changed("optimizer.0.step", lambda t: -t), "step' is -[0-9.]+ and should be at least 1"),
+    "another optimizer's": (
+        more("optimizer.0.momentum_buffer"),
+        "buffer' is float32 .* and should be nothing",
+    ),
+    "optimizer's index": (more("optimizer.99.step"), "'optimizer.99.step' is .* and should be nothing"),
+    "optimizer's number": (told("optimizer.0", {"speed": 3}), "its optimizer has .*speed"),
     "random's size": (changed("random.cpu", lambda t: t[:-1]), r"'random.cpu' is uint8 \[\d+\] and should"),
     "random's type": (changed("random.cpu", lambda t: t.float()), r"'random.cpu' is float32"),
     "random's sense": (changed("random.cpu", lambda t: torch.full_like(t, 255)), "damaged: RuntimeError"),
@@ -87,13 +97,25 @@ NONSENSE = {
     "epoch's type": (told("history.0.epoch", "1"), "'history.0.epoch' is '1'; it should be a valid integer"),
     "loss": (told("history.1.loss", float("nan")), "'history.1.loss' is nan; it should be a finite number"),
     "accuracy": (told("history.1.accuracy", 2.0), "'history.1.accuracy' is 2.0; it should be less than"),
-    "validation": (told("history.1.validation_accuracy", "high"), "its history has validation_accuracy"),
+    "validation": (
+        told("history.1.validation_accuracy", "high"),
+        "'history.1.validation_accuracy' is 'high'",
+    ),
     "no history": (told("history", []), "'history' is"),
     "no list": (told("history", {}), "'history' is"),
     "optimizer": (told("optimizer", []), r"'optimizer' is \[\]; it should be a valid dictionary"),
     "identity": (told("identity", 3), "'identity' is 3"),
     "settings": (told("identity.settings", None), "'identity.settings' is None"),
     "versions": (told("versions", []), "'versions' is"),
+    "version's type": (told("versions.0.torch", 2), "'versions.0.torch' is 2; it should be a valid string"),
+    "later versions": (
+        told("versions.0.from_epoch", 4),
+        r"should begin with epoch 1 and go on, and begin with",
+    ),
+    "validation score": (
+        told("history.1.validation_accuracy", 1.5),
+        "'history.1.validation_accuracy' is 1.5",
+    ),
 }
 
 
