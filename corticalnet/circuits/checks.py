@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from corticalnet.circuits.parts import Broadcast, Projection, Wire
+from corticalnet.circuits.timescales import check_timescales
 from corticalnet.errors import CircuitError, one_of, unknown
 
 if TYPE_CHECKING:
@@ -14,10 +15,13 @@ if TYPE_CHECKING:
 
 
 def check(circuit: Circuit) -> None:
-    """Check names, ports, states, sizes, delays, plasticity and the order of wires.
+    """Check names, ports, states, sizes, delays, plasticity, the order of wires, and times against dt.
 
     Raises:
         CircuitError: something does not fit.
+
+    Warns:
+        CircuitWarning: a time is too short for dt.
     """
     if not circuit.populations:
         raise CircuitError("a circuit needs at least one population")
@@ -43,6 +47,7 @@ def check(circuit: Circuit) -> None:
         _wire(circuit, wire)
     for broadcast in circuit.broadcasts:
         _broadcast(circuit, broadcast)
+    check_timescales(circuit)
 
 
 def _ends(circuit: Circuit, where: str, source: str, sends: str, target: str, port: str) -> None:
