@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 import sympy
 
 from corticalnet.circuits.cells import Cell
+from corticalnet.circuits.formulas import at, euler, self_coupling
 from corticalnet.circuits.quantities import KHZ, MS
-from corticalnet.circuits.tracing import at, euler, self_coupling
 from corticalnet.errors import CircuitError, CircuitWarning
 
 if TYPE_CHECKING:
@@ -102,8 +102,8 @@ def _problems(cell: Cell, dt: float) -> list[tuple[bool, str]]:
                 found.append(
                     (
                         False,
-                        f"{name}.{parameter} = {value:g} 1/ms is more than one spike in a step of dt = {dt:g} "
-                        f"ms, and a cell fires once at most; choose a dt of {1 / value:g} ms or less",
+                        f"{name}.{parameter} = {value:g} 1/ms is more than one spike in a step of dt = "
+                        f"{dt:g} ms, and a cell fires once at most; choose a dt of {1 / value:g} ms or less",
                     )
                 )
     return found or _leaks(cell, dt)

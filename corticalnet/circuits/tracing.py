@@ -55,10 +55,6 @@ class Maximum(sympy.Function):
         return Where(x >= y, x.diff(s), y.diff(s))
 
 
-#: What is kept as it stands, and what it is once its arguments are numbers.
-_DECIDED: dict[Any, Callable[..., Any]] = {Minimum: sympy.Min, Maximum: sympy.Max}
-
-
 class BranchError(Exception):
     """Python asked a symbol whether it is true."""
 
@@ -209,46 +205,6 @@ def trace(what: str, function: Callable[..., Any], *arguments: Any) -> dict[str,
         ) from None
     named = result if isinstance(result, dict) else {"": result}
     return {name: _number(value) for name, value in named.items()}
-
-
-def divisors(equations: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Symbols that must not be 0, because an equation then divides by 0 (or takes its logarithm)."""
-    expressions = [expr for new in equations.values() for expr in new.values()]
-    below = {p.base for expr in expressions for p in expr.atoms(sympy.Pow) if p.exp.is_negative}
-    below |= {log.args[0] for expr in expressions for log in expr.atoms(sympy.log)}
-    return {s.name for base in below for s in base.free_symbols if base.subs(s, 0) == 0}
-
-
-def euler(equations: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Symbols τ of Euler steps: something is multiplied by dt/τ (in e^(−dt/τ) nothing is)."""
-    found: set[str] = set()
-    todo = [expr for new in equations.values() for expr in new.values()]
-    while todo:
-        expr = todo.pop()
-        if expr.is_Mul:
-            factors = expr.as_powers_dict()
-            if any(base.name == "dt" and power == 1 for base, power in factors.items() if base.is_Symbol):
-                found |= {base.name for base, power in factors.items() if base.is_Symbol and power == -1}
-        if not isinstance(expr, sympy.exp | expm1):
-            todo += expr.args
-    return found
-
-
-def self_coupling(expr: Any, state: str) -> Any:
-    """What of a state is left in its new value: ∂ new / ∂ old; None where dt does not come into it."""
-    old = next((symbol for symbol in expr.free_symbols if symbol.name == state), None)
-    slope = None if old is None else expr.diff(old)
-    return slope if slope is not None and "dt" in {s.name for s in slope.free_symbols} else None
-
-
-def at(expr: Any, values: Mapping[str, Any]) -> Any:
-    """An expression where its symbols have values; with every Where decided, if it can be."""
-    if expr is None or not expr.args:
-        return sympy.sympify(values[expr.name]) if getattr(expr, "is_Symbol", False) else expr
-    arguments = [at(argument, values) for argument in expr.args]
-    if isinstance(expr, Where) and arguments[0] in (sympy.true, sympy.false):
-        return arguments[1] if arguments[0] == sympy.true else arguments[2]
-    return _DECIDED.get(expr.func, expr.func)(*arguments)
 
 
 def check_units(what: str, expr: Any, units: Mapping[str, Dimension], wanted: Dimension) -> None:

@@ -33,10 +33,11 @@ import sympy
 from numpy.typing import NDArray
 
 from corticalnet.circuits.cells.definition import check_definition
+from corticalnet.circuits.formulas import divisors
 from corticalnet.circuits.parameters import Part
 from corticalnet.circuits.quantities import ANY, MS, ONE, UNITS, Unit, number, quantity
 from corticalnet.circuits.schedule import PHASES
-from corticalnet.circuits.tracing import Traced, check_units, divisors, symbols, trace
+from corticalnet.circuits.tracing import Traced, check_units, symbols, trace
 from corticalnet.errors import CircuitError, unknown
 
 
