@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,11 @@ from torch import Tensor
 
 from corticalnet.errors import DataError
 
+#: Formats that few operations know, and those that hold their numbers.
+_ARRAYS = {"float16": "f4", "float128": "f8", "uint16": "i4", "uint32": "i8", "uint64": "f8"}
+_TENSORS = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.float64}
+_TENSORS |= {each: each for each in (torch.float32, torch.float64, torch.bool, torch.uint8)}
+_TENSORS |= {each: each for each in (torch.int8, torch.int16, torch.int32, torch.int64)}
 #: More classes than anybody has: a larger label is a measurement, or an identifier.
 MOST_CLASSES = 1_000_000
 
@@ -49,7 +54,9 @@ def labels(source: Any, what: str) -> np.ndarray:
     if not isinstance(source, Tensor):
         array = _array(source, what)
         if array.dtype.kind in "US" or (array.dtype.kind == "O" and _all(array, str)):
-            if isinstance(source, list | tuple) and not all(isinstance(label, str) for label in source):
+            if isinstance(source, list | tuple) and not all(
+                isinstance(label, str | bytes) for label in source
+            ):
                 raise DataError(f"{what}: found names and numbers, expected labels of one kind")
             return _row(array.astype(str), what)
         source = array
@@ -113,22 +120,16 @@ def tensor(source: Any, what: str) -> Tensor:
             raise DataError(f"{what}: found samples of different shapes, {' and '.join(map(str, shapes))}")
         source = torch.stack(list(source))
     if isinstance(source, Tensor):
-        if source.layout != torch.strided or source.is_complex() or source.is_quantized or source.is_meta:
+        if _kind(source):
             raise DataError(f"{what}: found a {_kind(source)} tensor, expected plain real numbers")
         plain: Tensor = source.detach().cpu()
-        small = plain.is_floating_point() and plain.dtype not in (torch.float32, torch.float64)
-        return plain.float() if small else plain
+        return plain.to(_TENSORS.get(plain.dtype, torch.float32))
     array = _array(source, what)
     if array.dtype.kind == "O" and _all(array, Real):
-        array = array.astype(np.int64 if _all(array, Integral) else np.float64)
+        array = _array(array.tolist(), what)  # (as integers, where all are)
     if array.dtype.kind not in "biuf":
         raise DataError(f"{what}: found values of type {array.dtype}, expected real numbers")
-    kept = {"f": (np.float32, np.float64), "i": (np.int8, np.int16, np.int32, np.int64), "u": (np.uint8,)}
-    if array.dtype.kind in kept and array.dtype.type not in kept[array.dtype.kind]:
-        half = array.dtype.itemsize <= 2
-        other = {"f": np.float32 if half else np.float64, "u": np.int32 if half else np.int64, "i": np.int64}
-        array = array.astype(other[array.dtype.kind])
-    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    array = array.astype(_ARRAYS.get(array.dtype.name, array.dtype.newbyteorder("=")), copy=False)
     return torch.from_numpy(array if array.flags.writeable and array.flags.c_contiguous else array.copy())
 
 
@@ -151,7 +152,10 @@ def _all(array: np.ndarray, kind: type) -> bool:
 
 
 def _kind(tensor: Tensor) -> str:
-    """What is not plain about a tensor."""
+    """What is not plain about a tensor; nothing if it is."""
     if tensor.is_meta:
         return "meta"
-    return str(tensor.dtype if tensor.layout == torch.strided else tensor.layout).removeprefix("torch.")
+    if tensor.is_nested or tensor.layout != torch.strided:
+        return "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+    odd = tensor.is_complex() or tensor.is_quantized
+    return str(tensor.dtype).removeprefix("torch.") if odd else ""

@@ -38,6 +38,10 @@ class _Items(torchdata.Dataset):
     def __init__(self, items: Any, seed: int) -> None:
         self.items, self.seed, self._own = items, seed, chance.generators(items)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # (generators that are found by way of a module must be looked for again in a worker)
+        return _Items, (self.items, self.seed)
+
     def __getitem__(self, where: tuple[int, int]) -> Any:
         spot, index = where
         chance.begin(chance.number(self.seed, "item", spot), self._own)

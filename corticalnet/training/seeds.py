@@ -69,6 +69,7 @@ def run_seeds(
     resume: bool = False,
     progress: bool = True,
     other_versions: bool = False,
+    **given: Any,
 ) -> SeedsResult:
     """Train a model once for each seed, one after the other.
 
@@ -79,6 +80,8 @@ def run_seeds(
         out: folder for the runs (``seed-0``, ``seed-1``, …) and their summary.
         resume: go on where runs in ``out`` stopped; finished ones are not run again.
         progress: show bars on the terminal.
+        given: your own data and their augmentation: ``data``, ``validation``, ``test``, ``transform`` of
+            :func:`train`.
         other_versions: resume although versions, threads or device are not those of the runs.
 
     Raises:
@@ -108,7 +111,8 @@ def run_seeds(
                 raise ModelError(
                     f"{model.name}: every seed begins with the same weights; let build() take seed"
                 )
-            result = train(model, None, places[seed], seed in begun, progress, other_versions=other_versions)
+            how = {"out": places[seed], "resume": seed in begun, "other_versions": other_versions}
+            result = train(model, progress=progress, **how, **given)
             results.append(result)
         together = SeedsResult(results)
         if folder is not None:

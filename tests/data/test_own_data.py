@@ -8,6 +8,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.utils import data as torchdata
 
 from corticalnet import data
@@ -49,6 +50,8 @@ SAME = {
     "one-hot labels": lambda: (X, np.eye(3)[Y]),
     "labels as floats": lambda: (X, Y.astype(np.float32)),
     "labels in a byte": lambda: (X, Y.astype(np.uint8)),
+    "unsigned labels of any length": lambda: (TX, TY.to(torch.uint16)),
+    "uint64 labels": lambda: (X, Y.astype(np.uint64)),
     "labels as objects": lambda: (X, Y.astype(object)),
     "other byte order, reversed in memory": lambda: (X[::-1].astype(">f8")[::-1], Y.astype(">i2")),
     "Fortran order, read only": lambda: (np.broadcast_to(np.asfortranarray(X), X.shape), Y),
@@ -213,6 +216,12 @@ REFUSED = {
     "objects": (lambda: (np.full((3, 2), None), [0, 1, 0]), "values of type object"),
     "complex": (lambda: (X + 0j, Y), "values of type complex128"),
     "complex tensor": (lambda: (TX + 0j, TY), "a complex128 tensor"),
+    "nested": (lambda: (torch.nested.nested_tensor(list(TX), layout=torch.jagged), TY), "a nested tensor"),
+    "numbers that no format holds": (
+        lambda: (np.full((3, 2), 10**400, object), [0, 1, 0]),
+        "no array|of type",
+    ),
+    "pictures": (lambda: [(Image.new("L", (4, 4)), k % 3) for k in range(9)], "cannot be made a batch .*PIL"),
     "sparse": (lambda: (TX.to_sparse(), TY), "a sparse_coo tensor"),
     "masked": (lambda: (np.ma.masked_less(X, 0), Y), "masked values"),
     "ragged": (lambda: ([[1, 2], [3]], [0, 1]), "list that is no array"),

@@ -12,7 +12,7 @@ from torch.utils import data as torchdata
 import corticalnet as cn
 from corticalnet.data import SPLITS
 from corticalnet.errors import CheckpointError, DataError, SettingError, ShapeError
-from corticalnet.training import Settings, train
+from corticalnet.training import Settings, run_seeds, train
 from corticalnet.training.figures import receptive_fields
 from corticalnet.training.pictures import confusion, reconstructions
 
@@ -193,6 +193,20 @@ def test_a_named_data_set_is_augmented_too():
     first = trained("digits", made, transform=lambda x: x.flip(-1))
     again = cn.Model(cn.mlp([64, 10]), "backprop", Settings(epochs=1, limit=32, data="digits"))
     assert not torch.equal(first, trained(None, again))
+
+
+def test_seeds_share_the_test_and_not_what_is_held_out():
+    made = []
+
+    def make(seed):
+        areas = [cn.Area(cn.Dense(3), "linear")]
+        made.append(cn.Model(cn.Network((5,), areas, seed), Watching(), Settings(epochs=1)))
+        return made[-1]
+
+    result = run_seeds(make, [0, 1], progress=False, data=(X, Y), transform=lambda x: x + 1)
+    assert [len(each.rule._seen) for each in made] == [43, 43]
+    assert set(made[0].rule._seen) != set(made[1].rule._seen)
+    assert result.mean("last_test") > 0
 
 
 def test_what_does_not_fit_is_told():
