@@ -67,7 +67,9 @@ def audit_(
     found = [report.to_dict() for report in reports]
     written = Written([])
     if out is not None:
-        written = write(out, {**as_figures({"audit": figure(reports)}), "audit.json": as_json_file(found)})
+        written = write(
+            out, {**as_figures(lambda: {"audit": figure(reports)}), "audit.json": as_json_file(found)}
+        )
     if as_json:
         print_json({"reports": found, "files": [str(path) for path in written.paths]})
     else:

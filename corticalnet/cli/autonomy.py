@@ -121,7 +121,7 @@ def autonomy_(
         },
         "streams": {name: report.to_dict() for name, report in streams.items()},
     }
-    drawn = as_figures({"autonomy": _draw(found, streams)})
+    drawn = as_figures(lambda: {"autonomy": _draw(found, streams)})
     written = write(folder, {"autonomy.json": as_json_file(results), **drawn})
     if as_json:
         figures = [str(path) for path in written.paths if path.name in drawn]

@@ -45,7 +45,7 @@ def demo_(
         )
         progress.add_task("columns in time", total=None)
         ran = demo.columns(seed)
-    written = write(out, as_figures(demo.figures(rows, audited, ran)))
+    written = write(out, as_figures(lambda: demo.figures(rows, audited, ran)))
     if as_json:
         print_json({**demo.to_dict(rows, audited, ran), "figures": [str(path) for path in written.paths]})
         written.check()

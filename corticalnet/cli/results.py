@@ -53,7 +53,7 @@ class Written:
 
     Attributes:
         paths: of what is in its place.
-        trouble: what the disk refused, and where it is instead; empty if all is in its place.
+        trouble: what was refused, and where it is instead; empty if all is in its place.
     """
 
     paths: list[Path]
@@ -65,6 +65,10 @@ class Written:
             raise OutputError(self.trouble)
 
 
+class _NotDrawnError(OutputError):
+    """A figure cannot be drawn, wherever it goes."""
+
+
 def write(folder: Path, files: Mapping[str, Writer]) -> Written:
     """Write results; what cannot be written to their folder goes to a new one elsewhere.
 
@@ -72,38 +76,49 @@ def write(folder: Path, files: Mapping[str, Writer]) -> Written:
         folder: their place.
         files: what writes each file, by its name.
     """
-    try:
+    with suppress(OutputError):  # each file will say so
         make_folder(folder)
-    except OutputError as error:
-        return _elsewhere(folder, files, error)
-    done: list[Path] = []
+    done, troubles = [], []
     refused: dict[str, Writer] = {}
-    first: Exception | None = None
     for name, writer in files.items():
         try:
             writer(folder / name)
             done.append(folder / name)
+        except _NotDrawnError as error:
+            troubles.append(str(error))
         except (OSError, CorticalnetError) as error:
-            refused[name], first = writer, first or error
-    return Written(done) if first is None else Written(done, _elsewhere(folder, refused, first).trouble)
+            if not refused:
+                ours = isinstance(error, CorticalnetError)
+                troubles.insert(0, str(error) if ours else f"cannot write {folder / name}: {error}")
+            refused[name] = writer
+    return Written(done, "; ".join(troubles + _elsewhere(refused)))
 
 
-def _elsewhere(folder: Path, files: Mapping[str, Writer], error: Exception) -> Written:
-    reason = str(error) if isinstance(error, CorticalnetError) else f"cannot write to {folder}: {error}"
-    names = ", ".join(files)
+def _elsewhere(files: dict[str, Writer]) -> list[str]:
+    """What could be written elsewhere, and what is lost."""
+    said = []
     for place in _places():
+        if not files:
+            break
         try:
             new = Path(tempfile.mkdtemp(prefix="corticalnet-", dir=place))
         except OSError:
             continue
-        try:
-            for name, writer in files.items():
-                writer(new / name)
-        except (OSError, CorticalnetError):
-            shutil.rmtree(new, ignore_errors=True)
+        saved = [name for name, writer in files.items() if _succeeds(writer, new / name)]
+        files = {name: writer for name, writer in files.items() if name not in saved}
+        if saved:
+            said.append(f"in {new} instead: {', '.join(saved)}")
         else:
-            return Written([], f"{reason}; in {new} instead: {names}")
-    return Written([], f"{reason}; lost: {names}")
+            shutil.rmtree(new, ignore_errors=True)
+    return [*said, *([f"lost: {', '.join(files)}"] if files else [])]
+
+
+def _succeeds(writer: Writer, path: Path) -> bool:
+    try:
+        writer(path)
+    except (OSError, CorticalnetError):
+        return False
+    return True
 
 
 def _places() -> Iterator[Path]:
@@ -118,13 +133,28 @@ def as_json_file(content: Any) -> Writer:
     return lambda path: write_json(path, content, indent=1)
 
 
-def as_figures(figures: Mapping[str, Figure]) -> dict[str, Writer]:
-    """What writes figures, as ``NAME.png`` each."""
-    return {f"{name}.png": partial(_write_figure, figure) for name, figure in figures.items()}
+def as_figures(draw: Callable[[], Mapping[str, Figure]]) -> dict[str, Writer]:
+    """What writes the figures that ``draw`` makes, as ``NAME.png`` each.
+
+    Numbers can be such that no figure is possible; they are results all the same.
+    """
+    try:
+        return {f"{name}.png": partial(_write_figure, figure) for name, figure in draw().items()}
+    except Exception as error:
+        return {"figures": partial(_say_not_drawn, error)}
 
 
 def _write_figure(figure: Figure, path: Path) -> None:
-    plotting.save({path.stem: figure}, path.parent)
+    try:
+        plotting.save({path.stem: figure}, path.parent)
+    except (OSError, CorticalnetError):
+        raise
+    except Exception as error:
+        _say_not_drawn(error, path)
+
+
+def _say_not_drawn(error: Exception, path: Path) -> None:
+    raise _NotDrawnError(f"cannot draw {path.name}: {type(error).__name__}: {error}") from error
 
 
 def as_netcdf(recording: xr.Dataset) -> Writer:

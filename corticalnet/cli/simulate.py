@@ -137,7 +137,7 @@ def simulate_(
         typer.echo("interrupted; nothing was written", err=True)
         raise typer.Exit(130) from None
     seconds = time.perf_counter() - begun
-    drawn = as_figures(plotting.figures(recording, circuit)) if plot else {}
+    drawn = as_figures(lambda: plotting.figures(recording, circuit)) if plot else {}
     # What it takes longest to make, first; circuit.json brings its arrays, circuit.safetensors.
     files = {"recording.nc": as_netcdf(recording), "circuit.json": circuit.save, **drawn}
     written = write(folder, files)

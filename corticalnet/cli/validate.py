@@ -88,7 +88,7 @@ def validate_(
     found: dict[str, Any] = report.to_dict()
     written = Written([])
     if out is not None:
-        drawn = as_figures(figures(report)) if plot else {}
+        drawn = as_figures(lambda: figures(report)) if plot else {}
         written = write(out, {**drawn, "validation.json": as_json_file(found)})
     if as_json:
         print_json({**found, "files": [str(path) for path in written.paths]})

@@ -61,7 +61,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     epochs: int = Field(30, ge=1, description=_COUNT)
-    batch: int = Field(64, ge=1, description=_COUNT)
+    batch: int = Field(64, ge=1, lt=2**63, description=f"{_COUNT} to 2⁶³ − 1")
     lr: float = Field(0.1, gt=0, description=_POSITIVE)
     optimizer: Optimizer = "sgd"
     target: Literal["class", "image"] = "class"

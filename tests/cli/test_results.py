@@ -13,11 +13,12 @@ import sys
 import tempfile
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 import corticalnet as cn
-from corticalnet.cli.results import as_json_file, try_folder, write
+from corticalnet.cli.results import as_figures, as_json_file, try_folder, write
 from corticalnet.errors import OutputError
 from corticalnet.store import write_whole
 
@@ -130,6 +131,23 @@ def test_where_no_disk_has_room_what_is_lost_is_said(full, room, tmp_path):
     assert list(room.iterdir()) == []
     with pytest.raises(OutputError):
         written.check()
+
+
+@pytest.mark.parametrize("when", ["drawn", "saved"])
+def test_numbers_of_which_no_figure_can_be_drawn_are_kept(full, room, tmp_path, monkeypatch, when):
+    def draw():
+        if when == "drawn":
+            raise np.linalg.LinAlgError("Singular matrix")
+        return {"a": Figure(), "wide": Figure(figsize=(1e9, 1))}
+
+    full("b.json")
+    files = {"a.json": as_json_file(1), **as_figures(draw), "b.json": as_json_file(2)}
+    written = write(tmp_path / "here", files)
+    drawn = [] if when == "drawn" else ["a.png"]
+    assert [path.name for path in written.paths] == ["a.json", *drawn]
+    assert "cannot draw " in written.trouble
+    assert "No space left on device" in written.trouble
+    assert written.trouble.endswith("lost: b.json")
 
 
 def test_what_there_is_room_for_stays_in_its_place(full, room, tmp_path):

@@ -48,6 +48,7 @@ ODD = [
     (f"{SIMULATE} --weights", ["pipe.py"], 1, "pipe.py"),
     ("audit", ["x" * 100_000], 1, "unknown rule"),
     ("audit z-il --set", ["name=3"], 1, "name"),
+    ("train small --set", [f"batch={HUGE}"], 1, "setting 'batch' must be a whole number from 1 to 2⁶³ − 1"),
     ("train small --seeds", [HUGE], 2, "'--seeds'"),
     ("train small --data mnist --data-folder", [LONG], 1, "no such folder"),
 ]
