@@ -111,7 +111,11 @@ def run_seeds(
                 raise ModelError(
                     f"{model.name}: every seed begins with the same weights; let build() take seed"
                 )
-            how = {"out": places[seed], "resume": seed in begun, "other_versions": other_versions}
+            how: dict[str, Any] = {
+                "out": places[seed],
+                "resume": seed in begun,
+                "other_versions": other_versions,
+            }
             result = train(model, progress=progress, **how, **given)
             results.append(result)
         together = SeedsResult(results)
