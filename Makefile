@@ -4,13 +4,18 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
-.PHONY: demo test check install clean
+.PHONY: demo test processors check install clean
 
 demo: .venv/installed          ## the main job on real digits: trains, compares, draws
 	$(BIN)/corticalnet demo
 
 test: .venv/installed check    ## every test, lint and types
 	$(BIN)/pytest -n 2
+
+TESTS ?= -n 2
+
+processors: .venv/installed    ## the tests as other processors, with two threads, with other seeds: hours
+	$(BIN)/python tests/processors.py $(TESTS)
 
 check: .venv/installed         ## lint and types only
 	$(BIN)/ruff check .

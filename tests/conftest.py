@@ -1,4 +1,7 @@
-"""What all tests share: one thread, a fixed seed, no display."""
+"""What all tests share: one thread, a fixed seed, no display.
+
+``CORTICALNET_TEST_SEED=n`` adds n to every seed, ``CORTICALNET_TEST_THREADS=n`` gives torch n threads.
+"""
 
 import os
 
@@ -7,7 +10,18 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 import pytest
 import torch
 
-torch.set_num_threads(1)
+from tests.seeds import shifted
+
+torch.set_num_threads(int(os.environ.get("CORTICALNET_TEST_THREADS", "1")))
+SHIFT = int(os.environ.get("CORTICALNET_TEST_SEED", "0"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    if not SHIFT or item.get_closest_marker("own_seed"):
+        return (yield)
+    with shifted(SHIFT):
+        return (yield)
 
 
 @pytest.fixture(autouse=True)

@@ -77,8 +77,8 @@ def test_the_book_says_what_happened():
     labels = np.arange(4)
     agent = AuGMEnT(4, 4, animals=5, seed=0)
     history = learn(
-        agent, Classification(np.eye(4), labels), 4000, criterion=Recent(0.9, last=30), progress=False
-    )
+        agent, Classification(np.eye(4), labels), 8000, criterion=Recent(0.9, last=30), progress=False
+    )  # (60 animals needed at most 3483 trials)
     assert history.trials_to_criterion.notnull().all()
     for k in range(5):
         right = history.correct[k].values
@@ -103,15 +103,19 @@ def test_those_who_have_learned_learn_no_more():
 
 @pytest.fixture(scope="module")
 def trained():
-    """Three animals that have learned the antisaccade task with little delay, quickly."""
-    agent, task = AuGMEnT(4, 3, animals=3, rate=0.5, seed=0), Saccade(delay=1)
-    return agent, task, learn(agent, task, 6000, progress=False)
+    """Six animals in the antisaccade task with little delay, quickly; who of them has learned it.
+
+    Of 40 animals 37 did: fewer than three of six do so once in 2000 times.
+    """
+    agent, task = AuGMEnT(4, 3, animals=6, rate=0.5, seed=0), Saccade(delay=1)
+    history = learn(agent, task, 5000, progress=False)
+    return agent, task, np.flatnonzero(history.trials_to_criterion.notnull())
 
 
 def test_the_antisaccade_task_is_learned(trained):
-    agent, task, history = trained
-    assert history.trials_to_criterion.notnull().all()
-    assert passes(agent, task, np.arange(3)).all()
+    agent, task, able = trained
+    assert len(able) >= 3
+    assert passes(agent, task, able).all()
     assert not passes(AuGMEnT(4, 3, animals=3, seed=9), task, np.arange(3)).any()
 
 
@@ -126,14 +130,14 @@ def test_a_criterion_without_the_exam_is_not_enough():
 
 
 def test_memory_keeps_the_cue_through_the_delay(trained):
-    agent, task, _ = trained
+    agent, task, able = trained
     seen = watch(agent, task)
     assert seen.sensory.dims == ("kind", "animal", "step", "sensory_unit")
     for kind, answer in zip(task.kinds, (1, 2, 2, 1), strict=True):
-        chosen = seen.chosen.sel(kind=kind).values
+        chosen = seen.chosen.sel(kind=kind).values[able]
         last = np.isfinite(chosen).sum(axis=1) - 1
-        assert chosen[np.arange(3), last].tolist() == [answer] * 3
-    delay = seen.isel(step=4)  # blank, mark, held, cue, delay
+        assert chosen[np.arange(len(able)), last].tolist() == [answer] * len(able)
+    delay = seen.isel(step=4, animal=able)  # blank, mark, held, cue, delay
     assert (delay.sensory.sel(kind="pro left") == delay.sensory.sel(kind="pro right")).all()
     differs = abs(delay.memory.sel(kind="pro left") - delay.memory.sel(kind="pro right")).max("memory_unit")
     assert (differs > 0.1).all()

@@ -29,22 +29,28 @@ def flat(gradients):
 
 
 def assert_unbiased(estimates, wanted, along=None):
-    """The truth lies in the 99 % interval of the mean: along itself, all together, and most single numbers.
+    """The truth lies near the mean: along itself, all together, and for most single numbers.
 
-    Numbers hang together (few columns make noise for many weights), so that more than 1 % may lie outside.
+    Bars over eight seeds of all tests here, 216 tries. Along the truth: at most 3.6 standard errors away, and
+    four and a half are less than the truth's own length, so that a wrong sign or a factor of 2 is seen.
+    Outside the 99 % interval: up to 6 % of the numbers, since they hang together (few columns make noise for
+    many weights); for the same reason all together are up to 2.1 times as far away as expected. One number:
+    at most 4.6 standard errors.
     """
     found = torch.stack(estimates)
     along = wanted if along is None else along
     lengths = (found - wanted) @ along
-    assert abs(lengths.mean()) < 2.576 * lengths.std() / len(found) ** 0.5
+    error = lengths.std() / len(found) ** 0.5
+    assert 4.5 * error < along.square().sum()
+    assert abs(lengths.mean()) < 4.5 * error
     away, deviation = found.mean(0) - wanted, found.std(0) / len(found) ** 0.5
     moving = deviation > 1e-9 * deviation.max()
     assert moving.any()
     assert (away[~moving].abs() < 1e-9).all()
     scores = (away[moving] / deviation[moving]).abs()
-    assert (scores < 2.576).double().mean() > 0.93
-    assert scores.max() < 6
-    assert away.square().sum() < 2 * deviation.square().sum()
+    assert (scores < 2.576).double().mean() > 0.88
+    assert scores.max() < 7
+    assert away.square().sum() < 4 * deviation.square().sum()
 
 
 def still_statistics(self, x, memory=None):
@@ -250,10 +256,14 @@ def relative_variance(name, sizes, trials):
 
 @pytest.mark.parametrize("columns", [2, 12])
 def test_variance_is_one_more_than_the_number_of_guesses(columns):
-    """For one link, by Isserlis: E‖(gᵀz) z − g‖² = (n + 1) ‖g‖²; n weights, or n columns of the output."""
-    nodes = relative_variance("node-perturbation", [6, columns], 200_000)
-    assert nodes == pytest.approx(columns + 1, rel=0.1)
-    weights = relative_variance("weight-perturbation", [6, columns], 2500)
+    """For one link, by Isserlis: E‖(gᵀz) z − g‖² = (n + 1) ‖g‖²; n weights, or n columns of the output.
+
+    Ratios to that over six seeds, with a tenth (nodes) and a third (weights) of these trials: s.d. 0.10 and
+    0.05 for two columns, so 0.03 here.
+    """
+    nodes = relative_variance("node-perturbation", [6, columns], 2_000_000 if columns == 2 else 200_000)
+    assert nodes == pytest.approx(columns + 1, rel=0.15)
+    weights = relative_variance("weight-perturbation", [6, columns], 7500)
     assert weights == pytest.approx(6 * columns + 1, rel=0.15)
 
 

@@ -58,6 +58,32 @@ def test_a_trial_of_perturbed_feedback_in_numpy(fit, direct):
         e = e if direct else e @ first[name]
 
 
+@pytest.mark.parametrize("memory", [1.0, 0.9, 0.3])
+def test_old_trials_count_less_by_the_memory_in_a_ridge_regression(memory):
+    """After K trials: Σ_k m^(K−k) ‖λ_k − e_k B‖² + γ ‖B‖² is least, by NumPy's lstsq of weighted rows.
+
+    The ridge is not forgotten. (The feedback that is fitted is that of one link: its e is the output's own.)
+    """
+    net, trials, ridge = cn.mlp([3, 4, 2], "tanh", dtype=F64), 5, 0.1
+    noise = [torch.randn(6, 4, dtype=F64) for _ in range(trials)]
+    drawn = iter(noise)
+    feedback = cn.Perturbed(0.01, "least squares", ridge=ridge, memory=memory, draw=lambda like: next(drawn))
+    rule, rows, wanted = cn.rule("backprop", feedback=feedback), [], []
+    for k, xi in enumerate(noise):
+        x, t = torch.rand(6, 3, dtype=F64), torch.rand(6, 2, dtype=F64)
+        rule.learn(net, x, t)
+        w1, w2 = (link.weight.detach().numpy() for link in net.links)
+        h = np.tanh(x.numpy() @ w1.T)
+        e, noisy = t.numpy() - h @ w2.T, t.numpy() - (h + 0.01 * xi.numpy()) @ w2.T
+        change = 0.5 * (noisy**2).sum(1) - 0.5 * (e**2).sum(1)
+        weight = memory ** ((trials - 1 - k) / 2)
+        rows.append(weight * e)
+        wanted.append(-weight * change[:, None] * xi.numpy() / 0.01)
+    a = np.vstack([*rows, ridge**0.5 * np.eye(2)])
+    b = np.linalg.lstsq(a, np.vstack([*wanted, np.zeros((2, 4))]), rcond=None)[0]
+    np.testing.assert_allclose(feedback._own["area1->output"].detach().numpy(), b, rtol=1e-7, atol=1e-9)
+
+
 @torch.no_grad()
 @pytest.mark.parametrize("kind", [cn.Convolution, cn.Local])
 @pytest.mark.parametrize(("stride", "padding"), [(1, "valid"), (2, "same"), (1, "same"), (2, "valid")])

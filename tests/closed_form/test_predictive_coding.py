@@ -133,16 +133,24 @@ def test_il_tends_to_backprop_of_the_relaxed_output_error():
 @torch.no_grad()
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid", "relu"])
 def test_free_energy_falls_at_every_small_step(activation):
-    """F = ½ Σ ‖x − μ‖², worked out from the values alone."""
-    net, x, target = task(activation)
+    """F = ½ Σ ‖x − μ‖², worked out from the values alone.
+
+    A ReLU column that crosses its kink in a step takes the step of a slope that it has left, and F may rise.
+    (Areas of 20: of few columns all may be silent, and nothing moves. Of 59 steps 21 or more cross no kink,
+    with six seeds.)
+    """
+    net, x, target = task(activation, sizes=[4, 20, 20, 20, 3], batch=1)
     columns, song = begin(net, x, target), Song(net, activation).start(x.numpy(), target.numpy())
-    energies = []
+    energies, above = [], []
     for _ in range(60):
         song.x = [target.numpy(), *(v.numpy() for v in columns.values[-2:0:-1])]
         energies.append(song.energy())
-        columns.move(0.05)
+        above.append(np.concatenate([v.ravel() > 0 for v in song.x[1:]]))
+        columns.move(0.02 if activation == "relu" else 0.05)
     assert energies[0] == pytest.approx(0.5 * (target - net(x)).square().sum().item())
-    assert (np.diff(energies) < 0).all()
+    crossed = np.any(np.diff(above, axis=0), axis=1) if activation == "relu" else np.zeros(59, dtype=bool)
+    assert (~crossed).sum() >= 10
+    assert (np.diff(energies)[~crossed] < 0).all()
     assert energies[-1] < 0.99 * energies[0]
 
 

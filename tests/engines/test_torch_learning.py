@@ -81,12 +81,12 @@ def start(kind):
     return np.random.default_rng(8).normal(size=synapses(kind, PRE, POST[kind])[1])
 
 
-def circuit(kind, rule, slots=(), weights=None, delay=0):
+def circuit(kind, rule, slots=(), weights=None, delay=0, memory=0.0):
     n = POST[kind]
     connection = {"all to all": AllToAll(), "one to one": OneToOne(), "listed": listed()}[kind]
     weights = start(kind) if weights is None else weights
     weights = weights.reshape(n, PRE) if kind == "all to all" else weights
-    plasticity = rule(RATE, **dict(slots))
+    plasticity = rule(RATE, **dict(slots), memory=memory)
     up = Projection(
         "eye", "area", "prediction", weights, connection, name="up", plasticity=plasticity, delay=delay
     )
@@ -101,7 +101,7 @@ def protocol(made, given, samples=slice(None), steps=STEPS):
     return [Give({f"{name}.stimulus": given[name][t, samples] for name in names}, 1) for t in range(steps)]
 
 
-def loop(kind, rule, given, slots=(), steps=STEPS, delay=0):
+def loop(kind, rule, given, slots=(), steps=STEPS, delay=0, memory=0.0):
     """The same in NumPy: (rates of the area at each step, weights at the end)."""
     triples, _ = synapses(kind, PRE, POST[kind])
     w, y, rates, used = start(kind), np.full((BATCH, POST[kind]), 0.25), [], dict(slots)
@@ -113,11 +113,17 @@ def loop(kind, rule, given, slots=(), steps=STEPS, delay=0):
         rates.append(y)
         change = np.zeros_like(w)
         for b in range(BATCH):
-            factor = RATE
-            for slot in ("trigger", "modulator"):
-                factor *= given[used[slot]][t, b, 0] if slot in used else 1.0
+            trigger, modulator = (
+                given[used[slot]][t, b, 0] if slot in used else 1.0 for slot in ("trigger", "modulator")
+            )
+            factor = RATE * trigger * modulator
             for s, (i, j, k) in enumerate(triples):
-                one = factor * RULES[rule](w[k], x[b, i], y[b, j], u[b, j])
+                eligible = RULES[rule](w[k], x[b, i], y[b, j], u[b, j])
+                if memory:  # memory d trace/dt = −trace + trigger · eligibility, in steps of 1 ms
+                    trace[b, s] += (trigger * eligible - trace[b, s]) / memory
+                    change[k] += RATE * modulator * trace[b, s] / BATCH
+                    continue
+                one = factor * eligible
                 if "consolidation" not in used:
                     change[k] += one / BATCH
                     continue
@@ -129,10 +135,10 @@ def loop(kind, rule, given, slots=(), steps=STEPS, delay=0):
     return np.array(rates), w
 
 
-def agree(kind, rule, slots=(), atol=1e-13, delay=0):
-    given, made = inputs(), circuit(kind, rule, slots, delay=delay)
+def agree(kind, rule, slots=(), atol=1e-13, delay=0, memory=0.0):
+    given, made = inputs(), circuit(kind, rule, slots, delay=delay, memory=memory)
     data = simulate(made, protocol(made, given))
-    rates, weights = loop(kind, rule, given, slots, delay=delay)
+    rates, weights = loop(kind, rule, given, slots, delay=delay, memory=memory)
     after = data["up after"].values.ravel()
     np.testing.assert_allclose(area(data, "rate", "area"), rates, rtol=0, atol=atol)
     np.testing.assert_allclose(after, weights, rtol=0, atol=atol)
@@ -171,6 +177,14 @@ SLOTS = {
 @pytest.mark.parametrize("kind", POST)
 def test_trigger_modulator_and_a_trace_for_each_sample(kind, rule, slots):
     agree(kind, rule, SLOTS[slots])
+
+
+@pytest.mark.parametrize("slots", [(), *(SLOTS[name] for name in ("trigger", "modulator", "both"))])
+@pytest.mark.parametrize("rule", [Hebb, Oja, Bounded])
+@pytest.mark.parametrize("kind", POST)
+def test_a_remembered_eligibility_is_a_trace_for_each_sample_and_changes_are_averaged(kind, rule, slots):
+    """Five animals, with traces and dopamine of their own; the trigger is remembered, the modulator acts."""
+    agree(kind, rule, slots, memory=4.0)
 
 
 @pytest.mark.parametrize("slots", [(), SLOTS["all"]])

@@ -102,9 +102,9 @@ def test_the_docstring_has_source_and_deviations(path):
 #: Smaller networks and larger steps than the papers', for a few seconds on digits.
 QUICK = {
     "brainprop_dense": {"hidden": (100, 60), "init": "he", "lr": 0.05},
-    "brainprop_conv": {"init": "he", "lr": 0.02},
-    "brainprop_loccon": {"lr": 0.02, "epochs": 8},
-    "brainprop_deep": {"widths": (16, 64), "lr": 0.02, "epochs": 12},
+    "brainprop_conv": {"init": "he", "lr": 0.01},
+    "brainprop_loccon": {"lr": 0.04, "epochs": 10},
+    "brainprop_deep": {"widths": (16, 64), "init": 0.015, "lr": 0.1, "epochs": 12},
     "lansdell_autoencoder": {"hidden": 32, "lr": 0.05, "epochs": 8},
     "zil_mlp": {"lr": 0.01},
     "bartunov_fc": {"lr": 0.001},
@@ -117,7 +117,10 @@ QUICK = {
 def test_every_model_learns_digits(name, rule):
     """By backprop, and by a rule that its paper did not use.
 
-    Accuracy leaves chance (10 %) far behind; reconstructions, the mean image.
+    Accuracy leaves chance (10 %) far behind; reconstructions, the mean image. Of six seeds (three for
+    brainprop_loccon) means are at least 0.49 (s.d. 0.03: Z-IL, brainprop_conv), brainprop_deep has 0.78 and
+    0.77 (0.04), zil_mlp 0.82 (0.08); reconstructions have 0.73 (0.02) of the mean image's loss: no bar is
+    nearer than five s.d.
     """
     settings = {"epochs": 5, "batch": 20, **QUICK[name]}
     model, digits = load_model(name, data="digits", rule=rule, **settings), data.load("digits", limit=600)

@@ -17,11 +17,11 @@ from corticalnet.training.checkpoint import read_checkpoint, write_checkpoint
 KINDS = [
     ("backprop", {"dropout": 0.3, "optimizer": "adam", "lr": 0.01, "weight_decay": 1e-3}),
     ("brainprop", {"dropout": 0.3, "momentum": 0.9, "homeostasis": "batch", "drop_last": True}),
-    ("feedback-alignment", {"homeostasis": "slow", "halve_every": 2}),
+    ("feedback-alignment", {"lr": 0.01, "homeostasis": "slow", "halve_every": 2}),
     ("fa-z-il", {"optimizer": "rmsprop", "lr": 0.001, "momentum": 0.5, "precision": "float64"}),
     ("kolen-pollack", {"momentum": 0.9, "weight_decay": 1e-3, "halve_every": 2}),
     ("weight-mirror", {"optimizer": "adam", "lr": 0.01, "dropout": 0.2}),
-    ("perturbed-feedback", {"momentum": 0.5, "dropout": 0.2}),
+    ("perturbed-feedback", {"lr": 0.01, "momentum": 0.5, "dropout": 0.2}),
     ("reinforce", {"lr": 0.0003, "homeostasis": "batch", "drop_last": True}),
     ("ipc", {"optimizer": "adamw", "lr": 0.001, "precision": "bfloat16", "dropout": 0.2}),
 ]
