@@ -77,6 +77,8 @@ def _reason(error: BaseException) -> str | None:
         return blamed
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
         return f"not enough memory ({' '.join(str(error).split()) or 'no size is known'})"
+    if isinstance(error, OverflowError):
+        return f"a number is too large to compute with ({error})"
     if isinstance(error, OSError):
         names = " → ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
         return ": ".join(filter(None, [names, error.strerror or str(error) or type(error).__name__]))

@@ -10,11 +10,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_CELLS, MOST_SEED, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import Written, as_figures, as_json_file, try_folder, write
+from corticalnet.errors import ProtocolError
 from corticalnet.validation import figures, validate
+
+#: In ms: a window of more would hold more steps than anybody waits for.
+_LONGEST_WINDOW = 1e6
 
 
 @app.command("validate")
@@ -60,6 +65,7 @@ def validate_(
 
     - `corticalnet validate my_model.py --rule streaming-fa-z-il --engine brian2 --json`
     """
+    listened = _window(window)
     built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
     open_weights(built, weights)
     if out is not None:
@@ -79,7 +85,7 @@ def validate_(
             trials=trials,
             cells=cells,
             cell=cell,
-            window=_time(window),
+            window=listened,
             engine=engine,
             sweep=sweep,
             seed=seed,
@@ -99,9 +105,19 @@ def validate_(
     written.check()
 
 
-def _time(text: str | None) -> float | str | None:
-    """A number is in ms."""
+def _window(text: str | None) -> float | None:
+    """In ms, which a number without a unit is too.
+
+    Raises:
+        UnitError: it is no time.
+        ProtocolError: it is no time to wait for.
+    """
+    if text is None:
+        return None
     try:
-        return None if text is None else float(text)
+        window = float(text)
     except ValueError:
-        return text
+        window = quantity(text, MS, "--window")
+    if not 0 <= window <= _LONGEST_WINDOW:
+        raise ProtocolError(f"--window must be from 0 to {_LONGEST_WINDOW:g} ms, not '{text}'")
+    return window
