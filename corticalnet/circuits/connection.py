@@ -119,9 +119,8 @@ class Synapses(Connection):
             except ValueError:
                 index = np.asarray("ragged")
             if index.ndim != 1 or (len(index) and index.dtype.kind not in "iu"):
-                raise CircuitError(
-                    f"synapses: {name} must be a list of whole numbers, not {getattr(self, name)!r}"
-                )
+                given = " ".join(repr(getattr(self, name)).split())
+                raise CircuitError(f"synapses: {name} must be a list of whole numbers, not {given}")
             object.__setattr__(self, name, index.astype(np.int64))
         if not len(self.pre) == len(self.post) == len(self.weights):
             raise CircuitError(

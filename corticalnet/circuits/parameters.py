@@ -170,7 +170,9 @@ class Part(ABC):
         """
         name = type(self).__name__
         if self.kinds.get(name) is not type(self):
-            raise CircuitError(f"another {self.noun()} called '{name}' has been defined since; rename one")
+            raise CircuitError(
+                f"another {self.noun()} called '{name}' has been defined since; make this one anew"
+            )
         return {"kind": name, "parameters": self.parameters()}
 
     @classmethod

@@ -49,6 +49,8 @@ class Population:
             raise CircuitError(
                 f"population '{self.name}' needs at least 1 cell, a whole number, not {self.n!r}"
             )
+        if self.n >= 2**31:
+            raise CircuitError(f"population '{self.name}' can have 2,147,483,647 cells at most")
         _made_of(f"population '{self.name}' is", self.cell, Cell)
 
     @property

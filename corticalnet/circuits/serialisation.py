@@ -26,6 +26,7 @@ from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.circuit import Circuit, Needs
 from corticalnet.circuits.connection import AllToAll, Connection, Fan, OneToOne, Synapses
 from corticalnet.circuits.description import CircuitAbout
+from corticalnet.circuits.parameters import Part
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.schedule import SCHEDULE
@@ -103,7 +104,8 @@ def from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
     try:
         circuit = Circuit(
             populations=[
-                Population(p["name"], p["n"], Cell.from_dict(p["cell"])) for p in content["populations"]
+                Population(p["name"], p["n"], _part(Cell, p["cell"], f"population '{p['name']}'"))
+                for p in content["populations"]
             ],
             projections=[_projection_from_dict(p, arrays) for p in content["projections"]],
             wires=[Wire(**wire) for wire in content["wires"]],
@@ -124,11 +126,18 @@ def _projection_from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArr
     words = {key: value for key, value in content.items() if key not in ("connection", "plasticity")}
     plasticity = content["plasticity"]
     if plasticity is not None:
-        words["plasticity"] = Plasticity.from_dict(plasticity)
+        words["plasticity"] = _part(Plasticity, plasticity, f"projection '{content['name']}'")
     if not content["shared_with"]:
         words["weight"] = _array(arrays, content["name"], "weight")
         words["connection"] = _connection(content["connection"], content["name"], arrays)
     return Projection(**words)
+
+
+def _part(kind: type[Part], content: Mapping[str, Any], where: str) -> Any:
+    try:
+        return kind.from_dict(content)
+    except CircuitError as error:
+        raise CircuitError(f"{where}: {error}") from None
 
 
 def _connection(how: Mapping[str, Any], name: str, arrays: Mapping[str, NDArray[Any]]) -> Connection:
@@ -147,6 +156,8 @@ def _array(arrays: Mapping[str, NDArray[Any]], projection: str, part: str) -> ND
     array, kind = arrays[f"{projection}.{part}"], np.floating if part == "weight" else np.integer
     if not np.issubdtype(array.dtype, kind):
         raise CircuitError(f"projection '{projection}': its array '{projection}.{part}' is of {array.dtype}")
+    if not array.ndim:
+        raise CircuitError(f"projection '{projection}': its array '{projection}.{part}' is a single number")
     return array
 
 
@@ -178,7 +189,7 @@ def load(path: str | Path) -> Circuit:
     text, numbers = _files(path)
     content, packed = _read(text), _read(numbers)
     try:
-        described = json.loads(content)
+        described = json.loads(content, object_pairs_hook=_once)
         checksum = described["arrays"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise CircuitError(f"{text} is damaged, or no circuit of corticalnet") from None
@@ -192,6 +203,13 @@ def load(path: str | Path) -> Circuit:
         return from_dict(described, arrays)
     except CircuitError as error:
         raise CircuitError(f"{text}: {error}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, in which no key comes twice: Python would silently take the last."""
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key comes twice")
+    return dict(pairs)
 
 
 def _read(file: Path) -> bytes:

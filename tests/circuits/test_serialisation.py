@@ -163,15 +163,25 @@ def test_a_pipe_is_not_waited_for(tmp_path):
 @pytest.mark.parametrize(
     ("message", "change"),
     [
-        ("unknown cell kind 'Valeu'; did you mean 'Value'?",
+        ("population 'area1.value': unknown cell kind 'Valeu'; did you mean 'Value'?",
          lambda c: c["populations"][1]["cell"].update(kind="Valeu")),
-        ("unknown plasticity kind 'Telepathy'",
+        ("projection 'kernel': unknown plasticity kind 'Telepathy'",
          lambda c: c["projections"][0]["plasticity"].update(kind="Telepathy")),
         ("unknown connection kind of projection 'dense' 'Dense'",
          lambda c: c["projections"][1]["connection"].update(kind="Dense")),
         ("lacks 'populations'", lambda c: c.pop("populations")),
         ("lacks 'kind'", lambda c: c["populations"][0]["cell"].pop("kind")),
-        ("unknown parameter of Value 'colour'. Choices: tau, activation",
+        ("population 'area1.value': parameter 'tau' of Value is missing",
+         lambda c: c["populations"][1]["cell"]["parameters"].pop("tau")),
+        ("population 'area1.value': Value.tau must be more than 0 ms, and finite, not nan ms",
+         lambda c: c["populations"][1]["cell"]["parameters"].update(tau=float("nan"))),
+        ("population 'area1.value': Value.tau must be a number (in ms) or a text like '10 ms', not True",
+         lambda c: c["populations"][1]["cell"]["parameters"].update(tau=True)),
+        ("projection 'kernel': ErrorTimesRate.rate must be 0 or more, and finite, not -1",
+         lambda c: c["projections"][0]["plasticity"]["parameters"].update(rate=-1)),
+        ("population 'clock' can have 2,147,483,647 cells at most",
+         lambda c: c["populations"][7].update(n=10**30)),
+        ("population 'area1.value': unknown parameter of Value 'colour'. Choices: tau, activation",
          lambda c: c["populations"][1]["cell"]["parameters"].update(colour=3)),
         ("does not fit", lambda c: c["wires"][0].update(length=3)),
         ("the circuit has the phases move, deliver; here they are deliver, move, fire",
@@ -261,9 +271,34 @@ def test_arrays_that_the_circuit_would_not_have_written():
         ("kernel.pre", sound["kernel.pre"].astype(float), "its array 'kernel.pre' is of float64"),
         ("kernel.pre", sound["kernel.pre"] + 9, "pre index 12 in a population of 4 cells"),
         ("kernel.more", sound["kernel.pre"], "array 'kernel.more' belongs to no part of the circuit"),
+        ("dense.weight", np.array(1.0), "its array 'dense.weight' is a single number"),
+        ("kernel.pre", sound["kernel.pre"].reshape(2, 3), "synapses: pre must be a list of whole numbers"),
         ("back.weight", sound["dense.weight"], "array 'back.weight' belongs to no part of the circuit"),
     ):
         refused(message, from_dict, made.to_dict(), sound | {name: array})
+
+
+def test_a_key_that_comes_twice(tmp_path):
+    circuit().save(tmp_path / "c")
+    text = tmp_path / "c.json"
+    text.write_text(text.read_text().replace('"dt": 0.5', '"dt": 0.5, "dt": 0.25'))
+    refused("c.json is damaged, or no circuit", Circuit.load, tmp_path / "c")
+
+
+def test_kinds_that_have_been_defined_again_are_not_written():
+    """They would be read as something else."""
+
+    def define(size):
+        class Again(Cell):
+            state = {"rate": size}
+
+        return Again()
+
+    first, second = define(0.0), define(1.0)
+    assert Circuit([Population("a", 1, second)]).to_dict()["populations"][0]["cell"]["kind"] == "Again"
+    refused(
+        "another cell called 'Again' has been defined since", Circuit([Population("a", 1, first)]).to_dict
+    )
 
 
 def test_sound_files_of_something_else(tmp_path):
