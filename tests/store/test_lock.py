@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import multiprocessing
 import os
@@ -124,3 +125,19 @@ def test_without_locks_a_process_of_another_machine_is_believed_to_be_there(tmp_
 def test_a_folder_that_is_not_there_or_refuses_is_a_sentence(tmp_path):
     with pytest.raises(OutputError, match=r"cannot write to folder .*nowhere: No such file or directory"):
         take(tmp_path / "nowhere")
+
+
+def test_a_lock_that_was_let_go_while_it_was_opened_does_not_count(tmp_path, monkeypatch):
+    real, other = fcntl.flock, []
+
+    def late(file, how):
+        if not other:  # in between, its owner lets it go and another process makes a new one
+            (tmp_path / "lock").unlink()
+            other.append((tmp_path / "lock").open("w"))
+            real(other[0], how)
+        real(file, how)
+
+    monkeypatch.setattr("fcntl.flock", late)
+    with pytest.raises(OutputError, match="is in use by another process"):
+        take(tmp_path)
+    other[0].close()
