@@ -14,7 +14,8 @@ from corticalnet.circuits import (
     Wire,
 )
 from corticalnet.circuits.expansion import Continuous, circuit, write_back
-from corticalnet.circuits.experiment.protocol import Give, Noise, Present, Reinforce, Rest, Teach
+from corticalnet.circuits.experiment.noise import Noise
+from corticalnet.circuits.experiment.protocol import Give, Play, Present, Reinforce, Rest, Teach
 from corticalnet.circuits.experiment.recording import Record, load_recording
 from corticalnet.circuits.experiment.stream import Stream, urges
 from corticalnet.circuits.spiking import spiking
@@ -71,6 +72,7 @@ __all__ = [
     "Noise",
     "OneToOne",
     "Perturbed",
+    "Play",
     "Population",
     "Present",
     "Projection",

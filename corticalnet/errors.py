@@ -55,8 +55,22 @@ class CircuitError(CorticalnetError, ValueError):
     """Populations, projections or their cells do not fit together."""
 
 
+class SimulationError(CorticalnetError, RuntimeError):
+    """A simulation cannot go on, or a snapshot does not fit (for example because a number is no longer finite).
+
+    Attributes:
+        recording: what was recorded until then, if anything.
+    """
+
+    recording: object = None
+
+
 class CircuitWarning(UserWarning):
     """A circuit can be built, but is known to fail at what it is for."""
+
+
+class RecordingWarning(UserWarning):
+    """A recording leaves something out because it would be too much."""
 
 
 class UnitError(CircuitError):

@@ -24,7 +24,8 @@ from torch import Tensor
 from corticalnet.audit.deltas import deltas
 from corticalnet.audit.stream import onsets, recorded, unwarned
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.experiment.protocol import Noise, Present, Teach
+from corticalnet.circuits.experiment.noise import Noise
+from corticalnet.circuits.experiment.protocol import Present, Teach
 from corticalnet.circuits.experiment.recording import Record
 from corticalnet.engines import simulate
 from corticalnet.errors import RuleError, one_of

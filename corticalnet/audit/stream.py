@@ -26,7 +26,8 @@ from corticalnet.audit.deltas import deltas
 from corticalnet.checks import whole
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import circuit as expand
-from corticalnet.circuits.experiment.protocol import Element, Give, Noise, Present, Reinforce, Teach
+from corticalnet.circuits.experiment.noise import Noise
+from corticalnet.circuits.experiment.protocol import Element, Give, Present, Reinforce, Teach
 from corticalnet.engines import simulator
 from corticalnet.errors import CircuitWarning, ProtocolError
 from corticalnet.network import Network

@@ -18,7 +18,8 @@ from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import Continuous
 from corticalnet.circuits.expansion import circuit as expand
 from corticalnet.circuits.expansion.links import flat
-from corticalnet.circuits.experiment.protocol import Element, Noise, Present, Reinforce, Rest, Teach
+from corticalnet.circuits.experiment.noise import Noise
+from corticalnet.circuits.experiment.protocol import Element, Present, Reinforce, Rest, Teach
 from corticalnet.engines import simulate
 from corticalnet.network import Network
 from corticalnet.network.reading import beside

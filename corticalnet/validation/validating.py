@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from corticalnet.circuits.experiment.protocol import whole
+from corticalnet.circuits.experiment.values import whole
 from corticalnet.errors import CircuitError, ProtocolError, RuleError
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule

@@ -11,7 +11,7 @@ from corticalnet.analysis.ranges import ranges
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import Continuous
 from corticalnet.circuits.expansion.expansion import spiking_dynamics
-from corticalnet.circuits.experiment.protocol import Noise
+from corticalnet.circuits.experiment.noise import Noise
 from corticalnet.circuits.spiking import SPEAKERS, Code, speakers, spiking
 from corticalnet.errors import CircuitError, CircuitWarning
 from corticalnet.validation.trials import Changes, Trials

@@ -6,7 +6,8 @@ import torch
 
 from corticalnet.circuits import Circuit, Needs, Population
 from corticalnet.circuits.cells import Clamped, Clock, Prediction, Sensory, Value
-from corticalnet.circuits.experiment.protocol import Give, Noise, Present, Rest, Teach
+from corticalnet.circuits.experiment.noise import Noise
+from corticalnet.circuits.experiment.protocol import Give, Present, Rest, Teach
 from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.circuits.experiment.stream import Stream
 from corticalnet.errors import CorticalnetError, ProtocolError

@@ -27,7 +27,8 @@ from corticalnet.circuits.cells import (
     State,
     Value,
 )  # fmt: skip
-from corticalnet.circuits.experiment.protocol import Give, Noise, Present, Teach
+from corticalnet.circuits.experiment.noise import Noise
+from corticalnet.circuits.experiment.protocol import Give, Present, Teach
 from corticalnet.circuits.experiment.recording import Record, plan_recording
 from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.circuits.plasticity import ErrorTimesRate, Plasticity

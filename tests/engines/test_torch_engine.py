@@ -5,7 +5,8 @@ import pytest
 
 from corticalnet.circuits import Broadcast, Circuit, OneToOne, Population, Projection, Wire
 from corticalnet.circuits.cells import Cell
-from corticalnet.circuits.experiment.protocol import Give, Noise, Rest
+from corticalnet.circuits.experiment.noise import Noise
+from corticalnet.circuits.experiment.protocol import Give, Rest
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.circuits.quantities import ONE
 from corticalnet.engines import simulate, simulator

@@ -43,9 +43,11 @@ from corticalnet.errors import CircuitError, unknown
 
 @dataclass(frozen=True)
 class State:
-    """A state variable: its value at rest, its unit, and whether it is an event.
+    """A state variable: its value at rest, its unit, and whether it happens or lasts.
 
     An event is 1 in a step in which it happens and 0 in nearly all others: engines may carry it cell by cell.
+    A pulse too says something about single steps (φ, a choice, a burst of dopamine), but may have any size.
+    Recordings that are coarser than a step add up events and pulses, and sample all other states.
 
     Raises:
         CircuitError: it rests at no finite number, or its unit is none of the table.
@@ -54,6 +56,12 @@ class State:
     rest: float = 0.0
     unit: Unit = ONE
     event: bool = False
+    pulse: bool = False
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether several steps are told by their sum, and not by the last of them."""
+        return self.event or self.pulse
 
     def __post_init__(self) -> None:
         if self.unit not in UNITS.values():

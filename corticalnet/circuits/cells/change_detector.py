@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.cells.cell import Cell, State
 from corticalnet.circuits.pointwise import absolute, where
 from corticalnet.circuits.quantities import Count, Magnitude
 
@@ -31,7 +31,7 @@ class ChangeDetector(Cell):
     silence: Count = 4.0
     threshold: Magnitude = 0.0
     ports: ClassVar[tuple[str, ...]] = ("own", "modulator")
-    state = {"phi": 0.0, "silent": 0.0}
+    state = {"phi": State(pulse=True), "silent": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Fire, and count."""
@@ -52,7 +52,7 @@ class PulseDetector(ChangeDetector):
     """
 
     ports: ClassVar[tuple[str, ...]] = ("own", "prediction", "modulator")
-    state = {"phi": 0.0, "silent": 0.0}
+    state = {"phi": State(pulse=True), "silent": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Fire if the prediction is quiet, and count."""
@@ -65,7 +65,7 @@ class PulseDetector(ChangeDetector):
 class GatingDetector(PulseDetector):
     """The gated φ: feedback passes from φ until the prediction moves (state ``gate``)."""
 
-    state = {"phi": 0.0, "silent": 0.0, "gate": 0.0}
+    state = {"phi": State(pulse=True), "silent": 0.0, "gate": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Fire, count, and open or close the gate."""

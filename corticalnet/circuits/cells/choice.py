@@ -73,7 +73,7 @@ class Action(Cell):
 
     rivals: Count = 1.0
     ports = ("prediction", "own")
-    state = {"action": 0.0, "expected": 0.0}
+    state = {"action": State(pulse=True), "expected": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """The winner of all."""
@@ -103,7 +103,7 @@ class Dopamine(Cell):
     """
 
     ports: ClassVar[tuple[str, ...]] = ("modulator", "prediction")
-    state = {"rpe": 0.0, "seen": 0.0}
+    state = {"rpe": State(pulse=True), "seen": 0.0}
     inputs = {"reward": ONE, "outcome": ONE}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -127,7 +127,7 @@ class PhasicDopamine(Dopamine):
     """
 
     burst: Milliseconds = 50.0
-    state = {"rpe": 0.0, "seen": 0.0, "left": State(0.0, MS)}
+    state = {"rpe": State(pulse=True), "seen": 0.0, "left": State(0.0, MS)}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Compare when the outcome comes, and hold."""

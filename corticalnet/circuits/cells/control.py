@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.cells.cell import Cell, State
 from corticalnet.circuits.pointwise import where
 from corticalnet.circuits.quantities import ONE, Count
 from corticalnet.errors import CircuitError
@@ -22,7 +22,7 @@ class Clock(Cell):
 
     first: Count = 0.0
     last: Count = 0.0
-    state = {"tick": 0.0, "count": 0.0}
+    state = {"tick": State(pulse=True), "count": 0.0}
     inputs = {"teaching": ONE}
 
     def __post_init__(self) -> None:

@@ -94,7 +94,7 @@ class StagedPrediction(WatchedPrediction):
     States ``reads`` and ``ends`` are 1 in the one step in which stage 2 begins, and in which all is over.
     """
 
-    state = {**WatchedPrediction.state, "stage": 0.0, "reads": 0.0, "ends": 0.0}
+    state = {**WatchedPrediction.state, "stage": 0.0, "reads": State(pulse=True), "ends": State(pulse=True)}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Drive and rate; gain while at rest."""
@@ -133,7 +133,7 @@ class StagedDetector(Cell):
     threshold: Magnitude = 1e-4
     quiet: Magnitude = 1e-4
     ports = ("own", "prediction", "modulator")
-    state = {"phi": 0.0, "stage": 0.0, "silent": State(0.0, MS), "since": State(0.0, MS)}
+    state = {"phi": State(pulse=True), "stage": 0.0, "silent": State(0.0, MS), "since": State(0.0, MS)}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Go from stage to stage."""

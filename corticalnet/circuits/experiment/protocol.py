@@ -3,21 +3,20 @@
     protocol = [Present(image, steps=6), Teach(3, steps=9), Rest(ms=20)]
     protocol = [Stream(images, labels, present=(6, 12), teach=(9, 15), seed=1)]
 
-An element lasts whole steps, or a time in ms. Inputs that no element has named are 0.
+An element lasts whole steps, or a time in ms. Inputs stay as the last element left them, also from one run of a
+simulator to the next; those that no element has named are 0. A batch of samples comes from stimuli.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
-import operator
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from corticalnet.circuits.experiment.values import array, whole
 from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.errors import ProtocolError
 
@@ -83,8 +82,9 @@ class Teach(Element):
     """Hold the output at a target; the stimulus that was shown last stays.
 
     Args:
-        target: a class (whole number), one class per sample ``[B]`` (whole numbers), or vectors ``[n]``,
-            ``[B, n]``; {population: target} where several take one.
+        target: a class (whole number), one class per sample ``[B]`` or ``[B, 1]`` (whole numbers), or vectors
+            ``[n]``, ``[B, n]`` of any numbers; {population: target} where several take one. As many whole
+            numbers as there are samples are classes.
         steps: how long, in steps.
         ms: or in ms (30, "30 ms").
 
@@ -102,8 +102,8 @@ class Reinforce(Element):
     """Let the outcome of a choice come; the stimulus that was shown last stays.
 
     Args:
-        answer: the class that is rewarded (whole number), one for each sample ``[B]`` (whole numbers), or the
-            reward of each action, ``[n]`` or ``[B, n]`` (numbers with a point).
+        answer: the class that is rewarded (whole number), one for each sample ``[B]`` or ``[B, 1]`` (whole
+            numbers), or the reward of each action, ``[n]`` or ``[B, n]``.
         steps: how long, in steps.
         ms: or in ms (30, "30 ms").
 
@@ -134,10 +134,10 @@ class Rest(Element):
 
 @dataclass(frozen=True, eq=False)
 class Give(Element):
-    """Drive any inputs by name; all others stay as they are.
+    """Drive any inputs by name with numbers that stay; all others stay as they are.
 
     Args:
-        signals: {"population.input": a number, ``[n]`` or ``[B, n]``}.
+        signals: {"population.input": a number, ``[n]`` or ``[B, n]``}; numbers that change in time: :class:`Play`.
         steps: how long until the next element, in steps; the signals stay on.
         ms: or in ms (30, "30 ms").
 
@@ -155,69 +155,47 @@ class Give(Element):
             raise ProtocolError(f"Give takes {{'population.input': array}}, not {self.signals!r}")
 
 
-@dataclass(frozen=True)
-class Noise:
-    """Gaussian noise that is added to a port, drawn for each step, sample and cell.
+@dataclass(frozen=True, eq=False)
+class Play(Element):
+    """Drive inputs with numbers that change from step to step; all others (the teacher too) stay as they are.
 
-    It is drawn before the engine, from a stream of its own for every population and port: all engines hear
-    the same noise, and what else is noisy changes nothing.
+    At the end the last of them stays on.
 
     Args:
-        population: whose cells hear it.
-        port: of theirs.
-        sd: standard deviation, in the port's unit.
-        seed: a whole number.
+        signals: an array ``[time, n]`` or ``[time, B, n]`` (or ``[time, *shape]``, ``[time, B, *shape]``) for the
+            one population that takes a stimulus; or a function of time (ms since the element began) that
+            returns ``[n]`` or ``[B, n]``; or {"population.input": array or function}.
+        steps: how long, in steps; as long as the arrays if neither steps nor ms is given.
+        ms: or in ms (30, "30 ms").
 
     Raises:
-        ProtocolError: an impossible sd or seed.
+        ProtocolError: both steps and ms, a function alone without either, or arrays of other lengths.
     """
 
-    population: str
-    port: str = "prediction"
-    sd: float = 0.01
-    seed: int = 0
+    signals: Any
+    steps: int | None = None
+    ms: float | str | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        if isinstance(self.sd, str) or not 0 <= self.sd < math.inf:
-            raise ProtocolError(f"Noise on '{self.population}': sd must be a number from 0, not {self.sd!r}")
-        whole(self.seed, f"Noise on '{self.population}': seed", 0)
+        if not isinstance(self.signals, Mapping) and not callable(self.signals):
+            object.__setattr__(self, "signals", array(self.signals, "Play"))
+        elif isinstance(self.signals, Mapping):
+            read = {name: s if callable(s) else array(s, f"Play: {name}") for name, s in self.signals.items()}
+            object.__setattr__(self, "signals", read)
+        each = self.signals.values() if isinstance(self.signals, Mapping) else [self.signals]
+        lengths = [len(one) if np.ndim(one) else 1 for one in each if not callable(one)]
+        if self.steps is None and self.ms is None:
+            if not lengths:
+                raise ProtocolError("Play of functions lasts for steps=… or ms=…; give one of the two")
+            object.__setattr__(self, "steps", lengths[0])
+        super().__post_init__()
 
-    def draw(self, steps: int, batch: int, n: int) -> NDArray[np.float64]:
-        """``[steps, batch, n]``; more steps begin like fewer."""
-        digest = hashlib.sha256(f"{self.seed}/{self.population}/{self.port}".encode()).digest()
-        rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
-        return rng.normal(0.0, self.sd, (steps, batch, n))
-
-
-def whole(value: Any, what: str, least: int = 1) -> int:
-    """A whole number that is at least ``least``.
-
-    Raises:
-        ProtocolError: it is not.
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if isinstance(value, bool | np.bool_) or number < least:
-        raise ProtocolError(f"{what} must be a whole number from {least}, not {value!r}")
-    return number
-
-
-def array(value: Any, what: str) -> NDArray[Any]:
-    """Numbers as a NumPy array; a tensor is brought to the CPU without its history.
-
-    Raises:
-        ProtocolError: they are no numbers, not a full array, or not finite.
-    """
-    for method in ("detach", "cpu"):
-        value = getattr(value, method)() if hasattr(value, method) else value
-    try:
-        numbers = np.asarray(value)
-    except ValueError:
-        raise ProtocolError(f"{what} must be an array of numbers, but its rows differ in length") from None
-    if numbers.dtype.kind not in "biuf":
-        raise ProtocolError(f"{what} must be an array of numbers, not {type(value).__name__}")
-    if not np.isfinite(numbers).all():
-        raise ProtocolError(f"{what} has a value that is not finite")
-    return numbers
+    def sampled(self, signal: Any, steps: int, dt: float, what: str) -> Any:
+        """A signal at each step: an array as it is, a function called with the times."""
+        if not callable(signal):
+            return signal
+        function: Callable[[float], Any] = signal
+        values = [array(function(k * dt), f"{what} at {k * dt:g} ms") for k in range(steps)]
+        if len({value.shape for value in values}) > 1:
+            raise ProtocolError(f"{what}: the function returns arrays of different shapes")
+        return np.stack(values)

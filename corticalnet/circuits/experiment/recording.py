@@ -5,10 +5,15 @@
 
 A plan is a list of tracks; engines fill one array per track, and
 :mod:`corticalnet.circuits.experiment.dataset` puts them together.
+
+With ``every=k`` something is written down after each k steps (steps k − 1, 2k − 1, … of the whole simulation,
+however it is cut into runs): states as they are then, but the sum over these k steps of what says something
+about single steps (spikes, φ, choices, bursts of dopamine; :class:`corticalnet.circuits.cells.State`).
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -18,10 +23,10 @@ from numpy.typing import NDArray
 
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.experiment.dataset import build_dataset, load_recording
-from corticalnet.circuits.experiment.protocol import array, whole
+from corticalnet.circuits.experiment.values import array, whole
 from corticalnet.circuits.experiment.script import Script
 from corticalnet.circuits.parts import Population
-from corticalnet.errors import ProtocolError, one_of, unknown
+from corticalnet.errors import ProtocolError, RecordingWarning, one_of, unknown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -86,22 +91,33 @@ class Recording:
     Attributes:
         circuit, script: what runs.
         tracks: what to write down.
-        kept: ``[K]``, at which steps (counted from 0, increasing).
+        kept: ``[K]``, after which steps (absolute numbers, increasing).
+        every: steps from one record to the next; events of all of them are added up.
     """
 
     circuit: Circuit
     script: Script
     tracks: list[Track]
     kept: Indices
+    every: int = 1
+
+    def adds_up(self, track: Track) -> bool:
+        """Whether a track tells the sum of several steps."""
+        return self.every > 1 and not track.is_weight and _adds_up(self.circuit, track)
 
     def allocate(self) -> list[Floats]:
         """An array per track: ``[K, B, n]``, ``[K, B]`` if reduced, ``[K, *weight shape]``; all NaN."""
-        return [np.full(self._shape(track), np.nan) for track in self.tracks]
+        return [np.full(shape, np.nan) for shape in self.shapes()]
 
-    def _shape(self, track: Track) -> tuple[int, ...]:
+    def shapes(self) -> list[tuple[int, ...]]:
+        """Shape of each track's array."""
+        weights = self.circuit.weights if any(track.is_weight for track in self.tracks) else {}
+        return [self._shape(track, weights) for track in self.tracks]
+
+    def _shape(self, track: Track, weights: Mapping[str, Floats]) -> tuple[int, ...]:
         kept, batch = len(self.kept), self.script.batch
         if track.is_weight:
-            return kept, *self.circuit.weights[track.part].shape
+            return kept, *weights[track.part].shape
         if track.reduce:
             return kept, batch
         cells = self.circuit.population(track.part).n if track.index is None else len(track.index)
@@ -130,6 +146,7 @@ def plan_recording(
     record: str | Record | Sequence[str | Record] | None = None,
     every: int = 1,
     last: int | None = None,
+    stream: bool = False,
 ) -> Recording:
     """What to write down.
 
@@ -139,41 +156,67 @@ def plan_recording(
         record: wishes; a name stands for ``Record(name)``. None: all states (or if that is more than
             20 million numbers, the first of each cell) and weights (unless more than 5 million numbers); of
             spiking cells only their spikes (or if that is more than 20 million, those of each second cell,
-            each third, …).
-        every: write down each so many steps.
+            each third, …). What is left out is said (:class:`RecordingWarning`).
+        every: write down after each so many steps.
         last: only of so many steps at the end.
+        stream: the recording goes to a file, so nothing is too much.
 
     Raises:
         ProtocolError: unknown names, cells that are not there, no whole numbers.
     """
     every = whole(every, "every")
-    begin = 0 if last is None else max(0, script.steps - whole(last, "last"))
-    kept = np.arange(begin, script.steps, every, dtype=np.int64)
+    begin = script.begin if last is None else max(script.begin, script.end - whole(last, "last"))
+    first = -(-(begin + 1) // every) * every - 1  # windows end at steps every − 1, 2 · every − 1, …
+    kept = np.arange(first, script.end, every, dtype=np.int64)
     if record is None:
-        return Recording(circuit, script, _default(circuit, len(kept), script.batch), kept)
+        tracks = _default(circuit, len(kept), script.batch, 0 if stream else 1)
+        return Recording(circuit, script, tracks, kept, every)
     wishes = [record] if isinstance(record, str | Record) else list(record)
-    tracks: dict[tuple[str, str, str], Track] = {}
+    tracks_by: dict[tuple[str, str, str], Track] = {}
     for wish in wishes:
         if not isinstance(wish, str | Record):
             raise ProtocolError(f"record takes names and Records, not {wish!r}")
         for track in _tracks(circuit, Record(wish) if isinstance(wish, str) else wish):
             key = (track.part, track.state, track.reduce)
-            tracks[key] = _both(tracks[key], track) if key in tracks else track
-    return Recording(circuit, script, list(tracks.values()), kept)
+            tracks_by[key] = _both(tracks_by[key], track) if key in tracks_by else track
+    return Recording(circuit, script, list(tracks_by.values()), kept, every)
 
 
-def _default(circuit: Circuit, kept: int, batch: int) -> list[Track]:
+def _default(circuit: Circuit, kept: int, batch: int, limited: int = 1) -> list[Track]:
     """Of spiking cells spikes alone: their voltages and dice are many, and tell nothing more."""
     spiking = [p for p in circuit.populations if p.cell.sends == "spike"]
     others = [p for p in circuit.populations if p.cell.sends != "spike"]
-    numbers = kept * batch * sum(p.n * len(p.cell.state) for p in others)
-    most = None if numbers <= MOST_STATES else 1
+    left = []
+    states = kept * batch * sum(p.n * len(p.cell.state) for p in others) * limited
+    if states > MOST_STATES:
+        left.append(f"all states but the first of each cell ({_size(states)} in all; record=[…] names some)")
+    most = None if states <= MOST_STATES else 1
     tracks = [Track(p.name, state) for p in others for state in list(p.cell.state)[:most]]
-    stride = max(1, -(-kept * batch * sum(p.n for p in spiking) // MOST_STATES))
+    spikes = kept * batch * sum(p.n for p in spiking) * limited
+    stride = max(1, -(-spikes // MOST_STATES))
+    if stride > 1:
+        left.append(f"spikes of all but each {stride}th cell ({_size(spikes)}; record='spike' keeps them)")
     tracks += [Track(p.name, "spike", None if stride == 1 else np.arange(0, p.n, stride)) for p in spiking]
-    if kept * sum(circuit.weights[p.name].size for p in circuit.plastic) <= MOST_WEIGHTS:
+    weights = kept * sum(circuit.weights[p.name].size for p in circuit.plastic) * limited
+    if weights <= MOST_WEIGHTS:
         tracks += [Track(p.name, "weight", is_weight=True) for p in circuit.plastic]
+    else:
+        left.append(f"weights over time ({_size(weights)}; record='weights' keeps them)")
+    if left:
+        warnings.warn(
+            f"not recorded: {'; '.join(left)}; every=… records less often, and to='run.nc' streams all to disk",
+            RecordingWarning,
+            stacklevel=4,
+        )
     return tracks
+
+
+def _size(numbers: int) -> str:
+    return f"{numbers:,} numbers, {8 * numbers / 1e9:.1f} GB"
+
+
+def _adds_up(circuit: Circuit, track: Track) -> bool:
+    return circuit.population(track.part).cell.states()[track.state].adds_up
 
 
 def _both(one: Track, other: Track) -> Track:

@@ -1,31 +1,33 @@
-"""A protocol made ready for one circuit: for each input a table of patterns, and which one is on when."""
+"""A protocol made ready for one circuit: for each input a table of patterns, and which one is on when.
+
+A script begins where another ended: what was on stays on, and steps are counted on.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.circuit import Circuit
-from corticalnet.circuits.experiment.protocol import (
-    Element,
-    Give,
-    Noise,
-    Present,
-    Reinforce,
-    Rest,
-    Teach,
-    array,
+from corticalnet.circuits.experiment.changes import (
+    Batches,
+    Change,
+    Key,
+    changes_of,
+    named_inputs,
+    stimuli_of,
 )
+from corticalnet.circuits.experiment.noise import Noise, NoiseStream
+from corticalnet.circuits.experiment.protocol import Element, Give, Play, Present, Reinforce, Rest, Teach
 from corticalnet.circuits.experiment.stream import Stream
 from corticalnet.errors import ProtocolError, one_of, unknown
 
 Floats = NDArray[np.float64]
-#: (population, input) or (population, port).
-Key = tuple[str, str]
+#: What a protocol is made of.
+ELEMENTS = (Present, Teach, Reinforce, Rest, Give, Play)
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +44,23 @@ class Signal:
 
 
 @dataclass(frozen=True, eq=False)
+class Held:
+    """Where a script ended: what the next one goes on from.
+
+    Attributes:
+        step: absolute number of the next step.
+        batch: samples that run side by side; 0 if nothing has run.
+        patterns: what is on, by (population, input), ``[B or 1, n or 1]``; what is not here is 0.
+        shown: for how many steps a stimulus has been on unchanged, and no teacher; None if that is not so.
+    """
+
+    step: int = 0
+    batch: int = 0
+    patterns: Mapping[Key, Floats] = field(default_factory=dict)
+    shown: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Script:
     """A compiled protocol.
 
@@ -49,31 +68,45 @@ class Script:
         steps: T.
         batch: B, samples that run side by side.
         signals: by (population, input); what is not here is always 0.
-        noise: by (population, port), ``[T, B, n]``.
-        events: (first step, counted from 0; what begins).
+        noise: by (population, port).
+        events: (absolute step, what begins then).
+        begin: absolute number of the first step.
+        after: what the next script goes on from.
     """
 
     steps: int
     batch: int
     signals: dict[Key, Signal]
-    noise: dict[Key, Floats]
+    noise: dict[Key, NoiseStream]
     events: tuple[tuple[int, str], ...]
+    begin: int = 0
+    after: Held = Held()
+
+    @property
+    def end(self) -> int:
+        """Absolute number of the step after the last."""
+        return self.begin + self.steps
 
 
 @dataclass(frozen=True, eq=False)
-class _Entry:
-    """An element, where it stands and how long it lasts."""
+class Entry:
+    """An element, where it stands in the protocol, how many steps it lasts, and inputs that it names itself."""
 
     where: str
     element: Element
     steps: int
+    named: Mapping[Key, Change]
 
 
 def compile_protocol(
     circuit: Circuit,
-    protocol: Sequence[Element | Stream] | Element | Stream,
+    protocol: Iterable[Element | Stream] | Element | Stream,
     noise: Iterable[Noise] | Noise = (),
     check: bool = True,
+    *,
+    held: Held = Held(),
+    batch: int | None = None,
+    seed: int = 0,
 ) -> Script:
     """See that a protocol fits a circuit, and lay it out in steps.
 
@@ -82,30 +115,45 @@ def compile_protocol(
         protocol: elements in order.
         noise: what to add to ports.
         check: whether phases must be as long as the circuit needs them.
+        held: what an earlier script left.
+        batch: samples; as the stimuli (or an earlier script) have them if not given.
+        seed: of the simulation, for its noise.
 
     Raises:
         ProtocolError: nothing to do, shapes, classes or batches that do not fit, unknown names, phases
             that are too short.
     """
     entries = _flatten(circuit, protocol)
-    if check:
-        _check_lengths(circuit, entries)
-    changes = [_changes(circuit, entry) for entry in entries]
-    batch = _batch(entries, changes)
+    stimuli = [stimuli_of(circuit, entry) for entry in entries]
+    shown = _shown(circuit, entries, stimuli, held, check)
+    batches = Batches(held.batch or batch or 0)
+    for entry, stimulus in zip(entries, stimuli, strict=True):
+        batches.add(entry, stimulus)
+    size = batches.size
+    changes = [s | changes_of(circuit, e, size) for e, s in zip(entries, stimuli, strict=True)]
     steps = np.array([entry.steps for entry in entries])
-    keys = dict.fromkeys(key for change in changes for key in change)
-    starts = np.cumsum(steps) - steps
+    keys = dict.fromkeys([*held.patterns, *(key for change in changes for key in change)])
+    signals = {key: _signal([c.get(key) for c in changes], steps, held.patterns.get(key)) for key in keys}
+    starts = held.step + np.cumsum(steps) - steps
     total = int(steps.sum())
+    last = {key: signal.patterns[signal.index[-1]] for key, signal in signals.items()}
     return Script(
         steps=total,
-        batch=batch,
-        signals={key: _signal([change.get(key) for change in changes], steps) for key in keys},
-        noise=_noise(circuit, [noise] if isinstance(noise, Noise) else noise, total, batch),
+        batch=size,
+        signals=signals,
+        noise=_noise(circuit, [noise] if isinstance(noise, Noise) else noise, seed),
         events=tuple((int(t), entry.element.label) for t, entry in zip(starts, entries, strict=True)),
+        begin=held.step,
+        after=Held(held.step + total, size, last, shown),
     )
 
 
-def _flatten(circuit: Circuit, protocol: Any) -> list[_Entry]:
+def is_protocol(protocol: object) -> bool:
+    """Whether something is elements that can be laid out at once (and not made one after another)."""
+    return isinstance(protocol, Element | Stream | Sequence)
+
+
+def _flatten(circuit: Circuit, protocol: Iterable[Element | Stream] | Element | Stream) -> list[Entry]:
     """All elements in order, streams as their trials."""
     listed = [protocol] if isinstance(protocol, Element | Stream) else list(protocol)
     entries = []
@@ -115,14 +163,16 @@ def _flatten(circuit: Circuit, protocol: Any) -> list[_Entry]:
                 (f"element {k} of the protocol (Stream), trial {j // 2 + 1}, {part.label},", part)
                 for j, part in enumerate(one.expand())
             ]
-        elif isinstance(one, Present | Teach | Reinforce | Rest | Give):
+        elif isinstance(one, ELEMENTS):
             found = [(f"element {k} of the protocol ({type(one).__name__})", one)]
         else:
-            choices = [kind.__name__ for kind in (Present, Teach, Reinforce, Rest, Give, Stream)]
+            choices = [kind.__name__ for kind in (*ELEMENTS, Stream)]
             raise ProtocolError(
                 f"element {k} of the protocol: {unknown('kind', type(one).__name__, choices)}"
             )
-        entries += [_Entry(where, part, part.length(circuit.dt, where)) for where, part in found]
+        for where, part in found:
+            steps = part.length(circuit.dt, where)
+            entries.append(Entry(where, part, steps, named_inputs(circuit, part, where, steps)))
     if not entries:
         raise ProtocolError(
             "the protocol is empty; give it at least one element, such as Present(x, steps=6)"
@@ -130,155 +180,84 @@ def _flatten(circuit: Circuit, protocol: Any) -> list[_Entry]:
     return entries
 
 
-def _check_lengths(circuit: Circuit, entries: list[_Entry]) -> None:
-    """A Present that a Teach follows, and every Teach, must last as long as the circuit needs."""
-    for k, entry in enumerate(entries):
-        after = k + 1
-        while after < len(entries) and isinstance(entries[after].element, Give):
-            after += 1  # giving something leaves stimulus and teacher on
-        taught_next = after < len(entries) and isinstance(entries[after].element, Teach | Reinforce)
-        if isinstance(entry.element, Present) and taught_next:
+def _shown(
+    circuit: Circuit, entries: list[Entry], stimuli: list[dict[Key, Change]], held: Held, check: bool
+) -> int | None:
+    """For how long the last stimulus has been on; on the way, that phases are as long as the circuit needs.
+
+    A stimulus that a teacher or an outcome follows, and each of these, must last as long as an error needs to
+    come down. What is given in between (and a stimulus that is presented again) leaves it on.
+    """
+    shown, on, present = held.shown, dict(held.patterns), ""
+    for k, (entry, stimulus) in enumerate(zip(entries, stimuli, strict=True)):
+        element = entry.element
+        if isinstance(element, Present):
+            same = all(key in on and np.array_equal(on[key], new) for key, new in stimulus.items())
+            shown, present = (shown or 0) * same + entry.steps, entry.where if not same else present
+        elif isinstance(element, Teach | Reinforce):
             least = circuit.needs.present
-        elif isinstance(entry.element, Teach | Reinforce):
-            least = circuit.needs.teach
+            if check and shown is not None and shown < least:
+                raise _short(present or f"the stimulus before {entry.where}", shown, least)
+            after = k + 1
+            while after < len(entries) and isinstance(entries[after].element, Give | Play):
+                after += 1
+            taught = sum(e.steps for e in entries[k:after])
+            if check and taught < circuit.needs.teach:
+                raise _short(entry.where, taught, circuit.needs.teach)
+            shown = None
+        elif isinstance(element, Give | Play) and shown is not None and not (isinstance(element, Play) and stimulus):
+            shown += entry.steps
         else:
-            continue
-        steps = sum(e.steps for e in entries[k:after])
-        if steps < least:
-            raise ProtocolError(
-                f"{entry.where} lasts {steps} steps, but must last at least {least}: "
-                f"the error needs {least} steps to come down (check=False runs it all the same)"
-            )
+            shown = None
+        on |= stimulus
+    return shown
 
 
-def _changes(circuit: Circuit, entry: _Entry) -> dict[Key, Floats]:
-    """What an element changes: for each input ``[B or 1, n or 1]``."""
-    element, where = entry.element, entry.where
-    if isinstance(element, Give):
-        inputs = {f"{p}.{name}": (p, name) for p, name in _inputs(circuit)}
-        for full in element.signals:
-            if full not in inputs:
-                raise ProtocolError(unknown(f"input in {where}", full, inputs or ["none"]))
-        return {
-            inputs[full]: _fit(value, circuit.population(inputs[full][0]).n, f"{where}: {full}", number=True)
-            for full, value in element.signals.items()
-        }
-    off = np.zeros((1, 1))
-    if isinstance(element, Reinforce):
-        answers = _by_population(circuit, "answer", element.answer, where)
-        new = {key: off + 1 for key in _inputs(circuit) if key[1] == "outcome"}
-        for name, value in answers.items():
-            new[name, "answer"] = _target(value, circuit.population(name).n, f"{where}: answer of '{name}'")
-        return new
-    told = ("target", "clamped", "teaching", "answer", "outcome")
-    new = {key: off for key in _inputs(circuit) if key[1] in told}
-    if isinstance(element, Teach):
-        new |= {key: off + 1 for key in new if key[1] == "teaching"}
-        for name, value in _by_population(circuit, "target", element.target, where).items():
-            new[name, "target"] = _target(value, circuit.population(name).n, f"{where}: target of '{name}'")
-            if "clamped" in circuit.population(name).cell.inputs:
-                new[name, "clamped"] = off + 1
-        return new
-    new |= {key: off for key in _inputs(circuit) if key[1] in ("stimulus", "urge")}
-    if isinstance(element, Present):
-        for name, value in _by_population(circuit, "stimulus", element.stimulus, where).items():
-            size = circuit.population(name).n
-            new[name, "stimulus"] = _fit(value, size, f"{where}: stimulus of '{name}'")
-        urge = {} if element.urge is None else _by_population(circuit, "urge", element.urge, where)
-        for name, value in urge.items():
-            new[name, "urge"] = _fit(value, circuit.population(name).n, f"{where}: urge of '{name}'")
-    return new
+def _short(where: str, steps: int, least: int) -> ProtocolError:
+    return ProtocolError(
+        f"{where} lasts {steps} steps, but must last at least {least}: "
+        f"the error needs {least} steps to come down (check=False runs it all the same)"
+    )
 
 
-def _inputs(circuit: Circuit) -> list[Key]:
-    return [(p.name, name) for p in circuit.populations for name in p.cell.inputs]
-
-
-def _by_population(circuit: Circuit, port: str, value: Any, where: str) -> dict[str, Any]:
-    """Whom a stimulus or target is for."""
-    takers = [name for name, taken in _inputs(circuit) if taken == port]
-    if not takers:
-        one = f"{'an' if port[0] in 'aeiou' else 'a'} {port}"
-        raise ProtocolError(f"{where}: no population of circuit '{circuit.name}' takes {one}")
-    if isinstance(value, Mapping):
-        for name in value:
-            one_of(f"population in {where}", name, takers, ProtocolError)
-        return dict(value)
-    if len(takers) > 1:
-        raise ProtocolError(
-            f"{where}: several populations take a {port}, so give {{population: {port}}}; "
-            f"choices: {', '.join(takers)}"
-        )
-    return {takers[0]: value}
-
-
-def _fit(value: Any, n: int, what: str, number: bool = False) -> Floats:
-    """``[n]``, ``[B, n]`` or ``[B, *shape]`` as ``[B or 1, n]``; a single number as ``[1, 1]``."""
-    given = array(value, what)
-    if given.ndim == 0 and (number or n == 1):
-        return given.astype(np.float64).reshape(1, 1)
-    batched = given.ndim > 1 and int(np.prod(given.shape[1:])) == n
-    if not given.size or not (batched or given.size == n):
-        raise ProtocolError(f"{what} has shape {given.shape}, but must have ({n},) or (batch, {n})")
-    return given.astype(np.float64).reshape(len(given) if batched else 1, n)
-
-
-def _target(value: Any, n: int, what: str) -> Floats:
-    """Classes as one-hot rows ``[B or 1, n]``; vectors as they are."""
-    given = array(value, what)
-    if given.dtype.kind not in "iu" or given.ndim > 1:
-        return _fit(given, n, what)
-    for label in given.ravel():
-        if not 0 <= label < n:
-            raise ProtocolError(f"{what} is class {label}, but its {n} cells stand for classes 0 to {n - 1}")
-    return _fit(np.eye(n)[given], n, what)
-
-
-def _batch(entries: list[_Entry], changes: list[dict[Key, Floats]]) -> int:
-    """The one batch size that is not 1."""
-    batch, first = 1, ""
-    for entry, change in zip(entries, changes, strict=True):
-        for name, value in change.items():
-            if len(value) not in (1, batch):
-                if batch > 1:
-                    raise ProtocolError(
-                        f"{entry.where}: '{'.'.join(name)}' has a batch of {len(value)}, "
-                        f"but {first} has one of {batch}; a batch of 1 goes with any"
-                    )
-                batch, first = len(value), entry.where.rstrip(",")
-    return batch
-
-
-def _signal(changes: list[Floats | None], steps: NDArray[np.int64]) -> Signal:
-    """A signal over time from its changes (None: it stays); it begins at 0."""
+def _signal(changes: list[Change | None], steps: NDArray[np.int64], held: Floats | None) -> Signal:
+    """A signal over time from its changes (None: it stays); it begins with what was held, or 0."""
     table: dict[tuple[tuple[int, ...], bytes], int] = {}
     patterns: list[Floats] = []
-    index = []
-    current = np.zeros((1, 1))
-    last = -1
-    for change in changes:
-        if change is not None or last < 0:
+
+    def place(one: Floats) -> int:
+        k = table.setdefault((one.shape, one.tobytes()), len(patterns))
+        if k == len(patterns):
+            patterns.append(one)
+        return k
+
+    current = np.zeros((1, 1)) if held is None else held
+    index: list[NDArray[np.int64]] = []
+    for change, length in zip(changes, steps, strict=True):
+        if change is not None and change.ndim == 3:  # one pattern for each step
+            index.append(np.array([place(one) for one in change]))
+            current = change[-1]
+        else:
             current = current if change is None else change
-            last = table.setdefault((current.shape, current.tobytes()), len(patterns))
-            if last == len(patterns):
-                patterns.append(current)
-        index.append(last)
+            index.append(np.full(length, place(current)))
     shape = np.broadcast_shapes(*(p.shape for p in patterns))
     stacked = np.stack([np.broadcast_to(p, shape) for p in patterns])
-    return Signal(stacked, np.repeat(np.array(index, dtype=np.int64), steps))
+    return Signal(stacked, np.concatenate(index))
 
 
-def _noise(circuit: Circuit, noise: Iterable[Noise], steps: int, batch: int) -> dict[Key, Floats]:
+def _noise(circuit: Circuit, noise: Iterable[Noise], seed: int) -> dict[Key, NoiseStream]:
     populations = {p.name: p for p in circuit.populations}
-    drawn: dict[Key, Floats] = {}
+    streams: dict[Key, NoiseStream] = {}
     for one in noise:
+        if not isinstance(one, Noise):
+            raise ProtocolError(f"noise takes Noise(population, port, sd), not {one!r}")
         one_of("population of Noise", one.population, populations, ProtocolError)
         population = populations[one.population]
         if one.port not in population.cell.ports:
             ports = population.cell.ports or ("none",)
             raise ProtocolError(unknown(f"port of Noise on '{one.population}'", one.port, ports))
         key = (one.population, one.port)
-        if key in drawn:
+        if key in streams:
             raise ProtocolError(f"Noise on port '{one.port}' of '{one.population}' is given twice")
-        drawn[key] = one.draw(steps, batch, population.n)
-    return drawn
+        streams[key] = one.stream(float(circuit.dt), seed)
+    return streams

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.experiment.protocol import Element, Present, Reinforce, Teach, array, whole
+from corticalnet.circuits.experiment.protocol import Element, Present, Reinforce, Teach
+from corticalnet.circuits.experiment.values import array, whole
 from corticalnet.errors import ProtocolError
 
 
@@ -20,8 +21,8 @@ class Stream:
 
     Args:
         stimuli: ``[trials, n]`` or ``[trials, B, n]``.
-        targets: classes ``[trials]`` or ``[trials, B]``, or vectors ``[trials, 1, n]``, ``[trials, B, n]``
-            (as numbers with a point also ``[trials, n]``).
+        targets: classes ``[trials]`` or ``[trials, B]`` (whole numbers), or vectors ``[trials, n]``,
+            ``[trials, B, n]``; each trial's is read as :class:`Teach` reads it.
         present, teach: least and greatest number of steps of each; every number between is as likely.
         seed: of the lengths; a longer stream begins like a shorter one.
         rewarded: an outcome comes instead of a teacher; targets say which action brings reward.

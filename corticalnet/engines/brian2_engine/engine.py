@@ -15,31 +15,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.experiment.recording import Recording
+from corticalnet.circuits.experiment.recording import Recording, Track
 from corticalnet.circuits.experiment.script import Script
 from corticalnet.circuits.schedule import SCHEDULE, Phase
-from corticalnet.engines.brian2_engine.layout import Layout, tabled
+from corticalnet.engines.brian2_engine.inputs import Inputs
+from corticalnet.engines.brian2_engine.layout import Layout
 from corticalnet.engines.brian2_engine.library import allowed, brian2, preferences
 from corticalnet.engines.brian2_engine.model import Model
-from corticalnet.engines.brian2_engine.recorder import Recorder
 from corticalnet.engines.brian2_engine.standalone import Standalone
 from corticalnet.engines.plan import Plan
+from corticalnet.engines.recorder import Recorder
+from corticalnet.engines.stepping import Diverged, Stepping
 from corticalnet.errors import EngineError, one_of
 
 Array = NDArray[np.float64]
 TARGETS = ("numpy", "cython", "cpp_standalone")
 
 
-class Brian2Engine:
+class Brian2Engine(Stepping):
     """Runs scripts on a circuit with Brian2.
 
     Args:
         circuit: what to run.
         target: "numpy" (nothing to compile), "cython", or "cpp_standalone" (a program of its own: compiled
-            at the first run; later runs of the same shape use it again, each from rest).
+            at the first run; later runs of the same shape use it again).
         schedule: the phases in order; see :class:`Plan`.
         directory: where "cpp_standalone" puts its program; a temporary one if not given.
         seed: of the states in which cells differ before all time.
@@ -67,15 +71,29 @@ class Brian2Engine:
         one_of("target", target, TARGETS, EngineError)
         brian2()
         self.circuit, self.target = circuit, target
+        self._like = torch.zeros(0, dtype=torch.float64)
         self._plan = Plan(circuit, schedule, seed)
         self._weights = {name: np.array(weight) for name, weight in circuit.weights.items()}
         self._model: Model | None = None
+        self._inputs: Inputs | None = None
+        self._noise: set[tuple[str, str]] = set()
+        self._late = 0  # absolute step − step of the network
         self._standalone = Standalone(self._plan, directory) if target == "cpp_standalone" else None
         if self._standalone is None:
             with preferences(target):
-                self._model = Model(Layout(self._plan, allowed), self._weights)
+                self._model = self._made()
         else:
             Layout(self._plan, allowed)  # raises what it has to raise
+        self.reset()
+
+    def _made(self) -> Model:
+        """The model, with what delivers inputs and what records in their slots of a step."""
+        layout = Layout(self._plan, allowed)
+        model = Model(layout, self._weights)
+        model.operate(self._deliver, layout.deliver_phase, 0, "deliver_inputs")
+        model.operate(self._take, "record" if "record" in model.network.schedule else "end",
+                      layout.record_order, "take_records")  # fmt: skip
+        return model
 
     # What users see ----------------------------------------------------------------------------
     @property
@@ -108,6 +126,8 @@ class Brian2Engine:
     @property
     def weights(self) -> dict[str, Array]:
         """Weights by projection, as they are now."""
+        if self._standalone is None:
+            self.model.read_weights(self._weights)
         return {name: weight.copy() for name, weight in self._weights.items()}
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
@@ -117,81 +137,127 @@ class Brian2Engine:
             CircuitError: a projection is unknown, or an array does not fit.
         """
         changed = self.circuit.with_weights(weights).weights
-        self._weights |= {name: np.array(changed[name]) for name in weights}
+        self._weights = self.weights | {name: np.array(changed[name]) for name in weights}
         if self._standalone is None:
             self.model.set_weights(self._weights)
 
-    def reset(self) -> None:
-        """Bring every state to rest; weights stay as they are."""
+    def reset(self, batch: int = 1) -> None:
+        """Bring every state to rest; weights stay as they are.
+
+        Raises:
+            EngineError: a batch.
+        """
+        if batch != 1:
+            raise EngineError(
+                f"the Brian2 engine runs one animal at a time, not a batch of {batch}; "
+                "engine='torch' runs batches"
+            )
+        super().reset(batch)
         if self._standalone is None:
             self.model.rest()
+        else:
+            self._standalone.rest()
 
     # Running -----------------------------------------------------------------------------------
     def run(
-        self, script: Script, recording: Recording, progress: Callable[[int], None] | None = None
+        self,
+        script: Script,
+        recording: Recording,
+        progress: Callable[[int], None] | None = None,
+        *,
+        guard: bool = False,
     ) -> list[Array]:
-        """Run a script; return what was recorded, one array for each track.
-
-        States and weights go on from where the last run left them (states of "cpp_standalone": from rest).
+        """See :meth:`Stepping.run`.
 
         Raises:
             EngineError: the script has a batch.
         """
+        if self._standalone is None:
+            return super().run(script, recording, progress, guard=guard)
         if script.batch != 1:
-            raise EngineError(
-                f"the Brian2 engine runs one animal at a time, not a batch of {script.batch}; "
-                "engine='torch' runs batches"
-            )
-        if self._standalone is not None:
-            arrays = self._standalone.run(script, recording, self._weights)
-        else:
-            with preferences(self.target):
-                arrays = self._run(self.model, script, recording, progress)
+            self.reset(script.batch)
+        played = self._standalone.run(script, recording, self._weights)
         self.model.read_weights(self._weights)
+        now = script.begin
+
+        def read(track: Track) -> Tensor:
+            return played[track.part, track.state][now - script.begin]
+
+        recorder = Recorder(recording, read, self._like, self.windows)
+        for now in range(script.begin, script.end):
+            recorder.take(now)
+        trouble = self._troubled() if guard else None
+        if trouble:
+            raise Diverged(script.end - 1, *trouble, recorder.finish())
         if progress is not None:
             progress(script.steps)
-        return arrays
+        return recorder.finish()
 
-    def _run(
-        self, model: Model, script: Script, recording: Recording, progress: Callable[[int], None] | None
-    ) -> list[Array]:
-        """In this process."""
-        network, b2 = model.network, brian2()
-        self._write_code(model, script)
-        model.namespace["run_start"] = network.t
-        model.load(script, tabled(self.circuit, script))
-        first = int(recording.kept[0]) if len(recording.kept) else 0
-        begun = round(float(network.t / model.dt))
-        recorder = Recorder(model, recording, first, begun + first)
-        done = 0
-        try:
-            for steps, watched in ((first, False), (script.steps - first, True)):
-                if not steps:
-                    continue
-                if watched:
-                    network.add(recorder.monitors)
-
-                def report(
-                    elapsed: Any,
-                    completed: float,
-                    start: Any,
-                    duration: Any,
-                    done: int = done,
-                    n: int = steps,
-                ) -> None:
-                    assert progress is not None, "asked for only then"
-                    progress(done + round(completed * n))
-
-                asked = {} if progress is None else {"report": report, "report_period": 0.2 * b2.second}
-                network.run(steps * model.dt, namespace={}, **asked)
-                done += steps
-        finally:
-            present = network.objects
-            network.remove([one for one in recorder.monitors if one in present])
-        return recorder.arrays(recording)
-
-    def _write_code(self, model: Model, script: Script) -> None:
-        """Code that reads the inputs and noise of this script."""
+    def begin(self, script: Script) -> None:
+        """Take a script's inputs; code is written anew only if other ports than before are noisy."""
+        model = self.model
         noise = {(self.circuit.population(name).role, port) for name, port in script.noise}
-        layout = Layout(self._plan, allowed, tabled(self.circuit, script), noise)
-        model.follow(layout)
+        if noise != self._noise:
+            model.follow(Layout(self._plan, allowed, noise=noise))
+            self._noise = noise
+        self._inputs, self._late = Inputs(model, script), script.begin - model.timestep
+
+    def advance(self, t: int, steps: int) -> None:
+        """Make steps."""
+        self.model.advance(steps, self.target)
+
+    @property
+    def stride(self) -> int | None:
+        """Objects with clocks of their own run as Brian2 runs them: all steps at once."""
+        return super().stride if self.model.alone else None
+
+    def _deliver(self) -> None:
+        if self._inputs is not None:
+            self._inputs.deliver(self.model.timestep + self._late)
+
+    def _take(self) -> None:
+        self.record(self.model.timestep + self._late)
+
+    # State -------------------------------------------------------------------------------------
+    def _read(self, track: Track) -> Tensor:
+        if track.is_weight:
+            self.model.read_weights(self._weights, track.part)
+            return torch.from_numpy(self._weights[track.part])
+        layout = self.model.layout
+        name = layout.names(self.circuit.population(track.part).role, track.state)
+        return torch.from_numpy(self.model.field(name)[slice(*layout.rows(track.part))])[None]
+
+    def _state(self) -> dict[str, Tensor]:
+        if self._standalone is None:
+            model = self.model
+            found = {f"field/{name}": model.field(name) for name in model.layout.fields}
+            found |= {f"trace/{name}": trace for name, trace in model.traces().items()}
+        else:
+            found = dict(self._standalone.state)
+        found |= {f"weight/{name}": weight for name, weight in self.weights.items()}
+        return {name: torch.tensor(values) for name, values in found.items()}
+
+    def _restore(self, state: Mapping[str, Tensor]) -> None:
+        arrays = {key: value.numpy().copy() for key, value in state.items()}
+        self._weights |= {k.removeprefix("weight/"): v for k, v in arrays.items() if k.startswith("weight/")}
+        rest = {k: v for k, v in arrays.items() if not k.startswith("weight/")}
+        if self._standalone is not None:
+            self._standalone.state = rest
+            return
+        model, traces = self.model, self.model.traces()
+        for key, values in rest.items():
+            kind, _, name = key.partition("/")
+            (model.field(name) if kind == "field" else traces[name])[:] = values
+        model.set_weights(self._weights)
+
+    def _troubled(self) -> tuple[str, str] | None:
+        for population in self.circuit.populations:
+            rest = population.cell.rest()
+            for state in population.cell.state:
+                values = self._read(Track(population.name, state)).numpy()
+                if not np.isfinite(values).all() and (np.isfinite(rest[state]) or np.isnan(values).any()):
+                    return population.name, state
+        for name, weight in self.weights.items():
+            if not np.isfinite(weight).all():
+                return name, "weight"
+        return None

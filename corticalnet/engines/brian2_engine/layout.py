@@ -8,7 +8,7 @@ same rows is joined as long as nothing between reads or writes what it writes or
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -16,22 +16,12 @@ from typing import Any
 import numpy as np
 
 from corticalnet.circuits import Circuit, Projection
-from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.brian2_engine.bundles import Bundle, Bundles, Total, wired
 from corticalnet.engines.brian2_engine.code import Formula, Names, statements
 from corticalnet.engines.brian2_engine.learning import learning
 from corticalnet.engines.plan import Act, Block, Deliver, Learn, Plan, Sum
 
 Touched = set[tuple[str, int]]
-
-
-#: More numbers than this are not written out step by step.
-_MANY = 2_000_000
-
-
-def tabled(circuit: Circuit, script: Script) -> dict[tuple[str, str], bool]:
-    """Which signals are kept as patterns and which of them is on, because all steps would be too many."""
-    return {key: script.steps * circuit.population(key[0]).n > _MANY for key in script.signals}
 
 
 @dataclass(eq=False)
@@ -64,8 +54,8 @@ class Layout:
     Args:
         plan: what is to run.
         allowed: whether Brian2 accepts a name.
-        signals: (population, input) that the script drives, and whether through a table of patterns (a
-            long script) instead of one of steps (see :func:`tabled`); other inputs are 0.
+        tabled: (population, input) that code fills from a table of patterns in each step (a program of its own
+            has nobody who would); other inputs are fields that somebody else fills.
         noise: (role, port) that have noise.
 
     Attributes:
@@ -74,15 +64,17 @@ class Layout:
         bundles: future Synapses.
         codes: future run_regularly operations, in order.
         record_order: of what records, within its phase.
+        deliver_phase: in which inputs are delivered.
     """
 
     plan: Plan
     allowed: Callable[[str], bool]
-    signals: Mapping[tuple[str, str], bool] = field(default_factory=dict)
+    tabled: Collection[tuple[str, str]] = ()
     noise: Collection[tuple[str, str]] = ()
     fields: dict[str, Any] = field(default_factory=dict)
     codes: list[Code] = field(default_factory=list)
     record_order: int = 0
+    deliver_phase: str = ""
 
     def __post_init__(self) -> None:
         self.names = Names(self.allowed)
@@ -205,23 +197,17 @@ class Layout:
         )
 
     def _deliver(self, phase: str) -> Iterable[Code]:
-        """What the script drives, population by population, where several share the code that reads it."""
+        """Inputs that are filled from tables, population by population."""
+        self.deliver_phase = phase
         for population in self.circuit.populations:
-            block = self.plan.places[population.name].block
-            if len(block.areas) > 1 and population.cell.inputs:
-                lines = [
-                    f"{self.names(population.role, name)} = {self._given(population.name, name)}"
-                    for name in population.cell.inputs
-                ]
+            lines = []
+            for name in population.cell.inputs:
+                if (population.name, name) in self.tabled:
+                    table, shown = self.signal(population.name, name)
+                    lines.append(f"{self.names(population.role, name)} = {table}({shown}(t) * ms, i)")
+            if lines:
+                block = self.plan.places[population.name].block
                 yield self._code(phase, block, self.rows(population.name), lines)
-
-    def _given(self, population: str, name: str) -> str:
-        """What the script gives an input now."""
-        if (population, name) not in self.signals:
-            return "0.0"
-        table, shown = self.signal(population, name)
-        row = f"{shown}(t - run_start) * ms" if self.signals[population, name] else "t - run_start"
-        return f"{table}({row}, i)"
 
     def signal(self, population: str, name: str) -> tuple[str, str]:
         """Names of a signal's table of patterns and of its list of which one is on."""
@@ -230,23 +216,14 @@ class Layout:
     def _act(self, act: Act) -> Code:
         """One role in one phase: its cell's function, called with formulas."""
         cell = act.block.roles[act.role]
-        cells = SimpleNamespace(**{name: Formula(self.names(act.role, name)) for name in cell.state})
-        given = []
-        for name in cell.inputs:
-            field_name = self.names(act.role, name)
-            if len(act.block.areas) == 1 and any(
-                s.name == name for e in cell.equations[act.phase].values() for s in e.free_symbols
-            ):
-                (population,) = act.block.populations[act.role]
-                given.append(f"_{field_name} = {self._given(population, name)}")
-                field_name = f"_{field_name}"
-            setattr(cells, name, Formula(field_name))
+        known = (*cell.state, *cell.inputs)
+        cells = SimpleNamespace(**{name: Formula(self.names(act.role, name)) for name in known})
         port = SimpleNamespace(**{name: self.heard(act.block, act.role, name) for name in cell.ports})
         new = cell.act(act.phase)(cells, port, float(self.circuit.dt))
         values = {self.names(act.role, name): value for name, value in new.items()}
         span = self._span(act.block)
         prefix = f"_{self.names('new', act.role, act.phase)}_"
-        return self._code(act.phase, act.block, (span.start, span.stop), given + statements(values, prefix))
+        return self._code(act.phase, act.block, (span.start, span.stop), statements(values, prefix))
 
     def _totals(self, totals: Iterable[Total], phase: str, done: set[int]) -> list[Code]:
         """Sums of bundles, each once, and the registers that move when all have read them."""

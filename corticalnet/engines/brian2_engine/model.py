@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.brian2_engine.bundles import Bundle
 from corticalnet.engines.brian2_engine.layout import Layout
 from corticalnet.engines.brian2_engine.learning import events, texts
-from corticalnet.engines.brian2_engine.library import brian2, functions
+from corticalnet.engines.brian2_engine.library import brian2, functions, preferences
 
 Array = NDArray[np.float64]
 #: Brian2's own slots that come after ours, for objects that users add; then what is recorded.
@@ -37,7 +36,7 @@ class Model:
         b2 = brian2()
         self.layout = layout
         self.dt = float(layout.circuit.dt) * b2.ms
-        self.namespace: dict[str, Any] = {**functions(), "run_start": 0 * b2.ms}
+        self.namespace: dict[str, Any] = functions()
         self._clock = b2.Clock(self.dt, name="step")
         announced = {}
         for bundle in layout.bundles.all:
@@ -58,7 +57,7 @@ class Model:
         self.synapses: dict[str, Any] = {}
         self._tied: dict[str, Any] = {}
         self._each: dict[str, Any] = {}
-        self._noise: dict[tuple[str, str], Any] = {}
+        self._prepared: list[int] = []
         self.runners = [
             self.regularly(code.rows, code.lines, code.phase, code.order) for code in layout.codes
         ]
@@ -78,8 +77,13 @@ class Model:
         self.network.add(runner)
         return runner
 
+    def operate(self, function: Callable[[], None], when: str, order: int, name: str) -> None:
+        """Call a Python function in every step."""
+        self.network.add(brian2().NetworkOperation(function, clock=self._clock, when=when, order=order, name=name))
+
     def follow(self, layout: Layout) -> None:
-        """Take over the code of a layout of the same plan (with other inputs and noise)."""
+        """Take over the code of a layout of the same plan (with other noise)."""
+        self._prepared = []
         for runner, code in zip(self.runners, layout.codes, strict=True):
             runner.abstract_code = "\n".join(code.lines)
         for bundle in layout.bundles.all:
@@ -89,6 +93,43 @@ class Model:
                 self.cells.events[f"{bundle.name}_{slot}"] = events(layout, bundle)[slot]
             if each:
                 self._each[bundle.name].abstract_code = each
+
+    # Time --------------------------------------------------------------------------------------
+    @property
+    def timestep(self) -> int:
+        """How many steps the network has made."""
+        return int(self._clock.variables["timestep"].get_value()[0])
+
+    @property
+    def alone(self) -> bool:
+        """Whether all that a user may have added goes by our clock."""
+        return all(one.clock is self._clock for one in self.network.sorted_objects)
+
+    def advance(self, steps: int, target: str) -> None:
+        """Make steps.
+
+        Brian2 prepares (and writes) all code anew in every run; here that is done only when something was
+        added or changed, so that many short runs cost what a long one does.
+        """
+        network = self.network
+        if not self.alone:
+            with preferences(target):
+                network.run(steps * self.dt, namespace={})
+            self._prepared = []
+            return
+        objects = network.sorted_objects
+        if [id(one) for one in objects] != self._prepared:
+            with preferences(target):
+                network.before_run({})
+            self._prepared = [id(one) for one in objects]
+        active = [one for one in objects if one.active]
+        step, now, dt = (self._clock.variables[name].get_value() for name in ("timestep", "t", "dt"))
+        for _ in range(steps):
+            for one in active:
+                one.run()
+            step[0] += 1
+            now[0] = step[0] * dt[0]
+            network.t_ = float(now[0])
 
     def _build(self, bundle: Bundle) -> None:
         b2 = brian2()
@@ -159,6 +200,16 @@ class Model:
         self.network.add(shared, ties)
 
     # State -------------------------------------------------------------------------------------
+    def field(self, name: str) -> Array:
+        """The numbers of a field, row by row, as they are: writing into them changes the model."""
+        values: Array = self.cells.variables[name].get_value()
+        return values
+
+    def traces(self) -> dict[str, Array]:
+        """What synapses remember, by bundle."""
+        made = {name: one for name, one in self.synapses.items() if "trace" in one.variables}
+        return {name: one.variables["trace"].get_value() for name, one in made.items()}
+
     def rest(self) -> None:
         """Every field and trace at rest."""
         for name, values in self.layout.fields.items():
@@ -177,46 +228,12 @@ class Model:
             if bundle.weighted:
                 self.synapses[bundle.name].variables["w"].set_value(self.synaptic_weights(weights, bundle))
 
-    def read_weights(self, weights: dict[str, Array]) -> None:
-        """Put what synapses have learnt into arrays by projection."""
+    def read_weights(self, weights: dict[str, Array], only: str = "") -> None:
+        """Put what synapses have learnt into arrays by projection (of one projection, or all)."""
         for bundle in self.layout.bundles.all:
             if bundle.plastic is None:
                 continue
             now = np.asarray(self.synapses[bundle.name].variables["w"].get_value())
             for member in bundle.members:
-                weights[member.projection].reshape(-1)[member.weight] = now[member.synapses]
-
-    # Scripts -----------------------------------------------------------------------------------
-    def _arrays(self, script: Script, tabled: Mapping[tuple[str, str], bool]) -> dict[str, tuple[Array, Any]]:
-        """A script's signals and noise as tables by name, with the time between their rows."""
-        b2, found = brian2(), {}
-        for key, signal in script.signals.items():
-            table, shown = self.layout.signal(*key)
-            n = self.layout.circuit.population(key[0]).n
-            patterns = np.broadcast_to(signal.patterns[:, 0], (len(signal.patterns), n)).copy()
-            if tabled[key]:
-                found[table] = patterns, 1 * b2.ms
-                found[shown] = signal.index.astype(np.float64), self.dt
-            else:
-                found[table] = patterns[signal.index], self.dt
-        for key, values in script.noise.items():
-            found[self.layout.names("noise", *key)] = values[:, 0], self.dt
-        return found
-
-    def load(self, script: Script, tabled: Mapping[tuple[str, str], bool]) -> None:
-        """Take a script's tables; ``tabled`` says which signals are tables of patterns, as in the layout."""
-        b2 = brian2()
-        for name, (values, dt) in self._arrays(script, tabled).items():
-            self.namespace[name] = b2.TimedArray(values, dt=dt, name=name)
-        phase = self.layout.plan.schedule[0].name
-        for population, port in [key for key in script.noise if key not in self._noise]:
-            target = self.layout.names(self.layout.circuit.population(population).role, port, "noise")
-            line = f"{target} = {self.layout.names('noise', population, port)}(t - run_start, i)"
-            order, rows = -1 - len(self._noise), self.layout.rows(population)
-            self._noise[population, port] = self.regularly(rows, [line], phase, order)
-        for key, runner in self._noise.items():
-            runner.active = key in script.noise
-
-    def tables(self, script: Script, tabled: Mapping[tuple[str, str], bool]) -> dict[Any, Array]:
-        """The tables that are in use, each with the numbers of another script."""
-        return {self.namespace[name]: values for name, (values, _) in self._arrays(script, tabled).items()}
+                if only in ("", member.projection):
+                    weights[member.projection].reshape(-1)[member.weight] = now[member.synapses]

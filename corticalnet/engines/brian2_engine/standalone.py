@@ -1,7 +1,8 @@
 """The Brian2 model as a C++ program of its own.
 
-It is compiled once for one shape of script and recording, and then runs again with other weights, patterns
-and noise. It has a device and a folder of its own, so other simulations of the process do not notice.
+It is compiled once for one shape of script and recording, and then runs again with other weights, states,
+patterns and noise: it goes on from where the last run ended. It has a device and a folder of its own, so
+other simulations of the process do not notice.
 """
 
 from __future__ import annotations
@@ -15,35 +16,47 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from corticalnet.circuits.experiment.recording import Recording
 from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.brian2_engine.layout import Layout
 from corticalnet.engines.brian2_engine.library import allowed, brian2, preferences
 from corticalnet.engines.brian2_engine.model import Model
-from corticalnet.engines.brian2_engine.recorder import Recorder
+from corticalnet.engines.brian2_engine.monitors import Monitors
 from corticalnet.engines.plan import Plan
 
 Array = NDArray[np.float64]
 
 
 class Standalone:
-    """Compiles and runs; every run starts from rest.
+    """Compiles and runs.
 
     Args:
         plan: what to run.
         directory: for source, program and results; a temporary one if not given.
+
+    Attributes:
+        model: the Brian2 objects, once there are some.
+        state: fields and traces after the last run, by "field/name" and "trace/bundle"; empty at rest.
     """
 
     def __init__(self, plan: Plan, directory: str | Path | None = None) -> None:
         self._plan, self._given = plan, directory
         self._shape: Any = None
         self._device: Any = None
-        self._recorder: Recorder | None = None
+        self._monitors: Monitors | None = None
         self.model: Model | None = None
+        self.state: dict[str, Array] = {}
 
-    def run(self, script: Script, recording: Recording, weights: Mapping[str, Array]) -> list[Array]:
-        """Run a script with these weights; what was recorded, one array for each track."""
+    def rest(self) -> None:
+        """The next run begins at rest."""
+        self.state = {}
+
+    def run(
+        self, script: Script, recording: Recording, weights: Mapping[str, Array]
+    ) -> dict[tuple[str, str], Tensor]:
+        """Run a script with these weights; every step of what was recorded, by part and state."""
         shape = _shape(script, recording)
         if shape != self._shape:
             self._shape = None
@@ -51,8 +64,12 @@ class Standalone:
             self._shape = shape
         else:
             self._again(script, weights)
-        assert self._recorder is not None, "made when built"
-        return self._recorder.arrays(recording)
+        assert self._monitors is not None, "made when built"
+        assert self.model is not None, "made when built"
+        self.state = {
+            f"field/{name}": np.array(self.model.field(name)) for name in self.model.layout.fields
+        } | {f"trace/{name}": np.array(trace) for name, trace in self.model.traces().items()}
+        return self._monitors.played(recording)
 
     def _build(self, script: Script, recording: Recording, weights: Mapping[str, Array]) -> None:
         b2 = brian2()
@@ -66,38 +83,67 @@ class Standalone:
         b2.set_device(self._device, build_on_run=False)
         try:
             with preferences("cpp_standalone"):
-                layout = Layout(self._plan, allowed, _patterns(script), noise)
-                self.model = Model(layout, weights)
-                self.model.load(script, _patterns(script))
-                self._recorder = Recorder(self.model, recording, origin=1)
-                self.model.network.add(self._recorder.monitors)
-                self.model.network.run(script.steps * self.model.dt, namespace={})
+                layout = Layout(self._plan, allowed, list(script.signals), noise)
+                self.model = model = Model(layout, weights)
+                for key, values in self.state.items():
+                    self._variable(key).set_value(values)
+                for name, (array, dt) in self._tables(script).items():
+                    model.namespace[name] = b2.TimedArray(array, dt=dt, name=name)
+                for k, (population, port) in enumerate(script.noise):
+                    role = self._plan.circuit.population(population).role
+                    line = f"{layout.names(role, port, 'noise')} = {layout.names('noise', population, port)}(t, i)"
+                    model.regularly(layout.rows(population), [line], self._plan.schedule[0].name, -1 - k)
+                self._monitors = Monitors(model, recording)
+                model.network.add(self._monitors.monitors)
+                model.network.run(script.steps * model.dt, namespace={})
                 self._device.build(directory=folder, compile=True, run=True, with_output=False)
         finally:
             b2.devices.reset_device()
 
     def _again(self, script: Script, weights: Mapping[str, Array]) -> None:
         """The compiled program with other numbers."""
-        assert self.model is not None, "made when built"
+        model = self.model
+        assert model is not None, "made when built"
         changed: dict[Any, Any] = {}
-        for bundle in self.model.layout.bundles.all:
+        for bundle in model.layout.bundles.all:
             if bundle.weighted:
-                changed[self.model.synapses[bundle.name].w] = self.model.synaptic_weights(weights, bundle)
-        changed |= self.model.tables(script, _patterns(script))
+                changed[model.synapses[bundle.name].w] = model.synaptic_weights(weights, bundle)
+        start = self.state or {f"field/{name}": values for name, values in model.layout.fields.items()}
+        for key, values in start.items():
+            kind, _, name = key.partition("/")
+            owner = model.cells if kind == "field" else model.synapses[name]
+            changed[owner.state(name if kind == "field" else "trace")] = values
+        if not self.state:
+            for name, trace in model.traces().items():
+                changed[model.synapses[name].state("trace")] = np.zeros(len(trace))
+        changed |= {model.namespace[name]: array for name, (array, _) in self._tables(script).items()}
         self._device.run(run_args=changed, with_output=False)
+
+    def _variable(self, key: str) -> Any:
+        assert self.model is not None, "made when built"
+        kind, _, name = key.partition("/")
+        owner = self.model.cells if kind == "field" else self.model.synapses[name]
+        return owner.variables[name if kind == "field" else "trace"]
+
+    def _tables(self, script: Script) -> dict[str, tuple[Array, Any]]:
+        """A script's signals and noise as tables by name, with the time between their rows."""
+        assert self.model is not None, "made when built"
+        b2, layout, found = brian2(), self.model.layout, {}
+        for key, signal in script.signals.items():
+            table, shown = layout.signal(*key)
+            n = layout.circuit.population(key[0]).n
+            patterns = np.broadcast_to(signal.patterns[:, 0], (len(signal.patterns), n)).copy()
+            found[table] = patterns, 1 * b2.ms
+            found[shown] = signal.index.astype(np.float64), self.model.dt
+        for key, stream in script.noise.items():
+            n = layout.circuit.population(key[0]).n
+            values = stream.table(script.begin, script.steps, 1, n)[:, 0]
+            found[layout.names("noise", *key)] = values, self.model.dt
+        return found
 
 
 def _shape(script: Script, recording: Recording) -> Any:
     """What a compiled program fits."""
-    tracks = [
-        (t.part, t.state, t.reduce, None if t.index is None else np.asarray(t.index).tobytes())
-        for t in recording.tracks
-    ]
+    tracks = [(t.part, t.state) for t in recording.tracks]
     signals = {key: signal.patterns.shape for key, signal in script.signals.items()}
-    kept = np.asarray(recording.kept).tobytes()
-    return script.steps, signals, list(script.noise), tracks, kept
-
-
-def _patterns(script: Script) -> dict[tuple[str, str], bool]:
-    """Every signal as a table of patterns: the program reads its tables from files at every start."""
-    return dict.fromkeys(script.signals, True)
+    return script.steps, signals, list(script.noise), tracks

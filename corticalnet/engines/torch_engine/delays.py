@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -34,6 +35,18 @@ class Delays:
         line.append(sent)
         self._arrived[projection.name] = line.popleft()
         return self._arrived[projection.name]
+
+    def lines(self) -> dict[str, Tensor]:
+        """What is on its way, and what arrived last: ``[steps + 1, B, n]``, the oldest first."""
+        return {
+            name: torch.stack([self._arrived[name], *line]) for name, line in self._lines.items()
+        }
+
+    def fill(self, lines: Mapping[str, Tensor]) -> None:
+        """Put back what :meth:`lines` said."""
+        for name, line in lines.items():
+            self._arrived[name], *waiting = line.unbind(0)
+            self._lines[name] = deque(waiting)
 
     def arrived(self, projection: Projection) -> Tensor:
         """What arrived last: all that a delayed synapse knows of its presynaptic cell."""

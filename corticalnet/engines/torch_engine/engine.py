@@ -8,6 +8,7 @@ called with them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,15 +16,15 @@ import torch
 from torch import Tensor
 
 from corticalnet.circuits import Broadcast, Circuit, Projection
-from corticalnet.circuits.experiment.recording import Recording, Track
+from corticalnet.circuits.experiment.recording import Track
 from corticalnet.circuits.experiment.script import Script
 from corticalnet.circuits.schedule import SCHEDULE, Phase
 from corticalnet.engines.plan import Act, Block, Deliver, Learn, Place, Plan, Sum
+from corticalnet.engines.stepping import Stepping
 from corticalnet.engines.torch_engine import functions  # noqa: F401  (pointwise functions learn what tensors are)
 from corticalnet.engines.torch_engine.delays import Delays
 from corticalnet.engines.torch_engine.inputs import Inputs
 from corticalnet.engines.torch_engine.learning import Learner
-from corticalnet.engines.torch_engine.recorder import TorchRecorder
 from corticalnet.engines.torch_engine.states import states_at_rest
 from corticalnet.engines.torch_engine.weights import Array, Weights
 from corticalnet.errors import EngineError, one_of
@@ -31,7 +32,7 @@ from corticalnet.errors import EngineError, one_of
 _PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
 
 
-class TorchEngine:
+class TorchEngine(Stepping):
     """Runs a circuit as batched tensors.
 
     Args:
@@ -83,7 +84,8 @@ class TorchEngine:
         }
         self._seen: dict[Act | Sum, list[Any]] = {}
         self._delays = Delays(circuit)
-        self._batch = 0
+        self._inputs: Inputs | None = None
+        self.reset()
 
     # What users see ----------------------------------------------------------------------------
     @property
@@ -95,27 +97,9 @@ class TorchEngine:
         """Give projections other weights."""
         self._weights.set(weights)
 
-    @torch.no_grad()
-    def run(
-        self, script: Script, recording: Recording, progress: Callable[[int], None] | None = None
-    ) -> list[Array]:
-        """Run a script; return what was recorded, one array for each track.
-
-        States go on from where the last run left them if the batch is as large; weights always do.
-        """
-        if script.batch != self._batch:
-            self.reset(script.batch)
-        self._inputs = Inputs(self.plan, script, self.states, self._like)
-        self._recorder = TorchRecorder(recording, self._read, self._like)
-        for t in range(script.steps):
-            self.step(t)
-            if progress is not None:
-                progress(t + 1)
-        return self._recorder.finish()
-
     def reset(self, batch: int = 1) -> None:
         """Bring every state to rest (weights stay as they are)."""
-        self._batch = batch
+        super().reset(batch)
         self._delays.clear()
         self._seen.clear()
         self.states = states_at_rest(self.plan, batch, self._like)
@@ -125,10 +109,70 @@ class TorchEngine:
             sizes = self.circuit.population(p.source).n, self.circuit.population(p.target).n
             learner.sizes, learner.trace = (batch, sizes), None
 
+    def begin(self, script: Script) -> None:
+        """Take a script's inputs."""
+        self._inputs = Inputs(self.plan, script, self.states, self._like)
+
+    def _state(self) -> dict[str, Tensor]:
+        """All that the next step depends on, but for inputs: tensors that are replaced, never written into.
+
+        (Weights alone are changed in place, so they are copied.)
+        """
+        found = {f"weight/{name}": weight.clone() for name, weight in self._weights.tensors.items()}
+        for kind, spaces in (("state", self.states), ("port", self.ports)):
+            for block, roles in zip(self.plan.blocks, spaces, strict=True):
+                for role, space in roles.items():
+                    inputs = block.roles[role].inputs if kind == "state" else ()
+                    found |= {
+                        f"{kind}/{block.index}/{role}/{name}": value
+                        for name, value in vars(space).items()
+                        if name not in inputs
+                    }
+        found |= {f"delay/{name}": line for name, line in self._delays.lines().items()}
+        found |= {f"trace/{n}": one.trace for n, one in self._learners.items() if one.trace is not None}
+        return found
+
+    def _restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what :meth:`_state` said."""
+        self.reset(self._batch)
+        lines = {}
+        for key, value in state.items():
+            kind, _, name = key.partition("/")
+            if kind == "weight":
+                self._weights.tensors[name].copy_(value)
+            elif kind == "delay":
+                lines[name] = value
+            elif kind == "trace":
+                self._learners[name].trace = value
+            else:
+                index, role, one = name.split("/", 2)
+                setattr((self.states if kind == "state" else self.ports)[int(index)][role], one, value)
+        self._weights.renew()
+        self._delays.fill(lines)
+
+    def _troubled(self) -> tuple[str, str] | None:
+        """The first population and state (or projection and "weight") that is no longer finite."""
+        for population in self.circuit.populations:
+            place, rest = self.plan.places[population.name], population.cell.rest()
+            for name in population.cell.state:
+                value = getattr(self._space(place), name)[:, place.columns]
+                bad = torch.isnan(value) if rest[name] in (inf, -inf) else ~torch.isfinite(value)
+                if bad.any():
+                    return population.name, name
+        for name, weight in self._weights.tensors.items():
+            if not torch.isfinite(weight).all():
+                return name, "weight"
+        return None
+
     # One step ----------------------------------------------------------------------------------
+    def advance(self, t: int, steps: int) -> None:
+        """Make steps."""
+        for k in range(t, t + steps):
+            self.step(k)
+
     def step(self, t: int) -> None:
         """One step of the contract, in its order."""
-        self._now = t
+        assert self._inputs is not None, "a script has begun"
         for _, operations in self.plan.steps:
             changes = []
             for operation in operations:
@@ -141,7 +185,7 @@ class TorchEngine:
                 elif isinstance(operation, Learn):
                     changes.append((operation.projection.name, self._learn(operation.projection)))
                 else:
-                    self._recorder.take(t)
+                    self.record(t)
             for name, change in changes:  # all of them were computed from the same weights
                 if change is not None:
                     self._weights.change(name, change)
@@ -158,7 +202,7 @@ class TorchEngine:
         read = [getattr(state, name) for name in states]
         if not ports and self._unchanged(act, [*read, *(getattr(state, name) for name in written)]):
             return
-        port = self._port(act.block, act.role, ports)
+        port = Ports(self._heard, act.block, act.role)
         shape = (self._batch, act.block.n)
         for name, value in cell.act(act.phase)(state, port, self.circuit.dt).items():
             if not isinstance(value, Tensor):
@@ -168,20 +212,18 @@ class TorchEngine:
             setattr(state, name, value if value.shape == shape else value.expand(shape))
         self._seen[act] = [*read, *(getattr(state, name) for name in written)]
 
-    def _port(self, block: Block, role: str, names: Sequence[str]) -> SimpleNamespace:
-        """What a role hears: wires now, sums as they were delivered; 0 where nothing is connected."""
-        arrived, heard = self.ports[block.index][role], {}
-        for port in names:
-            total = getattr(arrived, port, None)
-            for wire in block.wires[role, port]:
-                value = getattr(self.states[block.index][wire.role], wire.state)
-                value = value if wire.weight == 1 else wire.weight * value
-                total = value if total is None else total + value
-            noise = self._inputs.noise(block, role, port, self._now)
-            if noise is not None:
-                total = noise if total is None else total + noise
-            heard[port] = 0.0 if total is None else total
-        return SimpleNamespace(**heard)
+    def _heard(self, block: Block, role: str, port: str) -> Any:
+        """What a role hears at a port: sums as they were delivered, wires now, noise; 0 if it has none of them."""
+        assert self._inputs is not None, "a script has begun"
+        total = getattr(self.ports[block.index][role], port, None)
+        for wire in block.wires[role, port]:
+            value = getattr(self.states[block.index][wire.role], wire.state)
+            value = value if wire.weight == 1 else wire.weight * value
+            total = value if total is None else total + value
+        noise = self._inputs.noise(block, role, port)
+        if noise is not None:
+            total = noise if total is None else total + noise
+        return 0.0 if total is None else total
 
     def _sum(self, total: Sum) -> None:
         """Everything that arrives at one port of a block, area by area.
@@ -241,10 +283,11 @@ class TorchEngine:
         learner = self._learners[projection.name]
         pre, post = self.plan.places[projection.source], self.plan.places[projection.target]
         ports, states = post.cell.ports, post.cell.state
+        heard: Any = Ports(self._heard, post.block, post.role)
         slots: dict[str, Any] = {}
         for slot, name in learner.plasticity.slots.items():
             if name in ports:
-                slots[slot] = self._find(post, {"": name}, self._port(post.block, post.role, [name]))[""]
+                slots[slot] = self._find(post, {"": name}, heard)[""]
             elif name in states:
                 slots[slot] = self._find(post, {"": name}, self._space(post))[""]
             else:
@@ -256,14 +299,13 @@ class TorchEngine:
         else:
             values = self._find(pre, learner.reads["pre"], self._space(pre))
         values |= self._find(post, learner.reads["post"], self._space(post))
-        heard = self._port(post.block, post.role, list(learner.reads["port"].values()))
         values |= self._find(post, learner.reads["port"], heard)
         return learner.change(self._weights.tensors[projection.name], values, slots)
 
     def _space(self, place: Place) -> SimpleNamespace:
         return self.states[place.block.index][place.role]
 
-    def _find(self, place: Place, names: Mapping[str, str], space: SimpleNamespace) -> dict[str, Any]:
+    def _find(self, place: Place, names: Mapping[str, str], space: Any) -> dict[str, Any]:
         """An area's share of a block's numbers: key -> number by name."""
         whole = place.columns == slice(0, place.block.n)
         found = {key: getattr(space, name) for key, name in names.items()}
@@ -284,6 +326,20 @@ class TorchEngine:
         place = self.plan.places[track.part]
         state: Tensor = getattr(self.states[place.block.index][place.role], track.state)
         return state[:, place.columns]
+
+
+class Ports:
+    """What a role hears, port by port, computed when it is asked for: every port of a cell is always there."""
+
+    def __init__(self, heard: Callable[[Block, str, str], Any], block: Block, role: str) -> None:
+        self._heard, self._block, self._role = heard, block, role
+
+    def __getattr__(self, port: str) -> Any:
+        if (self._role, port) not in self._block.wires:
+            raise AttributeError(port)
+        value = self._heard(self._block, self._role, port)
+        setattr(self, port, value)
+        return value
 
 
 def _cut(value: Any, columns: slice) -> Any:

@@ -124,12 +124,15 @@ class Learner:
         self.terms = None if self.plasticity.remembers else separate(expr)
         #: Share of a step in the trace's memory; 0 if it has none.
         self.keep = dt / self.plasticity.memory if self.plasticity.memory else 0.0
-        #: Symbol -> name of what it stands for, for each of the three sides.
-        self.reads: dict[str, dict[str, str]] = {"pre": {}, "post": {}, "port": {}}
-        for symbol in expr.free_symbols:
-            side, _, name = symbol.name.partition("_")
-            if name:
-                self.reads[side][symbol.name] = name
+        #: Symbol -> name of what it stands for, for each of the three sides: all that may be named, because
+        #: an eligibility that is called reads also what a factor of 0 takes out of its traced form.
+        names = {"pre": pre.state, "post": post.state, "port": post.ports}
+        self.reads: dict[str, dict[str, str]] = {
+            side: {f"{side}_{name}": name for name in known} for side, known in names.items()
+        }
+        if self.terms is not None:
+            used = {symbol.name for symbol in expr.free_symbols}
+            self.reads = {side: {s: n for s, n in known.items() if s in used} for side, known in self.reads.items()}
         self.trace: Tensor | None = None
 
     def awake(self, slots: Mapping[str, Any]) -> bool:

@@ -81,6 +81,10 @@ class Weights:
         """An object that is another one after every change."""
         return self._versions[projection.shared_with or projection.name]
 
+    def renew(self) -> None:
+        """Say that all weights may be other ones."""
+        self._versions = {name: object() for name in self.tensors}
+
     def change(self, name: str, change: Tensor) -> None:
         """Add a change."""
         self.tensors[name] += change

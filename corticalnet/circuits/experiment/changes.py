@@ -1,0 +1,173 @@
+"""What an element of a protocol changes: numbers for each input, by (population, input).
+
+A change is ``[B or 1, n or 1]``, or ``[T, B or 1, n or 1]`` if it is another one in each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.circuits.circuit import Circuit
+from corticalnet.circuits.experiment.protocol import Element, Give, Play, Present, Reinforce, Teach
+from corticalnet.circuits.experiment.values import course, pattern, samples, target
+from corticalnet.errors import ProtocolError, one_of, unknown
+
+if TYPE_CHECKING:
+    from corticalnet.circuits.experiment.script import Entry
+
+#: Numbers of an input; see above.
+Change = NDArray[np.float64]
+#: (population, input) or (population, port).
+Key = tuple[str, str]
+_OFF = np.zeros((1, 1))
+
+
+def inputs_of(circuit: Circuit) -> list[Key]:
+    """All inputs that a protocol may drive."""
+    return [(p.name, name) for p in circuit.populations for name in p.cell.inputs]
+
+
+def stimuli_of(circuit: Circuit, entry: Entry) -> dict[Key, Change]:
+    """What an element shows: the part of its changes that may bring a batch of samples."""
+    element, where = entry.element, entry.where
+    if isinstance(element, Present):
+        new = {key: _OFF for key in inputs_of(circuit) if key[1] == "stimulus"}
+        for name, value in _by_population(circuit, "stimulus", element.stimulus, where).items():
+            size = circuit.population(name).n
+            new[name, "stimulus"] = pattern(value, size, f"{where}: stimulus of '{name}'")
+        return new
+    if isinstance(element, Give | Play):
+        shows = {"stimulus"} & {name for _, name in inputs_of(circuit)} or {name for _, name in entry.named}
+        return {key: change for key, change in entry.named.items() if key[1] in shows}
+    return {}
+
+
+def changes_of(circuit: Circuit, entry: Entry, batch: int) -> dict[Key, Change]:
+    """All else that an element changes, in a simulation of ``batch`` samples."""
+    element, where = entry.element, entry.where
+    if isinstance(element, Give | Play):
+        return _fitting(entry.named, batch, entry)
+    if isinstance(element, Reinforce):
+        answers = _by_population(circuit, "answer", element.answer, where)
+        new = {key: _OFF + 1 for key in inputs_of(circuit) if key[1] == "outcome"}
+        for name, value in answers.items():
+            what = f"{where}: answer of '{name}'"
+            new[name, "answer"] = target(value, circuit.population(name).n, batch, what)
+        return _fitting(new, batch, entry)
+    told = ("target", "clamped", "teaching", "answer", "outcome")
+    new = {key: _OFF for key in inputs_of(circuit) if key[1] in told}
+    if isinstance(element, Teach):
+        new |= {key: _OFF + 1 for key in new if key[1] == "teaching"}
+        for name, value in _by_population(circuit, "target", element.target, where).items():
+            what = f"{where}: target of '{name}'"
+            new[name, "target"] = target(value, circuit.population(name).n, batch, what)
+            if "clamped" in circuit.population(name).cell.inputs:
+                new[name, "clamped"] = _OFF + 1
+        return _fitting(new, batch, entry)
+    new |= {key: _OFF for key in inputs_of(circuit) if key[1] == "urge"}
+    if isinstance(element, Present):
+        urge = {} if element.urge is None else _by_population(circuit, "urge", element.urge, where)
+        for name, value in urge.items():
+            new[name, "urge"] = pattern(value, circuit.population(name).n, f"{where}: urge of '{name}'")
+    else:
+        new |= {key: _OFF for key in inputs_of(circuit) if key[1] == "stimulus"}
+    return _fitting(new, batch, entry)
+
+
+class Batches:
+    """The one size of batch that is not 1.
+
+    Args:
+        size: if it is known already; 0 if not.
+    """
+
+    def __init__(self, size: int = 0) -> None:
+        self._known, self._size, self._first = bool(size), size or 1, ""
+
+    @property
+    def size(self) -> int:
+        """Samples that run side by side."""
+        return self._size
+
+    def add(self, entry: Entry, stimuli: Mapping[Key, Change]) -> None:
+        """See that what is shown goes with the rest.
+
+        Raises:
+            ProtocolError: it is of another batch; or an array that is given for just as many steps as it has
+                rows could be meant as time or as a batch.
+        """
+        for key, change in stimuli.items():
+            found = change.shape[-2]
+            if found in (1, self._size):
+                continue
+            name = ".".join(key)
+            if self._known:
+                raise ProtocolError(
+                    f"{entry.where}: '{name}' has a batch of {found}, but this simulation runs "
+                    f"{samples(self._size)}; a batch of 1 goes with any, and reset() begins anew"
+                )
+            if self._size > 1:
+                raise ProtocolError(
+                    f"{entry.where}: '{name}' has a batch of {found}, "
+                    f"but {self._first} has one of {self._size}; a batch of 1 goes with any"
+                )
+            if isinstance(entry.element, Give) and found == entry.steps:
+                raise ProtocolError(
+                    f"{entry.where}: '{name}' has {found} rows and lasts {found} steps: for numbers that change "
+                    f"in time use Play, for {found} samples say batch={found}"
+                )
+            self._size, self._first = found, entry.where.rstrip(",")
+
+
+def _fitting(changes: Mapping[Key, Change], batch: int, entry: Entry) -> dict[Key, Change]:
+    """Changes, if each is of one sample or of all."""
+    for name, change in changes.items():
+        if change.shape[-2] not in (1, batch):
+            raise ProtocolError(
+                f"{entry.where}: '{'.'.join(name)}' has a batch of {change.shape[-2]}, but the stimuli have "
+                f"one of {batch}; a batch of 1 goes with any"
+            )
+    return dict(changes)
+
+
+def named_inputs(circuit: Circuit, element: Element, where: str, steps: int) -> dict[Key, Change]:
+    """The inputs that Give and Play name, and their numbers; nothing for other elements."""
+    if not isinstance(element, Give | Play):
+        return {}
+    known = {f"{p}.{name}": (p, name) for p, name in inputs_of(circuit)}
+    signals = element.signals
+    if not isinstance(signals, Mapping):
+        signals = {f"{p}.stimulus": s for p, s in _by_population(circuit, "stimulus", signals, where).items()}
+    found: dict[Key, Change] = {}
+    for full, value in signals.items():
+        if full not in known:
+            raise ProtocolError(unknown(f"input in {where}", full, known or ["none"]))
+        n, what = circuit.population(known[full][0]).n, f"{where}: {full}"
+        if isinstance(element, Give):
+            found[known[full]] = pattern(value, n, what, number=True)
+        else:
+            values = element.sampled(value, steps, float(circuit.dt), what)
+            found[known[full]] = course(values, n, steps, what)
+    return found
+
+
+def _by_population(circuit: Circuit, port: str, value: Any, where: str) -> dict[str, Any]:
+    """Whom a stimulus or target is for."""
+    takers = [name for name, taken in inputs_of(circuit) if taken == port]
+    if not takers:
+        one = f"{'an' if port[0] in 'aeiou' else 'a'} {port}"
+        raise ProtocolError(f"{where}: no population of circuit '{circuit.name}' takes {one}")
+    if isinstance(value, Mapping):
+        for name in value:
+            one_of(f"population in {where}", name, takers, ProtocolError)
+        return dict(value)
+    if len(takers) > 1:
+        raise ProtocolError(
+            f"{where}: several populations take a {port}, so give {{population: {port}}}; "
+            f"choices: {', '.join(takers)}"
+        )
+    return {takers[0]: value}

@@ -1,0 +1,129 @@
+"""What numbers of a protocol mean: whole numbers, arrays, patterns for cells, targets.
+
+A batch comes from stimuli alone: a target, an answer or an urge goes with the samples that are there, so a
+one-hot row of whole numbers is one target and never several samples.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.errors import ProtocolError
+
+Floats = NDArray[np.float64]
+
+
+def whole(value: Any, what: str, least: int = 1) -> int:
+    """A whole number that is at least ``least``.
+
+    Raises:
+        ProtocolError: it is not.
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if isinstance(value, bool | np.bool_) or number < least:
+        raise ProtocolError(f"{what} must be a whole number from {least}, not {value!r}")
+    return number
+
+
+def array(value: Any, what: str) -> NDArray[Any]:
+    """Numbers as a NumPy array; a tensor is brought to the CPU without its history.
+
+    Raises:
+        ProtocolError: they are no numbers, not a full array, or not finite.
+    """
+    try:
+        for method in ("detach", "cpu"):
+            value = getattr(value, method)() if hasattr(value, method) else value
+        if str(getattr(value, "dtype", "")) == "torch.bfloat16":  # NumPy has no such type
+            value = value.float()
+        numbers = np.asarray(value)
+    except ValueError:
+        raise ProtocolError(f"{what} must be an array of numbers, but its rows differ in length") from None
+    except (TypeError, RuntimeError, NotImplementedError) as error:  # what else a tensor may be: sparse, meta
+        reason = (str(error).splitlines() or [""])[0]
+        raise ProtocolError(f"{what} cannot be read as an array of numbers: {reason}") from None
+    if numbers.dtype.kind not in "biuf":
+        raise ProtocolError(f"{what} must be an array of numbers, not {type(value).__name__}")
+    if not np.isfinite(numbers).all():
+        raise ProtocolError(f"{what} has a value that is not finite")
+    return numbers
+
+
+def pattern(value: Any, n: int, what: str, *, number: bool = False) -> Floats:
+    """Numbers for n cells, ``[B or 1, n]``: ``[n]``, ``[B, n]`` or ``[B, *shape]``.
+
+    Args:
+        value: the numbers.
+        n: cells.
+        what: for messages.
+        number: whether a single number may stand for all cells (``[1, 1]``); always if n is 1.
+
+    Raises:
+        ProtocolError: they are no numbers, or do not fit.
+    """
+    given = array(value, what)
+    if given.ndim == 0 and (number or n == 1):
+        return given.astype(np.float64).reshape(1, 1)
+    batched = given.ndim > 1 and int(np.prod(given.shape[1:])) == n
+    if not given.size or not (batched or given.size == n):
+        raise ProtocolError(f"{what} has shape {given.shape}, but must have ({n},) or (batch, {n})")
+    return given.astype(np.float64).reshape(len(given) if batched else 1, n)
+
+
+def course(value: Any, n: int, steps: int, what: str) -> Floats:
+    """Numbers for n cells that change in time, ``[T, B or 1, n]``: ``[T, n]``, ``[T, B, n]``, or with shapes.
+
+    Raises:
+        ProtocolError: they are no numbers, do not fit, or are not as many as there are steps.
+    """
+    given = array(value, what)
+    here = given.shape[1:]
+    single = int(np.prod(here)) == n  # (an empty shape is one number: n = 1)
+    batched = len(here) > 1 and int(np.prod(here[1:])) == n
+    if given.ndim == 0 or not given.size or not (single or batched):
+        raise ProtocolError(
+            f"{what} has shape {given.shape}, but must have (time, {n}) or (time, batch, {n})"
+        )
+    if len(given) != steps:
+        raise ProtocolError(f"{what} has {len(given)} numbers in time, but lasts {steps} steps")
+    return given.astype(np.float64).reshape(steps, 1 if single else here[0], n)
+
+
+def target(value: Any, n: int, batch: int, what: str) -> Floats:
+    """What n cells are to do, ``[B or 1, n]``, in a simulation of so many samples.
+
+    Whole numbers are classes: one for all samples, or one for each (``[B]`` or ``[B, 1]``). Everything else is
+    a vector, ``[n]`` or ``[B, n]``: also a row of n whole numbers or truth values (one-hot), if there are not
+    just as many samples.
+
+    Raises:
+        ProtocolError: they do not fit, or a class does not exist.
+    """
+    given = array(value, what)
+    counts = given.dtype.kind in "iu" and n > 1
+    labels = counts and (given.ndim == 0 or given.shape in ((batch,), (batch, 1)))
+    if not labels:
+        if given.dtype.kind == "b" and given.ndim == 0:
+            raise ProtocolError(f"{what} must be a class (a whole number from 0 to {n - 1}), not {value!r}")
+        if counts and given.ndim == 1 and given.size != n:
+            raise ProtocolError(
+                f"{what}: {given.size} whole numbers are neither a class for each of {samples(batch)} "
+                f"nor a vector for its {n} cells"
+            )
+        return pattern(given, n, what)
+    for label in given.ravel():
+        if not 0 <= label < n:
+            raise ProtocolError(f"{what} is class {label}, but its {n} cells stand for classes 0 to {n - 1}")
+    return np.eye(n)[given.reshape(-1)]
+
+
+def samples(batch: int) -> str:
+    """How many, in words."""
+    return "1 sample" if batch == 1 else f"{batch} samples"

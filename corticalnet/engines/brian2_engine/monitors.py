@@ -1,0 +1,77 @@
+"""What a Brian2 program of its own writes down: StateMonitors of all that a recording asks for, at every step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from corticalnet.circuits.experiment.recording import Recording, Track
+from corticalnet.engines.brian2_engine.library import brian2
+from corticalnet.engines.brian2_engine.model import Model
+
+Array = NDArray[np.float64]
+
+
+class Monitors:
+    """The monitors of a program, and what they saw, step by step.
+
+    Args:
+        model: that runs.
+        recording: what to write down.
+
+    Attributes:
+        monitors: to be added to the network.
+    """
+
+    def __init__(self, model: Model, recording: Recording) -> None:
+        b2 = brian2()
+        self._model = model
+        when = "record" if "record" in model.network.schedule else "end"
+        wanted: dict[tuple[str, bytes], tuple[Any, Any, list[str]]] = {}
+        self._keys: dict[tuple[str, str], tuple[tuple[str, bytes], str]] = {}
+        for track in recording.tracks:
+            source, name, index = self._what(track)
+            key = (source.name, index.tobytes())
+            _, _, names = wanted.setdefault(key, (source, index, []))
+            if name not in names:
+                names.append(name)
+            self._keys[track.part, track.state] = key, name
+        self._by_key = {
+            key: b2.StateMonitor(
+                source, names, record=index, name=f"record_{k}", when=when, order=model.layout.record_order
+            )
+            for k, (key, (source, index, names)) in enumerate(wanted.items())
+        }
+        self.monitors = list(self._by_key.values())
+
+    def _what(self, track: Track) -> tuple[Any, str, Any]:
+        """Whose variable a track is, its name, and which rows or synapses."""
+        layout = self._model.layout
+        if track.is_weight:
+            bundle = layout.bundles.of(track.part)
+            member = next(m for m in bundle.members if m.projection == track.part)
+            _, first = np.unique(member.weight, return_index=True)
+            return self._model.synapses[bundle.name], "w", first + member.synapses.start
+        name = layout.names(layout.circuit.population(track.part).role, track.state)
+        return self._model.cells, name, np.arange(*layout.rows(track.part))
+
+    def played(self, recording: Recording) -> dict[tuple[str, str], Tensor]:
+        """All that was seen: by part and state, ``[T, 1, n]`` of all cells, ``[T, *weight shape]``."""
+        found = {}
+        for track in recording.tracks:
+            key, name = self._keys[track.part, track.state]
+            values = np.asarray(self._by_key[key].variables[name].get_value())
+            if track.is_weight:
+                bundle = self._model.layout.bundles.of(track.part)
+                member = next(m for m in bundle.members if m.projection == track.part)
+                weight = recording.circuit.weights[track.part]
+                flat = np.tile(np.ravel(weight), (len(values), 1))  # weights that no synapse has stay as they were
+                flat[:, np.unique(member.weight)] = values
+                found[track.part, track.state] = torch.from_numpy(flat.reshape(-1, *weight.shape))
+            else:
+                found[track.part, track.state] = torch.from_numpy(values)[:, None]
+        return found

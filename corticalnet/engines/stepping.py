@@ -1,0 +1,156 @@
+"""What engines that go step by step have in common: the loop, its records, a guard on numbers, snapshots.
+
+An engine says how to take a script's inputs, how to make one step and what its state is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from corticalnet.circuits import Circuit
+from corticalnet.circuits.experiment.recording import Recording, Track
+from corticalnet.circuits.experiment.script import Script
+from corticalnet.engines.recorder import Recorder, Windows
+
+Array = NDArray[np.float64]
+#: The guard looks each so many steps, and then finds the very step.
+_LOOK = 32
+
+
+class Diverged(Exception):
+    """A number is no longer finite.
+
+    Attributes:
+        step: absolute number of the step.
+        part, state: a population and its state, or a projection and "weight".
+        arrays: what was recorded until then.
+    """
+
+    def __init__(self, step: int, part: str, state: str, arrays: list[Array]) -> None:
+        super().__init__(step, part, state)
+        self.step, self.part, self.state, self.arrays = step, part, state, arrays
+
+
+class Stepping(ABC):
+    """Base of the engines that run in this process.
+
+    Attributes:
+        circuit: what runs.
+        windows: sums of what adds up, since the last record.
+    """
+
+    circuit: Circuit
+    _like: Tensor
+    _batch = 1
+
+    @abstractmethod
+    def begin(self, script: Script) -> None:
+        """Take a script's inputs."""
+
+    @abstractmethod
+    def advance(self, t: int, steps: int) -> None:
+        """Make steps of the script from (absolute) step ``t`` on, and :meth:`record` each."""
+
+    @abstractmethod
+    def _read(self, track: Track) -> Tensor:
+        """What a track records now."""
+
+    @abstractmethod
+    def _state(self) -> dict[str, Tensor]:
+        """All that the next step depends on, but for inputs; may share memory only with what is never changed."""
+
+    @abstractmethod
+    def _restore(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what :meth:`_state` said."""
+
+    @abstractmethod
+    def _troubled(self) -> tuple[str, str] | None:
+        """The first population and state (or projection and "weight") that is no longer finite."""
+
+    def reset(self, batch: int = 1) -> None:
+        """Bring every state to rest (weights stay as they are)."""
+        self._batch, self.windows, self._recorder = batch, Windows(), None
+
+    @torch.no_grad()
+    def run(
+        self,
+        script: Script,
+        recording: Recording,
+        progress: Callable[[int], None] | None = None,
+        *,
+        guard: bool = False,
+    ) -> list[Array]:
+        """Run a script from where the last one ended; return what was recorded, one array for each track.
+
+        States at rest and another batch: see :meth:`reset`.
+
+        Args:
+            script: what to run.
+            recording: what to write down.
+            progress: called with the number of steps done.
+            guard: whether to stop at a number that is not finite.
+
+        Raises:
+            Diverged: with ``guard``, such a number was met.
+        """
+        if script.batch != self._batch:
+            self.reset(script.batch)
+        self.begin(script)
+        self._recorder = Recorder(recording, self._read, self._like, self.windows)
+        t = script.begin
+        while t < script.end:
+            steps = min(self.stride or script.steps, script.end - t)
+            sound = self._state() if guard else {}
+            self.advance(t, steps)
+            if guard and self._troubled():
+                raise self._find_trouble(script, sound, t)
+            t += steps
+            if progress is not None:
+                progress(t - script.begin)
+        return self._recorder.finish()
+
+    @property
+    def stride(self) -> int | None:
+        """Steps that are made at once, before numbers are looked at; None for all."""
+        return _LOOK
+
+    def record(self, t: int) -> None:
+        """Write down what was asked for after step ``t``."""
+        if self._recorder is not None:
+            self._recorder.take(t)
+
+    def _find_trouble(self, script: Script, sound: Mapping[str, Tensor], begin: int) -> Diverged:
+        """Go back to where all was sound, and make the same steps again until it is not."""
+        recorder, self._recorder = self._recorder, None
+        assert recorder is not None, "it was running"
+        arrays, found, t = recorder.finish(), None, begin
+        self._restore(sound)
+        self.begin(script)
+        while found is None:
+            self.advance(t, 1)
+            found, t = self._troubled(), t + 1
+        return Diverged(t - 1, *found, arrays)
+
+    def read(self, population: str, state: str) -> Array:
+        """A state of a population as it is now, ``[B, n]``."""
+        return self._read(Track(population, state)).cpu().numpy().astype(np.float64)
+
+    def snapshot(self) -> dict[str, Array]:
+        """All that the next step depends on, but for inputs, as arrays."""
+        state = self._state() | {f"window/{'/'.join(key)}": total for key, total in self.windows.sums.items()}
+        return {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
+
+    def restore(self, snapshot: Mapping[str, Array], batch: int, every: int, step: int) -> None:
+        """Go on from a snapshot of ``batch`` samples, at a step, while each ``every`` steps are recorded."""
+        self.reset(batch)
+        state = {name: torch.tensor(value).to(self._like) for name, value in snapshot.items()}
+        sums = {key: state.pop(key) for key in list(state) if key.startswith("window/")}
+        self._restore(state)
+        names = {key: (key.split("/", 1)[1].rpartition("/")) for key in sums}
+        self.windows = Windows(every, step, {(names[k][0], names[k][2]): total for k, total in sums.items()})
