@@ -56,7 +56,7 @@ class CircuitError(CorticalnetError, ValueError):
 
 
 class SimulationError(CorticalnetError, RuntimeError):
-    """A simulation cannot go on, or a snapshot does not fit (for example because a number is no longer finite).
+    """A simulation cannot go on (a number is no longer finite, say), or a snapshot does not fit.
 
     Attributes:
         recording: what was recorded until then, if anything.

@@ -65,8 +65,8 @@ def to_neo(data: xr.Dataset, trial: str = "present") -> Any:
                 fired = fired[(fired >= start) & (fired < stop)]
                 train = neo.SpikeTrain(fired, sampling_rate=1 / (step * ms), **whole, **about)
                 segment.spiketrains.append(train)
-            for values, about in signals:
-                clock = {"t_start": start * ms, "sampling_period": step * ms}
+            for values, about in signals if inside.any() else ():
+                clock = {"t_start": times[inside][0] * ms, "sampling_period": step * ms}
                 segment.analogsignals.append(neo.AnalogSignal(values[inside], **clock, **about))
             now = [(time, label) for time, label in events if start <= time < stop]
             begins, labels = [time for time, _ in now], np.array([label for _, label in now], dtype="U")

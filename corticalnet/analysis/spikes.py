@@ -72,7 +72,7 @@ def population_rate(data: xr.Dataset, population: str, width: float | str = "20 
     samples = [one_population(data, population, batch) for batch in range(data.sizes["batch"])]
     columns = np.unique(samples[0].column)
     rates = [
-        np.stack([rate(data, one.fired[:, one.column == c], window).mean(axis=1) for c in columns], axis=1)
+        np.stack([rate(data, one.count[:, one.column == c], window).mean(axis=1) for c in columns], axis=1)
         for one in samples
     ]
     return xr.DataArray(

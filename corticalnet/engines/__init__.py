@@ -3,6 +3,7 @@
 The description is the truth, torch is what you run, Brian2 is the witness.
 """
 
-from corticalnet.engines.simulation import ENGINES, simulate, simulator
+from corticalnet.engines.registry import ENGINES
+from corticalnet.engines.simulation import simulate, simulator
 
 __all__ = ["ENGINES", "simulate", "simulator"]

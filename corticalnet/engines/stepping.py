@@ -63,19 +63,20 @@ class Stepping(ABC):
 
     @abstractmethod
     def _state(self) -> dict[str, Tensor]:
-        """All that the next step depends on, but for inputs; may share memory only with what is never changed."""
+        """All that the next step depends on, but for inputs; shares memory only with what never changes."""
 
     @abstractmethod
     def _restore(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what :meth:`_state` said."""
 
     @abstractmethod
-    def _troubled(self) -> tuple[str, str] | None:
+    def trouble(self) -> tuple[str, str] | None:
         """The first population and state (or projection and "weight") that is no longer finite."""
 
     def reset(self, batch: int = 1) -> None:
         """Bring every state to rest (weights stay as they are)."""
-        self._batch, self.windows, self._recorder = batch, Windows(), None
+        self._batch, self.windows = batch, Windows()
+        self._recorder: Recorder | None = None
 
     @torch.no_grad()
     def run(
@@ -102,18 +103,18 @@ class Stepping(ABC):
         if script.batch != self._batch:
             self.reset(script.batch)
         self.begin(script)
-        self._recorder = Recorder(recording, self._read, self._like, self.windows)
+        recorder = self._recorder = Recorder(recording, self._read, self._like, self.windows)
         t = script.begin
         while t < script.end:
             steps = min(self.stride or script.steps, script.end - t)
             sound = self._state() if guard else {}
             self.advance(t, steps)
-            if guard and self._troubled():
+            if guard and self.trouble():
                 raise self._find_trouble(script, sound, t)
             t += steps
             if progress is not None:
                 progress(t - script.begin)
-        return self._recorder.finish()
+        return recorder.finish()
 
     @property
     def stride(self) -> int | None:
@@ -134,7 +135,7 @@ class Stepping(ABC):
         self.begin(script)
         while found is None:
             self.advance(t, 1)
-            found, t = self._troubled(), t + 1
+            found, t = self.trouble(), t + 1
         return Diverged(t - 1, *found, arrays)
 
     def read(self, population: str, state: str) -> Array:

@@ -23,13 +23,18 @@ class Firing:
         population: "area1.value.on", "area1.phi".
         number: ``[n]``, of the cells in their population.
         column: ``[n]``, the column in its area that each cell stands for.
-        fired: ``[time, n]``, whether.
+        count: ``[time, n]``, how often in the steps of each record.
     """
 
     population: str
     number: NDArray[np.int64]
     column: NDArray[np.int64]
-    fired: NDArray[np.bool_]
+    count: NDArray[np.int64]
+
+    @property
+    def fired(self) -> NDArray[np.bool_]:
+        """``[time, n]``, whether."""
+        return np.not_equal(self.count, 0)
 
     @property
     def side(self) -> str:
@@ -69,7 +74,7 @@ def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
         raise ProtocolError(f"batch index {batch} is not in this recording of {size}: choose 0 to {size - 1}")
     found = []
     if "spike" in data:
-        spikes = data["spike"].isel(batch=batch).transpose("time", "cell").values != 0
+        spikes = data["spike"].isel(batch=batch).transpose("time", "cell").values.astype(np.int64)
         names = data["population"].values
         for name in dict.fromkeys(names):
             at = np.flatnonzero(names == name)
@@ -94,7 +99,9 @@ def _phi(data: xr.Dataset, name: str, batch: int) -> list[Firing]:
     for area in dict.fromkeys(data["area"].values[held]):
         at = held[data["area"].values[held] == area]
         index = data["index"].values[at]
-        found.append(Firing(f"{area}.{role}", index, index, np.nan_to_num(array.values[:, at]) != 0))
+        found.append(
+            Firing(f"{area}.{role}", index, index, np.nan_to_num(array.values[:, at]).astype(np.int64))
+        )
     return found
 
 
@@ -110,28 +117,27 @@ def one_population(data: xr.Dataset, population: str, batch: int = 0) -> Firing:
 
 
 def stride(data: xr.Dataset) -> int:
-    """Each so many steps were recorded."""
+    """How many steps each record stands for: what fires in them is counted."""
     steps = data["step"].values
-    return int(steps[1] - steps[0]) if len(steps) > 1 else 1
+    return int(data.attrs.get("every") or (steps[1] - steps[0] if len(steps) > 1 else 1))
 
 
-def rate(data: xr.Dataset, fired: NDArray[np.bool_], width: float) -> NDArray[np.float64]:
+def rate(data: xr.Dataset, count: NDArray[np.int64], width: float) -> NDArray[np.float64]:
     """Spikes per second, in a window that slides: the mean over ``width`` ms around each time.
 
-    At the ends of the recording the window is what of it lies within. If only each so many steps were
-    recorded, the rate is that in these steps.
+    At the ends of the recording the window is what of it lies within.
 
     Args:
         data: with the times.
-        fired: ``[time, …]``.
-        width: of the window in ms, at least one step.
+        count: ``[time, …]``, of spikes in the steps of each record.
+        width: of the window in ms, at least one record.
     """
-    dt = float(data.attrs["dt"])
-    steps = max(1, round(width / (dt * stride(data))))
-    sums = np.cumsum(fired, axis=0, dtype=np.float64)
+    each = float(data.attrs["dt"]) * stride(data)
+    steps = max(1, round(width / each))
+    sums = np.cumsum(count, axis=0, dtype=np.float64)
     sums = np.concatenate([np.zeros_like(sums[:1]), sums])
-    time = np.arange(len(fired))
+    time = np.arange(len(count))
     first = np.clip(time - steps // 2, 0, None)
-    end = np.clip(time - steps // 2 + steps, None, len(fired))
-    length = (end - first).reshape(-1, *[1] * (fired.ndim - 1))
-    return np.asarray(1000.0 / dt * (sums[end] - sums[first]) / length)
+    end = np.clip(time - steps // 2 + steps, None, len(count))
+    length = (end - first).reshape(-1, *[1] * (count.ndim - 1))
+    return np.asarray(1000.0 / each * (sums[end] - sums[first]) / length)

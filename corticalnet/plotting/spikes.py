@@ -141,7 +141,7 @@ def _rates(axes: Axes, data: xr.Dataset, group: list[Firing], width: float) -> N
     """Mean rate of each population of an area."""
     for one in group:
         if one.role != "phi":
-            mean = rate(data, one.fired, width).mean(axis=1)
+            mean = rate(data, one.count, width).mean(axis=1)
             axes.plot(data["time"], mean, color=_hue(one), lw=0.9, label=one.population)
     axes.set_ylim(bottom=0)
     axes.set_ylabel(f"{group[0].area}\n(Hz)", fontsize=LABEL, rotation=0, ha="right", va="center")

@@ -64,7 +64,7 @@ def test_batches_shapes_and_tensors():
     shown = over_time(script, STIMULUS).tolist()
     assert shown == [[[1, 2], [3, 4]], [[1, 2], [3, 4]], [[5, 6], [5, 6]]]
     assert over_time(script, TARGET)[1].tolist() == [[0, 0, 1], [1, 0, 0]]
-    whole = compile_protocol(circuit(), [Teach(torch.tensor([2, 0]), 1), Teach(np.int64(1), 1)])
+    whole = compile_protocol(circuit(), [Teach(torch.tensor([2, 0]), 1), Teach(np.int64(1), 1)], batch=2)
     assert over_time(whole, TARGET)[1].tolist() == [[0, 1, 0]] * 2
 
 
@@ -138,10 +138,11 @@ def test_noise_has_a_stream_for_each_port():
     both = compile_protocol(circuit(), [Present(np.ones((2, 2)), 400)], [other, one]).noise
     key = ("area1.prediction", "prediction")
     assert alone.keys() == {key}
-    assert alone[key].shape == (400, 2, 3)
-    assert np.array_equal(alone[key], both[key])
-    assert alone[key].std() == pytest.approx(0.5, rel=0.1)
-    assert not np.allclose(both[key], 50 * both["area1.value", "feedback"])
+    drawn = alone[key].table(0, 400, 2, 3)
+    assert drawn.shape == (400, 2, 3)
+    assert np.array_equal(drawn, both[key].table(0, 400, 2, 3))
+    assert drawn.std() == pytest.approx(0.5, rel=0.1)
+    assert not np.allclose(drawn, 50 * both["area1.value", "feedback"].table(0, 400, 2, 3))
     assert not np.array_equal(one.draw(4, 1, 3), Noise("area1.prediction", sd=0.5, seed=4).draw(4, 1, 3))
     assert np.array_equal(one.draw(4, 1, 3), one.draw(9, 1, 3)[:4])
     shown = [Present([1, 2], 1)]
@@ -190,12 +191,22 @@ def test_phases_as_long_as_the_circuit_needs():
         ("must be an array of numbers, not str", [Present("face", 1)]),
         ("has a value that is not finite", [Present([1, np.nan], 1)]),
         ("target of 'output.value' is class 3, but its 3 cells stand for classes 0 to 2", [Teach(3, 1)]),
-        ("is class -1", [Teach([0, -1], 1)]),
+        ("is class -1", [Present(np.ones((2, 2)), 1), Teach([0, -1], 1)]),
+        (
+            "2 whole numbers are neither a class for each of 1 sample nor a vector for its 3 cells",
+            [Teach([0, 1], 1)],
+        ),
+        ("must be a class (a whole number from 0 to 2), not True", [Teach(True, 1)]),
         ("target of 'output.value' has shape (2,)", [Teach([0.0, 1.0], 1)]),
         (
-            "element 2 of the protocol (Teach): 'output.value.target' has a batch of 3, "
+            "element 2 of the protocol (Present): 'input.value.stimulus' has a batch of 3, "
             "but element 1 of the protocol (Present) has one of 2",
-            [Present(np.ones((2, 2)), 1), Teach([0, 1, 2], 1)],
+            [Present(np.ones((2, 2)), 1), Present(np.ones((3, 2)), 1)],
+        ),
+        (
+            "element 2 of the protocol (Teach): 'output.value.target' has a batch of 4, "
+            "but the stimuli have one of 2",
+            [Present(np.ones((2, 2)), 1), Teach(np.ones((4, 3)), 1)],
         ),
         ("did you mean 'input.value.stimulus'?", [Give({"input.value.stimuls": 1}, 1)]),
         ("input.value.stimulus has shape (3,)", [Give({"input.value.stimulus": [1, 2, 3]}, 1)]),

@@ -14,7 +14,7 @@ from corticalnet.circuits.experiment.recording import Record, load_recording, pl
 from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.circuits.quantities import MV
-from corticalnet.errors import ProtocolError
+from corticalnet.errors import ProtocolError, RecordingWarning
 
 UP, SIDE = "input->area1", "area1->output"
 
@@ -99,19 +99,23 @@ def test_by_default_all_that_is_not_too_much():
     every = [(p.name, state) for p in circuit().populations for state in p.cell.state]
     assert names(plan()) == [*every, (UP, "weight"), (SIDE, "weight")]
     first = [(p.name, next(iter(p.cell.state))) for p in circuit().populations]
-    many = plan(on=circuit(1000), batch=400)
+    with pytest.warns(RecordingWarning, match=r"^not recorded: all states .* \(22,008,000 numbers, 0.2 GB"):
+        many = plan(on=circuit(1000), batch=400)
     assert names(many) == [*first, (UP, "weight"), (SIDE, "weight")]
     assert names(plan(on=circuit(1000), batch=400, every=5)) == names(plan())
-    assert names(plan(on=circuit(1000), batch=1, steps=2000)) == first
+    with pytest.warns(RecordingWarning, match=r"weights over time \(6,003,000 numbers.* to='run.nc'"):
+        assert names(plan(on=circuit(1000), batch=1, steps=2000)) == first
+    assert names(plan(on=circuit(1000), batch=400, stream=True)) == names(plan())
     assert many.kept.tolist() == [0, 1, 2, 3, 4]
 
 
 def test_which_steps():
-    assert plan(every=2).kept.tolist() == [0, 2, 4]
+    """Of five: after each second one; the last window has not ended."""
+    assert plan(every=2).kept.tolist() == [1, 3]
     assert plan(last=2).kept.tolist() == [3, 4]
-    assert plan(every=2, last=3).kept.tolist() == [2, 4]
+    assert plan(every=2, last=3).kept.tolist() == [3]
     assert plan(last=99).kept.tolist() == [0, 1, 2, 3, 4]
-    assert plan(every=99).kept.tolist() == [0]
+    assert plan(every=99).kept.tolist() == []
     refused("every must be a whole number from 1, not 0", every=0)
     refused("every must be a whole number from 1, not 1.5", every=1.5)
     refused("last must be a whole number from 1, not 0", last=0)
@@ -120,25 +124,26 @@ def test_which_steps():
 def test_shapes_to_fill():
     wishes = [Record("area1.error", where=[1]), "area1.phi.phi", Record("error", reduce="norm"), "weights"]
     shapes = [array.shape for array in plan(wishes, every=2).allocate()]
-    assert shapes == [(3, 2, 1), (3, 2, 3), (3, 2), (3, 2), (3, 3, 2), (3, 3)]
+    assert shapes == [(2, 2, 1), (2, 2, 3), (2, 2), (2, 2), (2, 3, 2), (2, 3)]
 
 
 def test_states_on_the_axis_of_columns():
     data = filled(plan(["error", Record("area1.phi.phi", where=[1])], every=2))
     assert dict(data.sizes) == {
-        "time": 3, "batch": 2, "column": 6, f"{UP} post": 3, f"{UP} pre": 2, f"{SIDE} weight": 3,
+        "time": 2, "batch": 2, "column": 6, f"{UP} post": 3, f"{UP} pre": 2, f"{SIDE} weight": 3,
     }  # fmt: skip
-    assert data["time"].values.tolist() == [0, 1, 2]
-    assert data["step"].values.tolist() == [0, 2, 4]
+    assert data["time"].values.tolist() == [0.5, 1.5]
+    assert data["step"].values.tolist() == [1, 3]
     assert data["time"].attrs["units"] == "ms"
     assert data["area"].values.tolist() == ["area1"] * 3 + ["output"] * 3
     assert data["index"].values.tolist() == [0, 1, 2] * 2
     assert data["error"].dims == ("time", "batch", "column")
     assert data["error"].attrs == {"units": "1", "long_name": "error of error cells"}
-    assert data["error"].sel(area="output").values.ravel().tolist() == list(range(18))
+    assert data["error"].sel(area="output").values.ravel().tolist() == list(range(12))
     phi = data["phi"]
-    assert np.isnan(phi.values).sum() == 30
-    assert phi.sel(area="area1").isel(column=1).values.ravel().tolist() == list(range(6))
+    assert phi.attrs["cell_methods"] == "time: sum"
+    assert np.isnan(phi.values).sum() == 20
+    assert phi.sel(area="area1").isel(column=1).values.ravel().tolist() == list(range(4))
 
 
 def test_only_recorded_cells_are_columns():

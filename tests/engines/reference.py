@@ -28,17 +28,26 @@ class Reference:
                 and p.role == operation.role]  # fmt: skip
 
     def run(self, script, recording):
-        arrays, row = recording.allocate(), 0
-        for t in range(script.steps):
+        arrays, row, window = recording.allocate(), 0, {}
+        for t in range(script.begin, script.end):
             for _, operations in self.plan.steps:
                 for operation in operations:
                     self.do(operation, script, t)
+            for (part, state), total in window.items() if t % recording.every else ():
+                window[part, state] = total + self.state[part][state]
+            if t % recording.every == 0:
+                window = {
+                    (p.name, name): self.state[p.name][name] + 0.0
+                    for p in self.circuit.populations
+                    for name, state in p.cell.states().items()
+                    if state.event or state.pulse
+                }
             if t in recording.kept:
                 for array, track in zip(arrays, recording.tracks, strict=True):
                     if track.is_weight:
                         array[row] = self.weights[track.part]
                         continue
-                    x = self.state[track.part][track.state]
+                    x = window.get((track.part, track.state), self.state[track.part][track.state])
                     x = x if track.index is None else x[track.index]
                     array[row, 0] = REDUCE[track.reduce](x) if track.reduce else x
                 row += 1
@@ -47,7 +56,7 @@ class Reference:
     def do(self, operation, script, t):
         if isinstance(operation, Deliver):
             for (name, one), signal in script.signals.items():
-                self.state[name][one] = signal.patterns[signal.index[t], 0] + np.zeros(
+                self.state[name][one] = signal.patterns[signal.index[t - script.begin], 0] + np.zeros(
                     self.circuit.population(name).n
                 )
         elif isinstance(operation, Act):
@@ -103,7 +112,7 @@ class Reference:
                         + wire.weight * self.state[wire.source][self.circuit.sent(wire.source, wire.sends)]
                     )
             noise = script.noise.get((p.name, port))
-            found[port] = total + (0.0 if noise is None else noise[t, 0]) + np.zeros(p.n)
+            found[port] = total + (0.0 if noise is None else noise.at(t, 1, p.n)[0]) + np.zeros(p.n)
         return found
 
     def learn(self, x, script, t):

@@ -10,7 +10,7 @@ from corticalnet.circuits.experiment.protocol import Give, Rest
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.circuits.quantities import ONE
 from corticalnet.engines import simulate, simulator
-from corticalnet.errors import EngineError
+from corticalnet.errors import EngineError, ProtocolError
 from tests.engines.small import Leaky, area, listed
 
 RNG = np.random.default_rng(11)
@@ -75,7 +75,7 @@ def test_leaky_cells_with_delay_one_to_one_and_shared_weights():
 def test_noise_is_added_to_its_port(sd):
     noise = Noise("a", "prediction", sd=sd, seed=9)
     data = simulate(pair(), driven(), noise=[noise])
-    close(area(data, "rate", "a"), loop(noise=noise.draw(STEPS, 4, 3))[0])
+    close(area(data, "rate", "a"), loop(noise=noise.draw(STEPS, 4, 3, dt=DT))[0])
 
 
 def test_a_list_of_synapses_that_share_weights():
@@ -197,13 +197,17 @@ def test_reset_brings_states_to_rest_and_keeps_weights():
     first = engine.run(driven())
     learned = engine.weights["up"]
     assert abs(learned - UP).max() > 0.01
-    engine.engine.reset(4)
+    engine.reset()
+    assert (engine.step, engine.time) == (0, 0.0)
     assert np.array_equal(engine.weights["up"], learned)
     again = engine.run(driven())
     fresh = simulate(engine.circuit.with_weights({"up": learned}), driven())
     assert np.array_equal(area(again, "rate", "b"), area(fresh, "rate", "b"))
     assert not np.array_equal(area(again, "rate", "b"), area(first, "rate", "b"))
-    other = engine.run([Give({"a.drive": DRIVE[:2]}, 1)])  # another batch begins at rest too
+    with pytest.raises(ProtocolError, match=r"batch of 2, but this simulation runs 4 samples; .* reset\(\)"):
+        engine.run([Give({"a.drive": DRIVE[:2]}, 1)])
+    engine.reset()
+    other = engine.run([Give({"a.drive": DRIVE[:2]}, 1)])  # another batch begins at rest
     close(area(other, "rate", "a")[0], 0.25 + GAMMA * (0.25 * BACK.sum(1) + SELF * 0.25 + DRIVE[:2] - 0.25))
 
 

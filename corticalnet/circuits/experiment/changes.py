@@ -117,8 +117,8 @@ class Batches:
                 )
             if isinstance(entry.element, Give) and found == entry.steps:
                 raise ProtocolError(
-                    f"{entry.where}: '{name}' has {found} rows and lasts {found} steps: for numbers that change "
-                    f"in time use Play, for {found} samples say batch={found}"
+                    f"{entry.where}: '{name}' has {found} rows and lasts {found} steps: for numbers that "
+                    f"change in time use Play, for {found} samples say batch={found}"
                 )
             self._size, self._first = found, entry.where.rstrip(",")
 

@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 #: A variable as xarray takes it: dims, numbers, attributes (and how a file keeps it).
 Variable = tuple[tuple[str, ...], Any, dict[str, str]] | tuple[tuple[str, ...], Any, dict[str, str], Any]
 _INDEXED = ("area", "population")
+_TIME = "time at which the step began; values are those after it"
 _COORDINATES = (
     "time", "step", "batch", "area", "index", "column", "sheet", "cell", "population", "number", "column_of"
 )  # fmt: skip
@@ -59,11 +60,15 @@ def build_dataset(
         coordinates |= where
     steps = recording.kept
     coordinates |= {
-        "time": (("time",), steps * float(recording.circuit.dt), {"units": "ms", "long_name": "time"}),
-        "step": (("time",), steps, {"units": "1", "long_name": "step, counted from 0"}),
+        "time": (("time",), steps * float(recording.circuit.dt), {"units": "ms", "long_name": _TIME}),
+        "step": (
+            ("time",),
+            steps,
+            {"units": "1", "long_name": "step of the whole simulation, counted from 0"},
+        ),
         "batch": (("batch",), np.arange(recording.script.batch), {"units": "1", "long_name": "sample"}),
     }
-    return _indexed(xr.Dataset(variables, coordinates, _attributes(recording) | dict(attrs)))
+    return indexed(xr.Dataset(variables, coordinates, _attributes(recording) | dict(attrs)))
 
 
 def load_recording(path: str | Path) -> xr.Dataset:
@@ -85,11 +90,11 @@ def load_recording(path: str | Path) -> xr.Dataset:
         raise ProtocolError(f"'{path}' is no recording of corticalnet")
     for name in {"area", "sheet", "population"} & set(data.coords):  # HDF5 gives texts back as objects
         data = data.assign_coords({name: (data[name].dims, data[name].values.astype(str), data[name].attrs)})
-    return _indexed(data)
+    return indexed(data)
 
 
-def _indexed(data: xr.Dataset) -> xr.Dataset:
-    """With areas and spiking populations to select by."""
+def indexed(data: xr.Dataset) -> xr.Dataset:
+    """A recording with areas and spiking populations to select by."""
     for name in _INDEXED:
         if name in data.coords and name not in data.xindexes:
             data = data.set_xindex(name)
@@ -116,7 +121,7 @@ def _states(
         population = recording.circuit.population(track.part)
         name = _name(recording, population, track.state)
         if name not in variables:
-            attrs = _describe(population, track)
+            attrs = _describe(recording, population, track)
             variables[name] = (("time", "batch", "column"), np.full(shape, np.nan), attrs)
         area = population.area
         at = first[area] + np.searchsorted(columns[area], _cells(track, population))
@@ -140,7 +145,14 @@ def _spikes(
     names = np.repeat(np.array([p.name for p in parts]), [len(index) for index in which])
     columns = [index // _per_column(recording, p) for index, p in zip(which, parts, strict=True)]
     attrs = {"units": "1", "long_name": "1 in the step in which a cell fires"}
-    spikes = np.concatenate([array.astype(np.uint8) for _, array in pairs], axis=2)
+    if recording.every > 1:
+        attrs = {
+            "units": "1",
+            "long_name": "spikes in the steps since the last record",
+            "cell_methods": "time: sum",
+        }
+    kind = np.min_scalar_type(recording.every)  # a cell fires at most once in a step
+    spikes = np.concatenate([array.astype(kind) for _, array in pairs], axis=2)
     return {"spike": (("time", "batch", "cell"), spikes, attrs, _PACKED)}, {
         "population": (("cell",), names, {"long_name": "population of the cell"}),
         "number": (("cell",), np.concatenate(which), {"units": "1", "long_name": "its number there"}),
@@ -170,7 +182,7 @@ def _reduced(
         population = recording.circuit.population(track.part)
         name = f"{_name(recording, population, track.state)}_{track.reduce}"
         if name not in variables:
-            attrs = _describe(population, track)
+            attrs = _describe(recording, population, track)
             variables[name] = (("time", "batch", "sheet"), np.full(shape, np.nan), attrs)
         variables[name][1][:, :, areas.index(population.area)] = array
     return variables, {"sheet": (("sheet",), np.array(areas), {"long_name": "area"})} if areas else {}
@@ -208,10 +220,11 @@ def _name(recording: Recording, population: Population, state: str) -> str:
     return f"{population.role}_{state}" if len(roles) > 1 or state in taken else state
 
 
-def _describe(population: Population, track: Track) -> dict[str, str]:
+def _describe(recording: Recording, population: Population, track: Track) -> dict[str, str]:
     what = f"{track.reduce} of {track.state}" if track.reduce else track.state
     unit = population.cell.states()[track.state].unit.symbol
-    return {"units": unit, "long_name": f"{what} of {population.role} cells".replace("_", " ")}
+    about = {"units": unit, "long_name": f"{what} of {population.role} cells".replace("_", " ")}
+    return about | ({"cell_methods": "time: sum"} if recording.adds_up(track) else {})  # (as CF has it)
 
 
 def _attributes(recording: Recording) -> dict[str, Any]:
@@ -221,5 +234,6 @@ def _attributes(recording: Recording) -> dict[str, Any]:
         "dt": dt,
         "events": json.dumps([[step * dt, label] for step, label in recording.script.events]),
         "schedule": " → ".join(circuit.schedule().names()),
+        "every": recording.every,
         "corticalnet": VERSION,
     }

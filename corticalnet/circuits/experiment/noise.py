@@ -1,6 +1,6 @@
-"""Noise on ports: drawn by seed and absolute step, so it does not depend on how a simulation is cut into runs.
+"""Noise on ports: drawn by seed and absolute step, however a simulation is cut into runs.
 
-    simulate(circuit, protocol, noise=[Noise("area1.value", "prediction", sd=0.1)], seed=1)
+simulate(circuit, protocol, noise=[Noise("area1.value", "prediction", sd=0.1)], seed=1)
 """
 
 from __future__ import annotations
@@ -54,7 +54,11 @@ class Noise:
         if self.sd is None and self.density is None:
             object.__setattr__(self, "sd", 0.01)
         name, size = ("sd", self.sd) if self.density is None else ("density", self.density)
-        if isinstance(size, bool | str) or not isinstance(size, int | float | np.number) or not 0 <= size < math.inf:
+        if (
+            isinstance(size, bool | str)
+            or not isinstance(size, int | float | np.number)
+            or not 0 <= size < math.inf
+        ):
             raise ProtocolError(f"{what}: {name} must be a number from 0, not {size!r}")
         whole(self.seed, f"{what}: seed", 0)
 
@@ -64,8 +68,10 @@ class Noise:
         digest = hashlib.sha256(f"{seed}/{self.seed}/{self.population}/{self.port}".encode()).digest()
         return NoiseStream(size, int.from_bytes(digest[:16], "big"))
 
-    def draw(self, steps: int, batch: int, n: int, *, dt: float = 1.0, seed: int = 0, begin: int = 0) -> Floats:
-        """``[steps, batch, n]`` from step ``begin`` on; more steps, samples or cells begin like fewer steps."""
+    def draw(
+        self, steps: int, batch: int, n: int, *, dt: float = 1.0, seed: int = 0, begin: int = 0
+    ) -> Floats:
+        """``[steps, batch, n]`` from step ``begin`` on; more steps or samples begin like fewer."""
         return self.stream(dt, seed).table(begin, steps, batch, n)
 
 

@@ -3,8 +3,8 @@
     protocol = [Present(image, steps=6), Teach(3, steps=9), Rest(ms=20)]
     protocol = [Stream(images, labels, present=(6, 12), teach=(9, 15), seed=1)]
 
-An element lasts whole steps, or a time in ms. Inputs stay as the last element left them, also from one run of a
-simulator to the next; those that no element has named are 0. A batch of samples comes from stimuli.
+An element lasts whole steps, or a time in ms. Inputs stay as the last element left them, also from one run
+of a simulator to the next; those that no element has named are 0. A batch of samples comes from stimuli.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ class Give(Element):
     """Drive any inputs by name with numbers that stay; all others stay as they are.
 
     Args:
-        signals: {"population.input": a number, ``[n]`` or ``[B, n]``}; numbers that change in time: :class:`Play`.
+        signals: {"population.input": a number, ``[n]`` or ``[B, n]``}; what changes in time: :class:`Play`.
         steps: how long until the next element, in steps; the signals stay on.
         ms: or in ms (30, "30 ms").
 
@@ -162,9 +162,9 @@ class Play(Element):
     At the end the last of them stays on.
 
     Args:
-        signals: an array ``[time, n]`` or ``[time, B, n]`` (or ``[time, *shape]``, ``[time, B, *shape]``) for the
-            one population that takes a stimulus; or a function of time (ms since the element began) that
-            returns ``[n]`` or ``[B, n]``; or {"population.input": array or function}.
+        signals: an array ``[time, n]`` or ``[time, B, n]`` (or ``[time, *shape]``, ``[time, B, *shape]``) for
+            the one population that takes a stimulus; or a function of time (ms since the element began)
+            that returns ``[n]`` or ``[B, n]``; or {"population.input": array or function}.
         steps: how long, in steps; as long as the arrays if neither steps nor ms is given.
         ms: or in ms (30, "30 ms").
 

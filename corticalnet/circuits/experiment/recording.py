@@ -13,6 +13,7 @@ about single steps (spikes, φ, choices, bursts of dopamine; :class:`corticalnet
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,8 +24,8 @@ from numpy.typing import NDArray
 
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.experiment.dataset import build_dataset, load_recording
-from corticalnet.circuits.experiment.values import array, whole
 from corticalnet.circuits.experiment.script import Script
+from corticalnet.circuits.experiment.values import array, whole
 from corticalnet.circuits.parts import Population
 from corticalnet.errors import ProtocolError, RecordingWarning, one_of, unknown
 
@@ -39,6 +40,8 @@ Indices = NDArray[np.int64]
 REDUCTIONS = ("", "mean", "norm", "max")
 #: Without ``record``, at most so many numbers of states, and of weights, are written down.
 MOST_STATES, MOST_WEIGHTS = 20_000_000, 5_000_000
+#: A recording that streams to a file keeps about so many numbers in memory.
+PIECE = 8_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +126,19 @@ class Recording:
         cells = self.circuit.population(track.part).n if track.index is None else len(track.index)
         return kept, batch, cells
 
+    def pieces(self, most: int = PIECE) -> list[tuple[Script, Recording]]:
+        """The same in parts that are recorded one after another, each of about so many numbers at most."""
+        each = sum(int(np.prod(shape[1:])) for shape in self.shapes())
+        rows = max(1, most // max(1, each))
+        ends = [int(step) + 1 for step in self.kept[rows - 1 :: rows]]
+        cuts = [self.script.begin, *(end for end in ends if end < self.script.end), self.script.end]
+        found = []
+        for begin, end in itertools.pairwise(cuts):
+            script = self.script.part(begin, end)
+            kept = self.kept[(self.kept >= begin) & (self.kept < end)]
+            found.append((script, replace(self, script=script, kept=kept)))
+        return found
+
     def dataset(
         self,
         arrays: Sequence[Floats],
@@ -195,7 +211,7 @@ def _default(circuit: Circuit, kept: int, batch: int, limited: int = 1) -> list[
     spikes = kept * batch * sum(p.n for p in spiking) * limited
     stride = max(1, -(-spikes // MOST_STATES))
     if stride > 1:
-        left.append(f"spikes of all but each {stride}th cell ({_size(spikes)}; record='spike' keeps them)")
+        left.append(f"spikes of all but one cell in {stride} ({_size(spikes)}; record='spike' keeps them)")
     tracks += [Track(p.name, "spike", None if stride == 1 else np.arange(0, p.n, stride)) for p in spiking]
     weights = kept * sum(circuit.weights[p.name].size for p in circuit.plastic) * limited
     if weights <= MOST_WEIGHTS:
@@ -204,7 +220,7 @@ def _default(circuit: Circuit, kept: int, batch: int, limited: int = 1) -> list[
         left.append(f"weights over time ({_size(weights)}; record='weights' keeps them)")
     if left:
         warnings.warn(
-            f"not recorded: {'; '.join(left)}; every=… records less often, and to='run.nc' streams all to disk",
+            f"not recorded: {'; '.join(left)}; every=… records less often, to='run.nc' streams all to disk",
             RecordingWarning,
             stacklevel=4,
         )

@@ -87,10 +87,25 @@ class Script:
         """Absolute number of the step after the last."""
         return self.begin + self.steps
 
+    def part(self, begin: int, end: int) -> Script:
+        """What happens from one absolute step up to another."""
+        a, b = begin - self.begin, end - self.begin
+        signals = {key: Signal(s.patterns, s.index[a:b]) for key, s in self.signals.items()}
+        events = tuple((t, label) for t, label in self.events if begin <= t < end)
+        return Script(b - a, self.batch, signals, self.noise, events, begin, self.held_at(end))
+
+    def held_at(self, step: int) -> Held:
+        """What another script would go on from before an absolute step."""
+        if step == self.end:
+            return self.after
+        k = step - self.begin - 1
+        on = {key: s.patterns[s.index[max(k, 0)]] for key, s in self.signals.items()}
+        return Held(step, self.batch, on)
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """An element, where it stands in the protocol, how many steps it lasts, and inputs that it names itself."""
+    """An element, where it stands in the protocol, how many steps it lasts, and inputs that it names."""
 
     where: str
     element: Element
@@ -205,7 +220,11 @@ def _shown(
             if check and taught < circuit.needs.teach:
                 raise _short(entry.where, taught, circuit.needs.teach)
             shown = None
-        elif isinstance(element, Give | Play) and shown is not None and not (isinstance(element, Play) and stimulus):
+        elif (
+            isinstance(element, Give | Play)
+            and shown is not None
+            and not (isinstance(element, Play) and stimulus)
+        ):
             shown += entry.steps
         else:
             shown = None

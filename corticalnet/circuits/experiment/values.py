@@ -99,8 +99,8 @@ def course(value: Any, n: int, steps: int, what: str) -> Floats:
 def target(value: Any, n: int, batch: int, what: str) -> Floats:
     """What n cells are to do, ``[B or 1, n]``, in a simulation of so many samples.
 
-    Whole numbers are classes: one for all samples, or one for each (``[B]`` or ``[B, 1]``). Everything else is
-    a vector, ``[n]`` or ``[B, n]``: also a row of n whole numbers or truth values (one-hot), if there are not
+    Whole numbers are classes: one for all samples, or one for each (``[B]`` or ``[B, 1]``). All else is a
+    vector, ``[n]`` or ``[B, n]``: also a row of n whole numbers or truth values (one-hot), if there are not
     just as many samples.
 
     Raises:
@@ -121,7 +121,8 @@ def target(value: Any, n: int, batch: int, what: str) -> Floats:
     for label in given.ravel():
         if not 0 <= label < n:
             raise ProtocolError(f"{what} is class {label}, but its {n} cells stand for classes 0 to {n - 1}")
-    return np.eye(n)[given.reshape(-1)]
+    rows: Floats = np.eye(n)[given.reshape(-1)]
+    return rows
 
 
 def samples(batch: int) -> str:

@@ -186,7 +186,7 @@ class Brian2Engine(Stepping):
         recorder = Recorder(recording, read, self._like, self.windows)
         for now in range(script.begin, script.end):
             recorder.take(now)
-        trouble = self._troubled() if guard else None
+        trouble = self.trouble() if guard else None
         if trouble:
             raise Diverged(script.end - 1, *trouble, recorder.finish())
         if progress is not None:
@@ -250,7 +250,8 @@ class Brian2Engine(Stepping):
             (model.field(name) if kind == "field" else traces[name])[:] = values
         model.set_weights(self._weights)
 
-    def _troubled(self) -> tuple[str, str] | None:
+    def trouble(self) -> tuple[str, str] | None:
+        """See :meth:`Stepping.trouble`."""
         for population in self.circuit.populations:
             rest = population.cell.rest()
             for state in population.cell.state:

@@ -54,8 +54,8 @@ class Layout:
     Args:
         plan: what is to run.
         allowed: whether Brian2 accepts a name.
-        tabled: (population, input) that code fills from a table of patterns in each step (a program of its own
-            has nobody who would); other inputs are fields that somebody else fills.
+        tabled: (population, input) that code fills from a table of patterns in each step (a program of its
+            own has nobody who would); other inputs are fields that somebody else fills.
         noise: (role, port) that have noise.
 
     Attributes:

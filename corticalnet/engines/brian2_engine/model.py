@@ -79,7 +79,9 @@ class Model:
 
     def operate(self, function: Callable[[], None], when: str, order: int, name: str) -> None:
         """Call a Python function in every step."""
-        self.network.add(brian2().NetworkOperation(function, clock=self._clock, when=when, order=order, name=name))
+        self.network.add(
+            brian2().NetworkOperation(function, clock=self._clock, when=when, order=order, name=name)
+        )
 
     def follow(self, layout: Layout) -> None:
         """Take over the code of a layout of the same plan (with other noise)."""
@@ -120,7 +122,7 @@ class Model:
         objects = network.sorted_objects
         if [id(one) for one in objects] != self._prepared:
             with preferences(target):
-                network.before_run({})
+                network.run(0 * self.dt, namespace={})  # prepares, and makes no step
             self._prepared = [id(one) for one in objects]
         active = [one for one in objects if one.active]
         step, now, dt = (self._clock.variables[name].get_value() for name in ("timestep", "t", "dt"))

@@ -1,4 +1,4 @@
-"""What a Brian2 program of its own writes down: StateMonitors of all that a recording asks for, at every step."""
+"""What a Brian2 program of its own writes down: StateMonitors of all that a recording asks for, each step."""
 
 from __future__ import annotations
 
@@ -69,7 +69,9 @@ class Monitors:
                 bundle = self._model.layout.bundles.of(track.part)
                 member = next(m for m in bundle.members if m.projection == track.part)
                 weight = recording.circuit.weights[track.part]
-                flat = np.tile(np.ravel(weight), (len(values), 1))  # weights that no synapse has stay as they were
+                flat = np.tile(
+                    np.ravel(weight), (len(values), 1)
+                )  # weights that no synapse has stay as they were
                 flat[:, np.unique(member.weight)] = values
                 found[track.part, track.state] = torch.from_numpy(flat.reshape(-1, *weight.shape))
             else:

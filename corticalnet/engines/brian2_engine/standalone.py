@@ -91,8 +91,12 @@ class Standalone:
                     model.namespace[name] = b2.TimedArray(array, dt=dt, name=name)
                 for k, (population, port) in enumerate(script.noise):
                     role = self._plan.circuit.population(population).role
-                    line = f"{layout.names(role, port, 'noise')} = {layout.names('noise', population, port)}(t, i)"
-                    model.regularly(layout.rows(population), [line], self._plan.schedule[0].name, -1 - k)
+                    table = layout.names("noise", population, port)
+                    line, phase = (
+                        f"{layout.names(role, port, 'noise')} = {table}(t, i)",
+                        self._plan.schedule[0],
+                    )
+                    model.regularly(layout.rows(population), [line], phase.name, -1 - k)
                 self._monitors = Monitors(model, recording)
                 model.network.add(self._monitors.monitors)
                 model.network.run(script.steps * model.dt, namespace={})

@@ -38,9 +38,7 @@ class Delays:
 
     def lines(self) -> dict[str, Tensor]:
         """What is on its way, and what arrived last: ``[steps + 1, B, n]``, the oldest first."""
-        return {
-            name: torch.stack([self._arrived[name], *line]) for name, line in self._lines.items()
-        }
+        return {name: torch.stack([self._arrived[name], *line]) for name, line in self._lines.items()}
 
     def fill(self, lines: Mapping[str, Tensor]) -> None:
         """Put back what :meth:`lines` said."""

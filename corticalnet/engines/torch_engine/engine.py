@@ -150,7 +150,7 @@ class TorchEngine(Stepping):
         self._weights.renew()
         self._delays.fill(lines)
 
-    def _troubled(self) -> tuple[str, str] | None:
+    def trouble(self) -> tuple[str, str] | None:
         """The first population and state (or projection and "weight") that is no longer finite."""
         for population in self.circuit.populations:
             place, rest = self.plan.places[population.name], population.cell.rest()
@@ -213,7 +213,7 @@ class TorchEngine(Stepping):
         self._seen[act] = [*read, *(getattr(state, name) for name in written)]
 
     def _heard(self, block: Block, role: str, port: str) -> Any:
-        """What a role hears at a port: sums as they were delivered, wires now, noise; 0 if it has none of them."""
+        """What a role hears at a port: sums as they were delivered, wires now, noise; 0 without any."""
         assert self._inputs is not None, "a script has begun"
         total = getattr(self.ports[block.index][role], port, None)
         for wire in block.wires[role, port]:
@@ -329,7 +329,7 @@ class TorchEngine(Stepping):
 
 
 class Ports:
-    """What a role hears, port by port, computed when it is asked for: every port of a cell is always there."""
+    """What a role hears, port by port, computed when asked for: every port of a cell is always there."""
 
     def __init__(self, heard: Callable[[Block, str, str], Any], block: Block, role: str) -> None:
         self._heard, self._block, self._role = heard, block, role

@@ -132,7 +132,9 @@ class Learner:
         }
         if self.terms is not None:
             used = {symbol.name for symbol in expr.free_symbols}
-            self.reads = {side: {s: n for s, n in known.items() if s in used} for side, known in self.reads.items()}
+            self.reads = {
+                side: {s: n for s, n in known.items() if s in used} for side, known in self.reads.items()
+            }
         self.trace: Tensor | None = None
 
     def awake(self, slots: Mapping[str, Any]) -> bool:

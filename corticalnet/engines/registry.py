@@ -1,0 +1,68 @@
+"""Engines by name, and what every engine can do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.circuits.experiment.recording import Recording
+from corticalnet.circuits.experiment.script import Script
+from corticalnet.engines.recorder import Windows
+from corticalnet.engines.torch_engine import TorchEngine
+
+Array = NDArray[np.float64]
+
+
+class Engine(Protocol):
+    """What every engine can do; most of it is in :class:`corticalnet.engines.stepping.Stepping`."""
+
+    windows: Windows
+
+    @property
+    def weights(self) -> dict[str, Array]:
+        """Weights by projection, as they are now."""
+
+    def set_weights(self, weights: Mapping[str, Array]) -> None:
+        """Go on with other weights (of some or all projections)."""
+
+    def run(
+        self,
+        script: Script,
+        recording: Recording,
+        progress: Callable[[int], None] | None = None,
+        *,
+        guard: bool = False,
+    ) -> list[Array]:
+        """Run a script from where the last one ended; return what was recorded, track by track."""
+
+    def reset(self, batch: int = 1) -> None:
+        """Bring every state to rest."""
+
+    def read(self, population: str, state: str) -> Array:
+        """A state as it is now, ``[B, n]``."""
+
+    def trouble(self) -> tuple[str, str] | None:
+        """The first population and state (or projection and "weight") that is not finite."""
+
+    def snapshot(self) -> dict[str, Array]:
+        """All that the next step depends on, but for inputs."""
+
+    def restore(self, snapshot: Mapping[str, Array], batch: int, every: int, step: int) -> None:
+        """Go on from a snapshot."""
+
+
+def _torch() -> type[Engine]:
+    return TorchEngine
+
+
+def _brian2() -> type[Engine]:
+    from corticalnet.engines.brian2_engine import Brian2Engine  # only who asks for it needs Brian2
+
+    return Brian2Engine
+
+
+#: Engines by name: functions that fetch their class.
+ENGINES: dict[str, Callable[[], Callable[..., Engine]]] = {"torch": _torch, "brian2": _brian2}

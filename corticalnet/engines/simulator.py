@@ -1,0 +1,391 @@
+"""The simulator: a circuit on an engine, one continuous experiment however it is cut into runs.
+
+running = cn.simulator(circuit)
+running.run([Present(x, steps=6)])                  look at what the columns chose,
+action = running.read("output.action.action")       and then
+running.run([Reinforce(y, steps=9)])                time, inputs, noise and records go on
+
+The same in one run, as a closed loop:
+
+def experiment(running):
+    for x, y in trials:
+        yield Present(x, steps=6)
+        action = running.read("output.action.action")
+        yield Reinforce(y, steps=9)
+
+data = running.run(experiment)
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import json
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.circuits import Circuit
+from corticalnet.circuits.experiment.recording import Recording, plan_recording
+from corticalnet.circuits.experiment.script import Held, Script, compile_protocol, is_protocol
+from corticalnet.circuits.experiment.streaming import RecordingFile
+from corticalnet.circuits.experiment.values import whole
+from corticalnet.circuits.schedule import Schedule
+from corticalnet.engines.bar import bar
+from corticalnet.engines.registry import ENGINES, Engine
+from corticalnet.engines.snapshot import About, Snapshot, digest, fitting
+from corticalnet.engines.stepping import Diverged
+from corticalnet.engines.trouble import explain
+from corticalnet.errors import CircuitWarning, EngineError, ProtocolError, SimulationError, one_of, unknown
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Array = NDArray[np.float64]
+DIVERGED = ("stop", "warn", "ignore")
+
+
+class Simulator:
+    """A circuit on an engine: runs protocols one after another; states, inputs, time and weights go on.
+
+    Args:
+        circuit: what to run.
+        engine: "torch" or "brian2".
+        seed: of noise, and of states in which cells differ before all time (voltages, dice of Poisson cells).
+        batch: samples that run side by side; as the first stimuli have them if not given.
+        options: of the engine: ``precision``, ``device`` (torch); ``target`` (Brian2).
+
+    Raises:
+        EngineError: the engine is unknown, not installed, or does not take an option.
+        ProtocolError: an impossible seed or batch.
+    """
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        engine: str = "torch",
+        seed: int = 0,
+        *,
+        batch: int | None = None,
+        **options: Any,
+    ) -> None:
+        one_of("engine", engine, ENGINES, EngineError)
+        self.circuit, self.name, self.options = circuit, engine, options
+        self.seed = whole(seed, "seed", 0)
+        self._asked = None if batch is None else whole(batch, "batch")
+        self._held = Held()
+        make = ENGINES[engine]()
+        try:
+            inspect.signature(make).bind(circuit, seed=seed, **options)
+        except TypeError as error:
+            raise EngineError(f"engine '{engine}': {error}") from None
+        self.engine: Engine = make(circuit, seed=seed, **options)
+        if self._asked is not None:
+            self.engine.reset(self._asked)
+        if options.get("precision") == "float32":
+            self._warn_of_rounding()
+
+    # What users see ----------------------------------------------------------------------------
+    @property
+    def weights(self) -> dict[str, Array]:
+        """Weights by projection, as they are now."""
+        return self.engine.weights
+
+    @property
+    def step(self) -> int:
+        """Steps that have been made: the number of the next one."""
+        return self._held.step
+
+    @property
+    def time(self) -> float:
+        """How long it has run, in ms."""
+        return self.step * float(self.circuit.dt)
+
+    @property
+    def batch(self) -> int:
+        """Samples that run side by side (1 as long as nothing has run and none were asked for)."""
+        return self._held.batch or self._asked or 1
+
+    def read(self, what: str) -> Array:
+        """A state of a population as it is now, ``[batch, cells]``.
+
+        Args:
+            what: "population.state" ("area1.value.rate"), or a population for the state that it sends.
+
+        Raises:
+            ProtocolError: there is no such state.
+        """
+        known = {p.name: p for p in self.circuit.populations}
+        population, _, state = what.rpartition(".")
+        if what in known:
+            population, state = what, known[what].cell.sends
+        if population not in known or state not in known[population].cell.state:
+            states = [f"{p.name}.{name}" for p in known.values() for name in p.cell.state]
+            raise ProtocolError(unknown("state", what, states))
+        return self.engine.read(population, state)
+
+    def reset(self, weights: bool = False) -> None:
+        """Begin anew: time 0, all states at rest, no inputs; another batch may follow.
+
+        Args:
+            weights: whether weights become those of the circuit again; otherwise they stay as they are.
+        """
+        self._held = Held()
+        self.engine.reset(self._asked or 1)
+        if weights:
+            self.engine.set_weights(self.circuit.weights)
+
+    # Running -----------------------------------------------------------------------------------
+    def run(
+        self,
+        protocol: Any,
+        record: Any = None,
+        *,
+        every: int = 1,
+        last: int | None = None,
+        noise: Sequence[Any] = (),
+        check: bool = True,
+        diverged: str = "stop",
+        progress: bool = False,
+        to: str | Path | None = None,
+    ) -> xr.Dataset:
+        """Run a protocol from where the last one ended, and return what was recorded; see :func:`simulate`.
+
+        Two runs are one longer run: inputs stay as they were left, noise goes on, and the recordings joined
+        (``xarray.concat(parts, "time")``) are that of the longer run.
+
+        Raises:
+            ProtocolError: the protocol or the records do not fit the circuit, or it is of another batch than
+                what has run so far (:meth:`reset` begins anew).
+            SimulationError: a number is no longer finite.
+        """
+        one_of("choice for diverged", diverged, DIVERGED, ProtocolError)
+        plan = _Plan(self, record, every, last, noise, check, to is not None)
+        before = self.weights
+        if is_protocol(protocol):
+            parts: Iterator[tuple[Script, Recording]] = plan.whole(protocol)
+        else:
+            parts = plan.one_by_one(protocol(self) if callable(protocol) else protocol)
+        made: list[tuple[Recording, list[Array]]] = []
+        file = None if to is None else RecordingFile(to, self.step)
+        with bar(self.step, plan.steps, progress) as tick:
+            for script, recording in parts:
+                arrays, trouble = self._run(script, recording, tick, diverged)
+                made.append((recording, arrays))
+                if file is not None or trouble is not None:
+                    data = self._dataset(made, before, plan)
+                    if file is not None:
+                        file.append(data)
+                        made = []
+                    if trouble is not None:
+                        trouble.recording = data if file is None else file.open()
+                        raise trouble
+        return self._dataset(made, before, plan) if file is None else file.open()
+
+    def _run(
+        self, script: Script, recording: Recording, tick: Callable[[int], None] | None, diverged: str
+    ) -> tuple[list[Array], SimulationError | None]:
+        """One script; how far it came is known also when it is interrupted."""
+        done = script.begin
+
+        def progress(steps: int) -> None:
+            nonlocal done
+            done = script.begin + steps
+            if tick is not None:
+                tick(done)
+
+        try:
+            arrays = self.engine.run(script, recording, progress, guard=diverged == "stop")
+            done = script.end
+        except Diverged as stopped:
+            done = stopped.step + 1
+            return stopped.arrays, SimulationError(explain(self, stopped))
+        finally:
+            self._held = script.held_at(done)
+        if diverged == "warn" and (found := self.engine.trouble()):
+            warnings.warn(explain(self, Diverged(script.end - 1, *found, [])), CircuitWarning, stacklevel=4)
+        return arrays, None
+
+    def _dataset(
+        self, made: Sequence[tuple[Recording, list[Array]]], before: Mapping[str, Array], plan: _Plan
+    ) -> xr.Dataset:
+        """What several parts recorded, as one recording."""
+        recording, arrays = made[0]
+        if len(made) > 1:
+            scripts = [one.script for one, _ in made]
+            events = tuple(event for script in scripts for event in script.events)
+            script = replace(scripts[0], steps=sum(s.steps for s in scripts), events=events)
+            recording = replace(recording, script=script, kept=np.concatenate([one.kept for one, _ in made]))
+            arrays = [np.concatenate(tracks) for tracks in zip(*(a for _, a in made), strict=True)]
+        dt = float(self.circuit.dt)
+        settings = {
+            "every": plan.every,
+            "last": plan.last,
+            "steps": recording.script.steps,
+            "batch": recording.script.batch,
+            **self.options,
+        }
+        attrs = {
+            "title": self.circuit.name,
+            "engine": self.name,
+            "dt": dt,
+            "seed": self.seed,
+            "settings": json.dumps(settings, default=str),
+            "events": json.dumps([[step * dt, label] for step, label in recording.script.events]),
+            "schedule": " → ".join(Schedule(self.circuit.schedule()).names()),
+        }
+        return recording.dataset(arrays, before, self.weights, attrs)
+
+    # Snapshots ---------------------------------------------------------------------------------
+    def snapshot(self) -> Snapshot:
+        """All that the simulation goes on from: to branch, or to go on tomorrow (``.save(path)``)."""
+        held = self._held
+        about = About(
+            circuit=digest(self.circuit),
+            engine=self.name,
+            seed=self.seed,
+            options={
+                key: str(value) for key, value in self.options.items() if key in ("precision", "target")
+            },
+            step=held.step,
+            batch=held.batch,
+            shown=held.shown,
+            every=self.engine.windows.every,
+        )
+        patterns = {".".join(key): np.array(pattern) for key, pattern in held.patterns.items()}
+        return Snapshot(about, self.engine.snapshot(), patterns)
+
+    def restore(self, snapshot: Snapshot | str | Path) -> None:
+        """Go on from a snapshot (or the file of one), bit for bit as its simulator did.
+
+        Raises:
+            SimulationError: it is of another circuit, engine or seed, or damaged; then nothing has changed.
+        """
+        if not isinstance(snapshot, Snapshot):
+            snapshot = Snapshot.load(snapshot)
+        mine, about = self.snapshot().about, snapshot.about
+        for name in ("circuit", "engine", "seed", "options"):
+            here, there = getattr(mine, name), getattr(about, name)
+            if here != there:
+                raise SimulationError(
+                    f"the snapshot is of another {name}: {there}, but this simulator has {here}"
+                )
+        inputs = {
+            f"{p.name}.{name}": (p.name, name) for p in self.circuit.populations for name in p.cell.inputs
+        }
+        for name in snapshot.held:
+            one_of("input in the snapshot", name, inputs, SimulationError)
+        before, windows = self.engine.snapshot(), self.engine.windows
+        batch = about.batch or self._asked or 1
+        self.engine.reset(batch)
+        try:
+            fitting(snapshot.state, self.engine.snapshot(), ("window/", "delay/", "trace/", "port/"))
+        except SimulationError:
+            self.engine.restore(before, self.batch, windows.every, windows.step)
+            raise
+        self.engine.restore(snapshot.state, batch, about.every, about.step)
+        patterns = {inputs[name]: pattern for name, pattern in snapshot.held.items()}
+        self._held = Held(about.step, about.batch, patterns, about.shown)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Simulator:
+        """Another simulator that goes on from the same moment: a branch."""
+        twin = Simulator(
+            self.circuit, self.name, self.seed, batch=self._asked, **copy.deepcopy(self.options, memo)
+        )
+        twin.restore(self.snapshot())
+        return twin
+
+    def __copy__(self) -> Simulator:
+        return copy.deepcopy(self)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _revive, (self.circuit, self.name, self.seed, self._asked, self.options, self.snapshot())
+
+    def _warn_of_rounding(self) -> None:
+        """A threshold of φ that float32 rounds across (0 means exactly 0, which cells at rest are)."""
+        for population in self.circuit.populations:
+            threshold = float(getattr(population.cell, "threshold", 0.0))
+            if 0 < threshold < 1e-6:
+                warnings.warn(
+                    f"population '{population.name}': threshold = {threshold:g} is below the rounding of "
+                    "float32, so it may never see rest; choose at least 1e-6, or precision='float64'",
+                    CircuitWarning,
+                    stacklevel=3,
+                )
+                return
+
+
+class _Plan:
+    """How a run is laid out: scripts, and what is recorded of each."""
+
+    def __init__(
+        self,
+        running: Simulator,
+        record: Any,
+        every: int,
+        last: int | None,
+        noise: Sequence[Any],
+        check: bool,
+        streams: bool,
+    ) -> None:
+        self._running, self._record, self.every, self.last = running, record, every, last
+        self._noise, self._check, self._streams = noise, check, streams
+        self.steps: int | None = None
+
+    def whole(self, protocol: Any) -> Iterator[tuple[Script, Recording]]:
+        """A protocol that is known; in pieces that fit into memory if it streams to a file."""
+        script = self._compiled(protocol)
+        self.steps = script.steps
+        recording = self._recorded(script, self.last)
+        pieces = recording.pieces() if self._streams else [(script, recording)]
+        return iter(pieces)
+
+    def one_by_one(self, elements: Any) -> Iterator[tuple[Script, Recording]]:
+        """A protocol that is made while it runs."""
+        if self.last is not None:
+            raise ProtocolError("last=… needs a protocol whose length is known, a list of elements")
+        try:
+            elements = iter(elements)
+        except TypeError:
+            raise ProtocolError(
+                f"a protocol is a list of elements or a function that yields them, not {elements!r}"
+            ) from None
+        return self._each(elements)
+
+    def _each(self, elements: Iterator[Any]) -> Iterator[tuple[Script, Recording]]:
+        tracks = None
+        for element in elements:
+            script = self._compiled(element if is_protocol(element) else [element])
+            recording = self._recorded(script, None)
+            tracks = recording.tracks if tracks is None else tracks
+            yield script, replace(recording, tracks=tracks)
+        if tracks is None:
+            self._compiled([])  # says that there was nothing to do
+
+    def _compiled(self, protocol: Any) -> Script:
+        running = self._running
+        return compile_protocol(
+            running.circuit,
+            protocol,
+            self._noise,
+            self._check,
+            held=running._held,
+            batch=running._asked,
+            seed=running.seed,
+        )
+
+    def _recorded(self, script: Script, last: int | None) -> Recording:
+        return plan_recording(self._running.circuit, script, self._record, self.every, last, self._streams)
+
+
+def _revive(
+    circuit: Circuit, engine: str, seed: int, batch: int | None, options: dict[str, Any], snapshot: Snapshot
+) -> Simulator:
+    running = Simulator(circuit, engine, seed, batch=batch, **options)
+    running.restore(snapshot)
+    return running

@@ -1,0 +1,168 @@
+"""Snapshots: all that a simulation goes on from, as arrays and a little JSON (nothing is ever executed).
+
+snapshot = running.snapshot()           to branch: running.restore(snapshot), as often as one likes
+snapshot.save("tuesday")                tuesday.safetensors, for tomorrow, in another process
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as pack
+
+from corticalnet.about import VERSION
+from corticalnet.circuits import Circuit
+from corticalnet.errors import CircuitError, SimulationError
+from corticalnet.store import write_whole
+
+Arrays = dict[str, NDArray[Any]]
+
+
+@with_config(ConfigDict(extra="forbid", strict=True))
+@dataclass(frozen=True)
+class About:
+    """What a snapshot is of.
+
+    Attributes:
+        circuit: digest of the circuit's structure.
+        engine, seed, options: of the simulator.
+        step: absolute number of the next step.
+        batch: samples.
+        shown: see :class:`corticalnet.circuits.experiment.script.Held`.
+        every: steps between records.
+        version: of corticalnet.
+    """
+
+    circuit: str
+    engine: str
+    seed: int
+    options: dict[str, str]
+    step: int
+    batch: int
+    shown: int | None
+    every: int
+    version: str = VERSION
+
+
+@dataclass(frozen=True, eq=False)
+class Snapshot:
+    """A simulation between two steps.
+
+    Attributes:
+        about: what it is of.
+        state: the engine's arrays.
+        held: patterns of inputs that are on, by "population.input".
+    """
+
+    about: About
+    state: Arrays
+    held: Arrays
+
+    def save(self, path: str | Path) -> Path:
+        """Write ``path.safetensors``; return its name.
+
+        Raises:
+            SimulationError: the disk says no.
+        """
+        target = _file(path)
+        arrays = {f"state:{k}": v for k, v in self.state.items()} | {
+            f"held:{k}": v for k, v in self.held.items()
+        }
+        whole = {name: np.array(array, order="C") for name, array in arrays.items()}
+        text = json.dumps(asdict(self.about))
+        content = pack(whole, {"snapshot": text, "checksum": _checksum(whole, text)})
+        write_whole(target, content, SimulationError)
+        return target
+
+    @classmethod
+    def load(cls, path: str | Path) -> Snapshot:
+        """The snapshot that :meth:`save` wrote.
+
+        Raises:
+            SimulationError: there is none, or it is damaged.
+        """
+        target = _file(path)
+        if not target.is_file():
+            raise SimulationError(f"there is no snapshot '{target}'")
+        try:
+            with safe_open(target, "numpy") as content:
+                metadata = content.metadata() or {}
+                arrays = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
+            about = TypeAdapter(About).validate_json(metadata["snapshot"])
+            if metadata["checksum"] != _checksum(arrays, metadata["snapshot"]):
+                raise ValueError("its checksum is wrong")
+        except KeyError:
+            raise SimulationError(f"'{target}' is no snapshot of a simulation") from None
+        except (SafetensorError, OSError, ValueError) as error:
+            raise SimulationError(f"snapshot '{target}' cannot be read: {_reason(error)}") from None
+        parts: dict[str, Arrays] = {"state": {}, "held": {}}
+        for name, array in arrays.items():
+            kind, _, key = name.partition(":")
+            if kind not in parts or array.dtype.kind != "f":
+                raise SimulationError(
+                    f"snapshot '{target}' has an array '{name}' of {array.dtype} that it cannot have"
+                )
+            parts[kind][key] = array
+        return cls(about, parts["state"], parts["held"])
+
+
+def digest(circuit: Circuit) -> str:
+    """A circuit's structure in a word: populations, cells and what joins them, without weights."""
+    try:
+        content = json.dumps(circuit.to_dict(), sort_keys=True, default=str)
+    except CircuitError:  # connections of the user's own
+        content = str(circuit)
+    return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def fitting(
+    found: Mapping[str, NDArray[Any]], known: Mapping[str, NDArray[Any]], optional: tuple[str, ...]
+) -> None:
+    """See that a snapshot's arrays are those that an engine has.
+
+    Args:
+        found: in the snapshot.
+        known: of the engine, at rest.
+        optional: kinds of which there may be more or fewer: what is on its way, or remembered for a while.
+
+    Raises:
+        SimulationError: one is missing, unknown, or of another shape.
+    """
+    for name in found.keys() | known.keys():
+        if name.startswith(optional):
+            continue
+        if name not in found or name not in known:
+            where = "lacks" if name not in found else "has an unknown"
+            raise SimulationError(f"the snapshot {where} '{name}'; it is of another simulation or damaged")
+        if found[name].shape != known[name].shape:
+            raise SimulationError(
+                f"the snapshot's '{name}' has shape {found[name].shape}, but must have {known[name].shape}"
+            )
+
+
+def _checksum(arrays: Mapping[str, NDArray[Any]], text: str) -> str:
+    total = zlib.crc32(text.encode())
+    for name in sorted(arrays):
+        total = zlib.crc32(np.ascontiguousarray(arrays[name]).tobytes(), zlib.crc32(name.encode(), total))
+    return f"{total:08x}"
+
+
+def _file(path: str | Path) -> Path:
+    return Path(path) if str(path).endswith(".safetensors") else Path(f"{path}.safetensors")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc'])) or 'its description'}: {first['msg']}"
+    return (str(error).splitlines() or [type(error).__name__])[0]
