@@ -50,9 +50,9 @@ class Recorder:
         self, recording: Recording, read: Callable[[Track], Tensor], like: Tensor, windows: Windows
     ) -> None:
         self._read, self._tracks, self._windows = read, recording.tracks, windows
-        self._place = {int(step): k for k, step in enumerate(recording.kept)}
+        self._kept, self._rows = recording.kept.tolist(), 0
         self._arrays = [
-            torch.full(shape, torch.nan, dtype=like.dtype, device=like.device) for shape in recording.shapes()
+            torch.empty(shape, dtype=like.dtype, device=like.device) for shape in recording.shapes()
         ]
         self._index: list[Any] = [
             None if track.index is None else torch.as_tensor(np.asarray(track.index), device=like.device)
@@ -67,12 +67,13 @@ class Recorder:
 
     def take(self, step: int) -> None:
         """Write step ``step`` down, if it is to be kept."""
-        windows, k = self._windows, self._place.get(step)
+        windows, k = self._windows, self._rows
         for key, track in self._added.items():
             now, total = self._read(track), windows.sums.get(key)
             windows.sums[key] = now.clone() if total is None else total + now
         windows.step = step + 1
-        if k is not None:
+        if k < len(self._kept) and self._kept[k] == step:
+            self._rows += 1
             for track, index, adds, array in zip(
                 self._tracks, self._index, self._sums, self._arrays, strict=True
             ):
@@ -82,5 +83,5 @@ class Recorder:
             windows.sums.clear()
 
     def finish(self) -> list[NDArray[np.float64]]:
-        """One array for each track, time first."""
-        return [array.cpu().numpy().astype(np.float64, copy=False) for array in self._arrays]
+        """One array for each track, time first: all steps to be kept that there have been."""
+        return [array[: self._rows].cpu().numpy().astype(np.float64, copy=False) for array in self._arrays]

@@ -31,7 +31,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.experiment.recording import Recording, plan_recording
+from corticalnet.circuits.experiment.later import later
+from corticalnet.circuits.experiment.recording import Recording, again, plan_recording
 from corticalnet.circuits.experiment.script import Held, Script, compile_protocol, is_protocol
 from corticalnet.circuits.experiment.streaming import RecordingFile
 from corticalnet.circuits.experiment.values import whole
@@ -79,6 +80,7 @@ class Simulator:
         self.seed = whole(seed, "seed", 0)
         self._asked = None if batch is None else whole(batch, "batch")
         self._held = Held()
+        self._planned: tuple[Any, Any] = (None, None)
         make = ENGINES[engine]()
         try:
             inspect.signature(make).bind(circuit, seed=seed, **options)
@@ -94,7 +96,7 @@ class Simulator:
     @property
     def weights(self) -> dict[str, Array]:
         """Weights by projection, as they are now."""
-        return self.engine.weights
+        return {name: weight.copy() for name, weight in self.engine.weights.items()}
 
     @property
     def step(self) -> int:
@@ -166,7 +168,7 @@ class Simulator:
         """
         one_of("choice for diverged", diverged, DIVERGED, ProtocolError)
         plan = _Plan(self, record, every, last, noise, check, to is not None)
-        before = self.weights
+        before = self.engine.weights
         if is_protocol(protocol):
             parts: Iterator[tuple[Script, Recording]] = plan.whole(protocol)
         else:
@@ -176,7 +178,7 @@ class Simulator:
         with bar(self.step, plan.steps, progress) as tick:
             for script, recording in parts:
                 arrays, trouble = self._run(script, recording, tick, diverged)
-                made.append((recording, arrays))
+                made.append((_until(recording, self.step), arrays))
                 if file is not None or trouble is not None:
                     data = self._dataset(made, before, plan)
                     if file is not None:
@@ -222,15 +224,20 @@ class Simulator:
             script = replace(scripts[0], steps=sum(s.steps for s in scripts), events=events)
             recording = replace(recording, script=script, kept=np.concatenate([one.kept for one, _ in made]))
             arrays = [np.concatenate(tracks) for tracks in zip(*(a for _, a in made), strict=True)]
+        after = self.engine.weights
+        return later(lambda: recording.dataset(arrays, before, after, self._attributes(recording, plan.last)))
+
+    def _attributes(self, recording: Recording, last: int | None) -> dict[str, Any]:
+        """What a recording says of how it was made."""
         dt = float(self.circuit.dt)
         settings = {
-            "every": plan.every,
-            "last": plan.last,
+            "every": recording.every,
+            "last": last,
             "steps": recording.script.steps,
             "batch": recording.script.batch,
             **self.options,
         }
-        attrs = {
+        return {
             "title": self.circuit.name,
             "engine": self.name,
             "dt": dt,
@@ -239,7 +246,6 @@ class Simulator:
             "events": json.dumps([[step * dt, label] for step, label in recording.script.events]),
             "schedule": " → ".join(Schedule(self.circuit.schedule()).names()),
         }
-        return recording.dataset(arrays, before, self.weights, attrs)
 
     # Snapshots ---------------------------------------------------------------------------------
     def snapshot(self) -> Snapshot:
@@ -380,7 +386,23 @@ class _Plan:
         )
 
     def _recorded(self, script: Script, last: int | None) -> Recording:
-        return plan_recording(self._running.circuit, script, self._record, self.every, last, self._streams)
+        running = self._running
+        # Many short runs record the same: what that is need not be found out again and again.
+        wish = tuple(self._record) if isinstance(self._record, list) else self._record
+        key = (wish, self.every, last, self._streams, script.steps, script.batch, script.begin % self.every)
+        if key == running._planned[0]:
+            return again(running._planned[1], script)
+        recording = plan_recording(running.circuit, script, self._record, self.every, last, self._streams)
+        running._planned = key, recording
+        return recording
+
+
+def _until(recording: Recording, step: int) -> Recording:
+    """What has been recorded before a step, at which a run stopped."""
+    if step == recording.script.end:
+        return recording
+    script = recording.script.part(recording.script.begin, step)
+    return replace(recording, script=script, kept=recording.kept[recording.kept < step])
 
 
 def _revive(

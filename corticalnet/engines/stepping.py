@@ -107,10 +107,14 @@ class Stepping(ABC):
         t = script.begin
         while t < script.end:
             steps = min(self.stride or script.steps, script.end - t)
-            sound = self._state() if guard else {}
+            sound = self._state() if guard and steps > 1 else {}
             self.advance(t, steps)
-            if guard and self.trouble():
-                raise self._find_trouble(script, sound, t)
+            if guard and (found := self.trouble()):
+                raise (
+                    self._find_trouble(script, sound, t)
+                    if steps > 1
+                    else Diverged(t, *found, recorder.finish())
+                )
             t += steps
             if progress is not None:
                 progress(t - script.begin)

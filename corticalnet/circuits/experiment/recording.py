@@ -198,6 +198,12 @@ def plan_recording(
     return Recording(circuit, script, list(tracks_by.values()), kept, every)
 
 
+def again(recording: Recording, script: Script) -> Recording:
+    """The same tracks in another script of the same length, batch and phase of ``every``."""
+    kept = recording.kept + (script.begin - recording.script.begin)
+    return Recording(recording.circuit, script, recording.tracks, kept, recording.every)
+
+
 def _default(circuit: Circuit, kept: int, batch: int, limited: int = 1) -> list[Track]:
     """Of spiking cells spikes alone: their voltages and dice are many, and tell nothing more."""
     spiking = [p for p in circuit.populations if p.cell.sends == "spike"]

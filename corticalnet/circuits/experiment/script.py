@@ -241,6 +241,9 @@ def _short(where: str, steps: int, least: int) -> ProtocolError:
 
 def _signal(changes: list[Change | None], steps: NDArray[np.int64], held: Floats | None) -> Signal:
     """A signal over time from its changes (None: it stays); it begins with what was held, or 0."""
+    if len(changes) == 1 and (changes[0] is None or changes[0].ndim == 2):  # one thing all the time
+        one = changes[0] if changes[0] is not None else held
+        return Signal(np.zeros((1, 1, 1)) if one is None else one[None], np.zeros(steps[0], np.int64))
     table: dict[tuple[tuple[int, ...], bytes], int] = {}
     patterns: list[Floats] = []
 

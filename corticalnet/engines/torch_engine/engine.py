@@ -7,8 +7,8 @@ called with them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from math import inf
 from types import SimpleNamespace
 from typing import Any
 
@@ -84,7 +84,6 @@ class TorchEngine(Stepping):
         }
         self._seen: dict[Act | Sum, list[Any]] = {}
         self._delays = Delays(circuit)
-        self._inputs: Inputs | None = None
         self.reset()
 
     # What users see ----------------------------------------------------------------------------
@@ -103,6 +102,7 @@ class TorchEngine(Stepping):
         self._delays.clear()
         self._seen.clear()
         self.states = states_at_rest(self.plan, batch, self._like)
+        self._inputs = Inputs(self.plan, self.states, batch, self._like)
         self.ports = [{role: SimpleNamespace() for role in block.roles} for block in self.plan.blocks]
         for name, learner in self._learners.items():
             p = self.circuit.projection(name)
@@ -111,7 +111,7 @@ class TorchEngine(Stepping):
 
     def begin(self, script: Script) -> None:
         """Take a script's inputs."""
-        self._inputs = Inputs(self.plan, script, self.states, self._like)
+        self._inputs.begin(script)
 
     def _state(self) -> dict[str, Tensor]:
         """All that the next step depends on, but for inputs: tensors that are replaced, never written into.
@@ -152,11 +152,21 @@ class TorchEngine(Stepping):
 
     def trouble(self) -> tuple[str, str] | None:
         """The first population and state (or projection and "weight") that is no longer finite."""
+        spaces = zip(self.plan.blocks, self.states, strict=True)
+        all_states = [
+            getattr(x, name) for b, roles in spaces for r, x in roles.items() for name in b.roles[r].state
+        ]
+        sums = [
+            torch.cat(all_states, 1).sum(),
+            *(self._weights.tensors[p.name].sum() for p in self.circuit.plastic),
+        ]
+        if math.isfinite(sum(float(one) for one in sums)):  # (a sum may overflow by itself: then look closer)
+            return None
         for population in self.circuit.populations:
             place, rest = self.plan.places[population.name], population.cell.rest()
             for name in population.cell.state:
                 value = getattr(self._space(place), name)[:, place.columns]
-                bad = torch.isnan(value) if rest[name] in (inf, -inf) else ~torch.isfinite(value)
+                bad = torch.isnan(value) if math.isinf(rest[name]) else ~torch.isfinite(value)
                 if bad.any():
                     return population.name, name
         for name, weight in self._weights.tensors.items():
@@ -172,7 +182,6 @@ class TorchEngine(Stepping):
 
     def step(self, t: int) -> None:
         """One step of the contract, in its order."""
-        assert self._inputs is not None, "a script has begun"
         for _, operations in self.plan.steps:
             changes = []
             for operation in operations:
@@ -214,7 +223,6 @@ class TorchEngine(Stepping):
 
     def _heard(self, block: Block, role: str, port: str) -> Any:
         """What a role hears at a port: sums as they were delivered, wires now, noise; 0 without any."""
-        assert self._inputs is not None, "a script has begun"
         total = getattr(self.ports[block.index][role], port, None)
         for wire in block.wires[role, port]:
             value = getattr(self.states[block.index][wire.role], wire.state)

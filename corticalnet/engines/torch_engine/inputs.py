@@ -3,87 +3,115 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from corticalnet.circuits.experiment.noise import NoiseStream
 from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.plan import Block, Place, Plan
 
+Array = NDArray[np.float64]
+
 
 class Inputs:
-    """The inputs of one run.
+    """The inputs of a circuit, from one run to the next.
 
     Args:
         plan: of the circuit.
-        script: the compiled protocol.
         states: by block and role; an input is an attribute beside the states.
+        batch: samples.
         like: a tensor of the precision and device to use.
     """
 
     def __init__(
-        self, plan: Plan, script: Script, states: list[dict[str, SimpleNamespace]], like: Tensor
+        self, plan: Plan, states: list[dict[str, SimpleNamespace]], batch: int, like: Tensor
     ) -> None:
-        self._like, self._batch, self._begin = like, script.batch, script.begin
+        self._plan, self._like, self._batch, self._begin = plan, like, batch, 0
         self._inputs = [
-            _Input(block, role, name, script, states[block.index][role], self._tensor)
+            _Input(block, role, name, states[block.index][role], batch, like)
             for block in plan.blocks
             for role, cell in block.roles.items()
             for name in cell.inputs
         ]
-        self._streams: dict[tuple[int, str, str], list[tuple[Place, Any]]] = {}
-        for (population, port), stream in script.noise.items():
-            place = plan.places[population]
-            self._streams.setdefault((place.block.index, place.role, port), []).append((place, stream))
+        self._streams: dict[tuple[int, str, str], list[tuple[Place, NoiseStream]]] = {}
         self._noise: dict[tuple[int, str, str], Tensor] = {}
+
+    def begin(self, script: Script) -> None:
+        """Take a script's signals and noise."""
+        self._begin, self._streams = script.begin, {}
+        for one in self._inputs:
+            one.begin(script)
+        for (population, port), stream in script.noise.items():
+            place = self._plan.places[population]
+            self._streams.setdefault((place.block.index, place.role, port), []).append((place, stream))
 
     def deliver(self, t: int) -> None:
         """Every input takes its pattern of (absolute) step ``t``, and noise is drawn."""
         for one in self._inputs:
-            one.show(t - self._begin, self._batch)
+            one.show(t - self._begin)
         self._noise = {key: self._draw(places, t) for key, places in self._streams.items()}
 
     def noise(self, block: Block, role: str, port: str) -> Tensor | None:
         """The noise that a port hears in this step; None if there is none."""
         return self._noise.get((block.index, role, port))
 
-    def _draw(self, streams: list[tuple[Place, Any]], t: int) -> Tensor:
+    def _draw(self, streams: list[tuple[Place, NoiseStream]], t: int) -> Tensor:
         noise = self._like.new_zeros((self._batch, streams[0][0].block.n))
         for place, stream in streams:
             columns = place.columns
-            noise[:, columns] = self._tensor(stream.at(t, self._batch, columns.stop - columns.start))
+            drawn = stream.at(t, self._batch, columns.stop - columns.start)
+            noise[:, columns] = torch.as_tensor(drawn).to(self._like)
         return noise
-
-    def _tensor(self, array: Any) -> Tensor:
-        return torch.tensor(array, dtype=self._like.dtype, device=self._like.device)
 
 
 class _Input:
     """One input of one role of a block: a signal for each of its areas, or none."""
 
     def __init__(
-        self, block: Block, role: str, name: str, script: Script, state: SimpleNamespace, tensor: Any
+        self, block: Block, role: str, name: str, state: SimpleNamespace, batch: int, like: Tensor
     ) -> None:
-        self.state, self.name, self.columns = state, name, block.columns
-        self.signals = [script.signals.get((population, name)) for population in block.populations[role]]
-        self.patterns = [None if s is None else tensor(s.patterns) for s in self.signals]
-        self.shown: list[int] | None = None
-        self.n = block.n
+        self.populations, self.name, self.state, self.like = block.populations[role], name, state, like
+        self.shapes = [(batch, columns.stop - columns.start) for columns in block.columns]
+        self.on: list[Array | None] = [None] * len(self.shapes)
+        setattr(state, name, 0.0)
 
-    def show(self, t: int, batch: int) -> None:
-        """Nothing happens while the patterns stay."""
+    def begin(self, script: Script) -> None:
+        """Take the signals of a script."""
+        self.signals = [script.signals.get((population, self.name)) for population in self.populations]
+        self.which: list[int] | None = None
+        self.tensors: dict[tuple[int, int], Tensor] = {}
+
+    def show(self, t: int) -> None:
+        """The patterns of step ``t``. Nothing happens while they stay, also from one script to the next."""
         which = [-1 if s is None else int(s.index[t]) for s in self.signals]
-        if which == self.shown:
+        if which == self.which:
             return
-        self.shown = which
-        now = [p[k] if p is not None else None for p, k in zip(self.patterns, which, strict=True)]
-        if len(now) == 1:
-            setattr(self.state, self.name, 0.0 if now[0] is None else now[0].expand(batch, self.n))
-        elif any(p is not None for p in now):
-            like = next(p for p in now if p is not None)
-            widths = [(batch, c.stop - c.start) for c in self.columns]
-            each = [like.new_zeros(w) if p is None else p.expand(w) for p, w in zip(now, widths, strict=True)]
-            setattr(self.state, self.name, torch.cat(each, 1))
-        else:
+        self.which = which
+        new = [None if s is None else s.patterns[k] for s, k in zip(self.signals, which, strict=True)]
+        if all(map(_same, self.on, new)):
+            return
+        self.on = new
+        if all(pattern is None for pattern in new):
             setattr(self.state, self.name, 0.0)
+            return
+        parts = [
+            self._tensor(area, k, pattern) for area, (k, pattern) in enumerate(zip(which, new, strict=True))
+        ]
+        setattr(self.state, self.name, parts[0] if len(parts) == 1 else torch.cat(parts, 1))
+
+    def _tensor(self, area: int, k: int, pattern: Array | None) -> Tensor:
+        """A pattern of an area, ``[B, n]``."""
+        if pattern is None:
+            return self.like.new_zeros(self.shapes[area])
+        if (area, k) not in self.tensors:
+            self.tensors[area, k] = torch.tensor(pattern).to(self.like)
+        return self.tensors[area, k].expand(self.shapes[area])
+
+
+def _same(one: Array | None, other: Array | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one is other or np.array_equal(one, other)

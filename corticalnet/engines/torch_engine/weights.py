@@ -33,6 +33,7 @@ class Weights:
         }
         self.tensors: dict[str, Tensor] = {}
         self._versions: dict[str, object] = {}
+        self._copies: dict[str, tuple[object, Array]] = {}
         self._rows: dict[str, tuple[object, Tensor]] = {}
         self.set(circuit.weights)
 
@@ -49,8 +50,13 @@ class Weights:
             self._versions[name] = object()
 
     def arrays(self) -> dict[str, Array]:
-        """Copies, for people."""
-        return {name: w.cpu().numpy().astype(np.float64) for name, w in self.tensors.items()}
+        """Copies, for people: read-only, because they are made once for all who ask until weights change."""
+        for name, version in self._versions.items():
+            if self._copies.get(name, (None,))[0] is not version:
+                copy = self.tensors[name].cpu().numpy().astype(np.float64)
+                copy.flags.writeable = False
+                self._copies[name] = version, copy
+        return {name: copy for name, (_, copy) in self._copies.items()}
 
     def carry(self, projection: Projection, rates: Tensor, events: bool = False) -> Tensor:
         """Weight × rates: along the projection, or back along the one that it shares synapses with.
