@@ -71,8 +71,9 @@ class State:
             )
         object.__setattr__(self, "rest", quantity(self.rest, self.unit, "a state's value at rest"))
         ANY.check(self.rest, self.unit, "a state's value at rest")
-        if not isinstance(self.event, bool):
-            raise CircuitError(f"whether a State is an event is True or False, not {self.event!r}")
+        for what, value in (("an event", self.event), ("a pulse", self.pulse)):
+            if not isinstance(value, bool):
+                raise CircuitError(f"whether a State is {what} is True or False, not {value!r}")
 
 
 class Cell(Part, ABC):
