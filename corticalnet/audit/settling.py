@@ -77,7 +77,8 @@ def settle(network: Network, rule: LearningRule, seed: int, told: bool = True) -
     if told:
         return found
     x, _ = lesson(network, seed, 1)
-    early = simulate(columns, [Present(x, SHORT)], record=[network.links[-1].name], last=1, check=False)
+    shown = [Present(x, SHORT)]
+    early = simulate(columns, shown, record=[network.links[-1].name], last=1, check=False, diverged="ignore")
     return replace(found, before=_norm(_moved(early, network)) / _norm(_wanted(network, rule, seed)))
 
 
@@ -114,6 +115,7 @@ def _trial(
         record=["error"] if errors else [network.links[-1].name],
         last=teach + watched,
         check=False,
+        diverged="ignore",  # what runs away is what is measured
     )
     wanted = _wanted(network, rule, seed)
     distance = number(_norm(_moved(data, network) - wanted) / _norm(wanted))

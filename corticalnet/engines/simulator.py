@@ -20,10 +20,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,15 +29,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.experiment.later import later
-from corticalnet.circuits.experiment.recording import Recording, again, plan_recording
-from corticalnet.circuits.experiment.script import Held, Script, compile_protocol, is_protocol
+from corticalnet.circuits.experiment.recording import Recording
+from corticalnet.circuits.experiment.script import Held, Script, is_protocol
 from corticalnet.circuits.experiment.streaming import RecordingFile
 from corticalnet.circuits.experiment.values import whole
-from corticalnet.circuits.schedule import Schedule
 from corticalnet.engines.bar import bar
+from corticalnet.engines.joining import joined
 from corticalnet.engines.registry import ENGINES, Engine
-from corticalnet.engines.snapshot import About, Snapshot, digest, fitting
+from corticalnet.engines.run_plan import RunPlan, until
+from corticalnet.engines.snapshot import About, Snapshot, digest, fitting, held_patterns
 from corticalnet.engines.stepping import Diverged
 from corticalnet.engines.trouble import explain
 from corticalnet.errors import CircuitWarning, EngineError, ProtocolError, SimulationError, one_of, unknown
@@ -167,7 +165,7 @@ class Simulator:
             SimulationError: a number is no longer finite.
         """
         one_of("choice for diverged", diverged, DIVERGED, ProtocolError)
-        plan = _Plan(self, record, every, last, noise, check, to is not None)
+        plan = RunPlan(self, record, every, last, noise, check, to is not None)
         before = self.engine.weights
         if is_protocol(protocol):
             parts: Iterator[tuple[Script, Recording]] = plan.whole(protocol)
@@ -178,16 +176,16 @@ class Simulator:
         with bar(self.step, plan.steps, progress) as tick:
             for script, recording in parts:
                 arrays, trouble = self._run(script, recording, tick, diverged)
-                made.append((_until(recording, self.step), arrays))
+                made.append((until(recording, self.step), arrays))
                 if file is not None or trouble is not None:
-                    data = self._dataset(made, before, plan)
+                    data = joined(self, made, before, plan.last)
                     if file is not None:
                         file.append(data)
                         made = []
                     if trouble is not None:
                         trouble.recording = data if file is None else file.open()
                         raise trouble
-        return self._dataset(made, before, plan) if file is None else file.open()
+        return joined(self, made, before, plan.last) if file is None else file.open()
 
     def _run(
         self, script: Script, recording: Recording, tick: Callable[[int], None] | None, diverged: str
@@ -212,40 +210,6 @@ class Simulator:
         if diverged == "warn" and (found := self.engine.trouble()):
             warnings.warn(explain(self, Diverged(script.end - 1, *found, [])), CircuitWarning, stacklevel=4)
         return arrays, None
-
-    def _dataset(
-        self, made: Sequence[tuple[Recording, list[Array]]], before: Mapping[str, Array], plan: _Plan
-    ) -> xr.Dataset:
-        """What several parts recorded, as one recording."""
-        recording, arrays = made[0]
-        if len(made) > 1:
-            scripts = [one.script for one, _ in made]
-            events = tuple(event for script in scripts for event in script.events)
-            script = replace(scripts[0], steps=sum(s.steps for s in scripts), events=events)
-            recording = replace(recording, script=script, kept=np.concatenate([one.kept for one, _ in made]))
-            arrays = [np.concatenate(tracks) for tracks in zip(*(a for _, a in made), strict=True)]
-        after = self.engine.weights
-        return later(lambda: recording.dataset(arrays, before, after, self._attributes(recording, plan.last)))
-
-    def _attributes(self, recording: Recording, last: int | None) -> dict[str, Any]:
-        """What a recording says of how it was made."""
-        dt = float(self.circuit.dt)
-        settings = {
-            "every": recording.every,
-            "last": last,
-            "steps": recording.script.steps,
-            "batch": recording.script.batch,
-            **self.options,
-        }
-        return {
-            "title": self.circuit.name,
-            "engine": self.name,
-            "dt": dt,
-            "seed": self.seed,
-            "settings": json.dumps(settings, default=str),
-            "events": json.dumps([[step * dt, label] for step, label in recording.script.events]),
-            "schedule": " → ".join(Schedule(self.circuit.schedule()).names()),
-        }
 
     # Snapshots ---------------------------------------------------------------------------------
     def snapshot(self) -> Snapshot:
@@ -274,18 +238,9 @@ class Simulator:
         """
         if not isinstance(snapshot, Snapshot):
             snapshot = Snapshot.load(snapshot)
-        mine, about = self.snapshot().about, snapshot.about
-        for name in ("circuit", "engine", "seed", "options"):
-            here, there = getattr(mine, name), getattr(about, name)
-            if here != there:
-                raise SimulationError(
-                    f"the snapshot is of another {name}: {there}, but this simulator has {here}"
-                )
-        inputs = {
-            f"{p.name}.{name}": (p.name, name) for p in self.circuit.populations for name in p.cell.inputs
-        }
-        for name in snapshot.held:
-            one_of("input in the snapshot", name, inputs, SimulationError)
+        about = snapshot.about
+        about.fits(self.snapshot().about)
+        patterns = held_patterns(snapshot, self.circuit)
         before, windows = self.engine.snapshot(), self.engine.windows
         batch = about.batch or self._asked or 1
         self.engine.reset(batch)
@@ -295,7 +250,6 @@ class Simulator:
             self.engine.restore(before, self.batch, windows.every, windows.step)
             raise
         self.engine.restore(snapshot.state, batch, about.every, about.step)
-        patterns = {inputs[name]: pattern for name, pattern in snapshot.held.items()}
         self._held = Held(about.step, about.batch, patterns, about.shown)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Simulator:
@@ -324,85 +278,6 @@ class Simulator:
                     stacklevel=3,
                 )
                 return
-
-
-class _Plan:
-    """How a run is laid out: scripts, and what is recorded of each."""
-
-    def __init__(
-        self,
-        running: Simulator,
-        record: Any,
-        every: int,
-        last: int | None,
-        noise: Sequence[Any],
-        check: bool,
-        streams: bool,
-    ) -> None:
-        self._running, self._record, self.every, self.last = running, record, every, last
-        self._noise, self._check, self._streams = noise, check, streams
-        self.steps: int | None = None
-
-    def whole(self, protocol: Any) -> Iterator[tuple[Script, Recording]]:
-        """A protocol that is known; in pieces that fit into memory if it streams to a file."""
-        script = self._compiled(protocol)
-        self.steps = script.steps
-        recording = self._recorded(script, self.last)
-        pieces = recording.pieces() if self._streams else [(script, recording)]
-        return iter(pieces)
-
-    def one_by_one(self, elements: Any) -> Iterator[tuple[Script, Recording]]:
-        """A protocol that is made while it runs."""
-        if self.last is not None:
-            raise ProtocolError("last=… needs a protocol whose length is known, a list of elements")
-        try:
-            elements = iter(elements)
-        except TypeError:
-            raise ProtocolError(
-                f"a protocol is a list of elements or a function that yields them, not {elements!r}"
-            ) from None
-        return self._each(elements)
-
-    def _each(self, elements: Iterator[Any]) -> Iterator[tuple[Script, Recording]]:
-        tracks = None
-        for element in elements:
-            script = self._compiled(element if is_protocol(element) else [element])
-            recording = self._recorded(script, None)
-            tracks = recording.tracks if tracks is None else tracks
-            yield script, replace(recording, tracks=tracks)
-        if tracks is None:
-            self._compiled([])  # says that there was nothing to do
-
-    def _compiled(self, protocol: Any) -> Script:
-        running = self._running
-        return compile_protocol(
-            running.circuit,
-            protocol,
-            self._noise,
-            self._check,
-            held=running._held,
-            batch=running._asked,
-            seed=running.seed,
-        )
-
-    def _recorded(self, script: Script, last: int | None) -> Recording:
-        running = self._running
-        # Many short runs record the same: what that is need not be found out again and again.
-        wish = tuple(self._record) if isinstance(self._record, list) else self._record
-        key = (wish, self.every, last, self._streams, script.steps, script.batch, script.begin % self.every)
-        if key == running._planned[0]:
-            return again(running._planned[1], script)
-        recording = plan_recording(running.circuit, script, self._record, self.every, last, self._streams)
-        running._planned = key, recording
-        return recording
-
-
-def _until(recording: Recording, step: int) -> Recording:
-    """What has been recorded before a step, at which a run stopped."""
-    if step == recording.script.end:
-        return recording
-    script = recording.script.part(recording.script.begin, step)
-    return replace(recording, script=script, kept=recording.kept[recording.kept < step])
 
 
 def _revive(

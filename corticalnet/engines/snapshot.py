@@ -22,7 +22,7 @@ from safetensors.numpy import save as pack
 
 from corticalnet.about import VERSION
 from corticalnet.circuits import Circuit
-from corticalnet.errors import CircuitError, SimulationError
+from corticalnet.errors import CircuitError, SimulationError, one_of
 from corticalnet.store import write_whole
 
 Arrays = dict[str, NDArray[Any]]
@@ -52,6 +52,19 @@ class About:
     shown: int | None
     every: int
     version: str = VERSION
+
+    def fits(self, here: About) -> None:
+        """See that it is of a simulator like this one.
+
+        Raises:
+            SimulationError: it is not.
+        """
+        for name in ("circuit", "engine", "seed", "options"):
+            mine, its = getattr(here, name), getattr(self, name)
+            if mine != its:
+                raise SimulationError(
+                    f"the snapshot is of another {name}: {its}, but this simulator has {mine}"
+                )
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +136,26 @@ def digest(circuit: Circuit) -> str:
     except CircuitError:  # connections of the user's own
         content = str(circuit)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def held_patterns(snapshot: Snapshot, circuit: Circuit) -> dict[tuple[str, str], NDArray[Any]]:
+    """What was on, by (population, input).
+
+    Raises:
+        SimulationError: the circuit has no such input, or it has another size.
+    """
+    inputs = {f"{p.name}.{name}": (p, name) for p in circuit.populations for name in p.cell.inputs}
+    found = {}
+    for full, pattern in snapshot.held.items():
+        one_of("input in the snapshot", full, inputs, SimulationError)
+        population, name = inputs[full]
+        fits = pattern.ndim == 2 and len(pattern) in (1, snapshot.about.batch)
+        if not fits or pattern.shape[1] not in (1, population.n):
+            raise SimulationError(
+                f"input '{full}' in the snapshot has shape {pattern.shape}, which does not fit"
+            )
+        found[population.name, name] = pattern
+    return found
 
 
 def fitting(

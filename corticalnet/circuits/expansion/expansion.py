@@ -263,9 +263,10 @@ def write_back(circuit: Circuit, network: Network, data: Any = None) -> None:
         data: a recording; its weights "after" are taken.
 
     Raises:
-        CircuitError: a link of the network has no projection in the circuit.
+        CircuitError: a link of the network has no projection in the circuit, or a weight is not finite; then
+            the network stays as it was.
     """
-    weights = circuit.weights
+    weights, changes = circuit.weights, []
     for link in network.links:
         for name, parameter in ((link.name, link.weight), (f"{link.name} bias", link.bias)):
             if parameter is None:
@@ -273,5 +274,11 @@ def write_back(circuit: Circuit, network: Network, data: Any = None) -> None:
             circuit.projection(name, "projection for a link of the network")
             after = None if data is None else data.get(f"{name} after")
             new = np.asarray(weights[name] if after is None else after)
-            with torch.no_grad():
-                parameter.copy_(torch.as_tensor(new.reshape(parameter.shape)))
+            if not np.isfinite(new).all():
+                raise CircuitError(
+                    f"weights of '{name}' are not finite: the simulation diverged; nothing was written back"
+                )
+            changes.append((parameter, new))
+    with torch.no_grad():
+        for parameter, new in changes:
+            parameter.copy_(torch.as_tensor(new.reshape(parameter.shape)))

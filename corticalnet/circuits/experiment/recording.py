@@ -14,7 +14,6 @@ about single steps (spikes, φ, choices, bursts of dopamine; :class:`corticalnet
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,9 +24,10 @@ from numpy.typing import NDArray
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.experiment.dataset import build_dataset, load_recording
 from corticalnet.circuits.experiment.script import Script
+from corticalnet.circuits.experiment.tracks import Track, default_tracks
 from corticalnet.circuits.experiment.values import array, whole
 from corticalnet.circuits.parts import Population
-from corticalnet.errors import ProtocolError, RecordingWarning, one_of, unknown
+from corticalnet.errors import ProtocolError, one_of, unknown
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -38,8 +38,6 @@ Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 #: How cells can be made one number: "" leaves them, "norm" is the root of the sum of squares.
 REDUCTIONS = ("", "mean", "norm", "max")
-#: Without ``record``, at most so many numbers of states, and of weights, are written down.
-MOST_STATES, MOST_WEIGHTS = 20_000_000, 5_000_000
 #: A recording that streams to a file keeps about so many numbers in memory.
 PIECE = 8_000_000
 
@@ -66,25 +64,6 @@ class Record:
 
     def __post_init__(self) -> None:
         one_of(f"reduce of record '{self.what}'", self.reduce, REDUCTIONS, ProtocolError)
-
-
-@dataclass(frozen=True, eq=False)
-class Track:
-    """One array to fill.
-
-    Attributes:
-        part: a population or projection.
-        state: of the population; "weight" for projections.
-        index: which cells, increasing; None for all.
-        reduce: over the cells, see :class:`Record`.
-        is_weight: whether the part is a projection.
-    """
-
-    part: str
-    state: str
-    index: Indices | None = None
-    reduce: str = ""
-    is_weight: bool = False
 
 
 @dataclass
@@ -185,7 +164,7 @@ def plan_recording(
     first = -(-(begin + 1) // every) * every - 1  # windows end at steps every − 1, 2 · every − 1, …
     kept = np.arange(first, script.end, every, dtype=np.int64)
     if record is None:
-        tracks = _default(circuit, len(kept), script.batch, 0 if stream else 1)
+        tracks = default_tracks(circuit, len(kept), script.batch, 0 if stream else 1)
         return Recording(circuit, script, tracks, kept, every)
     wishes = [record] if isinstance(record, str | Record) else list(record)
     tracks_by: dict[tuple[str, str, str], Track] = {}
@@ -202,39 +181,6 @@ def again(recording: Recording, script: Script) -> Recording:
     """The same tracks in another script of the same length, batch and phase of ``every``."""
     kept = recording.kept + (script.begin - recording.script.begin)
     return Recording(recording.circuit, script, recording.tracks, kept, recording.every)
-
-
-def _default(circuit: Circuit, kept: int, batch: int, limited: int = 1) -> list[Track]:
-    """Of spiking cells spikes alone: their voltages and dice are many, and tell nothing more."""
-    spiking = [p for p in circuit.populations if p.cell.sends == "spike"]
-    others = [p for p in circuit.populations if p.cell.sends != "spike"]
-    left = []
-    states = kept * batch * sum(p.n * len(p.cell.state) for p in others) * limited
-    if states > MOST_STATES:
-        left.append(f"all states but the first of each cell ({_size(states)} in all; record=[…] names some)")
-    most = None if states <= MOST_STATES else 1
-    tracks = [Track(p.name, state) for p in others for state in list(p.cell.state)[:most]]
-    spikes = kept * batch * sum(p.n for p in spiking) * limited
-    stride = max(1, -(-spikes // MOST_STATES))
-    if stride > 1:
-        left.append(f"spikes of all but one cell in {stride} ({_size(spikes)}; record='spike' keeps them)")
-    tracks += [Track(p.name, "spike", None if stride == 1 else np.arange(0, p.n, stride)) for p in spiking]
-    weights = kept * sum(circuit.weights[p.name].size for p in circuit.plastic) * limited
-    if weights <= MOST_WEIGHTS:
-        tracks += [Track(p.name, "weight", is_weight=True) for p in circuit.plastic]
-    else:
-        left.append(f"weights over time ({_size(weights)}; record='weights' keeps them)")
-    if left:
-        warnings.warn(
-            f"not recorded: {'; '.join(left)}; every=… records less often, to='run.nc' streams all to disk",
-            RecordingWarning,
-            stacklevel=4,
-        )
-    return tracks
-
-
-def _size(numbers: int) -> str:
-    return f"{numbers:,} numbers, {8 * numbers / 1e9:.1f} GB"
 
 
 def _adds_up(circuit: Circuit, track: Track) -> bool:

@@ -7,8 +7,7 @@ called with them.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,7 +24,8 @@ from corticalnet.engines.torch_engine import functions  # noqa: F401  (pointwise
 from corticalnet.engines.torch_engine.delays import Delays
 from corticalnet.engines.torch_engine.inputs import Inputs
 from corticalnet.engines.torch_engine.learning import Learner
-from corticalnet.engines.torch_engine.states import states_at_rest
+from corticalnet.engines.torch_engine.ports import Ports, find
+from corticalnet.engines.torch_engine.states import named, states_at_rest, trouble
 from corticalnet.engines.torch_engine.weights import Array, Weights
 from corticalnet.errors import EngineError, one_of
 
@@ -119,15 +119,7 @@ class TorchEngine(Stepping):
         (Weights alone are changed in place, so they are copied.)
         """
         found = {f"weight/{name}": weight.clone() for name, weight in self._weights.tensors.items()}
-        for kind, spaces in (("state", self.states), ("port", self.ports)):
-            for block, roles in zip(self.plan.blocks, spaces, strict=True):
-                for role, space in roles.items():
-                    inputs = block.roles[role].inputs if kind == "state" else ()
-                    found |= {
-                        f"{kind}/{block.index}/{role}/{name}": value
-                        for name, value in vars(space).items()
-                        if name not in inputs
-                    }
+        found |= named(self.plan, "state", self.states) | named(self.plan, "port", self.ports)
         found |= {f"delay/{name}": line for name, line in self._delays.lines().items()}
         found |= {f"trace/{n}": one.trace for n, one in self._learners.items() if one.trace is not None}
         return found
@@ -152,27 +144,7 @@ class TorchEngine(Stepping):
 
     def trouble(self) -> tuple[str, str] | None:
         """The first population and state (or projection and "weight") that is no longer finite."""
-        spaces = zip(self.plan.blocks, self.states, strict=True)
-        all_states = [
-            getattr(x, name) for b, roles in spaces for r, x in roles.items() for name in b.roles[r].state
-        ]
-        sums = [
-            torch.cat(all_states, 1).sum(),
-            *(self._weights.tensors[p.name].sum() for p in self.circuit.plastic),
-        ]
-        if math.isfinite(sum(float(one) for one in sums)):  # (a sum may overflow by itself: then look closer)
-            return None
-        for population in self.circuit.populations:
-            place, rest = self.plan.places[population.name], population.cell.rest()
-            for name in population.cell.state:
-                value = getattr(self._space(place), name)[:, place.columns]
-                bad = torch.isnan(value) if math.isinf(rest[name]) else ~torch.isfinite(value)
-                if bad.any():
-                    return population.name, name
-        for name, weight in self._weights.tensors.items():
-            if not torch.isfinite(weight).all():
-                return name, "weight"
-        return None
+        return trouble(self.plan, self.states, self._weights.tensors)
 
     # One step ----------------------------------------------------------------------------------
     def advance(self, t: int, steps: int) -> None:
@@ -295,9 +267,9 @@ class TorchEngine(Stepping):
         slots: dict[str, Any] = {}
         for slot, name in learner.plasticity.slots.items():
             if name in ports:
-                slots[slot] = self._find(post, {"": name}, heard)[""]
+                slots[slot] = find(post, {"": name}, heard)[""]
             elif name in states:
-                slots[slot] = self._find(post, {"": name}, self._space(post))[""]
+                slots[slot] = find(post, {"": name}, self._space(post))[""]
             else:
                 slots[slot] = self._sent(self._broadcasts[name])
         if not learner.awake(slots):
@@ -305,19 +277,13 @@ class TorchEngine(Stepping):
         if projection.delay:
             values: dict[str, Any] = dict.fromkeys(learner.reads["pre"], self._delays.arrived(projection))
         else:
-            values = self._find(pre, learner.reads["pre"], self._space(pre))
-        values |= self._find(post, learner.reads["post"], self._space(post))
-        values |= self._find(post, learner.reads["port"], heard)
+            values = find(pre, learner.reads["pre"], self._space(pre))
+        values |= find(post, learner.reads["post"], self._space(post))
+        values |= find(post, learner.reads["port"], heard)
         return learner.change(self._weights.tensors[projection.name], values, slots)
 
     def _space(self, place: Place) -> SimpleNamespace:
         return self.states[place.block.index][place.role]
-
-    def _find(self, place: Place, names: Mapping[str, str], space: Any) -> dict[str, Any]:
-        """An area's share of a block's numbers: key -> number by name."""
-        whole = place.columns == slice(0, place.block.n)
-        found = {key: getattr(space, name) for key, name in names.items()}
-        return found if whole else {key: _cut(value, place.columns) for key, value in found.items()}
 
     # Getting ready -----------------------------------------------------------------------------
     def _names_read(self, block: Block, role: str, phase: str) -> tuple[list[str], list[str]]:
@@ -334,24 +300,3 @@ class TorchEngine(Stepping):
         place = self.plan.places[track.part]
         state: Tensor = getattr(self.states[place.block.index][place.role], track.state)
         return state[:, place.columns]
-
-
-class Ports:
-    """What a role hears, port by port, computed when asked for: every port of a cell is always there."""
-
-    def __init__(self, heard: Callable[[Block, str, str], Any], block: Block, role: str) -> None:
-        self._heard, self._block, self._role = heard, block, role
-
-    def __getattr__(self, port: str) -> Any:
-        if (self._role, port) not in self._block.wires:
-            raise AttributeError(port)
-        value = self._heard(self._block, self._role, port)
-        setattr(self, port, value)
-        return value
-
-
-def _cut(value: Any, columns: slice) -> Any:
-    """An area's columns of a block's; a number or a number for each sample stays."""
-    if not isinstance(value, Tensor) or value.shape[1] == 1:
-        return value
-    return value[:, columns]

@@ -1,7 +1,9 @@
-"""States of all cells as tensors, before all time."""
+"""States of all cells as tensors: at rest, and whether all are numbers."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from types import SimpleNamespace
 
 import torch
@@ -37,3 +39,41 @@ def states_at_rest(plan: Plan, batch: int, like: Tensor) -> States:
                 values
             ).to(like)
     return states
+
+
+def named(plan: Plan, kind: str, spaces: States) -> dict[str, Tensor]:
+    """States (or ports) by "kind/block/role/name"; what is given from outside is not among them."""
+    return {
+        f"{kind}/{block.index}/{role}/{name}": value
+        for block, roles in zip(plan.blocks, spaces, strict=True)
+        for role, space in roles.items()
+        for name, value in vars(space).items()
+        if kind != "state" or name not in block.roles[role].inputs
+    }
+
+
+def trouble(plan: Plan, states: States, weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
+    """The first population and state (or projection and "weight") that is no longer finite; None if all are.
+
+    A state that rests at infinity may be infinite.
+    """
+    every = [
+        getattr(space, name)
+        for block, roles in zip(plan.blocks, states, strict=True)
+        for role, space in roles.items()
+        for name in block.roles[role].state
+    ]
+    total = float(torch.cat(every, 1).sum()) + sum(float(weights[p.name].sum()) for p in plan.circuit.plastic)
+    if math.isfinite(total):  # (a sum may overflow by itself: then look closer)
+        return None
+    for population in plan.circuit.populations:
+        place, rest = plan.places[population.name], population.cell.rest()
+        for name in population.cell.state:
+            value = getattr(states[place.block.index][place.role], name)[:, place.columns]
+            bad = torch.isnan(value) if math.isinf(rest[name]) else ~torch.isfinite(value)
+            if bad.any():
+                return population.name, name
+    for name, weight in weights.items():
+        if not torch.isfinite(weight).all():
+            return name, "weight"
+    return None

@@ -1,0 +1,77 @@
+"""Tracks, what a recording is made of, and those that are recorded when nobody names any."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.circuits.circuit import Circuit
+from corticalnet.errors import RecordingWarning
+
+Indices = NDArray[np.int64]
+#: Without ``record``, at most so many numbers of states, and of weights, are written down.
+MOST_STATES, MOST_WEIGHTS = 20_000_000, 5_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """One array to fill.
+
+    Attributes:
+        part: a population or projection.
+        state: of the population; "weight" for projections.
+        index: which cells, increasing; None for all.
+        reduce: over the cells, see :class:`Record`.
+        is_weight: whether the part is a projection.
+    """
+
+    part: str
+    state: str
+    index: Indices | None = None
+    reduce: str = ""
+    is_weight: bool = False
+
+
+def default_tracks(circuit: Circuit, kept: int, batch: int, limited: int = 1) -> list[Track]:
+    """All states and weights, or what of them is not too much; what is left out is said.
+
+    Of spiking cells spikes alone: their voltages and dice are many, and tell nothing more.
+
+    Args:
+        circuit: that runs.
+        kept: records.
+        batch: samples.
+        limited: 0 if nothing is too much.
+    """
+    spiking = [p for p in circuit.populations if p.cell.sends == "spike"]
+    others = [p for p in circuit.populations if p.cell.sends != "spike"]
+    left = []
+    states = kept * batch * sum(p.n * len(p.cell.state) for p in others) * limited
+    if states > MOST_STATES:
+        left.append(f"all states but the first of each cell ({_size(states)} in all; record=[…] names some)")
+    most = None if states <= MOST_STATES else 1
+    tracks = [Track(p.name, state) for p in others for state in list(p.cell.state)[:most]]
+    spikes = kept * batch * sum(p.n for p in spiking) * limited
+    stride = max(1, -(-spikes // MOST_STATES))
+    if stride > 1:
+        left.append(f"spikes of all but one cell in {stride} ({_size(spikes)}; record='spike' keeps them)")
+    tracks += [Track(p.name, "spike", None if stride == 1 else np.arange(0, p.n, stride)) for p in spiking]
+    weights = kept * sum(circuit.weights[p.name].size for p in circuit.plastic) * limited
+    if weights <= MOST_WEIGHTS:
+        tracks += [Track(p.name, "weight", is_weight=True) for p in circuit.plastic]
+    else:
+        left.append(f"weights over time ({_size(weights)}; record='weights' keeps them)")
+    if left:
+        warnings.warn(
+            f"not recorded: {'; '.join(left)}; every=… records less often, to='run.nc' streams all to disk",
+            RecordingWarning,
+            stacklevel=5,
+        )
+    return tracks
+
+
+def _size(numbers: int) -> str:
+    return f"{numbers:,} numbers, {8 * numbers / 1e9:.1f} GB"

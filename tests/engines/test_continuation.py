@@ -1,0 +1,103 @@
+"""A simulation in pieces is the simulation in one piece, bit for bit: random circuits, protocols and cuts."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import corticalnet as cn
+from tests.engines.random_experiments import cut, experiments, one_experiment
+
+SETTINGS = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
+
+
+def running_of(experiment, engine):
+    return cn.simulator(experiment.circuit, engine, experiment.seed, batch=experiment.batch)
+
+
+def run(running, experiment, elements):
+    return running.run(elements, noise=experiment.noise, every=experiment.every)
+
+
+def equal(joined, whole):
+    """All that changes in time; the pieces' weights before and after are those of their own ends."""
+    assert set(joined.data_vars) == set(whole.data_vars)
+    for name in [*whole.data_vars, "time", "step"]:
+        if "time" in whole[name].dims:
+            np.testing.assert_array_equal(joined[name].values, whole[name].values, err_msg=name)
+
+
+def pieces_are_the_whole(experiment, cuts, engine):
+    whole = run(running_of(experiment, engine), experiment, experiment.elements)
+    running, parts, rest, done = running_of(experiment, engine), [], experiment.elements, 0
+    for at in sorted(set(cuts)):
+        first, rest = cut(rest, at - done)
+        if first:
+            parts.append(run(running, experiment, first))
+        done = max(at, done)
+        assert running.step == min(at, experiment.steps())
+    parts += [run(running, experiment, rest)] if rest else []
+    equal(xr.concat(parts, "time", data_vars="minimal", compat="override", coords="minimal"), whole)
+    for name, weight in running.weights.items():
+        if f"{name} after" in whole:
+            np.testing.assert_array_equal(weight, whole[f"{name} after"].values)
+
+
+@settings(max_examples=25, **SETTINGS)
+@given(experiments(), st.lists(st.integers(1, 20), min_size=1, max_size=3))
+def test_pieces_are_the_whole_on_torch(experiment, cuts):
+    pieces_are_the_whole(experiment, cuts, "torch")
+
+
+@settings(max_examples=2, **SETTINGS)
+@given(experiments(batches=(1,)), st.lists(st.integers(1, 20), min_size=1, max_size=3))
+def test_pieces_are_the_whole_in_brian2(experiment, cuts):
+    pieces_are_the_whole(experiment, cuts, "brian2")
+
+
+@settings(max_examples=15, **SETTINGS)
+@given(experiments(), st.integers(1, 15))
+def test_a_snapshot_goes_on_as_its_simulation_did(experiment, at):
+    """Restored into a simulator that has done something else; and a deep copy, and a pickle."""
+    first, rest = cut(experiment.elements, min(at, experiment.steps() - 1))
+    if not first or not rest:
+        return
+    running = running_of(experiment, "torch")
+    run(running, experiment, first)
+    snapshot, twin, thawed = running.snapshot(), copy.deepcopy(running), pickle.loads(pickle.dumps(running))
+    right = run(running, experiment, rest)
+    other = running_of(experiment, "torch")
+    run(other, experiment, experiment.elements[::-1])
+    other.restore(snapshot)
+    for branch in (twin, other, thawed):
+        assert branch.step == snapshot.about.step
+        assert run(branch, experiment, rest).identical(right)
+    running.restore(snapshot)  # and back
+    assert run(running, experiment, rest).identical(right)
+
+
+def test_a_brian2_snapshot_goes_on_too():
+    experiment = one_experiment()
+    first, rest = cut(experiment.elements, 7)
+    running = running_of(experiment, "brian2")
+    run(running, experiment, first)
+    twin = copy.deepcopy(running)
+    assert run(twin, experiment, rest).identical(run(running, experiment, rest))
+
+
+@pytest.mark.slow
+def test_a_program_of_its_own_goes_on_too():
+    """Brian2's C++ target: compiled for both lengths; the second run begins where the first ended."""
+    experiment = one_experiment()
+    first, rest = cut(experiment.elements, 7)
+    whole = run(running_of(experiment, "brian2"), experiment, experiment.elements)
+    running = cn.simulator(experiment.circuit, "brian2", experiment.seed, target="cpp_standalone")
+    parts = [run(running, experiment, first), run(running, experiment, rest)]
+    joined = xr.concat(parts, "time", data_vars="minimal", compat="override", coords="minimal")
+    for name in whole.data_vars:
+        if "time" in whole[name].dims:
+            np.testing.assert_allclose(joined[name].values, whole[name].values, rtol=1e-12, atol=1e-12)
