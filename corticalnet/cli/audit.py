@@ -55,7 +55,9 @@ def audit_(
     torch.set_num_threads(1)  # small networks: two threads only wait for each other
     reports: list[Report] = []
     columns = (TextColumn("{task.description:36s}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as progress:
+    console = Console(stderr=True)
+    hidden = as_json or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task("equality", total=len(rules) * len(PARTS))
         for rule in rules:
 
