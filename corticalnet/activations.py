@@ -9,8 +9,10 @@ library and in Pozzi et al. 2020 (a silent column neither learns nor passes feed
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -39,6 +41,27 @@ class Activation:
     def __post_init__(self) -> None:
         for what in ("rate", "gain"):
             function(f"activation {self.name}: {what}", getattr(self, what), NetworkError)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Activation:
+        """Itself: nothing in it changes."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By name, if it is one of those here; else its functions must be a module's own.
+
+        Raises:
+            NetworkError: they are not, so that no other process could find them.
+        """
+        if ACTIVATIONS.get(self.name) is self:
+            return activation, (self.name,)
+        try:
+            pickle.dumps((self.rate, self.gain))
+        except Exception as error:
+            raise NetworkError(
+                f"activation '{self.name}' cannot be pickled: {error}; write rate and gain as functions of a "
+                "module (def), not as lambdas"
+            ) from None
+        return Activation, (self.name, self.rate, self.gain)
 
 
 def _linear(drive: Tensor) -> Tensor:

@@ -112,7 +112,8 @@ def compare_pathway(net: Taught, rule: Teaches) -> dict[str, tuple[float, float]
     compared = {}
     for link in feedback.carrying(deep):
         if link.plastic:
-            w, b = link.weight, feedback.weights(link)
+            there = slice(None) if link.mask is None else link.mask
+            w, b = link.weight[there], feedback.weights(link)[there]
             gap = (w - b).norm() / w.norm()
             compared[link.name] = gap.item(), (w.sign() == b.sign()).double().mean().item()
     return compared

@@ -124,7 +124,7 @@ def _ends(link: Link, sizes: tuple[int, int], bias: bool) -> tuple[Tensor, Tenso
 def tying(network: Network) -> float:
     """Most synapses that share one weight, on average over a link."""
     counts = [
-        len(ends[2]) / link.weight.numel()
+        len(ends[2]) / link.weights
         for link in network.links
         if link.plastic
         for ends in [_ends(link, _sizes(link), False)]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -30,8 +31,7 @@ def generator(seed: int, name: str) -> torch.Generator:
 
 def normal(std: float) -> Scheme:
     """N(0, std²), as in Pozzi et al. 2020."""
-    std = not_negative("normal: the standard deviation", std, NetworkError)
-    return lambda shape, fan_in, fan_out, rng: std * _gauss(shape, rng)
+    return partial(_normal, not_negative("normal: the standard deviation", std, NetworkError))
 
 
 def glorot(gain: float = 1.0) -> Scheme:
@@ -39,25 +39,31 @@ def glorot(gain: float = 1.0) -> Scheme:
 
     Whittington & Bogacz 2017 use gain 4 for the logistic function.
     """
-    gain = number("glorot: gain", gain, NetworkError)
-    return lambda shape, fan_in, fan_out, rng: (
-        gain * math.sqrt(6 / (fan_in + fan_out)) * (2 * torch.rand(shape, generator=rng, dtype=_F64) - 1)
-    )
+    return partial(_glorot, number("glorot: gain", gain, NetworkError))
 
 
 def scaled(gain: float = 1.0) -> Scheme:
     """N(0, gain² / fan_in): keeps the variance of linear columns for gain 1, of ReLU for gain √2."""
-    gain = number("scaled: gain", gain, NetworkError)
-    return lambda shape, fan_in, fan_out, rng: gain / math.sqrt(fan_in) * _gauss(shape, rng)
+    return partial(_scaled, number("scaled: gain", gain, NetworkError))
 
-
-SCHEMES: dict[str, Scheme] = {"glorot": glorot(), "he": scaled(math.sqrt(2)), "lecun": scaled(1.0)}
 
 _F64 = torch.float64
 
 
-def _gauss(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
-    return torch.randn(shape, generator=rng, dtype=_F64)
+# (functions of the module, so that links that hold a scheme can be pickled)
+def _normal(std: float, shape: tuple[int, ...], fan_in: int, fan_out: int, rng: torch.Generator) -> Tensor:
+    return std * torch.randn(shape, generator=rng, dtype=_F64)
+
+
+def _glorot(gain: float, shape: tuple[int, ...], fan_in: int, fan_out: int, rng: torch.Generator) -> Tensor:
+    return gain * math.sqrt(6 / (fan_in + fan_out)) * (2 * torch.rand(shape, generator=rng, dtype=_F64) - 1)
+
+
+def _scaled(gain: float, shape: tuple[int, ...], fan_in: int, fan_out: int, rng: torch.Generator) -> Tensor:
+    return gain / math.sqrt(fan_in) * torch.randn(shape, generator=rng, dtype=_F64)
+
+
+SCHEMES: dict[str, Scheme] = {"glorot": glorot(), "he": scaled(math.sqrt(2)), "lecun": scaled(1.0)}
 
 
 def scheme(choice: str | float | Scheme, what: str = "") -> Scheme:

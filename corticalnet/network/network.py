@@ -21,6 +21,7 @@ from corticalnet.errors import NetworkError, ShapeError, unknown
 from corticalnet.network.area import Area
 from corticalnet.network.initialisation import Scheme
 from corticalnet.network.links import Dense, Link
+from corticalnet.network.parts import Parts
 from corticalnet.network.reading import as_rates, finite
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.tables import table
@@ -76,8 +77,7 @@ class Network(nn.Module):
         self.wiring.measure()
         self._levelled: Wiring | None = None
         self.to(device=device, dtype=dtype)
-        #: All that is learned, as a tuple (walking through ``parameters()`` costs more than a small update).
-        self.learned: tuple[nn.Parameter, ...] = tuple(self.parameters())
+        self._parts = Parts(self)
 
     def _add(self, area: Area, position: int, count: int, dtype: torch.dtype) -> None:
         if not isinstance(area, Area):
@@ -118,11 +118,13 @@ class Network(nn.Module):
     # Running ---------------------------------------------------------------------------------
     def forward(self, x: Any) -> Tensor:
         """Rates of the output area ``[batch, *output_shape]``; of no samples, none."""
+        self._parts.check()
         x = self.admit(x)
         return self.wiring.fire(x).rates[-1] if len(x) else x.new_zeros(0, *self.output_shape)
 
     def sweep(self, x: Any) -> Activity:
         """Drives and rates of every area for inputs ``[batch, *input_shape]``, at least one of them."""
+        self._parts.check()
         return self.wiring.fire(self.admit(x, least=1))
 
     @torch.no_grad()
@@ -152,7 +154,7 @@ class Network(nn.Module):
         Raises:
             ShapeError: the shape does not fit, there are too few samples, or they are no real numbers.
         """
-        like = self._reference
+        like = self.like
         read: Tensor = x
         if not (  # what training gives, thousands of times, is ready
             type(x) is Tensor
@@ -167,8 +169,11 @@ class Network(nn.Module):
         return read
 
     @property
-    def _reference(self) -> Tensor:
-        return self.wiring.arriving[1][0][1].weight
+    def like(self) -> Tensor:
+        """Some weights: they have the network's precision and device."""
+        link = self.wiring.arriving[1][0][1]
+        weight = link._parameters.get("weight")  # (as an attribute it takes a microsecond)
+        return link.weight if weight is None else weight
 
     # Looking ---------------------------------------------------------------------------------
     @property
@@ -180,6 +185,15 @@ class Network(nn.Module):
     def links(self) -> list[Link]:
         """All links, from the input up."""
         return [link for arriving in self.wiring.arriving for _, link in arriving]
+
+    @property
+    def learned(self) -> tuple[nn.Parameter, ...]:
+        """All that is learned, as it is now (``parameters()`` takes longer than a small update).
+
+        Raises:
+            NetworkError: rules cannot teach the network as it is now: :mod:`corticalnet.network.parts`.
+        """
+        return self._parts.learned()
 
     def levelled(self) -> Wiring:
         """The wiring with relays for links that skip areas (made once; see :class:`Wiring`)."""
@@ -196,7 +210,8 @@ class Network(nn.Module):
             stages = ", ".join(stage.describe() for stage in area.sequence)
             synapses = sum(link.synapses for _, link in arriving)
             rows.append([area.name, _sheet(area.shape), " + ".join(words), stages, f"{synapses:,}"])
-        weights = sum(p.numel() for p in self.parameters())
+        absent = sum(link.weight.numel() - link.weights for link in self.links)
+        weights = sum(p.numel() for p in self.parameters()) - absent
         synapses = sum(link.synapses for link in self.links)
         header = ["area", "columns", "driven by", "fires through", "synapses"]
         return table(header, rows) + f"\n{synapses:,} synapses, {weights:,} learned numbers, seed {self.seed}"

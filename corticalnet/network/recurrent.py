@@ -26,6 +26,7 @@ from corticalnet.network.area import Area
 from corticalnet.network.initialisation import Scheme
 from corticalnet.network.links import Cut, Dense
 from corticalnet.network.network import Network, place
+from corticalnet.network.parts import Parts
 from corticalnet.network.reading import converted, numbers
 from corticalnet.network.wiring import Wiring
 
@@ -80,7 +81,12 @@ class Recurrent(nn.Module):
             link.build(shape, seed, name, self.hidden.rectifying, kind)
         self.output.arriving[0].build((columns,), seed, "hidden->output", self.output.rectifying, kind)
         self.to(device=device, dtype=dtype)
+        self._parts = Parts(self)
         self._unrolled: dict[int, Unrolled] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without the unrolled networks, which are made again when they are asked for."""
+        return self.__dict__ | {"_unrolled": {}}
 
     @property
     def areas(self) -> dict[str, Area]:
@@ -117,6 +123,7 @@ class Recurrent(nn.Module):
         Raises:
             ShapeError: one of them does not fit, or they are no real numbers.
         """
+        self._parts.check()
         like = self.hidden.arriving[0].weight
         sequence = numbers(sequence, "sequence", like.device)
         if sequence.dim() != 3 or sequence.shape[2:] != self.input_shape or not sequence.shape[1]:
@@ -143,7 +150,7 @@ class Recurrent(nn.Module):
         """
         steps = whole("steps", steps, NetworkError)
         net = self._unrolled.get(steps)
-        if net is None or any(a is not b for a, b in zip(net.learned, self.parameters(), strict=True)):
+        if net is None:
             net = self._unrolled[steps] = Unrolled(self, steps)
         return net
 
@@ -169,7 +176,7 @@ class Unrolled(Network):
         places = [(t + 1, Cut(v, target=after, write=t * outputs)) for t in range(steps)]
         self._append(net.output, "output", places)
         self.wiring.measure()
-        self.learned = tuple(net.parameters())
+        self._parts = net._parts
 
     def _append(self, area: Area, name: str, arriving: list) -> None:
         area = copy.copy(area)  # the same stages under another name

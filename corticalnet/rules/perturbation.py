@@ -65,8 +65,9 @@ class WeightPerturbation(_Perturbation):
     def run(self, trial: Trial) -> None:
         """Disturb, sweep, put everything back."""
         wiring, lesson, batch = trial.wiring, trial.lesson, trial.plasticity.batch
-        learned = [p for p in trial.plasticity.net.learned if p.requires_grad]
-        noise = [self.deviation * self.draw(p.data) for p in learned]
+        learned = [p for p in trial.plasticity.learned if p.requires_grad]
+        masks = {id(link.weight): link.mask for link in trial.plasticity.net.links if link.mask is not None}
+        noise = [self.deviation * self.draw(p.data) * masks.get(id(p), 1) for p in learned]
         traces = held(wiring, trial.activity)
         still: list[Tensor | None] = [None] * len(wiring.areas)
 

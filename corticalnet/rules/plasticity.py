@@ -8,6 +8,7 @@ are written in place. For plain SGD the two passes over the weights can be one, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ class Plasticity:
         accumulate: add to the gradients that are there instead of replacing them.
         partners: by link name, weights that change as the link's do: synapses down, between the same columns.
         decay: λ; weights that have a partner, and their partners, get λ times themselves on top.
+        learned: all parameters of ``net`` as they are in this trial, if they have been looked up.
     """
 
     def __init__(
@@ -35,23 +37,28 @@ class Plasticity:
         accumulate: bool = False,
         partners: Mapping[str, nn.Parameter] | None = None,
         decay: float = 0.0,
+        learned: tuple[nn.Parameter, ...] | None = None,
     ) -> None:
         self.net, self.batch, self.accumulate = net, batch, accumulate
+        self.learned = net.learned if learned is None else learned
         pairs = {link: partners[link.name] for link in net.links if link.name in partners} if partners else {}
         self._partners = {link: b for link, b in pairs.items() if link.weight.requires_grad}
         decaying = (p for link, b in self._partners.items() for p in (link.weight, b)) if decay else ()
-        self._decaying = dict.fromkeys(decaying, decay)
-        self._written: set[nn.Parameter] = set()
+        self._decaying = {id(p): decay for p in decaying}
+        self._written: set[int] = set()  # by id: hashing a tensor takes longer
 
     def hebbian(self, link: Link, pre: Tensor, post: Tensor, factor: float = 1.0) -> None:
         """Change a link by ``factor · post × pre`` (post: the error that teaches; pre: rates)."""
-        if link.plastic and link.weight.requires_grad:
-            partner = self._partners.get(link)
-            for weight in (link.weight,) if partner is None else (link.weight, partner):
-                out, scale, keep = self.slot(weight)
+        own: Any = link._parameters  # (as attributes they take a microsecond each)
+        weight, bias = own["weight"], own["bias"]
+        if link.plastic and weight.requires_grad:
+            out, scale, keep = self.slot(weight)
+            link.hebbian(pre, post, out, factor * scale, keep)
+            if link in self._partners:
+                out, scale, keep = self.slot(self._partners[link])
                 link.hebbian(pre, post, out, factor * scale, keep)
-        if link.bias is not None and link.bias.requires_grad:
-            out, scale, keep = self.slot(link.bias)
+        if bias is not None and bias.requires_grad:
+            out, scale, keep = self.slot(bias)
             link.hebbian_bias(post, out, factor * scale, keep)
 
     def credit(self, pairs: list[tuple[nn.Parameter, Tensor]], factor: float = 1.0) -> None:
@@ -69,23 +76,24 @@ class Plasticity:
         """Parameters that nothing taught this time get a zero change."""
         if self.accumulate and not self._decaying:
             return
-        for parameter in (*self.net.learned, *self._partners.values()):
-            if parameter.requires_grad and parameter not in self._written:
+        for parameter in (*self.learned, *self._partners.values()):
+            if parameter.requires_grad and id(parameter) not in self._written:
                 out, _, keep = self.slot(parameter)
                 if not keep:
                     out.zero_()
 
     def slot(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:
         """The tensor to write to, the scale of a credit, and how much of the tensor to keep."""
-        first = parameter not in self._written
+        first = id(parameter) not in self._written
         keep = not first or (self.accumulate and parameter.grad is not None)
-        self._written.add(parameter)
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-        if first and parameter in self._decaying:
-            put(parameter.data, parameter.grad, self._decaying[parameter], float(keep))
+        self._written.add(id(parameter))
+        grad = parameter.grad
+        if grad is None:
+            grad = parameter.grad = torch.zeros_like(parameter)
+        if first and id(parameter) in self._decaying:
+            put(parameter.data, grad, self._decaying[id(parameter)], float(keep))
             keep = True
-        return parameter.grad, -1.0 / self.batch, float(keep)
+        return grad, -1.0 / self.batch, float(keep)
 
 
 class DirectPlasticity(Plasticity):
@@ -94,9 +102,15 @@ class DirectPlasticity(Plasticity):
     Only for triggers that write each weight once, after all feedback has been read.
     """
 
-    def __init__(self, net: Network, batch: int, optimizer: torch.optim.Optimizer) -> None:
-        super().__init__(net, batch)
-        self._group = {p: group for group in optimizer.param_groups for p in group["params"]}
+    def __init__(
+        self,
+        net: Network,
+        batch: int,
+        optimizer: torch.optim.Optimizer,
+        learned: tuple[nn.Parameter, ...] | None = None,
+    ) -> None:
+        super().__init__(net, batch, learned=learned)
+        self._group = {id(p): group for group in optimizer.param_groups for p in group["params"]}
 
     @staticmethod
     def suits(optimizer: torch.optim.Optimizer) -> bool:
@@ -108,18 +122,20 @@ class DirectPlasticity(Plasticity):
 
     def slot(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:
         """The weight itself. Weights that the optimizer does not know stay as they are."""
-        group = self._group.get(parameter)
+        group = self._group.get(id(parameter))
         if group is None:
             return super().slot(parameter)
         parameter.grad = None  # nothing left for the optimizer to apply again
-        self._written.add(parameter)
-        return parameter.data, group["lr"] / self.batch, 1.0 - group["lr"] * group["weight_decay"]
+        first = id(parameter) not in self._written  # (links may share a weight; it decays once)
+        self._written.add(id(parameter))
+        keep = 1.0 - group["lr"] * group["weight_decay"] if first else 1.0
+        return parameter.data, group["lr"] / self.batch, keep
 
     def close(self) -> None:
         """Weights that nothing taught only decay."""
-        if len(self._written) == len(self.net.learned):
+        if len(self._written) == len(self.learned):
             return
-        for parameter in self.net.learned:
-            if parameter.requires_grad and parameter not in self._written:
+        for parameter in self.learned:
+            if parameter.requires_grad and id(parameter) not in self._written:
                 out, _, keep = self.slot(parameter)
                 out.mul_(keep)

@@ -114,6 +114,7 @@ class Rule(LearningRule):
         self.trigger, self.name = Sweep() if trigger is None else trigger, name
         self._taught: Callable[[], Network | None] = _nobody  # in the last trial
         self._versions, self._left_behind = (0, 0), 0  # torch's, of weights up and down
+        self._moved: tuple[tuple[nn.Parameter, ...], Callable[[], Any]] = ((), _nobody)  # what, and by whom
         usual: Feedback = NoPathway() if getattr(trigger, "hears_all", False) else Tied()
         self.feedback = usual if feedback is None else feedback
         for part, kind in ((self.teaching, Teaching), (self.feedback, Feedback), (self.trigger, Trigger)):
@@ -136,6 +137,15 @@ class Rule(LearningRule):
                 "choose teaching='teacher', 'cross-entropy' or 'reward'"
             )
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the network that was taught last: pickles and copies may teach another."""
+        return self.__dict__ | {
+            "_taught": _nobody,
+            "_versions": (0, 0),
+            "_left_behind": 0,
+            "_moved": ((), _nobody),
+        }
+
     @property
     def _compares(self) -> bool:
         return self.trigger.compares or self.feedback.compares
@@ -147,10 +157,11 @@ class Rule(LearningRule):
         Warns if trial after trial the weights have moved and the pathway's have not: the optimizer does not
         know :meth:`parameters`.
         """
-        x = self._read(net, x)
-        plasticity = self._plasticity(net, x, accumulate)
-        if self.feedback.learns:
-            self._look_for_those_left_behind(net)
+        learned, feedback = self._meet(net), self.feedback
+        x = net.admit(x, least=1)  # (changes are means over samples)
+        plasticity = Plasticity(net, len(x), accumulate, feedback.partners, feedback.decay, learned)
+        if feedback.learns:
+            self._look_for_those_left_behind(net, learned)
         return self._trial(net, x, targets, plasticity, None)
 
     @torch.no_grad()
@@ -161,39 +172,45 @@ class Rule(LearningRule):
         plain SGD and triggers that write once, weights change in place and ``.grad`` stays empty. Feedback
         weights that learn join the optimizer if it does not know them, in the groups of the links' weights.
         """
-        x = self._read(net, x)
+        learned, feedback = self._meet(net), self.feedback
+        x = net.admit(x, least=1)
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise RuleError(f"{self.name}: update takes an optimizer of torch.optim, not {shown(optimizer)}")
-        plasticity = self._plasticity(net, x)
-        if self.feedback.learns:
+        if feedback.learns:
             self._join(net, optimizer)
+        self._look_for_those_replaced(net, learned, optimizer)
+        plasticity: Plasticity
+        if self.trigger.writes_once and not feedback.learns and DirectPlasticity.suits(optimizer):
+            plasticity = DirectPlasticity(net, len(x), optimizer, learned)
+        else:
+            plasticity = Plasticity(net, len(x), False, feedback.partners, feedback.decay, learned)
         if self.trigger.changes_during_trial:
             return self._trial(net, x, targets, plasticity, optimizer.step)
-        if self.trigger.writes_once and not self.feedback.learns and DirectPlasticity.suits(optimizer):
-            plasticity = DirectPlasticity(net, len(x), optimizer)
         step = self._trial(net, x, targets, plasticity, None)
         optimizer.step()
         return step
 
-    def _read(self, net: Network, x: Any) -> Tensor:
-        """The input of a trial: at least one sample, for changes are means over them."""
+    def _meet(self, net: Network) -> tuple[nn.Parameter, ...]:
+        """See that the network can be taught, and what there is to learn.
+
+        Raises:
+            RuleError: it is something else, or in a wrapping.
+        """
         if not isinstance(net, Network):
+            kind = type(net).__name__
+            inside = next((n for n in ("module", "_orig_mod") if isinstance(getattr(net, n, 0), Network)), "")
+            cure = "a Recurrent one learns by cn.ThroughTime(rule)"
             raise RuleError(
-                f"{self.name} teaches a Network, not {type(net).__name__}; "
-                "a Recurrent one learns by cn.ThroughTime(rule)"
+                f"{self.name} teaches a Network, not {kind}; "
+                + (f"give it the one inside: {kind}.{inside}" if inside else cure)
             )
-        rates = net.admit(x, least=1)
-        if rates.is_meta:
-            raise RuleError(f"{self.name}: the network is on the meta device and has no weights to teach")
-        return rates
-
-    def _plasticity(self, net: Network, x: Tensor, accumulate: bool = False) -> Plasticity:
+        learned = net.learned
         self.feedback.prepare(net)
-        return Plasticity(net, len(x), accumulate, self.feedback.partners, self.feedback.decay)
+        return learned
 
-    def _look_for_those_left_behind(self, net: Network) -> None:
+    def _look_for_those_left_behind(self, net: Network, learned: tuple[nn.Parameter, ...]) -> None:
         own = [b for b in self.feedback.own().values() if b.requires_grad]
-        now = sum(p._version for p in net.learned), sum(b._version for b in own)
+        now = sum(p._version for p in learned), sum(b._version for b in own)
         up, down = self._versions
         left = bool(own) and self._taught() is net and now[0] != up and now[1] == down
         self._taught, self._versions = weakref.ref(net), now
@@ -204,6 +221,31 @@ class Rule(LearningRule):
                 "[*net.parameters(), *rule.parameters(net)], or call rule.update",
                 stacklevel=3,
             )
+
+    def _look_for_those_replaced(
+        self, net: Network, learned: tuple[nn.Parameter, ...], optimizer: torch.optim.Optimizer
+    ) -> None:
+        """See that the optimizer holds what the network has now, not what it had once.
+
+        Raises:
+            RuleError: it does not.
+        """
+        moved, by = self._moved
+        if moved is learned and by() is optimizer:
+            return
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        now = {id(p) for p in learned}
+        if held.isdisjoint(now | {id(b) for b in self.feedback.own().values()}):
+            raise RuleError(
+                f"{self.name}: the optimizer holds none of the network's parameters, and would move nothing; "
+                "make it anew of net.parameters()"
+            )
+        if self._taught() is net and any(id(p) in held and id(p) not in now for p in moved):
+            raise RuleError(
+                f"{self.name}: parameters of the network were replaced since the last update, and the "
+                "optimizer holds the old ones; make the optimizer anew"
+            )
+        self._taught, self._moved = weakref.ref(net), (learned, weakref.ref(optimizer))
 
     def _join(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
         """A synapse down is moved as the synapse up beside it is; one from the output, as those to there."""

@@ -21,12 +21,25 @@ def sheets(kind, hidden, seed=0):
     return cn.Network(SHAPE, areas, seed, dtype=F64)
 
 
+def sparse(hidden):
+    """Masks, one of which leaves a column without a synapse on either side; a link that skips an area."""
+    mask = torch.rand(7, 9, generator=torch.Generator().manual_seed(2)) < 0.5
+    mask[3], mask[:, 2] = False, False
+    areas = [
+        cn.Area(cn.Dense(9, density=0.1, bias=True), hidden, "low"),
+        cn.Area(cn.Dense(7, mask=mask), hidden),
+        cn.Area([cn.Dense(CLASSES, density=0.6), cn.Dense(CLASSES, "low", density=0.3)], "linear"),
+    ]
+    return cn.Network(SHAPE, areas, 1, dtype=F64)
+
+
 NETWORKS = {
     "dense": lambda f: dense(f, 3),
     "deep": lambda f: dense(f, 5),
     "convolution": lambda f: sheets(cn.Convolution, f),
     "local": lambda f: sheets(cn.Local, f),
     "skipping": skipping,
+    "sparse": sparse,
 }
 #: rule, its parameters, when the circuit consolidates
 RULES = {
@@ -145,6 +158,20 @@ def test_a_stream_of_trials_is_a_training_run():
     assert divergence(net, data, {p: p.detach() - before[p] for p in net.parameters()}) < 1e-10
     cn.write_back(circuit, net, data)
     assert all((p - before[p]).abs().max() > 0 for p in net.parameters())
+
+
+@pytest.mark.parametrize("kind", [cn.Convolution, cn.Local])
+def test_sparse_kernels(kind):
+    sheet = kind(3, 3, padding="same", stride=2, bias=True, density=0.5)
+    areas = [cn.Area(sheet, "tanh"), cn.Area(kind(2, 3, density=0.3), "relu"), cn.Area(cn.Dense(CLASSES))]
+    net, made, (x, y) = cn.Network(SHAPE, areas, dtype=F64), cn.rule("streaming-fa-z-il"), batch(2)
+    circuit = cn.circuit(net, made, RATE)
+    data = trial(circuit, x, y)
+    assert divergence(net, data, taught(net, made, x, y)) < 1e-10
+    synapses = circuit.projection("input->area1").connection
+    assert len(synapses.pre) < 0.5 * sheet.channels * 2 * 9 * 25
+    cn.write_back(circuit, net, data)
+    assert all((link.weight[~link.mask] == 0).all() for link in net.links if link.sparse)
 
 
 def test_a_wrong_order_of_phases_is_wrong():

@@ -173,7 +173,7 @@ def test_a_network_without_numbers_knows_shapes_only():
     assert net(torch.zeros(5, 6, device="meta")).shape == (5, 3)
     with pytest.raises(ShapeError, match="the network is on the meta device"):
         net(torch.zeros(5, 6))
-    with pytest.raises(cn.errors.RuleError, match="has no weights to teach"):
+    with pytest.raises(cn.errors.NetworkError, match="'weight' has no numbers"):
         cn.rule("backprop").learn(net, torch.zeros(5, 6, device="meta"), LABELS)
 
 

@@ -19,7 +19,7 @@ def as_connection(link: Link) -> Connection:
         CircuitError: a kind of link that is not known here.
     """
     if isinstance(link, Dense):
-        return AllToAll()
+        return AllToAll() if link.mask is None else _listed(link.mask)
     if isinstance(link, Relay):
         return OneToOne()
     if isinstance(link, Convolution | Local):
@@ -27,6 +27,13 @@ def as_connection(link: Link) -> Connection:
     raise CircuitError(
         f"link '{link.name}': {type(link).__name__} has no circuit; choices: Dense, Convolution, Local"
     )
+
+
+def _listed(mask: Any) -> Synapses:
+    """The synapses that there are; weights without one keep their place."""
+    (weight,) = np.nonzero(mask.cpu().numpy().ravel())
+    post, pre = np.divmod(weight, mask.shape[1])
+    return Synapses(pre, post, weight, mask.numel())
 
 
 def _sheet(link: Convolution | Local) -> Synapses:
@@ -45,6 +52,8 @@ def _sheet(link: Convolution | Local) -> Synapses:
     else:
         weight = ((r * columns + c) * channels + o) * (kh * kw * below) + (i * kw + j) * below + b
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    if link.mask is not None:
+        inside &= link.mask.cpu().numpy().ravel()[weight]
     # Weights that lie beyond the sheet at every position have no synapse, but keep their place.
     return Synapses(pre[inside], post[inside], weight[inside], link.weight.numel())
 
@@ -61,5 +70,8 @@ def flat(link: Link, weights: Any) -> NDArray[np.float64]:
     """A link's weights (or a tensor of their shape) as the connection takes them."""
     if isinstance(link, Relay):
         return np.asarray(1.0)
+    if weights.shape == link.weight.shape:
+        weights = link.present(weights)
     array: NDArray[np.float64] = weights.detach().cpu().contiguous().numpy().astype(np.float64)
-    return array if isinstance(link, Dense) and array.ndim == 2 else array.ravel()
+    all_to_all = isinstance(link, Dense) and link.mask is None and array.ndim == 2
+    return array if all_to_all else array.ravel()

@@ -25,8 +25,11 @@ class Cut(Link):
         self, link: Link, source: int | None = None, target: int | None = None, read: int = 0, write: int = 0
     ) -> None:
         super().__init__(link.source_name, bias=link.has_bias, init=link.init)
-        self.link, self.name, self.weight = link, link.name, link.weight
-        self.register_parameter("bias", link.bias)
+        self.link, self.name = link, link.name
+        self._parameters, self._buffers = (
+            link._parameters,
+            link._buffers,
+        )  # one and the same, also when others are put there
         (n,), (m,) = link.source_shape, link.target_shape
         self.source_shape, self.target_shape = (source or n,), (target or m,)
         self.read, self.write = slice(read, read + n), slice(write, write + m)
@@ -35,6 +38,10 @@ class Cut(Link):
         """The link's own plan, for the longer target."""
         _, weight, bias, fan_in, fan_out = self.link.plan(self.link.source_shape)
         return self.target_shape, weight, bias, fan_in, fan_out
+
+    def present(self, weights: Tensor) -> Tensor:
+        """As the link says."""
+        return self.link.present(weights)
 
     @property
     def synapses(self) -> int:

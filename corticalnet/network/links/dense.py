@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -16,7 +18,7 @@ class Dense(Link):
     """Every column of the source drives every column of the target.
 
     ``drive = r Wᵀ``, ``feedback = s W``, ``hebbian = sᵀ r``; ``weight`` is ``[columns, pre]``. Sheets of
-    columns (channels × height × width) are flattened.
+    columns (channels × height × width) are flattened. With a ``mask`` or a ``density``, only some meet.
     """
 
     def __init__(
@@ -26,8 +28,10 @@ class Dense(Link):
         *,
         bias: bool = False,
         init: str | float | Scheme = "auto",
+        mask: Any = None,
+        density: float | None = None,
     ) -> None:
-        super().__init__(source, bias=bias, init=init)
+        super().__init__(source, bias=bias, init=init, mask=mask, density=density)
         self.columns = whole("Dense: columns", columns, NetworkError)
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
@@ -37,17 +41,20 @@ class Dense(Link):
 
     def drive(self, rates: Tensor) -> Tensor:
         """``r Wᵀ + b``."""
-        return F.linear(rates.flatten(1) if rates.dim() > 2 else rates, self.weight, self.bias)
+        weight = self.present(self.weight) if self.sparse else self.weight
+        return F.linear(rates.flatten(1) if rates.dim() > 2 else rates, weight, self.bias)
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
         """``s W``."""
-        back = torch.mm(signal, weights)
+        back = torch.mm(signal, self.present(weights) if self.sparse else weights)
         return back if len(self.source_shape) == 1 else back.view(-1, *self.source_shape)
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """``scale · sᵀ r``."""
         pre = pre.flatten(1) if pre.dim() > 2 else pre
         put_product(post.t(), pre, out, scale, keep)
+        if self.sparse:
+            self.erase_absent(out)
 
 
 class Relay(Link):
@@ -76,6 +83,14 @@ class Relay(Link):
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
         """The signal."""
         return signal
+
+    def prune(self, mask: Any = None) -> None:
+        """There is nothing to prune.
+
+        Raises:
+            NetworkError: always.
+        """
+        raise NetworkError("a relay hands rates on; it has no synapses that could be pruned")
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """Nothing changes."""

@@ -13,13 +13,16 @@ feedback pathway can have its own synapses. ``hebbian`` and ``hebbian_bias`` wri
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import prune as torch_prune
 
 from corticalnet.checks import flag, shown
 from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme, generator, scheme
+from corticalnet.network.links.mask import drawn_mask, wanted_mask
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
@@ -33,17 +36,32 @@ class Link(nn.Module, ABC):
         bias: whether target columns have a learned offset (the papers use none).
         init: initial weights: "auto" (He for rectifying targets, Glorot otherwise), "glorot", "he",
             "lecun", a standard deviation, or a function (see :mod:`corticalnet.network.initialisation`).
+        mask: which synapses there are, shaped as the weight: true or 1 where there is one. The others are 0
+            for good, whatever teaches the network, and so are those of feedback along the link. All if not
+            given.
+        density: instead of a mask, the share of weights that have a synapse; which, is drawn by name.
+
+    Attributes:
+        sparse: whether it has a mask.
+        mask: the mask, as booleans, in the state of the network; None: all synapses are there.
     """
 
     name: str  # "source->target", given by the network
     weight: nn.Parameter
     bias: nn.Parameter | None
+    mask: Tensor | None
     source_shape: Shape
     target_shape: Shape
     plastic = True  # whether there is anything to learn
 
     def __init__(
-        self, source: str | None = None, *, bias: bool = False, init: str | float | Scheme = "auto"
+        self,
+        source: str | None = None,
+        *,
+        bias: bool = False,
+        init: str | float | Scheme = "auto",
+        mask: Any = None,
+        density: float | None = None,
     ) -> None:
         super().__init__()
         kind = type(self).__name__
@@ -52,6 +70,9 @@ class Link(nn.Module, ABC):
         if not _automatic(init):
             scheme(init, kind)
         self.source_name, self.has_bias, self.init = source, flag(f"{kind}: bias", bias, NetworkError), init
+        self.sparse = mask is not None or density is not None
+        self._wanted = wanted_mask(kind, mask, density)
+        self.register_buffer("mask", None)
 
     # Which synapses there are -----------------------------------------------------------------
     @abstractmethod
@@ -60,23 +81,78 @@ class Link(nn.Module, ABC):
 
     def build(self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype) -> Shape:
         """Draw the initial weights; return the shape of the target's drive."""
-        target, weight, bias, fan_in, fan_out = self.plan(source_shape)
+        target, weight, bias, *_ = self.plan(source_shape)
         self.name, self.source_shape, self.target_shape = name, source_shape, target
+        if self._wanted is not None:
+            self.mask = drawn_mask(self._wanted, weight, generator(seed, f"mask {name}"))
         choice = ("he" if rectifying else "glorot") if _automatic(self.init) else self.init
-        drawn = scheme(choice)(weight, fan_in, fan_out, generator(seed, name))
-        self.weight = nn.Parameter(drawn.to(dtype))
+        self.weight = nn.Parameter(self.draw(choice, generator(seed, name)).to(dtype))
         offset = nn.Parameter(torch.zeros(bias, dtype=dtype)) if self.has_bias else None
         self.register_parameter("bias", offset)
         return target
 
+    def draw(self, choice: str | float | Scheme, rng: torch.Generator) -> Tensor:
+        """Weights by a scheme, in float64."""
+        shape = self.plan(self.source_shape)[1]
+        return self.present(scheme(choice)(shape, *self.fans, rng))
+
+    @property
+    def fans(self) -> tuple[int, int]:
+        """Fan-in and fan-out: synapses that a column has, on average if there is a mask."""
+        *_, fan_in, fan_out = self.plan(self.source_shape)
+        if self.mask is None:
+            return fan_in, fan_out
+        share = self.weights / self.mask.numel()
+        return max(1, round(share * fan_in)), max(1, round(share * fan_out))
+
+    def present(self, weights: Tensor) -> Tensor:
+        """Weights (or other numbers of their shape) where there are synapses, 0 elsewhere."""
+        mask = self.mask if self.sparse else None
+        return weights if mask is None else torch.where(mask, weights, 0.0)
+
+    def prune(self, mask: Any = None) -> None:
+        """Keep only some of the synapses that there are, from now on.
+
+        Args:
+            mask: true or 1 for those that stay, shaped as the weight; if not given, that of
+                ``torch.nn.utils.prune``, which then lets go of the link.
+
+        Raises:
+            NetworkError: the mask does not fit, or there is none.
+        """
+        if "weight_mask" in self._buffers:
+            mask = self._buffers["weight_mask"] if mask is None else mask
+            torch_prune.remove(self, "weight")
+        if mask is None:
+            raise NetworkError(f"link '{self.name}': nothing says which synapses stay; give a mask")
+        kept = drawn_mask(wanted_mask(f"link '{self.name}'", mask, None), tuple(self.weight.shape), None)
+        kept = kept.to(self.weight.device)
+        kept = kept if self.mask is None else kept & self.mask
+        self.sparse, self._wanted, self.mask = True, kept, kept
+        self.weight.data.copy_(self.present(self.weight.data))
+
+    def erase_absent(self, out: Tensor) -> None:
+        """Set numbers shaped as the weights to 0 where there are no synapses."""
+        if self.mask is not None:
+            out.masked_fill_(~self.mask, 0.0)
+
+    @property
+    def weights(self) -> int:
+        """Number of weights that some synapse has."""
+        return self.weight.numel() if self.mask is None else int(self.mask.sum())
+
     @property
     def synapses(self) -> int:
         """Number of synapses (for shared weights: of connections that exist, not of weights)."""
-        return self.weight.numel()
+        return self.weights
 
     def describe(self) -> str:
         """A few words for tables."""
-        return type(self).__name__.lower() + (" + bias" if self.has_bias else "")
+        return type(self).__name__.lower() + self._options()
+
+    def _options(self) -> str:
+        share = f" at density {self.weights / self.weight.numel():.2g}" if self.sparse else ""
+        return share + (" + bias" if self.has_bias else "")
 
     # The three local operations --------------------------------------------------------------
     @abstractmethod

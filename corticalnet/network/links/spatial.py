@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -27,8 +29,10 @@ class _Spatial(Link):
         *,
         bias: bool = False,
         init: str | float | Scheme = "auto",
+        mask: Any = None,
+        density: float | None = None,
     ) -> None:
-        super().__init__(source, bias=bias, init=init)
+        super().__init__(source, bias=bias, init=init, mask=mask, density=density)
         kind = type(self).__name__
         self.channels = whole(f"{kind}: channels", channels, NetworkError)
         self.kernel, self.stride = _pair(kind, "kernel", kernel), _pair(kind, "stride", stride)
@@ -59,7 +63,7 @@ class _Spatial(Link):
     def describe(self) -> str:
         """Kind, kernel and stride."""
         kernel, stride = "×".join(map(str, self.kernel)), "×".join(map(str, self.stride))
-        return f"{type(self).__name__.lower()} {kernel}/{stride}" + (" + bias" if self.has_bias else "")
+        return f"{type(self).__name__.lower()} {kernel}/{stride}" + self._options()
 
 
 class Convolution(_Spatial):
@@ -84,11 +88,11 @@ class Convolution(_Spatial):
     @property
     def synapses(self) -> int:
         """Kernel size × positions."""
-        return self.weight.numel() * self.target_shape[1] * self.target_shape[2]
+        return self.weights * self.target_shape[1] * self.target_shape[2]
 
     def drive(self, rates: Tensor) -> Tensor:
         """``W * r + b``."""
-        return F.conv2d(rates, self.weight, self.bias, self.stride, self.padding)
+        return F.conv2d(rates, self.present(self.weight), self.bias, self.stride, self.padding)
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
         """The transposed convolution."""
@@ -97,7 +101,7 @@ class Convolution(_Spatial):
             for n, s, p, k in zip(signal.shape[2:], self.stride, self.padding, self.kernel, strict=True)
         )
         beyond = [n - r for n, r in zip(self.source_shape[1:], reached, strict=True)]
-        return F.conv_transpose2d(signal, weights, None, self.stride, self.padding, beyond)
+        return F.conv_transpose2d(signal, self.present(weights), None, self.stride, self.padding, beyond)
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """The kernel's post × pre summed over positions and batch."""
@@ -107,6 +111,7 @@ class Convolution(_Spatial):
             [0, 0], 1, [False, True, False],
         )  # fmt: skip
         put(total, out, scale, keep)
+        self.erase_absent(out)
 
 
 class Local(_Spatial):
@@ -126,7 +131,7 @@ class Local(_Spatial):
 
     def drive(self, rates: Tensor) -> Tensor:
         """Each position's kernel times its patch."""
-        out = self._unfold_positions(torch.bmm(self.weight, self._patches(rates)))
+        out = self._unfold_positions(torch.bmm(self.present(self.weight), self._patches(rates)))
         return out if self.bias is None else out + self.bias
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
@@ -134,7 +139,7 @@ class Local(_Spatial):
         (kh, kw), (sh, sw), (ph, pw) = self.kernel, self.stride, self.padding
         channels, height, width = self.source_shape
         _, rows, columns = self.target_shape
-        parts = torch.bmm(weights.transpose(1, 2), self._positions(signal))
+        parts = torch.bmm(self.present(weights).transpose(1, 2), self._positions(signal))
         parts = parts.view(rows, columns, kh, kw, channels, -1)
         sheet = parts.new_zeros(height + 2 * ph, width + 2 * pw, channels, parts.shape[-1])
         for i in range(kh):
@@ -146,6 +151,7 @@ class Local(_Spatial):
         """Each position's post × patch, summed over the batch."""
         positions, patches = self._positions(post), self._patches(pre)
         put_product(positions, patches.transpose(1, 2), out, scale, keep)
+        self.erase_absent(out)
 
     def _patches(self, rates: Tensor) -> Tensor:
         """``[batch, channels, height, width] -> [positions, kernel × channels, batch]``."""

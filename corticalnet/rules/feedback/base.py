@@ -12,7 +12,7 @@ from __future__ import annotations
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -62,9 +62,13 @@ class Feedback(ABC):
         self._network: weakref.ref[Network] | None = None
         self._place: tuple[torch.dtype, torch.device] | None = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the network that it has met: pickles and copies may meet another."""
+        return self.__dict__ | {"_network": None, "_place": None}
+
     def prepare(self, net: Network) -> None:
         """Make the pathway's own weights when it meets ``net`` first, or in another precision or device."""
-        weight = net.learned[0]
+        weight = net.like
         place = weight.dtype, weight.device
         if self._network is None or self._network() is not net or self._place != place:
             self.build(net)

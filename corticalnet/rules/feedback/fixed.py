@@ -24,6 +24,9 @@ class Tied(Feedback):
     equation = "signal = Wᵀ error"
     transports_weights = True
 
+    def prepare(self, net: Network) -> None:
+        """There is nothing to draw."""
+
     def weights(self, link: Link) -> Tensor:
         """The link's own."""
         return link.weight
@@ -65,15 +68,14 @@ class Random(Feedback):
         self.seed = whole("feedback: seed", seed, RuleError, least=None)
         self.init = init if init is not None else "he" if self.layered else "lecun"
         scheme(self.init, "feedback")
-        self._weights: dict[Link, Tensor] = {}
+        self._weights: dict[str, Tensor] = {}  # by the name of the link
         self._straight: dict[str, Straight] = {}
 
     def build(self, net: Network) -> None:
         """Draw B for every link."""
         self.lay(net)
-        self._weights = {
-            link: self.draw(link) for link in (net.links if self.layered else self.carrying(net))
-        }
+        links = net.links if self.layered else self.carrying(net)
+        self._weights = {link.name: self.draw(link) for link in links}
 
     def lay(self, net: Network) -> None:
         """Make the links from the output, if signals come straight from there.
@@ -97,14 +99,13 @@ class Random(Feedback):
 
     def draw(self, link: Link) -> Tensor:
         """B of one link, in the layout of its weight."""
-        _, shape, _, fan_in, fan_out = link.plan(link.source_shape)
         name = f"feedback {link.name}" if self.layered else link.name
-        drawn = scheme(self.init)(shape, fan_in, fan_out, generator(self.seed, name))
+        drawn = link.draw(self.init, generator(self.seed, name))
         return torch.empty_like(link.weight).copy_(drawn)
 
     def weights(self, link: Link) -> Tensor:
         """B; a relay between areas hands signals on as they are."""
-        return self._weights[link] if link.plastic else link.weight
+        return self._weights[link.name] if link.plastic else link.weight
 
 
 class Straight(Dense):
@@ -148,12 +149,11 @@ class SignSymmetric(Random):
         """|B|."""
         if self.magnitude == "random":
             return super().draw(link).abs()
-        fan_in = link.plan(link.source_shape)[3]
-        return torch.full_like(link.weight, math.sqrt(2 / fan_in))
+        return link.present(torch.full_like(link.weight, math.sqrt(2 / link.fans[0])))
 
     def weights(self, link: Link) -> Tensor:
         """sign(W) ⊙ |B|."""
-        return link.weight.sign() * self._weights[link] if link.plastic else link.weight
+        return link.weight.sign() * self._weights[link.name] if link.plastic else link.weight
 
 
 class Direct(Random):

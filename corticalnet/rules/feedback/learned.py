@@ -65,7 +65,8 @@ class Learned(Random):
 
     def weights(self, link: Link) -> Tensor:
         """B; nothing goes down to the input, and a relay hands signals on as they are."""
-        return self._own.get(link.name, link.weight)
+        own = self._own.get(link.name)
+        return link.weight if own is None else own
 
     def own(self) -> Mapping[str, nn.Parameter]:
         """B by link."""

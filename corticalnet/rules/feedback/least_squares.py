@@ -36,6 +36,11 @@ class LeastSquares:
                 f"least squares needs a single link, or dense ones, out of an area, not "
                 f"{', '.join(link.name for link in links)}; choose fit='gradient'"
             )
+        if any(link.sparse for link in links):
+            raise RuleError(
+                f"least squares has no solution here for links with a mask "
+                f"({', '.join(link.name for link in links if link.sparse)}); choose fit='gradient'"
+            )
         self.links, self.ridge = links, ridge
         like = links[0].weight
         places, pre = self._wanted(like.new_zeros(1, *links[0].source_shape)).shape[::2]
