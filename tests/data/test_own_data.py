@@ -185,7 +185,7 @@ def test_chance_in_items_stays_and_is_repeated():
     first = drawn(Noisy(TX, TY), 1)
     before = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()  # noqa: NPY002
     assert drawn(Noisy(TX, TY), 1) != drawn(Noisy(TX, TY), 2)
-    noise = [x[0][0] for batch in drawn(Noisy(0 * TX, TY), 1) for x in batch[0]]
+    noise = [x[0][0] for batch in drawn(Noisy(0 * TX, TY), 1) for x in batch]
     assert len(set(noise)) == len(noise) > 20
     loader = torchdata.DataLoader(Noisy(TX, TY), 8, shuffle=True, num_workers=1)
     assert drawn(None, 1, loader) == first
