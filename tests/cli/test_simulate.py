@@ -32,7 +32,7 @@ def test_json_and_where_it_goes(cli, place):
     assert all(change > 0 for change in result["relative_change"].values())
     data = cn.load_recording(place / result["out"] / "recording.nc")
     assert "value" not in data
-    assert list(data.step.values[:3]) == [0, 2, 4]
+    assert list(data.step.values[:3]) == [1, 3, 5]  # each sample at the end of the steps that it stands for
 
 
 def test_the_regime_of_the_first_trial(cli):

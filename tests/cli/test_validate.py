@@ -57,4 +57,4 @@ def test_a_model_in_spikes(cli, place):
     data = xr.load_dataset(place / "here" / "recording.nc", engine="h5netcdf")
     numbers = {name: int((data.population == name).sum()) for name in ("input.value.on", "area1.value.on")}
     assert numbers == {"input.value.on": 100, "area1.value.on": 8}
-    assert 0 < data.spike.values.sum() < data.spike.size / 10
+    assert 0 < data.spike.values.sum() < data.spike.size * 5 / 10  # counted over five steps
