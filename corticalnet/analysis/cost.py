@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from corticalnet.errors import RuleError
+from corticalnet.errors import RuleError, ShapeError
 from corticalnet.network import Network
 from corticalnet.network.reading import converted, numbers
 from corticalnet.network.recurrent import Unrolled
@@ -89,7 +89,11 @@ def autograd_update(net: nn.Module, x: Any, classes: Any, lr: float = 1e-4) -> U
     x = converted(numbers(x, "input", like.device), like.dtype, "input")
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
     with torch.no_grad():
-        wanted = as_vectors(classes, net(x))
+        try:
+            rates = net(x)
+        except RuntimeError as error:
+            raise ShapeError(f"the module does not take an input of {tuple(x.shape)}: {error}") from error
+        wanted = as_vectors(classes, rates)
 
     def update() -> None:
         optimizer.zero_grad()

@@ -31,7 +31,7 @@ from corticalnet.circuits.experiment.protocol import Element, Give, Present, Rei
 from corticalnet.engines import simulator
 from corticalnet.errors import CircuitWarning, ProtocolError
 from corticalnet.network import Network
-from corticalnet.network.reading import as_rates, beside, numbers
+from corticalnet.network.reading import as_rates, beside, finite, numbers
 from corticalnet.rules import LearningRule, Rule, Sweep
 from corticalnet.rules.catalogue import rule as rule_by_name
 from corticalnet.rules.teaching import as_vectors
@@ -233,7 +233,7 @@ def _lessons(network: Network, trials: int, seed: int, stimuli: Any, targets: An
     trials = whole("a stream: trials", trials, ProtocolError)
     x = torch.rand(trials, *network.input_shape, generator=rng, dtype=torch.float64)
     y = torch.randint(classes, (trials,), generator=rng)
-    x = as_rates(x if stimuli is None else stimuli, network.input_shape, x, "stimuli")
+    x = finite(as_rates(x if stimuli is None else stimuli, network.input_shape, x, "stimuli"), "stimuli")
     y = numbers(y if targets is None else targets, "targets", x.device)
     taught = len(y) if y.dim() else 0
     if len(x) != trials or taught != trials:

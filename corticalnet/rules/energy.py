@@ -25,6 +25,7 @@ from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.area import Area, Trace
 from corticalnet.network.homeostasis import BatchHomeostasis
+from corticalnet.network.reading import finite
 from corticalnet.network.stages import Fire
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.eigenvalues import extremes
@@ -189,7 +190,7 @@ def stability(
     twin = copy.deepcopy(network).double().eval()
     wiring = twin.levelled() if levelled else twin.wiring
     shown = torch.zeros(1, *twin.input_shape) if x is None else x
-    activity = wiring.fire(twin.admit(shown, least=1))
+    activity = wiring.fire(finite(twin.admit(shown, least=1), "input"))
     if x is None:
         _excite(wiring, activity)
     lesson = None if output_free else Teacher().begin(activity.rates[-1], activity.rates[-1])

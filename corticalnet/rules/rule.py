@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from corticalnet.checks import shown
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
+from corticalnet.network.reading import lesson_input
 from corticalnet.rules.feedback import Feedback, NoPathway, Tied
 from corticalnet.rules.plasticity import DirectPlasticity, Plasticity
 from corticalnet.rules.reward import SoftmaxReward
@@ -82,7 +83,7 @@ class LearningRule(ABC):
             accumulate: add to existing gradients instead of replacing them.
 
         Raises:
-            ShapeError: inputs or targets do not fit the network, or are no real numbers.
+            ShapeError: inputs or targets do not fit the network, or are no finite real numbers.
         """
 
     def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> Step:
@@ -158,7 +159,7 @@ class Rule(LearningRule):
         know :meth:`parameters`.
         """
         learned, feedback = self._meet(net), self.feedback
-        x = net.admit(x, least=1)  # (changes are means over samples)
+        x = lesson_input(net.admit(x, least=1))  # (changes are means over samples)
         plasticity = Plasticity(net, len(x), accumulate, feedback.partners, feedback.decay, learned)
         if feedback.learns:
             self._look_for_those_left_behind(net, learned)
@@ -173,7 +174,7 @@ class Rule(LearningRule):
         weights that learn join the optimizer if it does not know them, in the groups of the links' weights.
         """
         learned, feedback = self._meet(net), self.feedback
-        x = net.admit(x, least=1)
+        x = lesson_input(net.admit(x, least=1))
         if not isinstance(optimizer, torch.optim.Optimizer):
             raise RuleError(f"{self.name}: update takes an optimizer of torch.optim, not {shown(optimizer)}")
         if feedback.learns:

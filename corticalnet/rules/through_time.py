@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from corticalnet.checks import shown, whole
 from corticalnet.errors import RuleError, ShapeError
 from corticalnet.network import Recurrent
-from corticalnet.network.reading import numbers
+from corticalnet.network.reading import lesson_input, numbers
 from corticalnet.rules.feedback import NoPathway
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.rule import Rule
@@ -109,6 +109,8 @@ class ThroughTime:
         targets = numbers(targets, "targets", sequence.device)
         if not len(sequence) or sequence.is_meta:
             raise ShapeError("through time: the sequence has no samples or no numbers to learn from")
+        lesson_input(sequence, "sequence")
+        lesson_input(state, "state")
         if targets.shape[:2] != sequence.shape[:2] or targets.dim() > 3:
             raise ShapeError(
                 f"targets have shape {tuple(targets.shape)}; for this sequence they are class indices "

@@ -22,7 +22,7 @@ from corticalnet.circuits.experiment.noise import Noise
 from corticalnet.circuits.experiment.protocol import Element, Present, Reinforce, Rest, Teach
 from corticalnet.engines import simulate
 from corticalnet.network import Network
-from corticalnet.network.reading import beside
+from corticalnet.network.reading import beside, finite
 from corticalnet.rules import LearningRule, Rule, Sweep, Teacher, Tied
 from corticalnet.rules.reward import Rewarded
 
@@ -49,7 +49,7 @@ class Trials:
 
     def __init__(self, network: Network, rule: LearningRule, stimuli: Any, targets: Any) -> None:
         self.network, self.rule = copy.deepcopy(network).double(), copy.deepcopy(rule)
-        self.stimuli = self.network.admit(stimuli, least=1)
+        self.stimuli = finite(self.network.admit(stimuli, least=1), "stimuli")
         self.targets = beside(targets, self.stimuli)
         self.teaching: Any = getattr(rule, "teaching", Teacher())
         self.rewarded = isinstance(self.teaching, Rewarded)

@@ -8,7 +8,9 @@ import torch
 import xarray as xr
 
 import corticalnet as cn
+from corticalnet.analysis import Following, align, passes, regime
 from corticalnet.errors import ShapeError
+from corticalnet.rules.energy import stability
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6), dtype=np.uint8)
 NUMBERS = PIXELS.astype(np.float64)
@@ -155,11 +157,33 @@ def test_of_no_samples_there_are_no_rates_and_nothing_is_learned(kind):
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
-def test_nothing_is_predicted_of_what_is_not_finite(bad):
-    x = torch.zeros(5, 6)
+def test_nothing_is_predicted_or_learned_of_what_is_not_finite(bad):
+    net, x = network(), torch.zeros(5, 6)
     x[3, 2] = bad
-    with pytest.raises(ShapeError, match=r"not finite.*the first at \[3, 2\]"):
-        network().predict(x)
+    for use in (net.predict, lambda x: cn.rule("backprop").learn(net, x, LABELS)):
+        with pytest.raises(ShapeError, match=r"not finite.*the first at \[3, 2\]"):
+            use(x)
+    assert net(x).shape == (5, 3)  # a rate is what it is
+    recurrent = cn.Recurrent(2, 5, 3)
+    with pytest.raises(ShapeError, match=r"sequence.*not finite.*the first at \[3, 1, 0\]"):
+        cn.ThroughTime(cn.rule("backprop")).learn(recurrent, x.view(5, 3, 2), torch.zeros(5, 3).long())
+
+
+def test_what_measures_a_rule_reads_alike():
+    net, rule = network(dtype=torch.float64), cn.rule("fa-z-il")
+    plain = torch.tensor(NUMBERS / 255), torch.tensor(LABELS)
+    given = (NUMBERS / 255).tolist(), LABELS
+    for measure in (align, regime, passes):
+        assert measure(net, rule, *given) == measure(net, rule, *plain)
+        for wrong in (None, NUMBERS * 1j, NUMBERS[:0], NUMBERS[0], NUMBERS * np.nan):
+            with pytest.raises(ShapeError):
+                measure(net, rule, wrong, LABELS)
+        for wrong in (None, LABELS[:4], [0, 3, 1, 2, 0], ["a"] * 5, NUMBERS[:, :3] * np.nan):
+            with pytest.raises(ShapeError):
+                measure(net, rule, plain[0], wrong)
+    assert stability(net, given[0]) == stability(net, plain[0])
+    looks = [Following(cn.rule("feedback-alignment"), *one).look(net, 0) for one in (plain, given)]
+    assert looks[0].equals(looks[1])
 
 
 @pytest.mark.parametrize("batch", [0, -1, 2.0, True, None, "8"])
