@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 
 import corticalnet as cn
+from corticalnet.rules.fa_z_il import ChangeDetector, FaZIL
 from tests.closed_form.song import Song, agree, from_grad, from_weights
 
 F64 = torch.float64
@@ -149,3 +150,11 @@ def test_the_papers_phi_with_relu_fires_late_in_the_same_places(silence, seed):
     cn.rule("backprop").learn(net, x, target)
     exact = from_grad(net)
     assert max(np.abs(a - b).max() for (a, _), (b, _) in zip(total, exact, strict=True)) > 0.01
+
+
+def test_a_threshold_is_for_errors_of_both_signs():
+    """Up to 0.1 is rest, above and below 0."""
+    detector = ChangeDetector(FaZIL(threshold=0.1))
+    phi, pulse, _ = detector.watch(torch.tensor([[-0.2, 0.2, 0.05, -0.05]]), None)
+    assert phi.tolist() == [[True, True, False, False]]
+    torch.testing.assert_close(pulse, torch.tensor([[-0.2, 0.2, 0.0, 0.0]]))

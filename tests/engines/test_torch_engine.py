@@ -2,16 +2,18 @@
 
 import numpy as np
 import pytest
+import torch
 
-from corticalnet.circuits import Broadcast, Circuit, OneToOne, Population, Projection, Wire
+from corticalnet.circuits import AllToAll, Broadcast, Circuit, OneToOne, Population, Projection, Wire
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.experiment.noise import Noise
 from corticalnet.circuits.experiment.protocol import Give, Rest
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.circuits.quantities import ONE
 from corticalnet.engines import simulate, simulator
+from corticalnet.engines.torch_engine.weights import Weights
 from corticalnet.errors import EngineError, ProtocolError
-from tests.engines.small import Leaky, area, listed
+from tests.engines.small import Leaky, area, listed, synapses
 
 RNG = np.random.default_rng(11)
 UP, BACK, SELF, KERNEL = (
@@ -57,6 +59,24 @@ def loop(steps=STEPS, noise=0.0, late=3):
 
 def close(found, wanted, atol=1e-13):
     np.testing.assert_allclose(found, wanted, rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("kind", ["all to all", "one to one", "listed"])
+def test_shared_synapses_carry_back_through_the_same_weights(kind):
+    """Each synapse adds w · rate of the cell above to the cell below."""
+    post = 3 if kind == "one to one" else 2
+    triples, count = synapses(kind, 3, post)
+    weights, rates = np.linspace(0.5, 2, count), np.linspace(-1, 1, 2 * post).reshape(2, post)
+    connection = {"all to all": AllToAll(), "one to one": OneToOne(), "listed": listed()}[kind]
+    shaped = weights.reshape(post, 3) if kind == "all to all" else weights
+    up = Projection("a", "b", "prediction", shaped, connection, name="up")
+    down = Projection("b", "a", "feedback", name="down", shared_with="up")
+    circuit = Circuit([Population("a", 3, Leaky()), Population("b", post, Leaky())], [up, down])
+    wanted = np.zeros((2, 3))
+    for i, j, k in triples:
+        wanted[:, i] += weights[k] * rates[:, j]
+    made = Weights(circuit, torch.zeros(0, dtype=torch.float64))
+    close(made.carry(circuit.projection("down"), torch.from_numpy(rates)), wanted)
 
 
 def test_leaky_cells_with_delay_one_to_one_and_shared_weights():
