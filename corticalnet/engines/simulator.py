@@ -176,7 +176,8 @@ class Simulator:
         with bar(self.step, plan.steps, progress) as tick:
             for script, recording in parts:
                 arrays, trouble = self._run(script, recording, tick, diverged)
-                made.append((until(recording, self.step), arrays))
+                done = until(recording, self.step)
+                made.append((done, [array[: len(done.kept)] for array in arrays]))
                 if file is not None or trouble is not None:
                     data = joined(self, made, before, plan.last)
                     if file is not None:

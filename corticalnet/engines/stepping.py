@@ -107,8 +107,14 @@ class Stepping(ABC):
         t = script.begin
         while t < script.end:
             steps = min(self.stride or script.steps, script.end - t)
-            sound = self._state() if guard and steps > 1 else {}
-            self.advance(t, steps)
+            sound, sums = self._state() if steps > 1 else {}, dict(self.windows.sums)
+            try:
+                self.advance(t, steps)
+            except BaseException:  # Ctrl-C, or a cell of the user's: back to where all had been done
+                if sound:
+                    self._restore(sound)
+                    self.windows = Windows(recording.every, t, sums)
+                raise
             if guard and (found := self.trouble()):
                 raise (
                     self._find_trouble(script, sound, t)

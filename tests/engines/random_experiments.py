@@ -16,7 +16,7 @@ from tests.engines.small import Leaky
 DT = 0.5
 
 
-class Hebb(Plasticity):
+class DecayingHebb(Plasticity):
     """Post × pre, with a decay."""
 
     def eligibility(self, weight, pre, post, port):
@@ -40,7 +40,7 @@ def circuit(seed, sizes, cell, slots, delay, late):
     """in → a ⇄ b, a → spiking cells → b; φ beside b; ``slots`` of the plasticity from a to b (None: none)."""
     rng, sizes = np.random.default_rng(seed), dict(zip(("in", "a", "b"), sizes, strict=True))
     spiking = {"pif": PIF, "lif": LIF, "poisson": Poisson}[cell](highest=0.4, base=0.2)
-    plasticity = None if slots is None else Hebb(0.05, **slots)
+    plasticity = None if slots is None else DecayingHebb(0.05, **slots)
 
     def weights(post, pre):
         return rng.normal(0, 0.5, (sizes[post], sizes[pre]))

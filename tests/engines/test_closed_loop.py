@@ -44,7 +44,7 @@ def test_a_generator_goes_on_in_the_same_simulation():
     assert parts.identical(whole)
     with pytest.raises(ProtocolError, match="the protocol is empty"):
         running.run(iter([]))
-    with pytest.raises(ProtocolError, match="last=… needs a protocol whose length is known"):
+    with pytest.raises(ProtocolError, match=r"last=… needs a protocol whose length is known"):
         running.run(iter([cn.Rest(1)]), last=1)
     with pytest.raises(ProtocolError, match="a list of elements or a function that yields them, not 3"):
         running.run(3)
@@ -55,7 +55,9 @@ def test_what_is_shown_in_one_run_counts_in_the_next():
     circuit = columns("z-il")
     running = cn.simulator(circuit)
     running.run([cn.Present(X, circuit.needs.present - 1)])
-    with pytest.raises(ProtocolError, match=r"the stimulus before element 1 of the protocol \(Teach\) lasts 2"):
+    with pytest.raises(
+        ProtocolError, match=r"the stimulus before element 1 of the protocol \(Teach\) lasts 2"
+    ):
         running.run([cn.Teach(2, circuit.needs.teach)])
     running.run([cn.Present(X, 1)])  # the same one, still there
     running.run([cn.Teach(2, circuit.needs.teach)])
@@ -66,7 +68,9 @@ def test_states_are_read_by_name():
     running.run([cn.Present(np.stack([X, 2 * X]), 3)])
     assert np.array_equal(running.read("input.value"), [X, 2 * X])
     assert running.batch == 2
-    with pytest.raises(ProtocolError, match="unknown state 'output.value.raet'; did you mean 'output.value.rate'"):
+    with pytest.raises(
+        ProtocolError, match=r"unknown state 'output.value.raet'; did you mean 'output.value.rate'"
+    ):
         running.read("output.value.raet")
     for wrong in ({"seed": -1}, {"seed": 0.5}, {"batch": 0}, {"batch": True}):
         with pytest.raises(ProtocolError, match=next(iter(wrong))):
@@ -139,7 +143,9 @@ def test_what_cannot_be_played(message, make):
 def test_rows_for_as_many_steps_are_no_animals():
     """[T, N] for T steps could be meant as time: it must be said which."""
     rows = np.random.default_rng(2).normal(size=(4, 2))
-    with pytest.raises(ProtocolError, match=r"4 rows and lasts 4 steps: .* use Play, for 4 samples say batch=4"):
+    with pytest.raises(
+        ProtocolError, match=r"4 rows and lasts 4 steps: .* use Play, for 4 samples say batch=4"
+    ):
         cn.simulate(leaky(), [cn.Give({"a.drive": rows}, 4)])
     assert cn.simulate(leaky(), [cn.Give({"a.drive": rows}, 4)], batch=4).sizes["batch"] == 4
     assert cn.simulate(leaky(), [cn.Give({"a.drive": rows}, 3)]).sizes["batch"] == 4
@@ -154,9 +160,13 @@ def test_a_batch_that_was_asked_for_holds():
     assert GAMMA == 0.125
 
 
-@pytest.mark.parametrize("given", [[0, 0, 1], (0, 0, 1), np.array([0, 0, 1], np.uint8), torch.tensor([0, 0, 1]),
-                                   [False, False, True], np.array([0.0, 0.0, 1.0]), 2, np.int64(2), [2], [[2]],
-                                   torch.tensor([[2]]), [[0, 0, 1]]])  # fmt: skip
+CLASS_2 = [
+    *([0, 0, 1], (0, 0, 1), [False, False, True], [0.0, 0.0, 1.0], [[0, 0, 1]], 2, [2], [[2]]),
+    *(np.int64(2), np.array([0, 0, 1], np.uint8), torch.tensor([0, 0, 1]), torch.tensor([[2]])),
+]
+
+
+@pytest.mark.parametrize("given", CLASS_2)
 def test_a_target_is_one_target(given):
     """However class 2 of 3 is written, for one sample."""
     script = compile_protocol(columns("z-il"), [cn.Present(X, 9), cn.Teach(given, 9)])

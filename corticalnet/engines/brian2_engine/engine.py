@@ -253,10 +253,8 @@ class Brian2Engine(Stepping):
     def trouble(self) -> tuple[str, str] | None:
         """See :meth:`Stepping.trouble`."""
         for population in self.circuit.populations:
-            rest = population.cell.rest()
             for state in population.cell.state:
-                values = self._read(Track(population.name, state)).numpy()
-                if not np.isfinite(values).all() and (np.isfinite(rest[state]) or np.isnan(values).any()):
+                if not np.isfinite(self._read(Track(population.name, state)).numpy()).all():
                     return population.name, state
         for name, weight in self.weights.items():
             if not np.isfinite(weight).all():

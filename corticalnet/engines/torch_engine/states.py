@@ -53,10 +53,7 @@ def named(plan: Plan, kind: str, spaces: States) -> dict[str, Tensor]:
 
 
 def trouble(plan: Plan, states: States, weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
-    """The first population and state (or projection and "weight") that is no longer finite; None if all are.
-
-    A state that rests at infinity may be infinite.
-    """
+    """The first population and state (or projection and "weight") that is no longer finite, if any."""
     every = [
         getattr(space, name)
         for block, roles in zip(plan.blocks, states, strict=True)
@@ -67,11 +64,10 @@ def trouble(plan: Plan, states: States, weights: Mapping[str, Tensor]) -> tuple[
     if math.isfinite(total):  # (a sum may overflow by itself: then look closer)
         return None
     for population in plan.circuit.populations:
-        place, rest = plan.places[population.name], population.cell.rest()
+        place = plan.places[population.name]
         for name in population.cell.state:
             value = getattr(states[place.block.index][place.role], name)[:, place.columns]
-            bad = torch.isnan(value) if math.isinf(rest[name]) else ~torch.isfinite(value)
-            if bad.any():
+            if not torch.isfinite(value).all():
                 return population.name, name
     for name, weight in weights.items():
         if not torch.isfinite(weight).all():
