@@ -81,16 +81,16 @@ TASKS = {
     "counting to 4": Task(4, 10, 0.05),
 }
 #: AGREL; the same with synapses down of their own, which learn as those up do; and its teacher.
-RULES: dict[str, dict[str, Any]] = {
-    "agrel": {"name": "agrel"},
-    "agrel, feedback learns": {"name": "agrel", "feedback": "matching"},
-    "backprop": {"name": "backprop", "loss": "cross-entropy"},
+RULES: dict[str, tuple[str, dict[str, Any]]] = {
+    "agrel": ("agrel", {}),
+    "agrel, feedback learns": ("agrel", {"feedback": "matching"}),
+    "backprop": ("backprop", {"loss": "cross-entropy"}),
 }
 #: On digits; one learning rate for all, good for each (of 0.05, 0.1, 0.2, 0.5, with a seed not shown).
-DIGITS: dict[str, dict[str, Any]] = {
-    "agrel": {"name": "agrel"},
-    "brainprop": {"name": "brainprop"},
-    "backprop": {"name": "backprop", "loss": "cross-entropy"},
+DIGITS: dict[str, tuple[str, dict[str, Any]]] = {
+    "agrel": ("agrel", {}),
+    "brainprop": ("brainprop", {}),
+    "backprop": ("backprop", {"loss": "cross-entropy"}),
 }
 SIZES, BATCH, PACE, GOOD = (64, 32, 10), 10, 0.2, 0.9
 
@@ -105,15 +105,21 @@ def run(
     found: dict = {"seeds": seeds, "trials": {}, "digits": {}}
     runs = list(itertools.product(names, RULES, range(seeds)))
     for task, rule, seed in track(runs, "small tasks", transient=True):
-        needed = to_criterion(TASKS[task], cn.rule(**RULES[rule]), seed)
+        needed = to_criterion(TASKS[task], made(RULES[rule]), seed)
         found["trials"].setdefault(task, {}).setdefault(rule, []).append(needed)
     digits, epochs = datasets.load("digits", seed=0), 6 if quick else epochs
     for name, seed in track(
         list(itertools.product(DIGITS, range(1 if quick else 5))), "digits", transient=True
     ):
-        right = learn(digits, cn.rule(**DIGITS[name]), epochs, seed)
+        right = learn(digits, made(DIGITS[name]), epochs, seed)
         found["digits"].setdefault(name, []).append(right)
     return found
+
+
+def made(rule: tuple[str, dict[str, Any]]) -> cn.LearningRule:
+    """A rule by name and parameters."""
+    name, parameters = rule
+    return cn.rule(name, **parameters)
 
 
 def to_criterion(task: Task, rule: cn.LearningRule, seed: int) -> int | None:

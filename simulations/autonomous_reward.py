@@ -38,10 +38,10 @@ from corticalnet.tables import table
 from simulations.parts.common import plus_minus, simulation
 
 #: Streaming, gated and pooled φ, taught by reward.
-DETECTORS: dict[str, dict[str, Any]] = {
-    "streaming": {"name": "streaming-fa-z-il", "silence": 3},
-    "gated": {"name": "fa-z-il", "gate": "prediction"},
-    "pooled": {"name": "streaming-fa-z-il", "silence": 2, "pooled": True},
+DETECTORS: dict[str, tuple[str, dict[str, Any]]] = {
+    "streaming": ("streaming-fa-z-il", {"silence": 3}),
+    "gated": ("fa-z-il", {"gate": "prediction"}),
+    "pooled": ("streaming-fa-z-il", {"silence": 2, "pooled": True}),
 }
 ACTIVATIONS, SLACK, BAR = ("sigmoid", "tanh", "relu"), 6, 1e-10
 #: Exactness: small networks, one image at a time, half of all choices explore.
@@ -102,7 +102,9 @@ class Stream:
 
     def beside_brainprop(self, who: str, rate: float, engine: str = "torch") -> dict[str, list[float]]:
         """Trial by trial: difference of this trial's change, distance of weights, reward, test accuracy."""
-        circuit = cn.circuit(self.net, cn.rule(**DETECTORS[who], teaching="reward"), rate)
+        circuit = cn.circuit(
+            self.net, cn.rule(DETECTORS[who][0], **DETECTORS[who][1], teaching="reward"), rate
+        )
         running, optimizer = cn.simulator(circuit, engine), torch.optim.SGD(self.twin.parameters(), lr=rate)
         found: dict[str, list[float]] = {"change": [], "weights": [], "reward": [], "columns": [], "twin": []}
         begin = self.of_the_twin()

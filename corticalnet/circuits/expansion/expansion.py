@@ -16,7 +16,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import torch
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Circuit
@@ -274,33 +273,3 @@ def _reversed(connection: Any, weight: Any) -> tuple[Any, Any]:
     if isinstance(connection, AllToAll):
         return connection, weight.T
     return Synapses(connection.post, connection.pre, connection.weights, connection.count), weight
-
-
-def write_back(circuit: Circuit, network: Network, data: Any = None) -> None:
-    """Copy a circuit's weights (or those at the end of a recording of it) into the network it came from.
-
-    Args:
-        circuit: made by :func:`circuit` from a network of this shape.
-        network: its weights change in place.
-        data: a recording; its weights "after" are taken.
-
-    Raises:
-        CircuitError: a link of the network has no projection in the circuit, or a weight is not finite; then
-            the network stays as it was.
-    """
-    weights, changes = circuit.weights, []
-    for link in network.links:
-        for name, parameter in ((link.name, link.weight), (f"{link.name} bias", link.bias)):
-            if parameter is None:
-                continue
-            circuit.projection(name, "projection for a link of the network")
-            after = None if data is None else data.get(f"{name} after")
-            new = np.asarray(weights[name] if after is None else after)
-            if not np.isfinite(new).all():
-                raise CircuitError(
-                    f"weights of '{name}' are not finite: the simulation diverged; nothing was written back"
-                )
-            changes.append((parameter, new))
-    with torch.no_grad():
-        for parameter, new in changes:
-            parameter.copy_(torch.as_tensor(new.reshape(parameter.shape)))
