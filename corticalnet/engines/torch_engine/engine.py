@@ -234,8 +234,7 @@ class TorchEngine(Stepping):
         """All that a sum depends on: states that are sent, and weights with their versions."""
         said: list[Any] = []
         for part in (p for parts in total.arriving for p in parts):
-            place = self.plan.places[part.source]
-            space = self.states[place.block.index][place.role]
+            space = self._space(self.plan.places[part.source])
             said.append(getattr(space, self.circuit.sent(part.source, part.sends)))
             if isinstance(part, Projection):
                 said.append(self._weights.version(part))
@@ -254,9 +253,7 @@ class TorchEngine(Stepping):
 
     def _sent(self, part: Projection | Broadcast) -> Tensor:
         place = self.plan.places[part.source]
-        state: Tensor = getattr(
-            self.states[place.block.index][place.role], self.circuit.sent(part.source, part.sends)
-        )
+        state: Tensor = getattr(self._space(place), self.circuit.sent(part.source, part.sends))
         return state if place.columns == slice(0, place.block.n) else state[:, place.columns]
 
     def _learn(self, projection: Projection) -> Tensor | None:
