@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from corticalnet.errors import NetworkError
 from corticalnet.network.area import Area
@@ -26,10 +27,12 @@ def from_torch(sequential: nn.Sequential, input_shape: Sequence[int]) -> Network
 
     Knows Linear, Conv2d, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, Softplus, Identity, MaxPool2d, Dropout,
     BatchNorm1d/2d and Flatten, with the options that its own layers have. Nested Sequentials are
-    opened. The result computes the same function and shares no memory with the original.
+    opened. The result computes the same function and shares no memory with the original. Linear and Conv2d
+    layers pruned by ``torch.nn.utils.prune`` become links with a mask; frozen parameters stay frozen.
 
     Raises:
-        NetworkError: a layer, or an option of it, is not known here.
+        NetworkError: a layer, or an option of it, is not known here; its weights are computed from others, or
+            shared with another layer; a hook could change what it does.
 
     >>> net = from_torch(nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)), (4,))
     >>> [tuple(link.weight.shape) for link in net.links]
@@ -38,12 +41,19 @@ def from_torch(sequential: nn.Sequential, input_shape: Sequence[int]) -> Network
     arriving: list[tuple[Link, nn.Module]] = []
     stages: list[list[tuple[Stage, nn.Module]]] = []
     seen: set[nn.Module] = set()
+    owners: dict[nn.Parameter, str] = {}
     for name, layer in _layers(sequential):
         if layer in seen and any(True for _ in layer.parameters()):
             raise NetworkError(
                 f"layer {name} ({type(layer).__name__}) is used twice; give each its own weights"
             )
         seen.add(layer)
+        for parameter in layer.parameters():
+            if owners.setdefault(parameter, name) != name:
+                raise NetworkError(
+                    f"layer {name} ({type(layer).__name__}) shares a parameter with layer "
+                    f"{owners[parameter]}; give each its own weights"
+                )
         link = _refusing(name, layer, _LINKS)
         if link is not None:
             arriving.append((link, layer))
@@ -92,9 +102,40 @@ def _refusing(name: str, layer: nn.Module, makers: dict[type, Callable[[Any], An
     if maker is None:
         return None
     try:
+        _untouched(layer, prunable=isinstance(layer, nn.Linear | nn.Conv2d))
         return maker(layer)
     except NetworkError as error:
         raise NetworkError(f"layer {name} ({type(layer).__name__}): {error}") from None
+
+
+def _untouched(layer: nn.Module, prunable: bool) -> None:
+    """A layer's parameters must be its own, and nothing may change what it computes.
+
+    Raises:
+        NetworkError: it is otherwise.
+    """
+    hooks = [*layer._forward_pre_hooks.values(), *layer._forward_hooks.values()]
+    for name in ("weight", "bias"):
+        pruned = f"{name}_mask" in layer._buffers and f"{name}_orig" in layer._parameters
+        if (
+            hasattr(layer, name)
+            and name not in layer._parameters
+            and not (pruned and prunable and name == "weight")
+        ):
+            others = ", ".join(other for other in layer._parameters if other.startswith(name))
+            cure = f"prune.remove(layer, '{name}')" if pruned else "the remove_… function of what did it"
+            raise NetworkError(f"its {name} is computed from {others}; make it a parameter by {cure}")
+    if any(not isinstance(hook, prune.BasePruningMethod) for hook in hooks):
+        raise NetworkError("it has a hook, which may change what it does; remove it")
+    if any(p.is_meta for p in layer.parameters()):
+        raise NetworkError(
+            "its parameters have no numbers (device 'meta'); call to_empty and load_state_dict"
+        )
+
+
+def _mask(layer: nn.Module) -> Any:
+    """That of a pruned layer."""
+    return layer._buffers.get("weight_mask")
 
 
 def _insist(layer: Any, **options: Any) -> None:
@@ -106,14 +147,15 @@ def _insist(layer: Any, **options: Any) -> None:
 
 
 def _linear(layer: nn.Linear) -> Link:
-    return Dense(layer.out_features, bias=layer.bias is not None)
+    return Dense(layer.out_features, bias=layer.bias is not None, mask=_mask(layer))
 
 
 def _convolution(layer: nn.Conv2d) -> Link:
     _insist(layer, dilation=(1, 1), groups=1, padding_mode="zeros")
     padding: Any = layer.padding
     return Convolution(
-        layer.out_channels, layer.kernel_size, layer.stride, padding, bias=layer.bias is not None  # type: ignore[arg-type]
+        layer.out_channels, layer.kernel_size, layer.stride, padding, bias=layer.bias is not None,  # type: ignore[arg-type]
+        mask=_mask(layer),
     )  # fmt: skip
 
 
@@ -169,19 +211,24 @@ _STAGES: dict[type, Callable[[Any], Any]] = {
 
 @torch.no_grad()
 def _copy_link(link: Link, layer: Any) -> None:
-    if link.weight.shape != layer.weight.shape:
+    weight = layer._parameters["weight" if link.mask is None else "weight_orig"]  # (`weight` may be old)
+    if link.weight.shape != weight.shape:
         raise NetworkError(
-            f"weights of shape {tuple(layer.weight.shape)} do not fit an input of {link.source_shape}"
+            f"weights of shape {tuple(weight.shape)} do not fit an input of {link.source_shape}"
         )
-    link.weight.copy_(layer.weight)
+    link.weight.copy_(link.present(weight.to(link.weight)))
+    link.weight.requires_grad_(weight.requires_grad)
     if link.bias is not None:
         link.bias.copy_(layer.bias)
+        link.bias.requires_grad_(layer.bias.requires_grad)
 
 
 @torch.no_grad()
 def _copy_normalisation(stage: BatchHomeostasis, layer: Any) -> None:
     stage.scale.copy_(layer.weight)
     stage.shift.copy_(layer.bias)
+    stage.scale.requires_grad_(layer.weight.requires_grad)
+    stage.shift.requires_grad_(layer.bias.requires_grad)
     stage.running_mean.copy_(layer.running_mean)
     stage.running_variance.copy_(layer.running_var)
     stage.count.fill_(1_000_000)  # torch's averages move by their momentum from the first batch on

@@ -6,6 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.nn.utils import prune
 
 import corticalnet as cn
 from corticalnet.errors import NetworkError
@@ -121,6 +122,82 @@ def test_keeps_mode_precision_and_dropout():
     assert net(torch.zeros(1, 4)).dtype == torch.float32
     assert "dropout 0.25" in str(net)
     assert cn.from_torch(original.double(), (4,))(torch.zeros(1, 4)).dtype == F64
+
+
+def halved():
+    """Pruned layers that have learned since: ``layer.weight`` is old until the next call."""
+    original = nn.Sequential(nn.Conv2d(2, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(144, 5)).to(F64)
+    prune.random_unstructured(original[0], "weight", 0.5)
+    prune.l1_unstructured(original[3], "weight", 0.7)
+    with torch.no_grad():
+        for p in original.parameters():
+            p.mul_(1.5)
+    return original
+
+
+def test_pruned_layers_become_links_with_a_mask_and_learn_what_the_original_does():
+    original = halved()
+    net = cn.from_torch(original, (2, 8, 8))
+    x, y = torch.rand(6, 2, 8, 8, dtype=F64), torch.arange(6) % 5
+    ours, theirs = (torch.optim.SGD(n.parameters(), lr=0.1, momentum=0.9) for n in (net, original))
+    for _ in range(3):
+        out = original(x)
+        theirs.zero_grad()
+        (0.5 * F.mse_loss(out, F.one_hot(y, 5).to(F64), reduction="sum") / 6).backward()
+        theirs.step()
+        close(cn.rule("backprop").update(net, x, y, ours).rates, out.detach())
+    original(x)
+    for link, layer in zip(net.links, (original[0], original[3]), strict=True):
+        close(link.weight, layer.weight)
+        assert torch.equal(link.mask, layer.weight_mask.bool())
+        assert (link.weight[~link.mask] == 0).all()
+
+
+def test_frozen_parameters_stay_frozen():
+    original = images()
+    original[0].weight.requires_grad_(False)
+    original[1].bias.requires_grad_(False)
+    net = cn.from_torch(original, (2, 8, 8))
+    assert not net.links[0].weight.requires_grad
+    assert not net.areas["area1"].stages[0].shift.requires_grad
+    assert sum(not p.requires_grad for p in net.parameters()) == 2
+
+
+def changed(change, at=1):
+    layers = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.BatchNorm1d(4))
+    change(layers[at])
+    return layers
+
+
+#: what torch did to a layer, and the words of the refusal
+TOUCHED = {
+    "pruned bias": (
+        lambda k: prune.l1_unstructured(k, "bias", 0.5),
+        1,
+        ["layer 1", "bias_orig", "prune.remove"],
+    ),
+    "pruned scale": (lambda k: prune.l1_unstructured(k, "weight", 0.5), 2, ["layer 2", "weight_orig"]),
+    "old spectral_norm": (nn.utils.spectral_norm, 1, ["layer 1", "weight_orig", "remove_"]),
+    "weight_norm": (nn.utils.parametrizations.weight_norm, 1, ["layer 1", "ParametrizedLinear"]),
+    "hook": (lambda k: k.register_forward_hook(lambda *_: None), 1, ["layer 1", "hook"]),
+    "hook on a stage": (lambda k: k.register_forward_pre_hook(lambda *_: None), 2, ["layer 2", "hook"]),
+    "meta": (lambda k: k.to("meta"), 0, ["layer 0", "device 'meta'"]),
+}
+
+
+@pytest.mark.parametrize("case", TOUCHED)
+def test_refuses_layers_that_compute_something_else(case):
+    change, at, words = TOUCHED[case]
+    with pytest.raises(NetworkError) as caught:
+        cn.from_torch(changed(change, at), (4,))
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_refuses_a_parameter_of_two_layers():
+    layers = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
+    layers[2].weight = layers[0].weight
+    with pytest.raises(NetworkError, match=r"layer 2 \(Linear\) shares a parameter with layer 0"):
+        cn.from_torch(layers, (4,))
 
 
 class Unheard(nn.Module):
