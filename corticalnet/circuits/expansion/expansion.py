@@ -23,11 +23,11 @@ from corticalnet.circuits.connection import AllToAll, Synapses
 from corticalnet.circuits.expansion.choice import construction_of
 from corticalnet.circuits.expansion.construction import Construction, Site
 from corticalnet.circuits.expansion.continuous import Continuous
-from corticalnet.circuits.expansion.links import as_connection, bias_connection, flat
+from corticalnet.circuits.expansion.links import as_connection, bias_connection, check_weights, flat
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
 from corticalnet.circuits.quantities import NOT_NEGATIVE, ONE, Range, number
 from corticalnet.circuits.spiking import KINDS, spiking
-from corticalnet.errors import CircuitError, CircuitWarning, NetworkError, one_of
+from corticalnet.errors import CircuitError, CircuitWarning, one_of
 from corticalnet.network import Network
 from corticalnet.network.area import Area
 from corticalnet.network.links import Link
@@ -99,7 +99,7 @@ def circuit(
         )
         made = spiking(rates, cells_per_column, cell)
         return replace(made, name=name) if name else made
-    _check_weights(network)
+    check_weights(network)
     how = construction_of(rule, learning_rate, consolidation, phase_signal, dynamics)
     rule.feedback.prepare(network)
     if how.live and type(rule.feedback) is Tied:
@@ -125,27 +125,6 @@ def _check(rate: Any, signal: Any, cells_per_column: Any, cell: Any, name: Any) 
         raise CircuitError(f"cell = '{cell}' says what spikes, but cells_per_column is 0: nothing does")
     if not isinstance(name, str):
         raise CircuitError(f"name must be a text, not {name!r}")
-
-
-def _check_weights(network: Network) -> None:
-    """See that every link has weights of its own, which it does not compute from others.
-
-    Raises:
-        CircuitError: one has not.
-    """
-    try:
-        _ = network.learned
-    except NetworkError as error:
-        raise CircuitError(str(error)) from None
-    owners: dict[int, str] = {}
-    for link in network.links:
-        if link.plastic:
-            owner = owners.setdefault(link.weight.data_ptr(), link.name)
-            if owner != link.name:
-                raise CircuitError(
-                    f"links '{owner}' and '{link.name}' share their weights, and those of a circuit do not; "
-                    "give each its own"
-                )
 
 
 def spiking_dynamics(rule: Any) -> Continuous:

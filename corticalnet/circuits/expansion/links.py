@@ -8,8 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.connection import AllToAll, Connection, OneToOne, Synapses
-from corticalnet.errors import CircuitError
+from corticalnet.errors import CircuitError, NetworkError
+from corticalnet.network import Network
 from corticalnet.network.links import Convolution, Dense, Link, Local, Relay
+
+
+def check_weights(network: Network) -> None:
+    """See that every link has weights of its own, which it does not compute from others.
+
+    Raises:
+        CircuitError: one has not.
+    """
+    try:
+        _ = network.learned
+    except NetworkError as error:
+        raise CircuitError(str(error)) from None
+    owners: dict[int, str] = {}
+    for link in network.links:
+        if link.plastic:
+            owner = owners.setdefault(link.weight.data_ptr(), link.name)
+            if owner != link.name:
+                raise CircuitError(
+                    f"links '{owner}' and '{link.name}' share their weights, and those of a circuit do not; "
+                    "give each its own"
+                )
 
 
 def as_connection(link: Link) -> Connection:
