@@ -94,9 +94,8 @@ def _projection(circuit: Circuit, projection: Projection) -> None:
         heard = [b.name for b in circuit.broadcasts if projection.name in b.targets]
         projection.plasticity.check(where, pre, post, heard)
         sent = circuit.sent(projection.source, projection.sends)
-        for symbol in projection.plasticity.traced(pre, post).free_symbols if projection.delay else ():
-            side, _, state = symbol.name.partition("_")
-            if side == "pre" and state != sent:
+        for state in projection.plasticity.reads(pre, post)["pre"] if projection.delay else ():
+            if state != sent:
                 raise CircuitError(
                     f"{where} is delayed, so its plasticity knows only what arrives of the presynaptic cell, "
                     f"'{sent}', not its '{state}'"
@@ -114,11 +113,7 @@ def _wire(circuit: Circuit, wire: Wire) -> None:
         )
     sent = circuit.sent(wire.source, wire.sends)
     written = {phase for phase, new in pre.cell.equations.items() if sent in new}
-    read = {
-        phase
-        for phase, new in post.cell.equations.items()
-        if any(symbol.name == f"port_{wire.port}" for expr in new.values() for symbol in expr.free_symbols)
-    }
+    read = {phase for phase, names in post.cell.reads.items() if f"port_{wire.port}" in names}
     both = sorted(written & read)
     if both:
         raise CircuitError(

@@ -8,19 +8,19 @@ into code by the Brian2 engine; so no second implementation can drift.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from numbers import Real
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import sympy
 from sympy.codegen.cfunctions import expm1, log1p
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import BooleanAtom, BooleanFunction
 
 from corticalnet.circuits import pointwise
-from corticalnet.circuits.quantities import Dimension, name_of
-from corticalnet.errors import CircuitError, UnitError
+from corticalnet.errors import CircuitError
 
-PURE: Dimension = (0, 0, 0)
 #: What SymPy's conditions are (a symbol could be one too, but here stands for a number).
 CONDITIONS = (Relational, BooleanFunction, BooleanAtom)
 
@@ -29,6 +29,7 @@ class Where(sympy.Function):
     """``where(condition, then, otherwise)``, kept as it stands."""
 
     nargs = 3
+    is_extended_real = is_real = True
 
     def _eval_derivative(self, s: Any) -> Any:
         condition, then, otherwise = self.args
@@ -39,6 +40,7 @@ class Minimum(sympy.Function):
     """The smaller of two numbers, kept as it stands."""
 
     nargs = 2
+    is_extended_real = is_real = True
 
     def _eval_derivative(self, s: Any) -> Any:
         x, y = self.args
@@ -49,6 +51,7 @@ class Maximum(sympy.Function):
     """The larger of two numbers, kept as it stands."""
 
     nargs = 2
+    is_extended_real = is_real = True
 
     def _eval_derivative(self, s: Any) -> Any:
         x, y = self.args
@@ -73,15 +76,20 @@ class Traced:
         raise BranchError(str(self.expr))
 
     def __add__(self, other: Any) -> Traced:
+        _no_conditions("'+'", self, other, at_most=1)
         return Traced(_number(self) + _number(other))
 
     def __sub__(self, other: Any) -> Traced:
+        _no_conditions("'-'", self, other)
         return Traced(_number(self) - _number(other))
 
     def __rsub__(self, other: Any) -> Traced:
+        _no_conditions("'-'", self, other)
         return Traced(_number(other) - _number(self))
 
     def __mul__(self, other: Any) -> Traced:
+        if _is_condition(self) and _is_condition(other):  # stays one, as it does in NumPy and torch
+            return self.__and__(other)
         return Traced(_number(self) * _number(other))
 
     def __truediv__(self, other: Any) -> Traced:
@@ -93,9 +101,19 @@ class Traced:
     def __pow__(self, other: Any) -> Traced:
         return Traced(_number(self) ** _number(other))
 
+    def __rpow__(self, other: Any) -> Traced:
+        return Traced(_number(other) ** _number(self))
+
     __radd__, __rmul__ = __add__, __mul__
 
+    def __pos__(self) -> Traced:
+        return self
+
+    def __abs__(self) -> Traced:
+        return Traced(sympy.Abs(_number(self), evaluate=False))
+
     def __neg__(self) -> Traced:
+        _no_conditions("'-'", self)
         return Traced(-_number(self))
 
     def __lt__(self, other: Any) -> Traced:
@@ -119,22 +137,59 @@ class Traced:
         return Traced(sympy.Ne(_number(self), _number(other)))
 
     def __and__(self, other: Any) -> Traced:
+        _only_conditions("&", self, other)
         return Traced(sympy.And(_truth(self), _truth(other)))
 
     def __or__(self, other: Any) -> Traced:
+        _only_conditions("|", self, other)
         return Traced(sympy.Or(_truth(self), _truth(other)))
 
     __rand__, __ror__ = __and__, __or__
 
 
 def _expr(x: Any) -> Any:
-    return x.expr if isinstance(x, Traced) else sympy.sympify(x)
+    """A formula or a plain number; a text is none (SymPy would run it as Python)."""
+    if isinstance(x, Traced):
+        return x.expr
+    if isinstance(x, Real | np.bool_ | sympy.Basic) or (isinstance(x, np.ndarray) and not x.ndim):
+        return sympy.sympify(x)
+    raise TypeError(f"{' '.join(repr(x).split())} is no number")
+
+
+def _is_condition(x: Any) -> bool:
+    return isinstance(_expr(x), CONDITIONS)
+
+
+def _no_conditions(sign: str, *operands: Any, at_most: int = 0) -> None:
+    """Conditions are no numbers: True + True is 2 for Python and formulas, but True for NumPy and torch."""
+    if sum(map(_is_condition, operands)) > at_most:
+        raise TypeError(f"{sign} takes numbers, no conditions: write where(condition, 1.0, 0.0)")
+
+
+def _only_conditions(sign: str, *operands: Any) -> None:
+    """Numbers are no conditions: 0.5 & True is an error for Python and torch."""
+    if not all(map(_is_condition, operands)):
+        raise TypeError(f"'{sign}' takes conditions, no numbers: write (x != 0)")
 
 
 def _number(x: Any) -> Any:
     """A formula as a number: a condition counts 1 or 0."""
     expr = _expr(x)
-    return Where(expr, 1, 0) if isinstance(expr, CONDITIONS) else expr
+    return _decided(expr, sympy.Integer(1), sympy.Integer(0)) if isinstance(expr, CONDITIONS) else expr
+
+
+def _decided(condition: Any, then: Any, otherwise: Any) -> Any:
+    """A Where, unless it is known already which way it goes."""
+    if isinstance(condition, BooleanAtom):
+        return then if condition else otherwise
+    return Where(condition, then, otherwise)
+
+
+def _where(condition: Any, then: Any, otherwise: Any) -> Traced:
+    c = _truth(condition)
+    if _is_condition(then) and _is_condition(otherwise):  # stays one, as it does in NumPy and torch
+        return Traced(sympy.Or(sympy.And(c, _expr(then)), sympy.And(sympy.Not(c), _expr(otherwise))))
+    return Traced(_decided(c, _number(then), _number(otherwise)))
 
 
 def _truth(x: Any) -> Any:
@@ -146,13 +201,17 @@ def _truth(x: Any) -> Any:
 
 
 def _function(make: Callable[..., Any]) -> Callable[..., Traced]:
-    return lambda *arguments: Traced(make(*map(_number, arguments)))
+    def call(*arguments: Any) -> Traced:
+        _no_conditions("a function", *arguments)  # torch would compute it in bool or float32
+        return Traced(make(*map(_number, arguments)))
+
+    return call
 
 
 pointwise.register(
     Traced,
     {
-        "where": lambda c, a, b: Traced(Where(_truth(c), _number(a), _number(b))),
+        "where": _where,
         "exp": _function(sympy.exp),
         "expm1": _function(expm1),
         "log": _function(sympy.log),
@@ -170,10 +229,36 @@ pointwise.register(
 )
 
 
-def symbols(names: Mapping[str, str] | list[str] | tuple[str, ...]) -> SimpleNamespace:
+class Space(SimpleNamespace):
+    """A namespace that knows which of its names were asked for.
+
+    That is not what an expression holds: a factor of 0 and x − x leave nothing of what a function reads.
+    """
+
+    __slots__ = ("_read",)
+
+    def __init__(self, **names: Any) -> None:
+        super().__init__(**names)
+        object.__setattr__(self, "_read", set())
+
+    def __getattribute__(self, name: str) -> Any:
+        names = object.__getattribute__(self, "__dict__")
+        if name == "__dict__":
+            read_of(self).update(names)
+        elif name in names:
+            read_of(self).add(name)
+        return object.__getattribute__(self, name)
+
+
+def read_of(space: Space) -> set[str]:
+    """The names that a space has been asked for."""
+    return object.__getattribute__(space, "_read")  # type: ignore[no-any-return]
+
+
+def symbols(names: Mapping[str, str] | list[str] | tuple[str, ...]) -> Space:
     """A namespace of symbols: a list of names, or attribute -> name."""
     pairs = names.items() if isinstance(names, Mapping) else ((n, n) for n in names)
-    return SimpleNamespace(**{key: Traced(sympy.Symbol(name, real=True)) for key, name in pairs})
+    return Space(**{key: Traced(sympy.Symbol(name, real=True)) for key, name in pairs})
 
 
 def trace(what: str, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
@@ -189,75 +274,26 @@ def trace(what: str, function: Callable[..., Any], *arguments: Any) -> dict[str,
     """
     try:
         result = function(*arguments)
+        if result is None:
+            raise CircuitError(f"{what}: returns nothing")
+        named = result if isinstance(result, dict) else {"": result}
+        found = {name: _number(value) for name, value in named.items()}
     except BranchError as error:
         raise CircuitError(
             f"{what}: branches on '{error}'; a cell is pointwise, so write where(condition, then, otherwise) "
             "instead of if, and, or, min, max"
         ) from None
     except AttributeError as error:
-        names = [vars(a) for a in arguments if isinstance(a, SimpleNamespace)]
-        there = ", ".join(name for one in names for name in one)
+        there = ", ".join(name for a in arguments if isinstance(a, Space) for name in vars(a))
         raise CircuitError(f"{what}: there is no '{error.name}'; there is {there}") from None
     except TypeError as error:
         raise CircuitError(
             f"{what}: {error}; use the functions of corticalnet.circuits.pointwise: "
             f"{', '.join(pointwise.NAMES)}; for 'not' write == 0"
         ) from None
-    named = result if isinstance(result, dict) else {"": result}
-    return {name: _number(value) for name, value in named.items()}
-
-
-def check_units(what: str, expr: Any, units: Mapping[str, Dimension], wanted: Dimension) -> None:
-    """See that an expression has the dimension it should have.
-
-    Raises:
-        UnitError: it has another, or adds what cannot be added.
-    """
-    found = dimension(what, expr, units)
-    if found is not None and found != wanted:
-        raise UnitError(f"{what}: '{expr}' is in {name_of(found)}, but must be in {name_of(wanted)}")
-
-
-def dimension(what: str, expr: Any, units: Mapping[str, Dimension]) -> Dimension | None:
-    """Dimension of an expression; None for 0, which has every one."""
-    if expr.is_Number:
-        return None if expr.is_zero else PURE
-    if expr.is_Symbol:
-        return units.get(expr.name, PURE)
-    if expr.is_Mul:
-        parts = [dimension(what, a, units) or PURE for a in expr.args]
-        return _sum(parts)
-    if expr.is_Pow:
-        base, power = dimension(what, expr.base, units) or PURE, expr.exp
-        if base != PURE and not power.is_Integer:
-            raise UnitError(f"{what}: '{expr}' raises {name_of(base)} to a power that is no whole number")
-        check_units(what, power, units, PURE)
-        return base if base == PURE else (base[0] * int(power), base[1] * int(power), base[2] * int(power))
-    if isinstance(expr, CONDITIONS):
-        for relation in expr.atoms(Relational):
-            _same(what, relation, [relation.lhs, relation.rhs], units)
-        return PURE
-    if isinstance(expr, Where):
-        dimension(what, expr.args[0], units)
-        return _same(what, expr, list(expr.args[1:]), units)
-    if expr.is_Add or isinstance(expr, Minimum | Maximum | sympy.Abs):
-        return _same(what, expr, list(expr.args), units)
-    for argument in expr.args:  # any other function takes and gives pure numbers, but sign takes any
-        found = dimension(what, argument, units)
-        if found not in (None, PURE) and not isinstance(expr, sympy.sign):
-            raise UnitError(f"{what}: '{expr}' takes a pure number, but gets {name_of(found or PURE)}")
-    return PURE
-
-
-def _sum(parts: list[Dimension]) -> Dimension:
-    return (sum(p[0] for p in parts), sum(p[1] for p in parts), sum(p[2] for p in parts))
-
-
-def _same(what: str, expr: Any, parts: list[Any], units: Mapping[str, Dimension]) -> Dimension | None:
-    found: Dimension | None = None
-    for part in parts:
-        other = dimension(what, part, units)
-        if other is not None and found is not None and other != found:
-            raise UnitError(f"{what}: '{expr}' puts {name_of(found)} and {name_of(other)} together")
-        found = other if found is None else found
+    except ZeroDivisionError:
+        raise CircuitError(f"{what}: divides by 0") from None
+    for name, expr in found.items():
+        if expr.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
+            raise CircuitError(f"{what}: '{name}' is {expr}, which is never a finite number")
     return found

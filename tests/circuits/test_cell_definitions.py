@@ -70,7 +70,7 @@ def test_a_class_that_cannot_be(message, types, body):
     [
         ("cell Made, move: must return {'state': new value, ...}",
          {"move": lambda s, c, p, dt: p.prediction}),
-        ("cell Made, move: must return {'state': new value, ...}", {"move": lambda s, c, p, dt: None}),
+        ("cell Made, move: returns nothing", {"move": lambda s, c, p, dt: None}),
         ("Made.rest() must return {state: number} for rate, not {'rat': 0.0}",
          {"rest": lambda self: {"rat": 0.0}}),
         ("Made.rest()['rate'] must be a finite number, not nan",

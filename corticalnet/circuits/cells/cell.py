@@ -33,11 +33,12 @@ import sympy
 from numpy.typing import NDArray
 
 from corticalnet.circuits.cells.definition import check_definition
+from corticalnet.circuits.dimensions import check_units
 from corticalnet.circuits.formulas import divisors
 from corticalnet.circuits.parameters import Part
 from corticalnet.circuits.quantities import ANY, MS, ONE, UNITS, Unit, number, quantity
 from corticalnet.circuits.schedule import PHASES
-from corticalnet.circuits.tracing import Traced, check_units, symbols, trace
+from corticalnet.circuits.tracing import Traced, read_of, symbols, trace
 from corticalnet.errors import CircuitError, unknown
 
 
@@ -129,22 +130,35 @@ class Cell(Part, ABC):
         function: Callable[..., dict[str, Any]] = getattr(self, phase)
         return function
 
-    @cached_property
+    @property
     def equations(self) -> dict[str, dict[str, Any]]:
         """For each phase the new value of each state, with symbols for states, ports and parameters."""
-        cell = symbols([*self.state, *self.inputs])
-        port = symbols({name: f"port_{name}" for name in self.ports})
+        return self._traced[0]
+
+    @property
+    def reads(self) -> dict[str, set[str]]:
+        """For each phase the states, inputs and ports ("port_<name>") that its function asks for.
+
+        More than its equations hold, where a factor is 0 or something is taken off itself.
+        """
+        return self._traced[1]
+
+    @cached_property
+    def _traced(self) -> tuple[dict[str, dict[str, Any]], dict[str, set[str]]]:
         dt = Traced(sympy.Symbol("dt", positive=True))
-        found = {}
+        found, reads = {}, {}
         for phase in self.phases:
+            cell = symbols([*self.state, *self.inputs])
+            port = symbols({name: f"port_{name}" for name in self.ports})
             what = f"cell {type(self).__name__}, {phase}"
             found[phase] = trace(what, getattr(self.symbolic(), phase), cell, port, dt)
+            reads[phase] = read_of(cell) | {f"port_{name}" for name in read_of(port)}
             if "" in found[phase]:
                 raise CircuitError(f"{what}: must return {{'state': new value, ...}}")
             for name in found[phase]:
                 if name not in self.state:
                     raise CircuitError(f"{what}: {unknown('state', name, self.state)}")
-        return found
+        return found, reads
 
     def check(self) -> None:
         """Trace every phase and check its units; ports carry what the receiving state needs.

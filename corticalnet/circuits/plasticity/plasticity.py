@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.parameters import Part
 from corticalnet.circuits.quantities import Magnitude, Milliseconds
-from corticalnet.circuits.tracing import symbols, trace
+from corticalnet.circuits.tracing import read_of, symbols, trace
 from corticalnet.errors import CircuitError, unknown
 
 
@@ -89,13 +89,23 @@ class Plasticity(Part, ABC):
         Raises:
             CircuitError: it is not pointwise, or asks for what the cells do not have.
         """
-        spaces = [
-            symbols({"w": "w"}).w,
-            symbols({name: f"pre_{name}" for name in pre.state}),
-            symbols({name: f"post_{name}" for name in post.state}),
-            symbols({name: f"port_{name}" for name in post.ports}),
-        ]
-        return trace(f"plasticity {type(self).__name__}", self.eligibility, *spaces)[""]
+        return self._trace(pre, post)[0]
+
+    def reads(self, pre: Cell, post: Cell) -> dict[str, set[str]]:
+        """What eligibility asks for: states of "pre" and of "post", and names of "port".
+
+        More than its expression holds, where a factor is 0 or something is taken off itself.
+        """
+        return self._trace(pre, post)[1]
+
+    def _trace(self, pre: Cell, post: Cell) -> tuple[Any, dict[str, set[str]]]:
+        names = {"pre": pre.state, "post": post.state, "port": post.ports}
+        spaces = {side: symbols({name: f"{side}_{name}" for name in all_}) for side, all_ in names.items()}
+        what, weight = f"plasticity {type(self).__name__}", symbols({"w": "w"}).w
+        found = trace(what, self.eligibility, weight, *spaces.values())
+        if found.keys() != {""}:
+            raise CircuitError(f"{what}: eligibility must return a number, not names of numbers")
+        return found[""], {side: read_of(space) for side, space in spaces.items()}
 
     def check(self, where: str, pre: Cell, post: Cell, broadcasts: list[str]) -> None:
         """See that eligibility and slots find what they name.
