@@ -1,8 +1,8 @@
 """Tracing: a pointwise function called with symbols becomes its equations.
 
 The same Python function that a person calls with floats and the torch engine with tensors is called
-here with SymPy symbols. What comes back is printed by ``print(cell)``, checked for units, and turned
-into code by the Brian2 engine; so no second implementation can drift.
+here with SymPy symbols. What comes back is printed by ``print(cell)``, checked for units, and says what a
+cell reads. (The Brian2 engine calls the function once more, with formulas that write themselves as code.)
 """
 
 from __future__ import annotations
