@@ -1,8 +1,8 @@
 """Pointwise functions: all that a cell or a plasticity may call, besides + − × ÷, comparisons, & and |.
 
 ("Not" is ``== 0``: Python's own ``~True`` is −2.) Each takes floats (by hand), NumPy arrays (tests),
-tensors (the torch engine), symbols (``print`` and checks) or formulas (the Brian2 engine's code). NumPy is the
-default; other kinds of number are added by who knows them with :func:`register`.
+tensors (the torch engine), symbols (``print`` and checks) or formulas (the Brian2 engine's code). NumPy is
+the default; other kinds of number are added by who knows them with :func:`register`.
 """
 
 from __future__ import annotations
