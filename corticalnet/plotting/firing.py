@@ -117,9 +117,14 @@ def one_population(data: xr.Dataset, population: str, batch: int = 0) -> Firing:
 
 
 def stride(data: xr.Dataset) -> int:
-    """How many steps each record stands for: what fires in them is counted."""
+    """Steps from one record to the next."""
     steps = data["step"].values
-    return int(data.attrs.get("every") or (steps[1] - steps[0] if len(steps) > 1 else 1))
+    return int(steps[1] - steps[0]) if len(steps) > 1 else counted(data)
+
+
+def counted(data: xr.Dataset) -> int:
+    """Over how many steps each record counts what fires: all since the last one (if none was left out)."""
+    return int(data.attrs.get("every", 1))
 
 
 def rate(data: xr.Dataset, count: NDArray[np.int64], width: float) -> NDArray[np.float64]:
@@ -132,12 +137,12 @@ def rate(data: xr.Dataset, count: NDArray[np.int64], width: float) -> NDArray[np
         count: ``[time, …]``, of spikes in the steps of each record.
         width: of the window in ms, at least one record.
     """
-    each = float(data.attrs["dt"]) * stride(data)
-    steps = max(1, round(width / each))
+    dt = float(data.attrs["dt"])
+    steps = max(1, round(width / (dt * stride(data))))
     sums = np.cumsum(count, axis=0, dtype=np.float64)
     sums = np.concatenate([np.zeros_like(sums[:1]), sums])
     time = np.arange(len(count))
     first = np.clip(time - steps // 2, 0, None)
     end = np.clip(time - steps // 2 + steps, None, len(count))
     length = (end - first).reshape(-1, *[1] * (count.ndim - 1))
-    return np.asarray(1000.0 / each * (sums[end] - sums[first]) / length)
+    return np.asarray(1000.0 / (dt * counted(data)) * (sums[end] - sums[first]) / length)
