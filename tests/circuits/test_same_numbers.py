@@ -180,3 +180,8 @@ def test_nested_choices_are_traced():
     for k in range(6):
         x = where(x > k, x * x + 1, pointwise.minimum(x, a)) + absolute(x)
     assert trace("test", lambda: x)[""].is_real
+
+
+def test_a_cell_that_is_handed_on_as_a_whole_is_read_as_a_whole():
+    """AveragedError sends what a copy of itself would, with another error: the copy reads stage and sent."""
+    assert cells.AveragedError().reads["send"] >= {"mean", "stage", "sent", "port_modulator"}
