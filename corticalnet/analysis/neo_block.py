@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from corticalnet.analysis.spikes import spike_times
 from corticalnet.errors import ProtocolError, one_of
-from corticalnet.plotting.firing import fires, firing, stride
+from corticalnet.plotting.firing import counted, fires, firing
 from corticalnet.plotting.reading import present, state, state_names
 
 #: What a block says of its simulation.
@@ -30,8 +30,10 @@ def to_neo(data: xr.Dataset, trial: str = "present") -> Any:
     - a *Segment* for each trial of each sample of the batch, annotated with both; times go on from trial to
       trial as in the recording;
     - an *AnalogSignal* for each state of each area, "area1.error", with its unit, annotated with area and
-      state, and each channel with its column;
-    - a *SpikeTrain* for each spiking cell and each φ, annotated with population, number and column;
+      state, and each channel with its column; an *IrregularlySampledSignal* where records were left out;
+    - a *SpikeTrain* for each spiking cell and each φ, annotated with population, number and column; of a
+      recording with ``every`` the counts of spikes as a signal for each population instead, each channel
+      with number and column;
     - an *Event* "protocol": what begins when.
 
     Weights stay in the recording.
@@ -42,19 +44,26 @@ def to_neo(data: xr.Dataset, trial: str = "present") -> Any:
             none, all is one trial.
 
     Raises:
-        ProtocolError: Neo is not installed, no event is called so, or spikes of some steps were left out.
+        ProtocolError: Neo is not installed, no event is called so, nothing was recorded, or records with
+            spikes were left out.
     """
     try:
         import neo
         from quantities import ms
     except ImportError as error:
         raise ProtocolError("to_neo needs Neo: pip install 'corticalnet[neo]'") from error
-    step = float(data.attrs["dt"]) * stride(data)
     times = np.asarray(data["time"].values, dtype=np.float64)
+    if not times.size:
+        raise ProtocolError(
+            "this recording is empty: it ended before the first record; choose a smaller every"
+        )
+    dt, every = float(data.attrs["dt"]), counted(data)
     events = [(float(time), str(label)) for time, label in json.loads(data.attrs.get("events", "[]"))]
-    edges = _edges(events, trial, times[0], times[-1] + step)
+    # The first record tells of ``every`` steps, and the last of a step that has ended.
+    edges = _edges(events, trial, max(0.0, times[0] - (every - 1) * dt), times[-1] + dt)
     facts = {name: _plain(data.attrs[name]) for name in FACTS if name in data.attrs}
     block = neo.Block(name=data.attrs.get("title", ""), **facts)
+    step, regular = _clock(data, dt)
     for batch in range(data.sizes["batch"]):
         trains, signals = _trains(data, batch), _signals(data, batch)
         for k, (start, stop) in enumerate(itertools.pairwise(edges)):
@@ -63,11 +72,17 @@ def to_neo(data: xr.Dataset, trial: str = "present") -> Any:
             inside = (times >= start) & (times < stop)
             for fired, about in trains:
                 fired = fired[(fired >= start) & (fired < stop)]
-                train = neo.SpikeTrain(fired, sampling_rate=1 / (step * ms), **whole, **about)
+                train = neo.SpikeTrain(fired, sampling_rate=1 / (dt * ms), **whole, **about)
                 segment.spiketrains.append(train)
             for values, about in signals if inside.any() else ():
-                clock = {"t_start": times[inside][0] * ms, "sampling_period": step * ms}
-                segment.analogsignals.append(neo.AnalogSignal(values[inside], **clock, **about))
+                if regular:
+                    clock = {"t_start": times[inside][0] * ms, "sampling_period": step * ms}
+                    segment.analogsignals.append(neo.AnalogSignal(values[inside], **clock, **about))
+                else:
+                    sampled = neo.IrregularlySampledSignal(
+                        times[inside], values[inside], time_units="ms", **about
+                    )
+                    segment.irregularlysampledsignals.append(sampled)
             now = [(time, label) for time, label in events if start <= time < stop]
             begins, labels = [time for time, _ in now], np.array([label for _, label in now], dtype="U")
             segment.events.append(neo.Event(np.array(begins), labels, "ms", name="protocol"))
@@ -86,9 +101,15 @@ def _edges(events: Sequence[tuple[float, str]], trial: str, begin: float, end: f
     return [begin, *(later if running else later[1:]), end]
 
 
+def _clock(data: xr.Dataset, dt: float) -> tuple[float, bool]:
+    """Ms from record to record, and whether this is so for all of them."""
+    gaps = np.diff(data["step"].values)
+    return float(gaps[0] if len(gaps) else counted(data)) * dt, len(set(gaps.tolist())) < 2
+
+
 def _trains(data: xr.Dataset, batch: int) -> list[tuple[NDArray[np.float64], dict[str, Any]]]:
     """Spike times of each cell, and what is to be known of it."""
-    if not fires(data):
+    if not fires(data) or counted(data) > 1:
         return []
     times, found = spike_times(data, batch=batch), []
     for one in firing(data, batch):
@@ -111,6 +132,11 @@ def _signals(data: xr.Dataset, batch: int) -> list[tuple[NDArray[np.float64], di
                 "array_annotations": {"column": data["index"].values[at]}
             }
             found.append((array.values[:, at], about))
+    for one in firing(data, batch) if "spike" in data and counted(data) > 1 else ():
+        if one.role != "phi":
+            about = {"name": f"{one.population}.spike", "units": "dimensionless", "area": one.area}
+            channels = {"number": one.number, "column": one.column}
+            found.append((one.count, about | {"state": "spike", "array_annotations": channels}))
     for name in (str(name) for name, array in data.data_vars.items() if "sheet" in array.dims):
         array = data[name].isel(batch=batch).transpose("time", "sheet")
         for k in present(array):

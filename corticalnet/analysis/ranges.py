@@ -21,7 +21,6 @@ def ranges(
     margin: float = 1.2,
     *,
     populations: Sequence[str] = SPEAKERS,
-    every: int = 1,
     check: bool = True,
 ) -> dict[str, Range]:
     """Run a circuit of rates, and see what each population that could speak in spikes has to say.
@@ -31,7 +30,6 @@ def ranges(
         protocol: a typical one; several samples side by side are seen together.
         margin: by how much both ends are moved away from 0: other trials may ask for more.
         populations: which would speak, by name or role.
-        every: look each so many steps.
         check: refuse a protocol that is too short for the error to come down.
 
     Returns:
@@ -46,7 +44,7 @@ def ranges(
         raise ProtocolError(f"ranges: margin must be a number from 1, not {margin!r}")
     told = speakers(circuit, populations)
     wishes = [f"{name}.{state}" for name, state in told.items()]
-    data = simulate(circuit, protocol, record=wishes, every=every, check=check)
+    data = simulate(circuit, protocol, record=wishes, check=check)
     found: dict[str, Range] = {}
     for name, state in told.items():
         population = circuit.population(name)

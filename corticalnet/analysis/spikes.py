@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.errors import ProtocolError
-from corticalnet.plotting.firing import firing, one_population, rate, stride
+from corticalnet.plotting.firing import counted, firing, one_population, rate, stride, window
 
 Floats = NDArray[np.float64]
 #: (population, number of the cell in it).
@@ -33,11 +33,17 @@ def spike_times(data: xr.Dataset, population: str | None = None, batch: int = 0)
         By (population, number of the cell); an empty array for a cell that was silent.
 
     Raises:
-        ProtocolError: no spikes were recorded, steps were left out, no such population or sample.
+        ProtocolError: no spikes were recorded, no such population or sample; or records stand for several
+            steps (``every``), or some were left out.
     """
+    if counted(data) > 1:
+        raise ProtocolError(
+            f"spike times need every step, but each record counts the spikes of {counted(data)} steps; "
+            "simulate with every=1"
+        )
     if stride(data) > 1:
         raise ProtocolError(
-            f"spike times need every step, but only each {stride(data)} steps were recorded; use every=1"
+            f"spike times need every step, but only each {stride(data)} steps are in this recording"
         )
     chosen = firing(data, batch) if population is None else [one_population(data, population, batch)]
     times = np.asarray(data["time"].values, dtype=np.float64)
@@ -52,27 +58,30 @@ def population_rate(data: xr.Dataset, population: str, width: float | str = "20 
     """Rate of the cells of each column, ``[time, batch, column]`` in Hz.
 
     ``r(t) = spikes in [t − width/2, t + width/2) / (cells × width)``; at the ends of the recording the window
-    is what of it lies within.
+    is what of it lies within. Of a recording with ``every`` the window is made of whole records; where
+    records were left out, the rate is that of the steps that are there.
 
     Args:
         data: a recording.
         population: by name, "area1.value.on" or "area1.phi".
-        width: of the window that slides, in ms or as "20 ms".
+        width: of the window that slides, in ms or as "20 ms"; at least one record.
 
     Returns:
-        With coordinates time (ms), batch and column (position in its area). Over all columns:
-        ``.mean("column")``.
+        With coordinates time (ms), batch and column (position in its area), and the width that the window
+        really has in its attributes. Over all columns: ``.mean("column")``.
 
     Raises:
-        ProtocolError: no spikes were recorded, no such population, or a window of no width.
+        ProtocolError: no spikes were recorded, no such population, a window of no width, or a gap in the
+            recording.
     """
-    window = quantity(width, MS, "width")
-    if not 0 < window < float("inf"):
-        raise ProtocolError(f"width of population_rate must be more than 0 ms, not {window:g}")
+    wide = quantity(width, MS, "width")
+    if not 0 < wide < float("inf"):
+        raise ProtocolError(f"width of population_rate must be more than 0 ms, not {wide:g}")
+    each = stride(data) * float(data.attrs["dt"])
     samples = [one_population(data, population, batch) for batch in range(data.sizes["batch"])]
     columns = np.unique(samples[0].column)
     rates = [
-        np.stack([rate(data, one.count[:, one.column == c], window).mean(axis=1) for c in columns], axis=1)
+        np.stack([rate(data, one.count[:, one.column == c], wide).mean(axis=1) for c in columns], axis=1)
         for one in samples
     ]
     return xr.DataArray(
@@ -80,7 +89,7 @@ def population_rate(data: xr.Dataset, population: str, width: float | str = "20 
         {"time": data["time"], "batch": data["batch"], "column": columns},
         ("time", "batch", "column"),
         f"rate of {population}",
-        {"units": "Hz", "long_name": f"rate of {population}", "width": f"{window:g} ms"},
+        {"units": "Hz", "long_name": f"rate of {population}", "width": f"{window(wide, each) * each:g} ms"},
     )
 
 

@@ -6,6 +6,7 @@ What fires is in two places: spikes are on an axis of cells, φ is a state of co
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 
 import numpy as np
 import xarray as xr
@@ -117,9 +118,19 @@ def one_population(data: xr.Dataset, population: str, batch: int = 0) -> Firing:
 
 
 def stride(data: xr.Dataset) -> int:
-    """Steps from one record to the next."""
-    steps = data["step"].values
-    return int(steps[1] - steps[0]) if len(steps) > 1 else counted(data)
+    """Steps from one record to the next.
+
+    Raises:
+        ProtocolError: they are not as many between all records.
+    """
+    gaps = np.diff(data["step"].values)
+    if len(gaps) and (gaps != gaps[0]).any():
+        k = int(np.flatnonzero(gaps != gaps[0])[0])
+        before, after = data["step"].values[[k, k + 1]]
+        raise ProtocolError(
+            f"this recording has a gap from step {before} to {after}; look at its pieces one by one"
+        )
+    return int(gaps[0]) if len(gaps) else counted(data)
 
 
 def counted(data: xr.Dataset) -> int:
@@ -130,19 +141,29 @@ def counted(data: xr.Dataset) -> int:
 def rate(data: xr.Dataset, count: NDArray[np.int64], width: float) -> NDArray[np.float64]:
     """Spikes per second, in a window that slides: the mean over ``width`` ms around each time.
 
-    At the ends of the recording the window is what of it lies within.
+    At the ends of the recording the window is what of it lies within. It is made of whole records: a record
+    tells what fired in the steps up to its own, so where these are several, its borders are the nearest.
+    Where records were left out, it is the mean over those that are there.
 
     Args:
         data: with the times.
         count: ``[time, …]``, of spikes in the steps of each record.
         width: of the window in ms, at least one record.
+
+    Raises:
+        ProtocolError: as :func:`stride` does.
     """
-    dt = float(data.attrs["dt"])
-    steps = max(1, round(width / (dt * stride(data))))
+    each, told, dt = stride(data), counted(data), float(data.attrs["dt"])
+    records = window(width, dt * each)
     sums = np.cumsum(count, axis=0, dtype=np.float64)
     sums = np.concatenate([np.zeros_like(sums[:1]), sums])
-    time = np.arange(len(count))
-    first = np.clip(time - steps // 2, 0, None)
-    end = np.clip(time - steps // 2 + steps, None, len(count))
+    before = floor((told - 1 - records * each // 2) / each + 0.5)  # of the record of a time
+    begin = np.arange(len(count)) + before
+    first, end = np.clip(begin, 0, len(count)), np.clip(begin + records, 0, len(count))
     length = (end - first).reshape(-1, *[1] * (count.ndim - 1))
-    return np.asarray(1000.0 / (dt * counted(data)) * (sums[end] - sums[first]) / length)
+    return np.asarray(1000.0 / (dt * told) * (sums[end] - sums[first]) / length)
+
+
+def window(width: float, each: float) -> int:
+    """How many records, each so many ms after the last, a window of ``width`` ms is."""
+    return max(1, round(width / each))

@@ -35,10 +35,16 @@ def state(data: xr.Dataset, name: str, batch: int) -> xr.DataArray:
 
 
 def symbol(data: xr.Dataset, name: str) -> str:
-    """How a state is labelled: its symbol or name, and its unit unless it is a pure number."""
+    """How a state is labelled: its symbol or name, its unit if it has one, and Σ if it is a sum."""
     text = SYMBOLS.get(name, name.replace("_", " "))
+    text = f"Σ{text}" if summed(data[name]) else text
     unit = data[name].attrs.get("units", "1")
     return text if unit in ("", "1") else f"{text} ({unit})"
+
+
+def summed(array: xr.DataArray) -> bool:
+    """Whether each number is the sum over the steps since the last record."""
+    return bool(array.attrs.get("cell_methods") == "time: sum")
 
 
 def area_names(data: xr.Dataset) -> list[str]:

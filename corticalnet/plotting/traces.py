@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from corticalnet.errors import ProtocolError
-from corticalnet.plotting.reading import area_names, phases, present, state, state_names, symbol
+from corticalnet.plotting.reading import area_names, phases, present, state, state_names, summed, symbol
 from corticalnet.plotting.style import LABEL, mark_phases, name_phases, plain
 
 #: What is shown if no states are named: of these, the set of which most was recorded.
@@ -133,7 +133,7 @@ def _panel(axes: Axes, array: xr.DataArray, cells: np.ndarray) -> bool:
                 array.values[:, cell],
                 color=hue,
                 lw=0.9,
-                drawstyle="steps-post",
+                drawstyle="steps-pre" if summed(array) else "steps-post",
                 label=f"column {column}",
             )
     plain(axes)

@@ -153,7 +153,7 @@ def test_the_end_of_a_recording_begins_within_a_trial(data):
 def test_mistakes_are_one_sentence(data, monkeypatch):
     with pytest.raises(ProtocolError, match="event that begins a trial 'taech'; did you mean 'teach'"):
         to_neo(data, trial="taech")
-    with pytest.raises(ProtocolError, match="only each 2 steps were recorded"):
+    with pytest.raises(ProtocolError, match="only each 2 steps are in this recording"):
         to_neo(data.isel(time=slice(None, None, 2)))
     monkeypatch.setitem(sys.modules, "neo", None)
     with pytest.raises(ProtocolError) as caught:

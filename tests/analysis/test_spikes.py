@@ -124,10 +124,15 @@ def test_a_window_longer_than_the_recording_is_all_of_it():
 
 def test_rates_of_steps_that_were_kept():
     """Of a cell that fires in every step each second is kept; its rate is 1/dt all the same."""
-    data = recording(np.ones((12, 1, 2), dtype=bool)).isel(time=slice(None, None, 2))
+    whole = recording(np.ones((12, 1, 2), dtype=bool))
+    data = whole.isel(time=slice(None, None, 2))
     np.testing.assert_allclose(population_rate(data, ON, 3.0), 1000 / DT)
-    with pytest.raises(ProtocolError, match="only each 2 steps were recorded"):
-        spike_times(data)
+    for ask in (spike_times, isi, cv):
+        with pytest.raises(ProtocolError, match="only each 2 steps are in this recording"):
+            ask(data)
+    for ask in (spike_times, isi, cv, lambda data: population_rate(data, ON, 3.0)):
+        with pytest.raises(ProtocolError, match="a gap from step 1 to 5; look at its pieces"):
+            ask(whole.isel(time=[0, 1, 5, 6]))
 
 
 def test_rates_of_chosen_cells_are_by_their_column():
