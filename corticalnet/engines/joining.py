@@ -1,17 +1,21 @@
-"""What the parts of a run recorded, as one recording that says how it was made."""
+"""What the parts of a run recorded, as one recording that says how it was made; in memory or in a file."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.circuits.experiment import recording as recordings
 from corticalnet.circuits.experiment.later import later
 from corticalnet.circuits.experiment.recording import Recording
+from corticalnet.circuits.experiment.streaming import RecordingFile
 from corticalnet.circuits.schedule import Schedule
 
 if TYPE_CHECKING:
@@ -22,6 +26,67 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 #: To put a dataset together takes as long as some ten steps: runs of fewer wait until somebody looks at it.
 _SHORT = 10
+
+
+class Parts:
+    """What a run has recorded so far: in memory, or on its way to a file.
+
+    As a context it brings to the file what is there, also when the run is interrupted.
+
+    Args:
+        running: the simulator.
+        last: only so many steps at the end are asked for.
+        to: the file, if there is one.
+
+    Raises:
+        ProtocolError: it cannot be written, or does not go on with this run.
+    """
+
+    def __init__(self, running: Simulator, last: int | None, to: str | Path | None) -> None:
+        self._running, self._last = running, last
+        self._before = running.engine.weights
+        self._file = None if to is None else RecordingFile(to, running.step)
+        self._made: list[tuple[Recording, list[Array]]] = []
+        self._numbers = 0
+
+    def expect(self, recording: Recording, all_of_it: Recording | None) -> None:
+        """See that a file can take what will come: the first part, and the whole if it is known."""
+        if self._file is not None:
+            none = replace(recording, kept=recording.kept[:0])
+            empty = joined(self._running, [(none, none.allocate())], self._before, self._last)
+            whole = all_of_it or recording
+            numbers = sum(
+                math.prod(shape)
+                for shape, track in zip(whole.shapes(), whole.tracks, strict=True)
+                if track.state != "spike"  # (they are packed)
+            )
+            self._file.expect(empty, numbers)
+
+    def add(self, recording: Recording, arrays: list[Array]) -> None:
+        """Take what one more part recorded."""
+        self._made.append((recording, arrays))
+        self._numbers += sum(array.size for array in arrays)
+        if self._file is not None and self._numbers >= recordings.PIECE:
+            self._write()
+
+    def recording(self) -> xr.Dataset:
+        """All of it."""
+        if self._file is None:
+            return joined(self._running, self._made, self._before, self._last)
+        self._write()
+        return self._file.open()
+
+    def _write(self) -> None:
+        made, self._made, self._numbers = self._made, [], 0
+        if made and self._file is not None:
+            self._file.append(joined(self._running, made, self._before, self._last))
+
+    def __enter__(self) -> Parts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            self._write()
 
 
 def joined(

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class RunPlan:
-    """How a run is laid out: scripts, and what is recorded of each."""
+    """How a run is laid out: scripts, and what is recorded of each.
+
+    Attributes:
+        steps, recording: of the whole run, if they are known.
+    """
 
     def __init__(
         self,
@@ -30,12 +34,13 @@ class RunPlan:
         self._running, self._record, self.every, self.last = running, record, every, last
         self._noise, self._check, self._streams = noise, check, streams
         self.steps: int | None = None
+        self.recording: Recording | None = None
 
     def whole(self, protocol: Any) -> Iterator[tuple[Script, Recording]]:
         """A protocol that is known; in pieces that fit into memory if it streams to a file."""
         script = self._compiled(protocol)
         self.steps = script.steps
-        recording = self._recorded(script, self.last)
+        recording = self.recording = self._recorded(script, self.last)
         pieces = recording.pieces() if self._streams else [(script, recording)]
         return iter(pieces)
 

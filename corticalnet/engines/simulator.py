@@ -31,10 +31,9 @@ from numpy.typing import NDArray
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.experiment.recording import Recording
 from corticalnet.circuits.experiment.script import Held, Script, is_protocol
-from corticalnet.circuits.experiment.streaming import RecordingFile
 from corticalnet.circuits.experiment.values import whole
 from corticalnet.engines.bar import bar
-from corticalnet.engines.joining import joined
+from corticalnet.engines.joining import Parts
 from corticalnet.engines.registry import ENGINES, Engine
 from corticalnet.engines.run_plan import RunPlan, until
 from corticalnet.engines.snapshot import About, Snapshot, digest, fitting, held_patterns
@@ -166,27 +165,22 @@ class Simulator:
         """
         one_of("choice for diverged", diverged, DIVERGED, ProtocolError)
         plan = RunPlan(self, record, every, last, noise, check, to is not None)
-        before = self.engine.weights
+        taken = Parts(self, last, to)
         if is_protocol(protocol):
             parts: Iterator[tuple[Script, Recording]] = plan.whole(protocol)
         else:
             parts = plan.one_by_one(protocol(self) if callable(protocol) else protocol)
-        made: list[tuple[Recording, list[Array]]] = []
-        file = None if to is None else RecordingFile(to, self.step)
-        with bar(self.step, plan.steps, progress) as tick:
-            for script, recording in parts:
+        with taken, bar(self.step, plan.steps, progress) as tick:
+            for number, (script, recording) in enumerate(parts):
+                if number == 0:
+                    taken.expect(recording, plan.recording)
                 arrays, trouble = self._run(script, recording, tick, diverged)
                 done = until(recording, self.step)
-                made.append((done, [array[: len(done.kept)] for array in arrays]))
-                if file is not None or trouble is not None:
-                    data = joined(self, made, before, plan.last)
-                    if file is not None:
-                        file.append(data)
-                        made = []
-                    if trouble is not None:
-                        trouble.recording = data if file is None else file.open()
-                        raise trouble
-        return joined(self, made, before, plan.last) if file is None else file.open()
+                taken.add(done, [array[: len(done.kept)] for array in arrays])
+                if trouble is not None:
+                    trouble.recording = taken.recording()
+                    raise trouble
+        return taken.recording()
 
     def _run(
         self, script: Script, recording: Recording, tick: Callable[[int], None] | None, diverged: str

@@ -88,7 +88,12 @@ def load_recording(path: str | Path) -> xr.Dataset:
         raise ProtocolError(f"recording '{path}' cannot be read: {type(error).__name__}: {reason}") from None
     if "corticalnet" not in data.attrs or "time" not in data.coords:
         raise ProtocolError(f"'{path}' is no recording of corticalnet")
-    for name in {"area", "sheet", "population"} & set(data.coords):  # HDF5 gives texts back as objects
+    return readable(data)
+
+
+def readable(data: xr.Dataset) -> xr.Dataset:
+    """What a file holds as a recording: with texts (which HDF5 gives back as objects) and indices."""
+    for name in {"area", "sheet", "population"} & set(data.coords):
         data = data.assign_coords({name: (data[name].dims, data[name].values.astype(str), data[name].attrs)})
     return indexed(data)
 

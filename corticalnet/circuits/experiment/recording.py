@@ -105,10 +105,10 @@ class Recording:
         cells = self.circuit.population(track.part).n if track.index is None else len(track.index)
         return kept, batch, cells
 
-    def pieces(self, most: int = PIECE) -> list[tuple[Script, Recording]]:
-        """The same in parts that are recorded one after another, each of about so many numbers at most."""
+    def pieces(self) -> list[tuple[Script, Recording]]:
+        """The same in parts that are recorded one after another, each of about ``PIECE`` numbers at most."""
         each = sum(int(np.prod(shape[1:])) for shape in self.shapes())
-        rows = max(1, most // max(1, each))
+        rows = max(1, PIECE // max(1, each))
         ends = [int(step) + 1 for step in self.kept[rows - 1 :: rows]]
         cuts = [self.script.begin, *(end for end in ends if end < self.script.end), self.script.end]
         found = []

@@ -2,21 +2,42 @@
 
 data = simulate(circuit, protocol, to="run.nc")         a dataset whose numbers stay in the file
 running.run(protocol, to="run.nc")                      goes on in the same file
+
+HDF5 may end the process by a signal if the disk is full while it writes. So the first piece is made in
+memory, and room for each further one is reserved on the disk before HDF5 opens the file: what fails then is a
+piece that nobody has begun to write, and what was recorded so far stays as it was.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
 
-from corticalnet.circuits.experiment.dataset import indexed
+from corticalnet.circuits.experiment.dataset import readable
 from corticalnet.errors import ProtocolError
+from corticalnet.store import expanded, replacing, write_whole
 
 if TYPE_CHECKING:
     import xarray as xr
+
+#: A file keeps numbers in chunks of about so many bytes.
+_CHUNK = 1 << 16
+#: What HDF5 itself needs to append a piece, at most: bytes, and as a part of the piece.
+_EXTRA, _SHARE = 1 << 20, 0.05
+#: What two recordings must have in common to be one.
+_SAME = ("title", "engine", "seed", "dt", "every", "schedule")
+#: Files behind datasets that read from them: closed before one is written, they open again when needed.
+_OPEN: WeakSet[Any] = WeakSet()
 
 
 class RecordingFile:
@@ -31,80 +52,198 @@ class RecordingFile:
     """
 
     def __init__(self, path: str | Path, begin: int) -> None:
-        self.path = Path(path)
-        if self.path.exists():
-            self._see_that_it_goes_on(begin)
-        else:
-            self._try(lambda: self.path.open("xb").close())
-            self.path.unlink()
+        self._there = False
+        try:
+            self.path = expanded(path)
+            self.path.lstat()
+            self._there = True
+        except (TypeError, ValueError):
+            raise ProtocolError(f"to must be the name of a file, such as 'run.nc', not {path!r}") from None
+        except OSError:
+            pass  # nothing is there; what else is wrong is found now
+        with self._trying():
+            if not self._there:
+                with suppress(_Tried), replacing(self.path, ProtocolError):
+                    raise _Tried
+            elif not stat.S_ISREG(self.path.stat().st_mode):
+                raise ProtocolError(
+                    f"'{self.path}' is no file that a recording can go to; choose another name"
+                )
+            else:
+                self.path.open("r+b").close()
+                self._see_that_it_goes_on(begin)
+
+    def expect(self, data: xr.Dataset, numbers: int) -> None:
+        """See before the work that what will come fits to what is there, and onto the disk.
+
+        Args:
+            data: a recording like those that will come, of no step.
+            numbers: how many will come at least.
+
+        Raises:
+            ProtocolError: it does not.
+        """
+        if self._there:
+            self._fits(data)
+        with suppress(OSError):
+            free = shutil.disk_usage(self.path.absolute().parent).free
+            if 8 * numbers > free:
+                raise ProtocolError(
+                    f"'{self.path}' would have {8 * numbers / 1e9:.3g} GB, but there are only "
+                    f"{free / 1e9:.3g} GB left on its disk; record less, or every so many steps"
+                )
 
     def append(self, data: xr.Dataset) -> None:
         """Write a piece at the end.
 
         Raises:
-            ProtocolError: the disk says no, or the piece records other things than the file.
+            ProtocolError: the disk says no, or the piece is of another recording; the file is as it was.
         """
-        if self.path.exists():
-            self._try(lambda: self._extend(data))
-        else:
-            self._try(lambda: self._create(data))
+        with self._trying():
+            if not self._there and not os.path.lexists(self.path):
+                self._create(data)
+            else:
+                if not self._there:  # another has made it since
+                    self._fits(data)
+                self._extend(data)
+            self._there = True
 
     def open(self) -> xr.Dataset:
-        """The recording so far; numbers are read from the file when they are needed."""
+        """The recording so far; states are read from the file when they are needed."""
+        import h5netcdf
         import xarray as xr
+        from xarray.backends import CachingFileManager, H5NetCDFStore
 
-        return indexed(xr.open_dataset(self.path, engine="h5netcdf", decode_times=False, cache=False))
+        file = CachingFileManager(h5netcdf.File, str(self.path.absolute()), mode="r")
+        _OPEN.add(file)
+        data = readable(xr.open_dataset(H5NetCDFStore(file), decode_times=False, cache=False))
+        for array in data.variables.values():
+            if "time" not in array.dims or array.ndim == 1:
+                array.load()
+        return data.isel(time=slice(0, data.sizes["time"]))  # (and not what the file will have later)
 
     def _create(self, data: xr.Dataset) -> None:
-        encoding = {
-            str(name): {"chunksizes": (min(1024, max(1, len(data["time"]))), *array.shape[1:])}
-            for name, array in data.variables.items()
-            if array.dims and array.dims[0] == "time" and array.ndim > 1 and all(array.shape[1:])
-        }
-        data.to_netcdf(self.path, engine="h5netcdf", unlimited_dims=["time"], encoding=encoding)
+        encoding = {}
+        for name, array in data.variables.items():
+            if array.dims and array.dims[0] == "time" and all(array.shape[1:]):
+                row = array.dtype.itemsize * int(np.prod(array.shape[1:]))
+                encoding[str(name)] = {"chunksizes": (max(1, _CHUNK // row), *array.shape[1:])}
+        image = io.BytesIO()
+        data.to_netcdf(image, engine="h5netcdf", unlimited_dims=["time"], encoding=encoding)
+        write_whole(self.path, image.getbuffer(), ProtocolError)
 
     def _extend(self, data: xr.Dataset) -> None:
         import h5netcdf
 
+        _close()
+        self._reserve(data)
         with h5netcdf.File(self.path, "r+") as file:
-            known, new = set(file.variables), {str(name) for name in data.variables}
-            if known != new:
-                names = ", ".join(sorted(known ^ new)[:3])
-                raise ProtocolError(f"'{self.path}' records other things than this run: {names}")
+            self._follows(file, data["step"].values)
             before = len(file.dimensions["time"])
-            file.resize_dimension("time", before + len(data["time"]))
+            try:
+                file.resize_dimension("time", before + data.sizes["time"])
+                for name, array in data.variables.items():
+                    if array.dims and array.dims[0] == "time":
+                        file.variables[str(name)][before:] = array.values
+            except BaseException:  # Ctrl-C: half a piece is none
+                file.resize_dimension("time", before)
+                raise
             for name, array in data.variables.items():
-                values: Any = array.values
-                if array.dims and array.dims[0] == "time":
-                    file.variables[str(name)][before:] = values
-                elif str(name).endswith(" after"):
-                    file.variables[str(name)][...] = values
+                if str(name).endswith(" after"):
+                    file.variables[str(name)][...] = array.values
             events = json.loads(file.attrs["events"]) + json.loads(data.attrs["events"])
-            file.attrs["events"] = json.dumps(_once(events))
+            settings = json.loads(file.attrs["settings"])
+            settings["steps"] += json.loads(data.attrs["settings"])["steps"]
+            file.attrs["events"], file.attrs["settings"] = json.dumps(events), json.dumps(settings)
+
+    def _reserve(self, data: xr.Dataset) -> None:
+        """Have the disk keep room for a piece; what of it is not needed, HDF5 gives back.
+
+        Raises:
+            OSError: there is none.
+        """
+        need = int(data.nbytes * (1 + _SHARE)) + _EXTRA + _CHUNK * len(data.variables)
+        size = self.path.stat().st_size
+        with self.path.open("r+b") as file:
+            if hasattr(os, "posix_fallocate"):
+                try:
+                    os.posix_fallocate(file.fileno(), size, need)
+                except OSError:
+                    file.truncate(size)
+                    raise
+            elif shutil.disk_usage(self.path.absolute().parent).free < need:
+                raise OSError("No space left on device")
 
     def _see_that_it_goes_on(self, begin: int) -> None:
         import h5netcdf
 
+        _close()
         try:
             with h5netcdf.File(self.path, "r") as file:
-                steps = np.asarray(file.variables["step"][:])
+                if not {"corticalnet", "events", "settings"} <= set(file.attrs):
+                    raise KeyError
+                self._follows(file, np.array([begin]))
+        except ProtocolError:
+            raise
+        except BlockingIOError:
+            raise ProtocolError(f"'{self.path}' is being written by another process") from None
         except Exception:  # HDF5 raises nearly anything for what is no such file
             raise ProtocolError(
                 f"'{self.path}' is there already and is no recording; choose another name"
             ) from None
-        if len(steps) and steps[-1] >= begin:
+
+    def _follows(self, file: Any, steps: Any) -> None:
+        """See that steps come after those that a file has."""
+        there = file.variables["step"]
+        if len(there) and len(steps) and (last := int(there[-1])) >= steps[0]:
             raise ProtocolError(
-                f"'{self.path}' already has a recording up to step {steps[-1]}, and this one begins with "
-                f"step {begin}; choose another name"
+                f"'{self.path}' already has a recording up to step {last}, and this one begins with "
+                f"step {steps[0]}; choose another name"
             )
 
-    def _try(self, work: Any) -> None:
+    def _fits(self, data: xr.Dataset) -> None:
+        """See that both are of one simulation, and record the same."""
+        import xarray as xr
+
+        def other(what: object) -> ProtocolError:
+            return ProtocolError(f"'{self.path}' is another recording: {what}; choose another name")
+
+        with xr.open_dataset(self.path, engine="h5netcdf", decode_times=False) as file:
+            there = readable(file)
+            for fact in _SAME:
+                if there.attrs.get(fact) != data.attrs.get(fact):
+                    raise other(f"its {fact} is {there.attrs.get(fact)}, not {data.attrs.get(fact)}")
+            if apart := sorted(map(str, set(there.variables) ^ set(data.variables))):
+                has = "a" if apart[0] in there.variables else "no"
+                raise other(f"it has {has} variable '{apart[0]}'")
+            for name, array in data.variables.items():
+                its = there[name]
+                if (its.dims, its.dtype.kind) != (array.dims, array.dtype.kind) or (
+                    [n for d, n in its.sizes.items() if d != "time"]
+                    != [n for d, n in zip(array.dims, array.shape, strict=True) if d != "time"]
+                ):
+                    raise other(f"its '{name}' has other dimensions")
+                if name in data.coords and "time" not in array.dims and (its.values != array.values).any():
+                    raise other(f"its '{name}' is of other cells")
+
+    @contextmanager
+    def _trying(self) -> Iterator[None]:
         try:
-            work()
+            yield
         except OSError as error:
-            raise ProtocolError(f"'{self.path}' cannot be written: {error.strerror or error}") from None
+            raise self._refused(error) from None
+
+    def _refused(self, error: OSError) -> ProtocolError:
+        reason = os.strerror(error.errno) if error.errno else (str(error).splitlines() or ["no reason"])[0]
+        rest = "; what it held before is still there" if self._there else ""
+        return ProtocolError(f"'{self.path}' cannot be written: {reason}{rest}")
 
 
-def _once(events: list[Any]) -> list[Any]:
-    """Events in order, each once (pieces of one run all know them)."""
-    return [list(one) for one in dict.fromkeys(map(tuple, events))]
+class _Tried(Exception):
+    """A file could be made."""
+
+
+def _close() -> None:
+    """Let go of files that datasets read from: they cannot be written while they are open."""
+    for file in list(_OPEN):
+        file.close()
