@@ -199,7 +199,17 @@ def statements(new: Mapping[str, Any], prefix: str) -> list[str]:
             last.append(f"{name} = {code}")
         else:
             first.append(f"{name} = {code}")
-    return lines + first + last
+    return [_copied(line) for line in lines + first + last]
+
+
+def _copied(line: str) -> str:
+    """A plain copy as −(−b): Brian2's NumPy code gives ``a = b`` the very array of b.
+
+    A later ``a = a + c`` in the same code, which Brian2 does in place, would change b too (Brian2 2.9.0; see
+    ``findings/brian2_numpy_copies_share_memory.sh``).
+    """
+    name, _, code = line.partition(" = ")
+    return f"{name} = -(-{code})" if re.fullmatch(r"[A-Za-z_]\w*", code) else line
 
 
 def _count(one: Formula, count: Counter[str], order: dict[str, Formula]) -> None:
