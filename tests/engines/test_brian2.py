@@ -337,10 +337,10 @@ def test_feedback_between_other_columns_is_refused():
 def test_standalone_runs_again_without_compiling(tmp_path):
     circuit = network((2, 2))
     engine = Brian2Engine(circuit, target="cpp_standalone", directory=tmp_path / "program")
+    reference = Reference(circuit)  # states and weights go on
     for seed in (1, 2):
         script = trials(circuit, seed, count=1)
         recording = plan_recording(circuit, script, "output.error")
-        reference = Reference(circuit.with_weights(engine.weights))  # from rest, weights go on
         right = reference.run(script, recording)
         equal(engine.run(script, recording), right, [track.part for track in recording.tracks])
         equal(engine.weights.values(), reference.weights.values(), list(engine.weights))
