@@ -273,7 +273,7 @@ def test_at_the_transpose_nothing_moves_but_with_the_authors_off_by_one():
     w = net.hidden.arriving[1].weight.detach()
     found = {kind: perturbed_gradients(kind, net, given, w, runs=500) for kind in (cn.Perturbed, Late)}
     rest = torch.zeros(COLUMNS**2, dtype=F64)
-    along = 10 * w.flatten()  # (the size of a gradient away from W; that a leak is seen, the authors' own shows)
+    along = 10 * w.flatten()  # (as large as a gradient away from W; that a leak is seen, Late shows)
     assert_unbiased(found[cn.Perturbed], rest, along=along)
     with pytest.raises(AssertionError):
         assert_unbiased(found[Late], rest, along=along)
