@@ -137,6 +137,10 @@ def course_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> Cours
         return torch.as_tensor(np.array(seen, dtype=np.float64))
 
     held = cells(values, wiring.output)
+    if not all(cells(error, node).isfinite().all() for node in range(1, wiring.output + 1)):
+        raise ProtocolError(
+            "the simulation of this recording diverged: errors are not finite, so it is in no regime"
+        )
     if not torch.allclose(held[0], held[-1], rtol=1e-5, atol=1e-6):
         raise ProtocolError(
             "the teacher of this recording does not hold the output at its target from the first step on; "

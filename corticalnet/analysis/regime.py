@@ -22,6 +22,7 @@ the change itself may be anything, and steps of γ = 1 would often not come to r
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ import torch
 from torch import Tensor
 
 from corticalnet.analysis.course import Course, course_of_recording, course_of_rule
+from corticalnet.errors import CircuitWarning
 from corticalnet.network import Network
 from corticalnet.rules.energy import Energy
 
@@ -136,6 +138,14 @@ def recorded_regime(net: Network, rule: Any, recording: xr.Dataset) -> Regime:
 @torch.no_grad()
 def _judge(course: Course) -> Regime:
     F, last, energy = course.energies.sum(1), course.last, course.energy
+    if not F.isfinite().all():
+        step = int((~F.isfinite()).nonzero()[0])
+        warnings.warn(
+            f"{course.name} ran away: its energy is infinite or no number from step {step} after the teacher "
+            "on; choose a smaller rate, smaller weights or inputs",
+            CircuitWarning,
+            stacklevel=3,
+        )
     state = course.values[last]
     softest, curvature = 0.0, math.inf
     if state.isfinite().all() and F[last].isfinite():

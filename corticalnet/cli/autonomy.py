@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +27,7 @@ from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_SEED, finite, open_images, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, print_table, say
 from corticalnet.cli.results import as_figures, as_json_file, try_folder, write
-from corticalnet.errors import ProtocolError
+from corticalnet.errors import CircuitWarning, ProtocolError
 from corticalnet.plotting.autonomy import distances, grid_of_success, percent
 from corticalnet.training import Model
 
@@ -108,6 +110,13 @@ def autonomy_(
                 targets=y,
                 announced=announced,
                 progress=tick,
+            )
+        away = [k + 1 for k, distance in enumerate(streams[name].distances) if not math.isfinite(distance)]
+        if away:
+            warnings.warn(
+                f"stream, {name}: numbers ran away in trial {away[0]}; a smaller --lr may help",
+                CircuitWarning,
+                stacklevel=1,
             )
     results = {
         "model": built.name,

@@ -1,4 +1,4 @@
-"""A progress bar over steps, on the error stream."""
+"""A progress bar over steps, on the error stream of a terminal or notebook."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ def bar(begin: int, steps: int | None, show: bool) -> Iterator[Callable[[int], N
     Args:
         begin: absolute number of the first step.
         steps: how many there are; None if nobody knows.
-        show: otherwise there is no function.
+        show: otherwise, and where nobody looks (a log), there is no function.
     """
-    if not show:
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not show or not (console.is_terminal or console.is_jupyter):
         yield None
         return
-    from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
 
     columns = Progress.get_default_columns()[:2]
-    with Progress(
-        *columns, MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True)
-    ) as shown:
+    with Progress(*columns, MofNCompleteColumn(), TimeRemainingColumn(), console=console) as shown:
         task = shown.add_task("steps", total=steps)
         yield lambda done: shown.update(task, completed=done - begin)

@@ -14,7 +14,7 @@ from typing import Any
 from corticalnet.circuits.expansion import Continuous
 from corticalnet.circuits.expansion.expansion import spiking_dynamics
 from corticalnet.circuits.spiking import Code
-from corticalnet.errors import ProtocolError, one_of
+from corticalnet.errors import ProtocolError, SimulationError, one_of
 from corticalnet.rules import LearningRule
 from corticalnet.validation.comparison import ALL, Comparison, Law, compare, law, mean, typical
 from corticalnet.validation.trials import Trials
@@ -127,6 +127,7 @@ def run_sweep(
     Raises:
         ProtocolError: an unknown sweep, or no values.
         CircuitError: the rule has no such circuit.
+        SimulationError: numbers run away at a value.
     """
     one_of("sweep", name, SWEEPS, ProtocolError)
     Code(cells, cell)  # impossible ones are told at once
@@ -138,6 +139,10 @@ def run_sweep(
     own = [trials.learned(k) for k in range(len(trials))]
     found = []
     for value in tried:
-        changes = setting.view(trials.rule, value, cells, cell).run(trials, engine, seed, tick, **options)
+        view = setting.view(trials.rule, value, cells, cell)
+        try:
+            changes = view.run(trials, engine, seed, tick, **options)
+        except SimulationError as error:
+            raise SimulationError(f"sweep of {name}, at {value:g}: {error}") from None
         found.append(tuple(compare(*sides) for sides in zip(changes, wanted, own, strict=True)))
     return Sweep(name, setting.label, tried, tuple(found))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from corticalnet.circuits.experiment.values import whole
-from corticalnet.errors import CircuitError, ProtocolError, RuleError
+from corticalnet.errors import CircuitError, ProtocolError, RuleError, SimulationError
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
 from corticalnet.rules.catalogue import rule as rule_by_name
@@ -77,6 +77,7 @@ def validate(
         ProtocolError: an unknown sweep, or stimuli without targets.
         RuleError: a network without a rule.
         ShapeError: stimuli or targets do not fit the network.
+        SimulationError: numbers run away in the network, or in a sweep.
     """
     network = what.network if isinstance(what, Model) else what
     _small_enough(network)
@@ -88,6 +89,13 @@ def validate(
         rule = what.rule
     given = _given(what, stimuli, targets, whole(trials, "trials"), seed)
     bench = Trials(network, rule, *given)
+    for k in range(len(bench)):
+        for who, changes in (("backprop", bench.backprop(k)), (rule.name, bench.learned(k))):
+            if not all(np.isfinite(change).all() for change in changes.values()):
+                raise SimulationError(
+                    f"what {who} changes in trial {k + 1} is infinite or no number, so there is nothing to "
+                    "compare with; choose smaller weights or inputs"
+                )
     name = f"{what.name} by {rule.name}" if isinstance(what, Model) else rule.name
     settings: dict[str, Any] = {"engine": engine, "seed": seed, **options}
     if sweep is not None:
@@ -104,11 +112,11 @@ def validate(
 
 
 def _look(view: View, bench: Trials, tick: Callable[[], None], settings: dict[str, Any]) -> Found:
-    """One view beside backprop; left out with its reason if there is no such circuit."""
+    """One view beside backprop; left out with its reason if there is no such circuit, or numbers run away."""
     begun = time.perf_counter()
     try:
         changes = view.run(bench, tick=tick, **settings)
-    except CircuitError as error:
+    except (CircuitError, SimulationError) as error:
         return Found(view.name, reason=" ".join(str(error).split()))
     seconds = time.perf_counter() - begun
     sides = [(change, bench.backprop(k), bench.learned(k)) for k, change in enumerate(changes)]

@@ -8,7 +8,7 @@ import torch
 
 import corticalnet as cn
 from corticalnet.analysis import recorded_regime, regime
-from corticalnet.errors import ProtocolError, RuleError
+from corticalnet.errors import CircuitWarning, ProtocolError, RuleError
 from tests.networks import batch, sheets, skipping
 
 F64 = torch.float64
@@ -229,3 +229,18 @@ def test_recordings_that_do_not_tell_enough(options, what):
     net, _, _, recording = recorded(rule, **options)
     with pytest.raises(ProtocolError, match=what):
         recorded_regime(net, rule, recording)
+
+
+def test_numbers_that_ran_away_are_said():
+    """10^200 times each weight: the energy is too large for a number, and the verdict says so."""
+    net, x, target = task()
+    with torch.no_grad():
+        for link in net.links:
+            link.weight.mul_(1e200)
+    with pytest.warns(CircuitWarning, match="il ran away: its energy is infinite or no number from step "):
+        assert regime(net, cn.rule("il"), x, target).word == "unstable"
+    circuit = cn.circuit(net, cn.rule("il"), learning_rate=0.1)
+    trial = [cn.Present(x, circuit.needs.present), cn.Teach(target, circuit.needs.teach)]
+    data = cn.simulate(circuit, trial, diverged="ignore")
+    with pytest.raises(ProtocolError, match="the simulation of this recording diverged"):
+        recorded_regime(net, cn.rule("il"), data)

@@ -40,6 +40,14 @@ def test_tables(cli):
     assert again.err == "error: there holds results already; give another --out, or --overwrite\n"
 
 
+@pytest.mark.filterwarnings("always::corticalnet.errors.CircuitWarning")
+def test_streams_that_run_away_are_said(cli):
+    said = cli("autonomy small --rule z-il --samples 2 --trials 3 --lr 1e150 --out here --json")
+    assert said.code == 0, said.err
+    json.loads(said.out)
+    assert "warning: stream, streaming φ: numbers ran away in trial 2; a smaller --lr may help" in said.err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

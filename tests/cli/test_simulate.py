@@ -124,3 +124,13 @@ def test_a_recording_is_not_lost(cli, place):
     assert (place / "here" / "recording.nc").stat().st_mtime_ns == before
     assert cli(again + " --overwrite").code == 0
     assert (place / "here" / "recording.nc").stat().st_mtime_ns > before
+
+
+def test_a_simulation_that_diverges_is_one_line_and_leaves_nothing(cli, place):
+    said = cli("simulate small --data digits --rule z-il --lr 1e200 --trials 3 --out here")
+    assert said.code == 1
+    assert said.out == ""
+    assert said.err.startswith("error: the simulation diverged: in step ")
+    assert "ran away: choose a smaller learning rate" in said.err
+    assert said.err.count("\n") == 1
+    assert not (place / "here").exists()

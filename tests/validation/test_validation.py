@@ -10,7 +10,7 @@ import torch
 import corticalnet as cn
 from corticalnet.analysis import ranges
 from corticalnet.circuits import cells
-from corticalnet.errors import CorticalnetError
+from corticalnet.errors import CorticalnetError, SimulationError
 from corticalnet.validation import Trials, View, compare, figures, law, run_sweep
 from tests.networks import F64
 
@@ -235,3 +235,37 @@ def test_mistakes_are_one_sentence(call, words):
         call()
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+# Numbers that run away ---------------------------------------------------------------------------
+def wild(scale):
+    net = network("relu")
+    with torch.no_grad():
+        for link in net.links:
+            link.weight.mul_(scale)
+    return net
+
+
+def test_views_in_which_numbers_run_away_are_left_out_and_the_others_stay(monkeypatch):
+    """A teacher of a circuit may be too much where the network's own is not."""
+    truly = Trials.simulated
+
+    def simulated(self, circuit, trial, dynamics=None, *more, **options):
+        if dynamics is not None:
+            raise SimulationError("the simulation diverged: in step 3 (3 ms) …")
+        return truly(self, circuit, trial, dynamics, *more, **options)
+
+    monkeypatch.setattr(Trials, "simulated", simulated)
+    report = cn.validate(network(), "z-il", trials=1, cells=2)
+    found = {one.view: one for one in report.views}
+    assert not found["steps"].reason
+    assert len(found["steps"].trials) == 1
+    assert "the simulation diverged: in step 3" in found["rates, dt = 5 ms"].reason
+    assert "left out" in str(report)
+    with pytest.raises(SimulationError, match=r"sweep of tau, at 5: the simulation diverged: in step 3"):
+        run_sweep("tau", trials(), [5.0])
+
+
+def test_nothing_is_compared_with_infinite_changes():
+    with pytest.raises(SimulationError, match="what backprop changes in trial 1 is infinite or no number"):
+        cn.validate(wild(1e200), "z-il", trials=1)
