@@ -171,9 +171,13 @@ class Detected(Stepwise):
         return stand
 
     def needs(self, sites: Sequence[Site]) -> Needs:
-        """Errors must have been silent for t_d steps when the teacher comes (two more for a choice)."""
+        """Errors must have been silent for t_d steps when the teacher comes (two more for a choice).
+
+        The teacher stays for the trial's steps: where f' = 0 the paper's φ fires late, and learns late.
+        """
         depth, choice = depth_of(sites), 2 * self.rewarded
-        return Needs(depth + self.rule.silence + choice, depth + self.rewarded)
+        taught = max(depth + self.rewarded, self.rule.steps or 0)
+        return Needs(depth + self.rule.silence + choice, taught)
 
     def shared(self, sites: Sequence[Site], learning: dict[str, Site]) -> Shared:
         """The phase signal, or the world and dopamine."""
