@@ -24,8 +24,8 @@ from corticalnet.errors import RuleError, ShapeError
 from corticalnet.network import Network
 from corticalnet.network.reading import converted, numbers
 from corticalnet.network.recurrent import Unrolled
+from corticalnet.rules.base import LearningRule
 from corticalnet.rules.feedback import Passes
-from corticalnet.rules.rule import LearningRule, Rule
 from corticalnet.rules.teaching import as_vectors
 
 Update = Callable[[], object]
@@ -134,7 +134,7 @@ def passes(net: Network, rule: LearningRule, x: Any, targets: Any) -> Passes:
 
         return called
 
-    straight = rule.feedback.carrying(own) if isinstance(rule, Rule) else []
+    straight = [route.link for route in rule.feedback_routes(own)]
     for link in dict.fromkeys([*own.links, *straight]):
         for name, kind in (("drive", "up"), ("feedback", "down"), ("hebbian", "learning")):
             object.__setattr__(link, name, counting(getattr(link, name), kind, link.synapses))

@@ -98,7 +98,7 @@ def course_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0)
     names = [wiring.name(node) for node in range(len(wiring.areas))]
     values = [energy.joined([state.get((n, "value"), x) for n in names]) for state in found]
     energies = torch.stack([energy(v).mean(0) for v in values])
-    course = Course(own.name, wiring, energy, float(getattr(own.trigger, "rate", 1.0)), energies, values)
+    course = Course(own.name, wiring, energy, own.inference_rate or 1.0, energies, values)
     for area in learned[0]:
         steps = range(len(values))
         course.changed[area] = [t for t in steps if not torch.equal(learned[t][area], learned[t + 1][area])]
@@ -155,7 +155,7 @@ def course_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> Cours
     energies = torch.stack([0.5 * e.square().sum(2).mean(1) for e in errors], 1)
     states = [cells(values, node) if node in energy.nodes else held for node in [0, *nodes]]
     joined = [energy.joined([state[t] for state in states]) for t in range(end - begin)]
-    rate = float(getattr(own.trigger, "rate", 1.0))
+    rate = own.inference_rate or 1.0
     course = Course(own.name, wiring, energy, rate, energies, joined)
     for node in range(1, twin.wiring.output + 1):
         _read_weights(course, twin.wiring, node, recording, begin, end)
@@ -219,7 +219,7 @@ def _with_energy(rule: Any) -> Rule:
     Raises:
         RuleError: they do not.
     """
-    if not isinstance(rule, Rule) or isinstance(rule.trigger, Sweep):
+    if not isinstance(rule, Rule) or rule.inference_rate is None:
         raise _no_energy(rule)
     if not isinstance(rule.feedback, Tied):
         raise RuleError(

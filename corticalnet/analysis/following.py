@@ -22,7 +22,7 @@ import xarray as xr
 from corticalnet.analysis.alignment import Taught, Teaches, align, backprop_for
 from corticalnet.errors import RuleError
 from corticalnet.network import Recurrent
-from corticalnet.rules import Rule, ThroughTime
+from corticalnet.rules import LearningRule, ThroughTime
 
 
 class Following:
@@ -50,7 +50,7 @@ class Following:
         unit: str = "epoch",
     ) -> None:
         self.rule, self.x, self.targets, self.seed, self.unit = rule, x, targets, seed, unit
-        self.reference = reference or backprop_for(rule, getattr(parts(rule), "teaching", None))
+        self.reference = reference or backprop_for(rule, parts(rule).teaching)
         self._times: list[float] = []
         self._looks: list[xr.Dataset] = []
 
@@ -62,8 +62,7 @@ class Following:
             time: of this look, in ``unit``.
         """
         rule = copy.deepcopy(self.rule)
-        if isinstance(own := parts(rule), Rule):
-            own.feedback.decay = 0.0
+        parts(rule).decay = 0.0
         found = align(net, rule, self.x, self.targets, self.reference, self.seed)
         angles, pathway = found.angles, compare_pathway(net, self.rule)
         look = xr.Dataset(
@@ -89,10 +88,10 @@ class Following:
         if not self._looks:
             raise RuleError("a rule that was never looked at has no recording; call look(net, time) first")
         data = xr.concat(self._looks, xr.Variable("time", self._times, {"units": self.unit}))
-        return data.assign_attrs(rule=getattr(parts(self.rule), "name", "custom"))
+        return data.assign_attrs(rule=parts(self.rule).name)
 
 
-def parts(rule: Teaches) -> Teaches:
+def parts(rule: Teaches) -> LearningRule:
     """The rule itself: what a rule through time does in every window."""
     return rule.rule if isinstance(rule, ThroughTime) else rule
 
@@ -103,17 +102,13 @@ def compare_pathway(net: Taught, rule: Teaches) -> dict[str, tuple[float, float]
 
     Empty for a rule whose feedback does not come down link by link.
     """
-    rule = parts(rule)
-    if not isinstance(rule, Rule) or not rule.feedback.layered:
-        return {}
-    net, feedback = copy.deepcopy((net, rule.feedback))
+    net, rule = copy.deepcopy((net, parts(rule)))
     deep = net.unrolled(2) if isinstance(net, Recurrent) else net
-    feedback.prepare(deep)
-    compared = {}
-    for link in feedback.carrying(deep):
-        if link.plastic:
+    compared, links = {}, set(deep.links)
+    for _, _, link, weights in rule.feedback_routes(deep):
+        if link.plastic and link in links:
             there = slice(None) if link.mask is None else link.mask
-            w, b = link.weight[there], feedback.weights(link)[there]
+            w, b = link.weight[there], weights[there]
             gap = (w - b).norm() / w.norm()
             compared[link.name] = gap.item(), (w.sign() == b.sign()).double().mean().item()
     return compared

@@ -11,7 +11,6 @@ random timing finds them.
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -27,7 +26,7 @@ from corticalnet.circuits.cells import Clock, PhaseSignal
 from corticalnet.circuits.expansion import circuit as expand
 from corticalnet.errors import CircuitError, CircuitWarning
 from corticalnet.network import Network
-from corticalnet.rules import LearningRule, Reward, Rule, Sweep
+from corticalnet.rules import LearningRule
 
 #: Of the usual weights. Larger ones: simulations/prediction_diverges.py.
 SCALES = (0.5, 1.0)
@@ -73,9 +72,9 @@ def autonomy(
         seed: of weights, lessons and timing.
         scales: of weights, for settling.
     """
-    if borrows_a_circuit(rule):
+    if not rule.takes_time:  # it would borrow Z-IL's columns
         return Autonomy(SWEEP)
-    rule = greedy(rule)
+    rule = rule.without_exploration()
     with np.errstate(all="ignore"), warnings.catch_warnings():  # weights and values may run away
         warnings.simplefilter("ignore", CircuitWarning)
         try:
@@ -93,21 +92,6 @@ def autonomy(
             for mine, condition, distance in _streams(one, rule, controls, seed):
                 found[mine].setdefault(condition, {})[kind] = distance
     return Autonomy("", controls, settling, untold, found[False], found[True])
-
-
-def borrows_a_circuit(rule: LearningRule) -> bool:
-    """Whether a rule has no columns in time of its own: a teacher's sweep runs in time as Z-IL does."""
-    if not isinstance(rule, Rule) or hasattr(rule, "circuit"):
-        return False
-    return isinstance(rule.trigger, Sweep) and not isinstance(rule.teaching, Reward)
-
-
-def greedy(rule: LearningRule) -> LearningRule:
-    """A copy that does not explore, so that columns and twin take the same actions."""
-    rule = copy.deepcopy(rule)
-    if isinstance(rule, Rule) and isinstance(rule.teaching, Reward):
-        rule.teaching = Reward(exploration=0.0)
-    return rule
 
 
 def _streams(

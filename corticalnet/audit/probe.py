@@ -146,12 +146,16 @@ class Probe:
         return last
 
     def _own_feedback(self) -> dict[str, Tensor]:
-        """Feedback weights that are not the links' own, by link."""
-        if not isinstance(self.rule, Rule):
-            return {}
-        feedback = self.rule.feedback
-        weights = {k: feedback.weights(k) for k in feedback.carrying(self.network) if k.plastic}
-        return {link.name: own for link, own in weights.items() if own is not link.weight}
+        """Weights of the rule that are not the links' own: feedback weights by link, all others by name."""
+        routes = self.rule.feedback_routes(self.network)
+        found = {
+            route.link.name: route.weights
+            for route in routes
+            if route.link.plastic and route.weights is not route.link.weight
+        }
+        known = {id(weights) for weights in found.values()}
+        own = down(self.network, self.rule)
+        return found | {name: weights for name, weights in own.items() if id(weights) not in known}
 
     def _take(self) -> dict[str, Tensor]:
         """What has been changed since the last time: in gradients, or in the pathway's weights themselves."""

@@ -45,13 +45,10 @@ def own(network: Network) -> Network:
 @contextmanager
 def as_it_was(rule: LearningRule) -> Iterator[None]:
     """What the rule keeps from trial to trial is afterwards what it was (unless it met another network)."""
-    keeps: Any = rule if hasattr(rule, "state_dict") else None
-    before = {} if keeps is None else {k: t.clone() for k, t in keeps.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in rule.state_dict().items()}
     yield
-    if before and {k: t.shape for k, t in before.items()} == {
-        k: t.shape for k, t in keeps.state_dict().items()
-    }:
-        keeps.load_state_dict(before)
+    if {name: t.shape for name, t in before.items()} == {n: t.shape for n, t in rule.state_dict().items()}:
+        rule.load_state_dict(before)
 
 
 @contextmanager

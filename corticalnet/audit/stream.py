@@ -32,7 +32,7 @@ from corticalnet.engines import simulator
 from corticalnet.errors import CircuitWarning, ProtocolError
 from corticalnet.network import Network
 from corticalnet.network.reading import as_rates, beside, finite, numbers
-from corticalnet.rules import LearningRule, Rule, Sweep
+from corticalnet.rules import LearningRule, Rule
 from corticalnet.rules.catalogue import rule as rule_by_name
 from corticalnet.rules.teaching import as_vectors
 from corticalnet.tables import table
@@ -146,7 +146,7 @@ def autonomy_in_a_stream(
     least = np.array([max(2, columns.needs.present), columns.needs.teach])
     timing = least + np.random.default_rng(seed).integers(0, slack, (trials, 2), endpoint=True)
     phi = isinstance(rule, Rule) and any(p.role == "phi" for p in columns.populations)
-    other, teacher = copy.deepcopy(network).double(), twin or _sweep(rule)
+    other, teacher = copy.deepcopy(network).double(), twin or rule.in_one_sweep() or rule_by_name("backprop")
     optimizer = torch.optim.SGD(other.parameters(), lr=learning_rate)
     start = {name: p.detach().clone() for name, p in _named(other)}
     running = simulator(columns, engine, **options)
@@ -168,7 +168,7 @@ def autonomy_in_a_stream(
             if progress is not None:
                 progress(k + 1)
     return StreamReport(
-        rule=getattr(rule, "name", type(rule).__name__),
+        rule=rule.name,
         engine=engine,
         announced=announced,
         distances=tuple(max(one.values()) for one in distances),
@@ -218,13 +218,6 @@ def onsets(on: NDArray[np.bool_]) -> NDArray[np.bool_]:
     begins = on.copy()
     begins[1:] &= ~on[:-1]
     return begins
-
-
-def _sweep(rule: LearningRule) -> LearningRule:
-    """The rule without its timing. A feedback pathway belongs to one network, so the twin has a copy."""
-    if not isinstance(rule, Rule):
-        return rule_by_name("backprop")
-    return Rule(rule.teaching, copy.copy(rule.feedback), Sweep(), f"{rule.name}'s twin")
 
 
 def _lessons(network: Network, trials: int, seed: int, stimuli: Any, targets: Any) -> tuple[Tensor, Tensor]:

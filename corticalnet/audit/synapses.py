@@ -11,7 +11,8 @@ from corticalnet.circuits.expansion.links import as_connection, bias_connection
 from corticalnet.errors import CircuitError
 from corticalnet.network import Network
 from corticalnet.network.links import Link
-from corticalnet.rules import LearningRule, Rule
+from corticalnet.network.wiring import Wiring
+from corticalnet.rules import LearningRule
 
 
 @dataclass(frozen=True)
@@ -66,51 +67,54 @@ class Synapse:
 
 
 def synapses(network: Network, rule: LearningRule | None = None) -> list[Synapse]:
-    """All of a network that learn, from the input up; then those of a rule's feedback pathway, if it learns.
+    """All of a network that learn, from the input up; then those of the rule itself, if it has any.
 
     A synapse down lies between the same two columns as one up would, so what it tells is its "source".
+    Weights of a rule that are named by no link lie nowhere: no cell is their own.
     """
     wiring, names = network.wiring, {id(p): name for name, p in network.named_parameters()}
-    found = []
+    output, found = wiring.name(wiring.output), []
 
-    def add(link: Link, source: int, target: int, name: str, bias: bool = False, back: bool = False) -> None:
-        sizes = torch.Size(link.source_shape).numel(), torch.Size(link.target_shape).numel()
-        parameter = link.bias if bias and link.bias is not None else link.weight
-        found.append(
-            Synapse(
-                name,
-                "feedback " * back + link.name.removeprefix("direct feedback ") + " bias" * bias,
-                "" if bias else wiring.name(source),
-                wiring.name(target),
-                wiring.name(wiring.output),
-                parameter.numel(),
-                (1, sizes[1]) if bias else sizes,
-                _ends(link, sizes, bias),
-            )
-        )
+    def add(link: Link, source: int, target: int, name: str, weights: Tensor, what: str = "") -> None:
+        bias = weights is link.bias
+        sizes = (1 if bias else _sizes(link)[0]), _sizes(link)[1]
+        areas = "" if bias else wiring.name(source), wiring.name(target)
+        known = bias or weights.shape == link.weight.shape
+        title = what + link.name.removeprefix("direct feedback ") + " bias" * bias
+        ends = _ends(link, _sizes(link), bias) if known else None
+        found.append(Synapse(name, title, *areas, output, weights.numel(), sizes, ends))
 
-    for node in range(1, wiring.output + 1):
-        for source, link in wiring.arriving[node]:
-            for parameter in (link.weight, link.bias):
-                if parameter is not None and link.plastic and parameter.requires_grad:
-                    add(link, source, node, names[id(parameter)], parameter is link.bias)
-    if isinstance(rule, Rule) and rule.feedback.learns:
-        for source, target, link in rule.feedback.ways(wiring):
-            if link.plastic:
-                add(link, source, target, _down(link), back=True)
+    between = {link.name: (source, target, link) for source, target, link in _all(wiring)}
+    for source, target, link in between.values():
+        for parameter in (link.weight, link.bias):
+            if parameter is not None and link.plastic and parameter.requires_grad:
+                add(link, source, target, names[id(parameter)], parameter)
+    if rule is not None:
+        between |= {link.name: (node, above, link) for node, above, link, _ in rule.feedback_routes(network)}
+        for name, own in down(network, rule).items():
+            kind, _, by = name.rpartition(".")
+            if by in between:
+                source, target, link = between[by]
+                add(link, source, target, name, own, f"{kind} ".lstrip())
+            else:
+                found.append(Synapse(name, name, "", "", output, own.numel(), (0, 0), None))
     return found
 
 
+def _all(wiring: Wiring) -> list[tuple[int, int, Link]]:
+    """Every link with the nodes at its ends, from the input up."""
+    nodes = range(1, wiring.output + 1)
+    return [(source, node, link) for node in nodes for source, link in wiring.arriving[node]]
+
+
 def down(network: Network, rule: LearningRule) -> dict[str, nn.Parameter]:
-    """Weights of a rule's pathway that learn, by the name of their synapses."""
-    if not isinstance(rule, Rule) or not rule.feedback.learns:
-        return {}
-    weights = {link: rule.feedback.weights(link) for link in rule.feedback.carrying(network) if link.plastic}
-    return {_down(link): own for link, own in weights.items() if isinstance(own, nn.Parameter)}
-
-
-def _down(link: Link) -> str:
-    return f"feedback.{link.name}"
+    """What a rule learns beside the network, by name: its own parameters, and what it moves by itself."""
+    own = dict(rule.named_parameters(network))
+    known = {id(p) for p in own.values()}
+    for _, _, link, weights in rule.feedback_routes(network):
+        if isinstance(weights, nn.Parameter) and weights is not link.weight and id(weights) not in known:
+            own[f"feedback.{link.name}"] = weights
+    return own
 
 
 def _ends(link: Link, sizes: tuple[int, int], bias: bool) -> tuple[Tensor, Tensor, Tensor] | None:

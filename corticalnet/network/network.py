@@ -9,7 +9,7 @@ on it all the same, and the tests use it as the oracle.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -128,10 +128,17 @@ class Network(nn.Module):
         return self.wiring.fire(self.admit(x, least=1))
 
     @torch.no_grad()
-    def predict(self, x: Any, batch: int = 1024) -> Tensor:
+    def predict(
+        self, x: Any, batch: int = 1024, *, answer: Callable[[Tensor], Tensor] | None = None
+    ) -> Tensor:
         """Class indices ``[N]``: the most active output column, in evaluation mode, ``batch`` at a time.
 
         Takes no labels and clamps nothing.
+
+        Args:
+            x: inputs ``[N, *input_shape]``.
+            batch: samples that are looked at together.
+            answer: from inputs to output rates ``[batch, n]``; the network's own sweep up if not given.
 
         Raises:
             ShapeError: the input does not fit, or some of it is NaN or infinite.
@@ -140,7 +147,7 @@ class Network(nn.Module):
         was_training = self.training
         self.eval()
         try:
-            return torch.cat([self(part).argmax(1) for part in x.split(batch)])
+            return torch.cat([(answer or self)(part).argmax(1) for part in x.split(batch)])
         finally:
             self.train(was_training)
 

@@ -1,5 +1,6 @@
 """Learning rules: teaching signal × feedback pathway × trigger."""
 
+from corticalnet.rules.base import Equality, LearningRule, Route, Step
 from corticalnet.rules.catalogue import Entry, register, rule, rules
 from corticalnet.rules.fa_z_il import FaZIL
 from corticalnet.rules.feedback import (
@@ -19,7 +20,7 @@ from corticalnet.rules.feedback import (
 from corticalnet.rules.inference_learning import IL
 from corticalnet.rules.perturbation import REINFORCE, NodePerturbation, WeightPerturbation
 from corticalnet.rules.reward import Reward, Rewarded, SoftmaxReward
-from corticalnet.rules.rule import LearningRule, Rule, Step
+from corticalnet.rules.rule import Rule
 from corticalnet.rules.sweep import Sweep
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
 from corticalnet.rules.through_time import Course, ThroughTime
@@ -33,6 +34,7 @@ __all__ = [
     "Course",
     "Direct",
     "Entry",
+    "Equality",
     "FaZIL",
     "Feedback",
     "KolenPollack",
@@ -47,6 +49,7 @@ __all__ = [
     "Random",
     "Reward",
     "Rewarded",
+    "Route",
     "Rule",
     "SignSymmetric",
     "SoftmaxReward",

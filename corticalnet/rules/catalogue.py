@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from corticalnet.errors import RuleError, one_of, unknown
+from corticalnet.rules.base import LearningRule
 from corticalnet.rules.fa_z_il import FaZIL
 from corticalnet.rules.feedback import (
     FEEDBACKS,
@@ -28,7 +29,7 @@ from corticalnet.rules.feedback import (
 from corticalnet.rules.inference_learning import IL
 from corticalnet.rules.perturbation import REINFORCE, NodePerturbation, WeightPerturbation
 from corticalnet.rules.reward import Reward, SoftmaxReward
-from corticalnet.rules.rule import LearningRule, Rule
+from corticalnet.rules.rule import Rule
 from corticalnet.rules.sweep import Sweep
 from corticalnet.rules.teaching import Teacher, Teaching
 from corticalnet.rules.trial import Trigger

@@ -16,15 +16,30 @@ and φ fire with it; so a column speaks once for each error that left rest.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import torch
 from torch import Tensor
 
 from corticalnet.checks import flag, not_negative, whole
 from corticalnet.errors import RuleError, one_of
+from corticalnet.rules.base import Equality
 from corticalnet.rules.predictive_coding import Columns
 from corticalnet.rules.trial import Trial, Trigger
 
 _GATES = ("none", "prediction", "pulse")
+
+
+@dataclass
+class Detections:
+    """When each φ fired in one trial: ``step.details`` of a rule that Fa-Z-IL triggers.
+
+    Attributes:
+        phi: step by step, a mask ``[batch, *columns]`` for each node of the trial's wiring (``[batch, 1, …]``
+            for one φ per area; None where no error can be yet).
+    """
+
+    phi: list[list[Tensor | None]] = field(default_factory=list)
 
 
 class FaZIL(Trigger):
@@ -38,13 +53,13 @@ class FaZIL(Trigger):
         pooled: one φ for all columns of an area, which watches Σ|ε| and Σ|Δμ|, instead of one per column.
             Only with a gate.
 
-    ``step.details["phi"]`` lists, step by step, a mask ``[batch, *columns]`` for each node of the
-    trial's wiring (None where no error can be yet).
+    ``step.details`` are :class:`Detections`.
     """
 
     equation = "Δw = ⟨φ ε × rate⟩ at every step,  φ = error just left rest"
     needs_layers = True
     levelled = True
+    inference_rate = 1.0
 
     def __init__(
         self,
@@ -66,11 +81,17 @@ class FaZIL(Trigger):
         if gate != "none":
             self.equation += " while its prediction is quiet"
 
+    def equality(self, loss: str) -> Equality | None:
+        """Backprop; the paper's φ alone misses errors where f' = 0. What counts as rest must be rest."""
+        if self.threshold:
+            return None
+        return Equality(loss, self.gate == "none", self.steps, 1e-12 if self.gate == "none" else 1e-10)
+
     def run(self, trial: Trial) -> None:
         """No clock and no layer index: every column watches itself."""
         columns = Columns(trial)
         detectors = [ChangeDetector(self) for _ in columns.errors]
-        trial.details["phi"] = history = []
+        trial.details = found = Detections()
         steps = self.steps if self.steps is not None else trial.wiring.depth[0]
         sent: list[Tensor | None] = []
         for step in range(steps):
@@ -80,7 +101,7 @@ class FaZIL(Trigger):
             watched = [detector.watch(error, moved) for detector, error, moved in seen]
             columns.teach([pulse for _, pulse, _ in watched])
             sent = [what for _, _, what in watched]
-            history.append([phi for phi, _, _ in watched])
+            found.phi.append([phi for phi, _, _ in watched])
 
 
 class ChangeDetector:

@@ -39,6 +39,18 @@ class IL(Trigger):
         self.changes_during_trial = update == "every step"
         self.writes_once = not self.changes_during_trial
 
+    @property
+    def inference_rate(self) -> float:  # type: ignore[override]
+        """γ."""
+        return self.rate
+
+    @property
+    def may_diverge(self) -> str:  # type: ignore[override]
+        """Inference itself, where γ is too large for the weights."""
+        if not self.steps:
+            return ""
+        return f"γ={self.rate:g} makes the {self.steps} inference steps unstable (lower its rate)"
+
     def run(self, trial: Trial) -> None:
         """Infer, then learn; or both at every step."""
         columns = Columns(trial, self.noise)

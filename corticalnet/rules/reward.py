@@ -14,6 +14,7 @@ cross-entropy). What comes after is linear in the error, so both hold for every 
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Callable
 from functools import cached_property
@@ -34,6 +35,7 @@ class Rewarded(Teaching):
         choose: from rates ``[batch, n]`` to actions ``[batch]``.
     """
 
+    rewarded = True
     choose: Callable[[Tensor], Tensor]
 
     @abstractmethod
@@ -47,6 +49,12 @@ class Rewarded(Teaching):
     @abstractmethod
     def taught(self, reward: Tensor, expected: Tensor) -> Tensor:
         """The error of the chosen column, given the reward and what was expected of the action."""
+
+    def greedy(self) -> Rewarded:
+        """A copy that takes the action of the most active column."""
+        other = copy.copy(self)
+        other.choose = most_active
+        return other
 
     def begin(self, rates: Tensor, targets: Any) -> Lesson:
         """Targets are class indices ``[batch]`` (or one-hot vectors); only the reward is made of them."""
@@ -86,6 +94,10 @@ class Reward(Rewarded):
             return greedy
         explore = torch.rand(len(rates), device=rates.device) < self.exploration
         return torch.where(explore, boltzmann(rates / self.temperature), greedy)
+
+    def greedy(self) -> Reward:
+        """Without exploration."""
+        return Reward(0.0, self.temperature)
 
     def expected(self, rates: Tensor) -> Tensor:
         """The rates themselves."""
@@ -128,6 +140,11 @@ class SoftmaxReward(Rewarded):
         """``f(δ) = r / P_s − 1``."""
         # (no reward divided by a probability that has underflowed is none)
         return reward / expected.clamp_min(torch.finfo(expected.dtype).tiny) - 1
+
+
+def most_active(rates: Tensor) -> Tensor:
+    """Greedy actions ``[batch]``."""
+    return rates.argmax(1)
 
 
 def boltzmann(rates: Tensor) -> Tensor:

@@ -5,15 +5,14 @@
     optimizer.step()
 
 Most of the literature is one point of this product. Rules that carry something other than errors
-derive from :class:`LearningRule` directly.
+derive from :class:`~corticalnet.rules.base.LearningRule` directly, which is all that others know of a rule:
+here it is only put together from what the three parts say.
 """
 
 from __future__ import annotations
 
-import warnings
-import weakref
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+import copy
+from collections.abc import Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -24,77 +23,13 @@ from corticalnet.checks import shown
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.reading import lesson_input
+from corticalnet.rules.base import Equality, LearningRule, Route, Step
 from corticalnet.rules.feedback import Feedback, NoPathway, Tied
 from corticalnet.rules.plasticity import DirectPlasticity, Plasticity
-from corticalnet.rules.reward import SoftmaxReward
+from corticalnet.rules.reward import Reward, SoftmaxReward
 from corticalnet.rules.sweep import Sweep
-from corticalnet.rules.teaching import Lesson, Teacher, Teaching
+from corticalnet.rules.teaching import Teacher, Teaching
 from corticalnet.rules.trial import Trial, Trigger
-
-#: Trials in which feedback stays as it was while weights move, before somebody is warned.
-PATIENCE = 20
-
-
-def _nobody() -> None:
-    """Where a weak reference will stand."""
-
-
-class Step:
-    """What one call of ``learn`` returns; everything is computed when it is asked for.
-
-    Attributes:
-        lesson: the trial's lesson; a rewarded one also has ``action``, ``reward`` and ``rpe``.
-        details: what the trigger measured, by name (for example which cells' φ fired).
-    """
-
-    def __init__(self, lesson: Lesson, details: dict[str, Any]) -> None:
-        self.lesson, self.details = lesson, details
-
-    @property
-    def loss(self) -> Tensor:
-        """Mean loss over the batch, before the weights change."""
-        return self.lesson.loss
-
-    @property
-    def prediction(self) -> Tensor:
-        """What the network answered, ``[batch]`` (its action, if it was taught by reward)."""
-        return self.lesson.prediction
-
-    @property
-    def rates(self) -> Tensor:
-        """Output rates ``[batch, n]`` before teaching."""
-        return self.lesson.rates
-
-
-class LearningRule(ABC):
-    """Anything that can teach a network: fills ``.grad`` of its parameters."""
-
-    name = "custom"
-
-    @abstractmethod
-    def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> Step:
-        """Fill ``p.grad`` of every parameter of ``net`` with minus its mean plasticity over the batch.
-
-        Args:
-            net: the network.
-            x: inputs ``[batch, *input_shape]``, at least one.
-            targets: class indices ``[batch]`` (or ``[batch, 1]``), or vectors ``[batch, n]``. Like inputs
-                they may be tensors, NumPy arrays or lists.
-            accumulate: add to existing gradients instead of replacing them.
-
-        Raises:
-            ShapeError: inputs or targets do not fit the network, or are no finite real numbers.
-        """
-
-    def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> Step:
-        """One whole update: ``learn``, then ``optimizer.step()``."""
-        step = self.learn(net, x, targets)
-        optimizer.step()
-        return step
-
-    def parameters(self, net: Network) -> list[nn.Parameter]:
-        """What the rule itself learns beside ``net``, with an optimizer: feedback weights of its own, say."""
-        return []
 
 
 class Rule(LearningRule):
@@ -113,9 +48,6 @@ class Rule(LearningRule):
     ) -> None:
         self.teaching = Teacher() if teaching is None else teaching
         self.trigger, self.name = Sweep() if trigger is None else trigger, name
-        self._taught: Callable[[], Network | None] = _nobody  # in the last trial
-        self._versions, self._left_behind = (0, 0), 0  # torch's, of weights up and down
-        self._moved: tuple[tuple[nn.Parameter, ...], Callable[[], Any]] = ((), _nobody)  # what, and by whom
         usual: Feedback = NoPathway() if getattr(trigger, "hears_all", False) else Tied()
         self.feedback = usual if feedback is None else feedback
         for part, kind in ((self.teaching, Teaching), (self.feedback, Feedback), (self.trigger, Trigger)):
@@ -132,37 +64,103 @@ class Rule(LearningRule):
                 f"{type(self.trigger).__name__} {need}, not {type(self.feedback).__name__}; "
                 "choose another feedback or trigger"
             )
-        if self._compares and isinstance(self.teaching, SoftmaxReward):
+        if self.needs_full_precision and isinstance(self.teaching, SoftmaxReward):
             raise RuleError(
                 f"{name} compares losses, and SoftmaxReward's error is no loss's derivative; "
                 "choose teaching='teacher', 'cross-entropy' or 'reward'"
             )
 
-    def __getstate__(self) -> dict[str, Any]:
-        """All but the network that was taught last: pickles and copies may teach another."""
-        return self.__dict__ | {
-            "_taught": _nobody,
-            "_versions": (0, 0),
-            "_left_behind": 0,
-            "_moved": ((), _nobody),
-        }
+    # What the parts say -------------------------------------------------------------------------
+    @property
+    def stochastic(self) -> bool:  # type: ignore[override]
+        """Whether synapses learn by noise and by how the outcome was."""
+        return self.trigger.hears_all
 
     @property
-    def _compares(self) -> bool:
+    def rewarded(self) -> bool:  # type: ignore[override]
+        """Whether the teaching signal is a reward."""
+        return self.teaching.rewarded
+
+    @property
+    def changes_during_trial(self) -> bool:  # type: ignore[override]
+        """Whether the trigger does."""
+        return self.trigger.changes_during_trial
+
+    @property
+    def needs_full_precision(self) -> bool:  # type: ignore[override]
+        """Whether the trigger or the pathway compares losses."""
         return self.trigger.compares or self.feedback.compares
 
+    @property
+    def decay(self) -> float:  # type: ignore[override]
+        """That of the pathway."""
+        return self.feedback.decay
+
+    @decay.setter
+    def decay(self, decay: float) -> None:
+        self.feedback.decay = decay
+
+    @property
+    def equals(self) -> Equality | None:  # type: ignore[override]
+        """Exact are some triggers, with a teacher and with what comes down along the transpose."""
+        if type(self.feedback) is Tied and isinstance(self.teaching, Teacher):
+            return self.trigger.equality(self.teaching.loss)
+        return None
+
+    @property
+    def takes_time(self) -> bool:  # type: ignore[override]
+        """Whether the trigger does; a reward's sweep has columns that hold what comes down."""
+        return self.trigger.takes_time or isinstance(self.teaching, Reward) or hasattr(self, "circuit")
+
+    @property
+    def inference_rate(self) -> float | None:  # type: ignore[override]
+        """That of the trigger."""
+        return self.trigger.inference_rate
+
+    @property
+    def may_diverge(self) -> str:  # type: ignore[override]
+        """What the trigger says."""
+        return self.trigger.may_diverge
+
+    def named_parameters(self, net: Network) -> dict[str, nn.Parameter]:
+        """Feedback weights that learn: ``feedback.area1->output``."""
+        self.feedback.prepare(net)
+        return {f"feedback.{name}": b for name, b in self.feedback.own().items()}
+
+    def feedback_routes(self, net: Network) -> list[Route]:
+        """Those of the pathway."""
+        self.feedback.prepare(net)
+        ways = self.feedback.ways(net.wiring)
+        return [Route(node, above, link, self.feedback.weights(link)) for node, above, link in ways]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that the pathway and the trigger have learned or keep from trial to trial."""
+        parts = (("feedback", self.feedback), ("trigger", self.trigger))
+        return {f"{kind}.{name}": t for kind, part in parts for name, t in part.state_dict().items()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """See :meth:`LearningRule.load_state_dict`."""
+        for kind, part in (("feedback", self.feedback), ("trigger", self.trigger)):
+            own = {n.removeprefix(f"{kind}."): t for n, t in state.items() if n.startswith(f"{kind}.")}
+            part.load_state_dict(own)
+
+    def without_exploration(self) -> Rule:
+        """A copy whose teaching signal chooses greedily."""
+        other = copy.deepcopy(self)
+        other.teaching = other.teaching.greedy()
+        return other
+
+    def in_one_sweep(self) -> Rule:
+        """Its teaching signal and a copy of its pathway (one belongs to one network), without its timing."""
+        return Rule(self.teaching, copy.copy(self.feedback), Sweep(), f"{self.name}'s twin")
+
+    # A trial ------------------------------------------------------------------------------------
     @torch.no_grad()
     def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> Step:
-        """See :meth:`LearningRule.learn`.
-
-        Warns if trial after trial the weights have moved and the pathway's have not: the optimizer does not
-        know :meth:`parameters`.
-        """
-        learned, feedback = self._meet(net), self.feedback
+        """See :meth:`LearningRule.learn`."""
+        learned, feedback = self._learned, self.feedback
         x = lesson_input(net.admit(x, least=1))  # (changes are means over samples)
         plasticity = Plasticity(net, len(x), accumulate, feedback.partners, feedback.decay, learned)
-        if feedback.learns:
-            self._look_for_those_left_behind(net, learned)
         return self._trial(net, x, targets, plasticity, None)
 
     @torch.no_grad()
@@ -173,13 +171,9 @@ class Rule(LearningRule):
         plain SGD and triggers that write once, weights change in place and ``.grad`` stays empty. Feedback
         weights that learn join the optimizer if it does not know them, in the groups of the links' weights.
         """
-        learned, feedback = self._meet(net), self.feedback
+        self._ready(net, optimizer)
+        learned, feedback = self._learned, self.feedback
         x = lesson_input(net.admit(x, least=1))
-        if not isinstance(optimizer, torch.optim.Optimizer):
-            raise RuleError(f"{self.name}: update takes an optimizer of torch.optim, not {shown(optimizer)}")
-        if feedback.learns:
-            self._join(net, optimizer)
-        self._look_for_those_replaced(net, learned, optimizer)
         plasticity: Plasticity
         if self.trigger.writes_once and not feedback.learns and DirectPlasticity.suits(optimizer):
             plasticity = DirectPlasticity(net, len(x), optimizer, learned)
@@ -191,94 +185,12 @@ class Rule(LearningRule):
         optimizer.step()
         return step
 
-    def _meet(self, net: Network) -> tuple[nn.Parameter, ...]:
-        """See that the network can be taught, and what there is to learn.
-
-        Raises:
-            RuleError: it is something else, or in a wrapping.
-        """
-        if not isinstance(net, Network):
-            kind = type(net).__name__
-            inside = next((n for n in ("module", "_orig_mod") if isinstance(getattr(net, n, 0), Network)), "")
-            cure = "a Recurrent one learns by cn.ThroughTime(rule)"
-            raise RuleError(
-                f"{self.name} teaches a Network, not {kind}; "
-                + (f"give it the one inside: {kind}.{inside}" if inside else cure)
-            )
-        learned = net.learned
-        self.feedback.prepare(net)
-        return learned
-
-    def _look_for_those_left_behind(self, net: Network, learned: tuple[nn.Parameter, ...]) -> None:
-        own = [b for b in self.feedback.own().values() if b.requires_grad]
-        now = sum(p._version for p in learned), sum(b._version for b in own)
-        up, down = self._versions
-        left = bool(own) and self._taught() is net and now[0] != up and now[1] == down
-        self._taught, self._versions = weakref.ref(net), now
-        self._left_behind = self._left_behind + 1 if left else 0
-        if self._left_behind == PATIENCE:
-            warnings.warn(
-                f"{self.name}: the network learns, but its feedback does not; give the optimizer "
-                "[*net.parameters(), *rule.parameters(net)], or call rule.update",
-                stacklevel=3,
-            )
-
-    def _look_for_those_replaced(
-        self, net: Network, learned: tuple[nn.Parameter, ...], optimizer: torch.optim.Optimizer
-    ) -> None:
-        """See that the optimizer holds what the network has now, not what it had once.
-
-        Raises:
-            RuleError: it does not.
-        """
-        moved, by = self._moved
-        if moved is learned and by() is optimizer:
-            return
-        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-        now = {id(p) for p in learned}
-        if held.isdisjoint(now | {id(b) for b in self.feedback.own().values()}):
-            raise RuleError(
-                f"{self.name}: the optimizer holds none of the network's parameters, and would move nothing; "
-                "make it anew of net.parameters()"
-            )
-        if self._taught() is net and any(id(p) in held and id(p) not in now for p in moved):
-            raise RuleError(
-                f"{self.name}: parameters of the network were replaced since the last update, and the "
-                "optimizer holds the old ones; make the optimizer anew"
-            )
-        self._taught, self._moved = weakref.ref(net), (learned, weakref.ref(optimizer))
-
-    def _join(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
-        """A synapse down is moved as the synapse up beside it is; one from the output, as those to there."""
-        groups = {p: group for group in optimizer.param_groups for p in group["params"]}
-        weights = {link.name: link.weight for link in net.links}
-        for name, own in self.feedback.own().items():
-            beside = weights.get(name, net.links[-1].weight)
-            if own not in groups and beside in groups:
-                groups[beside]["params"].append(own)
-
-    def parameters(self, net: Network) -> list[nn.Parameter]:
-        """Feedback weights that learn."""
-        self.feedback.prepare(net)
-        return list(self.feedback.own().values())
-
-    def state_dict(self) -> dict[str, Tensor]:
-        """All that the rule has learned or keeps from trial to trial."""
-        parts = (("feedback", self.feedback), ("trigger", self.trigger))
-        return {f"{kind}.{name}": t for kind, part in parts for name, t in part.state_dict().items()}
-
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what :meth:`state_dict` said (of a rule that has met a network with the same links)."""
-        for kind, part in (("feedback", self.feedback), ("trigger", self.trigger)):
-            own = {n.removeprefix(f"{kind}."): t for n, t in state.items() if n.startswith(f"{kind}.")}
-            part.load_state_dict(own)
-
     def _trial(self, net: Network, x: Tensor, targets: Any, plasticity: Plasticity, change: Any) -> Step:
-        with torch.autocast(x.device.type, enabled=False) if self._compares else nullcontext():
+        with torch.autocast(x.device.type, enabled=False) if self.needs_full_precision else nullcontext():
             wiring = net.levelled() if self.trigger.levelled else net.wiring
             activity = self.trigger.fire(wiring, x)
             lesson = self.teaching.begin(activity.rates[-1], targets)
-            trial = Trial(wiring, activity, lesson, self.feedback, plasticity, {}, change)
+            trial = Trial(wiring, activity, lesson, self.feedback, plasticity, None, change)
             self.feedback.learn(trial)
             self.trigger.run(trial)
         plasticity.close()

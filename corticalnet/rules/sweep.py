@@ -23,6 +23,7 @@ from torch import Tensor
 
 from corticalnet.checks import flag
 from corticalnet.errors import RuleError
+from corticalnet.rules.base import Equality
 from corticalnet.rules.moment import listening, moment
 from corticalnet.rules.trial import Trial, Trigger
 
@@ -37,9 +38,14 @@ class Sweep(Trigger):
 
     equation = "Δw = ⟨δ × rate⟩,  δ = f'(drive) ⊙ signal,  one sweep up and one down"
     writes_once = True
+    takes_time = False
 
     def __init__(self, feedback_cells: bool = False) -> None:
         self.feedback_cells = flag("sweep: feedback_cells", feedback_cells, RuleError)
+
+    def equality(self, loss: str) -> Equality:
+        """It is backprop."""
+        return Equality(loss)
 
     def run(self, trial: Trial) -> None:
         """Sweep down from the output."""

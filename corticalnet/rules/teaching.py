@@ -57,13 +57,22 @@ class Lesson(ABC):
 
 
 class Teaching(ABC):
-    """Base of teaching signals."""
+    """Base of teaching signals.
+
+    Attributes:
+        rewarded: whether it tells a reward for a class, and not what would have been right.
+    """
 
     equation = ""
+    rewarded = False
 
     @abstractmethod
     def begin(self, rates: Tensor, targets: Any) -> Lesson:
         """The lesson for output ``rates`` ``[batch, n]`` and ``targets`` (indices, or one vector each)."""
+
+    def greedy(self) -> Teaching:
+        """One that never explores; itself, where nothing is chosen."""
+        return self
 
 
 class Teacher(Teaching):

@@ -22,6 +22,7 @@ from corticalnet.checks import shown, whole
 from corticalnet.errors import RuleError, ShapeError
 from corticalnet.network import Recurrent
 from corticalnet.network.reading import lesson_input, numbers
+from corticalnet.rules.base import LearningRule
 from corticalnet.rules.feedback import NoPathway
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.rule import Rule
@@ -66,7 +67,8 @@ class ThroughTime:
 
     def __init__(self, rule: Rule, window: int | None = None) -> None:
         if not isinstance(rule, Rule):
-            raise RuleError(f"through time: {shown(rule)} is no teaching signal × feedback × trigger")
+            what = rule.name if isinstance(rule, LearningRule) else shown(rule)
+            raise RuleError(f"through time: {what} is no teaching signal × feedback × trigger")
         if not isinstance(rule.teaching, Teacher):
             raise RuleError(
                 f"through time: {rule.name} is taught by {type(rule.teaching).__name__}; "
@@ -133,7 +135,7 @@ class ThroughTime:
         rule.feedback.prepare(net.unrolled(2) if rule.feedback.learns else deep)
         decay = rule.feedback.decay if first else 0.0  # once for a sequence, however it is cut
         plasticity = Plasticity(deep, len(x), not first, rule.feedback.partners, decay)
-        with torch.autocast(x.device.type, enabled=False) if rule._compares else nullcontext():
+        with torch.autocast(x.device.type, enabled=False) if rule.needs_full_precision else nullcontext():
             wiring = deep.levelled() if rule.trigger.levelled else deep.wiring
             activity = rule.trigger.fire(wiring, deep.join(x, state))
             lesson = EachStep(rule.teaching, activity.rates[-1], wanted)
@@ -141,7 +143,7 @@ class ThroughTime:
                 n for n, area in enumerate(wiring.areas) if area and area.name == f"hidden{deep.steps}"
             )
             after = activity.rates[last].clone()  # triggers may move rates
-            trial = Trial(wiring, activity, lesson, rule.feedback, plasticity, {})
+            trial = Trial(wiring, activity, lesson, rule.feedback, plasticity)
             rule.feedback.learn(trial)
             rule.trigger.run(trial)
         plasticity.close()

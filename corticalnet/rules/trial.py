@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.rules.base import Equality
 from corticalnet.rules.feedback import Feedback
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.teaching import Lesson
@@ -24,7 +25,8 @@ class Trial:
     lesson: Lesson
     feedback: Feedback
     plasticity: Plasticity
-    details: dict[str, Any]
+    #: What the trigger measured: a dataclass of its own.
+    details: Any = None
     #: An optimizer's step, for triggers that change weights during the trial; None: collect only.
     change_weights: Any = None
 
@@ -39,6 +41,9 @@ class Trigger(ABC):
         changes_during_trial: whether weights may change before the trial's end.
         hears_all: whether synapses learn by numbers that everyone hears, so that no pathway is used.
         compares: whether it looks at small differences of losses, which autocast would round away.
+        takes_time: whether it is a process in time, and no sweep.
+        inference_rate: γ of inference steps down an energy; None if it infers nothing.
+        may_diverge: what of it may let training run away, and the cure: "" if nothing.
     """
 
     equation = ""
@@ -48,6 +53,13 @@ class Trigger(ABC):
     levelled = False
     writes_once = False
     changes_during_trial = False
+    takes_time = True
+    inference_rate: float | None = None
+    may_diverge: str = ""
+
+    def equality(self, loss: str) -> Equality | None:
+        """What its changes equal if a teacher's ``loss`` comes down along the transpose; None: nothing."""
+        return None
 
     def fire(self, wiring: Wiring, rates: Tensor) -> Activity:
         """The sweep up that the lesson is about."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from corticalnet.checks import flag, not_negative, positive
 from corticalnet.errors import RuleError
+from corticalnet.rules.base import Equality
 from corticalnet.rules.moment import listening
 from corticalnet.rules.predictive_coding import Columns
 from corticalnet.rules.sweep import sweep_down
@@ -42,6 +43,15 @@ class ZIL(Trigger):
     def levelled(self) -> bool:  # type: ignore[override]
         """Whether every cell is computed, which needs relays; also while an audit looks at the cells."""
         return self.simulate or self.noise > 0 or listening()
+
+    @property
+    def inference_rate(self) -> float:  # type: ignore[override]
+        """γ."""
+        return self.rate
+
+    def equality(self, loss: str) -> Equality | None:
+        """Backprop, under C1 and C3."""
+        return Equality(loss) if self.rate == 1 and not self.noise else None
 
     def run(self, trial: Trial) -> None:
         """The wave front, or everything."""

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from corticalnet.data import Data, chance
 from corticalnet.network.initialisation import generator
-from corticalnet.rules.rule import Step
+from corticalnet.rules.base import Step
 from corticalnet.training.goal import CLASSES, Goal
 from corticalnet.training.history import Record
 from corticalnet.training.model import Model

@@ -47,7 +47,7 @@ def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
 
 def _answers(state: State, data: Data) -> tuple[Tensor, Tensor]:
     """Answers ``[N, …]`` to the test set after the last and the best epoch."""
-    net, goal = state.model.network, state.model.settings.goal
+    net, goal = state.model.network, state.model.settings.goal.answered_by(state.model.rule)
     last = answers(net, data.test, goal)
     if state.best_epoch == len(state.history):
         return last, last

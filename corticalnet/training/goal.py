@@ -9,6 +9,7 @@ The setting ``target`` chooses: "class" or "image".
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
@@ -19,8 +20,8 @@ from torch import Tensor
 from corticalnet.data import Data, Samples, Split
 from corticalnet.errors import SettingError, ShapeError
 from corticalnet.network import Network
-from corticalnet.rules.reward import Rewarded
-from corticalnet.rules.rule import LearningRule, Step
+from corticalnet.rules.base import LearningRule, Step
+from corticalnet.rules.rule import Rule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,10 +33,18 @@ class Goal(ABC):
     Attributes:
         measure: name of the score; ``validation`` is that of the held-out images in a record.
         picture: name of the figure of answers.
+        rule: how networks answer: by their sweep up, unless :meth:`answered_by` says otherwise.
     """
 
     measure: str
     picture: str
+    rule: LearningRule = Rule()
+
+    def answered_by(self, rule: LearningRule) -> Goal:
+        """The same goal for networks that answer as a rule says."""
+        own = copy.copy(self)
+        own.rule = rule
+        return own
 
     @property
     def validation(self) -> str:
@@ -64,7 +73,7 @@ class Goal(ABC):
 
     @abstractmethod
     def answers(self, net: Network, x: Tensor) -> Tensor:
-        """What the network says to inputs."""
+        """What the network says to inputs, as its rule has it answer."""
 
     @abstractmethod
     def score(self, answers: Tensor, split: Split) -> float:
@@ -109,7 +118,7 @@ class Classes(Goal):
 
     def answers(self, net: Network, x: Tensor) -> Tensor:
         """Class indices ``[B]``."""
-        return net.predict(x)
+        return self.rule.predict(net, x)
 
     def score(self, answers: Tensor, split: Split) -> float:
         """Fraction of right answers."""
@@ -151,15 +160,15 @@ class Images(Goal):
                 f"target='image' needs an output of {wanted} columns, one for each number of an image of "
                 f"{data.name}; the network's has {outputs} (or choose target='class')"
             )
-        if isinstance(getattr(rule, "teaching", None), Rewarded):
+        if rule.rewarded:
             raise SettingError(
-                f"target='image' needs a teacher who shows the image, and {getattr(rule, 'name', rule)} is "
+                f"target='image' needs a teacher who shows the image, and {rule.name} is "
                 "rewarded for a class; choose another rule, such as backprop, or target='class'"
             )
 
     def answers(self, net: Network, x: Tensor) -> Tensor:
         """The output's rates ``[B, n]``."""
-        return net(x)  # type: ignore[no-any-return]
+        return self.rule.answer(net, x)
 
     def score(self, answers: Tensor, split: Split) -> float:
         """½ Σ (image − answer)² over the numbers of an image, mean over images; whatever loss teaches."""

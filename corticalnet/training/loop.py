@@ -132,6 +132,6 @@ def _epoch(state: State, data: Data, watch: Watch) -> Record:
     except NotFinite:
         raise TrainingError(explain(model, epoch, lr)) from None
     seconds = time.perf_counter() - started
-    goal = model.settings.goal
+    goal = model.settings.goal.answered_by(model.rule)
     held_out = score(model.network, data.validation, goal)
     return {"epoch": epoch, **reading, goal.validation: held_out, "lr": lr, "seconds": seconds}

@@ -8,8 +8,8 @@ from typing import Any
 
 from corticalnet.errors import ModelError
 from corticalnet.network import Network
+from corticalnet.rules.base import LearningRule
 from corticalnet.rules.catalogue import rule as rule_by_name
-from corticalnet.rules.rule import LearningRule
 from corticalnet.training.settings import Settings
 
 

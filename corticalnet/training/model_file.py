@@ -15,7 +15,7 @@ from typing import Any
 from corticalnet import about, data
 from corticalnet.errors import CheckpointError, ModelError, RuleError, SettingError, unknown
 from corticalnet.rules import catalogue
-from corticalnet.rules.rule import LearningRule
+from corticalnet.rules.base import LearningRule
 from corticalnet.store import expanded, read_whole
 from corticalnet.training.model import Model, Origin
 from corticalnet.training.schemas import ModelAbout

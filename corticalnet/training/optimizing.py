@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from corticalnet.network import Network
-from corticalnet.rules.rule import LearningRule
+from corticalnet.rules.base import LearningRule
 from corticalnet.training.settings import Settings
 
 _KINDS: dict[str, Any] = {

@@ -76,7 +76,7 @@ class State:
         tensors = prefixed("network", self.model.network.state_dict())
         tensors |= prefixed("optimizer", moving)
         tensors |= prefixed("random", self._random())
-        tensors |= prefixed("rule", self._rule())
+        tensors |= prefixed("rule", self.model.rule.state_dict())
         if self.best_epoch != len(self.history):
             tensors |= prefixed("best", self.best)
         about = {
@@ -115,8 +115,7 @@ class State:
         try:
             self._check(tensors, about)
             self._give_random(under("random", tensors))
-            if hasattr(self.model.rule, "load_state_dict"):
-                self.model.rule.load_state_dict(under("rule", tensors))
+            self.model.rule.load_state_dict(under("rule", tensors))
             self._give_optimizer(under("optimizer", tensors), about["optimizer"])
         except CorticalnetError as error:
             raise CheckpointError(f"{path}: {error}") from error
@@ -154,7 +153,7 @@ class State:
             raise CheckpointError(f"its versions are of epochs after the {len(history)} of its history")
         if best:
             check_weights(net, best, "it", exact=True)
-        own = {**prefixed("random", self._random()), **prefixed("rule", self._rule())}
+        own = {**prefixed("random", self._random()), **prefixed("rule", self.model.rule.state_dict())}
         for name in own.keys() & tensors.keys():
             if _form(tensors[name]) != _form(own[name]):
                 raise CheckpointError(
@@ -198,11 +197,6 @@ class State:
         torch.set_rng_state(states["cpu"])
         if self.device.type == "cuda" and "cuda" in states:
             torch.cuda.set_rng_state(states["cuda"], self.device)
-
-    def _rule(self) -> Tensors:
-        """What a rule with state of its own has learned."""
-        rule = self.model.rule
-        return rule.state_dict() if hasattr(rule, "state_dict") else {}
 
     def _give_optimizer(self, tensors: Tensors, numbers: dict[str, dict[str, Any]]) -> None:
         parameters = self._parameters()

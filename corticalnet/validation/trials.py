@@ -23,8 +23,7 @@ from corticalnet.circuits.experiment.protocol import Element, Present, Reinforce
 from corticalnet.engines import simulate
 from corticalnet.network import Network
 from corticalnet.network.reading import beside, finite
-from corticalnet.rules import LearningRule, Rule, Sweep, Teacher, Tied
-from corticalnet.rules.reward import Rewarded
+from corticalnet.rules import LearningRule, Rule, Sweep, Tied
 
 Changes = dict[str, NDArray[np.float64]]
 
@@ -48,14 +47,10 @@ class Trials:
     """
 
     def __init__(self, network: Network, rule: LearningRule, stimuli: Any, targets: Any) -> None:
-        self.network, self.rule = copy.deepcopy(network).double(), copy.deepcopy(rule)
+        self.network, self.rule = copy.deepcopy(network).double(), rule.without_exploration()
         self.stimuli = finite(self.network.admit(stimuli, least=1), "stimuli")
         self.targets = beside(targets, self.stimuli)
-        self.teaching: Any = getattr(rule, "teaching", Teacher())
-        self.rewarded = isinstance(self.teaching, Rewarded)
-        if self.rewarded:
-            self.teaching = self.rule.teaching = copy.copy(self.teaching)  # type: ignore[attr-defined]
-            self.teaching.choose = lambda rates: rates.argmax(1)
+        self.teaching, self.rewarded = self.rule.teaching, self.rule.rewarded
 
     def __len__(self) -> int:
         return len(self.stimuli)

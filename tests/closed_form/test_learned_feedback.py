@@ -10,7 +10,7 @@ import corticalnet as cn
 import corticalnet.data as data
 from corticalnet.analysis import align, passes
 from corticalnet.rules import Passes
-from corticalnet.rules.rule import PATIENCE
+from corticalnet.rules.own_weights import PATIENCE
 from tests.networks import F64, NETWORKS, autograd, batch, dense, distance, learned, squared
 
 PATHWAYS = {

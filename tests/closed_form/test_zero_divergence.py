@@ -116,7 +116,7 @@ def fa_z_il(song, silence, steps):
 
 
 def compare_spikes(details, spikes, net):
-    for masks, phis in zip(details["phi"], spikes, strict=True):
+    for masks, phis in zip(details.phi, spikes, strict=True):
         for layer, phi in enumerate(phis):
             mask = masks[len(SIZES) - 1 - layer]
             found = np.zeros_like(phi) if mask is None else mask.numpy()

@@ -12,6 +12,7 @@ import corticalnet as cn
 from corticalnet.activations import Activation
 from corticalnet.network.initialisation import glorot, normal, scaled
 from tests.networks import F64, SHAPE, batch, dense, sheets
+from tests.target_propagation import STRANGERS, listed
 
 
 def saved(thing):
@@ -42,9 +43,10 @@ def trained(net, rule, steps):
 
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("how", COPIES)
-@pytest.mark.parametrize("name", cn.rules())
+@pytest.mark.parametrize("name", [*cn.rules(), *STRANGERS])
 def test_a_rule_and_its_network_go_on_as_they_were(name, how, together):
-    net, rule = dense("tanh", dropout=0.2), cn.rule(name)
+    with listed():
+        net, rule = dense("tanh", dropout=0.2), cn.rule(name)
     trained(net, rule, 2)
     other = COPIES[how]((net, rule)) if together else (COPIES[how](net), COPIES[how](rule))
     assert all(torch.equal(a, b) for a, b in zip(trained(*other, 2), trained(net, rule, 2), strict=True))

@@ -1,6 +1,7 @@
 """Properties that every rule has, whoever wrote it: rules × properties.
 
-Rules are taken from the catalogue, so a new one is tested as soon as it is listed.
+Rules are taken from the catalogue, so a new one is tested as soon as it is listed; what kind of rule it is it
+says itself. Two of the listed ones are written as a user would write them (``tests/target_propagation.py``).
 """
 
 import copy
@@ -9,12 +10,10 @@ import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.rules import Rewarded
 from tests.networks import F64, batch, dense, distance, gradients, learned, sheets
+from tests.target_propagation import STRANGERS, listed
 
-RULES = cn.rules()
-disturbed = {name for name in RULES if cn.rule(name).trigger.hears_all}
-rewarded = {name for name in RULES if isinstance(cn.rule(name).teaching, Rewarded)}
+RULES = (*cn.rules(), *STRANGERS)
 #: What the chosen column, 0, promises, and the right one, when the outcome is what was expected exactly.
 EXPECTED = {cn.Reward: (0.0, 1), cn.SoftmaxReward: (100.0, 0)}
 
@@ -30,14 +29,16 @@ def same_noise(like):
 
 def make(name):
     """The rule, with its only randomness (the choice of actions, or noise) off."""
-    if name in disturbed:
+    rule = cn.rule(name)
+    if rule.stochastic:
         return cn.rule(name, deviation=0.1, baseline="undisturbed", draw=same_noise)
-    return cn.rule(name, choose=lambda rates: rates.argmax(1)) if name in rewarded else cn.rule(name)
+    return cn.rule(name, choose=lambda rates: rates.argmax(1)) if rule.rewarded else rule
 
 
 @pytest.fixture(params=RULES)
 def name(request):
-    return request.param
+    with listed():
+        yield request.param
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])
@@ -91,7 +92,7 @@ def test_no_error_no_change(name):
     net = dense("tanh")
     x, _ = batch()
     rule = make(name)
-    if name in rewarded:
+    if rule.rewarded:
         promise, right = EXPECTED[type(rule.teaching)]
         weight, below = net.links[-1].weight, net.sweep(x).rates[-2]
         with torch.no_grad():  # the output's column 0 promises that, for every sample; all others are at 0
@@ -101,7 +102,7 @@ def test_no_error_no_change(name):
         rule = cn.rule(name, choose=lambda rates: chosen)
     else:
         targets = net(x).detach()
-        if name in disturbed:  # noise of size σ on a loss of second order: nothing is left as σ → 0
+        if rule.stochastic:  # noise of size σ on a loss of second order: nothing is left as σ → 0
             changes = [
                 learned(net, cn.rule(name, deviation=s, baseline="undisturbed", draw=same_noise), x, targets)
                 for s in (1e-2, 1e-4)
@@ -109,8 +110,7 @@ def test_no_error_no_change(name):
             large, small = (torch.cat([g.flatten() for g in change]).norm() for change in changes)
             assert 0 < small < 0.011 * large
             return
-        if isinstance(rule.feedback, cn.KolenPollack):
-            rule = cn.rule(name, decay=0.0)  # what is not used is forgotten all the same
+        rule.decay = 0.0  # what is not used is forgotten all the same
     assert all(g.abs().max() < 1e-15 for g in learned(net, rule, x, targets))
 
 
@@ -149,7 +149,7 @@ def test_frozen_parameters_stay(name):
 )
 def test_update_is_learn_and_step(name, optimizer):
     """Also where plain SGD is done in one pass, without a gradient in between."""
-    if name == "ipc":
+    if make(name).changes_during_trial:
         pytest.skip(
             "incremental: its optimizer steps during the trial; see closed_form/test_predictive_coding.py"
         )
@@ -202,7 +202,7 @@ def test_learns_digits(name):
     rate = 0.005 if slow else 0.01
     optimizer = torch.optim.Adam(net.parameters(), lr=rate)
     order = torch.Generator().manual_seed(0)
-    for _ in range(PASSES.get(name, 12 if name in rewarded else 4)):
+    for _ in range(PASSES.get(name, 12 if rule.rewarded else 4)):
         for index in torch.randperm(len(x), generator=order).split(16):
             rule.update(net, x[index], y[index], optimizer)
     tx, ty = digits.test.batch(slice(None))

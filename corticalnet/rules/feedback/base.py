@@ -124,8 +124,8 @@ class Feedback(ABC):
         return Passes()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that the pathway has learned."""
-        return {}
+        """All that the pathway has learned: its own weights, unless it keeps more."""
+        return {name: b.data for name, b in self.own().items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what :meth:`state_dict` said.

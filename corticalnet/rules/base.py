@@ -1,0 +1,214 @@
+"""What every learning rule is to the rest of the toolkit, however it works inside.
+
+    step = rule.learn(net, x, targets)              fills p.grad of the network's parameters, and of its own
+    rule.update(net, x, targets, optimizer)         learns, and moves all of them
+
+A rule with weights of its own, beside the network's, says them in one place:
+
+    draw(net)               their first values, by name; the base keeps them            (or instead)
+    named_parameters(net)   the weights themselves, by name, of a rule that keeps them
+
+All else follows from that: ``parameters``, ``state_dict`` and so checkpoints, the optimizer that they join in
+``update``, the warning if nobody moves them, the precision and device that they share with the network.
+What others want to know of a rule it declares (the attributes of :class:`LearningRule`); nobody asks for its
+parts. :class:`~corticalnet.rules.Rule` is the rule that is a product of parts.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from corticalnet.network import Network
+from corticalnet.network.links import Link
+from corticalnet.rules.own_weights import OwnWeights
+from corticalnet.rules.teaching import Lesson, Teacher, Teaching
+
+
+class Step:
+    """What one call of ``learn`` returns; everything is computed when it is asked for.
+
+    Attributes:
+        lesson: the trial's lesson; a rewarded one also has ``action``, ``reward`` and ``rpe``.
+        details: what the rule measured, if it measures anything: a dataclass of its trigger's (that of
+            Fa-Z-IL, :class:`~corticalnet.rules.fa_z_il.Detections`, says when each φ fired).
+    """
+
+    def __init__(self, lesson: Lesson, details: Any = None) -> None:
+        self.lesson, self.details = lesson, details
+
+    @property
+    def loss(self) -> Tensor:
+        """Mean loss over the batch, before the weights change."""
+        return self.lesson.loss
+
+    @property
+    def prediction(self) -> Tensor:
+        """What the network answered, ``[batch]`` (its action, if it was taught by reward)."""
+        return self.lesson.prediction
+
+    @property
+    def rates(self) -> Tensor:
+        """Output rates ``[batch, n]`` before teaching."""
+        return self.lesson.rates
+
+
+@dataclass(frozen=True)
+class Equality:
+    """What a rule's change is equal to: minus the gradient of a loss, by autograd, in float64.
+
+    Attributes:
+        loss: "squared" (½ Σ (t − y)²) or "cross-entropy" (of the softmax of the output rates).
+        smooth: only where f' is nowhere 0 (sigmoid, tanh, softplus; no pooling, no dropout).
+        links: only in networks where an error has at most so many links to go; None: in all.
+        tolerance: relative distance of every parameter's change.
+    """
+
+    loss: str
+    smooth: bool = False
+    links: int | None = None
+    tolerance: float = 1e-12
+
+    def __str__(self) -> str:
+        where = ", where f' is nowhere 0" if self.smooth else ""
+        where += f", down to {self.links} links below the output" if self.links is not None else ""
+        return f"equals backprop of the {self.loss} loss{where}"
+
+
+class Route(NamedTuple):
+    """One way down to a hidden area: the node it leads to, the node above, the link, and what carries it.
+
+    Attributes:
+        node, above: of the network's own wiring.
+        link: of the network, or one of the rule's own, straight from above.
+        weights: shaped as ``link.weight``; the very same where feedback is tied.
+    """
+
+    node: int
+    above: int
+    link: Link
+    weights: Tensor
+
+
+class LearningRule(OwnWeights, ABC):
+    """Anything that can teach a network: fills ``.grad`` of its parameters, and of its own.
+
+    Attributes (declared by a class or by an instance; others ask these and no parts):
+        name: for people.
+        equation: the rule in one line, for ``print(rule)``.
+        teaching: whose lessons it learns: what it is compared with is taught by the same.
+        stochastic: whether it guesses its changes by noise that it draws, so that they are right on average.
+        rewarded: whether it is told a reward for a class instead of the target.
+        changes_during_trial: whether :meth:`update` steps the optimizer within a trial, not once after it.
+        needs_full_precision: whether it looks at differences so small that autocast would round them away.
+        takes_time: whether it is a process in time; False for sweeps that no columns are there for.
+        inference_rate: γ of inference steps down an energy; None if it infers nothing.
+        decay: λ of a decay of weights that is the rule's own, apart from what it learns; it may be set.
+        equals: what its changes equal exactly, and where; None if nothing is known.
+        may_diverge: what beside the learning rate may let training run away, and the cure; "" if nothing.
+    """
+
+    equation: str = ""
+    teaching: Teaching = Teacher()
+    stochastic: bool = False
+    rewarded: bool = False
+    changes_during_trial: bool = False
+    needs_full_precision: bool = False
+    takes_time: bool = True
+    inference_rate: float | None = None
+    decay: float = 0.0
+    equals: Equality | None = None
+    may_diverge: str = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Every ``learn`` begins by meeting the network, so that no rule can forget to."""
+        super().__init_subclass__(**options)
+        learn = cls.__dict__.get("learn")
+        if learn is None or getattr(learn, "__isabstractmethod__", False):
+            return
+
+        @functools.wraps(learn)
+        def met(self: LearningRule, net: Network, *arguments: Any, **options: Any) -> Any:
+            if self._meet(net):
+                self._look_for_those_left_behind(net)
+            return learn(self, net, *arguments, **options)
+
+        cls.learn = met  # type: ignore[method-assign]
+
+    @abstractmethod
+    def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> Step:
+        """Fill ``p.grad`` of every parameter of ``net`` with minus its mean plasticity over the batch.
+
+        So too for the rule's own parameters, if it has any. Warns if trial after trial the network's weights
+        have moved and the rule's own have not: the optimizer does not know :meth:`parameters`.
+
+        Args:
+            net: the network.
+            x: inputs ``[batch, *input_shape]``, at least one.
+            targets: class indices ``[batch]`` (or ``[batch, 1]``), or vectors ``[batch, n]``. Like inputs
+                they may be tensors, NumPy arrays or lists.
+            accumulate: add to existing gradients instead of replacing them.
+
+        Raises:
+            ShapeError: inputs or targets do not fit the network, or are no finite real numbers.
+            RuleError: it is no network, or in a wrapping.
+        """
+
+    def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> Step:
+        """One whole update: ``learn``, then ``optimizer.step()``.
+
+        The rule's own weights join the optimizer if it does not know them, in the group of the weights of the
+        link that they are named by (``"area1->output"``, or after a dot: ``"inverse.area1->output"``), else
+        of the link to the output.
+
+        Raises:
+            RuleError: it is no optimizer, or it holds parameters that the network no longer has.
+        """
+        self._ready(net, optimizer)
+        step = self.learn(net, x, targets)
+        optimizer.step()
+        return step
+
+    def answer(self, net: Network, x: Tensor) -> Tensor:
+        """Output rates ``[batch, n]`` that the network answers with: those of its sweep up.
+
+        Overridden by a rule whose networks answer by something else: the equilibrium of an inference, say.
+        Training scores by it.
+        """
+        return net(x)  # type: ignore[no-any-return]
+
+    def predict(self, net: Network, x: Any) -> Tensor:
+        """Class indices ``[N]``: the most active output column of :meth:`answer`, in evaluation mode.
+
+        Raises:
+            ShapeError: the input does not fit, or some of it is NaN or infinite.
+        """
+        return net.predict(x, answer=functools.partial(self.answer, net))
+
+    # What carries signals down -----------------------------------------------------------------
+    def feedback_routes(self, net: Network) -> list[Route]:
+        """Ways along which signals come down to hidden areas, from below; none if a rule says nothing."""
+        return []
+
+    # Others of its kind ------------------------------------------------------------------------
+    def without_exploration(self) -> LearningRule:
+        """A copy that takes the action that it expects most of, so that two views take the same."""
+        return copy.deepcopy(self)
+
+    def in_one_sweep(self) -> LearningRule | None:
+        """A rule of the same lessons and feedback that takes no time; None if there is no such rule."""
+        return None
+
+    def __str__(self) -> str:
+        flags = ("stochastic", "rewarded", "changes_during_trial", "needs_full_precision")
+        words = [flag.replace("_", " ") for flag in flags if getattr(self, flag)]
+        words += [str(self.equals)] if self.equals else []
+        own = {name: tuple(p.shape) for name, p in self._own.items()}
+        words += ["learns " + ", ".join(f"{name} {shape}" for name, shape in own.items())] if own else []
+        return "\n".join([self.name, *(f"  {line}" for line in (self.equation, *words) if line)])

@@ -1,0 +1,199 @@
+"""Weights that a rule learns beside the network's: said in one place, and never left behind.
+
+They are in checkpoints, join the optimizer, share the network's precision and device, and somebody is warned
+if nothing moves them.
+"""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from corticalnet.checks import shown
+from corticalnet.errors import RuleError
+from corticalnet.network import Network
+
+#: Trials in which a rule's own weights stay as they were while the network's move, before somebody is warned.
+PATIENCE = 20
+
+
+def _nobody() -> None:
+    """Where a weak reference will stand."""
+
+
+class OwnWeights:
+    """What learns weights of its own when it meets a network: base of every rule."""
+
+    name: str = "custom"
+
+    _weights: Mapping[str, nn.Parameter] = {}  # as `draw` has drawn them
+    _shapes: Mapping[str, torch.Size] = {}  # of the network that they were drawn for
+    _drawn_for: Callable[[], Network | None] = staticmethod(_nobody)
+    _own: Mapping[str, nn.Parameter] = {}  # as `named_parameters` said them last
+    _learned: tuple[nn.Parameter, ...] = ()  # of the network, in this trial
+    _taught: Callable[[], Network | None] = staticmethod(_nobody)  # by the last `learn`
+    _versions, _left_behind = (0, 0), 0  # torch's, of weights of the network and of the rule
+    _updated: Callable[[], Network | None] = staticmethod(_nobody)  # by the last `update`
+    _moved: tuple[tuple[nn.Parameter, ...], Callable[[], Any]] = ((), _nobody)  # what, and by whom
+
+    def draw(self, net: Network) -> Mapping[str, Tensor]:
+        """First values of weights that the rule learns beside ``net``, by name: of a rule that has any.
+
+        Called when a network is met whose parameters have other names or shapes than the last one's.
+        """
+        return {}
+
+    def named_parameters(self, net: Network) -> Mapping[str, nn.Parameter]:
+        """The rule's own learned weights by name, for ``net``: feedback weights, say.
+
+        As :meth:`draw` has drawn them. A rule that keeps its weights itself overrides this, and makes them
+        anew for a network that they do not fit. Precision and device become the network's.
+        """
+        if self._drawn_for() is not net:
+            shapes = {name: p.shape for name, p in net.named_parameters()}
+            if shapes != self._shapes:
+                drawn = self.draw(net)
+                self._weights = {name: nn.Parameter(w.detach().clone()) for name, w in drawn.items()}
+            self._shapes, self._drawn_for = shapes, weakref.ref(net)
+        return self._weights
+
+    def named_buffers(self) -> Mapping[str, Tensor]:
+        """What else the rule keeps from trial to trial and no optimizer moves: a running average, say.
+
+        The very tensors: :meth:`load_state_dict` writes into them.
+        """
+        return {}
+
+    def parameters(self, net: Network) -> list[nn.Parameter]:
+        """What the rule itself learns beside ``net``, for an optimizer."""
+        return list(self._meet(net).values())
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All that the rule has learned or keeps from trial to trial, of the network that it met last."""
+        return {name: p.data for name, p in self._own.items()} | dict(self.named_buffers())
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what :meth:`state_dict` said (of a rule that has met a network with the same links).
+
+        Raises:
+            RuleError: it is another rule's, or of another network; nothing is loaded then.
+        """
+        own = self.state_dict()
+        for name in [*own, *(n for n in state if n not in own)]:
+            here, there = (tuple(one[name].shape) if name in one else "nothing" for one in (own, state))
+            if here != there:
+                raise RuleError(f"{self.name}: {name} is {there} there and {here} here; it is of another one")
+        for name, tensor in own.items():
+            tensor.copy_(state[name])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the network that was taught last: pickles and copies may teach another."""
+        return self.__dict__ | {
+            "_drawn_for": _nobody,
+            "_learned": (),
+            "_taught": _nobody,
+            "_updated": _nobody,
+            "_versions": (0, 0),
+            "_left_behind": 0,
+            "_moved": ((), _nobody),
+        }
+
+    # Meeting a network -------------------------------------------------------------------------
+    def _meet(self, net: Network) -> Mapping[str, nn.Parameter]:
+        """See that the network can be taught, and have the rule's own weights where it is.
+
+        Raises:
+            RuleError: it is something else, or in a wrapping.
+        """
+        if not isinstance(net, Network):
+            kind = type(net).__name__
+            inside = next((n for n in ("module", "_orig_mod") if isinstance(getattr(net, n, 0), Network)), "")
+            cure = "a Recurrent one learns by cn.ThroughTime(rule)"
+            raise RuleError(
+                f"{self.name} teaches a Network, not {kind}; "
+                + (f"give it the one inside: {kind}.{inside}" if inside else cure)
+            )
+        self._learned = net.learned
+        own = self.named_parameters(net)
+        if own:
+            like = net.like
+            for name, p in own.items():
+                if not isinstance(p, nn.Parameter):
+                    raise RuleError(f"{self.name}: its weights '{name}' are {shown(p)}, not an nn.Parameter")
+                if p.dtype is not like.dtype or p.device != like.device:
+                    p.data = p.data.to(like)
+                    p.grad = None if p.grad is None else p.grad.to(p)
+        self._own = own
+        return own
+
+    def _ready(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
+        """Before an update: the optimizer holds what the network and the rule have now.
+
+        Raises:
+            RuleError: it is none, or holds what the network had once.
+        """
+        own = self._meet(net)
+        if not isinstance(optimizer, torch.optim.Optimizer):
+            raise RuleError(f"{self.name}: update takes an optimizer of torch.optim, not {shown(optimizer)}")
+        if own:
+            self._join(net, optimizer)
+        self._look_for_those_replaced(net, optimizer)
+
+    def _join(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
+        """A synapse down is moved as the synapse up beside it is; one from the output, as those to there."""
+        groups = {p: group for group in optimizer.param_groups for p in group["params"]}
+        weights = {link.name: link.weight for link in net.links}
+        for name, own in self._own.items():
+            beside = weights.get(name.rpartition(".")[2], net.links[-1].weight)
+            if own not in groups and beside in groups:
+                groups[beside]["params"].append(own)
+
+    def _look_for_those_left_behind(self, net: Network) -> None:
+        own = [p for p in self._own.values() if p.requires_grad]
+        now = sum(p._version for p in self._learned), sum(p._version for p in own)
+        (up, down), same = self._versions, self._taught() is net
+        self._taught, self._versions = weakref.ref(net), now
+        if not own or not same or now[1] != down:
+            self._left_behind = 0
+        elif now[0] != up:
+            self._left_behind += 1
+            if self._left_behind == PATIENCE:
+                feedback = all(name.startswith("feedback.") for name in self._own)
+                left = (
+                    "its feedback does" if feedback else f"the rule's own weights ({', '.join(self._own)}) do"
+                )
+                warnings.warn(
+                    f"{self.name}: the network learns, but {left} not; give the optimizer "
+                    "[*net.parameters(), *rule.parameters(net)], or call rule.update",
+                    stacklevel=3,
+                )
+
+    def _look_for_those_replaced(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
+        """See that the optimizer holds what the network has now, not what it had once.
+
+        Raises:
+            RuleError: it does not.
+        """
+        learned = self._learned
+        moved, by = self._moved
+        if moved is learned and by() is optimizer:
+            return
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        now = {id(p) for p in learned}
+        if held.isdisjoint(now | {id(p) for p in self._own.values()}):
+            raise RuleError(
+                f"{self.name}: the optimizer holds none of the network's parameters, and would move nothing; "
+                "make it anew of net.parameters()"
+            )
+        if self._updated() is net and any(id(p) in held and id(p) not in now for p in moved):
+            raise RuleError(
+                f"{self.name}: parameters of the network were replaced since the last update, and the "
+                "optimizer holds the old ones; make the optimizer anew"
+            )
+        self._updated, self._moved = weakref.ref(net), (learned, weakref.ref(optimizer))
