@@ -19,7 +19,7 @@ from corticalnet.circuits.experiment.protocol import Give, Play, Present, Reinfo
 from corticalnet.circuits.experiment.recording import Record, load_recording
 from corticalnet.circuits.experiment.stream import Stream, urges
 from corticalnet.circuits.spiking import spiking
-from corticalnet.engines import simulate, simulator
+from corticalnet.engines import Interaction, simulate, simulator
 from corticalnet.network import Area, Convolution, Dense, Link, Local, Network, Recurrent, from_torch, mlp
 from corticalnet.rules import (
     IL,
@@ -62,6 +62,7 @@ __all__ = [
     "Direct",
     "FaZIL",
     "Give",
+    "Interaction",
     "KolenPollack",
     "LearningRule",
     "Link",

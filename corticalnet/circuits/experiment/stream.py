@@ -91,5 +91,12 @@ def urges(
             f"urges: exploration = {exploration} is a probability, temperature = {temperature} more than 0"
         )
     rng = np.random.default_rng(whole(seed, "urges: seed", 0))
+    return explore(rng, size, exploration, temperature)
+
+
+def explore(
+    rng: np.random.Generator, size: tuple[int, int], exploration: float, temperature: float
+) -> NDArray[np.float64]:
+    """Urges ``[trials, actions]`` from a generator that goes on; see :func:`urges`."""
     explores = rng.random((size[0], 1)) < exploration
     return np.where(explores, temperature * rng.gumbel(size=size), 0.0)
