@@ -192,8 +192,9 @@ def statements(new: Mapping[str, Any], prefix: str) -> list[str]:
     codes = {name: code for name, code in codes.items() if name != code}
     first, last = [], []
     for k, (name, code) in enumerate(codes.items()):
-        if any(re.search(rf"\b{name}\b", other) for other in list(codes.values())[k + 1 :]):
-            if code not in named.values():  # others still need the old value
+        # Others may still need the old value; and of "x = x + …" Brian2 would make "x += …" by algebra.
+        if any(re.search(rf"\b{name}\b", other) for other in list(codes.values())[k:]):
+            if code not in named.values():
                 lines.append(f"{prefix}{name} = {code}")
                 code = f"{prefix}{name}"
             last.append(f"{name} = {code}")

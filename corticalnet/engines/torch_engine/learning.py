@@ -13,6 +13,7 @@ from typing import Any
 
 import sympy
 import torch
+from sympy.logic.boolalg import BooleanAtom
 from torch import Tensor
 
 from corticalnet.circuits import Projection, pointwise
@@ -48,6 +49,8 @@ def evaluate(expr: Any, values: Mapping[str, Any]) -> Any:
         return values[expr.name]
     if expr.is_Number:
         return float(expr)
+    if isinstance(expr, BooleanAtom):  # a condition that a parameter has settled
+        return bool(expr)
     arguments = [evaluate(argument, values) for argument in expr.args]
     if isinstance(expr, Where):
         return pointwise.where(*arguments)

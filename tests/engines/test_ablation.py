@@ -1,0 +1,134 @@
+"""What a parameter of 0 (or 1, or −1) takes out of a cell or a plasticity is out, and nothing else changes.
+
+Against plain NumPy. A factor of 0 vanishes from the traced equations, though the function still asks for
+what it multiplies; engines that go by one of the two must do as the other.
+"""
+
+import numpy as np
+import pytest
+
+from corticalnet.circuits import Broadcast, Circuit, OneToOne, Population, Projection
+from corticalnet.circuits.cells import Cell, Sensory
+from corticalnet.circuits.experiment.protocol import Present, Rest
+from corticalnet.circuits.experiment.recording import plan_recording
+from corticalnet.circuits.experiment.script import compile_protocol
+from corticalnet.circuits.plasticity import Plasticity
+from corticalnet.circuits.pointwise import where
+from corticalnet.engines.registry import ENGINES
+from tests.engines.reference import Reference
+
+ENGINE = [
+    "torch",
+    pytest.param("brian2", marks=pytest.mark.filterwarnings("ignore::DeprecationWarning")),
+]
+
+
+class Ablated(Cell):
+    """Every term has a factor; each state that is updated by what it was stands also in a condition."""
+
+    gain: float = 0.0
+    power: float = 1.0
+    offset: float = 0.0
+    ports = ("prediction", "feedback", "modulator")
+    state = {"rate": 0.0, "memory": 0.5, "other": 1.0}
+
+    def predict(self, cell, port, dt):
+        noticed = where(self.offset * port.modulator > 0, cell.rate, self.gain)
+        drive = self.power * port.prediction + self.gain * port.feedback * cell.memory
+        return {"rate": drive - self.offset * cell.other, "memory": cell.memory + noticed}
+
+    def compare(self, cell, port, dt):
+        return {"other": cell.other + self.gain * cell.rate - self.offset * port.modulator}
+
+
+class Terms(Plasticity):
+    """Conditions and states that vanish with a or c."""
+
+    a: float = 0.0
+    c: float = 0.0
+
+    def eligibility(self, weight, pre, post, port):
+        settled = where(self.c * post.memory > 0, 1.0, self.a)
+        hebbian = post.rate * pre.rate - 0.1 * self.a * weight
+        return hebbian + self.c * port.feedback * pre.rate + self.a * pre.memory * settled
+
+
+def ablated(gain, power, offset, plasticity, delay=0.0, echo=None, broadcast=True):
+    rng = np.random.default_rng(3)
+    echoes = [] if echo is None else [Projection("a.y", "a.x", "feedback", echo, name="echo")]
+    return Circuit(
+        [
+            Population("in", 3, Sensory()),
+            Population("a.x", 3, Ablated(gain, power, offset)),
+            Population("a.y", 3, Ablated(1.0, power, offset)),
+            Population("dopamine", 1, Ablated()),
+        ],
+        [
+            Projection("in", "a.x", "prediction", 0.5, OneToOne()),
+            Projection(
+                "a.x", "a.y", "feedback", rng.normal(size=(3, 3)), plasticity=plasticity, delay=delay
+            ),
+            Projection("in", "dopamine", "prediction", 0.3),
+            *echoes,
+        ],
+        broadcasts=[Broadcast("dopamine", ["a.x", "a.x->a.y"])] if broadcast else [],
+    )
+
+
+def as_numpy_does(circuit, engine):
+    if engine == "brian2":
+        pytest.importorskip("brian2")
+    x = np.array([0.7, -0.4, 0.2])
+    script = compile_protocol(circuit, [Present(x, 4), Rest(2), Present(-x, 3)])
+    recording = plan_recording(circuit, script)
+    running, reference = ENGINES[engine]()(circuit), Reference(circuit)
+    for track, found, right in zip(
+        recording.tracks, running.run(script, recording), reference.run(script, recording), strict=True
+    ):
+        np.testing.assert_allclose(found, right, rtol=1e-12, atol=1e-12, err_msg=f"{track.part} {track.state}")
+    return running
+
+
+@pytest.mark.parametrize("engine", ENGINE)
+@pytest.mark.parametrize(
+    ("gain", "power", "offset", "a", "c", "slots", "echo", "broadcast"),
+    [
+        (0.0, 1.0, 0.0, 0.0, 0.0, {}, None, True),
+        (0.0, -1.0, 0.0, 1.0, 0.0, {"trigger": "rate"}, 0.0, False),
+        (1.0, -1.0, 0.0, 0.0, 1.0, {"modulator": "dopamine"}, 0.3, True),
+        (-1.0, 0.0, 1.0, 1.0, 0.0, {"consolidation": "memory"}, 0.3, True),
+        (0.0, 1.0, -1.0, -1.0, 1.0, {"modulator": "feedback"}, None, True),
+    ],
+)
+def test_a_factor_of_0_1_or_minus_1(gain, power, offset, a, c, slots, echo, broadcast, engine):
+    as_numpy_does(ablated(gain, power, offset, Terms(0.05, a=a, c=c, **slots), 0.0, echo, broadcast), engine)
+
+
+class Hebb(Plasticity):
+    """What is left of :class:`Terms`."""
+
+    def eligibility(self, weight, pre, post, port):
+        return post.rate * pre.rate
+
+
+def learnt(slots, engine):
+    """Weights after the same protocol with :class:`Terms` (a = c = 0) and with :class:`Hebb`."""
+    if engine == "brian2":
+        pytest.importorskip("brian2")
+    found = {}
+    for kind in (Terms, Hebb):
+        circuit = ablated(0.0, 1.0, 0.0, kind(0.05, **slots), delay=2.0)
+        script = compile_protocol(circuit, [Present([0.7, -0.4, 0.2], 8)])
+        running = ENGINES[engine]()(circuit)
+        running.run(script, plan_recording(circuit, script))
+        found[kind.__name__] = running.weights["a.x->a.y"]
+    return found
+
+
+@pytest.mark.parametrize("engine", ENGINE)
+@pytest.mark.parametrize("slots", [{}, {"memory": 2.0}])
+def test_a_delayed_synapse_may_name_what_a_factor_of_0_takes_out(slots, engine):
+    """Of its presynaptic cell it knows what arrives; ``pre.memory`` is asked for, but does not count."""
+    found = learnt(slots, engine)
+    np.testing.assert_allclose(found["Terms"], found["Hebb"], rtol=1e-12)
+    assert np.abs(found["Terms"] - ablated(0.0, 1.0, 0.0, Hebb(0.05)).weights["a.x->a.y"]).max() > 1e-3
