@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,9 +53,12 @@ class Recorder:
     ) -> None:
         self._read, self._tracks, self._windows = read, recording.tracks, windows
         self._kept, self._rows = recording.kept.tolist(), 0
-        self._arrays = [
-            torch.empty(shape, dtype=like.dtype, device=like.device) for shape in recording.shapes()
-        ]
+        # One piece of memory for all: a run of few steps has many tracks and few numbers.
+        self._shapes = recording.shapes()
+        self._sizes = [math.prod(shape) for shape in self._shapes]
+        self._whole = torch.empty(sum(self._sizes), dtype=like.dtype, device=like.device)
+        parts = self._whole.split(self._sizes)
+        self._arrays = [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
         self._index: list[Any] = [
             None if track.index is None else torch.as_tensor(np.asarray(track.index), device=like.device)
             for track in self._tracks
@@ -84,4 +89,6 @@ class Recorder:
 
     def finish(self) -> list[NDArray[np.float64]]:
         """One array for each track, time first: all steps to be kept that there have been."""
-        return [array[: self._rows].cpu().numpy().astype(np.float64, copy=False) for array in self._arrays]
+        whole = self._whole.cpu().numpy().astype(np.float64, copy=False)
+        parts = np.split(whole, list(itertools.accumulate(self._sizes))[:-1])
+        return [part.reshape(shape)[: self._rows] for part, shape in zip(parts, self._shapes, strict=False)]

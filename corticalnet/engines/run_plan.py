@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from corticalnet.circuits.experiment.recording import Recording, again, plan_recording
 from corticalnet.circuits.experiment.script import Script, compile_protocol, is_protocol
-from corticalnet.errors import ProtocolError
+from corticalnet.errors import ProtocolError, RecordingWarning
 
 if TYPE_CHECKING:
     from corticalnet.engines.simulator import Simulator
@@ -40,7 +41,7 @@ class RunPlan:
         """A protocol that is known; in pieces that fit into memory if it streams to a file."""
         script = self._compiled(protocol)
         self.steps = script.steps
-        recording = self.recording = self._recorded(script, self.last)
+        recording = self.recording = self._counted(self._recorded(script, self.last))
         pieces = recording.pieces() if self._streams else [(script, recording)]
         return iter(pieces)
 
@@ -62,7 +63,7 @@ class RunPlan:
             script = self._compiled(element if is_protocol(element) else [element])
             recording = self._recorded(script, None)
             tracks = recording.tracks if tracks is None else tracks
-            yield script, replace(recording, tracks=tracks)
+            yield script, self._counted(replace(recording, tracks=tracks))
         if tracks is None:
             self._compiled([])  # says that there was nothing to do
 
@@ -87,6 +88,25 @@ class RunPlan:
             return again(running._planned[1], script)
         recording = plan_recording(running.circuit, script, self._record, self.every, last, self._streams)
         running._planned = key, recording
+        return recording
+
+    def _counted(self, recording: Recording) -> Recording:
+        """Without the record of a window whose first steps were not counted: its sums would be too small."""
+        begin, every, windows = recording.script.begin, recording.every, self._running.engine.windows
+        end = begin - begin % every + every - 1
+        if begin % every == 0 or end not in recording.kept:
+            return recording
+        goes_on = (windows.every, windows.step) == (every, begin)
+        for track in filter(recording.adds_up, recording.tracks):
+            if not goes_on or (track.part, track.state) not in windows.sums:
+                warnings.warn(
+                    f"there is no record of steps {end - every + 1} to {end}: '{track.state}' of "
+                    f"'{track.part}' was not counted before step {begin}, so every={every} begins with the "
+                    "next window",
+                    RecordingWarning,
+                    stacklevel=5,
+                )
+                return replace(recording, kept=recording.kept[recording.kept > end])
         return recording
 
 

@@ -65,9 +65,7 @@ def ablated(gain, power, offset, plasticity, delay=0.0, echo=None, broadcast=Tru
         ],
         [
             Projection("in", "a.x", "prediction", 0.5, OneToOne()),
-            Projection(
-                "a.x", "a.y", "feedback", rng.normal(size=(3, 3)), plasticity=plasticity, delay=delay
-            ),
+            Projection("a.x", "a.y", "feedback", rng.normal(size=(3, 3)), plasticity=plasticity, delay=delay),
             Projection("in", "dopamine", "prediction", 0.3),
             *echoes,
         ],
@@ -85,7 +83,9 @@ def as_numpy_does(circuit, engine):
     for track, found, right in zip(
         recording.tracks, running.run(script, recording), reference.run(script, recording), strict=True
     ):
-        np.testing.assert_allclose(found, right, rtol=1e-12, atol=1e-12, err_msg=f"{track.part} {track.state}")
+        np.testing.assert_allclose(
+            found, right, rtol=1e-12, atol=1e-12, err_msg=f"{track.part} {track.state}"
+        )
     return running
 
 

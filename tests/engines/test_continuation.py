@@ -10,6 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import corticalnet as cn
+from corticalnet import Noise, Present
+from corticalnet.circuits import Circuit, Population, Projection
+from corticalnet.circuits.cells import PIF, Sensory
+from corticalnet.errors import RecordingWarning
 from tests.engines.random_experiments import cut, experiments, one_experiment
 
 SETTINGS = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
@@ -101,3 +105,40 @@ def test_a_program_of_its_own_goes_on_too():
     for name in whole.data_vars:
         if "time" in whole[name].dims:
             np.testing.assert_allclose(joined[name].values, whole[name].values, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["torch", "brian2"])
+@pytest.mark.parametrize("before", [{"every": 1}, {"every": 10, "record": "voltage"}])
+def test_a_window_whose_begin_was_not_counted_is_left_out_and_said(engine, before):
+    """Cells that fire once in ten steps: no window may say that they did not, or that they were slower."""
+    made = Circuit(
+        [Population("in", 1, Sensory()), Population("cells", 4, PIF(highest="100 Hz"))],
+        [Projection("in", "cells", "prediction", 1.0)],
+    )
+    running = cn.simulator(made, engine)
+    running.run([Present([1.0], 33)], **before)
+    with pytest.warns(RecordingWarning, match="no record of steps 30 to 39: 'spike' of 'cells'"):
+        data = running.run([Present([1.0], 67)], "spike", every=10)
+    assert data.step.values.tolist() == [49, 59, 69, 79, 89, 99]
+    assert (data.spike == 1).all()
+    levels = running.run([Present([1.0], 3)], "voltage", every=2)  # a level is what it is
+    assert levels.step.values.tolist() == [101]
+    assert running.run([Present([1.0], 3)], "voltage", every=4).step.values.tolist() == [103]
+
+
+def test_noise_that_comes_and_goes_is_the_same_on_both_engines_and_costs_no_new_code(monkeypatch):
+    made = Circuit(
+        [Population("in", 1, Sensory()), Population("cells", 4, PIF(highest="100 Hz"))],
+        [Projection("in", "cells", "prediction", 1.0)],
+    )
+    noise = [Noise("cells", "prediction", sd=0.9)]
+    parts = {}
+    for engine in ("torch", "brian2"):
+        running = cn.simulator(made, engine, 3)
+        parts[engine] = [running.run([Present([1.0], 20)], "voltage", noise=noise)]
+        if engine == "brian2":
+            monkeypatch.setattr(running.engine.model.network, "run", pytest.fail)
+        parts[engine] += [running.run([Present([1.0], 20)], "voltage", noise=k % 2 * noise) for k in range(4)]
+    for one, other in zip(*parts.values(), strict=True):
+        np.testing.assert_allclose(one.voltage.values, other.voltage.values, rtol=1e-12)
+    assert not np.array_equal(parts["torch"][1].voltage.values, parts["torch"][2].voltage.values)

@@ -10,6 +10,7 @@ numbers of the description, which has already checked their dimensions; time is 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -194,12 +195,13 @@ class Brian2Engine(Stepping):
         return recorder.finish()
 
     def begin(self, script: Script) -> None:
-        """Take a script's inputs; code is written anew only if other ports than before are noisy."""
+        """Take a script's inputs; code is written anew only if a port is noisy that never was."""
         model = self.model
         noise = {(self.circuit.population(name).role, port) for name, port in script.noise}
-        if noise != self._noise:
-            model.follow(Layout(self._plan, allowed, noise=noise))
-            self._noise = noise
+        if not noise <= self._noise:  # (noise that has gone is 0)
+            self._noise = self._noise | noise
+            model.follow(Layout(self._plan, allowed, noise=self._noise))
+        model.look()
         self._inputs, self._late = Inputs(model, script), script.begin - model.timestep
 
     def advance(self, t: int, steps: int) -> None:
@@ -252,6 +254,11 @@ class Brian2Engine(Stepping):
 
     def trouble(self) -> tuple[str, str] | None:
         """See :meth:`Stepping.trouble`."""
+        model = self.model
+        total = sum(float(model.field(name).sum()) for name in model.layout.fields)
+        total += sum(float(one.variables["w"].get_value().sum()) for one in model.plastic)
+        if math.isfinite(total):  # (a sum may overflow by itself: then look closer)
+            return None
         for population in self.circuit.populations:
             for state in population.cell.state:
                 if not np.isfinite(self._read(Track(population.name, state)).numpy()).all():

@@ -65,6 +65,7 @@ class Model:
             self._build(bundle)
         self.rest()
         self.set_weights(weights)
+        self.look()
 
     # Building ----------------------------------------------------------------------------------
     def regularly(self, rows: tuple[int, int], lines: list[str], phase: str, order: int) -> Any:
@@ -82,6 +83,7 @@ class Model:
         self.network.add(
             brian2().NetworkOperation(function, clock=self._clock, when=when, order=order, name=name)
         )
+        self.look()
 
     def follow(self, layout: Layout) -> None:
         """Take over the code of a layout of the same plan (with other noise)."""
@@ -96,16 +98,24 @@ class Model:
             if each:
                 self._each[bundle.name].abstract_code = each
 
+    @property
+    def plastic(self) -> list[Any]:
+        """The synapses that learn."""
+        return [self.synapses[bundle.name] for bundle in self.layout.bundles.all if bundle.plastic]
+
     # Time --------------------------------------------------------------------------------------
     @property
     def timestep(self) -> int:
         """How many steps the network has made."""
         return int(self._clock.variables["timestep"].get_value()[0])
 
-    @property
-    def alone(self) -> bool:
-        """Whether all that a user may have added goes by our clock."""
-        return all(one.clock is self._clock for one in self.network.sorted_objects)
+    def look(self) -> None:
+        """See what is in the network now: users may have added something since the last run."""
+        self._objects = self.network.sorted_objects
+        #: Whether all of it goes by our clock.
+        self.alone = all(one.clock is self._clock for one in self._objects)
+        for one in self._objects:  # a simulator that never runs is no mistake that Brian2 should warn of
+            one._network = self.network.id
 
     def advance(self, steps: int, target: str) -> None:
         """Make steps.
@@ -119,7 +129,7 @@ class Model:
                 network.run(steps * self.dt, namespace={})
             self._prepared = []
             return
-        objects = network.sorted_objects
+        objects = self._objects
         if [id(one) for one in objects] != self._prepared:
             with preferences(target):
                 network.run(0 * self.dt, namespace={})  # prepares, and makes no step
