@@ -13,7 +13,7 @@ import corticalnet as cn
 from corticalnet import Noise, Present
 from corticalnet.circuits import Circuit, Population, Projection
 from corticalnet.circuits.cells import PIF, Sensory
-from corticalnet.errors import RecordingWarning
+from corticalnet.errors import CircuitError, RecordingWarning
 from tests.engines.random_experiments import cut, experiments, one_experiment
 
 SETTINGS = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
@@ -142,3 +142,18 @@ def test_noise_that_comes_and_goes_is_the_same_on_both_engines_and_costs_no_new_
     for one, other in zip(*parts.values(), strict=True):
         np.testing.assert_allclose(one.voltage.values, other.voltage.values, rtol=1e-12)
     assert not np.array_equal(parts["torch"][1].voltage.values, parts["torch"][2].voltage.values)
+
+
+@pytest.mark.parametrize("engine", ["torch", "brian2"])
+def test_weights_that_do_not_fit_are_refused_in_the_middle_of_a_simulation(engine):
+    running = cn.simulator(one_experiment().circuit, engine)
+    weights = running.weights
+    for name, weight in (
+        ("upp", weights["up"]),
+        ("up", weights["up"][:, :1]),
+        ("up", weights["up"] * np.nan),
+    ):
+        with pytest.raises(CircuitError, match=name):
+            running.engine.set_weights({name: weight})
+    running.engine.set_weights({"up": 2 * weights["up"]})
+    np.testing.assert_array_equal(running.weights["up"], 2 * weights["up"])

@@ -10,7 +10,8 @@ import corticalnet as cn
 from corticalnet.circuits import Circuit, Population
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.cells.cell import State
-from corticalnet.circuits.quantities import MS
+from corticalnet.circuits.pointwise import where
+from corticalnet.circuits.quantities import MS, ONE
 from corticalnet.errors import CircuitError, CircuitWarning, ProtocolError, SimulationError
 
 
@@ -51,6 +52,25 @@ def test_the_very_step_and_population(engine):
     assert data.step.values.tolist() == list(range(9))
     rate = next(data[name] for name in ("rate", "cell_rate") if name in data)
     np.testing.assert_allclose(rate.sel(area="wild").values[:8, 0, 0], right)
+
+
+@pytest.mark.parametrize("engine", ["torch", "brian2"])
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_the_very_step_is_found_under_the_inputs_that_were_on(engine):
+    """Late in a run: the steps that are made again to find it see what the first ones saw."""
+
+    class Driven(Cell):
+        state = {"rate": 10.0}
+        inputs = {"drive": ONE}
+
+        def move(self, cell, port, dt):
+            return {"rate": where(cell.drive > 0, cell.rate * cell.rate, cell.rate)}
+
+    circuit = Circuit([Population("wild", 1, Driven())])
+    protocol = [cn.Rest(40), cn.Give({"wild.drive": 1.0}, 60)]
+    with pytest.raises(SimulationError, match="in step 48 ") as caught:
+        cn.simulate(circuit, protocol, engine)
+    assert caught.value.recording.step.values.tolist() == list(range(49))
 
 
 @pytest.mark.filterwarnings("ignore:overflow encountered")

@@ -202,10 +202,11 @@ class Brian2Engine(Stepping):
             self._noise = self._noise | noise
             model.follow(Layout(self._plan, allowed, noise=self._noise))
         model.look()
-        self._inputs, self._late = Inputs(model, script), script.begin - model.timestep
+        self._inputs = Inputs(model, script)
 
     def advance(self, t: int, steps: int) -> None:
         """Make steps."""
+        self._late = t - self.model.timestep
         self.model.advance(steps, self.target)
 
     @property

@@ -49,8 +49,8 @@ def learning(layout: Layout, bundle: Bundle) -> Learning:
         for place, side in ((pre, "pre"), (post, "post"))
     ]
     if projection.delay:  # a delayed synapse knows what has arrived, and no more, of its presynaptic cell
-        arrived = Formula(f"{layout.bundles.arrived(projection)}_pre")
-        sides[0] = SimpleNamespace(**dict.fromkeys(pre.cell.state, arrived))  # (others: times 0 at most)
+        sent = layout.circuit.sent(projection.source, projection.sends)
+        sides[0] = SimpleNamespace(**{sent: Formula(f"{layout.bundles.arrived(projection)}_pre")})
     port = SimpleNamespace(**{p: layout.heard(post.block, post.role, p, "_post") for p in post.cell.ports})
     factor: Any = float(rule.rate)
     slots = {}

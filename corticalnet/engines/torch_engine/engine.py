@@ -93,8 +93,9 @@ class TorchEngine(Stepping):
         return self._weights.arrays()
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
-        """Give projections other weights."""
-        self._weights.set(weights)
+        """Give some or all projections other weights, which :meth:`Circuit.with_weights` has checked."""
+        changed = self.circuit.with_weights(weights).weights
+        self._weights.set({name: changed[name] for name in weights})
 
     def reset(self, batch: int = 1) -> None:
         """Bring every state to rest (weights stay as they are)."""
