@@ -133,7 +133,7 @@ def course_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> Cours
     values, error = recording["value"], recording["error"]
 
     def cells(variable: Any, node: int) -> Tensor:
-        seen = variable.sel(area=wiring.name(node)).values[begin:end]
+        seen = variable.sel(area=wiring.name(node)).isel(time=slice(begin, end)).values
         return torch.as_tensor(np.array(seen, dtype=np.float64))
 
     held = cells(values, wiring.output)
@@ -167,12 +167,17 @@ def _read_weights(course: Course, wiring: Wiring, node: int, recording: Any, beg
     """When, and by how much, the synapses into a node changed."""
     changes = []
     for _, link in wiring.arriving[node]:
-        before = recording[link.name].values[begin - 1] if begin else recording[f"{link.name} before"].values
+        before = (
+            recording[link.name].isel(time=begin - 1).values
+            if begin
+            else recording[f"{link.name} before"].values
+        )
         if not np.allclose(before, flat(link, link.weight), rtol=1e-5, atol=1e-7):
             raise ProtocolError(
                 f"projection '{link.name}' of the recording began with weights unlike the network's"
             )
-        weights = np.concatenate([before[None], recording[link.name].values[begin:end]])
+        during = recording[link.name].isel(time=slice(begin, end)).values
+        weights = np.concatenate([before[None], during])
         changes.append(torch.as_tensor(np.diff(weights, axis=0).reshape(end - begin, -1)))
     change, area = torch.cat(changes, 1), wiring.name(node)
     course.changed[area] = change.any(1).nonzero()[:, 0].tolist()

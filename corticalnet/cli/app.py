@@ -15,7 +15,7 @@ import typer
 
 import corticalnet
 from corticalnet import about
-from corticalnet.errors import CircuitWarning, CorticalnetError, printable
+from corticalnet.errors import CircuitWarning, CorticalnetError, RecordingWarning, printable
 from corticalnet.training.model_file import blame_file
 
 #: What typer raises for a mistake in a command's words, of which it exports one kind only.
@@ -48,10 +48,25 @@ def options(
 def _warn(message: Warning | str, category: type[Warning], filename: str, *where: Any, **more: Any) -> None:
     """Ours in one line; others as Python shows them."""
     ours = issubclass(category, UserWarning) and Path(filename).is_relative_to(about.FOLDER)
-    if ours or issubclass(category, CircuitWarning):
+    if issubclass(category, RecordingWarning):
+        _tell("warning", _in_options(str(message)))
+    elif ours or issubclass(category, CircuitWarning):
         _tell("warning", message)
     else:
         _python_shows(message, category, filename, *where, **more)
+
+
+def _in_options(message: str) -> str:
+    """What a recording leaves out, with the command's words for how to get it."""
+    for argument, option in (
+        ("record=[…]", "--record NAME"),
+        ("record='spike'", "--record spike"),
+        ("record='weights'", "--record weights"),
+        ("every=…", "--every"),
+        ("to='run.nc'", "--stream"),
+    ):
+        message = message.replace(argument, option)
+    return message
 
 
 _python_shows = warnings.showwarning

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -45,6 +46,30 @@ def try_folder(folder: Path, *names: str) -> None:
     for name in names:
         if (folder / name).is_dir():
             raise OutputError(f"cannot write {folder / name}: it is a folder")
+
+
+@contextmanager
+def making(path: Path) -> Iterator[None]:
+    """Make a folder and a file in it; what was there, and how it was, comes back if no file is made.
+
+    Raises:
+        OutputError: the folder cannot be made or written to.
+    """
+    new = [folder for folder in path.parents if not os.path.exists(folder)]
+    make_folder(path.parent)
+    old = path.with_name(f".{secrets.token_hex(8)}.part")
+    with suppress(FileNotFoundError):
+        path.rename(old)
+    try:
+        yield
+    finally:
+        if not os.path.lexists(path):
+            with suppress(FileNotFoundError):
+                old.rename(path)
+            for folder in new:
+                with suppress(OSError):
+                    folder.rmdir()
+        old.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

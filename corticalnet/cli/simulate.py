@@ -6,6 +6,8 @@ import json
 import os
 import re
 import time
+import warnings
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,9 +28,9 @@ from corticalnet.circuits.experiment.stream import Stream, urges
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_CELLS, MOST_SEED, finite, open_images, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, say
-from corticalnet.cli.results import as_figures, as_netcdf, try_folder, write
+from corticalnet.cli.results import as_figures, as_netcdf, making, try_folder, write
 from corticalnet.engines import simulate
-from corticalnet.errors import ProtocolError, RuleError
+from corticalnet.errors import ProtocolError, RecordingWarning, RuleError, SimulationError
 from corticalnet.rules import Reward
 from corticalnet.tables import table
 from corticalnet.training import Model
@@ -37,6 +39,8 @@ from corticalnet.training import Model
 RECORDED_CELLS = 100
 #: A trial of more would never end, nor fit into a file.
 _MOST_STEPS = 10**9
+#: Bytes of a recording that figures are drawn of: they read all of it.
+_MOST_DRAWN = 4 * 10**9
 
 
 @app.command("simulate")
@@ -77,6 +81,9 @@ def simulate_(
     ),
     every: int = typer.Option(1, min=1, help="Record every so many steps."),
     record: list[str] = typer.Option([], help="State, population or projection to record; all if not given."),
+    stream: bool = typer.Option(
+        False, "--stream", help="Record to disk while it runs: for what does not fit into memory."
+    ),
     plot: bool = typer.Option(True, "--plot/--no-plot", help="Draw the circuit, traces, φ and weights."),
     out: Path | None = typer.Option(None, help="Folder of the recording; under runs/ if not given."),
     overwrite: bool = typer.Option(False, help="Replace a recording that is there."),
@@ -101,6 +108,9 @@ def simulate_(
     - `corticalnet simulate brainprop_dense --data digits` — actions, reward and dopamine
 
     - `corticalnet simulate my_model.py --weights runs/my_run --record error --record phi --every 2`
+
+    - `corticalnet simulate zil_mlp --data digits --trials 1000 --stream` — everything, however long; what was
+      recorded until a Ctrl-C, a full disk or a number that runs away stays in recording.nc
     """
     built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
     folder = out or Path("runs") / _folder(
@@ -119,27 +129,39 @@ def simulate_(
     wanted = {"target": target, "device": device, "precision": precision}
     options: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     try_folder(folder, "recording.nc", "circuit.json", "circuit.safetensors")
+    path = folder / "recording.nc" if stream else None
     begun = time.perf_counter()
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
     try:
-        recording = simulate(
-            circuit,
-            # In continuous time changes are made when the last error is at rest again.
-            [_stream(built, circuit, trials, slack, seed), *([Rest(circuit.needs.present)] if how else [])],
-            engine,
-            record or (_some_cells(circuit) if cells else None),
-            every=every,
-            seed=seed,
-            progress=not as_json,
-            **options,
-        )
+        with making(path) if path is not None else nullcontext():
+            recording = simulate(
+                circuit,
+                # In continuous time changes are made when the last error is at rest again.
+                [
+                    _stream(built, circuit, trials, slack, seed),
+                    *([Rest(circuit.needs.present)] if how else []),
+                ],
+                engine,
+                record or (_some_cells(circuit) if cells and not stream else None),
+                every=every,
+                seed=seed,
+                progress=not as_json,
+                to=path,
+                **options,
+            )
     except KeyboardInterrupt:
-        typer.echo("interrupted; nothing was written", err=True)
+        typer.echo(f"interrupted; {_kept(path) or 'nothing was written'}", err=True)
         raise typer.Exit(130) from None
+    except SimulationError as error:
+        raise SimulationError("; ".join(filter(None, [str(error), _kept(path)]))) from None
     seconds = time.perf_counter() - begun
+    if plot and recording.nbytes > _MOST_DRAWN:
+        plot = False
+        typer.echo(f"not drawn: a recording of {recording.nbytes / 1e9:.1f} GB", err=True)
     drawn = as_figures(lambda: plotting.figures(recording, circuit)) if plot else {}
     # What it takes longest to make, first; circuit.json brings its arrays, circuit.safetensors.
-    files = {"recording.nc": as_netcdf(recording), "circuit.json": circuit.save, **drawn}
+    files = {"circuit.json": circuit.save, **drawn}
+    files = files if stream else {"recording.nc": as_netcdf(recording), **files}
     written = write(folder, files)
     steps = json.loads(recording.attrs["settings"])["steps"]
     changes = {p.name: _change(recording, p.name) for p in circuit.plastic}
@@ -180,8 +202,21 @@ def _some_cells(circuit: Circuit) -> list[str | Record]:
     """All cells of columns, but of spiking populations a hundred cells, spread over all columns."""
     spiking = [p for p in circuit.populations if p.cell.sends == "spike"]
     wishes: list[str | Record] = [p.name for p in circuit.populations if p not in spiking]
+    if any(p.n > RECORDED_CELLS for p in spiking):
+        warnings.warn(
+            f"not recorded: all but {RECORDED_CELLS} cells of each spiking population (record='spike' keeps "
+            "them), and their voltages; to='run.nc' streams all to disk",
+            RecordingWarning,
+            stacklevel=2,
+        )
     spread = {p.name: np.unique(np.linspace(0, p.n - 1, RECORDED_CELLS).astype(int)) for p in spiking}
     return [*wishes, *(Record(f"{name}.spike", which.tolist()) for name, which in spread.items())]
+
+
+def _kept(path: Path | None) -> str:
+    """What is said of a file to which a recording went."""
+    there = path is not None and os.path.exists(path)
+    return f"{path} holds what was recorded until then" if there else ""
 
 
 def _dynamics(

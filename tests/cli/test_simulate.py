@@ -1,12 +1,15 @@
 """``corticalnet simulate``: what it writes and says, and what it says of mistakes."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
 import torch
 
 import corticalnet as cn
+from corticalnet.cli.simulate import _some_cells
+from corticalnet.errors import RecordingWarning
 
 
 def test_a_recording_a_circuit_and_figures(cli, place):
@@ -134,3 +137,56 @@ def test_a_simulation_that_diverges_is_one_line_and_leaves_nothing(cli, place):
     assert "ran away: choose a smaller learning rate" in said.err
     assert said.err.count("\n") == 1
     assert not (place / "here").exists()
+
+
+def test_a_recording_streams_to_disk(cli, place, monkeypatch):
+    """The same recording, in pieces, and what is said and drawn of it."""
+    command = "simulate small --data digits --rule streaming-fa-z-il --trials 2 --json --no-plot"
+    monkeypatch.setattr("corticalnet.circuits.experiment.recording.PIECE", 5000)
+    found = [json.loads(cli(f"{command} {more}").out) for more in ("--out whole", "--out here --stream")]
+    for result in found:
+        del result["seconds"], result["out"], result["figures"]
+    assert found[0] == found[1]
+    whole, streamed = (cn.load_recording(place / name / "recording.nc") for name in ("whole", "here"))
+    assert streamed.identical(whole)
+    assert {p.name for p in (place / "here").iterdir()} == {p.name for p in (place / "whole").iterdir()}
+    said = cli(f"{command} --out here --stream")
+    assert said.err == "error: here holds a recording already; give another --out, or --overwrite\n"
+    assert cli(f"{command} --out here --stream --overwrite --record eror").code == 1
+    assert cn.load_recording(place / "here" / "recording.nc").identical(whole)  # nothing came in its place
+    assert cli(f"{command} --out here --stream --overwrite --trials 1").code == 0
+    assert {p.name for p in (place / "here").iterdir()} == {p.name for p in (place / "whole").iterdir()}
+    assert cn.load_recording(place / "here" / "recording.nc").sizes["time"] < whole.sizes["time"]
+
+
+def test_what_was_streamed_until_numbers_ran_away_is_there(cli, place):
+    said = cli("simulate small --data digits --rule z-il --lr 1e200 --trials 3 --out here --stream")
+    assert said.code == 1
+    assert said.err.endswith("; here/recording.nc holds what was recorded until then\n")
+    assert said.err.count("\n") == 1
+    assert cn.load_recording(place / "here" / "recording.nc").sizes["time"] > 0
+    said = cli("simulate small --data digits --rule z-il --record eror --out there --stream")
+    assert said.code == 1
+    assert not (place / "there").exists()
+
+
+@pytest.mark.filterwarnings("always::corticalnet.errors.RecordingWarning")
+def test_what_is_left_out_is_said_in_the_words_of_the_command(cli, monkeypatch):
+    monkeypatch.setattr("corticalnet.circuits.experiment.tracks.MOST_WEIGHTS", 10)
+    said = cli("simulate small --data digits --rule z-il --trials 1 --no-plot --out here")
+    assert said.code == 0
+    (line,) = said.err.splitlines()
+    assert line.startswith("warning: not recorded: weights over time (")
+    assert line.endswith(
+        "--record weights keeps them); --every records less often, --stream streams all to disk"
+    )
+
+
+def test_the_commands_own_choice_of_cells_is_said():
+    """Of some hundreds of spiking cells a hundred, and the command says so."""
+    net = cn.mlp([3, 2], "sigmoid", seed=0)
+    with pytest.warns(RecordingWarning, match=r"^not recorded: all but 100 cells of each spiking population"):
+        _some_cells(cn.circuit(net, cn.rule("brainprop"), cells_per_column=101))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _some_cells(cn.circuit(net, cn.rule("brainprop"), cells_per_column=20))
