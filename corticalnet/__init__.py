@@ -14,6 +14,7 @@ from corticalnet.circuits import (
     Wire,
 )
 from corticalnet.circuits.expansion import Continuous, circuit, write_back
+from corticalnet.circuits.experiment.join import join
 from corticalnet.circuits.experiment.noise import Noise
 from corticalnet.circuits.experiment.protocol import Give, Play, Present, Reinforce, Rest, Teach
 from corticalnet.circuits.experiment.recording import Record, load_recording
@@ -98,6 +99,7 @@ __all__ = [
     "audit",
     "circuit",
     "from_torch",
+    "join",
     "load_recording",
     "mlp",
     "register",

@@ -156,7 +156,7 @@ class Simulator:
         """Run a protocol from where the last one ended, and return what was recorded; see :func:`simulate`.
 
         Two runs are one longer run: inputs stay as they were left, noise goes on, and the recordings joined
-        (``xarray.concat(parts, "time")``) are that of the longer run.
+        (:func:`corticalnet.join`) are that of the longer run.
 
         Raises:
             ProtocolError: the protocol or the records do not fit the circuit, or it is of another batch than

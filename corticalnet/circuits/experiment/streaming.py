@@ -24,6 +24,7 @@ from weakref import WeakSet
 import numpy as np
 
 from corticalnet.circuits.experiment.dataset import readable
+from corticalnet.circuits.experiment.join import SAME
 from corticalnet.errors import ProtocolError
 from corticalnet.store import expanded, replacing, write_whole
 
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 #: What HDF5 itself needs to append a piece, at most: bytes, and as a part of the piece.
 _EXTRA, _SHARE = 1 << 20, 0.05
-#: What two recordings must have in common to be one.
-_SAME = ("title", "engine", "seed", "dt", "every", "schedule")
 #: Files behind datasets that read from them: closed before one is written, they open again when needed.
 _OPEN: WeakSet[Any] = WeakSet()
 
@@ -210,7 +209,7 @@ class RecordingFile:
 
         with xr.open_dataset(self.path, engine="h5netcdf", decode_times=False) as file:
             there = readable(file)
-            for fact in _SAME:
+            for fact in SAME:
                 if there.attrs.get(fact) != data.attrs.get(fact):
                     raise other(f"its {fact} is {there.attrs.get(fact)}, not {data.attrs.get(fact)}")
             if apart := sorted(map(str, set(there.variables) ^ set(data.variables))):
