@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,11 @@ class Circuit:
         known = {p.name: p for p in self.projections}
         one_of(what, name, known, CircuitError)
         return known[name]
+
+    @cached_property
+    def inputs(self) -> tuple[tuple[str, str], ...]:
+        """All that a protocol may drive, as (population, input)."""
+        return tuple((p.name, name) for p in self.populations for name in p.cell.inputs)
 
     @property
     def plastic(self) -> tuple[Projection, ...]:

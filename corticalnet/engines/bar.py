@@ -15,10 +15,13 @@ def bar(begin: int, steps: int | None, show: bool) -> Iterator[Callable[[int], N
         steps: how many there are; None if nobody knows.
         show: otherwise, and where nobody looks (a log), there is no function.
     """
+    if not show:
+        yield None
+        return
     from rich.console import Console
 
     console = Console(stderr=True)
-    if not show or not (console.is_terminal or console.is_jupyter):
+    if not (console.is_terminal or console.is_jupyter):
         yield None
         return
     from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn

@@ -26,22 +26,17 @@ Key = tuple[str, str]
 _OFF = np.zeros((1, 1))
 
 
-def inputs_of(circuit: Circuit) -> list[Key]:
-    """All inputs that a protocol may drive."""
-    return [(p.name, name) for p in circuit.populations for name in p.cell.inputs]
-
-
 def stimuli_of(circuit: Circuit, entry: Entry) -> dict[Key, Change]:
     """What an element shows: the part of its changes that may bring a batch of samples."""
     element, where = entry.element, entry.where
     if isinstance(element, Present):
-        new = {key: _OFF for key in inputs_of(circuit) if key[1] == "stimulus"}
+        new = {key: _OFF for key in circuit.inputs if key[1] == "stimulus"}
         for name, value in _by_population(circuit, "stimulus", element.stimulus, where).items():
             size = circuit.population(name).n
             new[name, "stimulus"] = pattern(value, size, f"{where}: stimulus of '{name}'")
         return new
     if isinstance(element, Give | Play):
-        shows = {"stimulus"} & {name for _, name in inputs_of(circuit)} or {name for _, name in entry.named}
+        shows = {"stimulus"} & {name for _, name in circuit.inputs} or {name for _, name in entry.named}
         return {key: change for key, change in entry.named.items() if key[1] in shows}
     return {}
 
@@ -53,13 +48,13 @@ def changes_of(circuit: Circuit, entry: Entry, batch: int) -> dict[Key, Change]:
         return _fitting(entry.named, batch, entry)
     if isinstance(element, Reinforce):
         answers = _by_population(circuit, "answer", element.answer, where)
-        new = {key: _OFF + 1 for key in inputs_of(circuit) if key[1] == "outcome"}
+        new = {key: _OFF + 1 for key in circuit.inputs if key[1] == "outcome"}
         for name, value in answers.items():
             what = f"{where}: answer of '{name}'"
             new[name, "answer"] = target(value, circuit.population(name).n, batch, what)
         return _fitting(new, batch, entry)
     told = ("target", "clamped", "teaching", "answer", "outcome")
-    new = {key: _OFF for key in inputs_of(circuit) if key[1] in told}
+    new = {key: _OFF for key in circuit.inputs if key[1] in told}
     if isinstance(element, Teach):
         new |= {key: _OFF + 1 for key in new if key[1] == "teaching"}
         for name, value in _by_population(circuit, "target", element.target, where).items():
@@ -68,13 +63,13 @@ def changes_of(circuit: Circuit, entry: Entry, batch: int) -> dict[Key, Change]:
             if "clamped" in circuit.population(name).cell.inputs:
                 new[name, "clamped"] = _OFF + 1
         return _fitting(new, batch, entry)
-    new |= {key: _OFF for key in inputs_of(circuit) if key[1] == "urge"}
+    new |= {key: _OFF for key in circuit.inputs if key[1] == "urge"}
     if isinstance(element, Present):
         urge = {} if element.urge is None else _by_population(circuit, "urge", element.urge, where)
         for name, value in urge.items():
             new[name, "urge"] = pattern(value, circuit.population(name).n, f"{where}: urge of '{name}'")
     else:
-        new |= {key: _OFF for key in inputs_of(circuit) if key[1] == "stimulus"}
+        new |= {key: _OFF for key in circuit.inputs if key[1] == "stimulus"}
     return _fitting(new, batch, entry)
 
 
@@ -138,7 +133,7 @@ def named_inputs(circuit: Circuit, element: Element, where: str, steps: int) -> 
     """The inputs that Give and Play name, and their numbers; nothing for other elements."""
     if not isinstance(element, Give | Play):
         return {}
-    known = {f"{p}.{name}": (p, name) for p, name in inputs_of(circuit)}
+    known = {f"{p}.{name}": (p, name) for p, name in circuit.inputs}
     signals = element.signals
     if not isinstance(signals, Mapping):
         signals = {f"{p}.stimulus": s for p, s in _by_population(circuit, "stimulus", signals, where).items()}
@@ -157,7 +152,7 @@ def named_inputs(circuit: Circuit, element: Element, where: str, steps: int) -> 
 
 def _by_population(circuit: Circuit, port: str, value: Any, where: str) -> dict[str, Any]:
     """Whom a stimulus or target is for."""
-    takers = [name for name, taken in inputs_of(circuit) if taken == port]
+    takers = [name for name, taken in circuit.inputs if taken == port]
     if not takers:
         one = f"{'an' if port[0] in 'aeiou' else 'a'} {port}"
         raise ProtocolError(f"{where}: no population of circuit '{circuit.name}' takes {one}")
