@@ -20,7 +20,7 @@ from corticalnet.circuits.experiment.protocol import Give, Play, Present, Reinfo
 from corticalnet.circuits.experiment.recording import Record, load_recording
 from corticalnet.circuits.experiment.stream import Stream, urges
 from corticalnet.circuits.spiking import spiking
-from corticalnet.engines import Interaction, simulate, simulator
+from corticalnet.engines import Interaction, Simulator, Snapshot, simulate, simulator
 from corticalnet.network import Area, Convolution, Dense, Link, Local, Network, Recurrent, from_torch, mlp
 from corticalnet.rules import (
     IL,
@@ -86,6 +86,8 @@ __all__ = [
     "Reward",
     "Rule",
     "SignSymmetric",
+    "Simulator",
+    "Snapshot",
     "SoftmaxReward",
     "Stream",
     "Sweep",

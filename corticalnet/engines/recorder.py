@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +14,6 @@ from torch import Tensor
 from corticalnet.circuits.experiment.recording import Recording, Track
 
 _REDUCE: dict[str, Callable[[Tensor], Tensor]] = {
-    "": lambda x: x,
     "mean": lambda x: x.mean(1),
     "norm": lambda x: torch.linalg.vector_norm(x, dim=1),
     "max": lambda x: x.abs().amax(1),
@@ -52,13 +49,11 @@ class Recorder:
         self, recording: Recording, read: Callable[[Track], Tensor], like: Tensor, windows: Windows
     ) -> None:
         self._read, self._tracks, self._windows = read, recording.tracks, windows
+        self._recording = recording
         self._kept, self._rows = recording.kept.tolist(), 0
-        # One piece of memory for all: a run of few steps has many tracks and few numbers.
-        self._shapes = recording.shapes()
-        self._sizes = [math.prod(shape) for shape in self._shapes]
-        self._whole = torch.empty(sum(self._sizes), dtype=like.dtype, device=like.device)
-        parts = self._whole.split(self._sizes)
-        self._arrays = [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        # (a single row is made when it is there: many short runs do not pay for room)
+        shapes = recording.shapes() if len(self._kept) != 1 else []
+        self._arrays = [torch.empty(shape, dtype=like.dtype, device=like.device) for shape in shapes]
         self._index: list[Any] = [
             None if track.index is None else torch.as_tensor(np.asarray(track.index), device=like.device)
             for track in self._tracks
@@ -74,21 +69,29 @@ class Recorder:
         """Write step ``step`` down, if it is to be kept."""
         windows, k = self._windows, self._rows
         for key, track in self._added.items():
-            now, total = self._read(track), windows.sums.get(key)
-            windows.sums[key] = now.clone() if total is None else total + now
+            state, total = self._read(track), windows.sums.get(key)
+            windows.sums[key] = state.clone() if total is None else total + state
         windows.step = step + 1
         if k < len(self._kept) and self._kept[k] == step:
             self._rows += 1
-            for track, index, adds, array in zip(
-                self._tracks, self._index, self._sums, self._arrays, strict=True
-            ):
-                state = windows.sums[track.part, track.state] if adds else self._read(track)
-                array[k] = _REDUCE[track.reduce](state if index is None else state[:, index])
+            now = [self._now(*one) for one in zip(self._tracks, self._index, self._sums, strict=True)]
+            if len(self._kept) == 1:
+                self._arrays = [value.clone()[None] for value in now]
+            else:
+                for array, value in zip(self._arrays, now, strict=True):
+                    array[k] = value
         if windows.step % windows.every == 0:
             windows.sums.clear()
 
+    def _now(self, track: Track, index: Tensor | None, adds: bool) -> Tensor:
+        """What a track tells now."""
+        state = self._windows.sums[track.part, track.state] if adds else self._read(track)
+        state = state if index is None else state[:, index]
+        return _REDUCE[track.reduce](state) if track.reduce else state
+
     def finish(self) -> list[NDArray[np.float64]]:
         """One array for each track, time first: all steps to be kept that there have been."""
-        whole = self._whole.cpu().numpy().astype(np.float64, copy=False)
-        parts = np.split(whole, list(itertools.accumulate(self._sizes))[:-1])
-        return [part.reshape(shape)[: self._rows] for part, shape in zip(parts, self._shapes, strict=False)]
+        if len(self._kept) == 1 and not self._rows:  # stopped before
+            shapes = self._recording.shapes()
+            return [np.empty((0, *shape[1:])) for shape in shapes]
+        return [array[: self._rows].cpu().numpy().astype(np.float64, copy=False) for array in self._arrays]

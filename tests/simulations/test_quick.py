@@ -46,6 +46,16 @@ def test_update_cost_measures_every_rule():
         assert all(cost["rounds"] >= 8 for cost in found.values())
 
 
+def test_short_runs_compare_three_ways_on_both_engines():
+    """Times are not asserted, only that a loop is never free."""
+    found = results("short_runs")["found"]
+    assert set(found) == {"torch", "brian2"}
+    for one in (one for rules in found.values() for one in rules.values()):
+        assert one["ms"] > 0
+        assert one["loop"] > 1
+        assert one["generator"] > 1
+
+
 def test_accuracy_table_fills_goes_on_and_reads(tmp_path):
     first = results("accuracy_table", runs=tmp_path)
     again = results("accuracy_table", runs=tmp_path)
