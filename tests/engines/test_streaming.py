@@ -16,7 +16,7 @@ from corticalnet.circuits.experiment import recording
 from corticalnet.engines.snapshot import Snapshot
 from corticalnet.errors import ProtocolError, SimulationError
 from corticalnet.plotting import figures
-from tests.engines.random_experiments import circuit, cut, one_experiment
+from tests.engines.random_experiments import circuit, one_experiment
 from tests.engines.small import Leaky
 from tests.engines.test_guard import Doubling
 
@@ -115,6 +115,17 @@ def test_memory_holds_a_piece_and_never_the_whole(tmp_path, monkeypatch):
     assert data.rate.nbytes + data.echo.nbytes == 24_000_000
     assert peak < 8_000_000
     np.testing.assert_allclose(data.rate[-1, 0, 0], 0.25 * (1 - 0.5 / 4.0) ** 300, rtol=1e-9, atol=1e-300)
+
+
+def test_tomorrow_it_is_read_from_disk_too(tmp_path):
+    """Only what is asked for comes into memory; and the file can still grow."""
+    path, simulator = tmp_path / "run.nc", running()
+    whole = run(simulator, EXPERIMENT.elements, to=path).load()
+    lazy = cn.load_recording(path, lazy=True)
+    assert not lazy["spike"].variable._in_memory
+    xr.testing.assert_identical(lazy, whole)
+    run(simulator, [cn.Rest(3)], to=path)
+    np.testing.assert_array_equal(lazy.cell_rate, whole.cell_rate)
 
 
 # What is refused, before the work ------------------------------------------------------------------
@@ -302,8 +313,8 @@ def test_files_that_are_no_recordings(tmp_path):
         ("none.nc", "there is no recording"),
         (".", "there is no recording"),
     ):
-        with pytest.raises(ProtocolError, match=words) as caught:
-            cn.load_recording(tmp_path / name)
-        assert "\n" not in str(caught.value)
-        assert name in str(caught.value) or name == "."
-    assert cut(EXPERIMENT.elements, 7)[0]
+        for lazy in (False, True):
+            with pytest.raises(ProtocolError, match=words) as caught:
+                cn.load_recording(tmp_path / name, lazy=lazy)
+            assert "\n" not in str(caught.value)
+            assert name in str(caught.value) or name == "."

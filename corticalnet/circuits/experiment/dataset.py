@@ -71,8 +71,12 @@ def build_dataset(
     return indexed(xr.Dataset(variables, coordinates, _attributes(recording) | dict(attrs)))
 
 
-def load_recording(path: str | Path) -> xr.Dataset:
-    """A recording that ``data.to_netcdf(path, engine="h5netcdf")`` saved, with its indices.
+def load_recording(path: str | Path, *, lazy: bool = False) -> xr.Dataset:
+    """A recording that ``to=path`` or ``data.to_netcdf(path, engine="h5netcdf")`` saved, with its indices.
+
+    Args:
+        path: of the file.
+        lazy: leave its numbers in the file until they are needed, for what does not fit into memory.
 
     Raises:
         ProtocolError: there is no file, it cannot be read, or it is no recording.
@@ -82,7 +86,12 @@ def load_recording(path: str | Path) -> xr.Dataset:
     if not Path(path).is_file():
         raise ProtocolError(f"there is no recording '{path}'")
     try:
-        data = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+        if lazy:
+            from corticalnet.circuits.experiment.streaming import opened
+
+            data = opened(Path(path))
+        else:
+            data = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
     except Exception as error:  # HDF5 raises nearly anything for a damaged file
         reason = (str(error).splitlines() or [""])[0]
         raise ProtocolError(f"recording '{path}' cannot be read: {type(error).__name__}: {reason}") from None

@@ -109,17 +109,7 @@ class RecordingFile:
 
     def open(self) -> xr.Dataset:
         """The recording so far; states are read from the file when they are needed."""
-        import h5netcdf
-        import xarray as xr
-        from xarray.backends import CachingFileManager, H5NetCDFStore
-
-        file = CachingFileManager(h5netcdf.File, str(self.path.absolute()), mode="r")
-        _OPEN.add(file)
-        data = readable(xr.open_dataset(H5NetCDFStore(file), decode_times=False, cache=False))
-        for array in data.variables.values():
-            if "time" not in array.dims or array.ndim == 1:
-                array.load()
-        return data.isel(time=slice(0, data.sizes["time"]))  # (and not what the file will have later)
+        return opened(self.path)
 
     def _create(self, data: xr.Dataset) -> None:
         encoding = {}
@@ -236,6 +226,21 @@ class RecordingFile:
         reason = os.strerror(error.errno) if error.errno else (str(error).splitlines() or ["no reason"])[0]
         rest = "; what it held before is still there" if self._there else ""
         return ProtocolError(f"'{self.path}' cannot be written: {reason}{rest}")
+
+
+def opened(path: Path) -> xr.Dataset:
+    """What a file holds now; states are read from it when they are needed, all else at once."""
+    import h5netcdf
+    import xarray as xr
+    from xarray.backends import CachingFileManager, H5NetCDFStore
+
+    file = CachingFileManager(h5netcdf.File, str(path.absolute()), mode="r")
+    _OPEN.add(file)
+    data = readable(xr.open_dataset(H5NetCDFStore(file), decode_times=False, cache=False))
+    for array in data.variables.values():
+        if "time" not in array.dims or array.ndim == 1:
+            array.load()
+    return data.isel(time=slice(0, data.sizes["time"]))  # (and not what the file will have later)
 
 
 class _Tried(Exception):
