@@ -13,6 +13,7 @@ from corticalnet.network import Network
 from corticalnet.network.links import Link
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules import LearningRule
+from corticalnet.rules.own_weights import link_of
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,10 @@ def synapses(network: Network, rule: LearningRule | None = None) -> list[Synapse
     if rule is not None:
         between |= {link.name: (node, above, link) for node, above, link, _ in rule.feedback_routes(network)}
         for name, own in down(network, rule).items():
-            kind, _, by = name.rpartition(".")
-            if by in between:
+            by = link_of(name, between)
+            if by:
                 source, target, link = between[by]
+                kind = " ".join(part for part in name.split(".") if part != by)
                 add(link, source, target, name, own, f"{kind} ".lstrip())
             else:
                 found.append(Synapse(name, name, "", "", output, own.numel(), (0, 0), None))

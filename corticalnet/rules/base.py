@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.links import Link
 from corticalnet.rules.own_weights import OwnWeights
@@ -127,10 +128,19 @@ class LearningRule(OwnWeights, ABC):
     may_diverge: str = ""
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Every ``learn`` begins by meeting the network, so that no rule can forget to."""
+        """Every ``learn`` begins by meeting the network, so that no rule can forget to.
+
+        Raises:
+            RuleError: the rule overrides ``parameters``, of which nobody would learn the names.
+        """
         super().__init_subclass__(**options)
-        learn = cls.__dict__.get("learn")
-        if learn is None or getattr(learn, "__isabstractmethod__", False):
+        if cls.parameters is not OwnWeights.parameters:
+            raise RuleError(
+                f"{cls.__name__} overrides parameters(net); say its own weights with their names, in "
+                "named_parameters(net): checkpoints, optimizers and the audit go by it"
+            )
+        learn: Any = cls.learn
+        if hasattr(learn, "_meets") or getattr(learn, "__isabstractmethod__", False):
             return
 
         @functools.wraps(learn)
@@ -139,6 +149,7 @@ class LearningRule(OwnWeights, ABC):
                 self._look_for_those_left_behind(net)
             return learn(self, net, *arguments, **options)
 
+        met._meets = True  # type: ignore[attr-defined]
         cls.learn = met  # type: ignore[method-assign]
 
     @abstractmethod
@@ -164,8 +175,8 @@ class LearningRule(OwnWeights, ABC):
         """One whole update: ``learn``, then ``optimizer.step()``.
 
         The rule's own weights join the optimizer if it does not know them, in the group of the weights of the
-        link that they are named by (``"area1->output"``, or after a dot: ``"inverse.area1->output"``), else
-        of the link to the output.
+        link that they are named by (``"area1->output"``, or between dots, ``"inverse.area1->output.bias"``),
+        else of the link to the output.
 
         Raises:
             RuleError: it is no optimizer, or it holds parameters that the network no longer has.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -24,6 +24,11 @@ PATIENCE = 20
 
 def _nobody() -> None:
     """Where a weak reference will stand."""
+
+
+def link_of(name: str, links: Collection[str]) -> str:
+    """The link that weights lie beside, by their name: ``inverse.area1->area2.bias``, say; "" if none."""
+    return next((part for part in name.split(".") if part in links), "")
 
 
 class OwnWeights:
@@ -71,7 +76,9 @@ class OwnWeights:
 
     def parameters(self, net: Network) -> list[nn.Parameter]:
         """What the rule itself learns beside ``net``, for an optimizer."""
-        return list(self._meet(net).values())
+        own = list(self._meet(net).values())
+        self._look_for_those_unsaid({id(p) for p in (*own, *self._learned)})
+        return own
 
     def state_dict(self) -> dict[str, Tensor]:
         """All that the rule has learned or keeps from trial to trial, of the network that it met last."""
@@ -121,6 +128,8 @@ class OwnWeights:
             )
         self._learned = net.learned
         own = self.named_parameters(net)
+        if type(own) is not dict:
+            own = dict(own)  # (pairs, as modules of torch say them)
         if own:
             like = net.like
             for name, p in own.items():
@@ -150,9 +159,20 @@ class OwnWeights:
         groups = {p: group for group in optimizer.param_groups for p in group["params"]}
         weights = {link.name: link.weight for link in net.links}
         for name, own in self._own.items():
-            beside = weights.get(name.rpartition(".")[2], net.links[-1].weight)
+            beside = weights.get(link_of(name, weights), net.links[-1].weight)
             if own not in groups and beside in groups:
                 groups[beside]["params"].append(own)
+
+    def _look_for_those_unsaid(self, known: set[int]) -> None:
+        """Warn if the rule holds parameters, in attributes of its own, of which it says nothing."""
+        mine = {key: value for key, value in vars(self).items() if not hasattr(OwnWeights, key)}
+        unsaid = [k for k, v in mine.items() for p in _held(v) if p.requires_grad and id(p) not in known]
+        if unsaid:
+            warnings.warn(
+                f"{self.name}: the rule holds parameters ({', '.join(dict.fromkeys(unsaid))}) of which "
+                "named_parameters(net) says nothing; no checkpoint and no optimizer will have them",
+                stacklevel=3,
+            )
 
     def _look_for_those_left_behind(self, net: Network) -> None:
         own = [p for p in self._own.values() if p.requires_grad]
@@ -197,3 +217,16 @@ class OwnWeights:
                 "optimizer holds the old ones; make the optimizer anew"
             )
         self._updated, self._moved = weakref.ref(net), (learned, weakref.ref(optimizer))
+
+
+def _held(value: Any) -> Iterator[nn.Parameter]:
+    """Parameters in a value: itself, in a list, a dict, a module that is no network, or another rule."""
+    if isinstance(value, nn.Parameter):
+        yield value
+    elif isinstance(value, OwnWeights):
+        yield from value._own.values()
+    elif isinstance(value, nn.Module) and not isinstance(value, Network):
+        yield from value.parameters()
+    elif isinstance(value, dict | list | tuple):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from _held(one)

@@ -127,6 +127,10 @@ class Rule(LearningRule):
         self.feedback.prepare(net)
         return {f"feedback.{name}": b for name, b in self.feedback.own().items()}
 
+    def named_buffers(self) -> dict[str, Tensor]:
+        """What the parts keep and no optimizer moves."""
+        return {name: t for name, t in self.state_dict().items() if name not in self._own}
+
     def feedback_routes(self, net: Network) -> list[Route]:
         """Those of the pathway."""
         self.feedback.prepare(net)

@@ -26,7 +26,8 @@ def make_optimizer(
     Feedback weights that learn are moved as the weights of links are.
     """
     weights = [link.weight for link in net.links if link.plastic and link.weight.requires_grad]
-    weights += [] if rule is None else rule.parameters(net)
+    weights += [] if rule is None else [p for p in rule.parameters(net) if p.requires_grad]
+    weights = list(dict.fromkeys(weights))  # (a rule may name the network's own)
     known = set(weights)
     others = [p for p in net.parameters() if p.requires_grad and p not in known]
     groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": settings.weight_decay}]

@@ -86,3 +86,28 @@ def test_every_epoch_puts_the_network_into_training():
     train(model, progress=False)
     assert len(rule.modes) == 6
     assert all(all(modes) for modes in rule.modes)
+
+
+class Contrary(cn.LearningRule):
+    """Its networks answer with the least active column."""
+
+    name = "contrary"
+
+    def answer(self, net, x):
+        return -net(x)
+
+    def learn(self, net, x, targets, *, accumulate=False):
+        return cn.Rule().learn(net, x, targets, accumulate=accumulate)
+
+
+def test_training_scores_what_the_rule_has_the_network_answer(make):
+    digits, own = data.load("digits"), make(Contrary(), epochs=1)
+    x, y = digits.test.batch(slice(own.settings.limit))
+    result = train(own, progress=False)
+    net = own.network
+    assert torch.equal(own.rule.predict(net, x), net.eval()(x).argmin(1))
+    assert result.last_test_accuracy == pytest.approx((net(x).argmin(1) == y).float().mean().item())
+    held_out, labels = digits.validation.batch(slice(own.settings.limit))
+    right = (net(held_out).argmin(1) == labels).float().mean().item()
+    assert result.history[-1]["validation_accuracy"] == pytest.approx(right)
+    assert result.last_test_accuracy < 0.1 < (net.predict(x) == y).float().mean()
