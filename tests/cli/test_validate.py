@@ -49,10 +49,12 @@ def test_mistakes_are_one_line(cli, options, message):
     assert message in said.err
 
 
+@pytest.mark.filterwarnings("always::corticalnet.errors.RecordingWarning")
 def test_a_model_in_spikes(cli, place):
     said = cli("simulate small --rule brainprop --set columns=2 --cells-per-column 4 --cell lif --trials 1 "
                "--slack 0 --dt 1 --out here --no-plot --every 5")  # fmt: skip
     assert said.code == 0, said.err
+    assert "warning: not recorded: all but 100 cells of each spiking population (--record spike" in said.err
     assert "4 lif cells for each column" in said.out
     data = xr.load_dataset(place / "here" / "recording.nc", engine="h5netcdf")
     numbers = {name: int((data.population == name).sum()) for name in ("input.value.on", "area1.value.on")}
