@@ -45,7 +45,9 @@ def _call(name: str, *arguments: Number) -> Number:
         functions = _KINDS.get(type(argument))
         if functions is not None:
             return functions[name](*arguments)
-    return _NUMPY[name](*arguments)
+    value = _NUMPY[name](*arguments)
+    # A plain number stays one: a NumPy scalar beside a tensor would be asked first, and fail.
+    return value.item() if np.ndim(value) == 0 else value
 
 
 def where(condition: Number, then: Number, otherwise: Number) -> Number:

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from corticalnet.circuits import Broadcast, Circuit, OneToOne, Population, Projection
-from corticalnet.circuits.cells import Cell, Sensory
+from corticalnet.circuits.cells import LIF, Cell, ChangeDetector, Sensory
 from corticalnet.circuits.experiment.protocol import Present, Rest
 from corticalnet.circuits.experiment.recording import plan_recording
 from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.circuits.plasticity import Plasticity
-from corticalnet.circuits.pointwise import where
+from corticalnet.circuits.pointwise import absolute, maximum, minimum, where
+from corticalnet.circuits.quantities import ONE
 from corticalnet.engines.registry import ENGINES
 from tests.engines.reference import Reference
 
@@ -102,3 +103,36 @@ def as_numpy_does(circuit, engine):
 )
 def test_a_factor_of_0_1_or_minus_1(gain, power, offset, a, c, slots, echo, broadcast, engine):
     as_numpy_does(ablated(gain, power, offset, Terms(0.05, a=a, c=c, **slots), echo, broadcast), engine)
+
+
+class Divided(Cell):
+    """Asks of every port, and of an input, what a NumPy scalar or a plain 0 could not answer."""
+
+    ports = ("prediction", "feedback", "modulator")
+    state = {"rate": 0.5}
+    inputs = {"drive": ONE}
+
+    def predict(self, cell, port, dt):
+        noticed = (absolute(port.feedback) > 0.1) | (absolute(cell.drive) > 0.1) & (cell.rate > 0)
+        divided = where(port.modulator > 0, cell.rate / port.modulator, cell.rate)
+        loud = maximum(port.prediction, 0.2) + minimum(port.feedback, 0.1) * cell.rate
+        return {"rate": where(noticed, 0.0, 0.5 * divided) + loud}
+
+
+@pytest.mark.filterwarnings("ignore:(invalid value|divide by zero) encountered")
+@pytest.mark.parametrize("engine", ENGINE)
+def test_a_port_to_which_nothing_comes_hears_0(engine):
+    """Also a detector of change, and leaky cells; what cells make of it is the same in NumPy."""
+    if engine == "brian2":
+        pytest.importorskip("brian2")
+    cells = {"divided": Divided(), "phi": ChangeDetector(), "lif": LIF(highest=0.4, base=0.2)}
+    circuit = Circuit([Population(name, 2, cell) for name, cell in cells.items()])
+    script = compile_protocol(circuit, [Rest(12)])
+    recording = plan_recording(circuit, script, ["rate", "phi", "spike", "lif.voltage"])
+    running, reference = ENGINES[engine]()(circuit), Reference(circuit)
+    reference.state["lif"] |= {
+        k: v[0] for k, v in reference.plan.scattered(circuit.populations[2], 1).items()
+    }
+    right = reference.run(script, recording)
+    for track, found, expected in zip(recording.tracks, running.run(script, recording), right, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, err_msg=f"{track.part} {track.state}")

@@ -131,12 +131,12 @@ class Layout:
 
     # What a cell hears -------------------------------------------------------------------------
     def heard(self, block: Block, role: str, port: str, suffix: str = "") -> Any:
-        """What has arrived at a port: sums, then wires, then noise; 0.0 if nothing can."""
+        """What has arrived at a port: sums, then wires, then noise (which is 0 where there is none)."""
         parts: list[Any] = [Formula(name + suffix) for name in self.bundles.arriving(block, role, port)]
         parts += wired(block, role, port, self.names, suffix)
-        if (role, port) in self.noise:
+        if (role, port) in self.noise or not parts:
             parts.append(Formula(self.names(role, port, "noise") + suffix))
-        return sum(parts[1:], parts[0]) if parts else 0.0
+        return sum(parts[1:], parts[0])
 
     # The step ----------------------------------------------------------------------------------
     def _walk(self) -> None:

@@ -93,7 +93,7 @@ class TorchEngine(Stepping):
         return self._weights.arrays()
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
-        """Give some or all projections other weights, which :meth:`Circuit.with_weights` has checked."""
+        """Give some or all projections other weights (checked by :meth:`Circuit.with_weights`)."""
         changed = self.circuit.with_weights(weights).weights
         self._weights.set({name: changed[name] for name in weights})
 
@@ -204,7 +204,7 @@ class TorchEngine(Stepping):
         noise = self._inputs.noise(block, role, port)
         if noise is not None:
             total = noise if total is None else total + noise
-        return 0.0 if total is None else total
+        return self._like.new_zeros((1, 1)) if total is None else total
 
     def _sum(self, total: Sum) -> None:
         """Everything that arrives at one port of a block, area by area.

@@ -76,7 +76,8 @@ class _Input:
         self.populations, self.name, self.state, self.like = block.populations[role], name, state, like
         self.shapes = [(batch, columns.stop - columns.start) for columns in block.columns]
         self.on: list[Array | None] = [None] * len(self.shapes)
-        setattr(state, name, 0.0)
+        self.nothing = like.new_zeros((1, 1))
+        setattr(state, name, self.nothing)
 
     def begin(self, script: Script) -> None:
         """Take the signals of a script."""
@@ -95,7 +96,7 @@ class _Input:
             return
         self.on = new
         if all(pattern is None for pattern in new):
-            setattr(self.state, self.name, 0.0)
+            setattr(self.state, self.name, self.nothing)
             return
         parts = [
             self._tensor(area, k, pattern) for area, (k, pattern) in enumerate(zip(which, new, strict=True))
