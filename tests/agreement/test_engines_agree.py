@@ -55,6 +55,10 @@ def small(network, hidden):
 @pytest.mark.parametrize("network", ["dense", "convolution", "local", "skipping"])
 def test_every_trace_and_weight(network, rule):
     name, parameters, consolidation = RULES[rule]
+    if (
+        rule == "paper"
+    ):  # a short trial: inference that is not gated makes rounding errors grow with its steps
+        parameters = {"silence": 3}
     net, made = small(network, "tanh"), cn.rule(name, **parameters)
     circuit = cn.circuit(net, made, 0.2, consolidation=consolidation)
     record = None if network in ("dense", "skipping") else ["value", "prediction", "error", "rate", "weights"]

@@ -142,6 +142,10 @@ def test_noise_has_a_stream_for_each_port():
     assert drawn.shape == (400, 2, 3)
     assert np.array_equal(drawn, both[key].table(0, 400, 2, 3))
     assert drawn.std() == pytest.approx(0.5, rel=0.1)
+    assert len(np.unique(drawn)) == drawn.size  # another number for each step, sample and cell
+    later, other = (one.draw(10, 2, 3, dt=0.5, seed=seed, begin=390) for seed in (0, 1))
+    assert np.array_equal(later, drawn[390:])
+    assert not np.isin(other, drawn).any()
     assert not np.allclose(drawn, 50 * both["area1.value", "feedback"].table(0, 400, 2, 3))
     assert not np.array_equal(one.draw(4, 1, 3), Noise("area1.prediction", sd=0.5, seed=4).draw(4, 1, 3))
     assert np.array_equal(one.draw(4, 1, 3), one.draw(9, 1, 3)[:4])
