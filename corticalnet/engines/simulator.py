@@ -199,11 +199,12 @@ class Simulator:
             done = script.end
         except Diverged as stopped:
             done = stopped.step + 1
-            return stopped.arrays, SimulationError(explain(self, stopped))
+            return stopped.arrays, SimulationError(explain(self.circuit, self.weights, stopped))
         finally:
             self._held = script.held_at(done)
         if diverged == "warn" and (found := self.engine.trouble()):
-            warnings.warn(explain(self, Diverged(script.end - 1, *found, [])), CircuitWarning, stacklevel=4)
+            said = explain(self.circuit, self.weights, Diverged(script.end - 1, *found, []))
+            warnings.warn(said, CircuitWarning, stacklevel=4)
         return arrays, None
 
     # Snapshots ---------------------------------------------------------------------------------

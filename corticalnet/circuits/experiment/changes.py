@@ -6,7 +6,8 @@ A change is ``[B or 1, n or 1]``, or ``[T, B or 1, n or 1]`` if it is another on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +17,21 @@ from corticalnet.circuits.experiment.protocol import Element, Give, Play, Presen
 from corticalnet.circuits.experiment.values import course, pattern, samples, target
 from corticalnet.errors import ProtocolError, one_of, unknown
 
-if TYPE_CHECKING:
-    from corticalnet.circuits.experiment.script import Entry
-
 #: Numbers of an input; see above.
 Change = NDArray[np.float64]
 #: (population, input) or (population, port).
 Key = tuple[str, str]
 _OFF = np.zeros((1, 1))
+
+
+@dataclass(frozen=True, eq=False)
+class Entry:
+    """An element, where it stands in the protocol, how many steps it lasts, and inputs that it names."""
+
+    where: str
+    element: Element
+    steps: int
+    named: Mapping[Key, Change]
 
 
 def stimuli_of(circuit: Circuit, entry: Entry) -> dict[Key, Change]:

@@ -15,6 +15,7 @@ from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.experiment.changes import (
     Batches,
     Change,
+    Entry,
     Key,
     changes_of,
     named_inputs,
@@ -101,16 +102,6 @@ class Script:
         k = step - self.begin - 1
         on = {key: s.patterns[s.index[max(k, 0)]] for key, s in self.signals.items()}
         return Held(step, self.batch, on)
-
-
-@dataclass(frozen=True, eq=False)
-class Entry:
-    """An element, where it stands in the protocol, how many steps it lasts, and inputs that it names."""
-
-    where: str
-    element: Element
-    steps: int
-    named: Mapping[Key, Change]
 
 
 def compile_protocol(
