@@ -4,6 +4,7 @@ with replacing(path) as file: file.write(…)     any content, in pieces or by a
 write_whole(path, content)                      bytes or text at once
 write_json(path, content)                       numbers and words for people and programs
 make_folder(path)                               a folder that can be written to, before the work begins
+remove(path)                                    a file that may be gone already
 read_whole(path)                                bytes of a regular file
 read_json(path, schema, error)                  what a file says, if its schema allows it
 with locked(folder): …                          a folder that nobody else writes in the meantime
@@ -12,7 +13,14 @@ expanded(path)                                  "~" is a home folder, if there i
 
 from corticalnet.store.lock import locked
 from corticalnet.store.reading import expanded, read_json, read_whole, validated
-from corticalnet.store.writing import clear_unfinished, make_folder, replacing, write_json, write_whole
+from corticalnet.store.writing import (
+    clear_unfinished,
+    make_folder,
+    remove,
+    replacing,
+    write_json,
+    write_whole,
+)
 
 __all__ = [
     "clear_unfinished",
@@ -21,6 +29,7 @@ __all__ = [
     "make_folder",
     "read_json",
     "read_whole",
+    "remove",
     "replacing",
     "validated",
     "write_json",

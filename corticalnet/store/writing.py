@@ -79,6 +79,18 @@ def write_json(
     write_whole(path, text.encode(errors="backslashreplace"), error)
 
 
+def remove(path: str | Path, error: type[CorticalnetError] = OutputError) -> None:
+    """Remove a file, if it is there.
+
+    Raises:
+        OutputError: (or ``error``) the disk or the folder says no, or it is a folder.
+    """
+    try:
+        Path(path).unlink(missing_ok=True)
+    except OSError as reason:
+        raise error(f"cannot remove {path}: {reason.strerror or reason}") from reason
+
+
 def make_folder(path: str | Path, error: type[CorticalnetError] = OutputError) -> None:
     """Make a folder, and those above it, and see that files can be written there: before the work.
 

@@ -119,6 +119,7 @@ def run_epoch(
             look(meter.samples, meter.read())
             looked = time.perf_counter()
     reading = meter.read()
-    if not all(bool(p.isfinite().all()) for p in (*net.parameters(), *rule.parameters(net))):
-        raise NotFinite
+    with torch.no_grad():  # (weights that were made in inference mode have no other way)
+        if not all(bool(p.isfinite().all()) for p in (*net.parameters(), *rule.parameters(net))):
+            raise NotFinite
     return reading

@@ -24,6 +24,7 @@ from corticalnet.training.precision import computing, number_format
 from corticalnet.training.preparation import (
     check_fit,
     check_transform,
+    check_weights,
     choose_device,
     open_data,
     own_randomness,
@@ -75,8 +76,12 @@ def train(
         DataError, SettingError: the data set cannot be had, or a setting is impossible here.
         CheckpointError: ``out`` cannot be used: it cannot be written to, another process uses it, it holds
             a run that would be lost, or none that can be resumed.
+        ModelError: a part of the model is no network, rule or settings.
+        NetworkError: rules cannot teach the network's weights as they are, or they are no numbers.
         TrainingError: the loss is no longer finite.
     """
+    model.check()
+    check_weights(model.network, resume)
     device = choose_device(model.settings)
     folder = None if out is None else RunFolder(Path(out))
     with nullcontext() if folder is None else folder.held(resume):

@@ -45,6 +45,15 @@ class Model:
     origin: Origin | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        self.check()
+
+    def check(self) -> None:
+        """See that every part is what it should be, whatever was assigned since.
+
+        Raises:
+            ModelError: one is not.
+            RuleError: no rule has that name.
+        """
         if isinstance(self.rule, str):
             self.rule = rule_by_name(self.rule)
         parts = (("network", Network), ("rule", LearningRule), ("settings", Settings))

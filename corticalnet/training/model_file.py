@@ -171,6 +171,8 @@ def _call(build: Callable[..., Any], path: Path, arguments: dict[str, Any]) -> M
         model = build(**arguments)
     if not isinstance(model, Model):
         raise ModelError(f"{path}: build() must return a corticalnet.Model, not {type(model).__name__}")
+    with _blaming(path):
+        model.check()
     return model
 
 

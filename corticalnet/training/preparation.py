@@ -13,7 +13,8 @@ from torch.utils import data as torchdata
 from corticalnet import data as datasets
 from corticalnet.data import Data
 from corticalnet.data.augmentation import Augmentation
-from corticalnet.errors import DataError, SettingError, ShapeError
+from corticalnet.errors import DataError, NetworkError, SettingError, ShapeError
+from corticalnet.network import Network
 from corticalnet.network.homeostasis import BatchHomeostasis
 from corticalnet.training.model import Model
 from corticalnet.training.settings import Settings
@@ -89,6 +90,25 @@ def _as_loaded(settings: Settings, loader: torchdata.DataLoader) -> Settings:
                 "set one of them, or give the loader's dataset"
             )
     return settings.change(batch=size, drop_last=loader.drop_last)
+
+
+def check_weights(net: Network, resume: bool) -> None:
+    """Every weight must be one that rules can teach, and a number before the first update.
+
+    Args:
+        net: the network.
+        resume: the numbers will come from a checkpoint.
+
+    Raises:
+        NetworkError: one is not.
+    """
+    taught = {id(p) for p in net.learned}
+    for name, p in net.named_parameters():
+        if id(p) in taught and not resume and not bool(p.detach().isfinite().all()):
+            raise NetworkError(
+                f"'{name}' holds NaN or infinite numbers before the first update; "
+                "initialise it, or load weights"
+            )
 
 
 def check_transform(data: Data, dtype: torch.dtype) -> None:

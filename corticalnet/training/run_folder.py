@@ -23,6 +23,7 @@ from corticalnet.store import (
     make_folder,
     read_json,
     read_whole,
+    remove,
     write_json,
     write_whole,
 )
@@ -97,6 +98,12 @@ class RunFolder:
         there = self.there()
         if not there:
             raise CheckpointError(f"there is no run to resume in {self.path}")
+        members = sorted(self.path.glob("seed-*/settings.json"))
+        if members and self.settings.name not in there and self.last.name not in there:
+            raise CheckpointError(
+                f"{self.path} holds runs of several seeds, but {self.seeds.name}, their list, is gone; "
+                f"put it back, or go on with one: --resume {members[0].parent}"
+            )
         if self.settings.name in there:
             read_json(self.settings, RunAbout, CheckpointError)
         if self.last.name in there:
@@ -159,7 +166,7 @@ class RunFolder:
             state.save_best(self.best)
         self.write_settings(state)
         self._write_metrics(state.history)
-        self.summary.unlink(missing_ok=True)
+        remove(self.summary, CheckpointError)
 
     def keep(self, state: State, improved: bool) -> None:
         """Write what an epoch has changed. The last checkpoint decides; all else can be made from it.

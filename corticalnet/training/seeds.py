@@ -6,13 +6,15 @@ import statistics
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from corticalnet.errors import CheckpointError, ModelError, SettingError
-from corticalnet.store import read_json, write_json
+from corticalnet.store import read_json, remove, write_json
+from corticalnet.training.history import Record
 from corticalnet.training.loop import train
 from corticalnet.training.model import Model
 from corticalnet.training.result import Result
@@ -116,12 +118,19 @@ def run_seeds(
                 "resume": seed in begun,
                 "other_versions": other_versions,
             }
+            if folder is not None:
+                how["on_epoch"] = partial(_outdated, folder / "summary.json")
             result = train(model, progress=progress, **how, **given)
             results.append(result)
         together = SeedsResult(results)
         if folder is not None:
             write_json(folder / "summary.json", together.to_dict(), CheckpointError)
         return together
+
+
+def _outdated(summary: Path, record: Record) -> None:
+    """A run has gone on, so it is no longer that of which the summary speaks."""
+    remove(summary, CheckpointError)
 
 
 def _check(folder: Path, wanted: list[int], resume: bool) -> None:

@@ -10,7 +10,14 @@ import torch
 
 import corticalnet as cn
 from corticalnet import data
-from corticalnet.errors import CheckpointError, SettingError, ShapeError, TrainingError
+from corticalnet.errors import (
+    CheckpointError,
+    ModelError,
+    NetworkError,
+    SettingError,
+    ShapeError,
+    TrainingError,
+)
 from corticalnet.training import Settings, load_weights, train
 from corticalnet.training.checkpoint import read_checkpoint
 from corticalnet.training.epoch import data_order
@@ -240,3 +247,42 @@ def test_weights_that_are_not_finite_reach_no_checkpoint(make, tmp_path):
         train(make(LastStraw(), limit=32, epochs=5), out=tmp_path, progress=False)
     _, about = read_checkpoint(tmp_path / "last.safetensors")
     assert len(about["history"]) == 1
+
+
+def test_weights_that_nothing_can_be_taught_from_are_told_before_anything_is_written(make, tmp_path):
+    model = make()
+    model.network.to("meta")
+    with pytest.raises(NetworkError, match="'weight' has no numbers"):
+        train(model, out=tmp_path / "run", progress=False)
+    model.network.to_empty(device="cpu")
+    with torch.no_grad():
+        model.network.links[0].weight.fill_(math.nan)
+    with pytest.raises(NetworkError, match=r"0\.weight' holds NaN or infinite numbers before the"):
+        train(model, out=tmp_path / "run", progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_made_in_inference_mode_learn_as_others_do(make):
+    usual = make(epochs=1)
+    with torch.inference_mode():
+        model = make(epochs=1)
+    for one in (usual, model):
+        train(one, progress=False)
+    pairs = zip(usual.network.parameters(), model.network.parameters(), strict=True)
+    assert all(torch.equal(*pair) for pair in pairs)
+
+
+@pytest.mark.parametrize("part", ["network", "rule", "settings"])
+def test_a_part_of_a_model_that_was_exchanged_is_looked_at(make, part):
+    model = make()
+    setattr(model, part, None)
+    with pytest.raises(ModelError, match=f"a model's {part} must be a .*, not NoneType"):
+        train(model, progress=False)
+
+
+def test_a_rule_may_be_exchanged_by_name(make):
+    models = make("z-il", epochs=1), make(epochs=1)
+    models[1].rule = "z-il"
+    results = [train(model, progress=False) for model in models]
+    assert results[0].history[0]["loss"] == results[1].history[0]["loss"]
+    assert models[1].rule.name == "z-il"

@@ -94,3 +94,34 @@ def test_a_run_and_runs_of_seeds_do_not_share_a_folder(make, tmp_path):
     run_seeds(lambda seed: make(net_seed=seed, epochs=1), [0, 1], out=tmp_path / "two", progress=False)
     with pytest.raises(CheckpointError, match="two holds runs of several seeds"):
         train(make(epochs=1), out=tmp_path / "two", progress=False)
+
+
+def test_a_summary_is_gone_once_a_run_that_it_speaks_of_has_gone_on(make, tmp_path):
+    run_seeds(lambda seed: make(net_seed=seed, epochs=1), [0, 1], out=tmp_path, progress=False)
+    before = (tmp_path / "summary.json").read_bytes()
+
+    with pytest.raises(CheckpointError, match="another rule"):  # nothing has gone on
+        run_seeds(
+            lambda seed: make("z-il", net_seed=seed, epochs=1),
+            [0, 1],
+            out=tmp_path,
+            resume=True,
+            progress=False,
+        )
+    assert (tmp_path / "summary.json").read_bytes() == before
+
+    def longer(seed):
+        if seed == 1:
+            raise KeyboardInterrupt
+        return make(net_seed=seed, epochs=2)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_seeds(longer, [0, 1], out=tmp_path, resume=True, progress=False)
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_runs_of_seeds_whose_list_is_gone_are_known_as_such(make, tmp_path):
+    run_seeds(lambda seed: make(net_seed=seed, epochs=1), [0, 1], out=tmp_path, progress=False)
+    (tmp_path / "seeds.json").unlink()
+    with pytest.raises(CheckpointError, match=r"several seeds, but seeds.json, .* is gone; .*seed-0"):
+        train(make(epochs=1), out=tmp_path, resume=True, progress=False)
