@@ -78,7 +78,7 @@ def _tell(kind: str, message: object) -> None:
     if len(words) > _LONGEST:
         words = f"{words[: _LONGEST - 300]} … {words[-300:]}"
     if sys.stderr is not None:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):  # the latter where a model file has closed it
             print(f"{kind}:", printable(words), file=sys.stderr, flush=True)
 
 

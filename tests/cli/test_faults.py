@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import struct
 
 import pytest
@@ -36,6 +37,11 @@ MODELS = {
         GOOD + "def build():\n    return cn.Model('net', 'backprop')\n",
         "a model's network must be a Network, not 'net'",
     ),
+    "exchanged": (
+        GOOD + "def build():\n    model = cn.Model(cn.mlp([64, 10]), 'backprop')\n"
+        "    model.settings = None\n    return model\n",
+        "ModelError: a model's settings must be a Settings, not NoneType",
+    ),
     "leaves": ("import sys\nsys.exit(7)\n", "model.py, line 2: SystemExit: 7"),
     "bytes": ("\0", "model.py"),
 }
@@ -59,6 +65,16 @@ def test_malformed_model_files(cli, place, kind):
     (place / "model.py").write_text(text)
     one_line(cli("train model.py --out run"), words)
     assert not (place / "run").exists()
+
+
+@pytest.mark.parametrize("command", ["train model.py --epochs 1 --json", "train model.py --seeds 2 --json"])
+def test_what_a_model_file_prints_is_no_part_of_the_json(cli, place, command):
+    small = (place / "models" / "small.py").read_text()
+    (place / "model.py").write_text(small.replace("    areas", "    print('built')\n    areas", 1))
+    done = cli(command)
+    assert done.code == 0, done.err
+    assert "built" in done.err
+    assert json.loads(done.out)
 
 
 MISTAKES = [
