@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from corticalnet.audit.equality import EQUAL
 from corticalnet.audit.samples import lesson, own
 from corticalnet.audit.stream import teacher
 from corticalnet.circuits import Circuit
@@ -30,6 +29,9 @@ from corticalnet.rules import LearningRule
 RATE = 0.1
 #: Steps of presentation; the longer one if errors still fell at the end of the shorter.
 SHORT, LONG = 200, 1500
+#: A change is the rule's up to this: rest is approached exponentially, and left at 1e-7 to 1e-6 by then (ipc,
+#: four networks); what does not come to rest is off by more than 1e-2.
+SETTLED = 1e-5
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Settling:
     @property
     def equal(self) -> bool:
         """Whether the change is the rule's."""
-        return self.distance <= EQUAL
+        return self.distance <= SETTLED
 
     @property
     def coming(self) -> bool:
@@ -72,7 +74,7 @@ def settle(network: Network, rule: LearningRule, seed: int, told: bool = True) -
     """
     columns = without_phase(expand(network, rule, RATE, phase_signal=told))
     found, falling = _trial(columns, network, rule, seed, SHORT)
-    if found.distance > EQUAL and falling:
+    if found.distance > SETTLED and falling:
         found = replace(_trial(columns, network, rule, seed, LONG)[0], sooner=found.distance)
     if told:
         return found

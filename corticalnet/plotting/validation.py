@@ -50,7 +50,9 @@ def by_view(views: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]
         if part < 2:
             axes.axvline(1, color=GREY, lw=0.8, ls=":")
             axes.ticklabel_format(axis="x", useOffset=False)
-        else:
+        elif any(
+            math.isfinite(error) for found in views.values() for one in found.values() for *_, error in one
+        ):
             axes.set_xscale("log")
     panels[0].set_ylim(len(views) - 0.5, -0.5)
     handles, labels = next(

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,9 @@ from corticalnet.training.identity import describe
 from corticalnet.training.model import Model
 from corticalnet.training.schemas import Period, RunAbout
 from corticalnet.training.state import State
+
+#: How often a folder that vanishes is made again.
+_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
@@ -219,14 +222,27 @@ def holding(path: Path) -> Iterator[None]:
     """
     made = [folder for folder in (path, *path.parents) if not folder.exists()]
     try:
-        make_folder(path, CheckpointError)
-        with locked(path, CheckpointError):
+        with ExitStack() as stack:
+            _have(path, stack)
             clear_unfinished(path)
             yield
     finally:
         for folder in made:
             with suppress(OSError):
                 folder.rmdir()
+
+
+def _have(path: Path, stack: ExitStack) -> None:
+    """Make a folder and lock it; another run that has nothing to keep may just be taking it away again."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            make_folder(path, CheckpointError)
+            stack.enter_context(locked(path, CheckpointError))
+            return
+        except CheckpointError as error:
+            vanished = isinstance(error.__cause__, FileNotFoundError | FileExistsError)
+            if not vanished or attempt == _ATTEMPTS - 1 or (path.exists() and not path.is_dir()):
+                raise
 
 
 def origin(model: Model) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import xarray as xr
 
 def test_views_of_a_model(cli, place):
     said = cli(
-        "validate small --rule brainprop --set columns=2 --cells 3 --trials 1 --window 50 --out here --json"
+        "validate small --rule brainprop --set columns=6 --cells 3 --trials 1 --window 50 --out here --json"
     )
     assert said.code == 0, said.err
     found = json.loads(said.out)

@@ -16,6 +16,7 @@ from corticalnet.data import chance
 from corticalnet.data.augmentation import Augmentation, name
 from corticalnet.errors import CorticalnetError, DataError, SettingError, ShapeError
 
+pytestmark = pytest.mark.own_seed  # seeds and generators are what is tested
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(30, 2, 3)), RNG.integers(0, 3, 30)
 NAMES = np.array(["ant", "bee", "cat"])

@@ -8,6 +8,7 @@ from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.experiment.protocol import Give
 from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.circuits.plasticity import Plasticity
+from corticalnet.circuits.pointwise import tanh
 from corticalnet.circuits.quantities import ONE, Milliseconds
 from tests.engines.test_brian2 import moved, random, same
 
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 
 class Hearing(Cell):
-    """A leaky cell with all three ports."""
+    """A leaky cell with all three ports; it saturates, or what it learns would run away for some seeds."""
 
     tau: Milliseconds = 4.0
     ports = ("prediction", "feedback", "modulator")
@@ -25,10 +26,10 @@ class Hearing(Cell):
 
     def move(self, cell, port, dt):
         drive = port.feedback + port.modulator + cell.stimulus
-        return {"rate": cell.rate + dt / self.tau * (drive - cell.rate)}
+        return {"rate": cell.rate + dt / self.tau * (tanh(drive) - cell.rate)}
 
     def predict(self, cell, port, dt):
-        return {"rate": cell.rate + 0.2 * port.prediction}
+        return {"rate": cell.rate + 0.2 * tanh(port.prediction)}
 
 
 class Decaying(Plasticity):

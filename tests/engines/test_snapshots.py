@@ -39,6 +39,7 @@ def test_through_a_file(engine, tmp_path):
     assert go_on(other).identical(right)
 
 
+@pytest.mark.own_seed  # (a shift of seeds does not reach the other process)
 def test_in_another_process(tmp_path):
     """Noise, delays, traces and windows of records go on where they were."""
     experiment = one_experiment()

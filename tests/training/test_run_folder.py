@@ -143,7 +143,7 @@ def test_of_two_runs_that_begin_together_one_has_the_folder(make, tmp_path):
         for thread in threads:
             thread.join()
         assert any(type(end) is int for end in ends)
-        assert all(type(end) is int or "is in use by" in end for end in ends)
+        assert all(type(end) is int or "is in use by" in end for end in ends), ends
 
 
 def test_what_killed_writers_left_is_cleared(make, run):
