@@ -131,6 +131,8 @@ def _resumed(folder: Path, model: str | None, settings: dict[str, Any], other_ve
         run.check(resume=True)
         if run.settings.exists():
             about = read_json(run.settings, RunAbout, CheckpointError)
+    if isinstance(about, SeedsAbout) and "seed" in settings:
+        raise SettingError(f"the runs in {folder} have the seeds {about.seeds}; leave out --seed")
     load: Callable[..., Model]
     if model is not None:
         load = partial(load_model, model)

@@ -5,6 +5,7 @@ Without train/ and test/ the classes are PATH/CLASS/ and a fixed fifth of the im
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +26,28 @@ _COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 
 def _folders(path: Path) -> list[Path]:
     """Return the class folders in ``path``, by name; hidden ones are no classes."""
-    return sorted(entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    return sorted(entry for entry in _shown(path) if entry.is_dir())
 
 
 def _images(folder: Path) -> list[Path]:
-    return sorted(file for file in folder.iterdir() if file.suffix.lower() in _ENDINGS and file.is_file())
+    files = sorted(file for file in _shown(folder) if file.suffix.lower() in _ENDINGS)
+    for file in files:  # a sample that cannot be read is missed, not left out
+        if not file.is_file():
+            raise DataError(f"{file}: found no regular file, expected an image")
+    return files
+
+
+def _shown(folder: Path) -> Iterator[Path]:
+    """What a folder holds, without hidden files (systems leave some beside images).
+
+    Raises:
+        DataError: it holds a link to nothing.
+    """
+    for entry in folder.iterdir():
+        if not entry.name.startswith("."):
+            if entry.is_symlink() and not entry.exists():
+                raise DataError(f"{entry}: found a link to nothing, expected a class or an image")
+            yield entry
 
 
 def _parts(path: Path) -> list[Path]:

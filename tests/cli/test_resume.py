@@ -154,3 +154,11 @@ def test_a_folder_that_refuses_files_is_found_out_before_the_data_are_read(cli, 
     for more in ("", "--seeds 2"):
         one_line(cli(f"train small {more} --out run"), "cannot write to folder run: Read-only file system")
     assert not (place / "run").exists()
+
+
+def test_runs_of_seeds_go_on_with_their_own_seeds(cli):
+    assert cli("train small --epochs 1 --seeds 2 --out sweep").code == 0
+    for more in ("--seed 7", "--set seed=7"):
+        done = cli(f"train --resume sweep {more}")
+        assert done.code == 1
+        assert done.err == "error: the runs in sweep have the seeds [0, 1]; leave out --seed\n"

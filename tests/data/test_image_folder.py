@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -149,3 +151,26 @@ def test_describe(tmp_path, make):
     assert (about.shape, about.classes, about.images) == ((1, 5, 4), 2, "2 training + 1 test")
     assert about.available
     assert data.fetch(f"folder:{tmp_path}") == tmp_path
+
+
+@pytest.mark.parametrize("name", ["a/0.png", "b"])
+def test_a_link_to_nothing_is_missed(tmp_path, make, name):
+    write(tmp_path, make, ["a/1.png", "a/2.png", "b/0.png"] if name != "b" else ["a/1.png", "a/2.png"])
+    (tmp_path / name).symlink_to("gone")
+    with pytest.raises(DataError, match=f"{name}: found a link to nothing"):
+        load(tmp_path)
+
+
+def test_what_is_named_like_an_image_and_is_none_is_missed(tmp_path, make):
+    write(tmp_path, make, ["a/1.png", "b/0.png"])
+    os.mkfifo(tmp_path / "a" / "0.png")
+    with pytest.raises(DataError, match=r"a/0.png: found no regular file"):
+        load(tmp_path)
+
+
+def test_hidden_files_beside_images_are_no_images(tmp_path, make):
+    write(tmp_path, make, ["a/0.png", "a/1.png", "b/0.png", "b/1.png"])
+    before = data.describe(f"folder:{tmp_path}").images
+    (tmp_path / "a" / "._0.png").write_bytes(b"Mac OS X")
+    assert data.describe(f"folder:{tmp_path}").images == before
+    load(tmp_path)
