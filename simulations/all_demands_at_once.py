@@ -1,7 +1,7 @@
 """Does a rule learn images that has no teacher, no weight transport and no clock, all at once?
 
     python -m simulations.all_demands_at_once                     Fashion-MNIST, 784-200-100-10, 3 seeds
-    python -m simulations.all_demands_at_once --quick             digits, one seed, 8 epochs, seconds
+    python -m simulations.all_demands_at_once --quick             digits, one seed, 10 epochs, seconds
 
 Reward (an action, its reward, one number of dopamine) × Kolen–Pollack feedback (synapses down of their own,
 which never see those up) × gated Fa-Z-IL (φ in each column says when to learn). One demand after the other:
@@ -60,12 +60,13 @@ def run(
     epochs: Annotated[int, typer.Option(help="Passes over the images.")] = 15,
     rules: Annotated[str, typer.Option(help="Some of the rules, with commas between.")] = ",".join(RULES),
     runs: Annotated[Path, typer.Option(help="Folder for the runs.")] = Path("runs/all_demands_at_once"),
-    quick: Annotated[bool, typer.Option("--quick", help="Digits, one seed, 8 epochs.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Digits, one seed, 10 epochs.")] = False,
 ) -> dict:
     """Train every rule with every seed, or read what is there."""
-    hidden, shape, rate = (200, 100), (1, 28, 28), RATE
+    hidden, shape, rate, batch = (200, 100), (1, 28, 28), RATE, 32
     if quick:
-        data, seeds, epochs, hidden, shape, rate = "digits", 1, 8, (32, 16), (1, 8, 8), 0.1
+        data, seeds, epochs = "digits", 1, 10
+        hidden, shape, rate, batch = (64, 32), (1, 8, 8), 0.1, 16
     found: dict = {"data": data, "epochs": epochs, "rules": {}}
     for name in rules.split(","):
         results = []
@@ -75,7 +76,7 @@ def run(
             settings = Settings(
                 data=data,
                 epochs=epochs,
-                batch=32,
+                batch=batch,
                 lr=rate,
                 seed=seed,
                 patience=None,

@@ -56,7 +56,7 @@ def run(
     trials: Annotated[int, typer.Option(help="Of each learning stream, 16 images side by side.")] = 1000,
 ) -> dict:
     """Distances to the twin trial by trial, for everybody; then learning by streaming φ."""
-    seeds, exact, trials = (1, 4, 24) if quick else (seeds, 30, trials)
+    seeds, exact, trials = (1, 4, 60) if quick else (seeds, 30, trials)
     digits, found = datasets.load("digits", seed=0), {}
     runs = list(itertools.product(ACTIVATIONS, DETECTORS, range(seeds)))
     for hidden, who, seed in track(runs, "exactness", transient=True):

@@ -1,7 +1,7 @@
 """Does a recurrent network need its own weights on the way back through time?
 
     python -m simulations.delayed_xor              3 seeds, about 80 s of a core
-    python -m simulations.delayed_xor --quick      one seed, three arms, 400 updates, about 10 s
+    python -m simulations.delayed_xor --quick      one seed, three arms, 800 updates, about 10 s
 
 A stream of bits and cues (:func:`corticalnet.tasks.delayed_xor`), 50 tanh columns, errors back through
 windows of 7 steps. The readout's own weights bring its error down, as in the paper; feedback along W is W
@@ -117,12 +117,12 @@ MEASURES = {"loss": "loss of a step", "right": "right answers", "angle": "angle 
 
 
 def run(
-    quick: Annotated[bool, typer.Option("--quick", help="One seed, three arms, 400 updates.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One seed, three arms, 800 updates.")] = False,
     seeds: Annotated[int, typer.Option(help="How many.")] = 3,
     updates: Annotated[int, typer.Option(help="Windows to learn from.")] = 1200,
 ) -> dict:
     """Every arm and seed: what it looked like on the way."""
-    count, last, every = (1, 400, 200) if quick else (seeds, updates, 200)
+    count, last, every = (1, 800, 200) if quick else (seeds, updates, 200)
     arms = {
         name: [course(name, seed, last, every) for seed in range(count)]
         for name in (QUICK if quick else ARMS)

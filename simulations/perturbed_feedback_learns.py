@@ -98,9 +98,9 @@ def run(
     if quick:
         arms, hidden, warm, seeds, updates, data = QUICK, [32, 16], 200, 1, 1600, "digits"
     images = datasets.load(data, seed=0)
-    looks = sorted(
-        {0, *np.geomspace(updates / 250, updates, 5 if quick else 17).round().astype(int).tolist()}
-    )
+    looks = sorted({0, *np.geomspace(updates / 250, updates, 17).round().astype(int).tolist()})
+    if quick:
+        looks = list(range(0, updates + 1, 200))
     todo = [(seed, name) for seed in range(seeds) for name in arms]
     courses: dict[str, list[dict]] = {name: [] for name in arms}
     for seed, name in track(todo, "perturbed feedback learns", transient=True):

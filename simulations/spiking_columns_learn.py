@@ -1,7 +1,7 @@
 """Do columns that talk in spikes learn a real task from reward alone, as those that talk in rates do?
 
     python -m simulations.spiking_columns_learn          4 digits, 5 seeds of 160 trials, 12 min of one core
-    python -m simulations.spiking_columns_learn --quick  one seed, 8 trials, about 20 s
+    python -m simulations.spiking_columns_learn --quick  one seed, 24 trials, about 20 s
 
 BrainProp's columns (64-16-4, ReLU; Pozzi et al. 2020), leaky, in steps of 1 ms. What one area tells another
 is told by 10 Poisson cells for each column (at 100 Hz for a rate of 1), up and down, and dopamine by 100
@@ -46,14 +46,14 @@ VOICES = {"input": ["input.value.on"], "hidden": ["area1.value.on"],
 
 
 def run(
-    quick: Annotated[bool, typer.Option("--quick", help="One seed, 8 trials.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One seed, 24 trials.")] = False,
     seeds: Annotated[int, typer.Option(help="How many networks.")] = 5,
     trials: Annotated[int, typer.Option(help="Trials, of 32 images side by side.")] = 160,
     cells: Annotated[int, typer.Option(help="Spiking cells for each column.")] = 10,
     cell: Annotated[str, typer.Option(help="Their kind: poisson, pif or lif.")] = "poisson",
 ) -> dict:
     """For each seed: accuracy and dopamine over learning, of spikes, rates and the network; then a replay."""
-    seeds, trials = (1, 8) if quick else (seeds, trials)
+    seeds, trials = (1, 24) if quick else (seeds, trials)
     digits = datasets.load("digits", seed=0)
     runs, replayed = [], {}
     for seed in track(range(seeds), "networks", transient=True):
@@ -69,8 +69,8 @@ def run(
 
 
 def every(trials: int) -> int:
-    """Trials between two looks."""
-    return max(4, trials // 16)
+    """Trials between two looks; a short run is looked at before and after."""
+    return trials // 16 if trials >= 64 else trials
 
 
 def spikes(circuit: cn.Circuit, cells: int, cell: str) -> cn.Circuit:

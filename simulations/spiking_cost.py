@@ -67,7 +67,7 @@ def run(
     if compiled and not quick:
         brian2["C++, 4000 cells"] = brian2_compiled(4000, 1000, rounds)
     return {
-        "784-400-10": layered(8 if quick else 64, 40 if quick else 100, rounds),
+        "784-400-10": layered(16 if quick else 64, 100, rounds),
         "recurrent": recurrent(300 if quick else 4000, 100, rounds),
         "Brian2": brian2,
     }

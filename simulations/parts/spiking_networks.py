@@ -52,8 +52,8 @@ def timed(work: Work) -> float:
 
 
 def apart(fired: Any, spikes: np.ndarray) -> float:
-    """Spikes that only one side fires, as a share of ours."""
-    return float((np.asarray(fired) != spikes).sum() / spikes.sum())
+    """Spikes that only one side fires, as a share of ours (their number, where ours fires none)."""
+    return float((np.asarray(fired) != spikes).sum() / max(spikes.sum(), 1))
 
 
 def hertz(spikes: np.ndarray) -> float:
