@@ -339,7 +339,6 @@ def test_standalone_runs_again_without_compiling(tmp_path):
     engine = Brian2Engine(circuit, target="cpp_standalone", directory=tmp_path / "program")
     reference = Reference(circuit)  # states and weights go on
     for seed in (1, 2):
-        engine.reset()
         script = trials(circuit, seed, count=1)
         recording = plan_recording(circuit, script, "output.error")
         right = reference.run(script, recording)
