@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from corticalnet.engines.simulator import Simulator
 
 Array = NDArray[np.float64]
-#: To put a dataset together takes as long as some five steps: runs of not many more wait until it is looked at.
+#: To put a dataset together takes as long as some five steps: runs of few more wait until it is looked at.
 _SHORT = 10
 
 
