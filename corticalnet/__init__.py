@@ -2,7 +2,7 @@
 
 from corticalnet.about import VERSION
 from corticalnet.analysis import to_neo
-from corticalnet.audit import audit
+from corticalnet.audit import audit, validate
 from corticalnet.circuits import (
     AllToAll,
     Broadcast,
@@ -46,7 +46,6 @@ from corticalnet.rules import (
     rules,
 )
 from corticalnet.training import Model
-from corticalnet.validation import validate
 
 __version__ = VERSION
 

@@ -33,10 +33,10 @@ import typer
 from rich.progress import track
 
 import corticalnet as cn
+from corticalnet.audit import Trials, View, compare, law
+from corticalnet.audit.comparison import typical
 from corticalnet.errors import CircuitWarning
 from corticalnet.tables import table
-from corticalnet.validation import Trials, View, compare, law
-from corticalnet.validation.comparison import typical
 from simulations.parts.common import simulation
 
 TAU, SIZES, TARGET, AREAS = 10.0, (4, 5, 4, 3), (0.6, -0.3, 0.4), ("area1", "area2", "output")

@@ -1,25 +1,52 @@
-"""The audit: what rules and their columns in time really do, measured."""
+"""The audit: what rules and their columns in time really do, measured.
+
+``audit`` puts every property of a rule to the test; ``validate`` runs the same trials in every view of a
+rule, each change of weights beside backprop's.
+"""
 
 from corticalnet.audit.auditing import PARTS, audit
+from corticalnet.audit.comparison import ALL, Comparison, Law, compare, law
 from corticalnet.audit.detection import Detection, detect, detection_by_silence, with_detector
+from corticalnet.audit.figures import figures
 from corticalnet.audit.report import PROPERTIES, SONG, TALK, Finding, Report, figure, side_by_side, tables
 from corticalnet.audit.stream import StreamReport, autonomy_in_a_stream
+from corticalnet.audit.sweeps import SWEEPS, Sweep, run_sweep
+from corticalnet.audit.trials import Trials
+from corticalnet.audit.validating import validate
+from corticalnet.audit.validation import Found, Validation
+from corticalnet.audit.views import View, usual_views, windowed
 
 __all__ = [
+    "ALL",
     "PARTS",
     "PROPERTIES",
     "SONG",
+    "SWEEPS",
     "TALK",
+    "Comparison",
     "Detection",
     "Finding",
+    "Found",
+    "Law",
     "Report",
     "StreamReport",
+    "Sweep",
+    "Trials",
+    "Validation",
+    "View",
     "audit",
     "autonomy_in_a_stream",
+    "compare",
     "detect",
     "detection_by_silence",
     "figure",
+    "figures",
+    "law",
+    "run_sweep",
     "side_by_side",
     "tables",
+    "usual_views",
+    "validate",
+    "windowed",
     "with_detector",
 ]

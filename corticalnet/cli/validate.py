@@ -10,13 +10,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from corticalnet.audit import figures, validate
 from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_CELLS, MOST_SEED, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import Written, as_figures, as_json_file, try_folder, write
 from corticalnet.errors import ProtocolError
-from corticalnet.validation import figures, validate
 
 #: In ms: a window of more would hold more steps than anybody waits for.
 _LONGEST_WINDOW = 1e6

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from corticalnet.analysis.ranges import ranges
+from corticalnet.audit.trials import Changes, Trials
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.expansion import Continuous
 from corticalnet.circuits.expansion.expansion import spiking_dynamics
 from corticalnet.circuits.experiment.noise import Noise
 from corticalnet.circuits.spiking import SPEAKERS, Code, speakers, spiking
 from corticalnet.errors import CircuitError, CircuitWarning
-from corticalnet.validation.trials import Changes, Trials
 
 #: More spiking cells than this are no trial of a few minutes.
 MOST_CELLS = 1_000_000

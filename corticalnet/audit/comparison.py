@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.validation.trials import Changes
+from corticalnet.audit.trials import Changes
 
 #: All synapses together.
 ALL = "all"

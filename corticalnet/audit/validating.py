@@ -9,6 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from corticalnet.audit.comparison import compare
+from corticalnet.audit.sweeps import SWEEPS, run_sweep
+from corticalnet.audit.trials import Trials
+from corticalnet.audit.validation import Found, Validation
+from corticalnet.audit.views import View, usual_views
 from corticalnet.circuits.experiment.values import whole
 from corticalnet.errors import CircuitError, ProtocolError, RuleError, SimulationError
 from corticalnet.network import Network
@@ -16,11 +21,6 @@ from corticalnet.rules import LearningRule
 from corticalnet.rules.catalogue import rule as rule_by_name
 from corticalnet.training import Model
 from corticalnet.training.preparation import check_fit, load_data
-from corticalnet.validation.comparison import compare
-from corticalnet.validation.report import Found, Validation
-from corticalnet.validation.sweeps import SWEEPS, run_sweep
-from corticalnet.validation.trials import Trials
-from corticalnet.validation.views import View, usual_views
 
 #: More columns than this, the input's among them, are no trial of a few minutes.
 MOST_COLUMNS = 1000

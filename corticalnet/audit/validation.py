@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from corticalnet.audit.comparison import ALL, LEAST, Comparison, mean, typical
 from corticalnet.audit.report import brief, finite
+from corticalnet.audit.sweeps import Sweep
 from corticalnet.tables import table
-from corticalnet.validation.comparison import ALL, LEAST, Comparison, mean, typical
-from corticalnet.validation.sweeps import Sweep
 
 
 @dataclass(frozen=True)

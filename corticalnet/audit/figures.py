@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from corticalnet.audit.comparison import ALL
+from corticalnet.audit.sweeps import Sweep
+from corticalnet.audit.validation import Validation
 from corticalnet.plotting.style import LABEL, plain
 from corticalnet.plotting.validation import by_view, curves
-from corticalnet.validation.comparison import ALL
-from corticalnet.validation.report import Validation
-from corticalnet.validation.sweeps import Sweep
 
 
 def figures(report: Validation) -> dict[str, Figure]:

@@ -11,14 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from corticalnet.audit.comparison import ALL, Comparison, Law, compare, law, mean, typical
+from corticalnet.audit.trials import Trials
+from corticalnet.audit.views import View, windowed
 from corticalnet.circuits.expansion import Continuous
 from corticalnet.circuits.expansion.expansion import spiking_dynamics
 from corticalnet.circuits.spiking import Code
 from corticalnet.errors import ProtocolError, SimulationError, one_of
 from corticalnet.rules import LearningRule
-from corticalnet.validation.comparison import ALL, Comparison, Law, compare, law, mean, typical
-from corticalnet.validation.trials import Trials
-from corticalnet.validation.views import View, windowed
 
 TAU = 10.0
 

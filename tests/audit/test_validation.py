@@ -9,9 +9,9 @@ import torch
 
 import corticalnet as cn
 from corticalnet.analysis import ranges
+from corticalnet.audit import Trials, Validation, View, compare, figures, law, run_sweep
 from corticalnet.circuits import cells
 from corticalnet.errors import CorticalnetError, SimulationError
-from corticalnet.validation import Trials, View, compare, figures, law, run_sweep
 from tests.networks import F64
 
 
@@ -196,7 +196,7 @@ def test_errors_follow_the_law_of_the_latch_when_tau_is_swept():
         left = (1 - 1 / tau) ** 200
         assert 0.3 * left < error < 3 * (1 + 200 / tau) * left
     assert sweep.law() is None
-    assert list(figures(cn.validation.Validation("x", ("area1",), sweep=sweep))) == ["sweep_of_tau"]
+    assert list(figures(Validation("x", ("area1",), sweep=sweep))) == ["sweep_of_tau"]
 
 
 def test_noise_errs_in_proportion():
