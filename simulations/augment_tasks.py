@@ -24,7 +24,7 @@ Papers: Rombouts, Bohte & Roelfsema 2015, as quoted in their replication, Le Mas
 (ReScience 2 (1), Table 1); 12-AX: Martinolli, Gerstner & Gilra 2018, worked out from the runs stored in their
 repository (hybrid memory, ε-greedy with a rising gain). A trial of 12-AX is an outer loop in both.
 
-Next: corticalnet/agents/augment.py.
+Next: corticalnet/reinforcement/augment.py.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import typer
 
-from corticalnet.agents import AuGMEnT, learn, watch
 from corticalnet.plotting.style import GREY, plain
+from corticalnet.reinforcement import AuGMEnT, learn, watch
+from corticalnet.reinforcement.tasks import ProbabilisticClassification, Saccade, TwelveAX
 from corticalnet.tables import table
-from corticalnet.tasks import ProbabilisticClassification, Saccade, TwelveAX
 from simulations.parts.common import simulation
 
 #: 12-AX has leaky memory units beside the others, feedback of its own, and choices that become sharper.

@@ -3,7 +3,7 @@
     python -m simulations.delayed_xor              3 seeds, about 80 s of a core
     python -m simulations.delayed_xor --quick      one seed, three arms, 800 updates, about 10 s
 
-A stream of bits and cues (:func:`corticalnet.tasks.delayed_xor`), 50 tanh columns, errors back through
+A stream of bits and cues (:func:`corticalnet.data.delayed_xor`), 50 tanh columns, errors back through
 windows of 7 steps. The readout's own weights bring its error down, as in the paper; feedback along W is W
 itself, learned by perturbation, or random. Looked at on streams never learned from: loss of a step (0.0238
 for who answers 0), right answers where one is due, and the angle between the changes of U, W, b and
@@ -49,11 +49,11 @@ from torch import Tensor
 
 import corticalnet as cn
 from corticalnet.analysis import align
+from corticalnet.data import delayed_xor
 from corticalnet.network import Recurrent
 from corticalnet.network.links import Link
 from corticalnet.rules import Feedback, ThroughTime
 from corticalnet.tables import table
-from corticalnet.tasks import delayed_xor
 from simulations.parts.common import mean_sd, plus_minus, simulation
 
 WINDOW, BATCH, STEPS, COLUMNS = 7, 20, 700, 50

@@ -7,8 +7,11 @@ Data(digits: 1×8×8, 10 classes; 1294 train, 144 validation, 359 test)
 >>> x, y = digits.train.batch(slice(0, 32))
 >>> tuple(x.shape), float(x.max()) <= 1
 ((32, 1, 8, 8), True)
+
+And a stream of steps for recurrent networks: :func:`delayed_xor`.
 """
 
+from corticalnet.data.delayed_xor import delayed_xor
 from corticalnet.data.description import Archive, Dataset
 from corticalnet.data.loading import describe, fetch, load, names
 from corticalnet.data.split import SPLITS, Data, Samples, Split
@@ -21,6 +24,7 @@ __all__ = [
     "Dataset",
     "Samples",
     "Split",
+    "delayed_xor",
     "describe",
     "fetch",
     "load",

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.agents.herd import world
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.experiment.protocol import Element, Present, Reinforce
 from corticalnet.circuits.experiment.stream import explore
 from corticalnet.circuits.experiment.values import whole
 from corticalnet.engines.simulator import Simulator
 from corticalnet.errors import ProtocolError
+from corticalnet.reinforcement.herd import world
 
 Array = NDArray[Any]
 
@@ -30,14 +30,15 @@ class Interaction:
 
     At each step of the world: what is seen is presented, the action that the columns have chosen by then is
     read and done, and its reward is the outcome that comes (:class:`Reinforce`). So columns learn what each
-    action brings at once; what comes later needs a memory, as :class:`corticalnet.agents.AuGMEnT` has.
+    action brings at once; what comes later needs a memory, as :class:`corticalnet.reinforcement.AuGMEnT` has.
 
     Run again, by the same simulator, life goes on where it stopped.
 
     Args:
-        task: a task of :mod:`corticalnet.tasks`, anything with Gymnasium's ``reset`` and ``step`` and
-            discrete actions, or a list of such environments. Several animals are the samples of a batch,
-            which share their weights. What is seen is laid out flat; when a trial ends the next begins.
+        task: a task of :mod:`corticalnet.reinforcement.tasks`, anything with Gymnasium's ``reset`` and
+            ``step`` and discrete actions, or a list of such environments. Several animals are the samples of
+            a batch, which share their weights. What is seen is laid out flat; when a trial ends the next
+            begins.
         trials: how many each animal ends at least, in each run.
         present, teach: steps of each look and each outcome; as many as the circuit needs if not given.
         exploration: how probable it is that an action is drawn from softmax(bids / temperature).

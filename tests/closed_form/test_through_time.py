@@ -6,10 +6,10 @@ import pytest
 import torch
 
 import corticalnet as cn
+from corticalnet.data import delayed_xor
 from corticalnet.errors import NetworkError, RuleError, ShapeError
 from corticalnet.network import Recurrent
 from corticalnet.rules import ThroughTime
-from corticalnet.tasks import delayed_xor
 from simulations.delayed_xor import Late
 from tests.closed_form.test_perturbation import assert_unbiased, flat, stream
 from tests.networks import F64

@@ -8,7 +8,7 @@ import torch
 import corticalnet as cn
 from corticalnet.circuits.experiment.stream import urges
 from corticalnet.errors import ProtocolError, TaskError
-from corticalnet.tasks import Classification, Saccade, as_gymnasium
+from corticalnet.reinforcement.tasks import Classification, Saccade, as_gymnasium
 
 IMAGES = np.random.default_rng(0).uniform(size=(6, 4))
 LABELS = [1, 2, 0, 0, 1, 2]

@@ -4,9 +4,9 @@ import gymnasium
 import numpy as np
 import pytest
 
-from corticalnet.agents import AuGMEnT, Herd, learn, passes, watch
 from corticalnet.errors import TaskError, TrainingError
-from corticalnet.tasks import Classification, Recent, Saccade, TwelveAX, as_gymnasium
+from corticalnet.reinforcement import AuGMEnT, Herd, learn, passes, watch
+from corticalnet.reinforcement.tasks import Classification, Recent, Saccade, TwelveAX, as_gymnasium
 
 
 class Corridor(gymnasium.Env):

@@ -8,10 +8,10 @@ import numpy as np
 
 from corticalnet.checks import probability, whole
 from corticalnet.errors import TaskError
-from corticalnet.tasks.chance import Floats, Indices, choose
-from corticalnet.tasks.criteria import Criterion, Streak
-from corticalnet.tasks.spaces import Box, Discrete
-from corticalnet.tasks.task import Bools, Task, two
+from corticalnet.reinforcement.tasks.chance import Floats, Indices, choose
+from corticalnet.reinforcement.tasks.criteria import Criterion, Streak
+from corticalnet.reinforcement.tasks.spaces import Box, Discrete
+from corticalnet.reinforcement.tasks.task import Bools, Task, two
 
 SYMBOLS = "12ABCXYZ"
 FIRST, SECOND = SYMBOLS.index("A"), SYMBOLS.index("X")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corticalnet.errors import TaskError
-from corticalnet.tasks.task import Task
+from corticalnet.reinforcement.tasks.task import Task
 
 
 def as_gymnasium(task: Task) -> Any:

@@ -8,10 +8,10 @@ import numpy as np
 
 from corticalnet.checks import fraction, whole
 from corticalnet.errors import TaskError
-from corticalnet.tasks.chance import Floats, Indices, choose
-from corticalnet.tasks.fixation import CUE, FIXATE, LEFT, RIGHT, Fixation
-from corticalnet.tasks.spaces import Box
-from corticalnet.tasks.task import Bools
+from corticalnet.reinforcement.tasks.chance import Floats, Indices, choose
+from corticalnet.reinforcement.tasks.fixation import CUE, FIXATE, LEFT, RIGHT, Fixation
+from corticalnet.reinforcement.tasks.spaces import Box
+from corticalnet.reinforcement.tasks.task import Bools
 
 #: Weight of each of the ten shapes, in log₁₀ units; in the order in which the curriculum brings them.
 WEIGHTS = np.array([np.inf, -np.inf, 0.3, -0.3, 0.9, -0.9, 0.7, -0.7, 0.5, -0.5])

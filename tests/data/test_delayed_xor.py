@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from corticalnet.data import delayed_xor
 from corticalnet.errors import TaskError
-from corticalnet.tasks import delayed_xor
 
 
 def unpacked(**given):

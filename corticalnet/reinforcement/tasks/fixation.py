@@ -6,9 +6,9 @@ import numpy as np
 
 from corticalnet.checks import number, whole
 from corticalnet.errors import TaskError
-from corticalnet.tasks.chance import Floats, Indices
-from corticalnet.tasks.spaces import Discrete
-from corticalnet.tasks.task import Bools, Task
+from corticalnet.reinforcement.tasks.chance import Floats, Indices
+from corticalnet.reinforcement.tasks.spaces import Discrete
+from corticalnet.reinforcement.tasks.task import Bools, Task
 
 FIXATE, LEFT, RIGHT = range(3)
 BLANK, WAIT, HOLD, CUE = range(4)
@@ -22,7 +22,7 @@ class Fixation(Task):
     small reward (shaping), and the cues come. At go, its first look away is the answer.
 
     Args:
-        animals: see :class:`~corticalnet.tasks.Task`.
+        animals: see :class:`~corticalnet.reinforcement.tasks.Task`.
         delay: steps between cues and go.
         fixation_reward: for holding fixation; 0 is training without shaping.
         reward: for the answer.

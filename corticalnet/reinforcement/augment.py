@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from corticalnet.checks import array, flag, not_negative, number, positive, probability, shown, whole
 from corticalnet.errors import ShapeError, TaskError, one_of
-from corticalnet.tasks import Chance
-from corticalnet.tasks.chance import Floats, Indices
+from corticalnet.reinforcement.tasks import Chance
+from corticalnet.reinforcement.tasks.chance import Floats, Indices
 
 Bools = NDArray[np.bool_]
 

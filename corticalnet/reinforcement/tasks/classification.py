@@ -8,10 +8,10 @@ import numpy as np
 
 from corticalnet.checks import array
 from corticalnet.errors import ShapeError
-from corticalnet.tasks.chance import Floats, Indices, choose
-from corticalnet.tasks.criteria import Criterion, Recent
-from corticalnet.tasks.spaces import Box, Discrete
-from corticalnet.tasks.task import Bools, Task, two
+from corticalnet.reinforcement.tasks.chance import Floats, Indices, choose
+from corticalnet.reinforcement.tasks.criteria import Criterion, Recent
+from corticalnet.reinforcement.tasks.spaces import Box, Discrete
+from corticalnet.reinforcement.tasks.task import Bools, Task, two
 
 
 class Classification(Task):

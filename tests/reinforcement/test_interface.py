@@ -8,7 +8,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 from corticalnet.errors import TaskError
-from corticalnet.tasks import (
+from corticalnet.reinforcement.tasks import (
     Box,
     Chance,
     Classification,

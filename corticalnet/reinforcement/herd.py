@@ -9,8 +9,8 @@ import numpy as np
 
 from corticalnet.checks import shown
 from corticalnet.errors import TaskError
-from corticalnet.tasks import Task
-from corticalnet.tasks.chance import Floats, Indices
+from corticalnet.reinforcement.tasks import Task
+from corticalnet.reinforcement.tasks.chance import Floats, Indices
 
 
 class Herd:

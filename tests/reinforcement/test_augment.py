@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from corticalnet.agents import AuGMEnT
 from corticalnet.errors import ShapeError, TaskError
+from corticalnet.reinforcement import AuGMEnT
 
 no_reward, going_on = np.zeros, lambda n: np.zeros(n, dtype=bool)
 

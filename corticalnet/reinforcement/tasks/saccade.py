@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from corticalnet.tasks.chance import Floats, Indices, choose
-from corticalnet.tasks.criteria import Criterion, Recent
-from corticalnet.tasks.fixation import CUE, LEFT, RIGHT, Fixation
-from corticalnet.tasks.spaces import Box
+from corticalnet.reinforcement.tasks.chance import Floats, Indices, choose
+from corticalnet.reinforcement.tasks.criteria import Criterion, Recent
+from corticalnet.reinforcement.tasks.fixation import CUE, LEFT, RIGHT, Fixation
+from corticalnet.reinforcement.tasks.spaces import Box
 
 
 class Saccade(Fixation):

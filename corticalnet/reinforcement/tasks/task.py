@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from corticalnet.checks import array, shown, whole
 from corticalnet.errors import TaskError, one_of
-from corticalnet.tasks.chance import Chance, Floats, Indices
-from corticalnet.tasks.criteria import Criterion
-from corticalnet.tasks.spaces import Box, Discrete
+from corticalnet.reinforcement.tasks.chance import Chance, Floats, Indices
+from corticalnet.reinforcement.tasks.criteria import Criterion
+from corticalnet.reinforcement.tasks.spaces import Box, Discrete
 
 Self = TypeVar("Self", bound="Task")
 Bools = NDArray[np.bool_]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from corticalnet.tasks import ProbabilisticClassification, Saccade
-from corticalnet.tasks.probabilistic import LEVELS, odds
+from corticalnet.reinforcement.tasks import ProbabilisticClassification, Saccade
+from corticalnet.reinforcement.tasks.probabilistic import LEVELS, odds
 
 FIXATE, LEFT, RIGHT = 0, 1, 2
 

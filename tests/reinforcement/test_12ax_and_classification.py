@@ -5,8 +5,8 @@ import pytest
 
 import corticalnet.data as data
 from corticalnet.errors import ShapeError, TaskError
-from corticalnet.tasks import Classification, Recent, Streak, TwelveAX
-from corticalnet.tasks.twelve_ax import SYMBOLS
+from corticalnet.reinforcement.tasks import Classification, Recent, Streak, TwelveAX
+from corticalnet.reinforcement.tasks.twelve_ax import SYMBOLS
 
 
 class Reader:

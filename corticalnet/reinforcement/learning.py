@@ -9,13 +9,13 @@ import xarray as xr
 from rich.console import Console
 from rich.progress import Progress
 
-from corticalnet.agents.augment import AuGMEnT
-from corticalnet.agents.book import Book
-from corticalnet.agents.herd import world
-from corticalnet.agents.watching import passes
 from corticalnet.checks import shown, whole
 from corticalnet.errors import TaskError, TrainingError
-from corticalnet.tasks import Criterion, Task
+from corticalnet.reinforcement.augment import AuGMEnT
+from corticalnet.reinforcement.book import Book
+from corticalnet.reinforcement.herd import world
+from corticalnet.reinforcement.tasks import Criterion, Task
+from corticalnet.reinforcement.watching import passes
 
 
 def learn(
@@ -34,10 +34,12 @@ def learn(
 
     Args:
         agent: the herd; it changes.
-        task: a :class:`~corticalnet.tasks.Task`, or anything with Gymnasium's interface and discrete actions,
-            or a list of those, one for each animal. A Task for one animal is made one for the whole herd.
+        task: a :class:`~corticalnet.reinforcement.tasks.Task`, or anything with Gymnasium's interface and
+            discrete actions, or a list of those, one for each animal. A Task for one animal is made one for
+            the whole herd.
         trials: most trials of an animal.
-        criterion: see :mod:`corticalnet.tasks.criteria`; without one, the task's own (if it has one).
+        criterion: see :mod:`corticalnet.reinforcement.tasks.criteria`; without one, the task's own (if it
+            has one).
         seed: of the world; animal k meets the world of seed + k.
         progress: a bar on stderr.
 

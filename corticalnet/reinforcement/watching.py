@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from corticalnet.agents.augment import AuGMEnT
 from corticalnet.checks import shown
 from corticalnet.errors import TaskError
-from corticalnet.tasks import Task
-from corticalnet.tasks.chance import Indices
+from corticalnet.reinforcement.augment import AuGMEnT
+from corticalnet.reinforcement.tasks import Task
+from corticalnet.reinforcement.tasks.chance import Indices
 
 
 def watch(agent: AuGMEnT, task: Task, seed: int = 0) -> xr.Dataset:
