@@ -13,15 +13,15 @@ from corticalnet.circuits import (
     Synapses,
     Wire,
 )
-from corticalnet.circuits.expansion import Continuous, circuit, write_back
-from corticalnet.circuits.experiment.join import join
-from corticalnet.circuits.experiment.noise import Noise
-from corticalnet.circuits.experiment.protocol import Give, Play, Present, Reinforce, Rest, Teach
-from corticalnet.circuits.experiment.recording import Record, load_recording
-from corticalnet.circuits.experiment.stream import Stream, urges
-from corticalnet.circuits.spiking import spiking
+from corticalnet.columns import Continuous, circuit, write_back
+from corticalnet.columns.spiking import spiking
 from corticalnet.engines import Interaction, Simulator, Snapshot, simulate, simulator
+from corticalnet.experiment.noise import Noise
+from corticalnet.experiment.protocol import Give, Play, Present, Reinforce, Rest, Teach
+from corticalnet.experiment.stream import Stream, urges
 from corticalnet.network import Area, Convolution, Dense, Link, Local, Network, Recurrent, from_torch, mlp
+from corticalnet.recordings.join import join
+from corticalnet.recordings.recording import Record, load_recording
 from corticalnet.rules import (
     IL,
     ZIL,

@@ -28,11 +28,11 @@ from corticalnet import plotting
 from corticalnet.analysis import align, autograd_update, interleave, rule_update
 from corticalnet.audit import Report, audit, figure
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.expansion import circuit as expand
-from corticalnet.circuits.expansion import write_back
-from corticalnet.circuits.experiment.stream import Stream
+from corticalnet.columns import circuit as expand
+from corticalnet.columns import write_back
 from corticalnet.data import Data
 from corticalnet.engines import simulate
+from corticalnet.experiment.stream import Stream
 from corticalnet.network import Network, mlp
 from corticalnet.network.adopt import from_torch
 from corticalnet.rules.catalogue import rule

@@ -18,7 +18,7 @@ Brian2 (tanh, streaming, one seed) 2e-13 and 2e-15. 64-32-10, ReLU, 16 digits si
 explores, 5 seeds of 1,000 trials: columns 22.8 ± 7.0 % right after 25 trials, 94.5 ± 1.8 at the end, and so
 the twin; changes within 8e-14, weights within 9e-15.
 
-Next: corticalnet/circuits/expansion/stepwise.py.
+Next: corticalnet/columns/stepwise.py.
 """
 
 from __future__ import annotations

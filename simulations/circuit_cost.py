@@ -32,9 +32,9 @@ import torch
 import typer
 
 import corticalnet as cn
-from corticalnet.circuits.experiment.recording import plan_recording
-from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.engines.brian2_engine import Brian2Engine
+from corticalnet.experiment.script import compile_protocol
+from corticalnet.recordings.recording import plan_recording
 from corticalnet.tables import table
 from simulations.parts import brian2_by_hand
 from simulations.parts.common import simulation

@@ -25,7 +25,7 @@ one network in three fails, all of them from 0.03 on. Five autonomous trials (dt
 networks, input to output): s = 10 τ 7.4e-5, 4.4e-5, 2.8e-5; s = 20 τ 2.0e-9, 1.2e-9, 7.4e-10; torch and
 Brian2 alike to these digits.
 
-Next: corticalnet/circuits/expansion/continuous.py, corticalnet/circuits/cells/staged.py.
+Next: corticalnet/columns/continuous.py, corticalnet/circuits/cells/staged.py.
 """
 
 from __future__ import annotations

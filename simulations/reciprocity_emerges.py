@@ -20,7 +20,7 @@ what synapses began with stays in them. Test accuracy 88.7 ± 4.3 % (learned), 8
 20.5 (tied; classes are found one by one, and not in every run all of them); dopamine, r.m.s., from 0.35
 to 0.23, 0.26, 0.21. At a learning rate of 0.15 (instead of 0.08) a run of 5,000 trials ran away.
 
-Next: corticalnet/circuits/expansion/rewarded.py.
+Next: corticalnet/columns/rewarded.py.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ Rates 73.5 ± 11.6, 91.9 ± 9.1, 97.6 ± 1.6; the rule 73.2 ± 11.8, 92.2 ± 10.
 at first. Dopamine, r.m.s., ends at 0.22 ± 0.02 (rates 0.19 ± 0.03). Two trials of seed 0 after learning:
 Brian2 fires the same 9,085 spikes in 360 of 360 steps (float64). The learning rate was chosen on seed 100.
 
-Next: corticalnet/circuits/spiking.py.
+Next: corticalnet/columns/spiking.py.
 """
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ import typer
 
 import corticalnet as cn
 from corticalnet.circuits.cells import Sensory
-from corticalnet.circuits.experiment.recording import plan_recording
-from corticalnet.circuits.experiment.script import Script, compile_protocol
 from corticalnet.engines.torch_engine import TorchEngine
+from corticalnet.experiment.script import Script, compile_protocol
+from corticalnet.recordings.recording import plan_recording
 from corticalnet.tables import table
 from simulations.parts import spiking_by_hand as hand
 from simulations.parts.common import simulation

@@ -25,7 +25,7 @@ was expected), PIF's 0.214, 0.067, 0.044, 0.041 (−0.77 ± 0.26). 3, single tri
 errs by 0.32, with 0.1 of it Poisson by 1.1 (cosine 0.03). 4, one network: 5, 8, 8 % (area1), 5, 6, 6 %
 (area2), 2, 3, 3 % (output) after trials 1, 2, 3; every φ fired three times.
 
-Next: corticalnet/audit/trials.py, corticalnet/circuits/spiking.py.
+Next: corticalnet/audit/trials.py, corticalnet/columns/spiking.py.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from corticalnet.analysis import ranges
 from corticalnet.audit import Trials, View, compare, law, windowed
 from corticalnet.audit.comparison import typical
 from corticalnet.audit.trials import Changes
-from corticalnet.circuits.expansion.expansion import spiking_dynamics
+from corticalnet.columns.expansion import spiking_dynamics
 from corticalnet.errors import CircuitWarning
 from corticalnet.plotting.validation import curves
 from corticalnet.tables import table

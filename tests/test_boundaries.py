@@ -14,11 +14,12 @@ PACKAGE = ROOT / "corticalnet"
 FLOORS = [
     ["errors", "about"],
     ["checks", "store"],
-    ["activations", "tables", "plotting"],
-    ["network", "data", "reinforcement"],
-    ["rules"],
-    ["circuits", "training"],
-    ["engines"],
+    ["activations", "tables"],
+    ["network", "data", "circuits", "reinforcement"],
+    ["rules", "experiment"],
+    ["columns", "recordings"],
+    ["plotting"],
+    ["engines", "training"],
     ["analysis"],
     ["audit"],
     [""],
@@ -127,7 +128,7 @@ def test_only_engines_import_brian2(name):
         assert not any(other.split(".")[0] == "brian2" for other in EVERYTHING[name])
 
 
-@pytest.mark.parametrize("folder", ["rules", "circuits"])
+@pytest.mark.parametrize("folder", ["rules", "circuits", "experiment", "columns"])
 def test_rules_and_circuits_import_no_engines(folder):
     for name in FILES:
         if room(name) == folder:

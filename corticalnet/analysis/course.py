@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from corticalnet.checks import shown
-from corticalnet.circuits.expansion.links import flat
+from corticalnet.columns.links import flat
 from corticalnet.errors import ProtocolError, RuleError
 from corticalnet.network import Network
 from corticalnet.network.reading import beside

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.spiking import SPEAKERS, Range, speakers
+from corticalnet.columns.spiking import SPEAKERS, Range, speakers
 from corticalnet.engines import simulate
 from corticalnet.errors import ProtocolError
 

@@ -23,7 +23,7 @@ from corticalnet.audit.settling import RATE, Settling, number, settle
 from corticalnet.audit.stream import autonomy_in_a_stream
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.cells import Clock, PhaseSignal
-from corticalnet.circuits.expansion import circuit as expand
+from corticalnet.columns import circuit as expand
 from corticalnet.errors import CircuitError, CircuitWarning
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule

@@ -24,13 +24,13 @@ from torch import Tensor
 from corticalnet.audit.deltas import deltas
 from corticalnet.audit.stream import onsets, recorded, unwarned
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.experiment.noise import Noise
-from corticalnet.circuits.experiment.protocol import Present, Teach
-from corticalnet.circuits.experiment.recording import Record
 from corticalnet.engines import simulate
 from corticalnet.errors import RuleError, one_of
+from corticalnet.experiment.noise import Noise
+from corticalnet.experiment.protocol import Present, Teach
 from corticalnet.network import Network
 from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.recordings.recording import Record
 from corticalnet.rules import FaZIL, LearningRule, Rule
 from corticalnet.rules.plasticity import Plasticity
 

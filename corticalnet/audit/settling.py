@@ -20,9 +20,9 @@ from corticalnet.audit.samples import lesson, own
 from corticalnet.audit.stream import teacher
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.cells import PhaseSignal
-from corticalnet.circuits.expansion import circuit as expand
-from corticalnet.circuits.experiment.protocol import Present
+from corticalnet.columns import circuit as expand
 from corticalnet.engines import simulate
+from corticalnet.experiment.protocol import Present
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
 

@@ -25,11 +25,11 @@ from torch import Tensor
 from corticalnet.audit.deltas import deltas
 from corticalnet.checks import whole
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.expansion import circuit as expand
-from corticalnet.circuits.experiment.noise import Noise
-from corticalnet.circuits.experiment.protocol import Element, Give, Present, Reinforce, Teach
+from corticalnet.columns import circuit as expand
 from corticalnet.engines import simulator
 from corticalnet.errors import CircuitWarning, ProtocolError
+from corticalnet.experiment.noise import Noise
+from corticalnet.experiment.protocol import Element, Give, Present, Reinforce, Teach
 from corticalnet.network import Network
 from corticalnet.network.reading import as_rates, beside, finite, numbers
 from corticalnet.rules import LearningRule, Rule

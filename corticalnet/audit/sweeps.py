@@ -14,9 +14,9 @@ from typing import Any
 from corticalnet.audit.comparison import ALL, Comparison, Law, compare, law, mean, typical
 from corticalnet.audit.trials import Trials
 from corticalnet.audit.views import View, windowed
-from corticalnet.circuits.expansion import Continuous
-from corticalnet.circuits.expansion.expansion import spiking_dynamics
-from corticalnet.circuits.spiking import Code
+from corticalnet.columns import Continuous
+from corticalnet.columns.expansion import spiking_dynamics
+from corticalnet.columns.spiking import Code
 from corticalnet.errors import ProtocolError, SimulationError, one_of
 from corticalnet.rules import LearningRule
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from corticalnet.circuits.expansion.links import as_connection, bias_connection
+from corticalnet.columns.links import as_connection, bias_connection
 from corticalnet.errors import CircuitError
 from corticalnet.network import Network
 from corticalnet.network.links import Link

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.expansion import Continuous
-from corticalnet.circuits.expansion import circuit as expand
-from corticalnet.circuits.expansion.links import flat
-from corticalnet.circuits.experiment.noise import Noise
-from corticalnet.circuits.experiment.protocol import Element, Present, Reinforce, Rest, Teach
+from corticalnet.columns import Continuous
+from corticalnet.columns import circuit as expand
+from corticalnet.columns.links import flat
 from corticalnet.engines import simulate
+from corticalnet.experiment.noise import Noise
+from corticalnet.experiment.protocol import Element, Present, Reinforce, Rest, Teach
 from corticalnet.network import Network
 from corticalnet.network.reading import beside, finite
 from corticalnet.rules import LearningRule, Rule, Sweep, Tied

@@ -14,8 +14,8 @@ from corticalnet.audit.sweeps import SWEEPS, run_sweep
 from corticalnet.audit.trials import Trials
 from corticalnet.audit.validation import Found, Validation
 from corticalnet.audit.views import View, usual_views
-from corticalnet.circuits.experiment.values import whole
 from corticalnet.errors import CircuitError, ProtocolError, RuleError, SimulationError
+from corticalnet.experiment.values import whole
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
 from corticalnet.rules.catalogue import rule as rule_by_name

@@ -10,11 +10,11 @@ from typing import Any
 from corticalnet.analysis.ranges import ranges
 from corticalnet.audit.trials import Changes, Trials
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.expansion import Continuous
-from corticalnet.circuits.expansion.expansion import spiking_dynamics
-from corticalnet.circuits.experiment.noise import Noise
-from corticalnet.circuits.spiking import SPEAKERS, Code, speakers, spiking
+from corticalnet.columns import Continuous
+from corticalnet.columns.expansion import spiking_dynamics
+from corticalnet.columns.spiking import SPEAKERS, Code, speakers, spiking
 from corticalnet.errors import CircuitError, CircuitWarning
+from corticalnet.experiment.noise import Noise
 
 #: More spiking cells than this are no trial of a few minutes.
 MOST_CELLS = 1_000_000

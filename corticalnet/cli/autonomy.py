@@ -22,11 +22,11 @@ from corticalnet.audit import (
     with_detector,
 )
 from corticalnet.audit.detection import DETECTORS
-from corticalnet.circuits.expansion.choice import check_rule
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_SEED, finite, open_images, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, print_table, say
 from corticalnet.cli.results import as_figures, as_json_file, try_folder, write
+from corticalnet.columns.choice import check_rule
 from corticalnet.errors import CircuitWarning, ProtocolError
 from corticalnet.plotting.autonomy import distances, grid_of_success, percent
 from corticalnet.training import Model

@@ -19,18 +19,18 @@ import typer
 from corticalnet import plotting
 from corticalnet.analysis import Regime, recorded_regime
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.expansion import Continuous
-from corticalnet.circuits.expansion import circuit as expand
-from corticalnet.circuits.expansion.expansion import spiking_dynamics
-from corticalnet.circuits.experiment.protocol import Rest
-from corticalnet.circuits.experiment.recording import Record
-from corticalnet.circuits.experiment.stream import Stream, urges
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_CELLS, MOST_SEED, finite, open_images, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import as_figures, as_netcdf, making, try_folder, write
+from corticalnet.columns import Continuous
+from corticalnet.columns import circuit as expand
+from corticalnet.columns.expansion import spiking_dynamics
 from corticalnet.engines import simulate
 from corticalnet.errors import ProtocolError, RecordingWarning, RuleError, SimulationError
+from corticalnet.experiment.protocol import Rest
+from corticalnet.experiment.stream import Stream, urges
+from corticalnet.recordings.recording import Record
 from corticalnet.rules import Reward
 from corticalnet.tables import table
 from corticalnet.training import Model

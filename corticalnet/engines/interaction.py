@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.experiment.protocol import Element, Present, Reinforce
-from corticalnet.circuits.experiment.stream import explore
-from corticalnet.circuits.experiment.values import whole
 from corticalnet.engines.simulator import Simulator
 from corticalnet.errors import ProtocolError
+from corticalnet.experiment.protocol import Element, Present, Reinforce
+from corticalnet.experiment.stream import explore
+from corticalnet.experiment.values import whole
 from corticalnet.reinforcement.herd import world
 
 Array = NDArray[Any]

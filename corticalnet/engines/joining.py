@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.experiment import recording as recordings
-from corticalnet.circuits.experiment.later import later
-from corticalnet.circuits.experiment.recording import Recording
-from corticalnet.circuits.experiment.streaming import RecordingFile
 from corticalnet.circuits.schedule import Schedule
+from corticalnet.recordings import recording as recordings
+from corticalnet.recordings.later import later
+from corticalnet.recordings.recording import Recording
+from corticalnet.recordings.streaming import RecordingFile
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from corticalnet.circuits.experiment.recording import Recording, Track
+from corticalnet.recordings.recording import Recording, Track
 
 _REDUCE: dict[str, Callable[[Tensor], Tensor]] = {
     "mean": lambda x: x.mean(1),

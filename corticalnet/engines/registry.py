@@ -8,10 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.experiment.recording import Recording
-from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.recorder import Windows
 from corticalnet.engines.torch_engine import TorchEngine
+from corticalnet.experiment.script import Script
+from corticalnet.recordings.recording import Recording
 
 Array = NDArray[np.float64]
 

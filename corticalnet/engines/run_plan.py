@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from corticalnet.circuits.experiment.recording import Recording, again, plan_recording
-from corticalnet.circuits.experiment.script import Script, compile_protocol, is_protocol
 from corticalnet.errors import ProtocolError, RecordingWarning
+from corticalnet.experiment.script import Script, compile_protocol, is_protocol
+from corticalnet.recordings.recording import Recording, again, plan_recording
 
 if TYPE_CHECKING:
     from corticalnet.engines.simulator import Simulator

@@ -29,9 +29,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.experiment.recording import Recording
-from corticalnet.circuits.experiment.script import Held, Script, is_protocol
-from corticalnet.circuits.experiment.values import whole
 from corticalnet.engines.bar import bar
 from corticalnet.engines.joining import Parts
 from corticalnet.engines.registry import ENGINES, Engine
@@ -40,6 +37,9 @@ from corticalnet.engines.snapshot import About, Snapshot, digest, fitting, held_
 from corticalnet.engines.stepping import Diverged
 from corticalnet.engines.trouble import explain
 from corticalnet.errors import CircuitWarning, EngineError, ProtocolError, SimulationError, one_of, unknown
+from corticalnet.experiment.script import Held, Script, is_protocol
+from corticalnet.experiment.values import whole
+from corticalnet.recordings.recording import Recording
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.experiment.recording import Recording, Track
-from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.recorder import Recorder, Windows
+from corticalnet.experiment.script import Script
+from corticalnet.recordings.recording import Recording, Track
 
 Array = NDArray[np.float64]
 #: The guard looks each so many steps, and then finds the very step.

@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 
 from corticalnet.plotting.alignment import alignment
 from corticalnet.plotting.raster import raster
-from corticalnet.plotting.reading import plastic_projections, state_names
 from corticalnet.plotting.spikes import spikes
 from corticalnet.plotting.traces import traces
 from corticalnet.plotting.weights import weight_changes
 from corticalnet.plotting.wiring import wiring
+from corticalnet.recordings.reading import plastic_projections, state_names
 from corticalnet.store import make_folder, replacing
 
 __all__ = ["alignment", "figures", "raster", "save", "spikes", "traces", "weight_changes", "wiring"]

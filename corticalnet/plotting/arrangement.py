@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from corticalnet.plotting.reading import SYMBOLS
+from corticalnet.recordings.reading import SYMBOLS
 
 #: Places of the usual populations in a box; so placed, no wires within a column cross.
 SLOTS = {"prediction": (0.0, 0.0), "error": (1.2, 0.0), "value": (2.4, 0.0), "phi": (0.6, 0.95)}

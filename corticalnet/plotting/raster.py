@@ -7,9 +7,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from corticalnet.errors import ProtocolError
-from corticalnet.plotting.reading import area_names, phases, present, symbol
-from corticalnet.plotting.reading import state as read
 from corticalnet.plotting.style import GREY, LABEL, mark_phases, name_phases, plain
+from corticalnet.recordings.reading import area_names, phases, present, symbol
+from corticalnet.recordings.reading import state as read
 
 WIDTH = 7.0
 

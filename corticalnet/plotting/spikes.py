@@ -14,10 +14,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from corticalnet.errors import ProtocolError, one_of
-from corticalnet.plotting.firing import Firing, firing, rate
-from corticalnet.plotting.reading import area_names, phases, present, state, state_names, symbol
 from corticalnet.plotting.style import GREY, LABEL, mark_phases, name_phases, plain
 from corticalnet.plotting.wiring import HUES, OTHER
+from corticalnet.recordings.firing import Firing, firing, rate
+from corticalnet.recordings.reading import area_names, phases, present, state, state_names, symbol
 
 #: Inches: of the figure, of a panel of rates and of one of traces.
 WIDTH, RATES, TRACES = 7.0, 0.5, 0.62

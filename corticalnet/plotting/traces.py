@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from corticalnet.errors import ProtocolError
-from corticalnet.plotting.reading import area_names, phases, present, state, state_names, summed, symbol
 from corticalnet.plotting.style import LABEL, mark_phases, name_phases, plain
+from corticalnet.recordings.reading import area_names, phases, present, state, state_names, summed, symbol
 
 #: What is shown if no states are named: of these, the set of which most was recorded.
 USUAL = (("value", "prediction", "error"), ("rate", "value_rate", "credit", "action", "rpe"))

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from corticalnet.errors import ProtocolError
-from corticalnet.plotting.reading import phases, plastic_projections
 from corticalnet.plotting.style import GREY, LABEL, mark_phases, name_phases, plain
+from corticalnet.recordings.reading import phases, plastic_projections
 
 ACROSS = 3
 #: Up to so many weights in a line are drawn as stems.

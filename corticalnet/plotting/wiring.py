@@ -16,7 +16,7 @@ from matplotlib.patches import Circle, FancyBboxPatch
 
 from corticalnet.plotting.arrangement import Box, Point, arrange, by_area, heading, kind, stands
 from corticalnet.plotting.arrows import RADIUS, Arrows
-from corticalnet.plotting.reading import SYMBOLS
+from corticalnet.recordings.reading import SYMBOLS
 
 #: Inches of paper for one unit of the drawing.
 SCALE = 0.72

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 import corticalnet as cn
-from corticalnet.circuits.experiment.recording import plan_recording
-from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.engines.plan import Plan
+from corticalnet.experiment.script import compile_protocol
+from corticalnet.recordings.recording import plan_recording
 from simulations.parts.spiking_by_hand import DT, SYNAPSE, TAU
 from simulations.parts.spiking_networks import apart, hertz, network, quartiles, recurrent_circuit, timed
 

@@ -8,8 +8,8 @@ import torch
 from scipy.stats import ks_2samp
 
 import corticalnet as cn
-from corticalnet.circuits.expansion.expansion import spiking_dynamics
 from corticalnet.circuits.plasticity import ErrorTimesRate
+from corticalnet.columns.expansion import spiking_dynamics
 from tests.agreement.beside_backprop import changes
 from tests.networks import F64
 

@@ -6,7 +6,7 @@ import torch
 
 import corticalnet as cn
 from corticalnet.circuits.cells import Action, Bid, Contest, Dopamine, Outcome
-from corticalnet.circuits.expansion import circuit as expand
+from corticalnet.columns import circuit as expand
 from corticalnet.errors import CorticalnetError, ProtocolError
 
 #: Of 20,000 draws.

@@ -13,11 +13,11 @@ from safetensors.torch import save as torch_pack
 from corticalnet.circuits import Broadcast, Circuit, Needs, OneToOne, Population, Projection, Synapses, Wire
 from corticalnet.circuits.cells import Cell, Clamped, Clock, Error, Prediction, Sensory, Value
 from corticalnet.circuits.connection import AllToAll
-from corticalnet.circuits.experiment.protocol import Present, Teach
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.circuits.serialisation import arrays_of, from_dict
 from corticalnet.engines import simulate
 from corticalnet.errors import CircuitError
+from corticalnet.experiment.protocol import Present, Teach
 
 RNG = np.random.default_rng(5)
 #: A kernel of two weights over four inputs, as a convolution shares it; weight 2 has no synapse.

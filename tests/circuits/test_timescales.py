@@ -28,7 +28,6 @@ from corticalnet.circuits.cells import (
     Value,
     WatchedPrediction,
 )
-from corticalnet.circuits.experiment.protocol import Rest
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.circuits.pointwise import exp, where
 from corticalnet.circuits.quantities import (
@@ -41,6 +40,7 @@ from corticalnet.circuits.quantities import (
 )
 from corticalnet.engines import simulate
 from corticalnet.errors import CircuitWarning
+from corticalnet.experiment.protocol import Rest
 from tests.circuits.test_validation import refused
 
 

@@ -142,7 +142,7 @@ def test_a_simulation_that_diverges_is_one_line_and_leaves_nothing(cli, place):
 def test_a_recording_streams_to_disk(cli, place, monkeypatch):
     """The same recording, in pieces, and what is said and drawn of it."""
     command = "simulate small --data digits --rule streaming-fa-z-il --trials 2 --json --no-plot"
-    monkeypatch.setattr("corticalnet.circuits.experiment.recording.PIECE", 5000)
+    monkeypatch.setattr("corticalnet.recordings.recording.PIECE", 5000)
     found = [json.loads(cli(f"{command} {more}").out) for more in ("--out whole", "--out here --stream")]
     for result in found:
         del result["seconds"], result["out"], result["figures"]
@@ -172,7 +172,7 @@ def test_what_was_streamed_until_numbers_ran_away_is_there(cli, place):
 
 @pytest.mark.filterwarnings("always::corticalnet.errors.RecordingWarning")
 def test_what_is_left_out_is_said_in_the_words_of_the_command(cli, monkeypatch):
-    monkeypatch.setattr("corticalnet.circuits.experiment.tracks.MOST_WEIGHTS", 10)
+    monkeypatch.setattr("corticalnet.recordings.tracks.MOST_WEIGHTS", 10)
     said = cli("simulate small --data digits --rule z-il --trials 1 --no-plot --out here")
     assert said.code == 0
     (line,) = said.err.splitlines()

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 
 from corticalnet.circuits import Circuit, OneToOne, Population, Projection
 from corticalnet.circuits.cells import LIF, PIF, ChangeDetector, Poisson, Sensory
-from corticalnet.circuits.experiment.noise import Noise
-from corticalnet.circuits.experiment.protocol import Give, Play, Present, Rest
 from corticalnet.circuits.parts import Wire
 from corticalnet.circuits.plasticity import Plasticity
+from corticalnet.experiment.noise import Noise
+from corticalnet.experiment.protocol import Give, Play, Present, Rest
 from tests.engines.small import Leaky
 
 DT = 0.5

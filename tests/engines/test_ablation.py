@@ -9,13 +9,13 @@ import pytest
 
 from corticalnet.circuits import Broadcast, Circuit, OneToOne, Population, Projection
 from corticalnet.circuits.cells import LIF, Cell, ChangeDetector, Sensory
-from corticalnet.circuits.experiment.protocol import Present, Rest
-from corticalnet.circuits.experiment.recording import plan_recording
-from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.pointwise import absolute, maximum, minimum, where
 from corticalnet.circuits.quantities import ONE
 from corticalnet.engines.registry import ENGINES
+from corticalnet.experiment.protocol import Present, Rest
+from corticalnet.experiment.script import compile_protocol
+from corticalnet.recordings.recording import plan_recording
 from tests.engines.reference import Reference
 
 ENGINE = [

@@ -27,16 +27,16 @@ from corticalnet.circuits.cells import (
     State,
     Value,
 )  # fmt: skip
-from corticalnet.circuits.experiment.noise import Noise
-from corticalnet.circuits.experiment.protocol import Give, Present, Teach
-from corticalnet.circuits.experiment.recording import Record, plan_recording
-from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.circuits.plasticity import ErrorTimesRate, Plasticity
 from corticalnet.circuits.pointwise import log, maximum, minimum, where
 from corticalnet.circuits.quantities import Milliseconds
 from corticalnet.circuits.schedule import SCHEDULE, Schedule
 from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.errors import EngineError
+from corticalnet.experiment.noise import Noise
+from corticalnet.experiment.protocol import Give, Present, Teach
+from corticalnet.experiment.script import compile_protocol
+from corticalnet.recordings.recording import Record, plan_recording
 from tests.engines.reference import Reference
 
 brian2 = pytest.importorskip("brian2")

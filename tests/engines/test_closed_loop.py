@@ -6,8 +6,8 @@ import torch
 
 import corticalnet as cn
 from corticalnet.circuits import Circuit, Population
-from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.errors import EngineError, ProtocolError
+from corticalnet.experiment.script import compile_protocol
 from tests.engines.small import Leaky
 from tests.engines.test_torch_engine import GAMMA, driven, pair
 

@@ -5,11 +5,11 @@ import pytest
 
 from corticalnet.circuits import Circuit, Population, Projection
 from corticalnet.circuits.cells import Cell
-from corticalnet.circuits.experiment.protocol import Give
-from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.pointwise import tanh
 from corticalnet.circuits.quantities import ONE, Milliseconds
+from corticalnet.experiment.protocol import Give
+from corticalnet.experiment.script import compile_protocol
 from tests.engines.test_brian2 import moved, random, same
 
 pytest.importorskip("brian2")

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.circuits.experiment.stream import urges
 from corticalnet.errors import ProtocolError, TaskError
+from corticalnet.experiment.stream import urges
 from corticalnet.reinforcement.tasks import Classification, Saccade, as_gymnasium
 
 IMAGES = np.random.default_rng(0).uniform(size=(6, 4))

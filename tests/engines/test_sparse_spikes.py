@@ -9,10 +9,10 @@ import torch
 
 from corticalnet.circuits import Circuit, Population, Projection
 from corticalnet.circuits.cells import Cell, Sensory, State
-from corticalnet.circuits.experiment.protocol import Give
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.engines import simulate
 from corticalnet.engines.torch_engine.weights import Weights
+from corticalnet.experiment.protocol import Give
 from tests.engines.small import area
 
 PRE, POST, BATCH = 264, 257, 2

@@ -6,13 +6,13 @@ import torch
 
 from corticalnet.circuits import AllToAll, Broadcast, Circuit, OneToOne, Population, Projection, Wire
 from corticalnet.circuits.cells import Cell
-from corticalnet.circuits.experiment.noise import Noise
-from corticalnet.circuits.experiment.protocol import Give, Rest
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.circuits.quantities import ONE
 from corticalnet.engines import simulate, simulator
 from corticalnet.engines.torch_engine.weights import Weights
 from corticalnet.errors import EngineError, ProtocolError
+from corticalnet.experiment.noise import Noise
+from corticalnet.experiment.protocol import Give, Rest
 from tests.engines.small import Leaky, area, listed, synapses
 
 RNG = np.random.default_rng(11)

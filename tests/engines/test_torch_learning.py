@@ -5,10 +5,10 @@ import pytest
 
 from corticalnet.circuits import AllToAll, Broadcast, Circuit, OneToOne, Population, Projection
 from corticalnet.circuits.cells import Sensory
-from corticalnet.circuits.experiment.protocol import Give
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.pointwise import tanh, where
 from corticalnet.engines import simulate, simulator
+from corticalnet.experiment.protocol import Give
 from tests.engines.small import Leaky, area, carried, listed, synapses
 
 RATE, STEPS, BATCH, PRE = 0.2, 6, 5, 3

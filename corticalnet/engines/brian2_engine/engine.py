@@ -21,8 +21,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.experiment.recording import Recording, Track
-from corticalnet.circuits.experiment.script import Script
 from corticalnet.circuits.schedule import SCHEDULE, Phase
 from corticalnet.engines.brian2_engine.inputs import Inputs
 from corticalnet.engines.brian2_engine.layout import Layout
@@ -33,6 +31,8 @@ from corticalnet.engines.plan import Plan
 from corticalnet.engines.recorder import Recorder
 from corticalnet.engines.stepping import Diverged, Stepping
 from corticalnet.errors import EngineError, one_of
+from corticalnet.experiment.script import Script
+from corticalnet.recordings.recording import Recording, Track
 
 Array = NDArray[np.float64]
 TARGETS = ("numpy", "cython", "cpp_standalone")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.brian2_engine.model import Model
+from corticalnet.experiment.script import Script
 
 
 class Inputs:

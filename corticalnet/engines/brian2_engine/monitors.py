@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from corticalnet.circuits.experiment.recording import Recording, Track
 from corticalnet.engines.brian2_engine.library import brian2
 from corticalnet.engines.brian2_engine.model import Model
+from corticalnet.recordings.recording import Recording, Track
 
 Array = NDArray[np.float64]
 

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from corticalnet.circuits.experiment.recording import Recording
-from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.brian2_engine.layout import Layout
 from corticalnet.engines.brian2_engine.library import allowed, brian2, preferences
 from corticalnet.engines.brian2_engine.model import Model
 from corticalnet.engines.brian2_engine.monitors import Monitors
 from corticalnet.engines.plan import Plan
+from corticalnet.experiment.script import Script
+from corticalnet.recordings.recording import Recording
 
 Array = NDArray[np.float64]
 

@@ -15,8 +15,6 @@ import torch
 from torch import Tensor
 
 from corticalnet.circuits import Broadcast, Circuit, Projection
-from corticalnet.circuits.experiment.recording import Track
-from corticalnet.circuits.experiment.script import Script
 from corticalnet.circuits.schedule import SCHEDULE, Phase
 from corticalnet.engines.plan import Act, Block, Deliver, Learn, Place, Plan, Sum
 from corticalnet.engines.stepping import Stepping
@@ -28,6 +26,8 @@ from corticalnet.engines.torch_engine.ports import Ports, find
 from corticalnet.engines.torch_engine.states import named, states_at_rest, trouble
 from corticalnet.engines.torch_engine.weights import Array, Weights
 from corticalnet.errors import EngineError, one_of
+from corticalnet.experiment.script import Script
+from corticalnet.recordings.recording import Track
 
 _PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
 

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from corticalnet.circuits.experiment.noise import NoiseStream
-from corticalnet.circuits.experiment.script import Script
 from corticalnet.engines.plan import Block, Place, Plan
+from corticalnet.experiment.noise import NoiseStream
+from corticalnet.experiment.script import Script
 
 Array = NDArray[np.float64]
 

@@ -14,8 +14,9 @@ from collections.abc import Sequence
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Needs
-from corticalnet.circuits.expansion.choosing import add_actions, world_and_dopamine
-from corticalnet.circuits.expansion.construction import (
+from corticalnet.circuits.plasticity import ErrorTimesRate
+from corticalnet.columns.choosing import add_actions, world_and_dopamine
+from corticalnet.columns.construction import (
     Columns,
     Construction,
     Shared,
@@ -25,7 +26,6 @@ from corticalnet.circuits.expansion.construction import (
     pool,
     told,
 )
-from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.rules import IL, ZIL, FaZIL
 
 

@@ -23,9 +23,9 @@ from weakref import WeakSet
 
 import numpy as np
 
-from corticalnet.circuits.experiment.dataset import readable
-from corticalnet.circuits.experiment.join import SAME
 from corticalnet.errors import ProtocolError
+from corticalnet.recordings.dataset import readable
+from corticalnet.recordings.join import SAME
 from corticalnet.store import expanded, replacing, write_whole
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import xarray as xr
 from corticalnet.analysis import cv, isi, population_rate, spike_times
 from corticalnet.circuits import Circuit, OneToOne, Population, Projection
 from corticalnet.circuits.cells import LIF, PIF, Poisson, Sensory
-from corticalnet.circuits.experiment.protocol import Give
 from corticalnet.engines import simulate
 from corticalnet.errors import ProtocolError, UnitError
+from corticalnet.experiment.protocol import Give
 
 DT, ON, OFF = 0.5, "area1.value.on", "area1.value.off"
 

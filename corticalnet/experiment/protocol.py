@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from corticalnet.circuits.experiment.values import array, whole
 from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.errors import ProtocolError
+from corticalnet.experiment.values import array, whole
 
 
 class Element:

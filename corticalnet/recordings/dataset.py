@@ -22,7 +22,7 @@ from corticalnet.errors import ProtocolError
 if TYPE_CHECKING:
     import xarray as xr
 
-    from corticalnet.circuits.experiment.recording import Recording, Track
+    from corticalnet.recordings.recording import Recording, Track
 
 Floats = NDArray[np.float64]
 #: A variable as xarray takes it: dims, numbers, attributes (and how a file keeps it).
@@ -87,7 +87,7 @@ def load_recording(path: str | Path, *, lazy: bool = False) -> xr.Dataset:
         raise ProtocolError(f"there is no recording '{path}'")
     try:
         if lazy:
-            from corticalnet.circuits.experiment.streaming import opened
+            from corticalnet.recordings.streaming import opened
 
             data = opened(Path(path))
         else:

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.circuit import Circuit
-from corticalnet.circuits.experiment.protocol import Element, Give, Play, Present, Reinforce, Teach
-from corticalnet.circuits.experiment.values import course, pattern, samples, target
 from corticalnet.errors import ProtocolError, one_of, unknown
+from corticalnet.experiment.protocol import Element, Give, Play, Present, Reinforce, Teach
+from corticalnet.experiment.values import course, pattern, samples, target
 
 #: Numbers of an input; see above.
 Change = NDArray[np.float64]

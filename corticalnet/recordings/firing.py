@@ -1,4 +1,4 @@
-"""Which cells fire when, as figures and :mod:`corticalnet.analysis.spikes` read it from a recording.
+"""Which cells fire when, as figures and :mod:`corticalnet.recordings.spikes` read it from a recording.
 
 What fires is in two places: spikes are on an axis of cells, φ is a state of columns.
 """
@@ -13,7 +13,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from corticalnet.errors import ProtocolError, one_of
-from corticalnet.plotting.reading import present, state, state_names
+from corticalnet.recordings.reading import present, state, state_names
 
 
 @dataclass(frozen=True, eq=False)

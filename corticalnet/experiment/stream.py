@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.experiment.protocol import Element, Present, Reinforce, Teach
-from corticalnet.circuits.experiment.values import array, whole
 from corticalnet.errors import ProtocolError
+from corticalnet.experiment.protocol import Element, Present, Reinforce, Teach
+from corticalnet.experiment.values import array, whole
 
 
 @dataclass(frozen=True, eq=False)

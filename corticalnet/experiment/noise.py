@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.experiment.values import whole
 from corticalnet.errors import ProtocolError
+from corticalnet.experiment.values import whole
 
 Floats = NDArray[np.float64]
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.connection import AllToAll, OneToOne, Synapses
-from corticalnet.circuits.expansion.construction import Columns, Shared, Site
 from corticalnet.circuits.parts import Broadcast, Population, Projection
+from corticalnet.columns.construction import Columns, Shared, Site
 
 
 def add_actions(stand: Columns, site: Site, role: str, rate: str, average: float = 0.0) -> None:

@@ -1,11 +1,11 @@
 """Constructions: how a rule is run in time. Which cells a column has, and what tells its synapses to learn.
 
-The skeleton (:mod:`corticalnet.circuits.expansion.expansion`) walks the network's areas and links and asks
+The skeleton (:mod:`corticalnet.columns.expansion`) walks the network's areas and links and asks
 a construction what stands there. Columns of predictive coding have a value, a prediction and an error cell,
 
     value ── Δx ──▶ error ── ε ──▶ value            prediction ── −Δμ ──▶ error ── ε ──▶ prediction
 
-those of BrainProp a feedforward and a feedback cell (:mod:`corticalnet.circuits.expansion.rewarded`).
+those of BrainProp a feedforward and a feedback cell (:mod:`corticalnet.columns.rewarded`).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.errors import ProtocolError
-from corticalnet.plotting.firing import counted, firing, one_population, rate, stride, window
+from corticalnet.recordings.firing import counted, firing, one_population, rate, stride, window
 
 Floats = NDArray[np.float64]
 #: (population, number of the cell in it).

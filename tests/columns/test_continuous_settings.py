@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import corticalnet as cn
-from corticalnet.circuits.expansion.continuous import CONSTRUCTIONS
+from corticalnet.columns.continuous import CONSTRUCTIONS
 from corticalnet.errors import CircuitError, CircuitWarning
 
 BACKPROP = cn.rule("backprop")

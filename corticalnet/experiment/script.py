@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.circuit import Circuit
-from corticalnet.circuits.experiment.changes import (
+from corticalnet.errors import ProtocolError, one_of, unknown
+from corticalnet.experiment.changes import (
     Batches,
     Change,
     Entry,
@@ -21,10 +22,9 @@ from corticalnet.circuits.experiment.changes import (
     named_inputs,
     stimuli_of,
 )
-from corticalnet.circuits.experiment.noise import Noise, NoiseStream
-from corticalnet.circuits.experiment.protocol import Element, Give, Play, Present, Reinforce, Rest, Teach
-from corticalnet.circuits.experiment.stream import Stream
-from corticalnet.errors import ProtocolError, one_of, unknown
+from corticalnet.experiment.noise import Noise, NoiseStream
+from corticalnet.experiment.protocol import Element, Give, Play, Present, Reinforce, Rest, Teach
+from corticalnet.experiment.stream import Stream
 
 Floats = NDArray[np.float64]
 #: What a protocol is made of.

@@ -12,10 +12,10 @@ import xarray as xr
 import corticalnet as cn
 from corticalnet.analysis import population_rate, spike_times, to_neo
 from corticalnet.circuits import Circuit, Population
-from corticalnet.circuits.experiment import recording
 from corticalnet.engines.snapshot import Snapshot
 from corticalnet.errors import ProtocolError, SimulationError
 from corticalnet.plotting import figures
+from corticalnet.recordings import recording
 from tests.engines.random_experiments import circuit, one_experiment
 from tests.engines.small import Leaky
 from tests.engines.test_guard import Doubling

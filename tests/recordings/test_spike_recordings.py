@@ -7,9 +7,9 @@ import xarray as xr
 
 import corticalnet as cn
 from corticalnet.circuits.cells import PIF, Sensory
-from corticalnet.circuits.experiment.recording import plan_recording
-from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.errors import RecordingWarning
+from corticalnet.experiment.script import compile_protocol
+from corticalnet.recordings.recording import plan_recording
 
 X = np.random.default_rng(3).uniform(0, 1, 6)
 

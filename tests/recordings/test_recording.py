@@ -9,12 +9,12 @@ import xarray as xr
 import corticalnet
 from corticalnet.circuits import Circuit, OneToOne, Population, Projection
 from corticalnet.circuits.cells import Cell, ChangeDetector, Clamped, Error, Prediction, Sensory
-from corticalnet.circuits.experiment.protocol import Present, Rest
-from corticalnet.circuits.experiment.recording import Record, load_recording, plan_recording
-from corticalnet.circuits.experiment.script import compile_protocol
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.circuits.quantities import MV
 from corticalnet.errors import ProtocolError, RecordingWarning
+from corticalnet.experiment.protocol import Present, Rest
+from corticalnet.experiment.script import compile_protocol
+from corticalnet.recordings.recording import Record, load_recording, plan_recording
 
 UP, SIDE = "input->area1", "area1->output"
 

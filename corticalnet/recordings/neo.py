@@ -15,10 +15,10 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from corticalnet.analysis.spikes import spike_times
 from corticalnet.errors import ProtocolError, one_of
-from corticalnet.plotting.firing import counted, fires, firing
-from corticalnet.plotting.reading import present, state, state_names
+from corticalnet.recordings.firing import counted, fires, firing
+from corticalnet.recordings.reading import present, state, state_names
+from corticalnet.recordings.spikes import spike_times
 
 #: What a block says of its simulation.
 FACTS = ("engine", "seed", "dt", "corticalnet")

@@ -23,7 +23,9 @@ from typing import Any
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Needs
-from corticalnet.circuits.expansion.construction import (
+from corticalnet.circuits.plasticity import ErrorTimesRate
+from corticalnet.circuits.quantities import MS, quantity
+from corticalnet.columns.construction import (
     Columns,
     Construction,
     Shared,
@@ -32,8 +34,6 @@ from corticalnet.circuits.expansion.construction import (
     pool,
     told,
 )
-from corticalnet.circuits.plasticity import ErrorTimesRate
-from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.errors import CircuitError, CircuitWarning, one_of
 
 CONSTRUCTIONS = ("latch", "delay", "sample_and_hold", "nudge")

@@ -4,7 +4,7 @@
     simulate(circuit, protocol, record=Record("error", where={"area1": [0, 1]}), every=10)
 
 A plan is a list of tracks; engines fill one array per track, and
-:mod:`corticalnet.circuits.experiment.dataset` puts them together.
+:mod:`corticalnet.recordings.dataset` puts them together.
 
 With ``every=k`` something is written down after each k steps (steps k − 1, 2k − 1, … of the whole simulation,
 however it is cut into runs): states as they are then, but the sum over these k steps of what says something
@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.circuit import Circuit
-from corticalnet.circuits.experiment.dataset import build_dataset, load_recording
-from corticalnet.circuits.experiment.script import Script
-from corticalnet.circuits.experiment.tracks import Track, default_tracks
-from corticalnet.circuits.experiment.values import array, whole
 from corticalnet.circuits.parts import Population
 from corticalnet.errors import ProtocolError, one_of, unknown
+from corticalnet.experiment.script import Script
+from corticalnet.experiment.values import array, whole
+from corticalnet.recordings.dataset import build_dataset, load_recording
+from corticalnet.recordings.tracks import Track, default_tracks
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -6,11 +6,11 @@ import torch
 
 from corticalnet.circuits import Circuit, Needs, Population
 from corticalnet.circuits.cells import Clamped, Clock, Prediction, Sensory, Value
-from corticalnet.circuits.experiment.noise import Noise
-from corticalnet.circuits.experiment.protocol import Give, Present, Rest, Teach
-from corticalnet.circuits.experiment.script import compile_protocol
-from corticalnet.circuits.experiment.stream import Stream
 from corticalnet.errors import CorticalnetError, ProtocolError
+from corticalnet.experiment.noise import Noise
+from corticalnet.experiment.protocol import Give, Present, Rest, Teach
+from corticalnet.experiment.script import compile_protocol
+from corticalnet.experiment.stream import Stream
 
 STIMULUS, TARGET = ("input.value", "stimulus"), ("output.value", "target")
 CLAMPED, TEACHING = ("output.value", "clamped"), ("output.clock", "teaching")

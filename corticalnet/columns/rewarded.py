@@ -17,10 +17,10 @@ from math import ceil
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Needs
-from corticalnet.circuits.expansion.choosing import add_actions, world_and_dopamine
-from corticalnet.circuits.expansion.construction import Columns, Construction, Shared, Site, depth_of
-from corticalnet.circuits.expansion.continuous import Continuous
 from corticalnet.circuits.plasticity import CreditTimesRate, ErrorTimesRate
+from corticalnet.columns.choosing import add_actions, world_and_dopamine
+from corticalnet.columns.construction import Columns, Construction, Shared, Site, depth_of
+from corticalnet.columns.continuous import Continuous
 
 
 class Rewarded(Construction):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from corticalnet.circuits.expansion.construction import Construction
-from corticalnet.circuits.expansion.continuous import Staged, continuous
-from corticalnet.circuits.expansion.rewarded import Rewarded
-from corticalnet.circuits.expansion.stepwise import Clocked, Detected
+from corticalnet.columns.construction import Construction
+from corticalnet.columns.continuous import Staged, continuous
+from corticalnet.columns.rewarded import Rewarded
+from corticalnet.columns.stepwise import Clocked, Detected
 from corticalnet.errors import CircuitError
 from corticalnet.rules import IL, ZIL, FaZIL, Matching, Random, Reward, Rule, Sweep, Tied
 
@@ -19,7 +19,7 @@ def construction_of(
     phase_signal: bool = True,
     dynamics: Any = None,
 ) -> Construction:
-    """The construction for a rule; see :func:`corticalnet.circuits.expansion.circuit`.
+    """The construction for a rule; see :func:`corticalnet.columns.circuit`.
 
     Raises:
         CircuitError: there is none.

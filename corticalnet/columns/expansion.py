@@ -5,7 +5,7 @@
     value below ── W ──▶ prediction                    error ── Wᵀ ──▶ value below (feedback)
 
 This is the skeleton: it walks areas and links. What stands at an area, and what tells its synapses to
-learn, is a :class:`~corticalnet.circuits.expansion.construction.Construction`. Streaming and gated Fa-Z-IL,
+learn, is a :class:`~corticalnet.columns.construction.Construction`. Streaming and gated Fa-Z-IL,
 and the latch in continuous time, have no control cells at all.
 """
 
@@ -20,13 +20,13 @@ import numpy as np
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.connection import AllToAll, Synapses
-from corticalnet.circuits.expansion.choice import construction_of
-from corticalnet.circuits.expansion.construction import Construction, Site
-from corticalnet.circuits.expansion.continuous import Continuous
-from corticalnet.circuits.expansion.links import as_connection, bias_connection, check_weights, flat
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
 from corticalnet.circuits.quantities import NOT_NEGATIVE, ONE, Range, number
-from corticalnet.circuits.spiking import KINDS, spiking
+from corticalnet.columns.choice import construction_of
+from corticalnet.columns.construction import Construction, Site
+from corticalnet.columns.continuous import Continuous
+from corticalnet.columns.links import as_connection, bias_connection, check_weights, flat
+from corticalnet.columns.spiking import KINDS, spiking
 from corticalnet.errors import CircuitError, CircuitWarning, one_of
 from corticalnet.network import Network
 from corticalnet.network.area import Area
@@ -63,11 +63,11 @@ def circuit(
             told the phase).
         phase_signal: whether ungated rules are told when no teacher is there; without it the same equations
             run in prediction and learning, and prediction must come to rest by itself.
-        dynamics: continuous time: :class:`~corticalnet.circuits.expansion.continuous.Continuous`, or the
+        dynamics: continuous time: :class:`~corticalnet.columns.continuous.Continuous`, or the
             name of a construction ("latch", "delay", "sample_and_hold", "nudge").
         cells_per_column: if more than 0, columns tell other areas their rates by so many spiking cells, in
             continuous time (:func:`spiking_dynamics` if no ``dynamics`` is given). More choices:
-            :func:`corticalnet.circuits.spiking.spiking`.
+            :func:`corticalnet.columns.spiking.spiking`.
         cell: their kind: "poisson", "pif" or "lif".
         name: for titles.
 
