@@ -19,7 +19,18 @@ from corticalnet.engines import Interaction, Simulator, Snapshot, simulate, simu
 from corticalnet.experiment.noise import Noise
 from corticalnet.experiment.protocol import Give, Play, Present, Reinforce, Rest, Teach
 from corticalnet.experiment.stream import Stream, urges
-from corticalnet.network import Area, Convolution, Dense, Link, Local, Network, Recurrent, from_torch, mlp
+from corticalnet.network import (
+    Area,
+    Convolution,
+    Dense,
+    Identity,
+    Link,
+    Local,
+    Network,
+    Recurrent,
+    from_torch,
+    mlp,
+)
 from corticalnet.recordings.join import join
 from corticalnet.recordings.recording import Record, load_recording
 from corticalnet.rules import (
@@ -62,6 +73,7 @@ __all__ = [
     "Direct",
     "FaZIL",
     "Give",
+    "Identity",
     "Interaction",
     "KolenPollack",
     "LearningRule",

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 
 import corticalnet as cn
+from corticalnet.network.homeostasis import BatchHomeostasis
+from corticalnet.network.stages import Fire
 
 F64 = torch.float64
 SHAPE, CLASSES = (2, 9, 9), 5
@@ -41,6 +43,34 @@ def skipping(hidden="tanh", seed=0):
     return cn.Network(SHAPE, areas, seed, dtype=F64)
 
 
+def residual(hidden="tanh", seed=0):
+    """Identity links: beside synapses and alone, one after the other, over areas, to the output."""
+    areas = [
+        cn.Area(cn.Dense(CLASSES), hidden, "stem"),
+        cn.Area(cn.Dense(7, bias=True), hidden, "inside"),
+        cn.Area(cn.Dense(CLASSES), "linear", "branch"),
+        cn.Area([cn.Identity("branch"), cn.Identity("stem")], hidden, "sum"),
+        cn.Area([cn.Dense(CLASSES, bias=True), cn.Identity("sum")], hidden, "next"),
+        cn.Area([cn.Identity("next"), cn.Dense(CLASSES), cn.Identity("stem")], "linear"),
+    ]
+    return cn.Network(SHAPE, areas, seed, dtype=F64)
+
+
+def residual_sheets(hidden="tanh", seed=0):
+    """Sums of sheets after batch statistics; to a smaller sheet, the shortcut is a strided convolution."""
+    normal = [Fire("linear"), BatchHomeostasis()]
+    areas = [
+        cn.Area(cn.Convolution(3, padding="same"), hidden, "stem", homeostasis="batch"),
+        cn.Area(cn.Convolution(3, padding="same"), name="same", stages=normal),
+        cn.Area([cn.Identity(), cn.Identity("stem")], hidden, "sum"),
+        cn.Area(cn.Convolution(4, stride=2, padding="same"), name="smaller", stages=normal),
+        cn.Area(cn.Convolution(4, 1, stride=2, source="sum"), name="shortcut", stages=normal),
+        cn.Area([cn.Identity("smaller"), cn.Identity("shortcut")], hidden, "sum2"),
+        cn.Area(cn.Dense(CLASSES), "linear"),
+    ]
+    return cn.Network(SHAPE, areas, seed, dtype=F64)
+
+
 #: Networks by name; each takes the hidden activation and a seed.
 NETWORKS = {
     "dense-1": lambda act, seed: dense(act, 1, seed),
@@ -53,6 +83,8 @@ NETWORKS = {
     "slow": lambda act, seed: sheets(act, cn.Local, seed, homeostasis="slow"),
     "batch": lambda act, seed: sheets(act, cn.Convolution, seed, homeostasis="batch"),
     "skipping": skipping,
+    "residual": residual,
+    "residual sheets": residual_sheets,
 }
 
 

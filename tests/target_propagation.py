@@ -41,11 +41,13 @@ class TargetPropagation(cn.LearningRule):
         delta = [None] * len(wiring.areas)
         delta[-1] = wiring.area(-1).gain(lesson.error(rates[-1]), traces[-1])
         for node in range(wiring.output - 1, 0, -1):
-            ways = [(above, k, inverse[f"inverse.{k.name}"]) for above, k in wiring.leaving[node]]
+            leaving = wiring.leaving[node]
+            ways = [(above, k, inverse[f"inverse.{k.name}"]) for above, k in leaving if k.plastic]
             told = [torch.tanh(drives[n]) for n, _, _ in ways]
             wanted = [torch.tanh(drives[n] + delta[n]) for n, _, _ in ways]
             signals = zip(ways, wanted, told, strict=True)
             signal = sum(k.feedback(there - here, v) for (_, k, v), there, here in signals)
+            signal = signal + sum(delta[above] for above, k in leaving if not k.plastic)  # its own inverse
             guess = sum(k.feedback(here, v) for (_, k, v), here in zip(ways, told, strict=True))
             delta[node] = wiring.area(node).gain(signal, traces[node])
             for (_, link, v), here in zip(ways, told, strict=True):

@@ -166,7 +166,7 @@ def course_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> Cours
 def _read_weights(course: Course, wiring: Wiring, node: int, recording: Any, begin: int, end: int) -> None:
     """When, and by how much, the synapses into a node changed."""
     changes = []
-    for _, link in wiring.arriving[node]:
+    for link in (link for _, link in wiring.arriving[node] if link.plastic):
         before = (
             recording[link.name].isel(time=begin - 1).values
             if begin
@@ -179,6 +179,8 @@ def _read_weights(course: Course, wiring: Wiring, node: int, recording: Any, beg
         during = recording[link.name].isel(time=slice(begin, end)).values
         weights = np.concatenate([before[None], during])
         changes.append(torch.as_tensor(np.diff(weights, axis=0).reshape(end - begin, -1)))
+    if not changes:
+        return
     change, area = torch.cat(changes, 1), wiring.name(node)
     course.changed[area] = change.any(1).nonzero()[:, 0].tolist()
     course.change[area] = change.sum(0)
@@ -202,12 +204,13 @@ def _taught(recording: xr.Dataset, projections: list[str]) -> tuple[int, int]:
 
 
 def _credits(net: Network) -> dict[str, Tensor]:
-    """area -> minus the gradient of the synapses that end there, flat."""
+    """area -> minus the gradient of the synapses that end there, flat; of areas where some end that learn."""
     found = {}
     for node in range(1, net.wiring.output + 1):
         weights = [link.weight for _, link in net.wiring.arriving[node] if link.plastic]
         parts = [torch.zeros_like(w) if w.grad is None else -w.grad for w in weights]
-        found[net.wiring.name(node)] = torch.cat([part.flatten() for part in parts])
+        if parts:
+            found[net.wiring.name(node)] = torch.cat([part.flatten() for part in parts])
     return found
 
 

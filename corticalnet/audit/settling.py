@@ -133,13 +133,13 @@ def _wanted(network: Network, rule: LearningRule, seed: int) -> Any:
     """What the rule changes, all links in a row."""
     twin = own(network)
     rule.update(twin, *lesson(network, seed, 1), torch.optim.SGD(twin.parameters(), lr=RATE))
-    pairs = zip(twin.links, network.links, strict=True)
+    pairs = [(a, b) for a, b in zip(twin.links, network.links, strict=True) if b.plastic]
     return np.concatenate([(a.weight - b.weight).detach().numpy().ravel() for a, b in pairs])
 
 
 def _moved(data: Any, network: Network) -> Any:
     """What a recorded circuit has changed, all links in a row."""
-    names = [link.name for link in network.links]
+    names = [link.name for link in network.links if link.plastic]
     return np.concatenate([(data[f"{n} after"].values - data[f"{n} before"].values).ravel() for n in names])
 
 

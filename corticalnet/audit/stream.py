@@ -275,7 +275,7 @@ def _distances(network: Network, start: dict[str, Tensor], weights: dict[str, An
 
 def _named(network: Network) -> list[tuple[str, torch.nn.Parameter]]:
     """Weights and biases by the names of their projections."""
-    pairs = [(one.name, one.weight) for one in network.links]
+    pairs = [(one.name, one.weight) for one in network.links if one.plastic]
     return pairs + [(f"{one.name} bias", one.bias) for one in network.links if one.bias is not None]
 
 

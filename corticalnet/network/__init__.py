@@ -7,7 +7,7 @@ its drive, :mod:`area` a sheet of columns, :mod:`wiring` who drives whom, :mod:`
 
 from corticalnet.network.adopt import from_torch
 from corticalnet.network.area import Area
-from corticalnet.network.links import Convolution, Dense, Link, Local, Relay
+from corticalnet.network.links import Convolution, Dense, Identity, Link, Local, Relay
 from corticalnet.network.network import Network, mlp
 from corticalnet.network.recurrent import Recurrent, Unrolled
 from corticalnet.network.wiring import Activity, Wiring
@@ -17,6 +17,7 @@ __all__ = [
     "Area",
     "Convolution",
     "Dense",
+    "Identity",
     "Link",
     "Local",
     "Network",

@@ -53,7 +53,8 @@ class Area(nn.Module):
         arriving = list(links) if isinstance(links, Iterable) and not isinstance(links, str) else [links]
         for link in arriving:
             if not isinstance(link, Link):
-                raise NetworkError(f"an area is made of links (Dense, Convolution, Local), not {shown(link)}")
+                kinds = "Dense, Convolution, Local, Identity"
+                raise NetworkError(f"an area is made of links ({kinds}), not {shown(link)}")
         if not arriving:
             raise NetworkError("an area needs at least one link that drives it")
         # As plain tuples, typed and quick to walk along, and as modules for torch.

@@ -71,6 +71,10 @@ class Network(nn.Module):
         self.wiring = Wiring()
         for position, area in enumerate(areas, start=1):
             self._add(area, position, len(areas), dtype or torch.get_default_dtype())
+        if not any(link.plastic for link in self.links):
+            raise NetworkError(
+                "a network of identity links alone learns nothing; give it a link with weights"
+            )
         for node in range(1, self.wiring.output):
             if not self.wiring.leaving[node]:
                 raise NetworkError(f"area '{self.wiring.name(node)}' sends to no other area")
@@ -103,7 +107,8 @@ class Network(nn.Module):
             if k and built != area.drive_shape:
                 raise NetworkError(
                     f"area '{area.name}': its links arrive with different shapes, "
-                    f"{area.drive_shape} and {built}"
+                    f"{area.drive_shape} from {known[arriving[0][0]]} and {built} from {known[source]}"
+                    + _cure([link for _, link in arriving])
                 )
             area.drive_shape = built
         area.shape = area.drive_shape
@@ -282,6 +287,13 @@ def place(
         return dtype, torch.empty(0, device=where).device
     except (RuntimeError, AssertionError, TypeError) as error:
         raise NetworkError(f"device {shown(device)} cannot be used: {str(error).splitlines()[0]}") from None
+
+
+def _cure(links: list[Link]) -> str:
+    """What to do about links that do not fit together, if one of them changes no shape."""
+    if all(link.plastic for link in links):
+        return ""
+    return "; an identity link changes no shape, a Dense or Convolution with that source does"
 
 
 def _sheet(shape: Shape) -> str:

@@ -35,7 +35,7 @@ class Parts:
         for path, module in net.named_modules():
             if not isinstance(module, Area | Link):  # (an area's own children are lists)
                 self._places += [(module._modules, name, child) for name, child in module.named_children()]
-            if module._parameters:
+            if module._parameters or isinstance(module, Link):
                 what = f"link '{module.name}'" if isinstance(module, Link) else f"'{path}'"
                 self._holders.append((what, module, _shapes(module)))
         # Looking through torch's own dictionaries takes a microsecond; all else is for when they changed.

@@ -157,9 +157,10 @@ class OwnWeights:
     def _join(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
         """A synapse down is moved as the synapse up beside it is; one from the output, as those to there."""
         groups = {p: group for group in optimizer.param_groups for p in group["params"]}
-        weights = {link.name: link.weight for link in net.links}
+        weights = {link.name: link.weight for link in net.links if link.plastic}
+        last = [*weights.values()][-1]
         for name, own in self._own.items():
-            beside = weights.get(link_of(name, weights), net.links[-1].weight)
+            beside = weights.get(link_of(name, weights), last)
             if own not in groups and beside in groups:
                 groups[beside]["params"].append(own)
 

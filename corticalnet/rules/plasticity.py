@@ -49,9 +49,11 @@ class Plasticity:
 
     def hebbian(self, link: Link, pre: Tensor, post: Tensor, factor: float = 1.0) -> None:
         """Change a link by ``factor · post × pre`` (post: the error that teaches; pre: rates)."""
+        if not link.plastic:
+            return
         own: Any = link._parameters  # (as attributes they take a microsecond each)
         weight, bias = own["weight"], own["bias"]
-        if link.plastic and weight.requires_grad:
+        if weight.requires_grad:
             out, scale, keep = self.slot(weight)
             link.hebbian(pre, post, out, factor * scale, keep)
             if link in self._partners:

@@ -103,7 +103,7 @@ def run_seeds(
         for seed in wanted:
             model = make_model(seed)
             model.settings = model.settings.change(seed=seed)
-            weights = model.network.links[0].weight.detach().clone()
+            weights = next(link.weight for link in model.network.links if link.plastic).detach().clone()
             if first is None:
                 first = weights
                 if folder is not None:

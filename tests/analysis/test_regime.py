@@ -9,7 +9,7 @@ import torch
 import corticalnet as cn
 from corticalnet.analysis import recorded_regime, regime
 from corticalnet.errors import CircuitWarning, ProtocolError, RuleError
-from tests.networks import batch, sheets, skipping
+from tests.networks import batch, residual, sheets, skipping
 
 F64 = torch.float64
 SIZES = [6, 8, 7, 4]
@@ -133,7 +133,9 @@ def test_incremental_changes_are_seen_at_every_step():
     assert found.changed == {"area1": [2, 3, 4], "area2": [1, 2, 3, 4], "output": [0, 1, 2, 3, 4]}
 
 
-@pytest.mark.parametrize("make", [skipping, lambda: sheets("tanh", dropout=0.3, homeostasis="slow")])
+@pytest.mark.parametrize(
+    "make", [skipping, residual, lambda: sheets("tanh", dropout=0.3, homeostasis="slow")]
+)
 def test_every_kind_of_network_and_lesson(make):
     net = make()
     before = {name: value.clone() for name, value in net.state_dict().items()}

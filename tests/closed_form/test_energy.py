@@ -11,7 +11,7 @@ from corticalnet.errors import RuleError
 from corticalnet.rules import Teacher
 from corticalnet.rules.eigenvalues import extremes
 from corticalnet.rules.energy import Energy, stability
-from tests.networks import batch, sheets, skipping
+from tests.networks import batch, residual, sheets, skipping
 
 F64 = torch.float64
 RATES = {
@@ -82,7 +82,9 @@ def test_energy_slope_and_curvature_are_those_of_the_formula(hidden, output, hel
 
 
 @pytest.mark.parametrize("levelled", [False, True])
-@pytest.mark.parametrize("make", [skipping, sheets, lambda: sheets(dropout=0.4, homeostasis="slow")])
+@pytest.mark.parametrize(
+    "make", [skipping, residual, sheets, lambda: sheets(dropout=0.4, homeostasis="slow")]
+)
 def test_slope_on_every_kind_of_wiring(make, levelled):
     """Sheets, pools, silent columns, slow homeostasis, links that skip: autograd of the energy itself."""
     net = make()

@@ -19,7 +19,7 @@ PATHWAYS = {
     "weight-mirror": cn.WeightMirror,
     "perturbed": cn.Perturbed,
 }
-KINDS = ["dense-2", "dense-5", "convolution", "local", "dropout", "slow", "batch", "skipping"]
+KINDS = ["dense-2", "dense-5", "convolution", "local", "dropout", "slow", "batch", "skipping", "residual"]
 
 
 def transposed(feedback, net):
@@ -186,7 +186,7 @@ def test_two_by_three_by_hand():
 
 
 @pytest.mark.parametrize("trigger", ["backprop", "il", "z-il", "fa-z-il", "streaming-fa-z-il"])
-@pytest.mark.parametrize("network", ["dense-5", "convolution", "local", "skipping"])
+@pytest.mark.parametrize("network", ["dense-5", "convolution", "local", "skipping", "residual"])
 def test_the_difference_shrinks_by_the_decay_alone(network, trigger):
     """W − B = (1 − lr λ)^t (W₀ − B₀), to rounding, whatever was learned; matching: it stays."""
     lr, steps, (x, y) = 0.05, 7, batch()

@@ -10,7 +10,7 @@ from corticalnet.errors import RuleError
 from corticalnet.network.homeostasis import BatchHomeostasis
 from tests.networks import CLASSES, F64, NETWORKS, autograd, batch, cross_entropy, learned, squared
 
-KINDS = ["dense-2", "dense-5", "convolution", "local", "dropout", "conv-dropout", "slow", "batch", "skipping"]
+KINDS = [*NETWORKS]
 BASELINES = {
     "weight-perturbation": ["undisturbed", "opposite"],
     "node-perturbation": ["undisturbed", "opposite"],

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import corticalnet as cn
-from tests.networks import F64, batch, dense, distance, gradients, learned, sheets
+from tests.networks import F64, batch, dense, distance, gradients, learned, residual, sheets
 from tests.target_propagation import STRANGERS, listed
 
 RULES = (*cn.rules(), *STRANGERS)
@@ -41,9 +41,9 @@ def name(request):
         yield request.param
 
 
-@pytest.mark.parametrize("size", [1, 2, 5])
-def test_fills_every_gradient_with_finite_numbers(name, size):
-    net = sheets("relu")
+@pytest.mark.parametrize(("make_net", "size"), [(sheets, 1), (sheets, 2), (sheets, 5), (residual, 3)])
+def test_fills_every_gradient_with_finite_numbers(name, make_net, size):
+    net = make_net("relu")
     x, y = batch(size)
     step = make(name).learn(net, x, y)
     for parameter in net.parameters():

@@ -9,7 +9,7 @@ import corticalnet as cn
 import corticalnet.data as data
 from corticalnet.rules import Rewarded
 from corticalnet.training import Settings, train
-from tests.networks import autograd, batch, distance, learned, sheets, skipping, squared
+from tests.networks import autograd, batch, distance, learned, residual, sheets, skipping, squared
 
 pytestmark = [
     pytest.mark.gpu,
@@ -20,6 +20,7 @@ KINDS = {
     "convolution": lambda: sheets("relu", cn.Convolution, homeostasis="batch"),
     "local": lambda: sheets("tanh", cn.Local, homeostasis="slow"),
     "skipping": skipping,
+    "residual": residual,
 }
 
 

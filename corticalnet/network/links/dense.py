@@ -1,4 +1,4 @@
-"""Dense links, where every column meets every column, and relays, which hand rates on."""
+"""Dense links, where every column meets every column."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from corticalnet.checks import whole
 from corticalnet.errors import NetworkError
@@ -55,42 +55,3 @@ class Dense(Link):
         put_product(post.t(), pre, out, scale, keep)
         if self.sparse:
             self.erase_absent(out)
-
-
-class Relay(Link):
-    """A link that hands its source's rates on unchanged: one relay cell per column, no synapse to learn.
-
-    A link that skips areas brings its error down too early for Z-IL; relays make all ways to the output
-    equally long (Salvatori et al. 2022). Networks insert them on demand, see ``Network.levelled``.
-    """
-
-    plastic = False
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.name = "relay"
-        self.weight = nn.Parameter(torch.empty(0), requires_grad=False)
-        self.register_parameter("bias", None)
-
-    def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """No weights."""
-        return source_shape, (0,), (0,), 1, 1
-
-    def drive(self, rates: Tensor) -> Tensor:
-        """The rates."""
-        return rates
-
-    def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
-        """The signal."""
-        return signal
-
-    def prune(self, mask: Any = None) -> None:
-        """There is nothing to prune.
-
-        Raises:
-            NetworkError: always.
-        """
-        raise NetworkError("a relay hands rates on; it has no synapses that could be pruned")
-
-    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
-        """Nothing changes."""

@@ -100,8 +100,8 @@ class Feedback(ABC):
         return [(n, above, k) for n in range(1, wiring.output) for above, k in self.leaving(wiring, n)]
 
     def carrying(self, net: Network) -> list[Link]:
-        """All links along which signals come down to hidden areas."""
-        return [link for _, _, link in self.ways(net.wiring)]
+        """All links with weights along which signals come down to hidden areas."""
+        return [link for _, _, link in self.ways(net.wiring) if link.plastic]
 
     # Pathways that learn -----------------------------------------------------------------------
     def learn(self, trial: Trial) -> None:  # noqa: B027  (most learn nothing)

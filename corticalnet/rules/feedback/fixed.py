@@ -75,7 +75,7 @@ class Random(Feedback):
         """Draw B for every link."""
         self.lay(net)
         links = net.links if self.layered else self.carrying(net)
-        self._weights = {link.name: self.draw(link) for link in links}
+        self._weights = {link.name: self.draw(link) for link in links if link.plastic}
 
     def lay(self, net: Network) -> None:
         """Make the links from the output, if signals come straight from there.
@@ -104,7 +104,7 @@ class Random(Feedback):
         return torch.empty_like(link.weight).copy_(drawn)
 
     def weights(self, link: Link) -> Tensor:
-        """B; a relay between areas hands signals on as they are."""
+        """B; an identity link hands signals on as they are."""
         return self._weights[link.name] if link.plastic else link.weight
 
 

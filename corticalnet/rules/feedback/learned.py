@@ -64,7 +64,7 @@ class Learned(Random):
         """Called when a network with other links is met: whatever else was learned belongs to the old one."""
 
     def weights(self, link: Link) -> Tensor:
-        """B; nothing goes down to the input, and a relay hands signals on as they are."""
+        """B; nothing goes down to the input, and an identity link hands signals on as they are."""
         own = self._own.get(link.name)
         return link.weight if own is None else own
 
@@ -166,6 +166,8 @@ class WeightMirror(Learned):
         """One noise phase of all links."""
         wiring = trial.plasticity.net.wiring
         for source, target, link in self.ways(wiring):
+            if not link.plastic:
+                continue
             like = link.weight
             noise = self.deviation * torch.randn(
                 self.samples, *link.source_shape, dtype=like.dtype, device=like.device

@@ -19,6 +19,7 @@ from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
 from corticalnet.network.area import Trace
 from corticalnet.network.initialisation import Scheme
+from corticalnet.network.links import Link
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.disturbance import Draw, by_sample, disturb, gaussian, held
 from corticalnet.rules.feedback.base import Passes
@@ -78,8 +79,9 @@ class Perturbed(Learned):
         self._sums = {}
         if self.fit == "least squares":
             for node in range(1, net.wiring.output):
-                links = [link for _, link in self.leaving(net.wiring, node)]
-                self._sums[net.wiring.name(node)] = LeastSquares(links, self.ridge)
+                links = [link for _, link in self.leaving(net.wiring, node) if link.plastic]
+                if links:
+                    self._sums[net.wiring.name(node)] = LeastSquares(links, self.ridge)
 
     def learn(self, trial: Trial) -> None:
         """One disturbed sweep, and one sweep down of the errors that B itself brings."""
@@ -124,15 +126,23 @@ class Perturbed(Learned):
         signal: Tensor,
         errors: list[Tensor | None],
     ) -> None:
-        links = [(errors[target], link) for target, link in self.leaving(wiring, node)]
+        links: list[tuple[Tensor, Link]] = []
+        for target, link in self.leaving(wiring, node):
+            error = errors[target]
+            assert error is not None, "errors come from above"
+            if link.plastic:
+                links.append((error, link))
+            else:  # what an identity link brings down is there already
+                wanted, signal = wanted - error, signal - error
+        if not links:
+            return
         if self.fit == "gradient":
             for error, link in links:
-                assert error is not None, "errors come from above"
                 out, scale, keep = trial.plasticity.slot(self._own[link.name])
                 link.hebbian(wanted - signal, error, out, self.rate * scale, keep)
             return
         sums = self._sums[wiring.name(node)]
-        sums.add([error for error, _ in links if error is not None], wanted, self.memory)
+        sums.add([error for error, _ in links], wanted, self.memory)
         for (_, link), solution in zip(links, sums.solution(), strict=True):
             self._own[link.name].data.copy_(solution)
 
