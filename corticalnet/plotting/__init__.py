@@ -1,4 +1,4 @@
-"""Figures of circuits and of their recordings, as a paper would print them.
+"""Figures as a paper would print them: of circuits and their recordings, and of training runs.
 
 save(figures(data, circuit), "runs/fa-z-il")        all that make sense of a recording, as png
 traces(data, states=["value", "error"], columns=4)  or one of them, as a matplotlib Figure
@@ -13,16 +13,31 @@ from typing import Any
 import xarray as xr
 from matplotlib.figure import Figure
 
+from corticalnet.errors import CorticalnetError, OutputError
 from corticalnet.plotting.alignment import alignment
 from corticalnet.plotting.raster import raster
 from corticalnet.plotting.spikes import spikes
 from corticalnet.plotting.traces import traces
+from corticalnet.plotting.training import confusion, learning_curves, receptive_fields, reconstructions
 from corticalnet.plotting.weights import weight_changes
 from corticalnet.plotting.wiring import wiring
 from corticalnet.recordings.reading import plastic_projections, state_names
 from corticalnet.store import make_folder, replacing
 
-__all__ = ["alignment", "figures", "raster", "save", "spikes", "traces", "weight_changes", "wiring"]
+__all__ = [
+    "alignment",
+    "confusion",
+    "figures",
+    "learning_curves",
+    "raster",
+    "receptive_fields",
+    "reconstructions",
+    "save",
+    "spikes",
+    "traces",
+    "weight_changes",
+    "wiring",
+]
 
 
 def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:
@@ -49,17 +64,19 @@ def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:
     return drawn
 
 
-def save(figures: Mapping[str, Figure], folder: str | Path) -> list[Path]:
+def save(
+    figures: Mapping[str, Figure], folder: str | Path, error: type[CorticalnetError] = OutputError
+) -> list[Path]:
     """Write each figure to ``folder/name.png`` (150 dots per inch); return the paths.
 
     Raises:
-        OutputError: the disk or the folder says no.
+        OutputError: (or ``error``) the disk or the folder says no.
     """
     folder = Path(folder)
-    make_folder(folder)
+    make_folder(folder, error)
     paths = []
     for name, figure in figures.items():
         paths.append(folder / f"{name}.png")
-        with replacing(paths[-1]) as file:
+        with replacing(paths[-1], error) as file:
             figure.savefig(file, format="png", dpi=150)
     return paths

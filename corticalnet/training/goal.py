@@ -138,9 +138,9 @@ class Classes(Goal):
 
     def draw(self, answers: Tensor, data: Data) -> Figure:
         """What was taken for what."""
-        from corticalnet.training.pictures import confusion  # matplotlib is slow to import
+        from corticalnet import plotting  # matplotlib is slow to import
 
-        return confusion(answers, data.test.labels, data.classes)
+        return plotting.confusion(answers, data.test.labels, data.classes)
 
 
 class Images(Goal):
@@ -186,9 +186,10 @@ class Images(Goal):
 
     def draw(self, answers: Tensor, data: Data) -> Figure:
         """Images above what the network made of them."""
-        from corticalnet.training.pictures import reconstructions  # matplotlib is slow to import
+        from corticalnet import plotting  # matplotlib is slow to import
 
-        return reconstructions(answers, data)
+        images, labels = data.test.batch(slice(None))
+        return plotting.reconstructions(answers, images.reshape(-1, *data.shape), labels, data.classes)
 
 
 #: Goals by the setting ``target``.

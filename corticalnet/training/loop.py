@@ -1,41 +1,53 @@
-"""Training: epochs of updates, a checkpoint after each, and the test set once, at the very end."""
+"""Training: epochs of updates, a checkpoint after each, and the test set once, at the very end.
+
+An epoch shows every training image once, in an order that depends on seed and epoch alone.
+"""
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from corticalnet.data import Data
+from corticalnet.data import Data, chance
 from corticalnet.errors import TrainingError
-from corticalnet.training.divergence import explain
-from corticalnet.training.epoch import NotFinite, run_epoch
-from corticalnet.training.evaluation import score
-from corticalnet.training.finish import finish
-from corticalnet.training.history import Record, finished
+from corticalnet.network.initialisation import generator
+from corticalnet.rules.base import Step
+from corticalnet.training.goal import CLASSES, Goal
 from corticalnet.training.model import Model
-from corticalnet.training.optimizing import learning_rate, make_optimizer, set_learning_rate
-from corticalnet.training.precision import computing, number_format
 from corticalnet.training.preparation import (
     check_fit,
     check_transform,
     check_weights,
     choose_device,
+    computing,
+    make_optimizer,
+    number_format,
     open_data,
     own_randomness,
 )
-from corticalnet.training.progress import Watch
-from corticalnet.training.result import Result
+from corticalnet.training.progress import Watch, scalars
+from corticalnet.training.result import Result, finish, score
 from corticalnet.training.run_folder import RunFolder
-from corticalnet.training.state import State
-from corticalnet.training.tensorboard import scalars
+from corticalnet.training.settings import Settings
+from corticalnet.training.state import Record, State, finished
 
 OnEpoch = Callable[[Record], None]
+
+#: Seconds between two looks at the device, for the progress bar and for losses that are not finite.
+LOOK_EVERY = 0.1
+
+
+class NotFinite(ArithmeticError):
+    """The loss, or a weight, is no longer a finite number."""
 
 
 def train(
@@ -140,3 +152,130 @@ def _epoch(state: State, data: Data, watch: Watch) -> Record:
     goal = model.settings.goal.answered_by(model.rule)
     held_out = score(model.network, data.validation, goal)
     return {"epoch": epoch, **reading, goal.validation: held_out, "lr": lr, "seconds": seconds}
+
+
+def run_epoch(
+    model: Model,
+    optimizer: torch.optim.Optimizer,
+    data: Data,
+    epoch: int,
+    look: Callable[[int, Record], None],
+) -> Record:
+    """Update on every batch of an epoch and return what :meth:`Meter.read` says.
+
+    Samples are shown as the data's transform makes them. ``look`` is called now and then with
+    the number of samples done and the reading.
+
+    Raises:
+        NotFinite: the loss, or a weight, is no longer finite.
+        DataError: samples cannot be read, or the transform fails.
+    """
+    net, rule, settings = model.network, model.rule, model.settings
+    dtype = next(net.parameters()).dtype
+    split, own_seed = data.train, chance.number(settings.seed, "epoch", epoch)
+    batches = split.order(own_seed, settings.batch)
+    if batches is None:
+        batches = list(data_order(len(split), settings.seed, epoch).split(settings.batch))
+    if settings.drop_last and len(batches[-1]) < settings.batch:
+        batches.pop()
+    meter, looked = Meter(split.labels.device, settings.goal), time.perf_counter()
+    net.train()
+    for x, labels in split.draw(batches, dtype, own_seed):
+        if data.transform is not None:
+            x = data.transform(x, own_seed, meter.samples)
+        targets = settings.goal.targets(x, labels)
+        meter.add(rule.update(net, x, targets, optimizer), targets)
+        if time.perf_counter() - looked > LOOK_EVERY:
+            look(meter.samples, meter.read())
+            looked = time.perf_counter()
+    reading = meter.read()
+    with torch.no_grad():  # (weights that were made in inference mode have no other way)
+        if not all(bool(p.isfinite().all()) for p in (*net.parameters(), *rule.parameters(net))):
+            raise NotFinite
+    return reading
+
+
+def data_order(count: int, seed: int, epoch: int) -> Tensor:
+    """The permutation of ``count`` images of an epoch: the same whatever was drawn before.
+
+    >>> data_order(4, seed=0, epoch=1).sort().values
+    tensor([0, 1, 2, 3])
+    """
+    return torch.randperm(count, generator=generator(seed, f"order of epoch {epoch}"))
+
+
+@dataclass
+class Meter:
+    """Sums over an epoch, kept on the device, so that no update waits for them.
+
+    Loss, right answers and rewards are each summed over samples.
+    """
+
+    device: torch.device
+    goal: Goal = CLASSES
+    samples: int = 0
+    judged: bool = False
+    rewarded: bool = False
+    started: float = field(default_factory=time.perf_counter)
+
+    def __post_init__(self) -> None:
+        zeros = torch.zeros(3, dtype=torch.float64, device=self.device)
+        self.loss, self.right, self.reward = zeros.unbind()
+
+    def add(self, step: Step, targets: Tensor) -> None:
+        """Count one update."""
+        self.samples += len(targets)
+        self.loss.add_(step.loss, alpha=len(targets))
+        right = self.goal.right(step, targets)
+        if right is not None:
+            self.judged = True
+            self.right.add_(right)
+        reward = getattr(step.lesson, "reward", None)
+        if reward is not None:
+            self.rewarded = True
+            self.reward.add_(reward.sum())
+
+    def read(self) -> Record:
+        """Mean loss, accuracy and reward (None where there are none) and samples per second until now.
+
+        Raises:
+            NotFinite: the loss is not.
+        """
+        sums = torch.stack((self.loss, self.right, self.reward))
+        loss, right, reward = (sums / max(self.samples, 1)).tolist()
+        if not math.isfinite(loss):
+            raise NotFinite
+        seconds = time.perf_counter() - self.started
+        return {
+            "loss": loss,
+            "accuracy": right if self.judged else None,
+            "reward": reward if self.rewarded else None,
+            "samples_per_second": self.samples / seconds,
+        }
+
+
+def learning_rate(settings: Settings, epoch: int) -> float:
+    """The learning rate of an epoch (counted from 1): it halves after every ``halve_every`` epochs."""
+    if settings.halve_every is None:
+        return settings.lr
+    return settings.lr * 0.5 ** ((epoch - 1) // settings.halve_every)
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
+    """Give all groups the learning rate ``lr``."""
+    for group in optimizer.param_groups:
+        group["lr"] = lr
+
+
+def explain(model: Model, epoch: int, lr: float) -> str:
+    """One sentence: when, by which rule, the likely cause, and what is left."""
+    settings = model.settings
+    cause = f"lr={lr:g} is too high for {settings.optimizer} (try a tenth of it)"
+    if model.rule.may_diverge:
+        cause += f", or {model.rule.may_diverge}"
+    if settings.momentum:
+        cause += (
+            f"; momentum={settings.momentum:g} makes each step {1 / (1 - settings.momentum):.0f} times longer"
+        )
+    left = f"the checkpoint of epoch {epoch - 1} is sound" if epoch > 1 else "no epoch was completed"
+    return f"the loss is no longer finite in epoch {epoch} (rule {model.rule.name}); likely {cause}; {left}"

@@ -1,9 +1,9 @@
-"""What must hold before the first update: a device, a number format, data that fit the network."""
+"""What must be there before the first update: a device, a number format, fitting data, an optimizer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -16,8 +16,16 @@ from corticalnet.data.augmentation import Augmentation
 from corticalnet.errors import DataError, NetworkError, SettingError, ShapeError
 from corticalnet.network import Network
 from corticalnet.network.homeostasis import BatchHomeostasis
+from corticalnet.rules.base import LearningRule
 from corticalnet.training.model import Model
 from corticalnet.training.settings import Settings
+
+_KINDS: dict[str, Any] = {
+    "sgd": torch.optim.SGD,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "rmsprop": torch.optim.RMSprop,
+}
 
 
 def choose_device(settings: Settings) -> torch.device:
@@ -33,6 +41,23 @@ def choose_device(settings: Settings) -> torch.device:
     if settings.precision == "tf32" and device.type != "cuda":
         raise SettingError("setting 'precision' is tf32, which needs a CUDA device; use float32")
     return device
+
+
+def number_format(settings: Settings, net: Network) -> torch.dtype:
+    """The format in which weights, and data at the input, are kept: the network's own, unless told otherwise.
+
+    Raises:
+        SettingError: the network is in a format that cannot be trained in, or in several.
+    """
+    if settings.precision is not None:
+        return torch.float64 if settings.precision == "float64" else torch.float32
+    own = {tensor.dtype for tensor in net.parameters()}
+    if len(own) == 1 and own <= {torch.float32, torch.float64}:
+        return own.pop()
+    found = " and ".join(sorted(str(dtype).removeprefix("torch.") for dtype in own))
+    raise SettingError(
+        f"the network is in {found}; training needs float32 or float64: set precision to one of them"
+    )
 
 
 def load_data(settings: Settings, device: torch.device) -> Data:
@@ -180,9 +205,48 @@ def _sheet(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
 
 
+def make_optimizer(
+    net: Network, settings: Settings, rule: LearningRule | None = None
+) -> torch.optim.Optimizer:
+    """An optimizer over all learned numbers of ``net``, and of ``rule``; only the weights of links decay.
+
+    Feedback weights that learn are moved as the weights of links are.
+    """
+    weights = [link.weight for link in net.links if link.plastic and link.weight.requires_grad]
+    weights += [] if rule is None else [p for p in rule.parameters(net) if p.requires_grad]
+    weights = list(dict.fromkeys(weights))  # (a rule may name the network's own)
+    known = set(weights)
+    others = [p for p in net.parameters() if p.requires_grad and p not in known]
+    groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": settings.weight_decay}]
+    if others:
+        groups.append({"params": others, "weight_decay": 0.0})
+    extra = {"momentum": settings.momentum} if settings.momentum else {}
+    optimizer: torch.optim.Optimizer = _KINDS[settings.optimizer](groups, lr=settings.lr, **extra)
+    return optimizer
+
+
 @contextmanager
 def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
     """Seed torch's generators, and give the caller's back afterwards."""
     with torch.random.fork_rng([torch.cuda.current_device()] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
+
+
+@contextmanager
+def computing(settings: Settings, device: torch.device) -> Iterator[None]:
+    """Compute in the settings' precision, and reproducibly, until the block ends."""
+    cudnn, before = torch.backends.cudnn, torch.get_float32_matmul_precision()
+    old = (cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark)
+    torch.set_float32_matmul_precision("high" if settings.precision == "tf32" else "highest")
+    # A resumed run repeats an uninterrupted one to the bit only if kernels add in one order.
+    cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark = settings.precision == "tf32", True, False
+    try:
+        with ExitStack() as stack:
+            if settings.precision == "bfloat16":
+                # No cache: it would keep the first bfloat16 copy of weights that change in place.
+                stack.enter_context(torch.autocast(device.type, torch.bfloat16, cache_enabled=False))
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+        cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark = old

@@ -1,14 +1,20 @@
-"""How a run goes, for who watches it: a bar on a terminal, else a line for each epoch; on stderr."""
+"""How a run goes, for who watches it: a bar on a terminal, else a line for each epoch; and TensorBoard."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from corticalnet.training.goal import CLASSES, Goal
-from corticalnet.training.history import Record
+from corticalnet.training.state import Record
+
+#: What of a record TensorBoard is told.
+_SHOWN = ("loss", "accuracy", "reward", "validation_accuracy", "validation_loss", "lr", "samples_per_second")
 
 
 class Watch:
@@ -57,3 +63,26 @@ class Watch:
             f"epoch {epoch}/{self.epochs}  loss {reading['loss']:.4g}{right}"
             f"{reward}  {reading['samples_per_second']:,.0f} samples/s"
         )
+
+
+@contextmanager
+def scalars(folder: Path | None, done: int) -> Iterator[Callable[[Record], None]]:
+    """A function that adds an epoch's record to TensorBoard's events in ``folder``, where it is installed.
+
+    ``done`` epochs are kept of what is there; later ones are of a run that was cut short.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        folder = None
+    if folder is None:
+        yield lambda record: None
+        return
+
+    def add(record: Record) -> None:
+        for name in _SHOWN:
+            if record.get(name) is not None:
+                writer.add_scalar(name, record[name], record["epoch"])
+
+    with SummaryWriter(str(folder), purge_step=done + 1) as writer:
+        yield add

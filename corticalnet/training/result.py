@@ -1,4 +1,4 @@
-"""What a run came to."""
+"""What a run came to: how well a network answers on a split, and at the end the test set, once."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from corticalnet.errors import SettingError
-from corticalnet.training.history import History
+import torch
+from torch import Tensor
+
+from corticalnet.data import Data, Split
+from corticalnet.errors import CheckpointError, SettingError
+from corticalnet.network import Network
+from corticalnet.network.links import Convolution, Dense
+from corticalnet.store import write_json
+from corticalnet.training.checkpoint import give_weights
+from corticalnet.training.goal import CLASSES, Goal
+from corticalnet.training.run_folder import RunFolder
 from corticalnet.training.settings import Settings
+from corticalnet.training.state import History, State, best_epoch
 
 
 @dataclass(frozen=True)
@@ -95,3 +105,101 @@ class Result:
             f"{goal.words(self.best_test)} after the best by validation ({self.best_epoch}); "
             f"{self.seconds:.1f} s"
         )
+
+
+@torch.no_grad()
+def answers(net: Network, split: Split, goal: Goal = CLASSES, batch: int = 1024) -> Tensor:
+    """Answers ``[N, …]`` to every image of a split that has some, in its order, in evaluation mode."""
+    dtype = next(net.parameters()).dtype
+    was_training = net.training
+    net.eval()
+    try:
+        parts = (slice(start, start + batch) for start in range(0, len(split), batch))
+        return torch.cat([goal.answers(net, split.batch(part, dtype)[0]) for part in parts])
+    finally:
+        net.train(was_training)
+
+
+def score(net: Network, split: Split, goal: Goal = CLASSES) -> float | None:
+    """Accuracy, or what else the goal measures; None for a split without images."""
+    return goal.score(answers(net, split, goal), split) if len(split) else None
+
+
+def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
+    """Score the network of the last and of the best epoch, and write summary and figures to the folder.
+
+    The network keeps the weights of the last epoch.
+    """
+    goal = state.model.settings.goal
+    last, best = _answers(state, data)
+    result = Result(
+        model=state.model.name,
+        rule=state.model.rule.name,
+        settings=state.model.settings,
+        history=state.history,
+        best_epoch=state.best_epoch,
+        last_test=goal.score(last, data.test),
+        best_test=goal.score(best, data.test),
+        seconds=sum(record["seconds"] for record in state.history),
+        out=None if folder is None else folder.path,
+    )
+    if folder is not None:
+        try:
+            draw(folder.path, state.model.network, data, state.history, best, goal)
+            write_json(folder.summary, result.to_dict(), CheckpointError)
+        except CheckpointError as error:
+            raise CheckpointError(
+                f"{error}; every epoch is in the checkpoint: mend it and go on with --resume {folder.path}"
+            ) from error
+    return result
+
+
+def _answers(state: State, data: Data) -> tuple[Tensor, Tensor]:
+    """Answers ``[N, …]`` to the test set after the last and the best epoch."""
+    net, goal = state.model.network, state.model.settings.goal.answered_by(state.model.rule)
+    last = answers(net, data.test, goal)
+    if state.best_epoch == len(state.history):
+        return last, last
+    kept = state.weights()
+    give_weights(net, state.best, "the best epoch's weights")
+    best = answers(net, data.test, goal)
+    give_weights(net, kept, "the last epoch's weights")
+    return last, best
+
+
+def draw(
+    folder: Path, net: Network, data: Data, history: History, answers: Tensor, goal: Goal = CLASSES
+) -> list[Path]:
+    """Write the figures of a run to its folder; return their paths.
+
+    Args:
+        folder: where to.
+        net: whose first weights are shown, if they can be seen as images.
+        data: its classes and test images.
+        history: one record for each epoch.
+        answers: what the best epoch's network said to the test images.
+        goal: what it was to say.
+    """
+    from corticalnet import plotting  # matplotlib is slow to import
+
+    best = best_epoch(history, goal)
+    figures = {"curves": plotting.learning_curves(history, goal.measure, goal.validation, best)}
+    weights = weights_as_images(net, data.shape)
+    if weights is not None:
+        figures["weights"] = plotting.receptive_fields(weights, net.wiring.arriving[1][0][1].name)
+    figures[goal.picture] = goal.draw(answers, data)
+    return plotting.save(figures, folder, CheckpointError)
+
+
+def weights_as_images(net: Network, shape: tuple[int, ...]) -> Tensor | None:
+    """The first link's weights ``[columns, channels, height, width]``: receptive fields, or kernels.
+
+    None where they are no images of the data's ``shape``.
+    """
+    if len(shape) not in (2, 3):
+        return None
+    link = net.wiring.arriving[1][0][1]
+    weights = link.weight.detach().float().cpu()
+    if isinstance(link, Dense) and weights.shape[1] == torch.Size(shape).numel():
+        return weights.reshape(-1, *(1,) * (3 - len(shape)), *shape)
+    return weights if isinstance(link, Convolution) else None

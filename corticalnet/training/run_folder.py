@@ -27,11 +27,10 @@ from corticalnet.store import (
     write_json,
     write_whole,
 )
-from corticalnet.training.history import History
 from corticalnet.training.identity import describe
 from corticalnet.training.model import Model
 from corticalnet.training.schemas import Period, RunAbout
-from corticalnet.training.state import State
+from corticalnet.training.state import History, State
 
 #: How often a folder that vanishes is made again.
 _ATTEMPTS = 10

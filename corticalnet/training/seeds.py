@@ -14,12 +14,12 @@ import torch
 
 from corticalnet.errors import CheckpointError, ModelError, SettingError
 from corticalnet.store import read_json, remove, write_json
-from corticalnet.training.history import Record
 from corticalnet.training.loop import train
 from corticalnet.training.model import Model
 from corticalnet.training.result import Result
 from corticalnet.training.run_folder import RunFolder, holding, origin
 from corticalnet.training.schemas import SeedsAbout
+from corticalnet.training.state import Record
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,7 @@
-"""The state of a run: all that decides how it goes on, as tensors and JSON, and back."""
+"""The state of a run: all that decides how it goes on, as tensors and JSON, and back.
+
+What a history decides (the best epoch, when to stop) depends on nothing else, so resuming changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,46 @@ from corticalnet.training.checkpoint import (
     under,
     write_checkpoint,
 )
-from corticalnet.training.history import History, best_epoch
-from corticalnet.training.identity import check_identity, identity
+from corticalnet.training.goal import CLASSES, Goal
+from corticalnet.training.identity import check_identity, continued, identity, versions
 from corticalnet.training.model import Model
 from corticalnet.training.schemas import StateAbout
-from corticalnet.training.versions import continued, versions
+from corticalnet.training.settings import Settings
+
+#: One epoch in numbers (:class:`~corticalnet.training.schemas.EpochAbout`), and one for each epoch from 1 on.
+Record = dict[str, Any]
+History = list[Record]
+
+
+def best_epoch(history: History, goal: Goal = CLASSES) -> int:
+    """The first epoch with the best validation score; the last epoch if nothing was held out."""
+    if not history:
+        return 0
+    scores = [record[goal.validation] for record in history]
+    if scores[-1] is None:
+        return len(history)
+    best = 0
+    for k, score in enumerate(scores):
+        best = k if goal.better(score, scores[best]) else best
+    return 1 + best
+
+
+def finished(history: History, settings: Settings) -> bool:
+    """Whether all epochs are done, or validation has not become better for ``patience`` epochs.
+
+    It has when it is better by more than ``min_improvement`` than the last value that counted.
+    """
+    goal = settings.goal
+    if len(history) >= settings.epochs:
+        return True
+    if settings.patience is None or not history or history[-1][goal.validation] is None:
+        return False
+    reached, risen = None, 0
+    for record in history:
+        score = record[goal.validation]
+        if reached is None or goal.better(score, reached, settings.min_improvement):
+            reached, risen = score, record["epoch"]
+    return len(history) - risen >= settings.patience
 
 
 @dataclass

@@ -28,7 +28,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "models" / "small.py").write_text(MODEL)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("CORTICALNET_DATA", str(tmp_path / "cache"))
-    monkeypatch.setattr("corticalnet.training.figures.draw", lambda *arguments: [])
+    monkeypatch.setattr("corticalnet.training.result.draw", lambda *arguments: [])
     return tmp_path
 
 

@@ -39,7 +39,7 @@ def same(one, other):
 
 
 def test_they_are_in_checkpoints_and_a_resumed_run_is_bit_identical(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr("corticalnet.training.figures.draw", lambda *arguments: [])
+    monkeypatch.setattr("corticalnet.training.result.draw", lambda *arguments: [])
     rule = kind()
     train(model(rule), out=tmp_path / "whole", progress=False)
     train(model(kind(), epochs=2), out=tmp_path / "parts", progress=False)
@@ -54,7 +54,7 @@ def test_they_are_in_checkpoints_and_a_resumed_run_is_bit_identical(kind, tmp_pa
 
 
 def test_the_command_trains_them_by_a_model_file_and_goes_on(tmp_path, monkeypatch):
-    monkeypatch.setattr("corticalnet.training.figures.draw", lambda *arguments: [])
+    monkeypatch.setattr("corticalnet.training.result.draw", lambda *arguments: [])
     file, run = tmp_path / "toy.py", tmp_path / "run"
     file.write_text(
         "import corticalnet as cn\nfrom corticalnet.training import Settings\n"
@@ -238,7 +238,7 @@ class Decoder(TargetPropagation):
 
 
 def test_a_module_of_torch_is_learned_kept_and_placed(tmp_path, monkeypatch):
-    monkeypatch.setattr("corticalnet.training.figures.draw", lambda *arguments: [])
+    monkeypatch.setattr("corticalnet.training.result.draw", lambda *arguments: [])
     rule, other = Decoder(), Decoder()
     first = copy.deepcopy(rule.decoders.state_dict())
     train(model(rule, epochs=1), out=tmp_path, progress=False)

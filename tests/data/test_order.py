@@ -11,7 +11,7 @@ import pytest
 
 from corticalnet import data
 from corticalnet.data.order import fixed_order, seeded_order
-from corticalnet.training.epoch import data_order
+from corticalnet.training.loop import data_order
 
 pytestmark = pytest.mark.own_seed
 

@@ -20,7 +20,7 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def no_figures(monkeypatch):
-    monkeypatch.setattr("corticalnet.training.figures.draw", lambda *arguments: [])
+    monkeypatch.setattr("corticalnet.training.result.draw", lambda *arguments: [])
 
 
 def model():

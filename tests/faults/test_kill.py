@@ -51,7 +51,7 @@ def run(arguments, log):
 @pytest.fixture(scope="module")
 def start():
     context = multiprocessing.get_context("forkserver")
-    late = ["corticalnet.training.figures", "sklearn.datasets", "torch._dynamo"]  # imported on first use
+    late = ["corticalnet.plotting", "sklearn.datasets", "torch._dynamo"]  # imported on first use
     context.set_forkserver_preload(["corticalnet.cli", *late])
 
     def begin(arguments, log):

@@ -23,7 +23,7 @@ def one_thread():
 @pytest.fixture(autouse=True)
 def no_figures(monkeypatch):
     """They take longer than the training; ``monkeypatch.undo()`` brings them back."""
-    monkeypatch.setattr("corticalnet.training.figures.draw", lambda *arguments: [])
+    monkeypatch.setattr("corticalnet.training.result.draw", lambda *arguments: [])
 
 
 @pytest.fixture

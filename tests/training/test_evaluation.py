@@ -6,8 +6,8 @@ import torch
 import corticalnet as cn
 from corticalnet import data
 from corticalnet.training import Settings, train
-from corticalnet.training.evaluation import answers, score
 from corticalnet.training.goal import GOALS
+from corticalnet.training.result import answers, score
 
 
 @pytest.fixture

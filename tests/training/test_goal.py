@@ -12,8 +12,8 @@ from corticalnet import data
 from corticalnet.errors import CheckpointError, SettingError, ShapeError
 from corticalnet.training import Settings, load_weights, run_seeds, train
 from corticalnet.training.checkpoint import read_checkpoint, write_checkpoint
-from corticalnet.training.epoch import data_order
-from corticalnet.training.history import best_epoch, finished
+from corticalnet.training.loop import data_order
+from corticalnet.training.state import best_epoch, finished
 
 
 @pytest.fixture

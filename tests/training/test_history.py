@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from corticalnet.training import Settings, train
-from corticalnet.training.history import best_epoch, finished
+from corticalnet.training.state import best_epoch, finished
 
 
 def history(*accuracies):

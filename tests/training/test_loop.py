@@ -20,8 +20,8 @@ from corticalnet.errors import (
 )
 from corticalnet.training import Settings, load_weights, train
 from corticalnet.training.checkpoint import read_checkpoint
-from corticalnet.training.epoch import data_order
-from corticalnet.training.evaluation import score
+from corticalnet.training.loop import data_order
+from corticalnet.training.result import score
 
 
 def test_the_order_of_data_depends_on_seed_and_epoch_alone():

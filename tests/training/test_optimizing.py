@@ -7,7 +7,8 @@ import torch
 
 import corticalnet as cn
 from corticalnet.training import Settings, train
-from corticalnet.training.optimizing import learning_rate, make_optimizer
+from corticalnet.training.loop import learning_rate
+from corticalnet.training.preparation import make_optimizer
 
 
 def test_the_learning_rate_halves_after_every_so_many_epochs():

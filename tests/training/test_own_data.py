@@ -12,9 +12,10 @@ from torch.utils import data as torchdata
 import corticalnet as cn
 from corticalnet.data import SPLITS
 from corticalnet.errors import CheckpointError, DataError, SettingError, ShapeError
+from corticalnet.plotting import confusion, receptive_fields, reconstructions
 from corticalnet.training import Settings, run_seeds, train
-from corticalnet.training.figures import receptive_fields
-from corticalnet.training.pictures import confusion, reconstructions
+from corticalnet.training.goal import GOALS
+from corticalnet.training.result import weights_as_images
 
 CENTRES = torch.randn(3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
 Y = torch.arange(60) % 3
@@ -236,10 +237,16 @@ def test_shapes_that_mean_the_same_fit(shape):
 @pytest.mark.parametrize("shape", [(5,), (2, 3), (1, 2, 3), (2, 1, 2, 1)])
 def test_samples_are_drawn_as_far_as_they_are_images(shape):
     made = cn.data.wrap((torch.rand(20, *shape), Y[:20]))
-    fields = receptive_fields(cn.mlp([torch.Size(shape).numel(), 5]), made.shape)
+    net = cn.mlp([torch.Size(shape).numel(), 5])
+    fields = weights_as_images(net, made.shape)
     assert (fields is not None) == (len(shape) in (2, 3))
-    picture = reconstructions(torch.rand(4, torch.Size(shape).numel()), made)
+    if fields is not None:
+        assert fields.shape == (5, *(1,) * (3 - len(shape)), *shape)
+        assert "5 of 5" in receptive_fields(fields, "first").axes[0].get_title()
+    picture = GOALS["image"].draw(torch.rand(4, torch.Size(shape).numel()), made)
     assert len(picture.axes) == 2 * 4
+    height, width = shape[-2:] if len(shape) in (2, 3) else (1, torch.Size(shape).numel())
+    assert all(axes.images[0].get_size() == (height, width) for axes in picture.axes)
 
 
 @pytest.mark.parametrize("picture", ["confusion", "reconstructions"])
@@ -247,7 +254,7 @@ def test_names_of_classes_are_drawn_as_they_are_written(picture):
     names = np.array(["a$x_{$", "b$^2", "c\x1b[31m\n"])
     made = cn.data.wrap((X, names[Y]))
     figure = (
-        reconstructions(torch.rand(12, 5), made)
+        reconstructions(torch.rand(12, 5), *made.test.batch(slice(None)), made.classes)
         if picture == "reconstructions"
         else confusion(made.test.labels, made.test.labels, made.classes)
     )
