@@ -57,6 +57,19 @@ def test_short_runs_compare_three_ways_on_both_engines():
         assert one["generator"] > 1
 
 
+def test_two_versions_are_two_packages_beside_each_other():
+    """Times are not asserted, only that each has modules of its own, and that all is timed on both."""
+    module = importlib.import_module("simulations.two_versions")
+    one, other = module.Version(module.HERE), module.Version(module.HERE)
+    with one.loaded() as first, other.loaded() as second:
+        assert first is not second
+        assert first.Network is not second.Network
+    assert importlib.import_module("corticalnet") is not first
+    found = results("two_versions")["found"]
+    assert len(found) == len(module.RULES) + 2 * len(module.CIRCUITS)
+    assert all(one["ms"] > 0 and one["ratio"] > 0 for one in found.values())
+
+
 def test_accuracy_table_fills_goes_on_and_reads(tmp_path):
     first = results("accuracy_table", runs=tmp_path)
     again = results("accuracy_table", runs=tmp_path)
