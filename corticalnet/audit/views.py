@@ -81,8 +81,12 @@ class View:
                 "ignore", CircuitWarning
             )  # what is known to fail is measured, not warned of
             made = self.build(trials)
-            driven = dict.fromkeys(p.target for p in made.plastic if p.port == "prediction")
-            noise = [Noise(name, "prediction", self.noise, seed) for name in driven] if self.noise else []
+            ends = dict.fromkeys((p.target, p.port) for p in made.plastic)
+            noise = [
+                Noise(name, port, self.noise, seed)
+                for name, port in ends
+                if self.noise and made.population(name).cell.ports[port] == "predict"
+            ]
             for k in range(len(trials)):
                 found.append(
                     trials.simulated(

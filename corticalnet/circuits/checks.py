@@ -60,7 +60,7 @@ def _ends(circuit: Circuit, where: str, source: str, sends: str, target: str, po
             f"{where}: {unknown(f'state of {type(pre.cell).__name__}', sends, pre.cell.state)}"
         )
     if port not in post.cell.ports:
-        ports = post.cell.ports or ("none",)
+        ports = list(post.cell.ports) or ["none"]
         raise CircuitError(f"{where}: {unknown(f'port of {type(post.cell).__name__}', port, ports)}")
     sent = pre.cell.states()[circuit.sent(source, sends)].unit
     taken = post.cell.port_units()[port]
@@ -133,7 +133,7 @@ def _broadcast(circuit: Circuit, broadcast: Broadcast) -> None:
     projections = [p.name for p in circuit.projections if p.plasticity is not None]
     for target in broadcast.targets:
         if target in populations:
-            _ends(circuit, where, source.name, broadcast.sends, target, "modulator")
+            _ends(circuit, where, source.name, broadcast.sends, target, broadcast.port)
         else:
             choices = [*populations, *projections]
             one_of(f"target (population or plastic projection) of {where}", target, choices, CircuitError)

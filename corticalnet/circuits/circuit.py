@@ -232,7 +232,7 @@ class Circuit:
             )
         for b in self.broadcasts:
             sent = self.sent(b.source, b.sends)
-            rows += [[b.name, b.source, target, "modulator", sent, "broadcast", ""] for target in b.targets]
+            rows += [[b.name, b.source, target, b.port, sent, "broadcast", ""] for target in b.targets]
         count = sum(len(p.connection.synapses(self.population(p.source).n, self.population(p.target).n)[0])
                     for p in self.projections if not p.shared_with)  # fmt: skip
         total = sum(p.n for p in self.populations)

@@ -71,6 +71,7 @@ class BroadcastAbout(Strict):
 
     source: str
     targets: list[str]
+    port: str
     sends: str
     name: str
 

@@ -15,8 +15,7 @@ from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.connection import AllToAll, Connection
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.quantities import ANY, MS, NOT_NEGATIVE, ONE, number, quantity
-from corticalnet.circuits.schedule import PORTS
-from corticalnet.errors import CircuitError, one_of
+from corticalnet.errors import CircuitError
 
 Weights = NDArray[np.float64]
 
@@ -70,7 +69,7 @@ class Projection:
 
     Args:
         source, target: populations by name.
-        port: "prediction", "feedback" or "modulator" of the target.
+        port: one of the target's.
         weight: ``[post, pre]`` for all-to-all connections, one number per weight otherwise; one number for
             all. None if they are ``shared_with`` another projection.
         connection: which cells meet.
@@ -83,7 +82,7 @@ class Projection:
         delay: axonal delay, in ms or as "5 ms"; a whole number of steps.
 
     Raises:
-        CircuitError: an impossible port, delay or sharing.
+        CircuitError: an impossible delay or sharing.
     """
 
     source: str
@@ -98,11 +97,10 @@ class Projection:
     delay: float | str = 0.0
 
     def __post_init__(self) -> None:
-        _texts("projection", self, "name", "source", "target", "sends", "shared_with")
+        _texts("projection", self, "name", "source", "target", "port", "sends", "shared_with")
         if not self.name:
             object.__setattr__(self, "name", f"{self.source}->{self.target}")
         where = f"projection '{self.name}'"
-        one_of(f"port of {where}", self.port, [p for p in PORTS if p != "own"], CircuitError)
         object.__setattr__(self, "delay", quantity(self.delay, MS, f"{where}: delay"))
         NOT_NEGATIVE.check(float(self.delay), MS, f"{where}: delay")
         _made_of(f"connection of {where} is", self.connection, Connection)
@@ -122,12 +120,12 @@ class Wire:
 
     Args:
         source, target: populations of one area.
-        port: of the target.
-        sends: the state that is read.
+        port: one of the target's.
+        sends: the state that is read; the cell's own output if not given.
         weight: a fixed factor.
 
     Raises:
-        CircuitError: an impossible port, or a weight that is no finite number.
+        CircuitError: a weight that is no finite number.
     """
 
     source: str
@@ -137,8 +135,7 @@ class Wire:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        _texts("wire", self, "source", "target", "sends")
-        one_of(f"port of wire '{self.name}'", self.port, PORTS, CircuitError)
+        _texts("wire", self, "source", "target", "port", "sends")
         what = f"weight of wire '{self.name}'"
         object.__setattr__(self, "weight", number(self.weight, what))
         ANY.check(self.weight, ONE, what)
@@ -155,9 +152,10 @@ class Broadcast:
 
     Args:
         source: a population of one cell.
-        targets: populations, whose "modulator" port hears it, or projections, whose plasticity does.
+        targets: populations, which hear it at ``port``, or projections, whose plasticity does.
         sends: the state that is sent; the cell's own output if not given.
         name: by which plasticity finds it; the source's name if not given.
+        port: of the populations.
 
     Raises:
         CircuitError: names that are no texts.
@@ -167,9 +165,10 @@ class Broadcast:
     targets: Sequence[str]
     sends: str = ""
     name: str = ""
+    port: str = "modulator"
 
     def __post_init__(self) -> None:
-        _texts("broadcast", self, "source", "sends", "name")
+        _texts("broadcast", self, "source", "sends", "name", "port")
         targets = [self.targets] if isinstance(self.targets, str) else self.targets
         if not isinstance(targets, Iterable) or not all(isinstance(t, str) for t in targets):
             raise CircuitError(

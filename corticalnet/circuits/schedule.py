@@ -1,12 +1,14 @@
 """The step contract: what happens in one step, in which order. Both engines obey it.
 
 All messages of a step are computed from one state, and weights change last: feedback that is on its way
-has been carried by the old weights. In a phase that delivers a port, the port is summed first and cells
-act after it. Brian2's own order (sums before their sources are up to date, plasticity by name) gives
-another answer without a word, so the engine gives every object its phase.
+has been carried by the old weights. In the phase that delivers a port (a cell says which: ``ports =
+{"drive": "predict"}``), the port is summed first and cells act after it. Brian2's own order (sums before
+their sources are up to date, plasticity by name) gives another answer without a word, so the engine gives
+every object its phase.
 
-Wires within a column are read at once, in whatever phase the reader acts. What arrives at a modulator
-port is heard at the end of the phase in which the sender acts (the last one, if there are several).
+Wires within a column are read at once, in whatever phase the reader acts. What projections and broadcasts
+bring to a port that no phase delivers (``{"gate": ""}``) is heard at the end of the phase in which the sender
+acts (the last one, if there are several).
 """
 
 from __future__ import annotations
@@ -23,30 +25,24 @@ class Phase:
     Attributes:
         name: also the name of the method with which cells act in it.
         what: one sentence.
-        port: the port whose sums are delivered in it, if any.
     """
 
     name: str
     what: str
-    port: str = ""
 
 
 PHASES: tuple[Phase, ...] = (
     Phase("deliver", "stimuli, teachers and noise reach their cells"),
     Phase("move", "value cells move, by the messages of the last step"),
     Phase("fire", "rates follow their values"),
-    Phase("predict", "prediction ports sum weight × rate; prediction cells take it over", "prediction"),
+    Phase("predict", "what comes up is summed, weight × rate; prediction cells take it over"),
     Phase("compare", "error cells compare values with predictions"),
     Phase("detect", "φ cells look for errors that leave rest; clocks count"),
     Phase("send", "error cells decide what they pass down"),
-    Phase("feedback", "feedback ports sum weight × error, through the old weights", "feedback"),
+    Phase("feedback", "what comes down is summed, weight × error, through the old weights"),
     Phase("learn", "weights change"),
     Phase("record", "what was asked for is written down"),
 )
-#: Ports of cells. "own" takes wires from cells of the same column, read at once.
-PORTS = ("prediction", "feedback", "own", "modulator")
-#: Port -> the phase that delivers it ("own" and "modulator" have no phase of their own).
-DELIVERED = {phase.port: phase.name for phase in PHASES if phase.port}
 
 
 class Schedule(tuple[Phase, ...]):

@@ -1,6 +1,6 @@
 """The plan: a circuit laid out flat for an engine, and its step as a list of operations.
 
-Areas of the same make (same cells, same wires, modulated in the same phases) are joined into one
+Areas of the same make (same cells, same wires, hearing in the same phases) are joined into one
 *block*, so that an engine works on all their columns at once, however many areas there are. Both engines
 walk the same list:
 
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from corticalnet.circuits import Broadcast, Circuit, Population, Projection
 from corticalnet.circuits.cells import Cell
-from corticalnet.circuits.schedule import DELIVERED, SCHEDULE, Phase
+from corticalnet.circuits.schedule import SCHEDULE, Phase
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,11 @@ class Sum:
     port: str
     arriving: list[list[Projection | Broadcast]]
 
+    @property
+    def delivered(self) -> str:
+        """The phase that delivers the port; "" if it is heard at the end of the senders' phase."""
+        return self.block.roles[self.role].ports[self.port]
+
 
 @dataclass(frozen=True, eq=False)
 class Act:
@@ -145,7 +150,12 @@ class Plan:
         for (area, n), populations in sheets.items():
             roles = {p.role: p.cell for p in populations}
             wires = {(p.role, port): self._wires(p, port) for p in populations for port in p.cell.ports}
-            heard = tuple(self._spoken(self._modulators(p.name)) for p in populations)
+            heard = tuple(
+                self._spoken(self._senders(p.name, port))
+                for p in populations
+                for port, phase in p.cell.ports.items()
+                if not phase
+            )
             make = tuple(roles.items()), tuple(wires.items()), heard
             if make not in made:
                 made[make] = Block(len(made), roles, wires)
@@ -168,12 +178,12 @@ class Plan:
                 return {}
         return {state: np.stack([draw[state] for draw in draws]) for state in draws[0]}
 
-    def _modulators(self, population: str) -> list[Projection | Broadcast]:
-        """Who speaks to a population's modulator port."""
+    def _senders(self, population: str, port: str) -> list[Projection | Broadcast]:
+        """What brings something to a population's port."""
         circuit = self.circuit
         return [
-            *(p for p in circuit.projections if p.target == population and p.port == "modulator"),
-            *(b for b in circuit.broadcasts if population in b.targets),
+            *(p for p in circuit.projections if p.target == population and p.port == port),
+            *(b for b in circuit.broadcasts if population in b.targets and b.port == port),
         ]
 
     def _wires(self, population: Population, port: str) -> tuple[WireIn, ...]:
@@ -186,14 +196,14 @@ class Plan:
     def _operations(self, phase: Phase) -> list[Operation]:
         found: list[Operation] = [Deliver()] if phase.name == "deliver" else []
         sums = self._sums()
-        found += [s for s in sums if DELIVERED.get(s.port) == phase.name]
+        found += [s for s in sums if s.delivered == phase.name]
         found += [
             Act(block, role, phase.name)
             for block in self.blocks
             for role, cell in block.roles.items()
             if phase.name in cell.phases
         ]
-        found += [s for s in sums if s.port not in DELIVERED and phase.name == self._heard(s)]
+        found += [s for s in sums if not s.delivered and phase.name == self._heard(s)]
         if phase.name == "learn":
             found += [Learn(p) for p in self.circuit.plastic]
         if phase.name == "record":
@@ -205,9 +215,7 @@ class Plan:
         arriving: list[tuple[str, str, Projection | Broadcast]] = [
             (p.target, p.port, p) for p in self.circuit.projections
         ]
-        arriving += [
-            (t, "modulator", b) for b in self.circuit.broadcasts for t in b.targets if t in self.places
-        ]
+        arriving += [(t, b.port, b) for b in self.circuit.broadcasts for t in b.targets if t in self.places]
         for target, port, part in arriving:
             place = self.places[target]
             key = place.block.index, place.role, port
@@ -217,7 +225,7 @@ class Plan:
         return list(sums.values())
 
     def _heard(self, total: Sum) -> str:
-        """The phase at whose end a modulator port's sum is heard; every area of the block has the same."""
+        """The phase at whose end a sum is heard that none delivers; all areas of a block have the same."""
         return next(filter(None, map(self._spoken, total.arriving)))
 
     def _spoken(self, parts: Sequence[Projection | Broadcast]) -> str:

@@ -97,17 +97,23 @@ def _aim(circuit: Any, populations: list[Any], boxes: dict[str, Box]) -> float:
     return sum(reached) / len(reached) if reached else 0.0
 
 
+def delivery(circuit: Any, projection: Any) -> str:
+    """The phase that delivers what a projection brings; "" if it is heard at the end of its sender's."""
+    target = next(p for p in circuit.populations if p.name == projection.target)
+    return str(target.cell.ports[projection.port])
+
+
 def _levels(circuit: Any, areas: list[str]) -> dict[str, int]:
     """How many projections up from the input an area is; only areas that have a place in that order."""
     area = stands(circuit)
-    pairs = [(area[p.source], area[p.target], p.port) for p in circuit.projections]
+    pairs = [(area[p.source], area[p.target], delivery(circuit, p)) for p in circuit.projections]
     cells = {a: sum(p.n for p in circuit.populations if area[p.name] == a) for a in areas}
     fed = {a: {high for low, high, _ in pairs if low == a} for a in areas}
     reached = {high for _, high, _ in pairs}
     lone = {a for a in areas if cells[a] == 1 and len(fed[a]) > 1 and a not in reached}
     pairs = [pair for pair in pairs if pair[0] not in lone]
-    up = [(low, high) for low, high, port in pairs if port == "prediction" and low != high]
-    up = up or [(low, high) for high, low, port in pairs if port == "feedback" and low != high]
+    up = [(low, high) for low, high, phase in pairs if phase == "predict" and low != high]
+    up = up or [(low, high) for high, low, phase in pairs if phase == "feedback" and low != high]
     level = dict.fromkeys([a for a in areas if any(a in pair[:2] for pair in pairs)] or areas, 0)
     for _ in areas:  # longest way up; areas in a circle stay in some order, as there is no right one
         for low, high in up:

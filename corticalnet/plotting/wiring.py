@@ -1,7 +1,8 @@
 """A drawing of a circuit: areas as boxes, populations in them, and everything that joins them.
 
-Predictions go up in solid lines, feedback comes down in dashed ones, modulators and broadcasts are
-dotted, and wires within a column are thin. What learns is thick and bears a Δ.
+What the phase "predict" delivers goes up in solid lines, what "feedback" delivers comes down in dashed
+ones; modulators, which no phase delivers, and broadcasts are dotted, and wires within a column are thin.
+What learns is thick and bears a Δ.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyBboxPatch
 
-from corticalnet.plotting.arrangement import Box, Point, arrange, by_area, heading, kind, stands
+from corticalnet.plotting.arrangement import Box, Point, arrange, by_area, delivery, heading, kind, stands
 from corticalnet.plotting.arrows import RADIUS, Arrows
 from corticalnet.recordings.reading import SYMBOLS
 
@@ -22,8 +23,14 @@ from corticalnet.recordings.reading import SYMBOLS
 SCALE = 0.72
 HUES = {"value": "#4c78a8", "prediction": "#59a14f", "error": "#e15759", "phi": "#e9a23b"}
 OTHER = "#8d8d8d"
-#: Port -> line style and colour.
-LINES = {"prediction": ("-", "#2f6b2a"), "feedback": ("--", "#b03a3c"), "modulator": (":", "#8a5a00")}
+#: The phase that delivers what a line brings -> its style and colour, and what it is called.
+LINES = {
+    "predict": ("-", "#2f6b2a", "prediction"),
+    "feedback": ("--", "#b03a3c", "feedback"),
+    "": (":", "#8a5a00", "modulator, broadcast"),
+}
+#: Any other phase.
+RARE = "-.", "#5b4a9c"
 MEANING = {"value": "value", "prediction": "prediction", "error": "error", "phi": "change detector"}
 #: A drawing is at least so wide, and if wider than the second its legend has four columns.
 NARROW, WIDE = 5.0, 6.6
@@ -49,7 +56,7 @@ def wiring(circuit: Any) -> Figure:
     arrows = Arrows(axes, cells, boxes.values())
     for wire in circuit.wires:
         _wire(arrows, wire)
-    marks = {p.name: _projection(arrows, p) for p in circuit.projections}
+    marks = {p.name: _projection(arrows, p, delivery(circuit, p)) for p in circuit.projections}
     for broadcast in circuit.broadcasts:
         for target in broadcast.targets:
             _broadcast(arrows, broadcast, target, marks.get(target, target))
@@ -118,9 +125,9 @@ def _wire(arrows: Arrows, wire: Any) -> None:
     arrows.draw(wire.source, wire.target, bends=(0.18,), lw=0.6, color="0.4", zorder=3, gid=gid, **head)
 
 
-def _projection(arrows: Arrows, projection: Any) -> Point:
+def _projection(arrows: Arrows, projection: Any, phase: str) -> Point:
     """An arrow; returns its mark, where the Δ is and broadcasts to its plasticity end."""
-    line, hue = LINES[projection.port]
+    line, hue = LINES.get(phase, RARE)[:2]
     plastic = projection.plasticity is not None
     gid = f"projection {projection.name}"
     mark = arrows.draw(
@@ -135,7 +142,7 @@ def _projection(arrows: Arrows, projection: Any) -> Point:
 
 def _broadcast(arrows: Arrows, broadcast: Any, target: str, end: str | Point) -> None:
     """To a population, or to the mark of a projection."""
-    line, hue = LINES["modulator"]
+    line, hue, _ = LINES[""]
     gid = f"broadcast {broadcast.name} {target}"
     head: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 7}
     arrows.draw(broadcast.source, end, color=hue, linestyle=line, lw=0.8, zorder=3, gid=gid, **head)
@@ -149,11 +156,13 @@ def _keys(circuit: Any) -> list[Any]:
         for k, name in MEANING.items()
         if k in kinds
     ]
-    ports = {p.port for p in circuit.projections} | ({"modulator"} if circuit.broadcasts else set())
-    names = {"prediction": "prediction", "feedback": "feedback", "modulator": "modulator, broadcast"}
-    for port, (line, hue) in LINES.items():
-        if port in ports:
-            keys.append(Line2D([], [], ls=line, color=hue, lw=1.1, label=names[port]))
+    phases = {delivery(circuit, p) for p in circuit.projections} | ({""} if circuit.broadcasts else set())
+    lines = LINES | {phase: (*RARE, f'delivered in "{phase}"') for phase in sorted(phases - LINES.keys())}
+    keys += [
+        Line2D([], [], ls=line, color=hue, lw=1.1, label=name)
+        for phase, (line, hue, name) in lines.items()
+        if phase in phases
+    ]
     if any(p.plasticity is not None for p in circuit.projections):
         keys.append(Line2D([], [], color="0.2", lw=2, label="Δ  plastic"))
     if circuit.wires:

@@ -93,7 +93,7 @@ class Wild(Cell):
     """Everything a cell may do."""
 
     tau: Milliseconds = 7.0
-    ports = ("prediction", "feedback", "modulator")
+    ports = {"prediction": "predict", "feedback": "feedback", "modulator": ""}
     state = {"v": 0.2, "rate": 0.0, "load": 1.0}
     output = "rate"
 
@@ -163,7 +163,7 @@ def test_cells_and_plasticity_of_ones_own_with_delays_noise_and_broadcasts():
 class Twice(Cell):
     """Takes its input over in one phase, and adds to it in a later one."""
 
-    ports = ("feedback",)
+    ports = {"feedback": "feedback"}
     state = {"v": 0.0}
     inputs = {"stimulus": ONE}
 

@@ -20,7 +20,7 @@ class StepCounter(Cell):
 
     period: Pure = 1.0
     when: Pure = 0.0
-    ports = ("own", "prediction", "modulator")
+    ports = {"own": "", "prediction": "predict", "modulator": ""}
     state = {"phi": 0.0, "count": 0.0}
 
     def detect(self, cell, port, dt):

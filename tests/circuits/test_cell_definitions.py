@@ -8,7 +8,7 @@ from corticalnet.circuits.cells import Cell, State
 from corticalnet.circuits.quantities import MV, Milliseconds, Millivolts, Pure
 from tests.circuits.test_validation import refused
 
-LEAKY = {"ports": ("prediction",), "state": {"rate": 0.0}}
+LEAKY = {"ports": {"prediction": "predict"}, "state": {"rate": 0.0}}
 
 
 def move(self, cell, port, dt):
@@ -44,8 +44,13 @@ def test_the_plain_one_can_be():
         ("cell Made: phase 'move' is called with (self, cell, port, dt), but takes (self, cell)",
          {}, {"move": lambda self, cell: {}}),
         ("cell Made: 'move' is a phase, so it must be a method", {}, {"move": 3}),
-        ("cell Made: ports must be a list of names, ports = ('prediction',)", {}, {"ports": "prediction"}),
-        ("unknown port of Made 'predictions'; did you mean 'prediction'?", {}, {"ports": ["predictions"]}),
+        ("cell Made: ports must be {'name': the phase that delivers it, or ''}, not 'drive'",
+         {}, {"ports": "drive"}),
+        ("cell Made: ports must be {'name': the phase that delivers it, or ''}, not ('drive',)",
+         {}, {"ports": ("drive",)}),
+        ("unknown phase that delivers port 'drive' of Made 'predikt'; did you mean 'predict'?",
+         {}, {"ports": {"drive": "predikt"}}),
+        ("cell Made: the name of a port must be a word, not 'my drive'", {}, {"ports": {"my drive": ""}}),
         ("cell Made: state must be {'name': value at rest}, not ('rate',)", {}, {"state": ("rate",)}),
         ("cell Made: state 'rate' at rest must be a number or a State, not 'low'",
          {}, {"state": {"rate": "low"}}),
@@ -102,7 +107,7 @@ def test_what_cells_may_do():
 
     class Base(Cell):
         tau: Milliseconds = 10.0
-        ports = ("prediction",)
+        ports = {"prediction": "predict"}
         state = {"rate": 0.0, "v": State("-0.07 V", MV)}
 
         def wanted(self, cell, port):

@@ -69,7 +69,7 @@ class Membrane(Cell):
     order: int = 2
     clipped: bool = True
     word: str = "a"
-    ports = ("prediction",)
+    ports = {"prediction": "predict"}
     state = {"rate": 0.0, "age": cells.State(0.0, MS), "v": cells.State(-70.0, MV)}
 
     def move(self, cell, port, dt):

@@ -20,7 +20,7 @@ class Electrode(Cell):
 class Membrane(Cell):
     """Takes a current."""
 
-    ports = ("prediction",)
+    ports = {"prediction": "predict"}
     state = {"voltage": State(-70.0, MV)}
 
     @classmethod
@@ -38,10 +38,10 @@ class Membrane(Cell):
         ),
         ("unknown target of projection 'up' 'area9'", {"target": "area9", "name": "up"}),
         (
-            "unknown port of projection 'below.value->area.prediction' 'predict'; did you mean 'prediction'?",
+            "->area.prediction': unknown port of Prediction 'predict'; did you mean 'prediction'?",
             {"port": "predict"},
         ),
-        ("unknown port of projection 'below.value->area.prediction' 'own'", {"port": "own"}),
+        ("port of a projection must be a text, not 3", {"port": 3}),
         ("unknown port of Prediction 'feedback'. Choices: prediction, own, modulator", {"port": "feedback"}),
         ("unknown state of Value 'rat'; did you mean 'rate'? Choices: value, change, rate", {"sends": "rat"}),
         ("weights have shape (2, 3), but must have (3, 2) (post, pre)", {"weight": np.ones((2, 3))}),

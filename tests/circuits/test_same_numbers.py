@@ -91,7 +91,7 @@ class Factors(Cell):
     gain: float = 0.0
     offset: float = 1.0
     flag: bool = False
-    ports = ("prediction", "feedback")
+    ports = {"prediction": "predict", "feedback": "feedback"}
     state = {"rate": 0.25, "twice": 0.0}
 
     def predict(self, cell, port, dt):

@@ -112,7 +112,13 @@ def test_the_description_is_json_without_arrays():
         "weight": -1.0,
     }  # fmt: skip
     assert content["broadcasts"] == [
-        {"source": "clock", "targets": ["kernel", "dense"], "sends": "tick", "name": "clock"}
+        {
+            "source": "clock",
+            "targets": ["kernel", "dense"],
+            "sends": "tick",
+            "name": "clock",
+            "port": "modulator",
+        }
     ]
 
 

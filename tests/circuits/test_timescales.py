@@ -98,7 +98,7 @@ class Membrane(Cell):
     capacitance: Picofarads = 200.0
     leak: Nanosiemens = 10.0
     reversal: Millivolts = -70.0
-    ports = ("prediction",)
+    ports = {"prediction": "predict"}
     state = {"v": State(-50.0, MV)}
 
     def move(self, cell, port, dt):

@@ -26,7 +26,7 @@ def cell_that(returns, states=None):
 
     class Made(Cell):
         tau: Milliseconds = 2.0
-        ports = ("own",)
+        ports = {"own": ""}
         state = states or {"rate": 0.0, "v": State(-70.0, MV), "age": State(0.0, MS)}
 
         def move(self, cell, port, dt):
@@ -104,8 +104,8 @@ def test_cells_that_cannot_be():
         cell_that(None, {"port_a": 0.0})
     with pytest.raises(CircuitError, match="cell Empty has no state"):
         type("Empty", (Cell,), {})
-    with pytest.raises(CircuitError, match="unknown port of Deaf 'predictoin'; did you mean 'prediction'"):
-        type("Deaf", (Cell,), {"ports": ("predictoin",), "state": {"rate": 0.0}})
+    with pytest.raises(CircuitError, match="port 'drive' of Deaf 'predcit'; did you mean 'predict'"):
+        type("Deaf", (Cell,), {"ports": {"drive": "predcit"}, "state": {"rate": 0.0}})
 
 
 def test_a_cell_prints_its_equations():

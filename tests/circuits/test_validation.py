@@ -107,7 +107,7 @@ def test_populations(message, make):
 @pytest.mark.parametrize(
     ("message", "wire"),
     [
-        ("unknown port of wire 'area.value-area.error' 'owm'; did you mean 'own'?",
+        ("wire 'area.value-area.error': unknown port of Error 'owm'; did you mean 'own'?",
          lambda: Wire("area.value", "area.error", "owm")),
         ("unknown source of wire 'area.valu-area.error' 'area.valu'",
          lambda: Wire("area.valu", "area.error")),

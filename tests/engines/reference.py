@@ -77,9 +77,7 @@ class Reference:
 
     def parts(self, p, port):
         projections = [x for x in self.circuit.projections if (x.target, x.port) == (p.name, port)]
-        return projections + [
-            b for b in self.circuit.broadcasts if p.name in b.targets and port == "modulator"
-        ]
+        return projections + [b for b in self.circuit.broadcasts if p.name in b.targets and port == b.port]
 
     def arrives(self, part, p):
         sent = self.state[part.source][self.circuit.sent(part.source, part.sends)]

@@ -30,7 +30,7 @@ class Ablated(Cell):
     gain: float = 0.0
     power: float = 1.0
     offset: float = 0.0
-    ports = ("prediction", "feedback", "modulator")
+    ports = {"prediction": "predict", "feedback": "feedback", "modulator": ""}
     state = {"rate": 0.0, "memory": 0.5, "other": 1.0}
 
     def predict(self, cell, port, dt):
@@ -108,7 +108,7 @@ def test_a_factor_of_0_1_or_minus_1(gain, power, offset, a, c, slots, echo, broa
 class Divided(Cell):
     """Asks of every port, and of an input, what a NumPy scalar or a plain 0 could not answer."""
 
-    ports = ("prediction", "feedback", "modulator")
+    ports = {"prediction": "predict", "feedback": "feedback", "modulator": ""}
     state = {"rate": 0.5}
     inputs = {"drive": ONE}
 

@@ -56,7 +56,7 @@ class Bounded(Cell):
     """A state called as something that Brian2 has, a time constant, every kind of function."""
 
     tau: Milliseconds = 7.0
-    ports = ("prediction", "feedback")
+    ports = {"prediction": "predict", "feedback": "feedback"}
     state = {"exp": 0.5, "seen": State(0.25)}
     inputs = {"stimulus": next(iter(Sensory.inputs.values()))}
     output = "exp"

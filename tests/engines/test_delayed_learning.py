@@ -20,7 +20,7 @@ class Hearing(Cell):
     """A leaky cell with all three ports; it saturates, or what it learns would run away for some seeds."""
 
     tau: Milliseconds = 4.0
-    ports = ("prediction", "feedback", "modulator")
+    ports = {"prediction": "predict", "feedback": "feedback", "modulator": ""}
     state = {"rate": 0.3}
     inputs = {"stimulus": ONE}
 

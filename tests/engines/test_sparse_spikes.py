@@ -22,7 +22,7 @@ SENDS = {"up": PRE, "down": POST}
 class Firing(Cell):
     """Fires in the step in which it is told to; hears what comes down."""
 
-    ports = ("prediction", "feedback", "own", "modulator")
+    ports = {"prediction": "predict", "feedback": "feedback", "own": "", "modulator": ""}
     state = {"spike": State(event=True), "echo": 0.0}
     inputs = {"told": Sensory.inputs["stimulus"]}
     output = "spike"

@@ -118,7 +118,7 @@ def test_a_list_of_synapses_that_share_weights():
 class Listener(Cell):
     """Writes down what it hears: in ``detect`` (modulator), in ``compare`` (own)."""
 
-    ports = ("own", "modulator")
+    ports = {"own": "", "modulator": ""}
     state = {"heard": 0.0, "sum": 0.0}
 
     def compare(self, cell, port, dt):

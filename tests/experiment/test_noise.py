@@ -17,7 +17,7 @@ BAR = 5 * np.sqrt(2 / ANIMALS)
 class Integrator(Cell):
     """Σ input dt."""
 
-    ports = ("prediction",)
+    ports = {"prediction": "predict"}
     state = {"sum": State(0.0, MS)}
 
     def move(self, cell, port, dt):
@@ -28,7 +28,7 @@ class Leak(Cell):
     """τ dr/dt = −r + input."""
 
     tau: Milliseconds = 4.0
-    ports = ("prediction",)
+    ports = {"prediction": "predict"}
     state = {"rate": 0.0}
 
     def move(self, cell, port, dt):

@@ -1,8 +1,8 @@
-"""What a cell is: named states, ports it listens to, and for each phase one pointwise function.
+"""What a cell is: named states, ports that it listens to, and for each phase one pointwise function.
 
     class Leaky(Cell):
         tau: Milliseconds = 10.0
-        ports = ("prediction",)
+        ports = {"prediction": "predict"}
         state = {"rate": 0.0}
 
         def move(self, cell, port, dt):
@@ -81,14 +81,16 @@ class Cell(Part, ABC):
     """Base of all cells. See the module's docstring.
 
     Attributes:
-        ports: which ports the cell listens to.
+        ports: port -> the phase of the step that delivers it, for example "predict": what arrives is summed
+            first, then cells act. "" if no phase does: projections and broadcasts are heard at the end of the
+            phase in which their senders act. Wires are read at once, at any port.
         state: name -> :class:`State` (or its value at rest, for a pure number).
         inputs: outside signals that a protocol may give, name -> Unit.
         output: the state that projections send if they name none; the first one if not given.
     """
 
     kinds: ClassVar[dict[str, type[Part]]] = {}
-    ports: ClassVar[tuple[str, ...]] = ()
+    ports: ClassVar[Mapping[str, str]] = {}
     state: ClassVar[Mapping[str, State | float]] = {}
     inputs: ClassVar[Mapping[str, Unit]] = {}
     output: ClassVar[str] = ""

@@ -9,7 +9,7 @@ hears Σ|ε| at ``modulator`` and Σ|Δμ| at ``prediction``.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from corticalnet.circuits.cells.cell import Cell, State
 from corticalnet.circuits.pointwise import absolute, where
@@ -30,7 +30,7 @@ class ChangeDetector(Cell):
 
     silence: Count = 4.0
     threshold: Magnitude = 0.0
-    ports: ClassVar[tuple[str, ...]] = ("own", "modulator")
+    ports = {"own": "", "modulator": ""}
     state = {"phi": State(pulse=True), "silent": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class PulseDetector(ChangeDetector):
     how large the errors of all columns are in sum.
     """
 
-    ports: ClassVar[tuple[str, ...]] = ("own", "prediction", "modulator")
+    ports = {"own": "", "prediction": "predict", "modulator": ""}
     state = {"phi": State(pulse=True), "silent": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:

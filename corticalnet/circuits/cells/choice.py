@@ -11,7 +11,7 @@ softmax(y / temperature): together the max-Boltzmann choice of Pozzi et al. 2020
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from corticalnet.circuits.cells.cell import Cell, State
 from corticalnet.circuits.pointwise import maximum, where
@@ -21,7 +21,7 @@ from corticalnet.circuits.quantities import MS, ONE, Count, Milliseconds
 class Bid(Cell):
     """What an action is worth now: ``own`` (its column's rate) and an urge to explore (outside input)."""
 
-    ports: ClassVar[tuple[str, ...]] = ("own",)
+    ports = {"own": ""}
     state = {"bid": 0.0}
     inputs = {"urge": ONE}
 
@@ -52,7 +52,7 @@ class PatientBid(Bid):
 class Contest(Cell):
     """Two actions against each other; ``prediction`` is the difference of their bids."""
 
-    ports = ("prediction",)
+    ports = {"prediction": "predict"}
     state = {"first": 0.0, "second": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -72,7 +72,7 @@ class Action(Cell):
     """
 
     rivals: Count = 1.0
-    ports = ("prediction", "own")
+    ports = {"prediction": "predict", "own": ""}
     state = {"action": State(pulse=True), "expected": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Action(Cell):
 class Outcome(Cell):
     """The world, not the brain: it hears an action (``modulator``) and may reward it (input ``answer``)."""
 
-    ports = ("modulator",)
+    ports = {"modulator": ""}
     state = {"reward": 0.0}
     inputs = {"answer": ONE}
 
@@ -102,7 +102,7 @@ class Dopamine(Cell):
     Outside inputs: ``reward`` (more of it, from elsewhere), ``outcome`` (1 while there is one).
     """
 
-    ports: ClassVar[tuple[str, ...]] = ("modulator", "prediction")
+    ports = {"modulator": "", "prediction": "predict"}
     state = {"rpe": State(pulse=True), "seen": 0.0}
     inputs = {"reward": ONE, "outcome": ONE}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from corticalnet.circuits.parameters import declared
 from corticalnet.circuits.quantities import number
-from corticalnet.circuits.schedule import PHASES, PORTS
+from corticalnet.circuits.schedule import PHASES
 from corticalnet.errors import CircuitError, one_of, unknown
 
 if TYPE_CHECKING:
@@ -32,10 +32,15 @@ def check_definition(kind: type[Cell], unit: type, state: type) -> None:
         CircuitError: it has not.
     """
     who = f"cell {kind.__name__}"
-    if isinstance(kind.ports, str):
-        raise CircuitError(f"{who}: ports must be a list of names, ports = ('{kind.ports}',)")
-    for port in kind.ports:
-        one_of(f"port of {kind.__name__}", port, PORTS, CircuitError)
+    if not isinstance(kind.ports, Mapping):
+        raise CircuitError(
+            f"{who}: ports must be {{'name': the phase that delivers it, or ''}}, not {kind.ports!r}"
+        )
+    for port, phase in kind.ports.items():
+        if not isinstance(port, str) or not port.isidentifier() or iskeyword(port):
+            raise CircuitError(f"{who}: the name of a port must be a word, not {port!r}")
+        if phase != "":
+            one_of(f"phase that delivers port '{port}' of {kind.__name__}", phase, _PHASES, CircuitError)
     if not isinstance(kind.state, Mapping):
         raise CircuitError(f"{who}: state must be {{'name': value at rest}}, not {kind.state!r}")
     if not kind.state:

@@ -9,7 +9,7 @@ at rest exactly at zero. ``own`` takes both wires: the value's ``change`` (+1), 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.pointwise import absolute
@@ -18,7 +18,7 @@ from corticalnet.circuits.pointwise import absolute
 class Error(Cell):
     """``error ← error + own``."""
 
-    ports: ClassVar[tuple[str, ...]] = ("own",)
+    ports = {"own": ""}
     state = {"error": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -32,7 +32,7 @@ class GatedError(Error):
     ``sent`` is what the area below receives: ``error · gate``.
     """
 
-    ports: ClassVar[tuple[str, ...]] = ("own", "modulator")
+    ports = {"own": "", "modulator": ""}
     state = {"error": 0.0, "sent": 0.0}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -47,7 +47,7 @@ class OutputError(Cell):
     port ``prediction``.
     """
 
-    ports: ClassVar[tuple[str, ...]] = ("own", "prediction")
+    ports = {"own": "", "prediction": "predict"}
     state = {"error": 0.0, "difference": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -59,7 +59,7 @@ class OutputError(Cell):
 class GatedOutputError(OutputError):
     """The same with a gate held by φ."""
 
-    ports: ClassVar[tuple[str, ...]] = ("own", "prediction", "modulator")
+    ports = {"own": "", "prediction": "predict", "modulator": ""}
     state = {"error": 0.0, "difference": 0.0, "sent": 0.0}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ the column's synapses, which learn by its credit, do not change.
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 from corticalnet.circuits.cells.activation import activation
 from corticalnet.circuits.cells.cell import Cell
@@ -25,7 +25,7 @@ class Feedforward(Cell):
     """
 
     activation: str = "relu"
-    ports: ClassVar[tuple[str, ...]] = ("prediction", "own")
+    ports = {"prediction": "predict", "own": ""}
     state = {"drive": 0.0, "rate": 0.0, "gain": 0.0}
     output = "rate"
 
@@ -47,7 +47,7 @@ class Feedback(Cell):
     its synapses learn). States: ``credit``, ``signal``, ``partner`` (that rate).
     """
 
-    ports: ClassVar[tuple[str, ...]] = ("feedback", "own", "prediction")
+    ports = {"feedback": "feedback", "own": "", "prediction": "predict"}
     state = {"credit": 0.0, "signal": 0.0, "partner": 0.0}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:

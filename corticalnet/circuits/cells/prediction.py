@@ -8,7 +8,7 @@ Plastic synapses end here. A prediction cell hears the error of its own column a
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from corticalnet.circuits.cells.activation import activation
 from corticalnet.circuits.cells.cell import Cell
@@ -23,7 +23,7 @@ class Prediction(Cell):
     synapses ``own`` (error) and ``modulator`` (φ).
     """
 
-    ports = ("prediction", "own", "modulator")
+    ports = {"prediction": "predict", "own": "", "modulator": ""}
     state = {"prediction": 0.0, "shift": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class OutputPrediction(Cell):
     """
 
     activation: str = "sigmoid"
-    ports = ("prediction", "own", "modulator")
+    ports = {"prediction": "predict", "own": "", "modulator": ""}
     state = {"prediction": 0.0, "predicted_rate": 0.0, "shift": 0.0, "gain": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class WatchedPrediction(Cell):
     activation: str = "linear"
     rates: bool = False
     memory: Milliseconds = 1.0
-    ports: ClassVar[tuple[str, ...]] = ("prediction", "own", "modulator")
+    ports = {"prediction": "predict", "own": "", "modulator": ""}
     state = {"prediction": 0.0, "predicted_rate": 0.0, "shift": 0.0, "gain": 0.0, "motion": 0.0, "size": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class WatchedPrediction(Cell):
 class Total(Cell):
     """Adds up what it hears at ``modulator`` (state ``total``): how much a population moves, in sum."""
 
-    ports = ("modulator",)
+    ports = {"modulator": ""}
     state = {"total": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ A spike is a state, ``spike``, that is 1 in the step in which it happens.
 from __future__ import annotations
 
 from abc import ABC
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ class Spiking(Cell, ABC):
 
     highest: PerMillisecond = 0.1
     base: Pure = 0.0
-    ports: ClassVar[tuple[str, ...]] = ("prediction",)
+    ports = {"prediction": "predict"}
     output = "spike"
 
     def wanted(self, drive: Any) -> Any:
@@ -145,7 +145,7 @@ class DrivenLIF(Cell):
 
     tau: Milliseconds = 20.0
     synapse: Milliseconds = 5.0
-    ports = ("prediction",)
+    ports = {"prediction": "predict"}
     state = {"spike": State(event=True), "voltage": 0.0, "current": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -174,7 +174,7 @@ class SynapticCurrent(Cell):
     """
 
     tau: Milliseconds = 20.0
-    ports = ("prediction",)
+    ports = {"prediction": "predict"}
     state = {"rate": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ final value up to about e^(−s/τ).
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 from corticalnet.circuits.cells.cell import Cell, State
 from corticalnet.circuits.cells.prediction import WatchedPrediction
@@ -42,7 +42,7 @@ class StagedError(Cell):
     tau: Milliseconds = 1.0
     latched: bool = True
     curved: bool = False
-    ports: ClassVar[tuple[str, ...]] = ("own", "prediction", "modulator")
+    ports = {"own": "", "prediction": "predict", "modulator": ""}
     state = {"error": 0.0, "difference": 0.0, "size": 0.0, "stage": 0.0, "sent": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -132,7 +132,7 @@ class StagedDetector(Cell):
     release: Milliseconds = 0.0
     threshold: Magnitude = 1e-4
     quiet: Magnitude = 1e-4
-    ports = ("own", "prediction", "modulator")
+    ports = {"own": "", "prediction": "predict", "modulator": ""}
     state = {"phi": State(pulse=True), "stage": 0.0, "silent": State(0.0, MS), "since": State(0.0, MS)}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from corticalnet.circuits.cells.activation import activation
 from corticalnet.circuits.cells.cell import Cell
@@ -57,7 +57,7 @@ class Value(Cell):
 
     tau: Milliseconds = 1.0
     activation: str = "linear"
-    ports: ClassVar[tuple[str, ...]] = ("own", "feedback", "modulator")
+    ports = {"own": "", "feedback": "feedback", "modulator": ""}
     state = {"value": 0.0, "change": 0.0, "rate": 0.0}
     output = "rate"
 
@@ -101,7 +101,7 @@ class RewardedValue(Value):
     rate. Ports: ``own`` (its error), ``modulator`` (the rpe), ``prediction`` (its action).
     """
 
-    ports = ("own", "modulator", "prediction")
+    ports = {"own": "", "modulator": "", "prediction": "predict"}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Back to the prediction, or a kick."""
@@ -124,7 +124,7 @@ class LeakyValue(Value):
     """
 
     tau: Milliseconds = 10.0
-    ports = ("own", "modulator", "feedback", "prediction")
+    ports = {"own": "", "modulator": "", "feedback": "feedback", "prediction": "predict"}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """One Euler step."""
@@ -146,7 +146,7 @@ class TaughtValue(Cell):
 
     tau: Milliseconds = 10.0
     ramp: Milliseconds = 0.0
-    ports = ("own", "modulator")
+    ports = {"own": "", "modulator": ""}
     state = {"value": 0.0, "change": 0.0, "rate": 0.0, "grip": 0.0}
     inputs = {"target": ONE, "clamped": ONE}
     output = "rate"

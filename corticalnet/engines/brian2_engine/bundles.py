@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits import Broadcast, Projection
-from corticalnet.circuits.schedule import DELIVERED
 from corticalnet.engines.brian2_engine.code import Formula, Names
 from corticalnet.engines.plan import Block, Sum
 from corticalnet.errors import EngineError
@@ -185,7 +184,7 @@ class Bundles:
         """When a delayed projection's register is read and moves on: in a phase, or at its end."""
         place = self.plan.places[projection.target]
         phase = self._sums[place.block.index, place.role, projection.port]
-        return phase if projection.port in DELIVERED else f"{phase}_end"
+        return phase if place.cell.ports[projection.port] else f"{phase}_end"
 
     # Making ------------------------------------------------------------------------------------
     def _project(self, forth: Projection) -> None:
@@ -228,8 +227,7 @@ class Bundles:
     def _way(self, part: Projection | Broadcast, target: str = "") -> tuple[Any, ...]:
         """What a part does: which field it reads, when, and into which port of which role."""
         place = self.plan.places[target or part.target]  # type: ignore[union-attr]
-        port = part.port if isinstance(part, Projection) else "modulator"
-        phase = self._sums[place.block.index, place.role, port]
+        phase = self._sums[place.block.index, place.role, part.port]
         state = self.circuit.sent(part.source, part.sends)
         reads = self.layout.names(self.plan.places[part.source].role, state)
         steps = self.circuit.delay_steps(part) if isinstance(part, Projection) else 0
@@ -237,7 +235,7 @@ class Bundles:
             reads = self.layout.register(part.source, state, self._when(part), steps)
         back = isinstance(part, Projection) and bool(part.shared_with)
         event = self.circuit.is_event(part) and not back
-        return reads, phase, port, place.role, back, event
+        return reads, phase, part.port, place.role, back, event
 
     def _bundle(self, key: Any, ways: Sequence[tuple[Any, ...]], name: str, weighted: bool) -> Bundle:
         if key not in self._by_key:
@@ -256,8 +254,7 @@ class Bundles:
         if target not in self.plan.places:
             return
         place = self.plan.places[target]
-        port = part.port if isinstance(part, Projection) else "modulator"
-        self._arriving.setdefault((place.block.index, place.role, port), {})[total.target] = None
+        self._arriving.setdefault((place.block.index, place.role, part.port), {})[total.target] = None
         if isinstance(part, Projection) and part.delay:
             when, state = self._when(part), self.circuit.sent(part.source, part.sends)
             same = [d for d in self._readers if (d.population, d.state, d.when) == (part.source, state, when)]
