@@ -15,7 +15,6 @@ Their order is the step contract's (:mod:`corticalnet.circuits.schedule`).
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +24,7 @@ from numpy.typing import NDArray
 from corticalnet.circuits import Broadcast, Circuit, Population, Projection
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.schedule import SCHEDULE, Phase
+from corticalnet.seeds import seed_of
 
 
 @dataclass(frozen=True)
@@ -171,8 +171,7 @@ class Plan:
         """
         draws = []
         for sample in range(batch):
-            digest = hashlib.sha256(f"{self.seed}/{population.name}/{sample}".encode()).digest()
-            rng = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+            rng = np.random.default_rng(seed_of(self.seed, population.name, sample, size=8))
             draws.append(population.cell.scatter((population.n,), rng))
             if not draws[0]:
                 return {}

@@ -5,7 +5,6 @@ simulate(circuit, protocol, noise=[Noise("area1.value", "prediction", sd=0.1)], 
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass, field
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from corticalnet.errors import ProtocolError
 from corticalnet.experiment.values import whole
+from corticalnet.seeds import seed_of
 
 Floats = NDArray[np.float64]
 
@@ -65,8 +65,7 @@ class Noise:
     def stream(self, dt: float, seed: int = 0) -> NoiseStream:
         """The noise of a simulation with this length of a step (ms) and this seed."""
         size = float(self.sd) if self.sd is not None else float(self.density or 0.0) / math.sqrt(dt)
-        digest = hashlib.sha256(f"{seed}/{self.seed}/{self.population}/{self.port}".encode()).digest()
-        return NoiseStream(size, int.from_bytes(digest[:16], "big"))
+        return NoiseStream(size, seed_of(seed, self.seed, self.population, self.port, size=16))
 
     def draw(
         self, steps: int, batch: int, n: int, *, dt: float = 1.0, seed: int = 0, begin: int = 0

@@ -7,7 +7,6 @@ the same numbers.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from corticalnet.checks import not_negative, number, shown, whole
 from corticalnet.errors import NetworkError, unknown
+from corticalnet.seeds import seed_of
 
 #: Given the standard-normal or uniform draw's shape, fan-in, fan-out and generator: the weights.
 Scheme = Callable[[tuple[int, ...], int, int, torch.Generator], Tensor]
@@ -25,8 +25,7 @@ Scheme = Callable[[tuple[int, ...], int, int, torch.Generator], Tensor]
 def generator(seed: int, name: str) -> torch.Generator:
     """The random stream of ``name`` under ``seed``: the same on every machine, whatever else is drawn."""
     seed = whole("seed", seed, NetworkError, least=None)
-    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
+    return torch.Generator().manual_seed(seed_of(seed, name, size=7))
 
 
 def normal(std: float) -> Scheme:
