@@ -22,6 +22,8 @@ from torch import Tensor, nn
 
 from corticalnet.errors import RuleError, ShapeError
 from corticalnet.network import Network
+from corticalnet.network.links import Link
+from corticalnet.network.observed import copied, with_links
 from corticalnet.network.reading import converted, numbers
 from corticalnet.network.recurrent import Unrolled
 from corticalnet.rules.base import LearningRule
@@ -120,23 +122,18 @@ def passes(net: Network, rule: LearningRule, x: Any, targets: Any) -> Passes:
     """
     if not isinstance(net, Network) or isinstance(net, Unrolled):
         raise RuleError(f"passes are counted in a Network, not in {type(net).__name__}")
-    own, rule, x = copy.deepcopy(net), copy.deepcopy(rule), net.admit(x, least=1)
+    x = net.admit(x, least=1)
+    counted = dict.fromkeys(("drive", "feedback", "hebbian"), 0.0)
+    whole = len(x) * sum(link.synapses for link in net.links)
+
+    def count(link: Link, operation: str, arrived: Tensor, result: Tensor | None) -> None:
+        counted[operation] += len(arrived) * link.synapses / whole
+
+    own, rule = with_links(net, count), copy.deepcopy(rule)
     rule.learn(own, x, targets)
-    counted = dict.fromkeys(Passes._fields, 0.0)
-    whole = len(x) * sum(link.synapses for link in own.links)
-
-    def counting(
-        operation: Callable[..., Tensor | None], kind: str, size: int
-    ) -> Callable[..., Tensor | None]:
-        def called(first: Tensor, *others: Any, **options: Any) -> Tensor | None:
-            counted[kind] += len(first) * size / whole
-            return operation(first, *others, **options)
-
-        return called
-
-    straight = [route.link for route in rule.feedback_routes(own)]
-    for link in dict.fromkeys([*own.links, *straight]):
-        for name, kind in (("drive", "up"), ("feedback", "down"), ("hebbian", "learning")):
-            object.__setattr__(link, name, counting(getattr(link, name), kind, link.synapses))
+    straight = [route.link for route in rule.feedback_routes(own) if route.link not in own.links]
+    rule = copied(rule, straight, count)
     rule.learn(own, x, targets)
-    return Passes(**counted)
+    counted.update(dict.fromkeys(counted, 0.0))
+    rule.learn(own, x, targets)
+    return Passes(*counted.values())

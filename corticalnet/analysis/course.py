@@ -26,7 +26,7 @@ from corticalnet.network.reading import beside
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules import Rule, Sweep, Teacher, Tied
 from corticalnet.rules.energy import Energy
-from corticalnet.rules.moment import listen
+from corticalnet.rules.observer import Broadcasts, Cells, Observer, by_area
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -71,7 +71,7 @@ def course_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0)
         RuleError: the rule has no energy to relax.
         ShapeError: inputs or targets do not fit.
     """
-    own = _with_energy(rule)
+    own = _with_energy(rule).for_audit()
     if not isinstance(net, Network):
         raise RuleError(f"a regime is told of a Network, not of {shown(net)}")
     twin, still = copy.deepcopy(net).double(), copy.deepcopy(net).double()
@@ -80,11 +80,13 @@ def course_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0)
     found: list[dict[tuple[str, str], Tensor]] = []
     learned: list[dict[str, Tensor]] = []
 
-    def hear(cells: Any, _: Any) -> None:
-        found.append({key: cell for key, cell in cells.items() if key[1] == "value"})
-        learned.append(_credits(twin))
+    class Values(Observer):
+        def snapshot(self, wiring: Wiring, cells: Cells, broadcasts: Broadcasts | None = None) -> None:
+            found.append(by_area(wiring, {"value": cells.get("value", ())}))
+            learned.append(_credits(twin))
 
-    with listen(hear), torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+    own.observer = Values()
+    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
         wiring = still.levelled() if own.trigger.levelled else still.wiring
         torch.manual_seed(seed)  # the same silent columns and the same actions for both
         activity = wiring.fire(x)

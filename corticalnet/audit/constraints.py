@@ -13,8 +13,7 @@ change, and it is seen whether changes below move.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +23,9 @@ from torch import Tensor
 from corticalnet.audit.probe import Probe, Scene
 from corticalnet.audit.samples import change, drawn, hierarchy, lesson, links_above, moved, own
 from corticalnet.network import Network
+from corticalnet.network.links import Link
+from corticalnet.network.observed import with_links
+from corticalnet.network.wiring import Wiring
 from corticalnet.rules import LearningRule, Rule
 
 ALTERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -130,10 +132,9 @@ class Signals:
 def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Signals:
     """Listen to a rule's feedback in one trial."""
     network = own(hierarchy("tanh", 3, seed) if network is None else network)
-    rule = copy.deepcopy(rule)
     heard: list[Tensor] = []
-    with _heard(rule, network, heard):
-        change(network, rule, *lesson(network, seed, 20), seed)
+    listening, observed = _heard(rule, network, heard)
+    change(observed, listening, *lesson(network, seed, 20), seed)
     if not heard:
         return Signals(0.0, 0.0, 0)
     signals = torch.cat([one.flatten() for one in heard])
@@ -141,27 +142,29 @@ def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) ->
     return Signals(negative, positive, len(signals))
 
 
-@contextmanager
-def _heard(rule: LearningRule, network: Network, heard: list[Tensor]) -> Iterator[None]:
-    """Keep what comes through a rule's pathway; without one, what comes back along links."""
-    places = [(rule.feedback, "into")] if isinstance(rule, Rule) else [(k, "feedback") for k in network.links]
+def _heard(rule: LearningRule, network: Network, heard: list[Tensor]) -> tuple[LearningRule, Network]:
+    """Copies that keep what comes through the rule's pathway; without one, what comes back along links."""
+    rule = copy.deepcopy(rule)
+    if not isinstance(rule, Rule):
 
-    def listener(function: Any) -> Any:
-        def called(*arguments: Any, **options: Any) -> Any:
-            signal = function(*arguments, **options)
+        def back(link: Link, operation: str, arrived: Tensor, result: Tensor | None) -> None:
+            if operation == "feedback" and result is not None:
+                heard.append(result.detach().clone())
+
+        return rule, with_links(network, back)
+    kind: Any = type(rule.feedback)
+
+    class Heard(kind):  # type: ignore[misc]
+        def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
+            signal: Tensor | None = super().into(wiring, node, errors)
             if signal is not None:
                 heard.append(signal.detach().clone())
             return signal
 
-        return called
-
-    for owner, name in places:
-        object.__setattr__(owner, name, listener(getattr(owner, name)))
-    try:
-        yield
-    finally:
-        for owner, name in places:
-            object.__delattr__(owner, name)
+    pathway = Heard.__new__(Heard)
+    pathway.__dict__.update(vars(rule.feedback))
+    rule.feedback = pathway
+    return rule, copy.deepcopy(network)
 
 
 @dataclass(frozen=True)

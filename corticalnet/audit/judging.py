@@ -21,7 +21,15 @@ def judge_equality(found: dict[str, Likeness]) -> Finding:
 
 
 def judge_locality(found: Locality) -> Finding:
-    """Nothing leaks."""
+    """Nothing leaks, and a rule that nobody watches learns the same."""
+    if found.paths > ROUNDING:
+        return Finding(
+            "locality",
+            "no",
+            max(found.largest, found.paths),
+            f"paths differ by {brief(found.paths)}: what trains is not what was looked at"
+            + (f"; leaks: {', '.join(list(found.leaks)[:3])}" if found.leaks else ""),
+        )
     if not found.moments:
         return Finding("locality", "none", None, "nothing changed")
     if not found.leaks:

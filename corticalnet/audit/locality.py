@@ -14,6 +14,7 @@ the others, C(a,o) − C(a',o) − C(a,o') + C(a',o') = 0 over the whole trial.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from corticalnet.audit.paths import difference
 from corticalnet.audit.probe import BEFORE, Probe, Scene, nudge
 from corticalnet.audit.samples import change, hierarchy, lesson, own
 from corticalnet.audit.synapses import Synapse, down, synapses
@@ -42,6 +44,7 @@ class Locality:
         broadcasts: what it says that every synapse hears.
         checks: how many things were disturbed.
         moments: how many moments of a trial had a change.
+        paths: how far changes are from those of the rule that nobody watches: :mod:`corticalnet.audit.paths`.
     """
 
     leaks: dict[str, float] = field(default_factory=dict)
@@ -49,6 +52,7 @@ class Locality:
     broadcasts: tuple[str, ...] = ()
     checks: int = 0
     moments: int = 0
+    paths: float = 0.0
 
     @property
     def largest(self) -> float:
@@ -81,7 +85,7 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
                 away = away[~allowed(synapse)]
                 if len(away):
                     leaks[name] = max(leaks.get(name, 0.0), away.max().item() / largest / times)
-    leaks[OTHERS] = _mixing(probe.network, probe.rule, x, targets, seed)
+    leaks[OTHERS] = _mixing(network, copy.deepcopy(rule), x, targets, seed)
     found = sorted(((v, k) for k, v in leaks.items() if v > ROUNDING), reverse=True)
     scenes = [probe.scene(number) for number in looked_at]
     return Locality(
@@ -90,6 +94,7 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
         tuple(dict.fromkeys(name for scene in scenes for name in scene.broadcasts)),
         checks + 1,
         len(probe.moments),
+        difference(probe, network, rule, x, targets),
     )
 
 
@@ -185,6 +190,7 @@ def _retarget(targets: Tensor) -> None:
 def _mixing(network: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int) -> float:
     """How far the change is from a sum over samples."""
     other_x, other_targets = lesson(network, seed + 1, len(x))
+    change(network, rule, x, targets)  # it meets the network
 
     def changed(first: bool, others: bool) -> dict[str, Tensor]:
         new = torch.tensor([first, *[others] * (len(x) - 1)])

@@ -3,16 +3,15 @@
 A run is the same every time. Something may be disturbed at a moment; only what the rule changes between this
 moment and the next counts, so the run is broken off at the next.
 
-A rule has a moment wherever it says so (:mod:`corticalnet.rules.moment`), and one after every forward sweep,
-which is the only one of a rule that says nothing: its cells then hold rates and drives, no more. Rates and
-drives of the sweeps stay disturbable at all later moments, so a rule cannot hide in what has gone by.
+A rule has a moment wherever it says so (:mod:`corticalnet.rules.observer`), and one after every forward
+sweep, of which the network tells; the latter is the only one of a rule that says nothing: its cells then hold
+rates and drives, no more. Rates and drives of the sweeps stay disturbable at all later moments, so a rule
+cannot hide in what has gone by.
 """
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +22,12 @@ from corticalnet.audit.samples import as_it_was, drawn, own
 from corticalnet.audit.synapses import down
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
+from corticalnet.network.observed import with_sweeps
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules import LearningRule, Rule
-from corticalnet.rules.moment import Broadcasts, Cells, listen
+from corticalnet.rules.observer import Broadcasts, Cells, Observer, by_area
+
+ByArea = Mapping[tuple[str, str], Tensor]
 
 
 @dataclass
@@ -54,24 +56,27 @@ class _Enough(BaseException):
     """The moment has passed."""
 
 
-class Probe:
+class Probe(Observer):
     """Runs a rule up to its moments.
 
     Args:
         network: worked on as a float64 copy.
-        rule: worked on as a copy.
+        rule: worked on as a copy that computes every cell.
         x: inputs.
         targets: class indices; a Rule gets them as vectors, which can be disturbed in place.
 
     Attributes:
         moments: those in which something changes.
         undisturbed: what changes there.
+        changes: what changes in a whole trial, by parameter.
+        moved_by_itself: names of weights that the rule moves and no optimizer does.
         pathway: feedback weights that are not the links' own, by link.
         learned: all that changes, by parameter: the network's, and those of the pathway that learn.
     """
 
     def __init__(self, network: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> None:
-        self.network, self.rule = own(network), copy.deepcopy(rule)
+        self.network, self.rule = with_sweeps(own(network), self._swept), rule.for_audit()
+        self.rule.observer = self
         self.x = x
         vectors = torch.nn.functional.one_hot(targets, torch.Size(network.output_shape).numel()).double()
         self.targets = vectors if isinstance(rule, Rule) else targets
@@ -91,6 +96,9 @@ class Probe:
         self._run(None, None)
         self.moments = [k for k, found in enumerate(self._changes) if any(c.any() for c in found.values())]
         self.undisturbed = {k: self._changes[k] for k in self.moments}
+        parts = {name: [found[name] for found in self._changes] for name in self.learned}
+        self.changes = {name: torch.stack(found).sum(0) for name, found in parts.items()}
+        self.moved_by_itself = own_down.keys() - self.rule.named_parameters(self.network).keys()
 
     def scene(self, number: int) -> Scene:
         """What there is at a moment (of the first run)."""
@@ -100,44 +108,48 @@ class Probe:
         """What the rule changes from a moment to the next, by parameter, if the scene is disturbed there."""
         return self._run(number, disturb)
 
+    # What the rule and the network tell ------------------------------------------------------------
+    def snapshot(self, wiring: Wiring, cells: Cells, broadcasts: Broadcasts | None = None) -> None:
+        """A moment."""
+        self._at(by_area(wiring, cells), broadcasts or {})
+
+    def _swept(self, activity: Activity, wiring: Wiring) -> None:
+        """A forward sweep is one too, and what it leaves behind can be disturbed from there on."""
+        self._sweeps += 1
+        turn = f" of sweep {self._sweeps}" if self._sweeps > 1 else ""
+        for state, nodes in (("rate", activity.rates), ("drive", activity.drives)):
+            self._gone_by.update({(wiring.name(n), state + turn): cells for n, cells in enumerate(nodes)})
+        self._at({}, {})
+
+    def _at(self, cells: ByArea, broadcasts: Broadcasts) -> None:
+        scene = Scene(_together(self._gone_by, cells), _small(broadcasts, len(self.x)), self._taught)
+        if self._number is None:
+            if self._count:
+                self._changes.append(self._take())
+            self._scenes.append(scene)
+        elif self._count == self._number:
+            assert self._disturb is not None, "a moment is chosen to be disturbed"
+            self._disturb(scene)
+            self._take()
+        elif self._count > self._number:
+            raise _Enough
+        self._count += 1
+
     @torch.no_grad()
     def _run(self, number: int | None, disturb: Disturbance | None) -> dict[str, Tensor]:
-        network, count, gone_by = self.network, 0, dict[tuple[str, str], Tensor]()
+        network, self._number, self._disturb = self.network, number, disturb
         network.load_state_dict(self._start)
         for name, weights in self.pathway.items():
             weights.copy_(self._pathway_start[name])
         for p in [*network.parameters(), *self.learned.values()]:
             p.grad = torch.zeros_like(p)
         self._take()
-        x, targets = self.x.clone(), self.targets.clone()
-
-        def at(cells: Cells, broadcasts: Broadcasts) -> None:
-            nonlocal count
-            scene = Scene(_together(gone_by, cells), _small(broadcasts, len(x)), targets)
-            if number is None:
-                if count:
-                    self._changes.append(self._take())
-                self._scenes.append(scene)
-            elif count == number:
-                assert disturb is not None, "a moment is chosen to be disturbed"
-                disturb(scene)
-                self._take()
-            elif count > number:
-                raise _Enough
-            count += 1
-
-        def swept(activity: Activity, wiring: Wiring) -> None:
-            turn = f" of sweep {sweeps[0]}" if sweeps[0] > 1 else ""
-            sweeps[0] += 1
-            for state, nodes in (("rate", activity.rates), ("drive", activity.drives)):
-                gone_by.update({(wiring.name(n), state + turn): cells for n, cells in enumerate(nodes)})
-            at({}, {})
-
-        sweeps = [1]
-        with drawn(0), listen(at), _watched(network, swept), as_it_was(self.rule):
+        x, self._taught = self.x.clone(), self.targets.clone()
+        self._count, self._sweeps, self._gone_by = 0, 0, dict[tuple[str, str], Tensor]()
+        with drawn(0), as_it_was(self.rule):
             try:
-                at({}, {})  # of rules that never sweep
-                self.rule.learn(network, x, targets, accumulate=True)
+                self._at({}, {})  # of rules that never sweep
+                self.rule.learn(network, x, self._taught, accumulate=True)
             except _Enough:
                 pass
             last = self._take()  # before the rule is as it was
@@ -170,31 +182,7 @@ class Probe:
         return found
 
 
-@contextmanager
-def _watched(network: Network, swept: Callable[[Activity, Wiring], None]) -> Iterator[None]:
-    """Call ``swept`` after every forward sweep of a network."""
-    wirings = [network.wiring, network.levelled()]
-
-    def watch(wiring: Wiring) -> Callable[[Tensor], Activity]:
-        fire = wiring.fire
-
-        def fired(rates: Tensor) -> Activity:
-            activity = fire(rates)
-            swept(activity, wiring)
-            return activity
-
-        return fired
-
-    for wiring in wirings:
-        object.__setattr__(wiring, "fire", watch(wiring))
-    try:
-        yield
-    finally:
-        for wiring in wirings:
-            object.__delattr__(wiring, "fire")
-
-
-def _together(gone_by: Cells, cells: Cells) -> dict[tuple[str, str], Tensor]:
+def _together(gone_by: ByArea, cells: ByArea) -> dict[tuple[str, str], Tensor]:
     """What cells hold now, and what the sweeps have left behind that is not the same."""
     found = dict(cells)
     for (area, state), tensor in gone_by.items():

@@ -28,6 +28,7 @@ from torch import Tensor
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.links import Link
+from corticalnet.rules.observer import SILENT, Observer
 from corticalnet.rules.own_weights import OwnWeights
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
 
@@ -113,6 +114,7 @@ class LearningRule(OwnWeights, ABC):
         decay: λ of a decay of weights that is the rule's own, apart from what it learns; it may be set.
         equals: what its changes equal exactly, and where; None if nothing is known.
         may_diverge: what beside the learning rate may let training run away, and the cure; "" if nothing.
+        observer: who is told what cells hold just before synapses change; nobody, in training.
     """
 
     equation: str = ""
@@ -126,6 +128,7 @@ class LearningRule(OwnWeights, ABC):
     decay: float = 0.0
     equals: Equality | None = None
     may_diverge: str = ""
+    observer: Observer = SILENT
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Every ``learn`` begins by meeting the network, so that no rule can forget to.
@@ -208,6 +211,10 @@ class LearningRule(OwnWeights, ABC):
         return []
 
     # Others of its kind ------------------------------------------------------------------------
+    def for_audit(self) -> LearningRule:
+        """A copy that computes every cell that it speaks of: to the same changes, perhaps by a longer way."""
+        return copy.deepcopy(self)
+
     def without_exploration(self) -> LearningRule:
         """A copy that takes the action that it expects most of, so that two views take the same."""
         return copy.deepcopy(self)

@@ -100,8 +100,9 @@ class OwnWeights:
             tensor.copy_(state[name])
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the network that was taught last: pickles and copies may teach another."""
-        return self.__dict__ | {
+        """All but the network that was taught last, and who watched: pickles and copies may teach another."""
+        state = {name: value for name, value in self.__dict__.items() if name != "observer"}
+        return state | {
             "_drawn_for": _nobody,
             "_learned": (),
             "_taught": _nobody,

@@ -27,7 +27,7 @@ from corticalnet.checks import fraction, function, positive
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.disturbance import Draw, by_sample, disturb, gaussian, held
-from corticalnet.rules.moment import listening, moment
+from corticalnet.rules.observer import Cells
 from corticalnet.rules.trial import Trial, Trigger
 
 _BASELINES = ["undisturbed", "opposite", "none"]
@@ -81,8 +81,7 @@ class WeightPerturbation(_Perturbation):
             return lesson.losses(rates[-1])
 
         change = compared(self.baseline, loss, lesson.losses(trial.activity.rates[-1])).mean()
-        if listening():
-            moment({}, {"loss difference": change})
+        trial.observer.snapshot(wiring, {}, {"loss difference": change})
         credit = [(p, -batch * change / self.deviation**2 * xi) for p, xi in zip(learned, noise, strict=True)]
         trial.plasticity.credit(credit)
 
@@ -204,12 +203,8 @@ def teach(trial: Trial, noise: list[Tensor | None], told: Tensor, name: str) -> 
         name: of that number.
     """
     wiring, activity = trial.wiring, trial.activity
-    if listening():
-        nodes = range(1, wiring.output + 1)
-        cells = {(wiring.name(n), "rate"): rate for n, rate in enumerate(activity.rates)}
-        cells |= {(wiring.name(n), "drive"): activity.drives[n] for n in nodes}
-        cells |= {(wiring.name(n), "noise"): xi for n, xi in enumerate(noise) if xi is not None}
-        moment(cells, {name: told})
+    cells: Cells = {"rate": activity.rates, "drive": activity.drives, "noise": noise}
+    trial.observer.snapshot(wiring, cells, {name: told})
     traces = held(wiring, activity)
     for node in range(1, wiring.output + 1):
         xi, area = noise[node], wiring.area(node)

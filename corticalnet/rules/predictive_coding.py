@@ -21,7 +21,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from corticalnet.rules.moment import listening, moment
 from corticalnet.rules.trial import Trial
 
 
@@ -140,23 +139,14 @@ class Columns:
 
     def _stand_still(self) -> None:
         """A step is over; whatever tells synapses to learn looks at cells as they are now."""
-        if not listening():
-            return
-        states: dict[str, Sequence[Tensor | None]] = {
+        cells: dict[str, Sequence[Tensor | None]] = {
             "rate": self.rates,
             "value": self.values,
             "prediction": self.predictions,
             "error": self.errors,
             "shift": self.moved,
         }
-        moment(
-            {
-                (self.wiring.name(node), state): cells
-                for state, nodes in states.items()
-                for node, cells in enumerate(nodes)
-                if cells is not None and (node or state == "rate")
-            }
-        )
+        self.trial.observer.snapshot(self.wiring, cells)
 
     def _disturb(self, noise: float) -> None:
         for node in self.hidden:

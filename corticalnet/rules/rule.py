@@ -148,6 +148,12 @@ class Rule(LearningRule):
             own = {n.removeprefix(f"{kind}."): t for n, t in state.items() if n.startswith(f"{kind}.")}
             part.load_state_dict(own)
 
+    def for_audit(self) -> Rule:
+        """A copy whose trigger computes every cell."""
+        other = copy.deepcopy(self)
+        other.trigger = other.trigger.for_audit()
+        return other
+
     def without_exploration(self) -> Rule:
         """A copy whose teaching signal chooses greedily."""
         other = copy.deepcopy(self)
@@ -194,7 +200,7 @@ class Rule(LearningRule):
             wiring = net.levelled() if self.trigger.levelled else net.wiring
             activity = self.trigger.fire(wiring, x)
             lesson = self.teaching.begin(activity.rates[-1], targets)
-            trial = Trial(wiring, activity, lesson, self.feedback, plasticity, None, change)
+            trial = Trial(wiring, activity, lesson, self.feedback, plasticity, self.observer, change)
             self.feedback.learn(trial)
             self.trigger.run(trial)
         plasticity.close()

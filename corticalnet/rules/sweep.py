@@ -19,12 +19,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
-
 from corticalnet.checks import flag
 from corticalnet.errors import RuleError
 from corticalnet.rules.base import Equality
-from corticalnet.rules.moment import listening, moment
 from corticalnet.rules.trial import Trial, Trigger
 
 
@@ -55,25 +52,19 @@ class Sweep(Trigger):
 def sweep_down(trial: Trial, shrink: float = 1.0, feedback_cells: bool = False) -> None:
     """Bring the output's error down; then every link learns by ``shrink^depth`` times its share."""
     wiring, rates, traces = trial.wiring, trial.activity.rates, trial.activity.traces
-    if listening() and not feedback_cells:
-        moment(_cells(trial))
+    cells = {"rate": rates, "drive": trial.activity.drives}
+    if not feedback_cells:
+        trial.observer.snapshot(wiring, cells)
     delta: list[Any] = [None] * len(wiring.areas)
     delta[-1] = wiring.area(-1).gain(trial.lesson.error(rates[-1]), traces[-1])
     for node in range(wiring.output - 1, 0, -1):
         signal: Any = trial.feedback.into(wiring, node, delta)
         delta[node] = wiring.area(node).gain(signal, traces[node])
-    if listening() and feedback_cells:
-        moment({**_cells(trial), **{(wiring.name(n), "error"): d for n, d in enumerate(delta) if n}})
+    if feedback_cells:
+        trial.observer.snapshot(wiring, {**cells, "error": delta})
     for node in range(1, wiring.output + 1):  # weights change when all feedback has been read
         for source, link in wiring.arriving[node]:
             trial.plasticity.hebbian(link, rates[source], delta[node], shrink ** wiring.depth[node])
         # Homeostasis lies beyond the error cell: it learns with the links that leave, one step earlier.
         earlier = shrink ** max(wiring.depth[node] - 1, 0)
         trial.plasticity.credit(wiring.area(node).credit(traces[node]), earlier)
-
-
-def _cells(trial: Trial) -> dict[tuple[str, str], Tensor]:
-    """What the sweep up has left behind: rates and drives."""
-    wiring, activity = trial.wiring, trial.activity
-    found = {(wiring.name(node), "rate"): rate for node, rate in enumerate(activity.rates)}
-    return found | {(wiring.name(n), "drive"): drive for n, drive in enumerate(activity.drives) if n}

@@ -12,6 +12,7 @@ from torch import Tensor
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.base import Equality
 from corticalnet.rules.feedback import Feedback
+from corticalnet.rules.observer import SILENT, Observer
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.teaching import Lesson
 
@@ -25,10 +26,12 @@ class Trial:
     lesson: Lesson
     feedback: Feedback
     plasticity: Plasticity
-    #: What the trigger measured: a dataclass of its own.
-    details: Any = None
+    #: Who is told what cells hold, just before synapses change.
+    observer: Observer = SILENT
     #: An optimizer's step, for triggers that change weights during the trial; None: collect only.
     change_weights: Any = None
+    #: What the trigger measured: a dataclass of its own.
+    details: Any = None
 
 
 class Trigger(ABC):
@@ -60,6 +63,10 @@ class Trigger(ABC):
     def equality(self, loss: str) -> Equality | None:
         """What its changes equal if a teacher's ``loss`` comes down along the transpose; None: nothing."""
         return None
+
+    def for_audit(self) -> Trigger:
+        """The same trigger on a way that computes every cell; itself, if it always does."""
+        return self
 
     def fire(self, wiring: Wiring, rates: Tensor) -> Activity:
         """The sweep up that the lesson is about."""

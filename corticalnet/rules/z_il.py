@@ -12,10 +12,11 @@ same numbers.
 
 from __future__ import annotations
 
+import copy
+
 from corticalnet.checks import flag, not_negative, positive
 from corticalnet.errors import RuleError
 from corticalnet.rules.base import Equality
-from corticalnet.rules.moment import listening
 from corticalnet.rules.predictive_coding import Columns
 from corticalnet.rules.sweep import sweep_down
 from corticalnet.rules.trial import Trial, Trigger
@@ -37,12 +38,15 @@ class ZIL(Trigger):
         self.rate = positive("Z-IL: rate", rate, RuleError)
         self.noise = not_negative("Z-IL: noise", noise, RuleError)
         self.simulate = flag("Z-IL: simulate", simulate, RuleError)
+        self.levelled = self.simulate or self.noise > 0  # every cell is computed, which needs relays
         self.writes_once = not self.levelled
 
-    @property
-    def levelled(self) -> bool:  # type: ignore[override]
-        """Whether every cell is computed, which needs relays; also while an audit looks at the cells."""
-        return self.simulate or self.noise > 0 or listening()
+    def for_audit(self) -> ZIL:
+        """Every cell of every area at every step: the wave front has no cells that could be looked at."""
+        other = copy.copy(self)
+        other.simulate = other.levelled = True
+        other.writes_once = False
+        return other
 
     @property
     def inference_rate(self) -> float:  # type: ignore[override]

@@ -4,13 +4,12 @@ import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.audit.locality import locality
+from corticalnet.audit.locality import ROUNDING, locality
 from corticalnet.audit.probe import Probe
 from corticalnet.audit.samples import change, hierarchy, lesson, moved
 from corticalnet.audit.synapses import synapses, tying
 from corticalnet.errors import RuleError
 from corticalnet.rules import Sweep, Trigger
-from corticalnet.rules.moment import moment
 from corticalnet.rules.predictive_coding import Columns
 from tests.networks import F64
 
@@ -38,15 +37,18 @@ class Hebbian(cn.LearningRule):
 
     @torch.no_grad()
     def learn(self, net, x, targets, *, accumulate=False):
-        activity = net.sweep(x)
+        activity = self.sweep(net, x)
         if self.tell:
-            moment(*self.tell(net, activity))
+            self.observer.snapshot(net.wiring, *self.tell(net, activity))
         for node in range(1, net.wiring.output + 1):
             for source, link in net.wiring.arriving[node]:
                 if link.weight.grad is None:
                     link.weight.grad = torch.zeros_like(link.weight)
                 post = self.post(activity.rates, node, link)
                 link.hebbian(activity.rates[source], post, link.weight.grad, -1 / len(x), float(accumulate))
+
+    def sweep(self, net, x):
+        return net.sweep(x)
 
     def post(self, rates, node, link):
         return rates[node]
@@ -61,6 +63,7 @@ def network(**area):
 def test_every_other_rule_is_local(name):
     found = locality(cn.rule(name))
     assert found.leaks == {}
+    assert found.paths < ROUNDING
     assert found.checks > 30
     assert found.moments > 0
 
@@ -166,6 +169,20 @@ def test_a_rule_that_says_nothing_is_watched_from_its_forward_sweep_on():
     assert all(name.startswith("other weights of ") for name in grown.leaks)
     beside = locality(Neighbours())
     assert set(beside.leaks) == {f"rate of other columns of {name}" for name in ("area1", "area2", "output")}
+
+
+@pytest.mark.parametrize("wiring", ["wiring", "levelled"])
+def test_sweeps_that_a_rule_does_by_itself_are_watched(wiring):
+    class Wide(Hebbian):
+        def sweep(self, net, x):
+            return net.wiring.fire(x) if wiring == "wiring" else net.levelled().fire(x)
+
+        def post(self, rates, node, link):
+            return rates[node] * rates[-1].sum(1, keepdim=True)
+
+    found = locality(Wide())
+    assert next(iter(found.leaks)) == "rate of output"
+    assert set(found.states) == {"rate", "drive"}
 
 
 def test_a_declared_broadcast_is_allowed_and_named():

@@ -11,6 +11,7 @@ from corticalnet.errors import RuleError
 from corticalnet.rules import Teacher
 from corticalnet.rules.eigenvalues import extremes
 from corticalnet.rules.energy import Energy, stability
+from corticalnet.rules.observer import Observer
 from tests.networks import batch, residual, sheets, skipping
 
 F64 = torch.float64
@@ -99,13 +100,15 @@ def test_slope_on_every_kind_of_wiring(make, levelled):
 
 def test_value_cells_go_down_the_slope():
     """One inference step of the rule moves them by −γ times the slope."""
-    from corticalnet.rules.moment import listen
-
-    net, seen = network(), []
+    net, seen, rule = network(), [], cn.rule("il", steps=4, rate=0.2)
     x, energy, _ = around(net, squared)
-    with listen(lambda cells, _: seen.append([cells[name, "value"] for name in ("area1", "area2")])):
-        cn.rule("il", steps=4, rate=0.2).learn(net, x, energy.lesson.wanted)
-    seen = [torch.cat(values, 1) for values in seen]
+
+    class Values(Observer):
+        def snapshot(self, wiring, cells, broadcasts=None):
+            seen.append(torch.cat(cells["value"][1:-1], 1))
+
+    rule.observer = Values()
+    rule.learn(net, x, energy.lesson.wanted)
     for old, new in itertools.pairwise(seen):
         torch.testing.assert_close(new, old - 0.2 * energy.slope(old).detach(), rtol=0, atol=1e-13)
 

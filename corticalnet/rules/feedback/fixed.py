@@ -87,8 +87,12 @@ class Random(Feedback):
             return
         if len(net.output_shape) != 1:
             raise RuleError(f"direct feedback needs a row of output columns, not {net.output_shape}")
-        areas = [net.wiring.area(node) for node in range(1, net.wiring.output)]
-        self._straight = {str(area.name): Straight(net, area) for area in areas}
+        areas = {net.wiring.name(node): net.wiring.area(node) for node in range(1, net.wiring.output)}
+        there = {name: self._straight.get(name) for name in areas}
+        self._straight = {
+            name: old if (old := there[name]) is not None and old.fits(net, area) else Straight(net, area)
+            for name, area in areas.items()
+        }
 
     def leaving(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
         """The network's links, or the straight one."""
@@ -121,6 +125,12 @@ class Straight(Dense):
         like = net.links[-1].weight
         self.build(area.shape, 0, f"direct feedback {area.name}", False, like.dtype)
         self.to(like.device)
+
+    def fits(self, net: Network, area: Area) -> bool:
+        """Whether it could be that of another network's area."""
+        like, own = net.links[-1].weight, self.weight
+        place = own.dtype is like.dtype and own.device == like.device
+        return place and (self.source_shape, self.target_shape) == (area.shape, net.output_shape)
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
         """All to all; what converges on a column is what comes down."""

@@ -24,7 +24,6 @@ from corticalnet.network.links import Link
 from corticalnet.network.links.link import put
 from corticalnet.rules.feedback.base import Passes
 from corticalnet.rules.feedback.fixed import Random
-from corticalnet.rules.moment import listening, moment
 
 if TYPE_CHECKING:
     from corticalnet.rules.trial import Trial
@@ -175,8 +174,9 @@ class WeightMirror(Learned):
             answer = link.drive(noise)
             if link.bias is not None:  # a resting drive is nobody's answer
                 answer = answer - link.drive(torch.zeros_like(noise[:1]))
-            if listening():
-                moment({(wiring.name(source), "noise"): noise, (wiring.name(target), "answer"): answer})
+            cells = {"noise": [noise if n == source else None for n in range(len(wiring.areas))]}
+            cells["answer"] = [answer if n == target else None for n in range(len(wiring.areas))]
+            trial.observer.snapshot(wiring, cells)
             seen = torch.empty_like(like)
             link.hebbian(noise, answer, seen, 1 / (self.samples * self.deviation**2))
             b = self._own[link.name]

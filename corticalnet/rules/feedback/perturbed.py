@@ -25,7 +25,6 @@ from corticalnet.rules.disturbance import Draw, by_sample, disturb, gaussian, he
 from corticalnet.rules.feedback.base import Passes
 from corticalnet.rules.feedback.learned import Learned, share
 from corticalnet.rules.feedback.least_squares import LeastSquares
-from corticalnet.rules.moment import listening, moment
 
 if TYPE_CHECKING:
     from corticalnet.rules.trial import Trial
@@ -99,17 +98,8 @@ class Perturbed(Learned):
             signals[node] = signal = self.into(wiring, node, errors)
             assert signal is not None, "every area sends somewhere"
             errors[node] = wiring.area(node).gain(signal, traces[node])
-        if listening():
-            cells = {"noise": noise, "feedback": signals, "error": errors}
-            moment(
-                {
-                    (wiring.name(node), state): tensor
-                    for state, nodes in cells.items()
-                    for node, tensor in enumerate(nodes)
-                    if tensor is not None
-                },
-                {"loss difference": change},
-            )
+        cells = {"noise": noise, "feedback": signals, "error": errors}
+        trial.observer.snapshot(wiring, cells, {"loss difference": change})
         for node in range(wiring.output - 1, 0, -1):
             own, signal = noise[node], signals[node]
             assert own is not None, "every hidden area has noise"

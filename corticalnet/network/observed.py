@@ -1,0 +1,88 @@
+"""Copies of networks that tell what passes through them: made of parts that tell, nothing is patched.
+
+    with_sweeps(net, swept)      ``swept(activity, wiring)`` after every forward sweep
+    with_links(net, told)        ``told(link, operation, arrived, result)`` at every operation of a link
+
+They compute what the network computes; a rule finds in them what it finds in any network.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from torch import Tensor
+
+from corticalnet.network.links import Link
+from corticalnet.network.network import Network
+from corticalnet.network.parts import Parts
+from corticalnet.network.wiring import Activity, Wiring
+
+T = TypeVar("T")
+Swept = Callable[[Activity, Wiring], None]
+#: A link, "drive", "feedback" or "hebbian", the first tensor that it was given, and what came of it.
+Told = Callable[[Link, str, Tensor, Tensor | None], None]
+
+
+class _ObservedWiring(Wiring):
+    """A wiring that tells of its sweeps."""
+
+    def __init__(self, wiring: Wiring, swept: Swept) -> None:
+        super().__init__(wiring.areas, wiring.arriving, wiring.leaving, wiring.depth)
+        self.swept = swept
+
+    def fire(self, rates: Tensor) -> Activity:
+        activity = super().fire(rates)
+        self.swept(activity, self)
+        return activity
+
+    def levelled(self) -> Wiring:
+        return _ObservedWiring(super().levelled(), self.swept)
+
+
+def with_sweeps(net: Network, swept: Swept) -> Network:
+    """A copy of a network whose wiring, levelled or not, tells of every sweep up."""
+    other = copy.deepcopy(net)
+    other.wiring, other._levelled = _ObservedWiring(other.wiring, swept), None
+    return other
+
+
+def with_links(net: Network, told: Told) -> Network:
+    """A copy of a network whose links tell of every operation (relays between areas do not)."""
+    other = copied(net, net.links, told)
+    other._parts = Parts(other)
+    return other
+
+
+def copied(whole: T, links: Iterable[Link], told: Told) -> T:
+    """A deep copy of whatever holds links, in which some of them tell of every operation."""
+    memo: dict[int, Any] = {}
+    for link in links:
+        memo[id(link)] = _observed(copy.deepcopy(link, memo), told)
+    return copy.deepcopy(whole, memo)
+
+
+def _observed(link: Link, told: Told) -> Link:
+    """A link with the parts of this one, of its class but for what it tells."""
+    kind: Any = type(link)
+
+    class Observed(kind):  # type: ignore[misc]
+        def drive(self, rates: Tensor) -> Tensor:
+            result: Tensor = super().drive(rates)
+            told(self, "drive", rates, result)
+            return result
+
+        def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
+            result: Tensor = super().feedback(signal, weights)
+            told(self, "feedback", signal, result)
+            return result
+
+        def hebbian(self, pre: Tensor, *others: Any, **options: Any) -> None:
+            super().hebbian(pre, *others, **options)
+            told(self, "hebbian", pre, None)
+
+    Observed.__name__ = kind.__name__
+    other: Link = Observed.__new__(Observed)
+    other.__dict__.update(vars(link))
+    return other
