@@ -13,7 +13,7 @@ PACKAGE = ROOT / "corticalnet"
 #: "" is the package's own list of public names.
 FLOORS = [
     ["errors", "about"],
-    ["checks", "seeds", "store"],
+    ["checks", "progress", "seeds", "store"],
     ["activations", "tables"],
     ["network", "data", "circuits", "reinforcement"],
     ["rules", "experiment"],
@@ -126,6 +126,12 @@ def test_the_library_knows_neither_models_nor_simulations_nor_tests(name):
 def test_only_engines_import_brian2(name):
     if room(name) != "engines":
         assert not any(other.split(".")[0] == "brian2" for other in EVERYTHING[name])
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_only_one_file_makes_progress_bars(name):
+    if name != "corticalnet.progress":
+        assert not any(other.split(".")[0] == "rich" for other in EVERYTHING[name])
 
 
 @pytest.mark.parametrize("folder", ["rules", "circuits", "experiment", "columns"])

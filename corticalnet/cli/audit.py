@@ -6,8 +6,6 @@ from pathlib import Path
 
 import torch
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from corticalnet.audit import PARTS, Report, audit, figure, tables
 from corticalnet.cli.app import app
@@ -15,6 +13,7 @@ from corticalnet.cli.opening import MOST_SEED, parse_sets
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import Written, as_figures, as_json_file, try_folder, write
 from corticalnet.errors import RuleError
+from corticalnet.progress import bars
 from corticalnet.rules.catalogue import rule as rule_by_name
 from corticalnet.rules.catalogue import rules as all_rules
 
@@ -54,16 +53,13 @@ def audit_(
         try_folder(out, "audit.json", "audit.png")
     torch.set_num_threads(1)  # small networks: two threads only wait for each other
     reports: list[Report] = []
-    columns = (TextColumn("{task.description:36s}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    hidden = as_json or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
-        task = progress.add_task("equality", total=len(rules) * len(PARTS))
+    with bars(not as_json, width=36) as shown:
+        task = shown.add_task("equality", total=len(rules) * len(PARTS))
         for rule in rules:
 
             def step(part: str, name: str = rule.name) -> None:
                 after = PARTS[(PARTS.index(part) + 1) % len(PARTS)]
-                progress.update(task, advance=1, description=f"{name}: {after}")
+                shown.update(task, advance=1, description=f"{name}: {after}")
 
             reports.append(audit(rule, seed=seed, quick=quick, progress=step))
     found = [report.to_dict() for report in reports]

@@ -6,8 +6,7 @@ import math
 import os
 import re
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -29,6 +28,7 @@ from corticalnet.cli.results import as_figures, as_json_file, try_folder, write
 from corticalnet.columns.choice import check_rule
 from corticalnet.errors import CircuitWarning, ProtocolError
 from corticalnet.plotting.autonomy import distances, grid_of_success, percent
+from corticalnet.progress import bar
 from corticalnet.training import Model
 
 SILENCES, PRECISIONS = (1, 2, 3, 4, 8, 16), ("float32", "float64")
@@ -94,12 +94,12 @@ def autonomy_(
     runs = len(DETECTORS) * len(PRECISIONS) * len(SILENCES)
     goal = built.settings.goal
     x, y = goal.batch(images.test, slice(0, samples), torch.float64)
-    with _bar("detection", runs) as tick:
+    with bar("detection", runs) as tick:
         found = detection_by_silence(built.network, built.rule, x, y, SILENCES, PRECISIONS, progress=tick)
     x, y = goal.batch(images.train, slice(0, trials), torch.float64)
     streams = {}
     for name, (detector, announced) in STREAMS.items():
-        with _bar(f"stream, {name}", trials) as tick:
+        with bar(f"stream, {name}", trials) as tick:
             streams[name] = autonomy_in_a_stream(
                 built.network,
                 with_detector(built.rule, detector),
@@ -183,16 +183,3 @@ def _draw(found: Found, streams: dict[str, StreamReport]) -> Figure:
 def _folder(model: Model, seed: int) -> str:
     words = ["autonomy", model.name, model.rule.name, model.settings.data, f"seed{seed}"]
     return re.sub(r"[^\w.-]+", "_", "-".join(words))
-
-
-@contextmanager
-def _bar(label: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar on stderr."""
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TimeRemainingColumn
-
-    columns = (*Progress.get_default_columns()[:2], MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(label, total=total)
-        yield lambda done: bar.update(task, completed=done)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import typer
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from corticalnet import demo
 from corticalnet.audit import tables
@@ -13,6 +12,7 @@ from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_SEED
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import as_figures, try_folder, write
+from corticalnet.progress import bars
 
 
 @app.command("demo")
@@ -35,15 +35,12 @@ def demo_(
     - `corticalnet demo --seed 3 --epochs 40 --out my_figures`
     """
     try_folder(out)
-    columns = (TextColumn("{task.description:20s}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True, disable=as_json) as progress:
-        task = progress.add_task("timing updates", total=epochs * len(demo.RULES))
-        rows = demo.run(epochs, seed, lambda name: progress.update(task, advance=1, description=name))
-        task = progress.add_task("audit", total=len(demo.AUDITED))
-        audited = demo.audits(
-            seed, lambda name: progress.update(task, advance=1, description=f"audit {name}")
-        )
-        progress.add_task("columns in time", total=None)
+    with bars(not as_json, width=20) as shown:
+        task = shown.add_task("timing updates", total=epochs * len(demo.RULES))
+        rows = demo.run(epochs, seed, lambda name: shown.update(task, advance=1, description=name))
+        task = shown.add_task("audit", total=len(demo.AUDITED))
+        audited = demo.audits(seed, lambda name: shown.update(task, advance=1, description=f"audit {name}"))
+        shown.add_task("columns in time", total=None)
         ran = demo.columns(seed)
     written = write(out, as_figures(lambda: demo.figures(rows, audited, ran)))
     if as_json:

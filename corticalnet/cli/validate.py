@@ -7,8 +7,6 @@ from typing import Any
 
 import torch
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from corticalnet.audit import figures, validate
 from corticalnet.circuits.quantities import MS, quantity
@@ -17,6 +15,7 @@ from corticalnet.cli.opening import MOST_CELLS, MOST_SEED, open_model, open_weig
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import Written, as_figures, as_json_file, try_folder, write
 from corticalnet.errors import ProtocolError
+from corticalnet.progress import bars
 
 #: In ms: a window of more would hold more steps than anybody waits for.
 _LONGEST_WINDOW = 1e6
@@ -71,14 +70,11 @@ def validate_(
     if out is not None:
         try_folder(out, "validation.json")
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
-    columns = (TextColumn("{task.description:24s}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    hidden = as_json or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
-        task = bar.add_task("ranges")
+    with bars(not as_json, width=24) as shown:
+        task = shown.add_task("ranges")
 
         def tell(name: str, done: int, total: int) -> None:
-            bar.update(task, description=name, completed=done, total=total)
+            shown.update(task, description=name, completed=done, total=total)
 
         report = validate(
             built,

@@ -13,8 +13,8 @@ import urllib3
 
 from corticalnet.data import files
 from corticalnet.data.description import Archive, Dataset
-from corticalnet.data.progress import Transfer, downloading
 from corticalnet.errors import DataError
+from corticalnet.progress import Transfer, downloading
 
 Downloader = Callable[[str, str, object], None]
 _CHUNK, _TIMEOUT = 1 << 16, 30

@@ -13,8 +13,8 @@ import numpy as np
 from corticalnet.data.archive import opened, picture, reading, room
 from corticalnet.data.description import Arrays, Dataset, Pictures, Shape, pictures
 from corticalnet.data.order import hold_out
-from corticalnet.data.progress import counting
 from corticalnet.errors import DataError
+from corticalnet.progress import bars
 from corticalnet.store import expanded, read_whole
 
 PREFIX = "folder:"
@@ -103,8 +103,8 @@ def _survey(files: list[Path]) -> Shape:
 def _decode(path: Path, files: list[tuple[Path, int]], shape: Shape, classes: int) -> Pictures:
     mode = "L" if shape[0] == 1 else "RGB"
     images = room(path, len(files), shape)
-    with counting() as bars:
-        for i, (file, _) in enumerate(bars.track(files, description="Reading images")):
+    with bars() as shown:
+        for i, (file, _) in enumerate(shown.track(files, description="Reading images")):
             images[i] = picture(_bytes(file), str(file), mode, (shape[2], shape[1]))
     return pictures(path, images, np.array([label for _, label in files]), shape, classes)
 

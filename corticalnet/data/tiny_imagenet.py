@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from rich.progress import Progress
 
 from corticalnet.data import keep
 from corticalnet.data.archive import LARGEST, picture, reading, room
 from corticalnet.data.description import Arrays, Pictures, pictures
-from corticalnet.data.progress import counting
 from corticalnet.errors import DataError
+from corticalnet.progress import Bars, bars
 
 ARCHIVE = "tiny-imagenet-200.zip"
 CLASSES = 200
@@ -91,14 +90,14 @@ def _test_members(file: zipfile.ZipFile, path: Path) -> Labelled:
 
 
 def _decode(
-    file: zipfile.ZipFile, path: Path, members: Labelled, wnids: tuple[str, ...], bars: Progress
+    file: zipfile.ZipFile, path: Path, members: Labelled, wnids: tuple[str, ...], shown: Bars
 ) -> Pictures:
     numbers = {wnid: number for number, wnid in enumerate(wnids)}
     if len(members) > _MOST_IMAGES:
         raise DataError(f"{path}: found {len(members)} images, expected at most {_MOST_IMAGES}")
     images = room(path, len(members), SHAPE)
     labels = np.empty(len(members), dtype=np.int64)
-    for i, (name, wnid) in enumerate(bars.track(members, description="Reading Tiny ImageNet")):
+    for i, (name, wnid) in enumerate(shown.track(members, description="Reading Tiny ImageNet")):
         if wnid not in numbers:
             raise DataError(f"{path}: {name} is of class {wnid}, expected one that wnids.txt lists")
         images[i] = picture(_content(file, path, name), f"{path}/{name}", "RGB", SHAPE[:0:-1])
@@ -109,9 +108,9 @@ def _decode(
 def _read_zip(file: zipfile.ZipFile, path: Path) -> Arrays:
     wnids = _wnids(file, path)
     names = _names(file, path, wnids)
-    with counting() as bars:
-        train = _decode(file, path, _train_members(file), wnids, bars)
-        test = _decode(file, path, _test_members(file, path), wnids, bars)
+    with bars() as shown:
+        train = _decode(file, path, _train_members(file), wnids, shown)
+        test = _decode(file, path, _test_members(file, path), wnids, shown)
     return Arrays(train, test, names)
 
 

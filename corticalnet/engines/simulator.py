@@ -29,7 +29,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits import Circuit
-from corticalnet.engines.bar import bar
 from corticalnet.engines.joining import Parts
 from corticalnet.engines.registry import ENGINES, Engine
 from corticalnet.engines.run_plan import RunPlan, until
@@ -39,6 +38,7 @@ from corticalnet.engines.trouble import explain
 from corticalnet.errors import CircuitWarning, EngineError, ProtocolError, SimulationError, one_of, unknown
 from corticalnet.experiment.script import Held, Script, is_protocol
 from corticalnet.experiment.values import whole
+from corticalnet.progress import bar
 from corticalnet.recordings.recording import Recording
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ class Simulator:
             parts: Iterator[tuple[Script, Recording]] = plan.whole(protocol)
         else:
             parts = plan.one_by_one(protocol(self) if callable(protocol) else protocol)
-        with taken, bar(self.step, plan.steps, progress) as tick:
+        with taken, bar("steps", plan.steps, progress, begin=self.step, stay=True) as tick:
             for number, (script, recording) in enumerate(parts):
                 if number == 0:
                     taken.expect(recording, plan.recording)

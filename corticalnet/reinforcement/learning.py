@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from rich.console import Console
-from rich.progress import Progress
 
 from corticalnet.checks import shown, whole
 from corticalnet.errors import TaskError, TrainingError
+from corticalnet.progress import bars
 from corticalnet.reinforcement.augment import AuGMEnT
 from corticalnet.reinforcement.book import Book
 from corticalnet.reinforcement.herd import world
@@ -67,8 +66,8 @@ def learn(
     reward, ended = np.zeros(herd.n), np.zeros(herd.n, dtype=bool)
     agent.forget(np.arange(herd.n))
     rate, agent.rate = agent.rate, agent.rate.copy()
-    with Progress(console=Console(stderr=True), transient=True, disable=not progress) as progress_bar:
-        bar = progress_bar.add_task("0 learned", total=trials * herd.n)
+    with bars(progress, width=20) as running:
+        bar = running.add_task("0 learned", total=trials * herd.n)
         while busy.any():
             action = agent.step(seen, reward, ended)
             seen, reward, terminated, truncated, info = herd.step(action)
@@ -89,9 +88,7 @@ def learn(
                 )
             if progress and ended.any():
                 learned = f"{np.isfinite(reached).sum()} of {herd.n} learned"
-                progress_bar.update(
-                    bar, completed=np.where(busy, book.count, trials).sum(), description=learned
-                )
+                running.update(bar, completed=np.where(busy, book.count, trials).sum(), description=learned)
     agent.rate = rate
     return book.history(reached, herd.kinds)
 

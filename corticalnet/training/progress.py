@@ -7,9 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
+from corticalnet.progress import bars
 from corticalnet.training.goal import CLASSES, Goal
 from corticalnet.training.state import Record
 
@@ -24,10 +22,7 @@ class Watch:
         self, title: str, epochs: int, samples: int, done: int, show: bool = True, goal: Goal = CLASSES
     ) -> None:
         self.epochs, self.samples, self.show, self.goal = epochs, samples, show, goal
-        self.console = Console(stderr=True, highlight=False)
-        text, bar = TextColumn("{task.description}"), BarColumn(bar_width=20)
-        visible = show and self.console.is_terminal
-        self.bars = Progress(text, bar, TimeRemainingColumn(), console=self.console, disable=not visible)
+        self.bars = bars(show, counts=False, stay=True)
         self.title, self._validation = title, ""
         self._task = self.bars.add_task(title, total=epochs * samples, completed=done * samples)
 
@@ -53,8 +48,8 @@ class Watch:
         epoch, validation = record["epoch"], record[self.goal.validation]
         self._validation = "" if validation is None else f"  validation {self.goal.words(validation)}"
         self.look(epoch, self.samples, record)
-        if self.show and not self.console.is_terminal:
-            self.console.print(self._words(epoch, record) + self._validation, soft_wrap=True)
+        if self.show and self.bars.disable:
+            self.bars.console.print(self._words(epoch, record) + self._validation, soft_wrap=True)
 
     def _words(self, epoch: int, reading: Record) -> str:
         right = "" if reading["accuracy"] is None else f"  accuracy {reading['accuracy']:.2%}"

@@ -117,7 +117,7 @@ def test_help_teaches(cli, command):
     assert "Usage" in done.out
 
 
-def test_the_console_script():
-    command = [sys.executable, "-c", "from corticalnet.cli import main; main()", "--version"]
+def test_the_package_runs_as_the_console_script():
+    command = [sys.executable, "-m", "corticalnet", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == f"corticalnet {cn.__version__}\n"

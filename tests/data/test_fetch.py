@@ -221,7 +221,7 @@ def test_interruption_leaves_nothing(server, publish, cache, monkeypatch):
         raise KeyboardInterrupt
 
     publish(server.address)
-    monkeypatch.setattr("corticalnet.data.progress.Transfer.update", interrupt)
+    monkeypatch.setattr("corticalnet.progress.Transfer.update", interrupt)
     with pytest.raises(KeyboardInterrupt):
         data.fetch("mnist", progress=False)
     assert everything(cache) == []

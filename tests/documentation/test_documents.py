@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,8 @@ def test_the_shown_commands_exist():
     shown = {line.split("#")[0].strip() for p in DOCUMENTS for b in blocks(p, "") for line in b.splitlines()}
     commands = {line.split()[1] for line in shown if line.startswith("corticalnet ")}
     text = subprocess.run(
-        [".venv/bin/corticalnet" if Path(".venv/bin/corticalnet").exists() else "corticalnet", "--help"],
-        capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
+        [sys.executable, "-m", "corticalnet", "--help"], capture_output=True, text=True, check=True
+    ).stdout
     assert commands
     assert all(f" {command} " in text for command in commands)
 
