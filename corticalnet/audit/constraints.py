@@ -7,19 +7,21 @@ signed feedback     how much of the top-down signal is negative
 teacher             does the change depend on *which* wrong class the target is? A reward does not say
 
 Whatever a pathway says, and for rules that have none: weights above are also changed at the moment of the
-change, and it is seen whether changes below move.
+change, and where no rate of a whole trial feels it (:mod:`.null_space`), and it is seen whether changes below
+move.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from corticalnet.audit.null_space import NullSpace, null_space
 from corticalnet.audit.probe import Probe, Scene
 from corticalnet.audit.samples import change, drawn, hierarchy, lesson, links_above, moved, own
 from corticalnet.network import Network
@@ -43,24 +45,28 @@ class Transport:
         moves: alteration -> largest relative move of the signal into any area, or of a change below.
         copied: the same for weights that were altered before the pathway was built.
         claims: what the pathway says of itself; None if it is no pathway.
+        null_space: how far changes below move with weights that move where no rate feels it.
     """
 
     moves: dict[str, float]
     copied: dict[str, float]
     claims: bool | None
+    null_space: NullSpace = field(default_factory=NullSpace)
 
     @property
     def largest(self) -> float:
-        """Of all moves."""
-        return max((*self.moves.values(), *self.copied.values()), default=0.0)
+        """Of all moves of the signal; of those in the null space, if there are none."""
+        seen = max((*self.moves.values(), *self.copied.values()), default=0.0)
+        return seen or self.null_space.largest
 
 
 def transport(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Transport:
     """Change forward weights and see whether feedback follows."""
+    unfelt = null_space(rule, network, seed)
     network = own(hierarchy("tanh", 3, seed) if network is None else network)
     now, before = _below(rule, network, seed), dict.fromkeys(ALTERATIONS, 0.0)
     if not isinstance(rule, Rule):
-        return Transport(now, before, None)
+        return Transport(now, before, None, unfelt)
     if signed(rule, network, seed).count:  # a pathway that is not used carries nothing
         with torch.no_grad():
             signals = _signals(rule, network, network, seed)
@@ -69,7 +75,7 @@ def transport(rule: LearningRule, network: Network | None = None, seed: int = 0)
                 followed = _distance(_signals(rule, network, other, seed), signals)
                 now[name] = max(now[name], followed)
                 before[name] = _distance(_signals(rule, other, other, seed), signals) if not followed else 0.0
-    return Transport(now, before, rule.feedback.transports_weights)
+    return Transport(now, before, rule.feedback.transports_weights, unfelt)
 
 
 def _altered(network: Network, alter: Callable[[Tensor], Tensor]) -> Network:

@@ -110,9 +110,15 @@ def judge_transport(found: Transport, signals: Signals) -> Finding:
     detail = "feedback moves when forward weights are " + ", ".join(
         f"{k} {brief(v)}" for k, v in moves.items()
     )
-    used = found.largest > ROUNDING
+    used, unfelt = found.largest > ROUNDING, found.null_space
     if not used:
         detail = "feedback stays when forward weights change" if signals.count else "no feedback comes down"
+        if unfelt.crowded:
+            detail += f"; not tried in the null space of rates, which fill it: {', '.join(unfelt.crowded)}"
+    elif not any(moves.values()):
+        detail = f"changes below move by {brief(unfelt.largest)} when weights do where no rate feels it"
+        if not unfelt.reads:
+            detail = f"weights were copied in an earlier trial: {detail}"
     elif moves is found.copied:
         detail = f"weights were copied when the pathway was built: {detail}"
     elif moves["scaled"] <= ROUNDING:
