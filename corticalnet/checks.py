@@ -88,14 +88,14 @@ def fraction(what: str, value: Any, error: type[CorticalnetError]) -> float:
 
 
 def whole(what: str, value: Any, error: type[CorticalnetError], least: int | None = 1) -> int:
-    """A whole number of at least ``least``; any, if that is None (a seed). A float is none, even 2.0.
+    """A whole number from ``least``; any, if that is None (a seed). A float is none, even 2.0.
 
     >>> whole("seed", -3, CorticalnetError, least=None)
     -3
     """
     plain = _plain(value)
     if not isinstance(plain, Integral) or (least is not None and plain < least):
-        range_ = "" if least is None else f" of at least {least}"
+        range_ = "" if least is None else f" from {least}"
         raise error(f"{what} must be a whole number{range_}, not {shown(value)}")
     return int(plain)
 
@@ -115,13 +115,14 @@ def function(what: str, value: Any, error: type[CorticalnetError]) -> Any:
     return value
 
 
-def array(what: str, value: Any, error: type[CorticalnetError]) -> NDArray[Any]:
+def array(what: str, value: Any, error: type[CorticalnetError], *, finite: bool = False) -> NDArray[Any]:
     """Real numbers (or truth values) as an array of NumPy's: of a list, a table, a tensor, a sparse matrix, …
 
     Args:
         what: whose value it is, for the message.
         value: what the user gave.
         error: what to raise.
+        finite: refuse NaN and infinity, too.
 
     Raises:
         CorticalnetError: of the kind ``error``: no full array, or none of real numbers that are all there.
@@ -131,20 +132,25 @@ def array(what: str, value: Any, error: type[CorticalnetError]) -> NDArray[Any]:
     """
     if value is None:
         raise error(f"{what} is None; give an array of numbers")
-    for method in ("detach", "cpu", "toarray"):  # of tensors, and of SciPy's sparse matrices
-        if not isinstance(value, np.ndarray) and hasattr(value, method):
-            value = getattr(value, method)()
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise error(f"{what} is a masked array; fill in what is masked, or leave it out")
+    plain = value
     try:
-        found = np.asarray(value)
-    except Exception as wrong:  # rows of different lengths, and whatever a foreign object answers
+        for method in ("detach", "cpu", "toarray"):  # of tensors, and of SciPy's sparse matrices
+            if not isinstance(plain, np.ndarray) and hasattr(plain, method):
+                plain = getattr(plain, method)()
+        if str(getattr(plain, "dtype", "")) == "torch.bfloat16":  # NumPy has no such type
+            plain = plain.float()
+        found = np.asarray(plain)
+    except Exception as wrong:  # rows of different lengths, a meta tensor, whatever a foreign object answers
         raise error(f"{what} is no full array of numbers: {shown(value)}") from wrong
     if found.dtype.kind == "O" and found.size and all(type(v) in (int, float) for v in found.flat):
         found = found.astype(np.float64)  # pandas' columns of mixed numbers
     if found.dtype.kind not in "fiub":
         kind = "holds complex numbers" if found.dtype.kind == "c" else f"holds no numbers ({found.dtype})"
         raise error(f"{what} {kind}; give an array of real numbers, not {shown(value)}")
+    if finite and not np.isfinite(found).all():
+        raise error(f"{what} has a value that is not finite (NaN or infinite)")
     return found
 
 

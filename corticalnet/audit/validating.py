@@ -14,8 +14,8 @@ from corticalnet.audit.sweeps import SWEEPS, run_sweep
 from corticalnet.audit.trials import Trials
 from corticalnet.audit.validation import Found, Validation
 from corticalnet.audit.views import View, usual_views
+from corticalnet.checks import whole
 from corticalnet.errors import CircuitError, ProtocolError, RuleError, SimulationError
-from corticalnet.experiment.values import whole
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
 from corticalnet.rules.catalogue import rule as rule_by_name
@@ -87,7 +87,7 @@ def validate(
         if not isinstance(what, Model):
             raise RuleError("validate(network, rule): a network alone has no rule; give one, such as 'z-il'")
         rule = what.rule
-    given = _given(what, stimuli, targets, whole(trials, "trials"), seed)
+    given = _given(what, stimuli, targets, whole("trials", trials, ProtocolError), seed)
     bench = Trials(network, rule, *given)
     for k in range(len(bench)):
         for who, changes in (("backprop", bench.backprop(k)), (rule.name, bench.learned(k))):

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.checks import whole
 from corticalnet.circuits import Circuit
 from corticalnet.engines.simulator import Simulator
 from corticalnet.errors import ProtocolError
 from corticalnet.experiment.protocol import Element, Present, Reinforce
 from corticalnet.experiment.stream import explore
-from corticalnet.experiment.values import whole
 from corticalnet.reinforcement.herd import world
 
 Array = NDArray[Any]
@@ -68,9 +68,10 @@ class Interaction:
         seed: int = 0,
     ) -> None:
         self._world, _, self._choices = world(task)
-        self.trials, self.seed = whole(trials, "Interaction: trials"), whole(seed, "Interaction: seed", 0)
+        self.trials = whole("Interaction: trials", trials, ProtocolError)
+        self.seed = whole("Interaction: seed", seed, ProtocolError, least=0)
         self._present, self._teach = (
-            None if steps is None else whole(steps, f"Interaction: {name}")
+            None if steps is None else whole(f"Interaction: {name}", steps, ProtocolError)
             for name, steps in (("present", present), ("teach", teach))
         )
         if not 0 <= exploration <= 1 or not 0 < temperature < math.inf:

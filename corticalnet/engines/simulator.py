@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.checks import whole
 from corticalnet.circuits import Circuit
 from corticalnet.engines.joining import Parts
 from corticalnet.engines.registry import ENGINES, Engine
@@ -37,7 +38,6 @@ from corticalnet.engines.stepping import Diverged
 from corticalnet.engines.trouble import explain
 from corticalnet.errors import CircuitWarning, EngineError, ProtocolError, SimulationError, one_of, unknown
 from corticalnet.experiment.script import Held, Script, is_protocol
-from corticalnet.experiment.values import whole
 from corticalnet.progress import bar
 from corticalnet.recordings.recording import Recording
 
@@ -74,8 +74,8 @@ class Simulator:
     ) -> None:
         one_of("engine", engine, ENGINES, EngineError)
         self.circuit, self.name, self.options = circuit, engine, options
-        self.seed = whole(seed, "seed", 0)
-        self._asked = None if batch is None else whole(batch, "batch")
+        self.seed = whole("seed", seed, ProtocolError, least=0)
+        self._asked = None if batch is None else whole("batch", batch, ProtocolError)
         self._held = Held()
         self._planned: tuple[Any, Any] = (None, None)
         make = ENGINES[engine]()

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.checks import whole
 from corticalnet.errors import ProtocolError
-from corticalnet.experiment.values import whole
 from corticalnet.seeds import seed_of
 
 Floats = NDArray[np.float64]
@@ -60,7 +60,7 @@ class Noise:
             or not 0 <= size < math.inf
         ):
             raise ProtocolError(f"{what}: {name} must be a number from 0, not {size!r}")
-        whole(self.seed, f"{what}: seed", 0)
+        whole(f"{what}: seed", self.seed, ProtocolError, least=0)
 
     def stream(self, dt: float, seed: int = 0) -> NoiseStream:
         """The noise of a simulation with this length of a step (ms) and this seed."""

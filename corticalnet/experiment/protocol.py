@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from corticalnet.checks import array, whole
 from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.errors import ProtocolError
-from corticalnet.experiment.values import array, whole
 
 
 class Element:
@@ -32,7 +32,7 @@ class Element:
         if (self.steps is None) == (self.ms is None):
             raise ProtocolError(f"{kind} lasts for steps=… or ms=…; give exactly one of the two")
         if self.steps is not None:
-            object.__setattr__(self, "steps", whole(self.steps, f"{kind}: steps"))
+            object.__setattr__(self, "steps", whole(f"{kind}: steps", self.steps, ProtocolError))
         else:
             object.__setattr__(self, "ms", quantity(self.ms, MS, f"{kind}: ms"))
 
@@ -178,9 +178,12 @@ class Play(Element):
 
     def __post_init__(self) -> None:
         if not isinstance(self.signals, Mapping) and not callable(self.signals):
-            object.__setattr__(self, "signals", array(self.signals, "Play"))
+            object.__setattr__(self, "signals", array("Play", self.signals, ProtocolError, finite=True))
         elif isinstance(self.signals, Mapping):
-            read = {name: s if callable(s) else array(s, f"Play: {name}") for name, s in self.signals.items()}
+            read = {
+                name: s if callable(s) else array(f"Play: {name}", s, ProtocolError, finite=True)
+                for name, s in self.signals.items()
+            }
             object.__setattr__(self, "signals", read)
         each = self.signals.values() if isinstance(self.signals, Mapping) else [self.signals]
         lengths = [len(one) if np.ndim(one) else 1 for one in each if not callable(one)]
@@ -195,7 +198,10 @@ class Play(Element):
         if not callable(signal):
             return signal
         function: Callable[[float], Any] = signal
-        values = [array(function(k * dt), f"{what} at {k * dt:g} ms") for k in range(steps)]
+        values = [
+            array(f"{what} at {k * dt:g} ms", function(k * dt), ProtocolError, finite=True)
+            for k in range(steps)
+        ]
         if len({value.shape for value in values}) > 1:
             raise ProtocolError(f"{what}: the function returns arrays of different shapes")
         return np.stack(values)

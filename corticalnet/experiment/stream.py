@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.checks import array, whole
 from corticalnet.errors import ProtocolError
 from corticalnet.experiment.protocol import Element, Present, Reinforce, Teach
-from corticalnet.experiment.values import array, whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +42,9 @@ class Stream:
 
     def __post_init__(self) -> None:
         for name in ("stimuli", "targets", *(["urges"] if self.urges is not None else [])):
-            object.__setattr__(self, name, array(getattr(self, name), f"Stream: {name}"))
+            object.__setattr__(
+                self, name, array(f"Stream: {name}", getattr(self, name), ProtocolError, finite=True)
+            )
         if np.ndim(self.stimuli) < 2 or np.ndim(self.targets) < 1 or len(self.stimuli) != len(self.targets):
             shapes = f"{np.shape(self.stimuli)} and {np.shape(self.targets)}"
             raise ProtocolError(f"Stream: stimuli and targets have shapes {shapes}; both begin with trials")
@@ -55,7 +57,7 @@ class Stream:
         given = getattr(self, name)
         if not isinstance(given, Sequence) or isinstance(given, str) or len(given) != 2:
             raise ProtocolError(f"Stream: {name} = {given!r} must be (least, greatest) steps")
-        low, high = (whole(bound, f"Stream: {name}") for bound in given)
+        low, high = (whole(f"Stream: {name}", bound, ProtocolError) for bound in given)
         if low > high:
             raise ProtocolError(f"Stream: {name} = {given!r} must not begin above its end")
         return low, high
@@ -63,7 +65,7 @@ class Stream:
     def expand(self) -> list[Element]:
         """The trials: Present, Teach (or Reinforce), Present, …"""
         bounds = np.array([self.present, self.teach]).T
-        rng = np.random.default_rng(whole(self.seed, "Stream: seed", 0))
+        rng = np.random.default_rng(whole("Stream: seed", self.seed, ProtocolError, least=0))
         lengths = rng.integers(bounds[0], bounds[1], size=(len(self.stimuli), 2), endpoint=True)
         trials: list[Element] = []
         lesson = Reinforce if self.rewarded else Teach
@@ -85,12 +87,12 @@ def urges(
     Raises:
         ProtocolError: an impossible number of them, probability or temperature.
     """
-    size = whole(trials, "urges: trials"), whole(actions, "urges: actions")
+    size = whole("urges: trials", trials, ProtocolError), whole("urges: actions", actions, ProtocolError)
     if not 0 <= exploration <= 1 or not 0 < temperature < math.inf:
         raise ProtocolError(
             f"urges: exploration = {exploration} is a probability, temperature = {temperature} more than 0"
         )
-    rng = np.random.default_rng(whole(seed, "urges: seed", 0))
+    rng = np.random.default_rng(whole("urges: seed", seed, ProtocolError, least=0))
     return explore(rng, size, exploration, temperature)
 
 

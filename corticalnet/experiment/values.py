@@ -1,4 +1,4 @@
-"""What numbers of a protocol mean: whole numbers, arrays, patterns for cells, targets.
+"""What numbers of a protocol mean: patterns for cells, courses in time, targets.
 
 A batch comes from stimuli alone: a target, an answer or an urge goes with the samples that are there, so a
 one-hot row of whole numbers is one target and never several samples.
@@ -6,54 +6,15 @@ one-hot row of whole numbers is one target and never several samples.
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.checks import array
 from corticalnet.errors import ProtocolError
 
 Floats = NDArray[np.float64]
-
-
-def whole(value: Any, what: str, least: int = 1) -> int:
-    """A whole number that is at least ``least``.
-
-    Raises:
-        ProtocolError: it is not.
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if isinstance(value, bool | np.bool_) or number < least:
-        raise ProtocolError(f"{what} must be a whole number from {least}, not {value!r}")
-    return number
-
-
-def array(value: Any, what: str) -> NDArray[Any]:
-    """Numbers as a NumPy array; a tensor is brought to the CPU without its history.
-
-    Raises:
-        ProtocolError: they are no numbers, not a full array, or not finite.
-    """
-    try:
-        for method in ("detach", "cpu"):
-            value = getattr(value, method)() if hasattr(value, method) else value
-        if str(getattr(value, "dtype", "")) == "torch.bfloat16":  # NumPy has no such type
-            value = value.float()
-        numbers = np.asarray(value)
-    except ValueError:
-        raise ProtocolError(f"{what} must be an array of numbers, but its rows differ in length") from None
-    except (TypeError, RuntimeError, NotImplementedError) as error:  # what else a tensor may be: sparse, meta
-        reason = (str(error).splitlines() or [""])[0]
-        raise ProtocolError(f"{what} cannot be read as an array of numbers: {reason}") from None
-    if numbers.dtype.kind not in "biuf":
-        raise ProtocolError(f"{what} must be an array of numbers, not {type(value).__name__}")
-    if not np.isfinite(numbers).all():
-        raise ProtocolError(f"{what} has a value that is not finite")
-    return numbers
 
 
 def pattern(value: Any, n: int, what: str, *, number: bool = False) -> Floats:
@@ -68,7 +29,7 @@ def pattern(value: Any, n: int, what: str, *, number: bool = False) -> Floats:
     Raises:
         ProtocolError: they are no numbers, or do not fit.
     """
-    given = array(value, what)
+    given = array(what, value, ProtocolError, finite=True)
     if given.ndim == 0 and (number or n == 1):
         return given.astype(np.float64).reshape(1, 1)
     batched = given.ndim > 1 and int(np.prod(given.shape[1:])) == n
@@ -83,7 +44,7 @@ def course(value: Any, n: int, steps: int, what: str) -> Floats:
     Raises:
         ProtocolError: they are no numbers, do not fit, or are not as many as there are steps.
     """
-    given = array(value, what)
+    given = array(what, value, ProtocolError, finite=True)
     here = given.shape[1:]
     single = int(np.prod(here)) == n  # (an empty shape is one number: n = 1)
     batched = len(here) > 1 and int(np.prod(here[1:])) == n
@@ -106,7 +67,7 @@ def target(value: Any, n: int, batch: int, what: str) -> Floats:
     Raises:
         ProtocolError: they do not fit, or a class does not exist.
     """
-    given = array(value, what)
+    given = array(what, value, ProtocolError, finite=True)
     counts = given.dtype.kind in "iu" and n > 1
     labels = counts and (given.ndim == 0 or given.shape in ((batch,), (batch, 1)))
     if not labels:

@@ -45,7 +45,7 @@ class Recurrent(nn.Module):
         dtype, device: of the weights; torch's defaults if not given.
 
     Raises:
-        NetworkError: a size is no whole number of at least 1, or an activation is unknown.
+        NetworkError: a size is no whole number from 1, or an activation is unknown.
 
     >>> net = Recurrent(2, 5, 1, seed=0)
     >>> net(torch.zeros(3, 7, 2)).shape

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.checks import array, whole
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.parts import Population
 from corticalnet.errors import ProtocolError, one_of, unknown
 from corticalnet.experiment.script import Script
-from corticalnet.experiment.values import array, whole
 from corticalnet.recordings.dataset import build_dataset, load_recording
 from corticalnet.recordings.tracks import Track, default_tracks
 
@@ -159,8 +159,10 @@ def plan_recording(
     Raises:
         ProtocolError: unknown names, cells that are not there, no whole numbers.
     """
-    every = whole(every, "every")
-    begin = script.begin if last is None else max(script.begin, script.end - whole(last, "last"))
+    every = whole("every", every, ProtocolError)
+    begin = script.begin
+    if last is not None:
+        begin = max(begin, script.end - whole("last", last, ProtocolError))
     first = -(-(begin + 1) // every) * every - 1  # windows end at steps every − 1, 2 · every − 1, …
     kept = np.arange(first, script.end, every, dtype=np.int64)
     if record is None:
@@ -247,7 +249,7 @@ def _where(record: Record, populations: list[Population]) -> dict[str, Indices |
 
 
 def _cells(given: Any, population: Population, what: str) -> Indices:
-    cells = array(given, f"{what}: where")
+    cells = array(f"{what}: where", given, ProtocolError, finite=True)
     if cells.ndim != 1 or not cells.size or cells.dtype.kind not in "iu":
         raise ProtocolError(f"{what}: where must list whole numbers, such as [0, 1], not {given!r}")
     for cell in (cells.min(), cells.max()):

@@ -182,11 +182,9 @@ class AuGMEnT:
 
     def _read(self, what: str, value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         """Finite numbers in one shape."""
-        found = array(f"AuGMEnT: {what}", value, ShapeError)
+        found = array(f"AuGMEnT: {what}", value, ShapeError, finite=True)
         if found.shape != shape:
             raise ShapeError(f"AuGMEnT: {what} has shape {found.shape}, expected {shape}")
-        if not np.isfinite(found).all():
-            raise ShapeError(f"AuGMEnT: {what} has numbers that are not finite (NaN or infinite)")
         return found
 
     def _who(self, who: Any) -> Indices:

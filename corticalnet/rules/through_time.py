@@ -56,7 +56,7 @@ class ThroughTime:
         window: steps that errors go back through; None: the whole sequence.
 
     Raises:
-        RuleError: the rule cannot be unrolled in time, or the window is no whole number of at least 1.
+        RuleError: the rule cannot be unrolled in time, or the window is no whole number from 1.
 
     >>> from corticalnet.rules import rule
     >>> net = Recurrent(2, 5, 1, seed=0)

@@ -85,7 +85,7 @@ MISTAKES = [
     ("train small --rule brain", "unknown rule 'brain'; did you mean 'brainprop'?"),
     ("train small --set colums=3", "small: unknown setting 'colums'; did you mean 'columns'?"),
     ("train small --set columns", "--set takes key=value, not 'columns'"),
-    ("train small --set columns=many", "Dense: columns must be a whole number of at least 1, not 'many'"),
+    ("train small --set columns=many", "Dense: columns must be a whole number from 1, not 'many'"),
     ("train small --epochs 0", "setting 'epochs' must be a whole number from 1, not 0"),
     ("train small --device gpu", "setting 'device' must be 'auto', 'cpu' or 'cuda', not 'gpu'"),
     ("train small --precision half", "'float32', 'float64', 'tf32' or 'bfloat16', not 'half'"),

@@ -309,7 +309,7 @@ def test_same_seed_same_network_and_lesson():
     [
         (lambda: Recurrent(2, 0, 1), NetworkError, "columns must be a whole number"),
         (lambda: Recurrent(2, 3, 1, "tan"), NetworkError, "unknown activation 'tan'; did you mean 'tanh'"),
-        (lambda: network().unrolled(0), NetworkError, "steps must be a whole number of at least 1, not 0"),
+        (lambda: network().unrolled(0), NetworkError, "steps must be a whole number from 1, not 0"),
         (lambda: network()(torch.zeros(4, 3)), ShapeError, r"sequence has shape \(4, 3\)"),
         (lambda: network()(torch.zeros(4, 0, 3)), ShapeError, "at least one step"),
         (lambda: network()(torch.zeros(4, 5, 3, dtype=torch.cfloat)), ShapeError, "real numbers"),

@@ -112,12 +112,12 @@ def test_seeds_types_and_streams():
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"steps": 0}, "steps must be a whole number of at least 1, not 0"),
-        ({"steps": 5, "batch": 2.0}, "batch must be a whole number of at least 1, not 2.0"),
+        ({"steps": 0}, "steps must be a whole number from 1, not 0"),
+        ({"steps": 5, "batch": 2.0}, "batch must be a whole number from 1, not 2.0"),
         ({"steps": 5, "cue": 1.5}, "cue must be a probability in [0, 1], not 1.5"),
         ({"steps": 5, "cue": float("nan")}, "cue must be a probability in [0, 1], not nan"),
-        ({"steps": True}, "steps must be a whole number of at least 1, not True"),
-        ({"steps": 5, "seed": -1}, "seed must be a whole number of at least 0, not -1"),
+        ({"steps": True}, "steps must be a whole number from 1, not True"),
+        ({"steps": 5, "seed": -1}, "seed must be a whole number from 0, not -1"),
     ],
 )
 def test_mistakes_are_named(given, words):

@@ -188,7 +188,7 @@ def test_what_measures_a_rule_reads_alike():
 
 @pytest.mark.parametrize("batch", [0, -1, 2.0, True, None, "8"])
 def test_prediction_takes_whole_numbers_of_samples_at_a_time(batch):
-    with pytest.raises(ShapeError, match="batch must be a whole number of at least 1"):
+    with pytest.raises(ShapeError, match="batch must be a whole number from 1"):
         network().predict(torch.zeros(5, 6), batch)
 
 

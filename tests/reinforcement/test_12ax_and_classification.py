@@ -114,12 +114,12 @@ def test_streak_by_hand():
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [
-        (lambda: TwelveAX(animals=0), TaskError, "animals must be a whole number of at least 1, not 0"),
+        (lambda: TwelveAX(animals=0), TaskError, "animals must be a whole number from 1, not 0"),
         (lambda: TwelveAX(targets=1.5), TaskError, "targets must be a probability.*1.5"),
         (lambda: Classification(np.eye(3), [0, 1]), ShapeError, "images and labels"),
         (lambda: Classification(np.eye(2), [0.5, 1]), ShapeError, "labels are 0, 1"),
         (lambda: Recent(1.5, last=3), TaskError, "share must be a number in .*1.5"),
-        (lambda: Streak(0), TaskError, "length must be a whole number of at least 1, not 0"),
+        (lambda: Streak(0), TaskError, "length must be a whole number from 1, not 0"),
         (lambda: TwelveAX().reset(options={"kind": "3"}), TaskError, "kind of trial '3'"),
         (lambda: TwelveAX(animals=True), TaskError, "animals must be a whole number"),
         (lambda: TwelveAX(loops=2.5), TaskError, "loops must be a whole number"),

@@ -227,11 +227,11 @@ def test_what_is_forgotten_is_not_the_worlds():
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [
-        (lambda: AuGMEnT(0, 2), TaskError, "inputs must be a whole number of at least 1, not 0"),
+        (lambda: AuGMEnT(0, 2), TaskError, "inputs must be a whole number from 1, not 0"),
         (lambda: AuGMEnT(2, 2, discount=1.2), TaskError, "discount must be a probability.*not 1.2"),
         (lambda: AuGMEnT(2, 2, leak=(0.5, 1.5)), TaskError, "leak must be a probability.*1.5"),
         (lambda: AuGMEnT(2, 2, rate=-1.0), TaskError, "rate must be a number from 0, not -1.0"),
-        (lambda: AuGMEnT(2, 2, seed=-1), TaskError, "seed must be a whole number of at least 0, not -1"),
+        (lambda: AuGMEnT(2, 2, seed=-1), TaskError, "seed must be a whole number from 0, not -1"),
         (lambda: AuGMEnT(2, 2, memory=3, leak=(0.7, 1.0)), TaskError, "memory = 3 units in 2 parts"),
         (lambda: AuGMEnT(2, 2, feedback="fixed"), TaskError, "unknown feedback 'fixed'"),
         (lambda: AuGMEnT(2, 2).step(np.zeros((1, 3)), no_reward(1), going_on(1)), ShapeError, r"\(1, 3\)"),

@@ -120,5 +120,5 @@ def test_misuse_is_said_in_a_sentence():
         as_gymnasium(Saccade(animals=2))
     with pytest.raises(TaskError, match="level must be one of 0 … 7, not 8"):
         ProbabilisticClassification(level=8)
-    with pytest.raises(TaskError, match="delay must be a whole number of at least 0, not -1"):
+    with pytest.raises(TaskError, match="delay must be a whole number from 0, not -1"):
         Saccade(delay=-1)

@@ -174,7 +174,7 @@ def test_values_that_run_away_are_said():
 
 
 def test_what_does_not_fit_is_said():
-    with pytest.raises(TaskError, match="trials must be a whole number of at least 1, not 0"):
+    with pytest.raises(TaskError, match="trials must be a whole number from 1, not 0"):
         learn(AuGMEnT(4, 3), Saccade(), 0)
     with pytest.raises(TaskError, match="1 animals, 8 inputs, 2 actions"):
         learn(AuGMEnT(4, 2), TwelveAX(), progress=False)

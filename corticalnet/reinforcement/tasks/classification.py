@@ -48,7 +48,7 @@ class Classification(Task):
         rewards: tuple[float, float] = (1.0, 0.0),
     ) -> None:
         super().__init__(animals)
-        images = array("Classification: images", images, ShapeError).astype(float)
+        images = array("Classification: images", images, ShapeError, finite=True).astype(float)
         labels = array("Classification: labels", labels, ShapeError)
         if labels.ndim == 2 and labels.shape[1] == 1:
             labels = labels[:, 0]
@@ -56,8 +56,6 @@ class Classification(Task):
         if labels.shape != images.shape[:1] or not labels.size or not whole or labels.min() < 0:
             shapes = f"{images.shape} and {labels.shape}"
             raise ShapeError(f"Classification: images and labels have shapes {shapes}; labels are 0, 1, …")
-        if not np.isfinite(images).all():
-            raise ShapeError("Classification: images have numbers that are not finite (NaN or infinite)")
         self.images, self.labels = images.reshape(len(images), -1), labels.astype(np.intp)
         self.rewards = two("Classification: rewards", rewards)
         classes = int(labels.max()) + 1
