@@ -47,7 +47,7 @@ from corticalnet.analysis import ranges
 from corticalnet.audit import Trials, View, compare, law, windowed
 from corticalnet.audit.comparison import typical
 from corticalnet.audit.trials import Changes
-from corticalnet.columns.expansion import spiking_dynamics
+from corticalnet.columns.registry import spiking_dynamics
 from corticalnet.errors import CircuitWarning
 from corticalnet.plotting.validation import curves
 from corticalnet.tables import table

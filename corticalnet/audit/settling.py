@@ -21,6 +21,7 @@ from corticalnet.audit.stream import teacher
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.cells import PhaseSignal
 from corticalnet.columns import circuit as expand
+from corticalnet.columns.writing_back import recorded_change
 from corticalnet.engines import simulate
 from corticalnet.experiment.protocol import Present
 from corticalnet.network import Network
@@ -139,8 +140,8 @@ def _wanted(network: Network, rule: LearningRule, seed: int) -> Any:
 
 def _moved(data: Any, network: Network) -> Any:
     """What a recorded circuit has changed, all links in a row."""
-    names = [link.name for link in network.links if link.plastic]
-    return np.concatenate([(data[f"{n} after"].values - data[f"{n} before"].values).ravel() for n in names])
+    plastic = [link for link in network.links if link.plastic]
+    return np.concatenate([recorded_change(data, link.name, link.weight) for link in plastic])
 
 
 def _norm(values: Any) -> float:

@@ -164,7 +164,8 @@ def autonomy_in_a_stream(
                 expected.append(_expected(other, rule, x[k : k + 1], y[k : k + 1], columns))
                 spikes.append(int(fires[begin:end].sum()))
             teacher.update(other, x[k : k + 1], y[k : k + 1], optimizer)
-            distances.append(_distances(other, start, {name: data[name].values[end - 1] for name in start}))
+            reached = {n: data[n].values[end - 1] if n in data else columns.weights[n] for n in start}
+            distances.append(_distances(other, start, reached))
             if progress is not None:
                 progress(k + 1)
     return StreamReport(

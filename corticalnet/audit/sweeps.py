@@ -15,7 +15,7 @@ from corticalnet.audit.comparison import ALL, Comparison, Law, compare, law, mea
 from corticalnet.audit.trials import Trials
 from corticalnet.audit.views import View, windowed
 from corticalnet.columns import Continuous
-from corticalnet.columns.expansion import spiking_dynamics
+from corticalnet.columns.registry import spiking_dynamics
 from corticalnet.columns.spiking import Code
 from corticalnet.errors import ProtocolError, SimulationError, one_of
 from corticalnet.rules import LearningRule

@@ -18,6 +18,7 @@ from corticalnet.circuits import Circuit
 from corticalnet.columns import Continuous
 from corticalnet.columns import circuit as expand
 from corticalnet.columns.links import flat
+from corticalnet.columns.writing_back import recorded_change
 from corticalnet.engines import simulate
 from corticalnet.experiment.noise import Noise
 from corticalnet.experiment.protocol import Element, Present, Reinforce, Rest, Teach
@@ -116,7 +117,7 @@ class Trials:
         protocol = self.protocol(circuit, dynamics, slice(trial, trial + 1))
         output = f"{self.network.wiring.name(self.network.wiring.output)}.value"
         data = simulate(circuit, protocol, engine, output, last=1, noise=noise, seed=seed, **options)
-        return self._by_area(lambda name, *_: (data[f"{name} after"] - data[f"{name} before"]).values / RATE)
+        return self._by_area(lambda name, _, weights: recorded_change(data, name, weights) / RATE)
 
     def _by_area(self, change: Any) -> Changes:
         """``change(projection, link, weights)`` of all that learns, joined by area."""

@@ -11,7 +11,7 @@ from corticalnet.analysis.ranges import ranges
 from corticalnet.audit.trials import Changes, Trials
 from corticalnet.circuits import Circuit
 from corticalnet.columns import Continuous
-from corticalnet.columns.expansion import spiking_dynamics
+from corticalnet.columns.registry import spiking_dynamics
 from corticalnet.columns.spiking import SPEAKERS, Code, speakers, spiking
 from corticalnet.errors import CircuitError, CircuitWarning
 from corticalnet.experiment.noise import Noise

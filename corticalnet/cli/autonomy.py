@@ -25,7 +25,7 @@ from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_SEED, finite, open_images, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, print_table, say
 from corticalnet.cli.results import as_figures, as_json_file, try_folder, write
-from corticalnet.columns.choice import check_rule
+from corticalnet.columns.registry import column_model
 from corticalnet.errors import CircuitWarning, ProtocolError
 from corticalnet.plotting.autonomy import distances, grid_of_success, percent
 from corticalnet.progress import bar
@@ -80,7 +80,7 @@ def autonomy_(
     - `corticalnet autonomy my_model.py --rule feedback-alignment --trials 100 --json`
     """
     built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
-    check_rule(with_detector(built.rule, "paper"))
+    column_model(with_detector(built.rule, "paper"))
     folder = out or Path("runs") / _folder(built, seed)
     if os.path.exists(folder / "autonomy.json") and not overwrite:
         raise ProtocolError(f"{folder} holds results already; give another --out, or --overwrite")

@@ -25,7 +25,7 @@ from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import as_figures, as_netcdf, making, try_folder, write
 from corticalnet.columns import Continuous
 from corticalnet.columns import circuit as expand
-from corticalnet.columns.expansion import spiking_dynamics
+from corticalnet.columns.registry import spiking_dynamics
 from corticalnet.engines import simulate
 from corticalnet.errors import ProtocolError, RecordingWarning, RuleError, SimulationError
 from corticalnet.experiment.protocol import Rest

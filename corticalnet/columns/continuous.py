@@ -15,25 +15,12 @@ wait; they differ in what keeps the spoilt part away, and in who says when.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, inf, log
+from math import inf
 from numbers import Real
 from typing import Any
 
-from corticalnet.circuits import cells
-from corticalnet.circuits.circuit import Needs
-from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.circuits.quantities import MS, quantity
-from corticalnet.columns.construction import (
-    Columns,
-    Construction,
-    Shared,
-    Site,
-    depth_of,
-    pool,
-    told,
-)
 from corticalnet.errors import CircuitError, CircuitWarning, one_of
 
 CONSTRUCTIONS = ("latch", "delay", "sample_and_hold", "nudge")
@@ -168,116 +155,6 @@ class Continuous:
             ),
         ]
         return [sentence for wrong, sentence in found if wrong]
-
-
-class Staged(Construction):
-    """Columns that go through three stages; see :mod:`corticalnet.circuits.cells.staged`."""
-
-    def __init__(self, how: Continuous, learning_rate: float) -> None:
-        self.how, self.rate = how, learning_rate
-        self.dt, self.delay = how.ms("dt"), how.ms("delay")
-        self.clocked = how.construction in ("sample_and_hold", "nudge")
-        self.tells = ("error", "sent")
-        if how.construction == "nudge":
-            self.live = self.dt / how.ms("tau")
-
-    def columns(self, site: Site) -> Columns:
-        """Value, prediction, error; and φ, unless a clock does its work."""
-        how, f = self.how, site.activation
-        tau, late = how.ms("tau"), how.ms("local_delay")
-        value: cells.Cell = cells.LeakyValue(tau=tau, activation=f)
-        if site.output:
-            value = cells.TaughtValue(tau=tau, ramp=how.ms("ramp"))
-            if how.construction == "nudge":
-                value = cells.NudgedValue(tau=tau, ramp=how.ms("ramp"), nudge=how.nudge)
-        kinds: dict[str, cells.Cell] = {
-            "value": value,
-            "prediction": cells.StagedPrediction(
-                activation=f, rates=site.curved, memory=max(2 * tau, self.dt)
-            ),
-            "error": self.error(site.curved),
-        }
-        wires = [
-            ("value", "error", "own", "change", 1.0),
-            ("prediction", "error", "own", "shift", -1.0),
-            ("error", "prediction", "own", "mean" if how.ms("average") else "error", 1.0),
-        ]
-        if not site.output:
-            wires.append(("prediction", "value", "prediction", "gain", 1.0))
-        if site.curved:
-            wires.append(("prediction", "error", "prediction", "gain", 1.0))
-        stand = Columns(kinds, wires)
-        pull = "difference" if site.curved else "error"
-        if late:
-            stand.paths.append(("error", "value", "modulator", pull, late))
-        else:
-            wires.append(("error", "value", "own", pull, 1.0))
-        if self.clocked:
-            return stand
-        times = {"settle": how.ms("settle"), "silence": how.ms("silence")}
-        levels = {"threshold": how.threshold, "quiet": float(how.quiet or 0.0)}
-        phi = cells.StagedDetector(**times, **levels)
-        if how.construction == "delay":
-            # It sends until what it caused may come back; what it sent must arrive before weights change.
-            back = 2 * self.delay
-            closes = max(back, times["settle"] + self.dt)
-            phi = cells.ClosingDetector(**times, **levels, release=back, closes=closes)
-        if how.pooled:
-            pool(stand, phi, {"error": "stage", "prediction": "stage"})
-        else:
-            stand.cells["phi"] = phi
-            wires += [
-                ("error", "phi", "own", "size", 1.0),
-                ("prediction", "phi", "prediction", "size", 1.0),
-                ("phi", "error", "modulator", "stage", 1.0),
-                ("phi", "prediction", "modulator", "stage", 1.0),
-            ]
-        return stand
-
-    def error(self, curved: bool) -> cells.StagedError:
-        """What compares."""
-        how = self.how
-        tau, latched = max(how.ms("tau_error"), self.dt), how.construction in ("latch", "sample_and_hold")
-        if how.ms("average"):
-            return cells.AveragedError(tau, latched, curved, how.ms("average"))
-        return cells.StagedError(tau, latched, curved)
-
-    def plasticity(self, site: Site) -> ErrorTimesRate:
-        """Error × rate, noted when the error is read, made when it is let go."""
-        share = self.how.nudge if self.how.construction == "nudge" else 1.0
-        return ErrorTimesRate(self.rate / share, "reads", consolidation="ends")
-
-    def shared(self, sites: Sequence[Site], learning: dict[str, Site]) -> Shared:
-        """For each depth a clock, if it is clocks that do it."""
-        if not self.clocked:
-            return Shared()
-        settle = self.how.ms("settle")
-        clocks: dict[str, tuple[cells.Cell, list[str]]] = {}
-        for site in sites:
-            name, at = f"clock{site.depth}", (site.depth + 1) * settle
-            clock = cells.StagedClock(opens=at, settle=at)
-            if self.how.construction == "nudge":
-                name, clock = "clock", cells.StagedClock(opens=0.0, settle=settle)
-            clocks.setdefault(name, (clock, []))[1].extend([f"{site.name}.error", f"{site.name}.prediction"])
-        return told(clocks, "stage")
-
-    def needs(self, sites: Sequence[Site]) -> Needs:
-        """For predictions to come to rest and be silent; for errors to come down and be read, one by one."""
-        how = self.how
-        tau, settle, slack = how.ms("tau"), how.ms("settle"), how.ms("local_delay") + how.ms("tau_error")
-        depth, widest = depth_of(sites), max(site.n for site in sites)
-        # Errors of 3 in all columns fall below the threshold within τ ln(3n/θ), area by area; single columns
-        # let go one by one, and their area below moves each time.
-        fall = (
-            (tau + slack) * log(3 * widest / min(max(how.threshold, 1e-12), 0.1)) * (1 if how.pooled else 2)
-        )
-        silence = 0.0 if self.clocked else how.ms("silence")
-        present = (depth + 1) * (fall + 4 * tau + 2 * self.delay) + silence
-        one = settle + self.delay + 3 * tau + slack
-        teach = how.ms("ramp") + (settle + tau if how.construction == "nudge" else depth * one)
-        if how.construction == "delay":
-            present += 2 * self.delay
-        return Needs(ceil(present / self.dt), ceil(teach / self.dt) + 1)
 
 
 def continuous(how: Any) -> Continuous:

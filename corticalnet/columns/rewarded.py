@@ -14,83 +14,140 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from typing import Any
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Needs
+from corticalnet.circuits.parts import Wire
 from corticalnet.circuits.plasticity import CreditTimesRate, ErrorTimesRate
-from corticalnet.columns.choosing import add_actions, world_and_dopamine
-from corticalnet.columns.construction import Columns, Construction, Shared, Site, depth_of
+from corticalnet.columns.actions import add_actions, world_and_dopamine
+from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, links_to_input
 from corticalnet.columns.continuous import Continuous
+from corticalnet.columns.refusals import by_consolidation, by_feedback, first
+from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
+from corticalnet.rules import Matching, Random, Reward, Sweep, Tied
 
 
-class Rewarded(Construction):
-    """Columns that learn from reward in one sweep up and one sweep down, all the time.
-
-    In continuous time cells are leaky, and where they hear noise three things take an average: bids weigh
-    for a while, synapses remember what they were eligible for, and dopamine comes in bursts.
+@runs(Sweep)
+class RewardedColumns(ColumnModel):
+    """Columns that learn from reward in one sweep up and one sweep down, all the time; in steps.
 
     Args:
         learning_rate: of every synapse.
         feedback_learns: whether feedback weights of their own learn by the same rule.
-        how: continuous time; steps if not given.
     """
 
-    hears = ("value", "prediction")
-    tells = ("feedback", "credit")
-    listens = "feedback"
+    taught_by = Reward
+    forward_target = Target("value", "prediction")
+    feedback_source = Source("feedback", "credit")
+    feedback_target = Target("feedback", "feedback")
+    average = 0.0  # (ms) for how long bids weigh and eligibility is remembered
 
-    def __init__(self, learning_rate: float, feedback_learns: bool, how: Continuous | None = None) -> None:
-        self.rate, self.feedback_learns, self.how = learning_rate, feedback_learns, how
-        self.average = self.burst = 0.0
-        if how is not None:
-            self.dt, self.delay = how.ms("dt"), how.ms("delay")
-            self.average, self.burst = how.ms("average"), how.ms("burst")
+    def __init__(self, learning_rate: float, feedback_learns: bool) -> None:
+        self.rate, self.feedback_learns = learning_rate, feedback_learns
 
-    def columns(self, site: Site) -> Columns:
+    @classmethod
+    def refuses(cls, rule: Any, options: Options) -> str | None:
+        """Other pathways, and changes that wait for a phase."""
+        why = " for columns that learn from reward"
+        return first(by_feedback(rule, Tied, Random, Matching), by_consolidation(options, "now", why=why))
+
+    @classmethod
+    def of(cls, rule: Any, options: Options) -> RewardedColumns:
+        """With feedback that learns, if the rule's does."""
+        return cls(options.learning_rate, rule.feedback.learns)
+
+    def populations(self, area: AreaSpec) -> AreaPopulations:
         """A way up, a way down; at the output also bids and actions."""
-        f, how = site.activation, self.how
-        kinds: dict[str, cells.Cell] = {
-            "value": cells.LeakyFeedforward(f, how.ms("tau")) if how else cells.Feedforward(f),
-            "feedback": cells.LeakyFeedback(how.ms("tau")) if how else cells.Feedback(),
-        }
         wires = [
-            ("value", "feedback", "own", "gain", 1.0),
-            ("value", "feedback", "prediction", "rate", 1.0),
-            ("feedback", "value", "own", "credit", 1.0),
+            Wire("value", "feedback", "own", sends="gain"),
+            Wire("value", "feedback", "prediction", sends="rate"),
+            Wire("feedback", "value", "own", sends="credit"),
         ]
-        stand = Columns(kinds, wires)
-        if site.output:
-            add_actions(stand, site, "value", "rate", self.average)
-            wires.append(("action", "feedback", "feedback", "action", 1.0))
-        return stand
+        made = AreaPopulations(self.ways(area), wires)
+        if area.output:
+            add_actions(made, area, "value", "rate", self.average)
+            wires.append(Wire("action", "feedback", "feedback", sends="action"))
+        return made
 
-    def plasticity(self, site: Site) -> ErrorTimesRate:
+    def ways(self, area: AreaSpec) -> dict[str, cells.Cell]:
+        """The cells up and down."""
+        return {"value": cells.Feedforward(area.activation), "feedback": cells.Feedback()}
+
+    def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
         """Credit × rate, as much as dopamine says."""
-        return ErrorTimesRate(self._share(), modulator="dopamine", memory=self.average)
+        return ErrorTimesRate(self.rate, modulator="dopamine", memory=self.average)
 
-    def feedback_plasticity(self, site: Site) -> CreditTimesRate | None:
+    def feedback_plasticity(self, area: AreaSpec) -> CreditTimesRate | None:
         """The same for the way down."""
         if not self.feedback_learns:
             return None
-        return CreditTimesRate(self._share(), modulator="dopamine", memory=self.average)
+        return CreditTimesRate(self.rate, modulator="dopamine", memory=self.average)
 
-    def _share(self) -> float:
-        """The learning rate of one step of a burst."""
-        return self.rate * self.dt / self.burst if self.burst else self.rate
-
-    def shared(self, sites: Sequence[Site], learning: dict[str, Site]) -> Shared:
+    def global_populations(
+        self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
+    ) -> GlobalPopulations:
         """Contests, the world's answer, dopamine."""
-        output = next(site for site in sites if site.output)
-        return world_and_dopamine(output, list(learning), self.burst)
+        output = next(area for area in areas if area.output)
+        return world_and_dopamine(output, list(learning))
 
-    def needs(self, sites: Sequence[Site]) -> Needs:
-        """Until the outcome may come: depth steps up, two for a contest, and down (the last step is its own).
+    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+        """Until the outcome may come: up, two steps for a contest, and down (the last step is its own).
 
         Dopamine hears what is expected one step after the choice; where there is nothing to come down, it is
-        this that takes longest. In continuous time signals settle, and are averaged for five time constants.
+        this that takes longest.
         """
-        depth = depth_of(sites)
-        if self.how is None:
-            return Needs(max(2 * depth, depth + 2), 1)
-        ways = self.how.ms("settle") + 2 * depth * self.delay + 5 * self.average
-        return Needs(ceil(ways / self.dt) + 3, ceil(self.burst / self.dt) + 2)
+        links = links_to_input(areas)
+        return Needs(max(2 * links, links + 2), 1)
+
+
+@runs(Sweep)
+class LeakyRewardedColumns(RewardedColumns):
+    """The same in continuous time: cells are leaky.
+
+    Where they hear noise three things take an average: bids weigh for a while, synapses remember what they
+    were eligible for, and dopamine comes in bursts.
+
+    Args:
+        learning_rate, feedback_learns: as above.
+        dynamics: times; a construction is not needed.
+    """
+
+    def __init__(self, learning_rate: float, feedback_learns: bool, dynamics: Continuous) -> None:
+        self.dynamics, self.average, self.burst = dynamics, dynamics.ms("average"), dynamics.ms("burst")
+        self.dt, self.delay = dynamics.ms("dt"), dynamics.ms("delay")
+        # The learning rate of one step of a burst.
+        super().__init__(
+            learning_rate * self.dt / self.burst if self.burst else learning_rate, feedback_learns
+        )
+
+    @classmethod
+    def runs_in(cls, dynamics: Continuous | None) -> bool:
+        """Continuous time of any construction."""
+        return dynamics is not None
+
+    @classmethod
+    def of(cls, rule: Any, options: Options) -> LeakyRewardedColumns:
+        """With feedback that learns, if the rule's does."""
+        assert options.dynamics is not None, "see runs_in"
+        return cls(options.learning_rate, rule.feedback.learns, options.dynamics)
+
+    def ways(self, area: AreaSpec) -> dict[str, cells.Cell]:
+        """Leaky cells up and down."""
+        tau = self.dynamics.ms("tau")
+        return {
+            "value": cells.LeakyFeedforward(area.activation, tau),
+            "feedback": cells.LeakyFeedback(tau),
+        }
+
+    def global_populations(
+        self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
+    ) -> GlobalPopulations:
+        """Contests, the world's answer, dopamine in bursts."""
+        output = next(area for area in areas if area.output)
+        return world_and_dopamine(output, list(learning), self.burst)
+
+    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+        """Signals settle on their way up and down, and are averaged for five time constants."""
+        settled = self.dynamics.ms("settle") + 2 * links_to_input(areas) * self.delay + 5 * self.average
+        return Needs(ceil(settled / self.dt) + 3, ceil(self.burst / self.dt) + 2)

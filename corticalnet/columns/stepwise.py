@@ -1,7 +1,8 @@
 """In steps: one inference step of the rule is one step of the circuit (dt = 1 ms).
 
-    Clocked     a clock tells each area when to learn: Z-IL, and every teacher's sweep; IL
-    Detected    φ tells each column (Fa-Z-IL)
+What the models of predictive coding in steps have in common: value, prediction and error cells. When synapses
+learn is said by a clock (:mod:`corticalnet.columns.z_il`, :mod:`corticalnet.columns.il`) or by φ
+(:mod:`corticalnet.columns.detected`).
 
 Ungated rules need to know that no teacher is there: a phase signal makes value cells settle and keeps φ
 quiet. It can be left out; then the same equations run in prediction and in learning, and prediction must
@@ -11,177 +12,105 @@ come to rest by itself.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.circuit import Needs
+from corticalnet.circuits.parts import Wire
 from corticalnet.circuits.plasticity import ErrorTimesRate
-from corticalnet.columns.choosing import add_actions, world_and_dopamine
-from corticalnet.columns.construction import (
-    Columns,
-    Construction,
-    Shared,
-    Site,
-    both,
-    depth_of,
-    pool,
-    told,
-)
-from corticalnet.rules import IL, ZIL, FaZIL
+from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, broadcasters
+from corticalnet.columns.refusals import by_consolidation, by_feedback, by_loss, by_noise, first
+from corticalnet.columns.registry import ColumnModel, Options
+from corticalnet.rules import Random, Tied
 
 
-class Stepwise(Construction):
-    """What both have in common.
+class Stepwise(ColumnModel):
+    """Base of predictive coding in steps.
 
     Args:
-        learning_rate: of every synapse.
+        options: learning rate, and when changes are made.
         gamma: γ, size of an inference step.
-        phase_signal: whether cells are told when no teacher is there.
-        waits: whether changes wait until the teacher has gone.
+        told: whether cells are told when no teacher is there.
     """
 
-    def __init__(self, learning_rate: float, gamma: float, phase_signal: bool, waits: bool) -> None:
-        self.rate, self.gamma, self.phase_signal, self.waits = learning_rate, gamma, phase_signal, waits
-        self.live = 0.0 if phase_signal else gamma
+    def __init__(self, options: Options, gamma: float, told: bool) -> None:
+        self.rate, self.gamma, self.told = options.learning_rate, gamma, told
+        self.waits = options.consolidation == "phase"
+        self.ungated_step_size = 0.0 if told else gamma
 
-    def columns(self, site: Site) -> Columns:
+    @classmethod
+    def refuses(cls, rule: Any, options: Options) -> str | None:
+        """Another loss, another pathway, noise; changes that wait for a phase of which nobody tells."""
+        phases = ("now", "phase") if cls.hears_phase(rule, options) else ("now",)
+        return first(
+            by_loss(rule),
+            by_feedback(rule, Tied, Random),
+            by_noise(rule),
+            by_consolidation(options, *phases),
+        )
+
+    @classmethod
+    def hears_phase(cls, rule: Any, options: Options) -> bool:
+        """Whether cells are told when no teacher is there."""
+        return options.phase_signal
+
+    def populations(self, area: AreaSpec) -> AreaPopulations:
         """Value, prediction and error."""
-        tau, f = self.dt / self.gamma, site.activation
+        tau, f = self.dt / self.gamma, area.activation
         kinds: dict[str, cells.Cell] = {
-            "value": cells.Clamped(tau=tau) if site.output else cells.Value(tau=tau, activation=f),
-            "prediction": cells.OutputPrediction(activation=f) if site.curved else cells.Prediction(),
-            "error": cells.OutputError() if site.curved else cells.Error(),
+            "value": cells.Clamped(tau=tau) if area.output else cells.Value(tau=tau, activation=f),
+            "prediction": cells.OutputPrediction(activation=f)
+            if area.nonlinear_output
+            else cells.Prediction(),
+            "error": cells.OutputError() if area.nonlinear_output else cells.Error(),
         }
         wires = [
-            ("value", "error", "own", "change", 1.0),
-            ("prediction", "error", "own", "shift", -1.0),
+            Wire("value", "error", "own", sends="change"),
+            Wire("prediction", "error", "own", sends="shift", weight=-1.0),
             # A value in rates is pulled by the difference of rates, not by the error.
-            ("error", "value", "own", "difference" if site.curved else "error", 1.0),
-            ("error", "prediction", "own", "error", 1.0),
+            Wire("error", "value", "own", sends="difference" if area.nonlinear_output else "error"),
+            Wire("error", "prediction", "own", sends="error"),
         ]
-        if site.curved:
-            wires.append(("prediction", "error", "prediction", "gain", 1.0))
-        return Columns(kinds, wires)
+        if area.nonlinear_output:
+            wires.append(Wire("prediction", "error", "prediction", sends="gain"))
+        return AreaPopulations(kinds, wires)
 
-    def plasticity(self, site: Site) -> ErrorTimesRate:
+    def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
         """Error × rate, when the trigger comes."""
-        return ErrorTimesRate(self.rate, self.trigger(site), consolidation="phase" if self.waits else "")
+        return ErrorTimesRate(self.rate, self.trigger(area), consolidation="phase" if self.waits else "")
 
-    def trigger(self, site: Site) -> str:
-        """What makes synapses that end at a site learn."""
+    def trigger(self, area: AreaSpec) -> str:
+        """What makes synapses that end in an area learn: a port or a broadcast."""
         return "modulator"
 
-    def shared(self, sites: Sequence[Site], learning: dict[str, Site]) -> Shared:
+    def global_populations(
+        self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
+    ) -> GlobalPopulations:
         """The phase signal."""
-        if not self.phase_signal:
-            return Shared()
-        hearing = {site.name: [r for r in ("value", "phi") if self._hears_phase(site, r)] for site in sites}
-        targets = [f"{name}.{role}" for name, roles in hearing.items() for role in roles]
-        return told({"phase": (cells.PhaseSignal(), targets + (list(learning) if self.waits else []))})
-
-    def _hears_phase(self, site: Site, role: str) -> bool:
-        cell = self.columns(site).cells.get(role)
-        return cell is not None and "modulator" in cell.ports
+        if not self.told:
+            return GlobalPopulations()
+        targets = [
+            f"{area.name}.{role}"
+            for area in areas
+            for role in ("value", "phi")
+            if "modulator" in getattr(self.populations(area).cells.get(role), "ports", ())
+        ]
+        return broadcasters(
+            {"phase": (cells.PhaseSignal(), targets + (list(learning) if self.waits else []))}
+        )
 
 
 class Clocked(Stepwise):
-    """IL, or Z-IL: when to learn comes from clocks that start with the teacher."""
+    """Base of models that are told by clocks when to learn; clocks start with the teacher."""
 
-    def __init__(self, trigger: IL | ZIL, learning_rate: float, phase_signal: bool, waits: bool) -> None:
-        super().__init__(learning_rate, trigger.rate, phase_signal, waits)
-        self.rule = trigger
-        self.levelled = isinstance(trigger, ZIL)
+    def clock(self, area: AreaSpec) -> cells.Clock:
+        """The clock that ``trigger`` names."""
+        raise NotImplementedError
 
-    def trigger(self, site: Site) -> str:
-        """A clock: for Z-IL one for every depth."""
-        return f"clock{site.depth}" if isinstance(self.rule, ZIL) else "clock"
-
-    def needs(self, sites: Sequence[Site]) -> Needs:
-        """The output's error is one step behind its prediction: it must be gone when the teacher comes."""
-        depth = depth_of(sites)
-        if isinstance(self.rule, ZIL):
-            return Needs(depth + 1, depth)
-        return Needs(depth + 1, self.rule.steps + (self.rule.update == "last"))
-
-    def shared(self, sites: Sequence[Site], learning: dict[str, Site]) -> Shared:
+    def global_populations(
+        self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
+    ) -> GlobalPopulations:
         """Clocks, and the phase signal."""
         clocks: dict[str, tuple[cells.Cell, list[str]]] = {}
-        for name, site in learning.items():
-            clocks.setdefault(self.trigger(site), (self._clock(site), []))[1].append(name)
-        return both(told(clocks), super().shared(sites, learning))
-
-    def _clock(self, site: Site) -> cells.Clock:
-        if isinstance(self.rule, ZIL):
-            return cells.Clock(first=site.depth, last=site.depth)
-        last = self.rule.steps if self.rule.update == "last" else self.rule.steps - 1
-        return cells.Clock(first=0 if self.rule.update == "every step" else last, last=last)
-
-
-class Detected(Stepwise):
-    """Fa-Z-IL: φ cells watch the errors. Gated ones (also streaming) need no control of any kind.
-
-    Rewarded columns have no teacher either: the output chooses, and dopamine kicks the chosen column.
-    """
-
-    def __init__(
-        self,
-        trigger: FaZIL,
-        learning_rate: float,
-        phase_signal: bool,
-        waits: bool,
-        rewarded: bool = False,
-    ) -> None:
-        self.rewarded = rewarded
-        self.gated = trigger.gate != "none"
-        super().__init__(learning_rate, 1.0, phase_signal and not self.gated, waits)
-        self.rule = trigger
-        self.tells = ("error", "sent" if self.gated else "error")
-        self.live = 0.0 if self.gated else self.live
-
-    def columns(self, site: Site) -> Columns:
-        """Value, prediction, error and φ."""
-        stand, rule = super().columns(site), self.rule
-        if self.rewarded and site.output:
-            stand.cells["value"] = cells.RewardedValue(tau=self.dt)
-            add_actions(stand, site, "prediction", "predicted_rate" if site.curved else "prediction")
-            stand.wires.append(("action", "value", "prediction", "action", 1.0))
-        silence, threshold = float(rule.silence), float(rule.threshold)
-        if not self.gated:
-            stand.cells["phi"] = cells.ChangeDetector(silence, threshold)
-            stand.wires += [
-                ("error", "phi", "own", "error", 1.0),
-                ("phi", "prediction", "modulator", "phi", 1.0),
-            ]
-            return stand
-        gate = "phi" if rule.gate == "pulse" else "gate"
-        phi = (cells.PulseDetector if gate == "phi" else cells.GatingDetector)(silence, threshold)
-        stand.cells["error"] = cells.GatedOutputError() if site.curved else cells.GatedError()
-        if not rule.pooled:
-            stand.cells["phi"] = phi
-            stand.wires += [
-                ("error", "phi", "own", "error", 1.0),
-                ("prediction", "phi", "prediction", "shift", 1.0),
-                ("phi", "prediction", "modulator", "phi", 1.0),
-                ("phi", "error", "modulator", gate, 1.0),
-            ]
-            return stand
-        stand.cells["error"] = cells.SizedOutputError() if site.curved else cells.SizedError()
-        # One φ for the area: it hears how large all errors are, and how far all predictions moved.
-        stand.cells["prediction"] = cells.WatchedPrediction(site.activation, site.curved, memory=self.dt)
-        pool(stand, phi, {"error": gate, "prediction": "phi"})
-        return stand
-
-    def needs(self, sites: Sequence[Site]) -> Needs:
-        """Errors must have been silent for t_d steps when the teacher comes (two more for a choice).
-
-        The teacher stays for the trial's steps: where f' = 0 the paper's φ fires late, and learns late.
-        """
-        depth, choice = depth_of(sites), 2 * self.rewarded
-        taught = max(depth + self.rewarded, self.rule.steps or 0)
-        return Needs(depth + self.rule.silence + choice, taught)
-
-    def shared(self, sites: Sequence[Site], learning: dict[str, Site]) -> Shared:
-        """The phase signal, or the world and dopamine."""
-        if not self.rewarded:
-            return super().shared(sites, learning)
-        output = next(site for site in sites if site.output)
-        return world_and_dopamine(output, [f"{output.name}.value"])
+        for name, area in learning.items():
+            clocks.setdefault(self.trigger(area), (self.clock(area), []))[1].append(name)
+        return broadcasters(clocks) + super().global_populations(areas, learning)

@@ -6,10 +6,25 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from corticalnet.circuits import Circuit
 from corticalnet.errors import CircuitError
 from corticalnet.network import Network
+
+
+def recorded_change(data: Any, name: str, like: Any) -> NDArray[np.float64]:
+    """What a recorded circuit has changed of a projection's weights, in a row; 0 where none of them learn.
+
+    Args:
+        data: the recording.
+        name: of the projection.
+        like: its weights, for their number.
+    """
+    if f"{name} after" not in data:
+        return np.zeros(like.numel())
+    found: NDArray[np.float64] = (data[f"{name} after"].values - data[f"{name} before"].values).ravel()
+    return found
 
 
 def write_back(circuit: Circuit, network: Network, data: Any = None) -> None:

@@ -110,7 +110,7 @@ class Rule(LearningRule):
     @property
     def takes_time(self) -> bool:  # type: ignore[override]
         """Whether the trigger does; a reward's sweep has columns that hold what comes down."""
-        return self.trigger.takes_time or isinstance(self.teaching, Reward) or hasattr(self, "circuit")
+        return self.trigger.takes_time or isinstance(self.teaching, Reward)
 
     @property
     def inference_rate(self) -> float | None:  # type: ignore[override]

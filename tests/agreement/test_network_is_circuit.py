@@ -197,7 +197,11 @@ def test_weights_written_back_are_those_of_the_circuit():
 @pytest.mark.parametrize(
     ("network", "rule", "message"),
     [
-        (lambda: dense("tanh", 2), cn.rule("z-il", teaching="reward"), "squared-error Teacher, or by Reward"),
+        (
+            lambda: dense("tanh", 2),
+            cn.rule("z-il", teaching="reward"),
+            "ZIL are taught by Teacher, not by Reward; by Reward those of FaZIL, Sweep",
+        ),
         (lambda: dense("tanh", 2), cn.rule("direct-feedback-alignment"), "not Direct"),
         (lambda: dense("tanh", 2), cn.rule("z-il", loss="cross-entropy"), "squared-error Teacher"),
         (lambda: dense("tanh", 2), cn.rule("z-il", feedback="sign-symmetric"), "SignSymmetric"),

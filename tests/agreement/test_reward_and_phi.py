@@ -97,5 +97,8 @@ def test_without_an_outcome_nothing_is_learned():
     ],
 )
 def test_what_needs_to_be_told_a_phase_has_no_rewarded_columns(rule, options):
-    with pytest.raises(CircuitError, match="by Reward where nobody tells phases"):
+    with pytest.raises(
+        CircuitError,
+        match=r"not by Reward|learn from reward are told no phases",
+    ):
         cn.circuit(NETWORKS["two links"]("tanh"), rule, **options)

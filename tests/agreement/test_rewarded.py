@@ -228,14 +228,14 @@ def test_weights_written_back_are_those_of_the_circuit():
         (
             "rewarded streaming",
             {"dynamics": "latch"},
-            "columns that learn from reward by φ have no continuous dynamics",
+            "FaZIL taught by Reward do not run in continuous time; those of Sweep do",
         ),
         (
             "brainprop",
             {"consolidation": "phase"},
-            "the consolidation of columns that",
+            "consolidation 'phase' is not possible for columns that learn from reward; choices: now",
         ),
-        ("reward in z-il", {}, "or by Reward "),
+        ("reward in z-il", {}, "ZIL are taught by Teacher, not by Reward"),
         ("reward, cross-wired", {}, "Tied or Random or Matching feedback, not Direct"),
         ("reward, straight", {}, "Tied or Random or Matching feedback, not Random(direct=True)"),
         ("matching in a sweep", {}, "Tied or Random feedback, not Matching"),

@@ -9,7 +9,7 @@ from scipy.stats import ks_2samp
 
 import corticalnet as cn
 from corticalnet.circuits.plasticity import ErrorTimesRate
-from corticalnet.columns.expansion import spiking_dynamics
+from corticalnet.columns.registry import spiking_dynamics
 from tests.agreement.beside_backprop import changes
 from tests.networks import F64
 

@@ -13,6 +13,8 @@ from corticalnet.audit.settling import settle, without_phase
 from corticalnet.circuits.cells import Cell, PhaseSignal
 from corticalnet.circuits.pointwise import where
 from corticalnet.circuits.quantities import Pure
+from corticalnet.columns import runs
+from corticalnet.columns.detected import DetectedColumns
 
 
 class StepCounter(Cell):
@@ -31,17 +33,16 @@ class StepCounter(Cell):
 class Counting(cn.Rule):
     """Streaming Fa-Z-IL whose φ cells count steps instead of watching errors."""
 
-    def circuit(self, network, learning_rate):
-        columns = cn.circuit(network, cn.Rule(trigger=cn.FaZIL(gate="pulse")), learning_rate)
-        present, teach = columns.needs.present, columns.needs.teach
-        depth = {network.wiring.name(k): d for k, d in enumerate(network.wiring.depth)}
-        populations = [
-            replace(p, cell=StepCounter(period=present + teach, when=present + depth[p.area]))
-            if p.role == "phi"
-            else p
-            for p in columns.populations
-        ]
-        return replace(columns, populations=populations)
+
+@runs(Counting)
+class CountingColumns(DetectedColumns):
+    """The columns of streaming Fa-Z-IL, with other cells for φ; for networks of three links."""
+
+    def populations(self, area):
+        made, needs = super().populations(area), self.needs([area, replace(area, depth=2)])
+        when = needs.present + area.depth
+        made.cells["phi"] = StepCounter(period=needs.present + needs.teach, when=when)
+        return made
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_a_sweep_is_no_process_in_time_and_some_rules_have_no_circuit():
     assert judge_autonomy(sweep, "autonomy", "nothing").mark == "no"
     assert judge_clock(sweep).mark == "none"
     rewarded = autonomy(cn.rule("z-il", teaching="reward"))
-    assert rewarded.reason.startswith("no circuit: z-il: a circuit is taught by a squared-error Teacher")
+    assert rewarded.reason.startswith("no circuit: z-il: columns of ZIL are taught by Teacher, not by Reward")
     assert judge_partial(rewarded).mark == "none"
 
 

@@ -89,7 +89,8 @@ def test_a_cheat_is_named_in_the_report():
     assert report["locality"].mark == "no"
     assert report["locality"].detail.startswith("leaks: error of output")
     assert report["autonomy"].detail == (
-        "no circuit: peeking: trigger Peeking has no circuit; choices: Sweep, IL, ZIL, FaZIL"
+        "no circuit: peeking: Peeking has no circuit; triggers that have one: FaZIL, IL, Sweep, ZIL; "
+        "register a column model for one of your own with corticalnet.columns.runs"
     )
 
 

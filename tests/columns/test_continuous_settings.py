@@ -165,8 +165,8 @@ def test_every_setting_reaches_its_place(pooled):
         ),
         (f"unknown construction 'lach'; did you mean 'latch'? {CHOICES}", "backprop", {"dynamics": "lach"}),
         (
-            "consolidation 'phase' is not possible in continuous time, where each area lets its changes wait "
-            "until its own error is at rest; choices: now",
+            "z-il: consolidation 'phase' is not possible in continuous time, where each area lets its "
+            "changes wait until its own error is at rest; choices: now",
             "z-il",
             {"consolidation": "phase"},
         ),

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import corticalnet as cn
+from corticalnet.columns import registry
 from corticalnet.rules import catalogue
 from corticalnet.training import load_model, train
 
@@ -35,6 +36,7 @@ def blocks(path, language="python"):
 @pytest.fixture(autouse=True)
 def _rules_as_before(monkeypatch):
     monkeypatch.setattr(catalogue, "_RULES", dict(catalogue._RULES))
+    monkeypatch.setattr(registry, "_models", dict(registry._models))
 
 
 @pytest.mark.parametrize("path", [p for p in DOCUMENTS if blocks(p) and p.stem != "writing_a_model"], ids=str)

@@ -6,26 +6,26 @@ import numpy as np
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.connection import AllToAll, OneToOne, Synapses
-from corticalnet.circuits.parts import Broadcast, Population, Projection
-from corticalnet.columns.construction import Columns, Shared, Site
+from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
+from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations
 
 
-def add_actions(stand: Columns, site: Site, role: str, rate: str, average: float = 0.0) -> None:
+def add_actions(made: AreaPopulations, area: AreaSpec, role: str, rate: str, average: float = 0.0) -> None:
     """A bid and an action for each column of the output.
 
     Args:
-        stand: what stands there.
-        site: the output.
+        made: the cells of the output.
+        area: the output.
         role, rate: whose state is what the action is worth.
         average: for how long (ms) bids weigh what it is worth; 0 for now.
     """
     bid = cells.PatientBid(average) if average else cells.Bid()
-    stand.cells |= {"bid": bid, "action": cells.Action(rivals=float(site.n - 1))}
+    made.cells |= {"bid": bid, "action": cells.Action(rivals=float(area.n - 1))}
     expected = ("bid", "worth") if average else (role, rate)
-    stand.wires += [(role, "bid", "own", rate, 1.0), (expected[0], "action", "own", expected[1], 1.0)]
+    made.wires += [Wire(role, "bid", "own", rate), Wire(expected[0], "action", "own", expected[1])]
 
 
-def world_and_dopamine(output: Site, hearing: list[str], burst: float = 0.0) -> Shared:
+def world_and_dopamine(output: AreaSpec, hearing: list[str], burst: float = 0.0) -> GlobalPopulations:
     """Contests between actions, the world's answer, and dopamine.
 
     Args:
@@ -51,4 +51,4 @@ def world_and_dopamine(output: Site, hearing: list[str], burst: float = 0.0) -> 
                 Projection(f"{name}.bid", "contest", "prediction", sign, bids, "bid", f"bids, {winner}"),
                 Projection("contest", f"{name}.action", "prediction", 1.0, wins, winner, f"wins, {winner}"),
             ]
-    return Shared(populations, projections, [Broadcast("dopamine", hearing, "rpe")])
+    return GlobalPopulations(populations, projections, [Broadcast("dopamine", hearing, "rpe")])

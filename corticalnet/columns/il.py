@@ -1,0 +1,42 @@
+"""Inference learning in steps, also incremental: one clock tells all synapses when to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from corticalnet.circuits import cells
+from corticalnet.circuits.circuit import Needs
+from corticalnet.columns.area import AreaSpec, links_to_input
+from corticalnet.columns.registry import Options, runs
+from corticalnet.columns.stepwise import Clocked
+from corticalnet.rules import IL
+
+
+@runs(IL)
+class ILColumns(Clocked):
+    """All areas relax together, and learn after the last step, or at every one."""
+
+    equal_path_lengths = False
+
+    def __init__(self, options: Options, told: bool, trigger: IL) -> None:
+        super().__init__(options, trigger.rate, told)
+        self.every_step = trigger.update == "every step"
+        self.last = trigger.steps - self.every_step
+
+    @classmethod
+    def of(cls, rule: Any, options: Options) -> ILColumns:
+        """With the rule's γ and number of steps."""
+        return cls(options, cls.hears_phase(rule, options), rule.trigger)
+
+    def trigger(self, area: AreaSpec) -> str:
+        """The clock."""
+        return "clock"
+
+    def clock(self, area: AreaSpec) -> cells.Clock:
+        """It fires at the last step, or at all up to it."""
+        return cells.Clock(first=0 if self.every_step else self.last, last=self.last)
+
+    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+        """The output's error is one step behind its prediction: it must be gone when the teacher comes."""
+        return Needs(links_to_input(areas) + 1, self.last + 1)

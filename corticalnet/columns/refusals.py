@@ -1,0 +1,43 @@
+"""Reasons that several column models share, as ``refuses`` says them: a few words, or None."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corticalnet.columns.registry import Options
+from corticalnet.rules import Feedback
+
+
+def first(*reasons: str | None) -> str | None:
+    """The first reason that there is."""
+    return next((reason for reason in reasons if reason is not None), None)
+
+
+def by_feedback(rule: Any, *kinds: type[Feedback]) -> str | None:
+    """A pathway of another kind, or one that comes straight from the output."""
+    feedback = rule.feedback
+    if type(feedback) in kinds and feedback.layered:
+        return None
+    named = type(feedback).__name__ + "(direct=True)" * (type(feedback) in kinds)
+    return f"such columns have {' or '.join(kind.__name__ for kind in kinds)} feedback, not {named}"
+
+
+def by_loss(rule: Any) -> str | None:
+    """A teacher whose error is not t − y."""
+    if rule.teaching.loss == "squared":
+        return None
+    return f"such columns are taught by a squared-error Teacher, not by Teacher('{rule.teaching.loss}')"
+
+
+def by_noise(rule: Any) -> str | None:
+    """Initial values that are drawn."""
+    if not getattr(rule.trigger, "noise", 0.0):
+        return None
+    return "noise of initial values has no circuit; give simulate() a Noise instead"
+
+
+def by_consolidation(options: Options, *choices: str, why: str = "") -> str | None:
+    """Changes that are made at a moment that nobody tells."""
+    if options.consolidation in choices:
+        return None
+    return f"consolidation '{options.consolidation}' is not possible{why}; choices: {', '.join(choices)}"

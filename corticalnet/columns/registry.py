@@ -1,0 +1,229 @@
+"""Column models: ways to run a rule in time. One file each, which registers itself and says what it refuses.
+
+    @runs(ZIL)
+    class ZILColumns(ColumnModel):
+        @classmethod
+        def refuses(cls, rule, options): ...       a reason, or None
+        @classmethod
+        def of(cls, rule, options): ...            the model for this very rule
+
+:func:`column_model` finds the first model that does not refuse. A model of your own is registered the same
+way, from wherever it stands; what stands in this folder is imported with it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from corticalnet.circuits.circuit import Needs
+from corticalnet.circuits.plasticity import Plasticity
+from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations
+from corticalnet.columns.continuous import Continuous
+from corticalnet.errors import CircuitError
+from corticalnet.rules import LearningRule, Rule, Teacher, Trigger
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is asked of a column model, beside the rule: the arguments of :func:`corticalnet.circuit`."""
+
+    learning_rate: float = 0.1
+    consolidation: str = "now"
+    phase_signal: bool = True
+    dynamics: Continuous | None = None
+
+
+class Target(NamedTuple):
+    """Where a projection ends: a role, and one of its ports."""
+
+    role: str
+    port: str
+
+
+class Source(NamedTuple):
+    """What a projection sends: a role, and one of its states."""
+
+    role: str
+    state: str
+
+
+class ColumnModel(ABC):
+    """Base of ways to run a rule in time: which cells a column has, and what tells its synapses to learn.
+
+    Attributes:
+        taught_by: kind of teaching signal that its output has cells for.
+        dt: length of a step, ms.
+        delay: of projections between areas, ms.
+        forward_target: where links end.
+        feedback_source: what is sent down.
+        feedback_target: where it arrives.
+        equal_path_lengths: whether links that skip areas must go through relays.
+        ungated_step_size: γ of steps in which values move by feedback that nothing gates, for long; 0 if
+            there are none.
+    """
+
+    taught_by: ClassVar[type] = Teacher
+    dt: float = 1.0
+    delay: float = 0.0
+    forward_target = Target("prediction", "prediction")
+    feedback_source = Source("error", "error")
+    feedback_target = Target("value", "feedback")
+    equal_path_lengths: bool = True
+    ungated_step_size: float = 0.0
+
+    # Whether it is the one ---------------------------------------------------------------------
+    @classmethod
+    def runs_in(cls, dynamics: Continuous | None) -> bool:
+        """Whether this is its kind of time: steps (``None``), unless it says otherwise."""
+        return dynamics is None
+
+    @classmethod
+    @abstractmethod
+    def refuses(cls, rule: Any, options: Options) -> str | None:
+        """Why it cannot run this rule, in a few words; None if it can.
+
+        Asked only of rules that it is registered for, with the teaching and the time that are its own.
+        """
+
+    @classmethod
+    @abstractmethod
+    def of(cls, rule: Any, options: Options) -> ColumnModel:
+        """The model for a rule that it does not refuse."""
+
+    @classmethod
+    def spiking_dynamics(cls, rule: Any) -> Continuous | None:
+        """Continuous time as its columns need it to tell each other rates by spikes; None: no matter."""
+        return None
+
+    # What stands where -------------------------------------------------------------------------
+    @abstractmethod
+    def populations(self, area: AreaSpec) -> AreaPopulations:
+        """The cells of an area, and what joins them."""
+
+    @abstractmethod
+    def plasticity(self, area: AreaSpec) -> Plasticity | None:
+        """Of synapses that end in an area; None if they stay."""
+
+    def feedback_plasticity(self, area: AreaSpec) -> Plasticity | None:
+        """Of the synapses back from an area, where they have weights of their own; None if they stay."""
+        return None
+
+    @abstractmethod
+    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+        """How long a trial of a network of these areas must last."""
+
+    def global_populations(
+        self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
+    ) -> GlobalPopulations:
+        """Cells that stand in no column; none unless a model says so.
+
+        Args:
+            areas: all of them.
+            learning: plastic projections by name, and where they end.
+        """
+        return GlobalPopulations()
+
+
+Model = TypeVar("Model", bound=type[ColumnModel])
+_models: dict[type, list[type[ColumnModel]]] = {}
+
+
+def runs(*kinds: type) -> Callable[[Model], Model]:
+    """Register a column model for rules: for those of a class, or for every ``Rule`` of a trigger.
+
+    Args:
+        kinds: classes of triggers, or of rules. A class that has models of its own does not fall back on
+            those of its parents. Models that were registered later are asked first.
+    """
+
+    def register(model: Model) -> Model:
+        for kind in kinds:
+            _models.setdefault(kind, []).insert(0, model)
+        return model
+
+    return register
+
+
+def unregister(model: type[ColumnModel]) -> None:
+    """Forget a column model."""
+    for kind in [kind for kind, models in _models.items() if model in models]:
+        _models[kind].remove(model)
+        if not _models[kind]:
+            del _models[kind]
+
+
+def column_model(rule: Any, options: Options = Options()) -> ColumnModel:
+    """The way to run a rule in time: that of the first model that does not refuse it.
+
+    Args:
+        rule: the rule; models see its parts as it is now.
+        options: what else is asked.
+
+    Raises:
+        CircuitError: there is none, with the reasons.
+    """
+    reasons = {}
+    for model in _in_time(rule, options.dynamics):
+        reason = model.refuses(rule, options)
+        if reason is None:
+            return model.of(rule, options)
+        reasons[reason] = model
+    raise CircuitError(f"{rule.name}: {'; '.join(reasons)}")
+
+
+def spiking_dynamics(rule: Any) -> Continuous:
+    """Continuous time as a rule's columns need it to tell each other their rates by spikes.
+
+    Steps of ½ ms, 200 ms from area to area, and averages. φ (Fa-Z-IL) bears the noise of some hundred perfect
+    integrate-and-fire cells for each column; other rules go by a clock.
+    """
+    usual = Continuous("sample_and_hold", dt=0.5, settle=200.0, average=40.0, burst=50.0)
+    found = (model.spiking_dynamics(rule) for model in _registered(rule))
+    return next((dynamics for dynamics in found if dynamics is not None), usual)
+
+
+def _registered(rule: Any) -> list[type[ColumnModel]]:
+    """Models for a rule's class, or for its trigger's; of the nearest class that has some."""
+    kinds = [*type(rule).__mro__, *(type(rule.trigger).__mro__ if isinstance(rule, Rule) else ())]
+    return next((_models[kind] for kind in kinds if kind in _models), [])
+
+
+def _in_time(rule: Any, dynamics: Continuous | None) -> list[type[ColumnModel]]:
+    """Those of them with the rule's teaching signal and with this kind of time.
+
+    Raises:
+        CircuitError: there are none.
+    """
+    if not isinstance(rule, LearningRule):
+        raise CircuitError(f"a circuit is made from a Rule (cn.rule(...)), not {type(rule).__name__}")
+    models = _registered(rule)
+    what = type(rule.trigger if isinstance(rule, Rule) else rule).__name__
+    if not models:
+        choices = "triggers that have one: " + _triggers(lambda model: True)
+        own = "register a column model for one of your own with corticalnet.columns.runs"
+        raise CircuitError(f"{rule.name}: {what} has no circuit; {choices}; {own}")
+    taught = [model for model in models if isinstance(rule.teaching, model.taught_by)]
+    if not taught:
+        by, not_by = " or ".join(sorted({m.taught_by.__name__ for m in models})), type(rule.teaching).__name__
+        others = _triggers(lambda model: isinstance(rule.teaching, model.taught_by))
+        others = f"; by {not_by} those of {others}" if others else ""
+        raise CircuitError(f"{rule.name}: columns of {what} are taught by {by}, not by {not_by}{others}")
+    fitting = [model for model in taught if model.runs_in(dynamics)]
+    if not fitting:
+        time = "in steps" if dynamics is None else "in continuous time"
+        by = type(rule.teaching).__name__
+        others = _triggers(
+            lambda model: isinstance(rule.teaching, model.taught_by) and model.runs_in(dynamics)
+        )
+        others = f"; those of {others} do" if others else ""
+        raise CircuitError(f"{rule.name}: columns of {what} taught by {by} do not run {time}{others}")
+    return fitting
+
+
+def _triggers(having: Callable[[type[ColumnModel]], bool]) -> str:
+    """Triggers for which such a model is registered."""
+    found = [kind for kind, models in _models.items() if any(map(having, models))]
+    return ", ".join(sorted(kind.__name__ for kind in found if issubclass(kind, Trigger)))

@@ -1,0 +1,64 @@
+"""Fa-Z-IL without a teacher: the output chooses, and dopamine kicks the chosen column.
+
+Its error leaves rest by the reward-prediction error; φ does the rest, as with a teacher.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from corticalnet.circuits import cells
+from corticalnet.circuits.circuit import Needs
+from corticalnet.circuits.parts import Wire
+from corticalnet.columns.actions import add_actions, world_and_dopamine
+from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, links_to_input
+from corticalnet.columns.detected import DetectedColumns
+from corticalnet.columns.refusals import by_consolidation, by_feedback, first
+from corticalnet.columns.registry import Options, runs
+from corticalnet.rules import FaZIL, Random, Reward, Tied
+
+
+@runs(FaZIL)
+class RewardedDetectedColumns(DetectedColumns):
+    """Columns that nobody tells anything but a reward."""
+
+    taught_by = Reward
+
+    @classmethod
+    def refuses(cls, rule: Any, options: Options) -> str | None:
+        """The paper's φ, which must be told a phase; and what other columns that learn from reward refuse."""
+        phases = None
+        if rule.trigger.gate == "none":
+            phases = (
+                "columns that learn from reward are told no phases, and the φ without a gate has to be; "
+                "choose gate = 'prediction' or 'pulse', or a squared-error Teacher"
+            )
+        why = " for columns that learn from reward"
+        return first(phases, by_feedback(rule, Tied, Random), by_consolidation(options, "now", why=why))
+
+    @classmethod
+    def hears_phase(cls, rule: Any, options: Options) -> bool:
+        """Nobody tells."""
+        return False
+
+    def populations(self, area: AreaSpec) -> AreaPopulations:
+        """Those of a taught area; at the output also bids and actions, and a value cell that is kicked."""
+        made = super().populations(area)
+        if area.output:
+            made.cells["value"] = cells.RewardedValue(tau=self.dt)
+            add_actions(made, area, "prediction", "predicted_rate" if area.nonlinear_output else "prediction")
+            made.wires.append(Wire("action", "value", "prediction", sends="action"))
+        return made
+
+    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+        """Two steps more for a choice, and one for dopamine."""
+        links = links_to_input(areas)
+        return Needs(links + self.detector.silence + 2, max(links + 1, self.detector.steps or 0))
+
+    def global_populations(
+        self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
+    ) -> GlobalPopulations:
+        """The world and dopamine."""
+        output = next(area for area in areas if area.output)
+        return world_and_dopamine(output, [f"{output.name}.value"])

@@ -1,0 +1,154 @@
+"""The skeleton of a circuit: every area becomes populations, every link projections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from corticalnet.circuits import cells
+from corticalnet.circuits.circuit import Circuit
+from corticalnet.circuits.connection import AllToAll, Synapses
+from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
+from corticalnet.columns.area import AreaSpec
+from corticalnet.columns.links import as_connection, bias_connection, flat
+from corticalnet.columns.registry import ColumnModel
+from corticalnet.errors import CircuitError
+from corticalnet.network import Network
+from corticalnet.network.area import Area
+from corticalnet.network.links import Link
+from corticalnet.network.stages import Fire
+from corticalnet.network.wiring import Wiring
+from corticalnet.rules.base import Route
+
+
+class Skeleton:
+    """Walks areas and links, and puts together what a column model says of them.
+
+    Args:
+        network: not changed.
+        model: what stands where.
+        routes: ways along which signals come down.
+    """
+
+    def __init__(self, network: Network, model: ColumnModel, routes: Sequence[Route]) -> None:
+        self.model = model
+        self.wiring: Wiring = network.levelled() if model.equal_path_lengths else network.wiring
+        #: What carries signals back along each link.
+        self.down = {route.link: route.weights for route in routes}
+        self.areas = {node: self._spec(node) for node in range(1, self.wiring.output + 1)}
+        inputs = int(np.prod(network.input_shape))
+        self.populations: list[Population] = [Population("input.value", inputs, cells.Sensory())]
+        self.projections: list[Projection] = []
+        self.wires: list[Wire] = []
+        self.broadcasts: list[Broadcast] = []
+        self.learning: dict[str, AreaSpec] = {}
+
+    def build(self, name: str) -> Circuit:
+        """The circuit."""
+        for node, area in self.areas.items():
+            made = self.model.populations(area)
+            self.populations += made.populations(area)
+            wires, projections, broadcasts = made.joined(area)
+            self.wires += wires
+            self.projections += projections
+            self.broadcasts += broadcasts
+            for source, link in self.wiring.arriving[node]:
+                self._link(source, node, link)
+        if any(p.source == "bias" for p in self.projections):
+            self.populations.append(Population("bias", 1, cells.Constant()))
+        areas = list(self.areas.values())
+        shared = self.model.global_populations(areas, self.learning)
+        return Circuit(
+            self.populations + shared.populations,
+            self.projections + shared.projections,
+            self.wires,
+            self.broadcasts + shared.broadcasts,
+            self.model.dt,
+            name,
+            self.model.needs(areas),
+        )
+
+    def _spec(self, node: int) -> AreaSpec:
+        area = self.wiring.area(node)
+        return AreaSpec(
+            self.wiring.name(node),
+            int(np.prod(area.shape)),
+            _activation(area),
+            node == self.wiring.output,
+            self.wiring.depth[node],
+        )
+
+    def _link(self, source: int, node: int, link: Link) -> None:
+        """Its synapses up, its feedback down, its bias."""
+        model, area, below = self.model, self.areas[node], self.wiring.name(source)
+        name = link.name if link.plastic else f"{below}->{area.name}"
+        up = Projection(
+            f"{below}.value",
+            f"{area.name}.{model.forward_target.role}",
+            model.forward_target.port,
+            flat(link, link.weight),
+            as_connection(link),
+            "rate",
+            name,
+            model.plasticity(area) if link.plastic else None,
+            delay=model.delay,
+        )
+        self._add(up, area)
+        if source and (link in self.down or not link.plastic):
+            self._add(self._feedback(up, below, area, link), area)
+        if link.bias is not None:
+            one, bias = bias_connection(link), flat(link, link.bias)
+            offset = replace(up, source="bias", weight=bias, connection=one, name=f"{name} bias", delay=0.0)
+            self._add(offset, area)
+
+    def _feedback(self, up: Projection, below: str, area: AreaSpec, link: Link) -> Projection:
+        """Back along the very synapses of a link (and of relays), or along others beside them."""
+        model = self.model
+        role, state = model.feedback_source
+        down = Projection(
+            f"{area.name}.{role}",
+            f"{below}.{model.feedback_target.role}",
+            model.feedback_target.port,
+            sends=state,
+            name=f"{up.name} feedback",
+            shared_with=up.name,
+            delay=model.delay,
+        )
+        weights = self.down.get(link, link.weight)
+        if weights is link.weight:
+            return down
+        connection, weight = _reversed(up.connection, flat(link, weights))
+        learns = model.feedback_plasticity(area)
+        return replace(down, shared_with="", weight=weight, connection=connection, plasticity=learns)
+
+    def _add(self, projection: Projection, area: AreaSpec) -> None:
+        self.projections.append(projection)
+        if projection.plasticity is not None:
+            self.learning[projection.name] = area
+
+
+def _activation(area: Area) -> str:
+    """The name of an area's activation.
+
+    Raises:
+        CircuitError: the area does more than sum and fire.
+    """
+    if not area.sequence:
+        return "linear"
+    first, *rest = area.sequence
+    if not isinstance(first, Fire) or rest:
+        words = ", ".join(stage.describe() for stage in area.sequence)
+        raise CircuitError(
+            f"area '{area.name}' fires through {words}; in a circuit an area has an activation alone"
+        )
+    return first.activation.name
+
+
+def _reversed(connection: Any, weight: Any) -> tuple[Any, Any]:
+    """The same synapses the other way round."""
+    if isinstance(connection, AllToAll):
+        return connection, weight.T
+    return Synapses(connection.post, connection.pre, connection.weights, connection.count), weight

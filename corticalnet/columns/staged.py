@@ -1,0 +1,266 @@
+"""In continuous time: columns that go through three stages (:mod:`corticalnet.circuits.cells.staged`).
+
+One class for each construction of :mod:`corticalnet.columns.continuous`, which says what they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, log
+from typing import Any, ClassVar
+
+from corticalnet.circuits import cells
+from corticalnet.circuits.circuit import Needs
+from corticalnet.circuits.connection import OneToOne
+from corticalnet.circuits.parts import Projection, Wire
+from corticalnet.circuits.plasticity import ErrorTimesRate
+from corticalnet.columns.area import (
+    AreaPopulations,
+    AreaSpec,
+    GlobalPopulations,
+    broadcasters,
+    links_to_input,
+)
+from corticalnet.columns.continuous import Continuous
+from corticalnet.columns.refusals import by_consolidation, by_feedback, by_loss, by_noise, first
+from corticalnet.columns.registry import ColumnModel, Options, Source, runs
+from corticalnet.rules import IL, ZIL, FaZIL, Random, Sweep, Tied
+
+
+class StagedColumns(ColumnModel):
+    """Base of predictive coding in continuous time.
+
+    Args:
+        learning_rate: of every synapse.
+        dynamics: continuous time.
+    """
+
+    construction: ClassVar[str]
+    latched: ClassVar[bool] = False  # whether error cells send what they have read
+    feedback_source = Source("error", "sent")
+
+    def __init__(self, learning_rate: float, dynamics: Continuous) -> None:
+        self.rate, self.dynamics = learning_rate, dynamics
+        self.dt, self.delay = dynamics.ms("dt"), dynamics.ms("delay")
+
+    @classmethod
+    def runs_in(cls, dynamics: Continuous | None) -> bool:
+        """Continuous time of its own construction."""
+        return dynamics is not None and dynamics.construction == cls.construction
+
+    @classmethod
+    def refuses(cls, rule: Any, options: Options) -> str | None:
+        """Rules whose errors are not read once; what steps refuse too."""
+        why = " in continuous time, where each area lets its changes wait until its own error is at rest"
+        return first(
+            by_loss(rule),
+            by_feedback(rule, Tied, Random),
+            by_noise(rule),
+            _by_inference(rule),
+            by_consolidation(options, "now", why=why),
+        )
+
+    @classmethod
+    def of(cls, rule: Any, options: Options) -> StagedColumns:
+        """The same for all rules."""
+        assert options.dynamics is not None, "see runs_in"
+        return cls(options.learning_rate, options.dynamics)
+
+    @classmethod
+    def spiking_dynamics(cls, rule: Any) -> Continuous | None:
+        """φ tells, where there is φ."""
+        if not isinstance(rule.trigger, FaZIL):
+            return None
+        return Continuous("latch", dt=0.5, settle=200.0, average=50.0, threshold=0.05, quiet=0.2)
+
+    def populations(self, area: AreaSpec) -> AreaPopulations:
+        """Value, prediction and error."""
+        how, nonlinear = self.dynamics, area.nonlinear_output
+        tau, late = how.ms("tau"), how.ms("local_delay")
+        memory = max(2 * tau, self.dt)
+        kinds: dict[str, cells.Cell] = {
+            "value": self.output() if area.output else cells.LeakyValue(tau=tau, activation=area.activation),
+            "prediction": cells.StagedPrediction(activation=area.activation, rates=nonlinear, memory=memory),
+            "error": self.error(nonlinear),
+        }
+        wires = [
+            Wire("value", "error", "own", sends="change"),
+            Wire("prediction", "error", "own", sends="shift", weight=-1.0),
+            Wire("error", "prediction", "own", sends="mean" if how.ms("average") else "error"),
+        ]
+        if not area.output:
+            wires.append(Wire("prediction", "value", "prediction", sends="gain"))
+        if nonlinear:
+            wires.append(Wire("prediction", "error", "prediction", sends="gain"))
+        made = AreaPopulations(kinds, wires)
+        pull = "difference" if nonlinear else "error"
+        if late:
+            back = Projection("error", "value", "modulator", 1.0, OneToOne(), pull, delay=late)
+            made.projections.append(back)
+        else:
+            wires.append(Wire("error", "value", "own", sends=pull))
+        return made
+
+    def output(self) -> cells.Cell:
+        """The value cell of an output: a teacher pulls it."""
+        return cells.TaughtValue(tau=self.dynamics.ms("tau"), ramp=self.dynamics.ms("ramp"))
+
+    def error(self, nonlinear: bool) -> cells.StagedError:
+        """The cell that compares."""
+        how = self.dynamics
+        tau, average = max(how.ms("tau_error"), self.dt), how.ms("average")
+        if average:
+            return cells.AveragedError(tau, self.latched, nonlinear, average)
+        return cells.StagedError(tau, self.latched, nonlinear)
+
+    def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
+        """Error × rate, noted when the error is read, made when it is let go."""
+        return ErrorTimesRate(self.rate, "reads", consolidation="ends")
+
+    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+        """For predictions to come to rest and be silent; for errors to come down and be read, one by one."""
+        how = self.dynamics
+        tau, slack = how.ms("tau"), how.ms("local_delay") + how.ms("tau_error")
+        links, widest = links_to_input(areas), max(area.n for area in areas)
+        # Errors of 3 in all columns fall below the threshold within τ ln(3n/θ), area by area; single columns
+        # let go one by one, and their area below moves each time.
+        fall = (
+            (tau + slack) * log(3 * widest / min(max(how.threshold, 1e-12), 0.1)) * (1 if how.pooled else 2)
+        )
+        present = (links + 1) * (fall + 4 * tau + 2 * self.delay) + self.silence()
+        return Needs(ceil(present / self.dt), ceil(self.taught(links) / self.dt) + 1)
+
+    def silence(self) -> float:
+        """How long (ms) all must have been at rest before the teacher comes."""
+        return 0.0
+
+    def taught(self, links: int) -> float:
+        """How long (ms) the teacher must stay."""
+        how = self.dynamics
+        slack = how.ms("local_delay") + how.ms("tau_error")
+        return how.ms("ramp") + links * (how.ms("settle") + self.delay + 3 * how.ms("tau") + slack)
+
+
+def _by_inference(rule: Any) -> str | None:
+    """Errors of which more than their first arrival counts."""
+    trigger = rule.trigger
+    if not isinstance(trigger, IL) and (rule.inference_rate is None or rule.inference_rate == 1.0):
+        return None
+    return (
+        "in continuous time there are circuits for rules that equal their sweep (backprop, "
+        "feedback alignment, z-il with rate 1, fa-z-il, streaming-fa-z-il)"
+    )
+
+
+class _ByPhi(StagedColumns):
+    """Base of those in which φ says when; one φ for an area, or one for each column."""
+
+    def phi(self) -> cells.StagedDetector:
+        """The detector."""
+        return cells.StagedDetector(**self._times())
+
+    def _times(self) -> dict[str, float]:
+        how = self.dynamics
+        levels = {"threshold": how.threshold, "quiet": float(how.quiet or 0.0)}
+        return {"settle": how.ms("settle"), "silence": how.ms("silence"), **levels}
+
+    def populations(self, area: AreaSpec) -> AreaPopulations:
+        """Value, prediction, error and φ."""
+        made = super().populations(area)
+        if self.dynamics.pooled:
+            made.add_pool(self.phi(), {"error": "stage", "prediction": "stage"})
+            return made
+        made.cells["phi"] = self.phi()
+        made.wires += [
+            Wire("error", "phi", "own", sends="size"),
+            Wire("prediction", "phi", "prediction", sends="size"),
+            Wire("phi", "error", "modulator", sends="stage"),
+            Wire("phi", "prediction", "modulator", sends="stage"),
+        ]
+        return made
+
+    def silence(self) -> float:
+        """As long as φ wants."""
+        return self.dynamics.ms("silence")
+
+
+@runs(Sweep, IL, ZIL, FaZIL)
+class LatchColumns(_ByPhi):
+    """Each area reads its error, and sends on what it has read until the error is at rest again."""
+
+    construction, latched = "latch", True
+
+
+@runs(Sweep, IL, ZIL, FaZIL)
+class DelayColumns(_ByPhi):
+    """Axons take so long that errors are read before anything can have come back."""
+
+    construction = "delay"
+
+    def phi(self) -> cells.StagedDetector:
+        """It sends until what it caused may come back; what it sent must arrive before weights change."""
+        back = 2 * self.delay
+        closes = max(back, self.dynamics.ms("settle") + self.dt)
+        return cells.ClosingDetector(**self._times(), release=back, closes=closes)
+
+    def silence(self) -> float:
+        """What is on its way must have arrived, too."""
+        return super().silence() + 2 * self.delay
+
+
+class _ByClock(StagedColumns):
+    """Base of those in which a clock says when."""
+
+    def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
+        """The clock of an area, and its name."""
+        raise NotImplementedError
+
+    def global_populations(
+        self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
+    ) -> GlobalPopulations:
+        """Clocks."""
+        clocks: dict[str, tuple[cells.Cell, list[str]]] = {}
+        for area in areas:
+            name, clock = self.clock(area)
+            clocks.setdefault(name, (clock, []))[1].extend([f"{area.name}.error", f"{area.name}.prediction"])
+        return broadcasters(clocks, "stage")
+
+
+@runs(Sweep, IL, ZIL, FaZIL)
+class SampleAndHoldColumns(_ByClock):
+    """Every area reads and sends at its own time."""
+
+    construction, latched = "sample_and_hold", True
+
+    def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
+        """One for each depth."""
+        at = (area.depth + 1) * self.dynamics.ms("settle")
+        return f"clock{area.depth}", cells.StagedClock(opens=at, settle=at)
+
+
+@runs(Sweep, IL, ZIL, FaZIL)
+class NudgeColumns(_ByClock):
+    """The teacher only nudges the output, and all areas relax together."""
+
+    construction = "nudge"
+
+    def __init__(self, learning_rate: float, dynamics: Continuous) -> None:
+        super().__init__(learning_rate, dynamics)
+        self.ungated_step_size = self.dt / dynamics.ms("tau")
+
+    def output(self) -> cells.Cell:
+        """The value cell of an output, which is nudged."""
+        how = self.dynamics
+        return cells.NudgedValue(tau=how.ms("tau"), ramp=how.ms("ramp"), nudge=how.nudge)
+
+    def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
+        """The same; errors are β times as large."""
+        return ErrorTimesRate(self.rate / self.dynamics.nudge, "reads", consolidation="ends")
+
+    def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
+        """One for all."""
+        return "clock", cells.StagedClock(opens=0.0, settle=self.dynamics.ms("settle"))
+
+    def taught(self, links: int) -> float:
+        """Until all are at rest again."""
+        return self.dynamics.ms("ramp") + self.dynamics.ms("settle") + self.dynamics.ms("tau")
