@@ -35,6 +35,7 @@ from corticalnet.engines import simulate
 from corticalnet.experiment.stream import Stream
 from corticalnet.network import Network, mlp
 from corticalnet.network.adopt import from_torch
+from corticalnet.plotting.rules import accuracy_by_rule, cost_and_likeness
 from corticalnet.rules.catalogue import rule
 from corticalnet.tables import table
 from corticalnet.training import Model, Settings, train
@@ -151,31 +152,16 @@ def report(rows: list[Row]) -> str:
     return table(["rule", "test %", "ms/update", "× autograd", "cosine to BP", "rel. error"], cells)
 
 
-def draw(rows: list[Row]) -> dict[str, Figure]:
-    """Learning curves; and cost against likeness to backprop."""
-    curves = Figure(figsize=(7, 4), layout="constrained")
-    axes = curves.subplots()
-    for k, row in enumerate(rows):  # ever thinner: equal rules lie on top of one another
-        width = 1 + 1.2 * (len(rows) - 1 - k)
-        axes.plot(range(1, len(row.curve) + 1), [100 * v for v in row.curve], lw=width, label=row.rule)
-    axes.set(xlabel="epoch", ylabel="validation accuracy (%)", title="Digits, learned by six rules")
-    axes.legend()
-    costs = Figure(figsize=(9, 3.6), layout="constrained")
-    left, right = costs.subplots(1, 2)
-    names = [row.rule for row in rows]
-    left.barh(names, [row.ratio for row in rows], color="C0")
-    left.axvline(1, color="black", lw=0.8)
-    left.set(xlabel="time of an update / torch autograd's")
-    right.barh(names, [row.cosine for row in rows], color="C2")
-    right.set(xlabel="cosine of the weight change to backprop's", xlim=(min(0, *(r.cosine for r in rows)), 1))
-    for axes in (left, right):
-        axes.invert_yaxis()
-    return {"learning_curves": curves, "cost_and_likeness": costs}
-
-
 def figures(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, Figure]:
     """All figures, by name."""
-    return {**draw(rows), "audit": figure(audited), **plotting.figures(ran.recording, ran.circuit)}
+    drawn = {
+        "learning_curves": accuracy_by_rule(
+            {row.rule: row.curve for row in rows}, "Digits, learned by six rules"
+        ),
+        "cost_and_likeness": cost_and_likeness({row.rule: (row.ratio, row.cosine) for row in rows}),
+        "audit": figure(audited),
+    }
+    return drawn | plotting.figures(ran.recording, ran.circuit)
 
 
 def to_dict(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, object]:

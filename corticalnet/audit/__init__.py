@@ -7,8 +7,8 @@ rule, each change of weights beside backprop's.
 from corticalnet.audit.auditing import PARTS, audit
 from corticalnet.audit.comparison import ALL, Comparison, Law, compare, law
 from corticalnet.audit.detection import Detection, detect, detection_by_silence, with_detector
-from corticalnet.audit.figures import figures
-from corticalnet.audit.report import PROPERTIES, SONG, TALK, Finding, Report, figure, side_by_side, tables
+from corticalnet.audit.figures import figure, figures
+from corticalnet.audit.report import PROPERTIES, SONG, TALK, Finding, Report, side_by_side, tables
 from corticalnet.audit.stream import StreamReport, autonomy_in_a_stream
 from corticalnet.audit.sweeps import SWEEPS, Sweep, run_sweep
 from corticalnet.audit.trials import Trials

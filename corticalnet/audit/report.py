@@ -10,9 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from matplotlib.figure import Figure
-
-from corticalnet.plotting.marks import marks
 from corticalnet.tables import table
 
 GLYPHS = {"yes": "✓", "some": "~", "no": "✗", "none": "–"}
@@ -108,15 +105,6 @@ def tables(reports: Sequence[Report]) -> str:
             side_by_side(reports, TALK, TALK_TITLE),
         ]
     )
-
-
-def figure(reports: Sequence[Report]) -> Figure:
-    """Both tables as a picture."""
-    rows = {
-        report.rule: {PROPERTIES[f.name]: (f.mark, GLYPHS[f.mark], brief(f.number)) for f in report.findings}
-        for report in reports
-    }
-    return marks(rows, [(SONG_TITLE, list(SONG.values())), (TALK_TITLE, list(TALK.values()))])
 
 
 def brief(number: float | None) -> str:

@@ -27,7 +27,7 @@ from corticalnet.cli.output import JSON, print_json, print_table, say
 from corticalnet.cli.results import as_figures, as_json_file, try_folder, write
 from corticalnet.columns.registry import column_model
 from corticalnet.errors import CircuitWarning, ProtocolError
-from corticalnet.plotting.autonomy import distances, grid_of_success, percent
+from corticalnet.plotting.autonomy import autonomy, percent
 from corticalnet.progress import bar
 from corticalnet.training import Model
 
@@ -166,18 +166,12 @@ def _counts() -> dict[str, Callable[[Detection], float]]:
 
 
 def _draw(found: Found, streams: dict[str, StreamReport]) -> Figure:
-    figure = Figure(figsize=(10.5, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
     success = {
         f"{name}, {precision}": {silence: one.samples for silence, one in row.items()}
         for name, precisions in found.items()
         for precision, row in precisions.items()
     }
-    grid_of_success(left, success, "silent steps t_d")
-    left.set_title("samples all of whose φ cells fired as they should, %", fontsize=9)
-    distances(right, {name: report.distances for name, report in streams.items()})
-    right.set_title("a stream of trials of unknown timing", fontsize=9)
-    return figure
+    return autonomy(success, {name: report.distances for name, report in streams.items()})
 
 
 def _folder(model: Model, seed: int) -> str:

@@ -1,5 +1,6 @@
-"""How well φ detects, and how far autonomous columns are from their twin: parts of figures.
+"""How well φ detects, and how far autonomous columns are from their twin.
 
+autonomy(success, curves)                                   both of the following, side by side
 grid_of_success(axes, {"streaming": {1: 1.0, 2: 1.0}})      a row for each name, a column for each setting
 distances(axes, {"streaming": [1e-16, 2e-16, ...]})         trial by trial, on a logarithmic scale
 """
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from corticalnet.plotting.style import GREY, LABEL, plain
@@ -21,6 +23,19 @@ LEAST, MOST = 1e-17, 1e4
 #: From here on up, weights are those of the twin.
 BAR = 1e-10
 _STYLES = ("-", "--", ":", "-.")
+
+
+def autonomy(
+    success: Mapping[str, Mapping[Any, float]], curves: Mapping[str, Sequence[float | None]]
+) -> Figure:
+    """What :func:`grid_of_success` draws of detection, and :func:`distances` of a stream."""
+    figure = Figure(figsize=(10.5, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    grid_of_success(left, success, "silent steps t_d")
+    left.set_title("samples all of whose φ cells fired as they should, %", fontsize=LABEL + 1)
+    distances(right, curves)
+    right.set_title("a stream of trials of unknown timing", fontsize=LABEL + 1)
+    return figure
 
 
 def grid_of_success(axes: Axes, success: Mapping[str, Mapping[Any, float]], what: str = "t_d") -> None:

@@ -1,7 +1,7 @@
-"""How far views are from backprop, and how errors follow a setting: parts of figures.
+"""How far views are from backprop, and how errors follow a setting.
 
-by_view(figure, {"steps": {"area1": [(cosine, ratio, error), ...]}})       a dot for each trial and area
-curves(axes, x, {"area1": [[errors of a trial, ...], ...]}, {"area1": (scale, exponent)})
+by_view({"steps": {"area1": [(cosine, ratio, error), ...]}})               a dot for each trial and area
+over_setting(x, {"area1": [[errors of a trial, ...], ...]}, {"area1": [cosine, ...]})
 """
 
 from __future__ import annotations
@@ -22,16 +22,19 @@ _COLOURS = ("C0", "C1", "C2", "C3", "C4", "C5", "C6", "C8", "C9")
 _TITLES = ("cosine", "norm ratio", "relative error")
 
 
-def by_view(views: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]]]]) -> Figure:
+def by_view(
+    views: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]]]], title: str = ""
+) -> Figure:
     """Cosine, ratio of norms and relative error, a row for each view.
 
     Args:
         views: view -> area -> (cosine, ratio, error) of each trial; a view without areas was left out.
+        title: of the figure.
     """
     figure = Figure(figsize=(10.5, 1.3 + 0.42 * len(views)), layout="constrained")
     panels = figure.subplots(1, 3, sharey=True)
     areas = list(dict.fromkeys(area for found in views.values() for area in found))
-    for axes, title, part in zip(panels, _TITLES, range(3), strict=True):
+    for axes, measure, part in zip(panels, _TITLES, range(3), strict=True):
         for row, found in enumerate(views.values()):
             for k, area in enumerate(areas):
                 seen = [
@@ -44,7 +47,7 @@ def by_view(views: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]
                 where = {"ha": "center", "va": "center", "fontsize": LABEL, "color": GREY}
                 axes.text(0.5, row, "left out", transform=axes.get_yaxis_transform(), **where)  # type: ignore[arg-type]
         plain(axes)
-        axes.set_title(title, fontsize=LABEL + 1)
+        axes.set_title(measure, fontsize=LABEL + 1)
         axes.set_yticks(range(len(views)), list(views), fontsize=LABEL)
         axes.grid(axis="x", lw=0.4, color="0.9")
         if part < 2:
@@ -60,6 +63,43 @@ def by_view(views: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]
     )
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=9, frameon=False, fontsize=LABEL)
+    figure.suptitle(title, fontsize=LABEL + 2)
+    return figure
+
+
+def over_setting(
+    x: Sequence[float],
+    errors: Mapping[str, Sequence[Sequence[float]]],
+    cosines: Mapping[str, Sequence[float]],
+    laws: Mapping[str, tuple[float, float]] | None = None,
+    label: str = "",
+    title: str = "",
+) -> Figure:
+    """Relative errors (see :func:`curves`) and mean cosines over a setting.
+
+    Args:
+        x: the setting.
+        errors: area -> for each x, those of all trials.
+        cosines: area -> for each x, their mean over trials.
+        laws: area -> (scale, exponent).
+        label: of the setting.
+        title: of the figure.
+    """
+    figure = Figure(figsize=(9, 3.8), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    curves(left, x, errors, laws, label)
+    for k, (area, means) in enumerate(cosines.items()):
+        right.plot(x, means, "o-", ms=4, lw=1.3, color=_COLOURS[k % 9], label=area)
+    plain(right)
+    if min(x) > 0:
+        right.set_xscale("log")
+        right.set_xticks(x, [f"{value:g}" for value in x], fontsize=LABEL)
+        right.minorticks_off()
+    right.ticklabel_format(axis="y", useOffset=False)
+    right.axhline(1, color=GREY, lw=0.8, ls=":")
+    right.set_xlabel(label, fontsize=LABEL)
+    right.set_ylabel("cosine to backprop, mean over trials", fontsize=LABEL)
+    figure.suptitle(title, fontsize=LABEL + 2)
     return figure
 
 
