@@ -57,15 +57,15 @@ def residual(hidden="tanh", seed=0):
 
 
 def residual_sheets(hidden="tanh", seed=0):
-    """Sums of sheets after batch statistics; to a smaller sheet, the shortcut is a strided convolution."""
+    """Sums of sheets after batch statistics, and means; to a smaller sheet, a strided convolution."""
     normal = [Fire("linear"), BatchHomeostasis()]
     areas = [
-        cn.Area(cn.Convolution(3, padding="same"), hidden, "stem", homeostasis="batch"),
+        cn.Area(cn.Convolution(3, padding="same"), hidden, "stem", homeostasis="batch", pool=cn.AvgPool(2)),
         cn.Area(cn.Convolution(3, padding="same"), name="same", stages=normal),
         cn.Area([cn.Identity(), cn.Identity("stem")], hidden, "sum"),
         cn.Area(cn.Convolution(4, stride=2, padding="same"), name="smaller", stages=normal),
         cn.Area(cn.Convolution(4, 1, stride=2, source="sum"), name="shortcut", stages=normal),
-        cn.Area([cn.Identity("smaller"), cn.Identity("shortcut")], hidden, "sum2"),
+        cn.Area([cn.Identity("smaller"), cn.Identity("shortcut")], hidden, "sum2", pool=cn.AvgPool()),
         cn.Area(cn.Dense(CLASSES), "linear"),
     ]
     return cn.Network(SHAPE, areas, seed, dtype=F64)

@@ -5,21 +5,24 @@ its drive, :mod:`area` a sheet of columns, :mod:`wiring` who drives whom, :mod:`
 :mod:`recurrent` is one whose columns hear themselves.
 """
 
-from corticalnet.network.adopt import from_torch
 from corticalnet.network.area import Area
+from corticalnet.network.from_torch import from_torch
 from corticalnet.network.links import Convolution, Dense, Identity, Link, Local, Relay
 from corticalnet.network.network import Network, mlp
 from corticalnet.network.recurrent import Recurrent, Unrolled
+from corticalnet.network.stages import AvgPool, MaxPool
 from corticalnet.network.wiring import Activity, Wiring
 
 __all__ = [
     "Activity",
     "Area",
+    "AvgPool",
     "Convolution",
     "Dense",
     "Identity",
     "Link",
     "Local",
+    "MaxPool",
     "Network",
     "Recurrent",
     "Relay",

@@ -14,7 +14,7 @@ from corticalnet.checks import shown
 from corticalnet.errors import NetworkError
 from corticalnet.network.homeostasis import Homeostasis, homeostasis
 from corticalnet.network.links import Link
-from corticalnet.network.stages import Dropout, Fire, MaxPool, Stage
+from corticalnet.network.stages import AvgPool, Dropout, Fire, MaxPool, Stage
 
 Shape = tuple[int, ...]
 #: For each stage: its input, its output, its memory.
@@ -33,7 +33,8 @@ class Area(nn.Module):
 
     Other, applied in this order after the activation (Pozzi et al. 2020):
         homeostasis: "batch" (batch normalisation; not local), "slow" (local), or None.
-        pool: max-pooling over this many columns in each direction.
+        pool: max-pooling over this many columns in each direction, or a pool: ``MaxPool(3, stride=2)``,
+            ``AvgPool(2)``, ``AvgPool()`` (the mean of each channel).
         dropout: probability that a column is silent in a training trial.
         stages: the whole sequence of stages, for another order; replaces all of the above.
     """
@@ -45,7 +46,7 @@ class Area(nn.Module):
         name: str | None = None,
         *,
         homeostasis: str | Homeostasis | None = None,
-        pool: int | None = None,
+        pool: int | MaxPool | AvgPool | None = None,
         dropout: float = 0.0,
         stages: Sequence[Stage] | None = None,
     ) -> None:
@@ -119,12 +120,15 @@ class Area(nn.Module):
 
 
 def _standard(
-    activation: str | Activation, homeo: str | Homeostasis | None, pool: int | None, dropout: float
+    activation: str | Activation,
+    homeo: str | Homeostasis | None,
+    pool: int | MaxPool | AvgPool | None,
+    dropout: float,
 ) -> list[Stage]:
     stages: list[Stage] = [Fire(activation)]
     if homeo is not None:
         stages.append(homeostasis(homeo))
     if pool is not None:
-        stages.append(MaxPool(pool))
+        stages.append(pool if isinstance(pool, MaxPool | AvgPool) else MaxPool(pool))
     silent = Dropout(dropout)
     return [*stages, silent] if silent.p else stages

@@ -20,7 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from corticalnet.checks import fraction, not_negative
+from corticalnet.checks import not_negative, number
 from corticalnet.errors import NetworkError, one_of
 from corticalnet.network.stages import Shape, Stage
 
@@ -39,7 +39,7 @@ class Homeostasis(Stage):
     """Common part: learned scale and shift, slow averages of mean and variance.
 
     Args:
-        momentum: weight of the newest batch in the slow averages.
+        momentum: weight of the newest batch in the slow averages, up to 1; 0: averages do not forget.
         eps: added to the variance.
     """
 
@@ -48,7 +48,10 @@ class Homeostasis(Stage):
 
     def __init__(self, momentum: float = 0.01, eps: float = 1e-3) -> None:
         super().__init__()
-        self.momentum = fraction("homeostasis: momentum", momentum, NetworkError)
+        possible = "a number in [0, 1]"
+        self.momentum = number(
+            "homeostasis: momentum", momentum, NetworkError, possible, lambda m: 0 <= m <= 1
+        )
         self.eps = not_negative("homeostasis: eps", eps, NetworkError)
 
     def build(self, shape: Shape) -> Shape:
@@ -85,7 +88,7 @@ class BatchHomeostasis(Homeostasis):
     """Batch normalisation: statistics of the mini-batch, one per channel (not local).
 
     The slow averages, used outside training, are plain means at first (weight 1/n until that falls below
-    ``momentum``), so that a network can be evaluated after few batches.
+    ``momentum``), so that a network can be evaluated after few batches; with ``momentum`` 0 for good.
     """
 
     count: Tensor

@@ -60,7 +60,7 @@ class Network(nn.Module):
         device: torch.device | str | None = None,
     ) -> None:
         super().__init__()
-        self.input_shape, self.seed = _shape(input_shape), whole("seed", seed, NetworkError, least=None)
+        self.input_shape, self.seed = whole_shape(input_shape), whole("seed", seed, NetworkError, least=None)
         if isinstance(areas, nn.Module | str) or not isinstance(areas, Iterable):
             raise NetworkError(f"areas must be a list of Area(...), not {shown(areas)}")
         areas = list(areas)
@@ -105,10 +105,11 @@ class Network(nn.Module):
             except NetworkError as error:
                 raise NetworkError(f"area '{area.name}': {error}") from None
             if k and built != area.drive_shape:
+                hint = "; an identity link changes no shape, a Dense or Convolution with that source does"
+                hint = "" if all(link.plastic for _, link in arriving) else hint
                 raise NetworkError(
                     f"area '{area.name}': its links arrive with different shapes, "
-                    f"{area.drive_shape} from {known[arriving[0][0]]} and {built} from {known[source]}"
-                    + _cure([link for _, link in arriving])
+                    f"{area.drive_shape} from {known[arriving[0][0]]} and {built} from {known[source]}" + hint
                 )
             area.drive_shape = built
         area.shape = area.drive_shape
@@ -149,12 +150,13 @@ class Network(nn.Module):
             ShapeError: the input does not fit, or some of it is NaN or infinite.
         """
         batch, x = whole("batch", batch, ShapeError), finite(self.admit(x), "input")
-        was_training = self.training
+        modes = [(module, module.training) for module in self.modules()]
         self.eval()
         try:
             return torch.cat([(answer or self)(part).argmax(1) for part in x.split(batch)])
         finally:
-            self.train(was_training)
+            for module, training in modes:  # (a part may rest while others learn)
+                module.training = training
 
     def admit(self, x: Any, least: int = 0) -> Tensor:
         """Read an input: ``[batch, *input_shape]``, in the network's precision and on its device.
@@ -257,8 +259,12 @@ def mlp(
     return Network((columns[0],), areas, seed, dtype=dtype, device=device)
 
 
-def _shape(given: Any) -> Shape:
-    """The shape of an input; sizes may be NumPy's."""
+def whole_shape(given: Any) -> Shape:
+    """The shape of an input; sizes may be NumPy's.
+
+    Raises:
+        NetworkError: it is none.
+    """
     try:
         sizes = tuple(whole("a size", n, NetworkError) for n in given)
         if sizes and not isinstance(given, str):
@@ -287,13 +293,6 @@ def place(
         return dtype, torch.empty(0, device=where).device
     except (RuntimeError, AssertionError, TypeError) as error:
         raise NetworkError(f"device {shown(device)} cannot be used: {str(error).splitlines()[0]}") from None
-
-
-def _cure(links: list[Link]) -> str:
-    """What to do about links that do not fit together, if one of them changes no shape."""
-    if all(link.plastic for link in links):
-        return ""
-    return "; an identity link changes no shape, a Dense or Convolution with that source does"
 
 
 def _sheet(shape: Shape) -> str:

@@ -75,8 +75,8 @@ class Fire(Stage):
         return self.activation.name
 
 
-class MaxPool(Stage):
-    """The strongest column of each ``size`` × ``size`` neighbourhood speaks; feedback returns to it alone."""
+class _Pool(Stage):
+    """Common part of pools: a square of neighbours in the same channel, and where the next one begins."""
 
     def __init__(self, size: int = 2, stride: int | None = None, padding: int = 0) -> None:
         super().__init__()
@@ -86,14 +86,22 @@ class MaxPool(Stage):
         if 2 * self.padding > self.size:
             raise NetworkError(f"pool: padding {padding} is more than half of the pool, {size}")
 
+    @property
+    def _given(self) -> str:
+        return str(self.size)
+
     def build(self, shape: Shape) -> Shape:
         """Refuse sheets that have no height and width, or are smaller than the pool."""
         if len(shape) != 3:
-            raise NetworkError(f"pool={self.size} needs columns in channels × height × width, not {shape}")
+            raise NetworkError(f"pool={self._given} needs columns in channels × height × width, not {shape}")
         height, width = (((n + 2 * self.padding - self.size) // self.stride + 1) for n in shape[1:])
         if min(height, width) < 1:
             raise NetworkError(f"pool={self.size} is larger than the sheet of columns {shape}")
         return (shape[0], height, width)
+
+
+class MaxPool(_Pool):
+    """The strongest column of each ``size`` × ``size`` neighbourhood speaks; feedback returns to it alone."""
 
     def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """The maxima, and who won."""
@@ -111,6 +119,64 @@ class MaxPool(Stage):
     def describe(self) -> str:
         """The neighbourhood."""
         return f"pool {self.size}×{self.size}"
+
+
+class AvgPool(_Pool):
+    """The mean of each ``size`` × ``size`` neighbourhood speaks; feedback returns to all of it alike.
+
+    Args:
+        size: of a neighbourhood; the whole sheet, so that one column is left of a channel, if not given.
+        stride: from one to the next; ``size`` if not given.
+        padding: places beyond the edges, which count as columns at rate 0.
+    """
+
+    def __init__(self, size: int | None = None, stride: int | None = None, padding: int = 0) -> None:
+        if size is None and (stride is not None or padding):
+            raise NetworkError("pool: a mean of the whole sheet has no stride and no padding; give a size")
+        super().__init__(1 if size is None else size, stride, padding)
+        self.whole = size is None
+        self._over = [self.size] * 2, [self.stride] * 2, [self.padding] * 2
+
+    @property
+    def _given(self) -> str:
+        return "AvgPool()" if self.whole else super()._given
+
+    def build(self, shape: Shape) -> Shape:
+        """Refuse what is no sheet, or smaller than the pool."""
+        sent = super().build(shape)
+        if not self.whole:
+            return sent
+        self._over = [*shape[1:]], [1, 1], [0, 0]
+        return (shape[0], 1, 1)
+
+    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """The means."""
+        return F.avg_pool2d(x, *self._over), None
+
+    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+        """An equal share of the signal for each."""
+        back: Tensor = _ops.avg_pool2d_backward(signal, x, *self._over, False, True, None)
+        return back
+
+    def describe(self) -> str:
+        """The neighbourhood."""
+        return "mean of the sheet" if self.whole else f"mean {self.size}×{self.size}"
+
+
+class Flatten(Stage):
+    """A sheet of columns as a row, for what works column by column on rows alone. (Dense links need none.)"""
+
+    def build(self, shape: Shape) -> Shape:
+        """One after the other."""
+        return (torch.Size(shape).numel(),)
+
+    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """``[batch, columns]``."""
+        return x.flatten(1), None
+
+    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+        """In the shape of the sheet."""
+        return signal.reshape(x.shape)
 
 
 class Dropout(Stage):

@@ -10,7 +10,7 @@ from corticalnet.errors import NetworkError
 from corticalnet.network.area import Area
 from corticalnet.network.homeostasis import BatchHomeostasis, SlowHomeostasis
 from corticalnet.network.links import Relay
-from corticalnet.network.stages import Dropout, Fire, MaxPool
+from corticalnet.network.stages import AvgPool, Dropout, Fire, Flatten, MaxPool
 
 F64 = torch.float64
 
@@ -60,6 +60,37 @@ def test_overlapping_padded_pools_add_up_at_a_winner():
     assert y[0, 0].tolist() == [[-1, -1, -2, -3], [-1, 9, 9, -3], [-4, 9, 9, -5], [-7, -7, -5, -5]]
     back = pool.gain(torch.ones_like(y), sheet, y, memory)
     assert back[0, 0].tolist() == [[3, 1, 2], [1, 4, 0], [2, 0, 3]]
+
+
+def test_an_average_pool_by_hand():
+    sheet = torch.tensor([[1.0, 2, 0, 5], [4, 3, -1, 0], [-3, -1, 7, 6], [-2, -4, 7, 0]])[None, None]
+    pool = AvgPool(2)
+    assert pool.build((1, 4, 4)) == (1, 2, 2)
+    y, memory = pool.fire(sheet)
+    assert y.tolist() == [[[[2.5, 1], [-2.5, 5]]]]
+    back = pool.gain(torch.tensor([[[[4.0, 8], [12, 16]]]]), sheet, y, memory)
+    assert back.tolist() == [[[[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]]]
+
+
+@pytest.mark.parametrize(
+    ("stage", "layer"),
+    [
+        (lambda: AvgPool(3, stride=2, padding=1), nn.AvgPool2d(3, 2, 1)),
+        (lambda: AvgPool(2), nn.AvgPool2d(2)),
+        (AvgPool, nn.AdaptiveAvgPool2d(1)),
+        (Flatten, nn.Flatten()),
+    ],
+)
+def test_average_pools_are_torchs(stage, layer):
+    """Rates and gains, where pools overlap and reach over the edge too."""
+    stage, x = stage(), torch.rand(3, 2, 5, 6, dtype=F64, requires_grad=True)
+    wanted = layer(x)
+    assert stage.build((2, 5, 6)) == wanted.shape[1:]
+    signal = torch.rand_like(wanted)
+    wanted.backward(signal)
+    y, memory = stage.fire(x.detach())
+    assert torch.allclose(y, wanted, rtol=1e-15)
+    assert torch.allclose(stage.gain(signal, x.detach(), y, memory), x.grad, rtol=1e-15)
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.8])

@@ -6,7 +6,14 @@ import torch
 import corticalnet as cn
 from corticalnet.errors import NetworkError, ShapeError
 
-Area, Dense, Convolution, Local, Network = cn.Area, cn.Dense, cn.Convolution, cn.Local, cn.Network
+Area, AvgPool, Dense, Convolution, Local, Network = (
+    cn.Area,
+    cn.AvgPool,
+    cn.Dense,
+    cn.Convolution,
+    cn.Local,
+    cn.Network,
+)
 
 #: what is wrong, and the words that its message must have
 MISTAKES = {
@@ -46,6 +53,11 @@ MISTAKES = {
         lambda: Network((1, 4, 4), [Area(Convolution(2, 3), pool=3)]),
         ["area 'output'", "pool=3", "(2, 2, 2)"],
     ),
+    "average of a row": (
+        lambda: Network((4,), [Area(Dense(3), pool=AvgPool())]),
+        ["pool=AvgPool()", "channels × height × width", "(3,)"],
+    ),
+    "average of a sheet with a stride": (lambda: AvgPool(stride=2), ["whole sheet", "give a size"]),
     "no pool": (lambda: Area(Convolution(2, 3), pool=0), ["pool: size", "at least 1", "0"]),
     "pool on a row": (
         lambda: Network((4,), [Area(Dense(3), pool=2)]),

@@ -202,15 +202,20 @@ def test_refuses_a_parameter_of_two_layers():
 
 class Unheard(nn.Module):
     def forward(self, x):
-        return x
+        return torch.fft.fft(x)
 
 
 #: a layer that is not known or has an unknown option, and the words of the refusal
 REFUSED = {
     "GELU": (nn.GELU(), ["layer 1", "GELU"]),
     "LayerNorm": (nn.LayerNorm([4, 6, 6]), ["layer 1", "LayerNorm"]),
-    "module of one's own": (Unheard(), ["layer 1", "Unheard"]),
-    "average pool": (nn.AvgPool2d(2), ["layer 1", "AvgPool2d"]),
+    "module of one's own": (Unheard(), ["'fft_fft' (fft_fft) in 1 (Unheard)", "known: sums, Linear"]),
+    "uneven means": (nn.AdaptiveAvgPool2d(4), ["layer 1", "output_size=4", "6×6"]),
+    "oblong means": (nn.AvgPool2d((2, 3)), ["layer 1", "AvgPool2d", "square", "(2, 3)"]),
+    "means of fewer": (
+        nn.AvgPool2d(2, padding=1, count_include_pad=False),
+        ["layer 1", "AvgPool2d", "count_include_pad=False", "only True"],
+    ),
     "ConvTranspose2d": (nn.ConvTranspose2d(4, 2, 3), ["layer 1", "ConvTranspose2d"]),
     "groups": (nn.Conv2d(4, 2, 3, groups=2), ["layer 1", "Conv2d", "groups=2", "only 1"]),
     "dilation": (nn.Conv2d(4, 2, 3, dilation=2), ["layer 1", "Conv2d", "dilation=(2, 2)", "only (1, 1)"]),
@@ -226,8 +231,8 @@ REFUSED = {
         nn.BatchNorm2d(4, track_running_stats=False),
         ["BatchNorm2d", "track_running_stats=False"],
     ),
-    "no scale": (nn.BatchNorm2d(4, affine=False), ["BatchNorm2d", "affine=False"]),
-    "cumulative": (nn.BatchNorm2d(4, momentum=None), ["BatchNorm2d", "momentum=None", "number"]),
+    "other channels": (nn.BatchNorm2d(5), ["layer 1", "BatchNorm2d", "5 channels", "(4, 6, 6)"]),
+    "rows for sheets": (nn.BatchNorm1d(4), ["layer 1", "BatchNorm1d", "(4, 6, 6)"]),
     "leak": (nn.LeakyReLU(0.2), ["LeakyReLU", "negative_slope=0.2", "only 0.01"]),
     "elu": (nn.ELU(2.0), ["ELU", "alpha=2.0", "only 1.0"]),
     "softplus": (nn.Softplus(beta=2.0), ["Softplus", "beta=2.0", "only 1"]),
@@ -245,11 +250,11 @@ def test_refuses_by_name(case):
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
-def test_refuses_networks_that_do_not_begin_with_synapses():
-    with pytest.raises(NetworkError, match=r"layer 0 \(ReLU\) comes before any Linear or Conv2d"):
-        cn.from_torch(nn.Sequential(nn.ReLU(), nn.Linear(4, 2)), (4,))
-    with pytest.raises(NetworkError, match=r"takes an nn\.Sequential, not a Linear"):
-        cn.from_torch(nn.Linear(4, 2), (4,))
+def test_refuses_networks_without_synapses_and_inputs_that_do_not_fit():
+    with pytest.raises(NetworkError, match=r"takes an nn\.Module, not \[\]"):
+        cn.from_torch([], (4,))
+    with pytest.raises(NetworkError, match="identity links alone"):
+        cn.from_torch(nn.Sequential(nn.ReLU()), (4,))
     with pytest.raises(NetworkError, match="at least one area"):
         cn.from_torch(nn.Sequential(), (4,))
     with pytest.raises(NetworkError, match=r"\(2, 4\) do not fit an input of \(5,\)"):
@@ -258,7 +263,7 @@ def test_refuses_networks_that_do_not_begin_with_synapses():
 
 def test_refuses_weights_that_are_used_twice():
     layer = nn.Linear(4, 4)
-    with pytest.raises(NetworkError, match=r"layer 2 \(Linear\) is used twice"):
+    with pytest.raises(NetworkError, match=r"layer 0 \(Linear\): is used twice"):
         cn.from_torch(nn.Sequential(layer, nn.Tanh(), layer), (4,))
 
 
