@@ -34,7 +34,7 @@ from corticalnet.data import Data
 from corticalnet.engines import simulate
 from corticalnet.experiment.stream import Stream
 from corticalnet.network import Network, mlp
-from corticalnet.network.adopt import from_torch
+from corticalnet.network.from_torch import from_torch
 from corticalnet.plotting.rules import accuracy_by_rule, cost_and_likeness
 from corticalnet.rules.catalogue import rule
 from corticalnet.tables import table

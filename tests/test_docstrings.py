@@ -41,7 +41,7 @@ def test_there_are_examples():
         name: sum(len(test.examples) for test in finder.find(load(name)))
         for name in (
             "corticalnet.network.network",
-            "corticalnet.network.adopt",
+            "corticalnet.network.from_torch.areas",
             "corticalnet.rules.catalogue",
         )
     }
