@@ -24,7 +24,7 @@ from corticalnet.errors import ProtocolError, RuleError
 from corticalnet.network import Network
 from corticalnet.network.reading import beside
 from corticalnet.network.wiring import Wiring
-from corticalnet.rules import Rule, Sweep, Teacher, Tied
+from corticalnet.rules import LearningRule, Rule, Sweep, Teacher, Tied
 from corticalnet.rules.energy import Energy
 from corticalnet.rules.observer import Broadcasts, Cells, Observer, by_area
 
@@ -87,7 +87,7 @@ def course_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0)
 
     own.observer = Values()
     with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-        wiring = still.levelled() if own.trigger.levelled else still.wiring
+        wiring = still.levelled() if own.levelled else still.wiring
         torch.manual_seed(seed)  # the same silent columns and the same actions for both
         activity = wiring.fire(x)
         energy = Energy(wiring, activity, own.teaching.begin(activity.rates[-1], targets))
@@ -216,27 +216,27 @@ def _credits(net: Network) -> dict[str, Tensor]:
     return found
 
 
-def _swept(net: Network, rule: Rule, x: Tensor, targets: Tensor) -> dict[str, Tensor]:
+def _swept(net: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> dict[str, Tensor]:
     """What one sweep with the same lesson would change."""
     net.zero_grad(set_to_none=True)
     Rule(rule.teaching, Tied(), Sweep()).learn(net, x, targets)
     return _credits(net)
 
 
-def _with_energy(rule: Any) -> Rule:
-    """The rule with a feedback pathway of its own, if its value cells go down an energy.
+def _with_energy(rule: Any) -> LearningRule:
+    """A copy of the rule, if its value cells go down an energy.
 
     Raises:
         RuleError: they do not.
     """
-    if not isinstance(rule, Rule) or rule.inference_rate is None:
+    if not isinstance(rule, LearningRule) or rule.inference_rate is None:
         raise _no_energy(rule)
-    if not isinstance(rule.feedback, Tied):
+    if not rule.tied:
         raise RuleError(
-            f"{rule.name}: with {type(rule.feedback).__name__} feedback value cells go down no energy; "
-            "a regime can be told of feedback='tied'"
+            f"{rule.name}: with feedback that is not the transpose of what predicts, value cells go down no "
+            "energy; a regime can be told of feedback='tied'"
         )
-    return Rule(rule.teaching, Tied(), rule.trigger, rule.name)
+    return copy.deepcopy(rule)
 
 
 def _no_energy(rule: Any) -> RuleError:

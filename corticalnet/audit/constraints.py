@@ -27,8 +27,7 @@ from corticalnet.audit.samples import change, drawn, hierarchy, lesson, links_ab
 from corticalnet.network import Network
 from corticalnet.network.links import Link
 from corticalnet.network.observed import with_links
-from corticalnet.network.wiring import Wiring
-from corticalnet.rules import LearningRule, Rule
+from corticalnet.rules import LearningRule
 
 ALTERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "negated": lambda w: -w,
@@ -65,8 +64,6 @@ def transport(rule: LearningRule, network: Network | None = None, seed: int = 0)
     unfelt = null_space(rule, network, seed)
     network = own(hierarchy("tanh", 3, seed) if network is None else network)
     now, before = _below(rule, network, seed), dict.fromkeys(ALTERATIONS, 0.0)
-    if not isinstance(rule, Rule):
-        return Transport(now, before, None, unfelt)
     if signed(rule, network, seed).count:  # a pathway that is not used carries nothing
         with torch.no_grad():
             signals = _signals(rule, network, network, seed)
@@ -75,7 +72,7 @@ def transport(rule: LearningRule, network: Network | None = None, seed: int = 0)
                 followed = _distance(_signals(rule, network, other, seed), signals)
                 now[name] = max(now[name], followed)
                 before[name] = _distance(_signals(rule, other, other, seed), signals) if not followed else 0.0
-    return Transport(now, before, rule.feedback.transports_weights, unfelt)
+    return Transport(now, before, rule.transports_weights, unfelt)
 
 
 def _altered(network: Network, alter: Callable[[Tensor], Tensor]) -> Network:
@@ -87,24 +84,28 @@ def _altered(network: Network, alter: Callable[[Tensor], Tensor]) -> Network:
     return other
 
 
-def _signals(rule: Rule, built_on: Network, used_on: Network, seed: int) -> list[Tensor]:
-    """What errors of 1 s.d. bring to every hidden area, by a pathway that was built on a network."""
-    feedback, network = copy.deepcopy((rule.feedback, built_on))
+def _signals(rule: LearningRule, built_on: Network, used_on: Network, seed: int) -> list[Tensor]:
+    """What errors of 1 s.d. bring to every hidden area, along routes that were laid on a network."""
+    rule, network = copy.deepcopy((rule, built_on))
     with drawn(seed):
-        feedback.prepare(network)
+        rule.feedback_routes(network)
     network.load_state_dict(used_on.state_dict())
     wiring, rng = network.wiring, torch.Generator().manual_seed(seed)
-    errors: list[Tensor | None] = [None]
+    errors = [torch.empty(0)]  # (none goes to the input)
     for node in range(1, wiring.output + 1):
         shape = wiring.area(node).drive_shape
         errors.append(torch.randn(3, *shape, generator=rng, dtype=torch.float64))
-    found = (feedback.into(wiring, node, errors) for node in range(1, wiring.output))
-    return [signal.clone() for signal in found if signal is not None]
+    found: dict[int, Tensor] = {}
+    for node, above, link, weights in rule.feedback_routes(network):
+        signal = link.feedback(errors[above], weights)
+        found[node] = found[node] + signal if node in found else signal
+    return [signal.clone() for signal in found.values()]
 
 
 def _distance(now: list[Tensor], before: list[Tensor]) -> float:
     pairs = zip(now, before, strict=True)
-    return max(((a - b).norm() / b.norm()).item() if b.any() else float(a.any()) for a, b in pairs)
+    moves = (((a - b).norm() / b.norm()).item() if b.any() else float(a.any()) for a, b in pairs)
+    return max(moves, default=0.0)
 
 
 def _below(rule: LearningRule, network: Network, seed: int) -> dict[str, float]:
@@ -150,27 +151,15 @@ def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) ->
 
 def _heard(rule: LearningRule, network: Network, heard: list[Tensor]) -> tuple[LearningRule, Network]:
     """Copies that keep what comes through the rule's pathway; without one, what comes back along links."""
-    rule = copy.deepcopy(rule)
-    if not isinstance(rule, Rule):
+    listening = rule.with_signals(lambda signal: heard.append(signal.detach().clone()))
+    if listening is not None:
+        return listening, copy.deepcopy(network)
 
-        def back(link: Link, operation: str, arrived: Tensor, result: Tensor | None) -> None:
-            if operation == "feedback" and result is not None:
-                heard.append(result.detach().clone())
+    def back(link: Link, operation: str, arrived: Tensor, result: Tensor | None) -> None:
+        if operation == "feedback" and result is not None:
+            heard.append(result.detach().clone())
 
-        return rule, with_links(network, back)
-    kind: Any = type(rule.feedback)
-
-    class Heard(kind):  # type: ignore[misc]
-        def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
-            signal: Tensor | None = super().into(wiring, node, errors)
-            if signal is not None:
-                heard.append(signal.detach().clone())
-            return signal
-
-    pathway = Heard.__new__(Heard)
-    pathway.__dict__.update(vars(rule.feedback))
-    rule.feedback = pathway
-    return rule, copy.deepcopy(network)
+    return copy.deepcopy(rule), with_links(network, back)
 
 
 @dataclass(frozen=True)

@@ -88,11 +88,12 @@ def with_detector(rule: LearningRule, name: str, **parameters: Any) -> Rule:
         RuleError: an unknown detector, or a rule that has no such parts.
     """
     one_of("detector", name, DETECTORS, RuleError)
-    if not isinstance(rule, Rule):
+    found = rule.with_trigger(DETECTORS[name](**parameters), f"{name} φ")
+    if found is None:
         raise RuleError(
             f"{rule.name} is no Rule (teaching signal × feedback × trigger), so φ cannot trigger it"
         )
-    return Rule(rule.teaching, rule.feedback, DETECTORS[name](**parameters), f"{name} φ")
+    return found
 
 
 @torch.no_grad()

@@ -24,7 +24,7 @@ from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.observed import with_sweeps
 from corticalnet.network.wiring import Activity, Wiring
-from corticalnet.rules import LearningRule, Rule
+from corticalnet.rules import LearningRule
 from corticalnet.rules.observer import Broadcasts, Cells, Observer, by_area
 
 ByArea = Mapping[tuple[str, str], Tensor]
@@ -63,7 +63,7 @@ class Probe(Observer):
         network: worked on as a float64 copy.
         rule: worked on as a copy that computes every cell.
         x: inputs.
-        targets: class indices; a Rule gets them as vectors, which can be disturbed in place.
+        targets: class indices; a rule that takes vectors gets those, which can be disturbed in place.
 
     Attributes:
         moments: those in which something changes.
@@ -79,7 +79,7 @@ class Probe(Observer):
         self.rule.observer = self
         self.x = x
         vectors = torch.nn.functional.one_hot(targets, torch.Size(network.output_shape).numel()).double()
-        self.targets = vectors if isinstance(rule, Rule) else targets
+        self.targets = vectors if rule.takes_vectors else targets
         self._start = {name: value.clone() for name, value in self.network.state_dict().items()}
         self.pathway: dict[str, Tensor] = {}
         self.learned = {name: p for name, p in self.network.named_parameters() if p.requires_grad}

@@ -145,8 +145,9 @@ def autonomy_in_a_stream(
     x, y = _lessons(network, trials, seed, stimuli, targets)
     least = np.array([max(2, columns.needs.present), columns.needs.teach])
     timing = least + np.random.default_rng(seed).integers(0, slack, (trials, 2), endpoint=True)
-    phi = isinstance(rule, Rule) and any(p.role == "phi" for p in columns.populations)
-    other, teacher = copy.deepcopy(network).double(), twin or rule.in_one_sweep() or rule_by_name("backprop")
+    sweep = rule.in_one_sweep()
+    phi = sweep is not None and any(p.role == "phi" for p in columns.populations)
+    other, teacher = copy.deepcopy(network).double(), twin or sweep or rule_by_name("backprop")
     optimizer = torch.optim.SGD(other.parameters(), lr=learning_rate)
     start = {name: p.detach().clone() for name, p in _named(other)}
     running = simulator(columns, engine, **options)
@@ -160,8 +161,8 @@ def autonomy_in_a_stream(
         end = 0
         for k, part in zip(some, parts, strict=True):
             begin, end = end, end + sum(element.steps or 0 for element in part)
-            if fires is not None and isinstance(rule, Rule):
-                expected.append(_expected(other, rule, x[k : k + 1], y[k : k + 1], columns))
+            if fires is not None and sweep is not None:
+                expected.append(_expected(other, sweep, x[k : k + 1], y[k : k + 1], columns))
                 spikes.append(int(fires[begin:end].sum()))
             teacher.update(other, x[k : k + 1], y[k : k + 1], optimizer)
             reached = {n: data[n].values[end - 1] if n in data else columns.weights[n] for n in start}

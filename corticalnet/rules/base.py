@@ -19,8 +19,9 @@ from __future__ import annotations
 import copy
 import functools
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,6 +32,10 @@ from corticalnet.network.links import Link
 from corticalnet.rules.observer import SILENT, Observer
 from corticalnet.rules.own_weights import OwnWeights
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
+
+if TYPE_CHECKING:
+    from corticalnet.rules.rule import Rule
+    from corticalnet.rules.trial import Trigger
 
 
 class Step:
@@ -109,8 +114,12 @@ class LearningRule(OwnWeights, ABC):
         rewarded: whether it is told a reward for a class instead of the target.
         changes_during_trial: whether :meth:`update` steps the optimizer within a trial, not once after it.
         needs_full_precision: whether it looks at differences so small that autocast would round them away.
+        takes_vectors: whether it can be taught target vectors; an audit then disturbs them, column by column.
         takes_time: whether it is a process in time; False for sweeps that no columns are there for.
         inference_rate: γ of inference steps down an energy; None if it infers nothing.
+        transports_weights: whether a synapse down has to know the weight of one up; None if it does not say.
+        tied: whether what comes down comes by the transpose of the weights up.
+        levelled: whether its trials run on wirings with relays (:meth:`Wiring.levelled`).
         decay: λ of a decay of weights that is the rule's own, apart from what it learns; it may be set.
         equals: what its changes equal exactly, and where; None if nothing is known.
         may_diverge: what beside the learning rate may let training run away, and the cure; "" if nothing.
@@ -123,8 +132,12 @@ class LearningRule(OwnWeights, ABC):
     rewarded: bool = False
     changes_during_trial: bool = False
     needs_full_precision: bool = False
+    takes_vectors: bool = False
     takes_time: bool = True
     inference_rate: float | None = None
+    transports_weights: bool | None = None
+    tied: bool = False
+    levelled: bool = False
     decay: float = 0.0
     equals: Equality | None = None
     may_diverge: str = ""
@@ -210,6 +223,10 @@ class LearningRule(OwnWeights, ABC):
         """Ways along which signals come down to hidden areas, from below; none if a rule says nothing."""
         return []
 
+    def with_signals(self, told: Callable[[Tensor], None]) -> LearningRule | None:
+        """A copy that tells each signal that arrives at a hidden area; None if links' feedback is all."""
+        return None
+
     # Others of its kind ------------------------------------------------------------------------
     def for_audit(self) -> LearningRule:
         """A copy that computes every cell that it speaks of: to the same changes, perhaps by a longer way."""
@@ -219,8 +236,15 @@ class LearningRule(OwnWeights, ABC):
         """A copy that takes the action that it expects most of, so that two views take the same."""
         return copy.deepcopy(self)
 
-    def in_one_sweep(self) -> LearningRule | None:
-        """A rule of the same lessons and feedback that takes no time; None if there is no such rule."""
+    def with_trigger(self, trigger: Trigger, name: str = "custom") -> Rule | None:
+        """A rule of the same lessons and feedback, whose synapses learn at other times; None if none can be.
+
+        Its pathway is a copy, for one belongs to one network at a time.
+        """
+        return None
+
+    def in_one_sweep(self) -> Rule | None:
+        """That which takes no time; None if there is no such rule."""
         return None
 
     def __str__(self) -> str:

@@ -12,7 +12,7 @@ here it is only put together from what the three parts say.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any
 
@@ -25,6 +25,7 @@ from corticalnet.network import Network
 from corticalnet.network.reading import lesson_input
 from corticalnet.rules.base import Equality, LearningRule, Route, Step
 from corticalnet.rules.feedback import Feedback, NoPathway, Tied
+from corticalnet.rules.feedback.base import with_signals
 from corticalnet.rules.plasticity import DirectPlasticity, Plasticity
 from corticalnet.rules.reward import Reward, SoftmaxReward
 from corticalnet.rules.sweep import Sweep
@@ -38,6 +39,8 @@ class Rule(LearningRule):
     Raises:
         RuleError: the parts do not go together.
     """
+
+    takes_vectors = True
 
     def __init__(
         self,
@@ -118,6 +121,21 @@ class Rule(LearningRule):
         return self.trigger.inference_rate
 
     @property
+    def transports_weights(self) -> bool:  # type: ignore[override]
+        """What the pathway says."""
+        return self.feedback.transports_weights
+
+    @property
+    def tied(self) -> bool:  # type: ignore[override]
+        """Whether the pathway is."""
+        return isinstance(self.feedback, Tied)
+
+    @property
+    def levelled(self) -> bool:  # type: ignore[override]
+        """What the trigger needs."""
+        return self.trigger.levelled
+
+    @property
     def may_diverge(self) -> str:  # type: ignore[override]
         """What the trigger says."""
         return self.trigger.may_diverge
@@ -160,9 +178,19 @@ class Rule(LearningRule):
         other.teaching = other.teaching.greedy()
         return other
 
+    def with_trigger(self, trigger: Trigger, name: str = "custom") -> Rule:
+        """Its teaching signal and a copy of its pathway."""
+        return Rule(self.teaching, copy.copy(self.feedback), trigger, name)
+
     def in_one_sweep(self) -> Rule:
-        """Its teaching signal and a copy of its pathway (one belongs to one network), without its timing."""
-        return Rule(self.teaching, copy.copy(self.feedback), Sweep(), f"{self.name}'s twin")
+        """With a sweep for a trigger."""
+        return self.with_trigger(Sweep(), f"{self.name}'s twin")
+
+    def with_signals(self, told: Callable[[Tensor], None]) -> Rule:
+        """What comes by its pathway."""
+        other = copy.deepcopy(self)
+        other.feedback = with_signals(other.feedback, told)
+        return other
 
     # A trial ------------------------------------------------------------------------------------
     @torch.no_grad()

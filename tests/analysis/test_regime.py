@@ -212,9 +212,28 @@ def test_what_infers_nothing_has_no_regime(rule):
         regime(*task()[:1], rule, *task()[1:])
 
 
+class Told(cn.LearningRule):
+    """No product of parts: it says what others want to know."""
+
+    inference_rate, tied, levelled = 1.0, True, True
+
+    def __init__(self):
+        self.inner = cn.rule("z-il", simulate=True)
+
+    def learn(self, net, x, targets, *, accumulate=False):
+        self.inner.observer = self.observer
+        return self.inner.learn(net, x, targets, accumulate=accumulate)
+
+
+def test_any_rule_that_says_how_it_infers_has_a_regime():
+    net, x, target = task()
+    found, wanted = regime(net, Told(), x, target), regime(net, cn.rule("z-il"), x, target)
+    assert (found.word, found.energies, found.changed) == (wanted.word, wanted.energies, wanted.changed)
+
+
 def test_feedback_of_its_own_goes_down_no_energy():
     net, x, target = task()
-    with pytest.raises(RuleError, match="with Random feedback value cells go down no energy"):
+    with pytest.raises(RuleError, match="feedback that is not the transpose"):
         regime(net, cn.rule("il", feedback="random"), x, target)
 
 

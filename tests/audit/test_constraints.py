@@ -77,6 +77,31 @@ def test_a_pathway_that_steals_is_caught(trigger):
     assert "the pathway claims none" in finding.detail
 
 
+class Modest(cn.LearningRule):
+    """No product of parts; says its routes, and that they have nothing to do with the weights up."""
+
+    transports_weights = False
+
+    def __init__(self, feedback):
+        self.inner = cn.Rule(feedback=feedback)
+
+    def learn(self, net, x, targets, *, accumulate=False):
+        return self.inner.learn(net, x, targets, accumulate=accumulate)
+
+    def feedback_routes(self, net):
+        return self.inner.feedback_routes(net)
+
+
+def test_routes_are_measured_whoever_has_them():
+    found = transport(Modest(cn.Tied()))
+    assert found.moves["negated"] == pytest.approx(2)
+    assert found.moves["scaled"] == pytest.approx(0.5)
+    assert "the pathway claims none" in judge_transport(found, signed(Modest(cn.Tied()))).detail
+    copied = transport(Modest(Copyist()))
+    assert (max(copied.moves.values()), copied.copied["negated"]) == (0, pytest.approx(2))
+    assert transport(Modest(cn.Direct())).largest == 0
+
+
 def test_a_copy_at_the_start_is_caught():
     rule = cn.rule("z-il", feedback=Copyist())
     found = transport(rule)

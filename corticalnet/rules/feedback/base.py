@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -141,3 +141,19 @@ class Feedback(ABC):
         with torch.no_grad():
             for name, tensor in own.items():
                 tensor.copy_(state[name])
+
+
+def with_signals(feedback: Feedback, told: Callable[[Tensor], None]) -> Feedback:
+    """A pathway that shares all with another, and tells every signal that arrives at an area."""
+    kind: Any = type(feedback)
+
+    class Telling(kind):  # type: ignore[misc]
+        def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
+            signal: Tensor | None = super().into(wiring, node, errors)
+            if signal is not None:
+                told(signal)
+            return signal
+
+    other: Feedback = Telling.__new__(Telling)
+    other.__dict__.update(vars(feedback))
+    return other
