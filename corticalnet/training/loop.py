@@ -25,8 +25,8 @@ from corticalnet.training.goal import CLASSES, Goal
 from corticalnet.training.model import Model
 from corticalnet.training.preparation import (
     check_fit,
+    check_initial_weights,
     check_transform,
-    check_weights,
     choose_device,
     computing,
     make_optimizer,
@@ -93,7 +93,7 @@ def train(
         TrainingError: the loss is no longer finite.
     """
     model.check()
-    check_weights(model.network, resume)
+    check_initial_weights(model.network, resume)
     device = choose_device(model.settings)
     folder = None if out is None else RunFolder(Path(out))
     with nullcontext() if folder is None else folder.held(resume):

@@ -117,7 +117,7 @@ def _as_loaded(settings: Settings, loader: torchdata.DataLoader) -> Settings:
     return settings.change(batch=size, drop_last=loader.drop_last)
 
 
-def check_weights(net: Network, resume: bool) -> None:
+def check_initial_weights(net: Network, resume: bool) -> None:
     """Every weight must be one that rules can teach, and a number before the first update.
 
     Args:

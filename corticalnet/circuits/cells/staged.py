@@ -140,7 +140,8 @@ class StagedDetector(Cell):
         loud = absolute(port.own) + port.modulator > self.threshold
         moving = absolute(port.prediction) > self.quiet
         rests = cell.stage == 0
-        # (half a step: sums of dt are not exact)
+        # Times are sums of dt, which rounding leaves a hair off; half a step more, and a time of k steps is
+        # over in step k for every dt and on every engine.
         phi = rests & loud & (moving == 0) & (cell.silent + dt / 2 > self.silence)
         quiet = where(loud, 0.0 * dt, cell.silent + dt)
         holds = (rests == 0) & (loud | (quiet < self.release + dt / 2))

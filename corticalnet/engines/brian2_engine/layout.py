@@ -259,7 +259,9 @@ class Layout:
         code = learning(self, bundle)
         if not bundle.learn_order:
             bundle.learn_phase, bundle.learn_order = phase, self._next(phase)
-            self._orders[phase] += 9  # an event, a pathway for each slot and tied weights go between
+            # Learning takes several orders from here on (an event, pathways of slots, shares of tied weights:
+            # model.py counts up to learn_order + 4); what comes next must come after all of them.
+            self._orders[phase] += 9
         words = {re.sub("_(pre|post)$", "", word) for word in re.findall(r"\w+", code.text)}
         reads = {(name, b.index) for name in words & self.fields.keys() for b in self.plan.blocks}
         return Code(phase, (0, 0), [], reads, set(), order=bundle.learn_order)

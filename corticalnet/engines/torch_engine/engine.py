@@ -227,8 +227,8 @@ class TorchEngine(Stepping):
 
     def _unchanged(self, operation: Act | Sum, reads: list[Any]) -> bool:
         """Whether an operation reads the very same things as the last time."""
-        before = self._seen.get(operation)
-        self._seen[operation] = reads
+        before, self._seen[operation] = self._seen.get(operation), reads
+        # By identity: comparing numbers would read all of them, and whatever is computed is a new tensor.
         return before is not None and all(a is b for a, b in zip(before, reads, strict=True))
 
     def _said(self, total: Sum) -> list[Any]:
@@ -240,7 +240,7 @@ class TorchEngine(Stepping):
             if isinstance(part, Projection):
                 said.append(self._weights.version(part))
                 if part.delay:
-                    said.append(object())  # what arrives now was sent earlier
+                    said.append(object())  # like no other: what arrives now was sent earlier
         return said
 
     def _arrives(self, projection: Projection | Broadcast) -> Tensor:

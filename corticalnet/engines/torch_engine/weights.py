@@ -15,6 +15,7 @@ from corticalnet.engines.torch_engine.connections import Connected, connected
 
 Array = NDArray[np.float64]
 #: Populations of so many cells are looked at for who fires; cell by cell if it is less than one in so many.
+#: In smaller ones, or where many fire, looking and gathering rows costs more than the whole product.
 _MANY, _FEW = 256, 8
 
 
@@ -68,6 +69,7 @@ class Weights:
         """
         name = projection.shared_with or projection.name
         connection, weight = self.connections[name], self.tensors[name]
+        # (on a GPU, looking would wait for the device)
         if events and weight.dim() == 2 and rates.shape[1] >= _MANY and not rates.is_cuda:
             fired = rates.sum(0).nonzero()[:, 0]  # (an event is 1; any() is slower)
             if _FEW * len(fired) < rates.shape[1]:
