@@ -45,9 +45,9 @@ def circuit(
     """The populations of a network that learns by a rule.
 
     Args:
-        network: dense, convolutional and local links, any activation, links that skip areas.
+        network: dense, convolutional, local and identity links, any activation, links that skip areas.
         rule: IL (also incremental), Z-IL or Fa-Z-IL, taught by a squared-error teacher, with tied or random
-            feedback; a sweep of such (backprop, feedback alignment), which runs in time as Z-IL does; or a
+            feedback; a sweep of such (backprop, also direct feedback), which runs in time as Z-IL does; or a
             sweep by reward (BrainProp), whose columns have feedforward and feedback cells; there feedback may
             also be matching: synapses down learn by the same rule as those up. For a rule of your own
             register columns: a :class:`~corticalnet.columns.registry.ColumnModel`.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from corticalnet.circuits.connection import AllToAll, Connection, OneToOne, Synapses
 from corticalnet.errors import CircuitError, NetworkError
 from corticalnet.network import Network
-from corticalnet.network.links import Convolution, Dense, Link, Local, Relay
+from corticalnet.network.links import Convolution, Dense, Identity, Link, Local
 
 
 def check_weights(network: Network) -> None:
@@ -42,12 +42,13 @@ def as_connection(link: Link) -> Connection:
     """
     if isinstance(link, Dense):
         return AllToAll() if link.mask is None else _listed(link.mask)
-    if isinstance(link, Relay):
+    if isinstance(link, Identity):
         return OneToOne()
     if isinstance(link, Convolution | Local):
         return _sheet(link)
     raise CircuitError(
-        f"link '{link.name}': {type(link).__name__} has no circuit; choices: Dense, Convolution, Local"
+        f"link '{link.name}': {type(link).__name__} has no circuit; choices: Dense, Convolution, Local, "
+        "Identity"
     )
 
 
@@ -90,7 +91,7 @@ def bias_connection(link: Link) -> Connection:
 
 def flat(link: Link, weights: Any) -> NDArray[np.float64]:
     """A link's weights (or a tensor of their shape) as the connection takes them."""
-    if isinstance(link, Relay):
+    if isinstance(link, Identity):
         return np.asarray(1.0)
     if weights.shape == link.weight.shape:
         weights = link.present(weights)

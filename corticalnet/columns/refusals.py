@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corticalnet.columns.registry import Options
-from corticalnet.rules import Feedback
+from corticalnet.rules import Direct, Feedback, Random
 
 
 def first(*reasons: str | None) -> str | None:
@@ -14,11 +14,12 @@ def first(*reasons: str | None) -> str | None:
 
 
 def by_feedback(rule: Any, *kinds: type[Feedback]) -> str | None:
-    """A pathway of another kind, or one that comes straight from the output."""
+    """A pathway of another kind; ``Direct`` stands for all random ones that come straight from the output."""
     feedback = rule.feedback
-    if type(feedback) in kinds and feedback.layered:
+    kind, straight = type(feedback), not feedback.layered
+    if (kind in (Random, Direct) and Direct in kinds) if straight else kind in kinds:
         return None
-    named = type(feedback).__name__ + "(direct=True)" * (type(feedback) in kinds)
+    named = kind.__name__ + "(direct=True)" * (straight and kind in kinds)
     return f"such columns have {' or '.join(kind.__name__ for kind in kinds)} feedback, not {named}"
 
 

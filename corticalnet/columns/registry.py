@@ -111,6 +111,10 @@ class ColumnModel(ABC):
         """Of the synapses back from an area, where they have weights of their own; None if they stay."""
         return None
 
+    def direct_delay(self, area: AreaSpec) -> float:
+        """Of a projection that brings signals straight from the output down to an area, ms."""
+        return self.delay
+
     @abstractmethod
     def needs(self, areas: Sequence[AreaSpec]) -> Needs:
         """How long a trial of a network of these areas must last."""

@@ -25,7 +25,7 @@ from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulation
 from corticalnet.columns.continuous import Continuous
 from corticalnet.columns.refusals import by_consolidation, by_feedback, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
-from corticalnet.rules import Matching, Random, Reward, Sweep, Tied
+from corticalnet.rules import Direct, Matching, Random, Reward, Sweep, Tied
 
 
 @runs(Sweep)
@@ -50,7 +50,10 @@ class RewardedColumns(ColumnModel):
     def refuses(cls, rule: Any, options: Options) -> str | None:
         """Other pathways, and changes that wait for a phase."""
         why = " for columns that learn from reward"
-        return first(by_feedback(rule, Tied, Random, Matching), by_consolidation(options, "now", why=why))
+        return first(
+            by_feedback(rule, Tied, Random, Direct, Matching),
+            by_consolidation(options, "now", why=why),
+        )
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> RewardedColumns:

@@ -18,7 +18,7 @@ from corticalnet.columns.registry import ColumnModel
 from corticalnet.errors import CircuitError
 from corticalnet.network import Network
 from corticalnet.network.area import Area
-from corticalnet.network.links import Link
+from corticalnet.network.links import Link, Relay
 from corticalnet.network.stages import Fire
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules.base import Route
@@ -36,8 +36,15 @@ class Skeleton:
     def __init__(self, network: Network, model: ColumnModel, routes: Sequence[Route]) -> None:
         self.model = model
         self.wiring: Wiring = network.levelled() if model.equal_path_lengths else network.wiring
+        links = set(network.links)
         #: What carries signals back along each link.
-        self.down = {route.link: route.weights for route in routes}
+        self.down = {route.link: route.weights for route in routes if route.link in links}
+        #: Ways straight from above: (name of the area, name of that above, the way).
+        self.direct = [
+            (network.wiring.name(route.node), network.wiring.name(route.above), route)
+            for route in routes
+            if route.link not in links
+        ]
         self.areas = {node: self._spec(node) for node in range(1, self.wiring.output + 1)}
         inputs = int(np.prod(network.input_shape))
         self.populations: list[Population] = [Population("input.value", inputs, cells.Sensory())]
@@ -57,6 +64,8 @@ class Skeleton:
             self.broadcasts += broadcasts
             for source, link in self.wiring.arriving[node]:
                 self._link(source, node, link)
+        for below, above, route in self.direct:
+            self.projections.append(self._straight(below, above, route))
         if any(p.source == "bias" for p in self.projections):
             self.populations.append(Population("bias", 1, cells.Constant()))
         areas = list(self.areas.values())
@@ -84,7 +93,8 @@ class Skeleton:
     def _link(self, source: int, node: int, link: Link) -> None:
         """Its synapses up, its feedback down, its bias."""
         model, area, below = self.model, self.areas[node], self.wiring.name(source)
-        name = link.name if link.plastic else f"{below}->{area.name}"
+        relay = isinstance(link, Relay)
+        name = f"{below}->{area.name}" if relay else link.name
         up = Projection(
             f"{below}.value",
             f"{area.name}.{model.forward_target.role}",
@@ -97,7 +107,7 @@ class Skeleton:
             delay=model.delay,
         )
         self._add(up, area)
-        if source and (link in self.down or not link.plastic):
+        if source and (link in self.down or (relay and self.down)):
             self._add(self._feedback(up, below, area, link), area)
         if link.bias is not None:
             one, bias = bias_connection(link), flat(link, link.bias)
@@ -123,6 +133,22 @@ class Skeleton:
         connection, weight = _reversed(up.connection, flat(link, weights))
         learns = model.feedback_plasticity(area)
         return replace(down, shared_with="", weight=weight, connection=connection, plasticity=learns)
+
+    def _straight(self, below: str, above: str, route: Route) -> Projection:
+        """Feedback that skips areas, along synapses of its own."""
+        model, area = self.model, next(area for area in self.areas.values() if area.name == below)
+        role, state = model.feedback_source
+        connection, weight = _reversed(as_connection(route.link), flat(route.link, route.weights))
+        return Projection(
+            f"{above}.{role}",
+            f"{below}.{model.feedback_target.role}",
+            model.feedback_target.port,
+            weight,
+            connection,
+            state,
+            f"{above}->{below} feedback",
+            delay=model.direct_delay(area),
+        )
 
     def _add(self, projection: Projection, area: AreaSpec) -> None:
         self.projections.append(projection)

@@ -54,6 +54,7 @@ class StagedColumns(ColumnModel):
         why = " in continuous time, where each area lets its changes wait until its own error is at rest"
         return first(
             by_loss(rule),
+            _by_direct(rule),
             by_feedback(rule, Tied, Random),
             by_noise(rule),
             _by_inference(rule),
@@ -139,6 +140,16 @@ class StagedColumns(ColumnModel):
         how = self.dynamics
         slack = how.ms("local_delay") + how.ms("tau_error")
         return how.ms("ramp") + links * (how.ms("settle") + self.delay + 3 * how.ms("tau") + slack)
+
+
+def _by_direct(rule: Any) -> str | None:
+    """Feedback that comes to all areas at once."""
+    if rule.feedback.layered:
+        return None
+    return (
+        "direct feedback moves all areas at once, and in continuous time each would read its error while its "
+        "prediction moves; choose steps (no dynamics), or feedback that comes down link by link"
+    )
 
 
 def _by_inference(rule: Any) -> str | None:

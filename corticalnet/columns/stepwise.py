@@ -43,10 +43,15 @@ class Stepwise(ColumnModel):
         phases = ("now", "phase") if cls.hears_phase(rule, options) else ("now",)
         return first(
             by_loss(rule),
-            by_feedback(rule, Tied, Random),
+            cls.by_feedback(rule),
             by_noise(rule),
             by_consolidation(options, *phases),
         )
+
+    @classmethod
+    def by_feedback(cls, rule: Any) -> str | None:
+        """Pathways for which nothing has been worked out."""
+        return by_feedback(rule, Tied, Random)
 
     @classmethod
     def hears_phase(cls, rule: Any, options: Options) -> bool:

@@ -40,7 +40,7 @@ def write_back(circuit: Circuit, network: Network, data: Any = None) -> None:
             the network stays as it was.
     """
     weights, changes = circuit.weights, []
-    for link in network.links:
+    for link in filter(lambda link: link.plastic, network.links):
         for name, parameter in ((link.name, link.weight), (f"{link.name} bias", link.bias)):
             if parameter is None:
                 continue

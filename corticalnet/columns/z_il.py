@@ -11,19 +11,34 @@ from typing import Any
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Needs
 from corticalnet.columns.area import AreaSpec, links_to_input
+from corticalnet.columns.refusals import by_feedback
 from corticalnet.columns.registry import Options, runs
 from corticalnet.columns.stepwise import Clocked
-from corticalnet.rules import ZIL, Sweep
+from corticalnet.rules import ZIL, Direct, Random, Sweep, Tied
 
 
 @runs(Sweep, ZIL)
 class ZILColumns(Clocked):
-    """The area d links below the output learns d steps after the teacher has come, and only then."""
+    """The area d links below the output learns d steps after the teacher has come, and only then.
+
+    Feedback straight from the output comes along axons that are the longer, the lower the area: d links below
+    it arrives after d steps, when nothing below has moved yet and the clock ticks. At once it would move all
+    areas together, and each would find its prediction moved by those below before it could learn.
+    """
+
+    direct = False
+
+    @classmethod
+    def by_feedback(cls, rule: Any) -> str | None:
+        """All fixed random pathways will do."""
+        return by_feedback(rule, Tied, Random, Direct)
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> ZILColumns:
         """With the rule's γ; 1 for a sweep."""
-        return cls(options, rule.inference_rate or 1.0, cls.hears_phase(rule, options))
+        made = cls(options, rule.inference_rate or 1.0, cls.hears_phase(rule, options))
+        made.direct, made.equal_path_lengths = not rule.feedback.layered, rule.feedback.layered
+        return made
 
     def trigger(self, area: AreaSpec) -> str:
         """The clock of its depth."""
@@ -34,6 +49,13 @@ class ZILColumns(Clocked):
         return cells.Clock(first=area.depth, last=area.depth)
 
     def needs(self, areas: Sequence[AreaSpec]) -> Needs:
-        """The output's error is one step behind its prediction: it must be gone when the teacher comes."""
+        """The output's error is one step behind its prediction: it must be gone when the teacher comes.
+
+        Gone from axons, too, if it has some of its own to every area.
+        """
         links = links_to_input(areas)
-        return Needs(links + 1, links)
+        return Needs(2 * links if self.direct else links + 1, links)
+
+    def direct_delay(self, area: AreaSpec) -> float:
+        """A step for each link; the first passes anyway."""
+        return (area.depth - 1) * self.dt

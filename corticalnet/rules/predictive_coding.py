@@ -42,8 +42,6 @@ class Columns:
         self.errors: list[Tensor | None] = [None] * nodes
         #: How far predictions moved in the last step (None: none did).
         self.moved: list[Tensor | None] = [None] * nodes
-        self._distance = self._distances()
-        self._reached = 0  # errors may be non-zero up to this distance from the output
         if noise:
             self._disturb(noise)
         self._read_lesson()
@@ -89,7 +87,6 @@ class Columns:
             self.trial.change_weights()
         else:
             weights_change = False
-        self._reached += 1
         for node in self.hidden:
             change = changes[node]
             if change is not None:
@@ -108,8 +105,8 @@ class Columns:
         self._stand_still()
 
     def _change(self, node: int, rate: float, sent: list[Tensor | None]) -> Tensor | None:
-        """``γ (−ε + f'(x) ⊙ feedback)``; None where no error can have arrived."""
-        if node == 0 or self._distance[node] > self._reached + 1:
+        """``γ (−ε + f'(x) ⊙ feedback)``; None where no error has arrived, from above or by a prediction."""
+        if node == 0:
             return None
         signal, error = self.trial.feedback.into(self.wiring, node, sent), self.errors[node]
         if signal is not None:
@@ -157,11 +154,3 @@ class Columns:
             self.rates[node], self.traces[node] = area.fire(self.values[node], self.traces[node])
         for node in range(2, self.wiring.output + 1):
             self._predict(node)
-        self._reached = len(self.wiring.areas)
-
-    def _distances(self) -> list[int]:
-        """Fewest links from each node to the output: the step at which an error first arrives."""
-        distance = [0] * len(self.wiring.areas)
-        for node in range(self.wiring.output - 1, -1, -1):
-            distance[node] = 1 + min(distance[target] for target, _ in self.wiring.leaving[node])
-        return distance

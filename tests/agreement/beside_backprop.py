@@ -63,7 +63,7 @@ def twin(net, rule, x, y):
     optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
     for stimulus, target in zip(x, y, strict=True):
         rule.update(net, torch.tensor(stimulus), torch.tensor(target), optimizer)
-    named = [(link.name, link.weight) for link in net.links]
+    named = [(link.name, link.weight) for link in net.links if link.plastic]
     named += [(f"{link.name} bias", link.bias) for link in net.links if link.bias is not None]
     return {name: (p.detach() - before[p]).numpy().ravel() for name, p in named}
 

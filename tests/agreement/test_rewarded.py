@@ -236,9 +236,8 @@ def test_weights_written_back_are_those_of_the_circuit():
             "consolidation 'phase' is not possible for columns that learn from reward; choices: now",
         ),
         ("reward in z-il", {}, "ZIL are taught by Teacher, not by Reward"),
-        ("reward, cross-wired", {}, "Tied or Random or Matching feedback, not Direct"),
-        ("reward, straight", {}, "Tied or Random or Matching feedback, not Random(direct=True)"),
-        ("matching in a sweep", {}, "Tied or Random feedback, not Matching"),
+        ("reward, mirrored", {}, "Tied or Random or Direct or Matching feedback, not WeightMirror"),
+        ("matching in a sweep", {}, "Tied or Random or Direct feedback, not Matching"),
         ("matching and φ", {}, "Tied or Random feedback, not Matching"),
     ],
 )
@@ -246,8 +245,7 @@ def test_what_has_no_circuit_says_so(rule, options, message):
     own = {
         "reward in z-il": lambda: cn.Rule(cn.Reward(), trigger=cn.ZIL()),
         "rewarded streaming": lambda: cn.rule("streaming-fa-z-il", teaching=cn.Reward()),
-        "reward, cross-wired": lambda: cn.rule("brainprop", feedback="direct"),
-        "reward, straight": lambda: cn.rule("brainprop", feedback=cn.Random(direct=True)),
+        "reward, mirrored": lambda: cn.rule("brainprop", feedback="weight-mirror"),
         "matching in a sweep": lambda: cn.rule("backprop", feedback="matching"),
         "matching and φ": lambda: cn.rule("streaming-fa-z-il", teaching=cn.Reward(), feedback="matching"),
     }
