@@ -28,7 +28,7 @@ from corticalnet.network.reading import converted, numbers
 from corticalnet.network.recurrent import Unrolled
 from corticalnet.rules.base import LearningRule
 from corticalnet.rules.feedback import Passes
-from corticalnet.rules.teaching import as_vectors
+from corticalnet.rules.targets import as_vectors
 
 Update = Callable[[], object]
 

@@ -36,14 +36,6 @@ def deltas(network: Network, rule: Rule, x: Tensor, targets: Tensor) -> tuple[Wi
     wiring = network.levelled()
     activity = wiring.fire(network.admit(x))
     error = rule.teaching.begin(activity.rates[-1], targets).error(activity.rates[-1])
-    found: list[Tensor | None] = [None] * len(wiring.areas)
-    found[-1] = wiring.area(-1).gain(error, activity.traces[-1])
-    for node in range(wiring.output - 1, 0, -1):
-        signal = feedback.into(wiring, node, found)
-        drive = activity.drives[node]
-        found[node] = (
-            torch.zeros_like(drive)
-            if signal is None
-            else wiring.area(node).gain(signal, activity.traces[node])
-        )
-    return wiring, activity, [x.new_zeros(0) if delta is None else delta for delta in found]
+    found, _ = feedback.backward(wiring, activity, error)
+    empty = [x.new_zeros(0), *(torch.zeros_like(drive) for drive in activity.drives[1:])]
+    return wiring, activity, [zero if d is None else d for d, zero in zip(found, empty, strict=True)]

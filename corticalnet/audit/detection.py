@@ -89,7 +89,7 @@ def with_detector(rule: LearningRule, name: str, **parameters: Any) -> Rule:
     """
     one_of("detector", name, DETECTORS, RuleError)
     found = rule.with_trigger(DETECTORS[name](**parameters), f"{name} φ")
-    if found is None:
+    if not isinstance(found, Rule):
         raise RuleError(
             f"{rule.name} is no Rule (teaching signal × feedback × trigger), so φ cannot trigger it"
         )

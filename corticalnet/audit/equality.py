@@ -20,7 +20,7 @@ from torch import Tensor
 from corticalnet.audit.samples import ACTIVATIONS, change, drawn, hierarchy, lesson, own
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
-from corticalnet.rules.teaching import as_vectors
+from corticalnet.rules.targets import as_vectors
 
 #: Largest relative error of what counts as equal, everywhere in the audit.
 EQUAL = 1e-6

@@ -71,6 +71,7 @@ class Area(nn.Module):
         self.sequence: tuple[Stage, ...] = tuple(copy.deepcopy(list(through)))
         self.links, self.stages = nn.ModuleList(self.arriving), nn.ModuleList(self.sequence)
         self.name = name
+        self.learns = False  # whether stages have parameters of their own
         self.drive_shape: Shape = ()
         self.shape: Shape = ()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Sequence
+from math import isfinite
 from typing import Any
 
 import torch
@@ -22,7 +23,7 @@ from corticalnet.network.area import Area
 from corticalnet.network.initialisation import Scheme
 from corticalnet.network.links import Dense, Link
 from corticalnet.network.parts import Parts
-from corticalnet.network.reading import as_rates, finite
+from corticalnet.network.reading import as_rates, finite, place
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.tables import table
 
@@ -81,7 +82,7 @@ class Network(nn.Module):
         self.wiring.measure()
         self._levelled: Wiring | None = None
         self.to(device=device, dtype=dtype)
-        self._parts = Parts(self)
+        self.parts = Parts(self)
 
     def _add(self, area: Area, position: int, count: int, dtype: torch.dtype) -> None:
         if not isinstance(area, Area):
@@ -124,13 +125,13 @@ class Network(nn.Module):
     # Running ---------------------------------------------------------------------------------
     def forward(self, x: Any) -> Tensor:
         """Rates of the output area ``[batch, *output_shape]``; of no samples, none."""
-        self._parts.check()
+        self.parts.check()
         x = self.admit(x)
         return self.wiring.fire(x).rates[-1] if len(x) else x.new_zeros(0, *self.output_shape)
 
     def sweep(self, x: Any) -> Activity:
         """Drives and rates of every area for inputs ``[batch, *input_shape]``, at least one of them."""
-        self._parts.check()
+        self.parts.check()
         return self.wiring.fire(self.admit(x, least=1))
 
     @torch.no_grad()
@@ -158,17 +159,21 @@ class Network(nn.Module):
             for module, training in modes:  # (a part may rest while others learn)
                 module.training = training
 
-    def admit(self, x: Any, least: int = 0) -> Tensor:
+    def admit(self, x: Any, least: int = 0, to_learn: bool = False) -> Tensor:
         """Read an input: ``[batch, *input_shape]``, in the network's precision and on its device.
 
         Args:
             x: a tensor, or anything that becomes an array of real numbers.
             least: number of samples that there must be.
+            to_learn: whether a rule will learn from it: one NaN would be in all weights after the step. (On a
+                GPU nothing can be noticed without waiting for the device.)
 
         Raises:
-            ShapeError: the shape does not fit, there are too few samples, or they are no real numbers.
+            ShapeError: the shape does not fit, there are too few samples, or they are no real numbers (or not
+                finite).
         """
-        like = self.like
+        weight = self.wiring.arriving[1][0][1]._parameters.get("weight")  # (as `like`, without a call)
+        like = self.like if weight is None else weight
         read: Tensor = x
         if not (  # what training gives, thousands of times, is ready
             type(x) is Tensor
@@ -180,6 +185,8 @@ class Network(nn.Module):
             read = as_rates(x, self.input_shape, like)
         if least and len(read) < least:
             raise ShapeError(f"input has {len(read)} samples; at least {least} must be there")
+        if to_learn and not (read.is_cuda or read.is_meta or isfinite(read.sum().item())):
+            finite(read, "input")  # it says where, or that only the sum is not
         return read
 
     @property
@@ -207,7 +214,7 @@ class Network(nn.Module):
         Raises:
             NetworkError: rules cannot teach the network as it is now: :mod:`corticalnet.network.parts`.
         """
-        return self._parts.learned()
+        return self.parts.learned()
 
     def levelled(self) -> Wiring:
         """The wiring with relays for links that skip areas (made once; see :class:`Wiring`)."""
@@ -275,24 +282,11 @@ def whole_shape(given: Any) -> Shape:
     raise NetworkError(f"input_shape must be {possible}, not {shown(given)}")
 
 
-def place(
-    dtype: torch.dtype | None, device: torch.device | str | None
-) -> tuple[torch.dtype | None, torch.device | None]:
-    """Precision and device of weights, if there can be such.
-
-    Raises:
-        NetworkError: no format that a network can compute in, or a device that is unknown or not there.
-    """
-    formats = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
-    if dtype is not None and dtype not in formats:
-        raise NetworkError(f"dtype must be one of {', '.join(map(str, formats))}, not {shown(dtype)}")
-    if device is None:
-        return dtype, None
-    try:
-        where = torch.device(device)
-        return dtype, torch.empty(0, device=where).device
-    except (RuntimeError, AssertionError, TypeError) as error:
-        raise NetworkError(f"device {shown(device)} cannot be used: {str(error).splitlines()[0]}") from None
+def _cure(links: list[Link]) -> str:
+    """What to do about links that do not fit together, if one of them changes no shape."""
+    if all(link.plastic for link in links):
+        return ""
+    return "; an identity link changes no shape, a Dense or Convolution with that source does"
 
 
 def _sheet(shape: Shape) -> str:

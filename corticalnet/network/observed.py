@@ -29,11 +29,11 @@ class _ObservedWiring(Wiring):
     """A wiring that tells of its sweeps."""
 
     def __init__(self, wiring: Wiring, swept: Swept) -> None:
-        super().__init__(wiring.areas, wiring.arriving, wiring.leaving, wiring.depth)
+        super().__init__(wiring.areas, wiring.arriving, wiring.leaving, wiring.depth, wiring.above_input)
         self.swept = swept
 
-    def fire(self, rates: Tensor) -> Activity:
-        activity = super().fire(rates)
+    def fire(self, x: Tensor, noise: Callable[[Tensor], Tensor] | None = None) -> Activity:
+        activity = super().fire(x, noise)
         self.swept(activity, self)
         return activity
 
@@ -51,7 +51,7 @@ def with_sweeps(net: Network, swept: Swept) -> Network:
 def with_links(net: Network, told: Told) -> Network:
     """A copy of a network whose links tell of every operation (relays between areas do not)."""
     other = copied(net, net.links, told)
-    other._parts = Parts(other)
+    other.parts = Parts(other)
     return other
 
 

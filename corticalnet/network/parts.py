@@ -51,7 +51,9 @@ class Parts:
         Raises:
             NetworkError: rules cannot teach the network as it is now; the message says why.
         """
-        if not self._as_known():
+        # (as in _now; every call of a function counts here)
+        now = [*chain.from_iterable(map(dict.values, self._inside)), *chain.from_iterable(self._own)]
+        if len(now) != len(self._known) or not all(map(is_, now, self._known)):
             self._check(taught=True)
             held = [(m._parameters[n], s) for _, m, shapes in self._holders for n, s in shapes.items()]
             each = {id(p): (p, shape) for p, shape in held if p is not None}.values()
@@ -77,16 +79,13 @@ class Parts:
             NetworkError: it would not.
         """
         known = zip(self._learned, self._shapes, strict=True)
-        if not self._as_known() or any(p.shape != shape for p, shape in known):
+        now = self._now()
+        same = len(now) == len(self._known) and all(map(is_, now, self._known))
+        if not same or any(p.shape != shape for p, shape in known):
             self._check(taught=False)
 
     def _now(self) -> list[Any]:
         return [*chain.from_iterable(map(dict.values, self._inside)), *chain.from_iterable(self._own)]
-
-    def _as_known(self) -> bool:
-        """Whether all parts are those that :meth:`learned` has looked at."""
-        now = self._now()
-        return len(now) == len(self._known) and all(map(is_, now, self._known))
 
     def _check(self, taught: bool) -> None:
         for modules, name, child in self._places:

@@ -2,6 +2,7 @@
 
     numbers(value, …)      real numbers as a dense tensor, of the type that they have
     as_rates(value, …)     ``[batch, *shape]`` in a network's precision
+    place(dtype, device)   where a network's weights are, and in which precision
 
 Numbers are taken as they are: 255 in an image of bytes is a rate of 255, True is 1. What would have to be
 guessed is refused in a sentence: complex numbers, texts, masked or missing values, axes in another order, one
@@ -17,8 +18,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from corticalnet.checks import array
-from corticalnet.errors import ShapeError
+from corticalnet.checks import array, shown
+from corticalnet.errors import NetworkError, ShapeError
 
 Shape = tuple[int, ...]
 
@@ -128,6 +129,26 @@ def lesson_input(x: Tensor, what: str = "input") -> Tensor:
         ShapeError: some of it is not finite.
     """
     return x if x.is_cuda else finite(x, what)
+
+
+def place(
+    dtype: torch.dtype | None, device: torch.device | str | None
+) -> tuple[torch.dtype | None, torch.device | None]:
+    """Precision and device of weights, if there can be such.
+
+    Raises:
+        NetworkError: no format that a network can compute in, or a device that is unknown or not there.
+    """
+    formats = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
+    if dtype is not None and dtype not in formats:
+        raise NetworkError(f"dtype must be one of {', '.join(map(str, formats))}, not {shown(dtype)}")
+    if device is None:
+        return dtype, None
+    try:
+        where = torch.device(device)
+        return dtype, torch.empty(0, device=where).device
+    except (RuntimeError, AssertionError, TypeError) as error:
+        raise NetworkError(f"device {shown(device)} cannot be used: {str(error).splitlines()[0]}") from None
 
 
 def _same(given: Shape, shape: Shape) -> bool:

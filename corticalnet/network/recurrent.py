@@ -25,9 +25,9 @@ from corticalnet.errors import NetworkError, ShapeError
 from corticalnet.network.area import Area
 from corticalnet.network.initialisation import Scheme
 from corticalnet.network.links import Cut, Dense
-from corticalnet.network.network import Network, place
+from corticalnet.network.network import Network
 from corticalnet.network.parts import Parts
-from corticalnet.network.reading import converted, numbers
+from corticalnet.network.reading import converted, numbers, place
 from corticalnet.network.wiring import Wiring
 
 
@@ -81,7 +81,7 @@ class Recurrent(nn.Module):
             link.build(shape, seed, name, self.hidden.rectifying, kind)
         self.output.arriving[0].build((columns,), seed, "hidden->output", self.output.rectifying, kind)
         self.to(device=device, dtype=dtype)
-        self._parts = Parts(self)
+        self.parts = Parts(self)
         self._unrolled: dict[int, Unrolled] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -123,7 +123,7 @@ class Recurrent(nn.Module):
         Raises:
             ShapeError: one of them does not fit, or they are no real numbers.
         """
-        self._parts.check()
+        self.parts.check()
         like = self.hidden.arriving[0].weight
         sequence = numbers(sequence, "sequence", like.device)
         if sequence.dim() != 3 or sequence.shape[2:] != self.input_shape or not sequence.shape[1]:
@@ -176,7 +176,7 @@ class Unrolled(Network):
         places = [(t + 1, Cut(v, target=after, write=t * outputs)) for t in range(steps)]
         self._append(net.output, "output", places)
         self.wiring.measure()
-        self._parts = net._parts
+        self.parts = net.parts
 
     def _append(self, area: Area, name: str, arriving: list) -> None:
         area = copy.copy(area)  # the same stages under another name

@@ -7,6 +7,7 @@ down).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -17,26 +18,38 @@ from corticalnet.network.links import Link, Relay
 
 @dataclass
 class Activity:
-    """The state of every node after firing: lists by node; the input has a rate only."""
+    """The state of every node after firing: lists by node; the input has a rate only.
+
+    Attributes:
+        rates, drives, traces: of every node.
+        noise: what was added to the rates; empty if nothing was.
+    """
 
     rates: list[Tensor]
     drives: list[Tensor]
     traces: list[Trace]
+    noise: list[Tensor | None] = field(default_factory=list)
 
 
 @dataclass
 class Wiring:
-    """Areas by node, and for each node the links that arrive and leave as ``(other node, link)``."""
+    """Areas by node, and for each node the links that arrive and leave as ``(other node, link)``.
+
+    ``above_input`` are the areas with their nodes, from the first above the input up to the output.
+    """
 
     areas: list[Area | None] = field(default_factory=lambda: [None])
     arriving: list[list[tuple[int, Link]]] = field(default_factory=lambda: [[]])
     leaving: list[list[tuple[int, Link]]] = field(default_factory=lambda: [[]])
     depth: list[int] = field(default_factory=list)
+    above_input: list[tuple[int, Area]] = field(default_factory=list)
 
     def add(self, area: Area, arriving: list[tuple[int, Link]]) -> int:
         """Append an area driven by ``(source node, link)`` pairs; return its node."""
         node = len(self.areas)
         self.areas.append(area)
+        self.above_input.append((node, area))
+        area.learns = any(True for _ in area.stages.parameters())  # (stages are built by now)
         self.arriving.append(arriving)
         self.leaving.append([])
         for source, link in arriving:
@@ -69,12 +82,15 @@ class Wiring:
             drive = drive + link.drive(rates[source])
         return drive
 
-    def fire(self, rates: Tensor) -> Activity:
-        """One sweep from the input up."""
-        activity = Activity([rates], [rates], [[]])
-        for node in range(1, len(self.areas)):
+    def fire(self, x: Tensor, noise: Callable[[Tensor], Tensor] | None = None) -> Activity:
+        """One sweep from the input up; with ``noise(rate)`` on the rate of every area, if there is any."""
+        activity = Activity([x], [x], [[]], [] if noise is None else [None])
+        for node, area in self.above_input:
             drive = self.drive(node, activity.rates)
-            rate, trace = self.area(node).fire(drive)
+            rate, trace = area.fire(drive)
+            if noise is not None:
+                activity.noise.append(own := noise(rate))
+                rate = rate + own
             activity.drives.append(drive)
             activity.rates.append(rate)
             activity.traces.append(trace)

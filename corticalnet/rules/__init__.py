@@ -1,6 +1,6 @@
 """Learning rules: teaching signal × feedback pathway × trigger."""
 
-from corticalnet.rules.base import Equality, LearningRule, Route, Step
+from corticalnet.rules.base import LearningRule, Route, Step
 from corticalnet.rules.catalogue import Entry, register, rule, rules
 from corticalnet.rules.fa_z_il import FaZIL
 from corticalnet.rules.feedback import (
@@ -24,7 +24,8 @@ from corticalnet.rules.rule import Rule
 from corticalnet.rules.sweep import Sweep
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
 from corticalnet.rules.through_time import Course, ThroughTime
-from corticalnet.rules.trial import Trial, Trigger
+from corticalnet.rules.trial import Trial
+from corticalnet.rules.trigger import Equality, Trigger
 from corticalnet.rules.z_il import ZIL
 
 __all__ = [

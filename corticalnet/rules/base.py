@@ -21,23 +21,20 @@ import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.links import Link
 from corticalnet.rules.observer import SILENT, Observer
 from corticalnet.rules.own_weights import OwnWeights
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
-
-if TYPE_CHECKING:
-    from corticalnet.rules.rule import Rule
-    from corticalnet.rules.trial import Trigger
+from corticalnet.rules.trigger import Equality, Trigger
 
 
+@dataclass(eq=False)
 class Step:
     """What one call of ``learn`` returns; everything is computed when it is asked for.
 
@@ -47,8 +44,8 @@ class Step:
             Fa-Z-IL, :class:`~corticalnet.rules.fa_z_il.Detections`, says when each φ fired).
     """
 
-    def __init__(self, lesson: Lesson, details: Any = None) -> None:
-        self.lesson, self.details = lesson, details
+    lesson: Lesson
+    details: Any = None
 
     @property
     def loss(self) -> Tensor:
@@ -64,28 +61,6 @@ class Step:
     def rates(self) -> Tensor:
         """Output rates ``[batch, n]`` before teaching."""
         return self.lesson.rates
-
-
-@dataclass(frozen=True)
-class Equality:
-    """What a rule's change is equal to: minus the gradient of a loss, by autograd, in float64.
-
-    Attributes:
-        loss: "squared" (½ Σ (t − y)²) or "cross-entropy" (of the softmax of the output rates).
-        smooth: only where f' is nowhere 0 (sigmoid, tanh, softplus; no pooling, no dropout).
-        links: only in networks where an error has at most so many links to go; None: in all.
-        tolerance: relative distance of every parameter's change.
-    """
-
-    loss: str
-    smooth: bool = False
-    links: int | None = None
-    tolerance: float = 1e-12
-
-    def __str__(self) -> str:
-        where = ", where f' is nowhere 0" if self.smooth else ""
-        where += f", down to {self.links} links below the output" if self.links is not None else ""
-        return f"equals backprop of the {self.loss} loss{where}"
 
 
 class Route(NamedTuple):
@@ -142,31 +117,6 @@ class LearningRule(OwnWeights, ABC):
     equals: Equality | None = None
     may_diverge: str = ""
     observer: Observer = SILENT
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        """Every ``learn`` begins by meeting the network, so that no rule can forget to.
-
-        Raises:
-            RuleError: the rule overrides ``parameters``, of which nobody would learn the names.
-        """
-        super().__init_subclass__(**options)
-        if cls.parameters is not OwnWeights.parameters:
-            raise RuleError(
-                f"{cls.__name__} overrides parameters(net); say its own weights with their names, in "
-                "named_parameters(net): checkpoints, optimizers and the audit go by it"
-            )
-        learn: Any = cls.learn
-        if hasattr(learn, "_meets") or getattr(learn, "__isabstractmethod__", False):
-            return
-
-        @functools.wraps(learn)
-        def met(self: LearningRule, net: Network, *arguments: Any, **options: Any) -> Any:
-            if self._meet(net):
-                self._look_for_those_left_behind(net)
-            return learn(self, net, *arguments, **options)
-
-        met._meets = True  # type: ignore[attr-defined]
-        cls.learn = met  # type: ignore[method-assign]
 
     @abstractmethod
     def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> Step:
@@ -236,14 +186,14 @@ class LearningRule(OwnWeights, ABC):
         """A copy that takes the action that it expects most of, so that two views take the same."""
         return copy.deepcopy(self)
 
-    def with_trigger(self, trigger: Trigger, name: str = "custom") -> Rule | None:
+    def with_trigger(self, trigger: Trigger, name: str = "custom") -> LearningRule | None:
         """A rule of the same lessons and feedback, whose synapses learn at other times; None if none can be.
 
         Its pathway is a copy, for one belongs to one network at a time.
         """
         return None
 
-    def in_one_sweep(self) -> Rule | None:
+    def in_one_sweep(self) -> LearningRule | None:
         """That which takes no time; None if there is no such rule."""
         return None
 

@@ -32,7 +32,7 @@ from corticalnet.rules.reward import Reward, SoftmaxReward
 from corticalnet.rules.rule import Rule
 from corticalnet.rules.sweep import Sweep
 from corticalnet.rules.teaching import Teacher, Teaching
-from corticalnet.rules.trial import Trigger
+from corticalnet.rules.trigger import Trigger
 from corticalnet.rules.z_il import ZIL
 
 

@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 
 from corticalnet.checks import flag, not_negative, whole
 from corticalnet.errors import RuleError, one_of
-from corticalnet.rules.base import Equality
+from corticalnet.rules.detector import ChangeDetector
 from corticalnet.rules.predictive_coding import Columns
-from corticalnet.rules.trial import Trial, Trigger
+from corticalnet.rules.trial import Trial
+from corticalnet.rules.trigger import Equality, Trigger
 
 _GATES = ("none", "prediction", "pulse")
 
@@ -90,7 +90,8 @@ class FaZIL(Trigger):
     def run(self, trial: Trial) -> None:
         """No clock and no layer index: every column watches itself."""
         columns = Columns(trial)
-        detectors = [ChangeDetector(self) for _ in columns.errors]
+        watch = self.gate, self.silence, self.threshold, self.pooled
+        detectors = [ChangeDetector(*watch) for _ in columns.errors]
         trial.details = found = Detections()
         steps = self.steps if self.steps is not None else trial.wiring.depth[0]
         sent: list[Tensor | None] = []
@@ -102,55 +103,3 @@ class FaZIL(Trigger):
             columns.teach([pulse for _, pulse, _ in watched])
             sent = [what for _, _, what in watched]
             found.phi.append([phi for phi, _, _ in watched])
-
-
-class ChangeDetector:
-    """The φ cells of one area (or its one φ cell), and the gate of its feedback.
-
-    Before the trial everything has been at rest for long.
-    """
-
-    def __init__(self, trigger: FaZIL) -> None:
-        self.gated, self.pulsed = trigger.gate != "none", trigger.gate == "pulse"
-        self.silence, self.threshold, self.pooled = trigger.silence, trigger.threshold, trigger.pooled
-        self._silent: Tensor | None = None  # for how many steps each error has been zero
-        self._open: Tensor | None = None  # whose feedback passes
-
-    def watch(
-        self, error: Tensor | None, shift: Tensor | None
-    ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """One step: φ, the pulse φ ε, and what the error cells send down.
-
-        Args:
-            error: the error cells, None if they are all at rest.
-            shift: how far predictions moved in this step, None if none did.
-        """
-        if error is None:
-            return None, None, None
-        active = self._leaves_rest(error)
-        moved = None if shift is None or not self.gated else self._leaves_rest(shift)
-        phi = active if self._silent is None else active & (self._silent >= self.silence)
-        if moved is not None:
-            phi = phi & ~moved
-        before = self._silent
-        if before is None:
-            before = torch.full_like(active, self.silence, dtype=torch.int32)
-        self._silent = (before + 1).masked_fill_(active, 0)
-        # On a CPU it costs little to see that nobody fired, and saves a product; a GPU would have to wait.
-        pulse = error * phi if phi.is_cuda or phi.any() else None
-        return phi, pulse, self._sent(error, moved, phi, pulse)
-
-    def _leaves_rest(self, signal: Tensor) -> Tensor:
-        """Whether a signal is more than rest: for each column, or for all of them ``[batch, 1, …]``."""
-        if self.pooled:
-            signal = signal.abs().flatten(1).sum(1).view(-1, *(1,) * (signal.dim() - 1))
-        return signal != 0 if not self.threshold else signal.abs() > self.threshold
-
-    def _sent(self, error: Tensor, moved: Tensor | None, phi: Tensor, pulse: Tensor | None) -> Tensor | None:
-        if not self.gated:
-            return error
-        if self.pulsed:
-            return pulse
-        still = self._open if self._open is None or moved is None else self._open & ~moved
-        self._open = phi if still is None else phi | still
-        return error * self._open

@@ -13,7 +13,8 @@ from __future__ import annotations
 from corticalnet.checks import not_negative, positive, whole
 from corticalnet.errors import RuleError, one_of
 from corticalnet.rules.predictive_coding import Columns
-from corticalnet.rules.trial import Trial, Trigger
+from corticalnet.rules.trial import Trial
+from corticalnet.rules.trigger import Trigger
 
 
 class IL(Trigger):

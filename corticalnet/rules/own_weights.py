@@ -6,6 +6,7 @@ if nothing moves them.
 
 from __future__ import annotations
 
+import functools
 import warnings
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -45,6 +46,31 @@ class OwnWeights:
     _versions, _left_behind = (0, 0), 0  # torch's, of weights of the network and of the rule
     _updated: Callable[[], Network | None] = staticmethod(_nobody)  # by the last `update`
     _moved: tuple[tuple[nn.Parameter, ...], Callable[[], Any]] = ((), _nobody)  # what, and by whom
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Every ``learn`` begins by meeting the network, so that no rule can forget to.
+
+        Raises:
+            RuleError: the rule overrides ``parameters``, of which nobody would learn the names.
+        """
+        super().__init_subclass__(**options)
+        if cls.parameters is not OwnWeights.parameters:
+            raise RuleError(
+                f"{cls.__name__} overrides parameters(net); say its own weights with their names, in "
+                "named_parameters(net): checkpoints, optimizers and the audit go by it"
+            )
+        learn: Any = getattr(cls, "learn", None)
+        if learn is None or hasattr(learn, "_meets") or getattr(learn, "__isabstractmethod__", False):
+            return
+
+        @functools.wraps(learn)
+        def met(self: OwnWeights, net: Network, *arguments: Any, **options: Any) -> Any:
+            if self._meet(net):
+                self._look_for_those_left_behind(net)
+            return learn(self, net, *arguments, **options)
+
+        met._meets = True  # type: ignore[attr-defined]
+        cls.learn = met  # type: ignore[attr-defined]
 
     def draw(self, net: Network) -> Mapping[str, Tensor]:
         """First values of weights that the rule learns beside ``net``, by name: of a rule that has any.
@@ -127,7 +153,7 @@ class OwnWeights:
                 f"{self.name} teaches a Network, not {kind}; "
                 + (f"give it the one inside: {kind}.{inside}" if inside else cure)
             )
-        self._learned = net.learned
+        self._learned = net.parts.learned()
         own = self.named_parameters(net)
         if type(own) is not dict:
             own = dict(own)  # (pairs, as modules of torch say them)

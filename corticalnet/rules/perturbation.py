@@ -18,17 +18,17 @@ itself). What comes back is one number that everyone hears, so there is no pathw
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from corticalnet.checks import fraction, function, positive
 from corticalnet.errors import RuleError, one_of
-from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.disturbance import Draw, by_sample, disturb, gaussian, held
 from corticalnet.rules.observer import Cells
-from corticalnet.rules.trial import Trial, Trigger
+from corticalnet.rules.trial import Trial
+from corticalnet.rules.trigger import Trigger
 
 _BASELINES = ["undisturbed", "opposite", "none"]
 
@@ -115,13 +115,6 @@ class NodePerturbation(_Perturbation):
         teach(trial, noise, -change / self.deviation**2, "loss difference")
 
 
-@dataclass
-class Stochastic(Activity):
-    """An activity with the noise in it, by node."""
-
-    noise: list[Tensor | None] = field(default_factory=list)
-
-
 class REINFORCE(_Perturbation):
     """Columns that fire at random around f(drive) and are told how good the outcome was (Williams 1992).
 
@@ -150,24 +143,15 @@ class REINFORCE(_Perturbation):
         self.momentum = fraction("REINFORCE: momentum", momentum, RuleError)
         self._average = torch.zeros((), dtype=torch.float64)
 
-    def fire(self, wiring: Wiring, rates: Tensor) -> Activity:
-        """A sweep up with noise on the rates of every area."""
-        activity = Stochastic([rates], [rates], [[]], [None])
-        for node in range(1, wiring.output + 1):
-            drive = wiring.drive(node, activity.rates)
-            rate, trace = wiring.area(node).fire(drive)
-            noise = self.deviation * self.draw(rate)
-            activity.noise.append(noise)
-            activity.drives.append(drive)
-            activity.rates.append(rate + noise)
-            activity.traces.append(trace)
-        return activity
+    def forward_noise(self, rate: Tensor) -> Tensor:  # type: ignore[override]
+        """Of the sweep up that answers."""
+        noise: Tensor = self.deviation * self.draw(rate)
+        return noise
 
     def run(self, trial: Trial) -> None:
         """No further sweep, but for an undisturbed baseline."""
         activity, lesson = trial.activity, trial.lesson
         costs = lesson.costs(activity.rates[-1])
-        assert isinstance(activity, Stochastic), "the sweep up was this trigger's"
         advantage = -costs
         if self.baseline == "undisturbed":
             traces = held(trial.wiring, activity)
@@ -205,11 +189,10 @@ def teach(trial: Trial, noise: list[Tensor | None], told: Tensor, name: str) -> 
     wiring, activity = trial.wiring, trial.activity
     cells: Cells = {"rate": activity.rates, "drive": activity.drives, "noise": noise}
     trial.observer.snapshot(wiring, cells, {name: told})
-    traces = held(wiring, activity)
-    for node in range(1, wiring.output + 1):
-        xi, area = noise[node], wiring.area(node)
+    activity = replace(activity, traces=held(wiring, activity))
+    errors: list[Tensor | None] = [None]
+    for node, area in wiring.above_input:
+        xi = noise[node]
         assert xi is not None, "every area has noise"
-        error = area.gain(by_sample(told, xi) * xi, traces[node])
-        for source, link in wiring.arriving[node]:
-            trial.plasticity.hebbian(link, activity.rates[source], error)
-        trial.plasticity.credit(area.credit(traces[node]))
+        errors.append(area.gain(by_sample(told, xi) * xi, activity.traces[node]))
+    trial.plasticity.accumulate(wiring, activity, errors)

@@ -7,7 +7,7 @@ are written in place. For plain SGD the two passes over the weights can be one, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from corticalnet.network import Network
 from corticalnet.network.links import Link
 from corticalnet.network.links.link import put
+from corticalnet.network.wiring import Activity, Wiring
 
 
 class Plasticity:
@@ -39,12 +40,16 @@ class Plasticity:
         decay: float = 0.0,
         learned: tuple[nn.Parameter, ...] | None = None,
     ) -> None:
-        self.net, self.batch, self.accumulate = net, batch, accumulate
+        self.net, self.batch, self.adds = net, batch, accumulate
         self.learned = net.learned if learned is None else learned
-        pairs = {link: partners[link.name] for link in net.links if link.name in partners} if partners else {}
-        self._partners = {link: b for link, b in pairs.items() if link.weight.requires_grad}
-        decaying = (p for link, b in self._partners.items() for p in (link.weight, b)) if decay else ()
-        self._decaying = {id(p): decay for p in decaying}
+        self._partners: dict[Link, nn.Parameter] = {}
+        self._decaying: dict[int, float] = {}
+        if partners:
+            pairs = {link: partners[link.name] for link in net.links if link.name in partners}
+            self._partners = {link: b for link, b in pairs.items() if link.weight.requires_grad}
+            if decay:
+                decaying = (p for link, b in self._partners.items() for p in (link.weight, b))
+                self._decaying = {id(p): decay for p in decaying}
         self._written: set[int] = set()  # by id: hashing a tensor takes longer
 
     def hebbian(self, link: Link, pre: Tensor, post: Tensor, factor: float = 1.0) -> None:
@@ -70,13 +75,31 @@ class Plasticity:
                 out, scale, keep = self.slot(parameter)
                 put(credit, out, factor * scale, keep)
 
+    def accumulate(
+        self, wiring: Wiring, activity: Activity, errors: Sequence[Tensor | None], scale: float = 1.0
+    ) -> None:
+        """Every link learns the error at its target times the rate of its source; all feedback has been read.
+
+        Args:
+            wiring, activity: a network that has fired, and whose areas' gains gave the errors.
+            errors: by node; None: nothing to learn from.
+            scale: of what an area learns, for each link between it and the output.
+        """
+        for node, area in wiring.above_input:
+            error, depth = errors[node], wiring.depth[node]
+            if error is not None:
+                for source, link in wiring.arriving[node]:
+                    self.hebbian(link, activity.rates[source], error, scale**depth)
+            if area.learns:  # homeostasis lies beyond the error cell: it learns with the links that leave
+                self.credit(area.credit(activity.traces[node]), scale ** max(depth - 1, 0))
+
     def restart(self) -> None:
         """Begin a new set of changes: the next ones replace what is there."""
         self._written.clear()
 
     def close(self) -> None:
         """Parameters that nothing taught this time get a zero change."""
-        if self.accumulate and not self._decaying:
+        if self.adds and not self._decaying:
             return
         for parameter in (*self.learned, *self._partners.values()):
             if parameter.requires_grad and id(parameter) not in self._written:
@@ -87,7 +110,7 @@ class Plasticity:
     def slot(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:
         """The tensor to write to, the scale of a credit, and how much of the tensor to keep."""
         first = id(parameter) not in self._written
-        keep = not first or (self.accumulate and parameter.grad is not None)
+        keep = not first or (self.adds and parameter.grad is not None)
         self._written.add(id(parameter))
         grad = parameter.grad
         if grad is None:

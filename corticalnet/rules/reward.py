@@ -25,7 +25,8 @@ from torch import Tensor
 
 from corticalnet.checks import function, positive, probability
 from corticalnet.errors import RuleError
-from corticalnet.rules.teaching import Lesson, Teaching, as_classes
+from corticalnet.rules.targets import as_classes
+from corticalnet.rules.teaching import Lesson, Teaching
 
 
 class Rewarded(Teaching):

@@ -22,15 +22,15 @@ from torch import Tensor, nn
 from corticalnet.checks import shown
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
-from corticalnet.network.reading import lesson_input
-from corticalnet.rules.base import Equality, LearningRule, Route, Step
+from corticalnet.rules.base import LearningRule, Route, Step
 from corticalnet.rules.feedback import Feedback, NoPathway, Tied
 from corticalnet.rules.feedback.base import with_signals
 from corticalnet.rules.plasticity import DirectPlasticity, Plasticity
 from corticalnet.rules.reward import Reward, SoftmaxReward
 from corticalnet.rules.sweep import Sweep
 from corticalnet.rules.teaching import Teacher, Teaching
-from corticalnet.rules.trial import Trial, Trigger
+from corticalnet.rules.trial import Trial
+from corticalnet.rules.trigger import Equality, Trigger
 
 
 class Rule(LearningRule):
@@ -142,6 +142,8 @@ class Rule(LearningRule):
 
     def named_parameters(self, net: Network) -> dict[str, nn.Parameter]:
         """Feedback weights that learn: ``feedback.area1->output``."""
+        if not self.feedback.draws:
+            return {}
         self.feedback.prepare(net)
         return {f"feedback.{name}": b for name, b in self.feedback.own().items()}
 
@@ -196,10 +198,14 @@ class Rule(LearningRule):
     @torch.no_grad()
     def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> Step:
         """See :meth:`LearningRule.learn`."""
-        learned, feedback = self._learned, self.feedback
-        x = lesson_input(net.admit(x, least=1))  # (changes are means over samples)
-        plasticity = Plasticity(net, len(x), accumulate, feedback.partners, feedback.decay, learned)
-        return self._trial(net, x, targets, plasticity, None)
+        x, feedback = net.admit(x, least=1, to_learn=True), self.feedback  # (changes are means over samples)
+        trial = self.trial(
+            net,
+            x,
+            targets,
+            Plasticity(net, len(x), accumulate, feedback.partners, feedback.decay, self._learned),
+        )
+        return Step(trial.lesson, trial.details)
 
     @torch.no_grad()
     def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> Step:
@@ -210,29 +216,48 @@ class Rule(LearningRule):
         weights that learn join the optimizer if it does not know them, in the groups of the links' weights.
         """
         self._ready(net, optimizer)
-        learned, feedback = self._learned, self.feedback
-        x = lesson_input(net.admit(x, least=1))
+        x, feedback = net.admit(x, least=1, to_learn=True), self.feedback
         plasticity: Plasticity
         if self.trigger.writes_once and not feedback.learns and DirectPlasticity.suits(optimizer):
-            plasticity = DirectPlasticity(net, len(x), optimizer, learned)
+            plasticity = DirectPlasticity(net, len(x), optimizer, self._learned)
         else:
-            plasticity = Plasticity(net, len(x), False, feedback.partners, feedback.decay, learned)
+            plasticity = Plasticity(net, len(x), False, feedback.partners, feedback.decay, self._learned)
         if self.trigger.changes_during_trial:
-            return self._trial(net, x, targets, plasticity, optimizer.step)
-        step = self._trial(net, x, targets, plasticity, None)
-        optimizer.step()
-        return step
+            trial = self.trial(net, x, targets, plasticity, optimizer.step)
+        else:
+            trial = self.trial(net, x, targets, plasticity)
+            optimizer.step()
+        return Step(trial.lesson, trial.details)
 
-    def _trial(self, net: Network, x: Tensor, targets: Any, plasticity: Plasticity, change: Any) -> Step:
-        with torch.autocast(x.device.type, enabled=False) if self.needs_full_precision else nullcontext():
-            wiring = net.levelled() if self.trigger.levelled else net.wiring
-            activity = self.trigger.fire(wiring, x)
+    def trial(
+        self,
+        net: Network,
+        x: Tensor,
+        targets: Any,
+        plasticity: Plasticity,
+        change_weights: Callable[[], Any] | None = None,
+    ) -> Trial:
+        """One trial: forward, teach, and what the trigger makes of it, as a rule backward and accumulate.
+
+        Args:
+            net: a network that the pathway has met.
+            x: inputs ``[batch, *input_shape]``, as :meth:`Network.admit` returns them.
+            targets: as for :meth:`learn`.
+            plasticity: where to write changes.
+            change_weights: an optimizer's step, for triggers that change weights within the trial.
+        """
+        trigger, feedback = self.trigger, self.feedback
+        precise = trigger.compares or feedback.compares
+        with torch.autocast(x.device.type, enabled=False) if precise else nullcontext():
+            wiring = net.levelled() if trigger.levelled else net.wiring
+            activity = wiring.fire(x, trigger.forward_noise)
             lesson = self.teaching.begin(activity.rates[-1], targets)
-            trial = Trial(wiring, activity, lesson, self.feedback, plasticity, self.observer, change)
-            self.feedback.learn(trial)
-            self.trigger.run(trial)
+            trial = Trial(wiring, activity, lesson, feedback, plasticity, self.observer, change_weights)
+            if feedback.learns:
+                feedback.learn(trial)
+            trigger.run(trial)
         plasticity.close()
-        return Step(lesson, trial.details)
+        return trial
 
     def __str__(self) -> str:
         parts = (("taught by", self.teaching), ("feedback", self.feedback), ("trigger", self.trigger))

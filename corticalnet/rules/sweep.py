@@ -17,12 +17,10 @@ With ``feedback_cells`` every column has a cell that holds its signal, and synap
 
 from __future__ import annotations
 
-from typing import Any
-
 from corticalnet.checks import flag
 from corticalnet.errors import RuleError
-from corticalnet.rules.base import Equality
-from corticalnet.rules.trial import Trial, Trigger
+from corticalnet.rules.trial import Trial
+from corticalnet.rules.trigger import Equality, Trigger
 
 
 class Sweep(Trigger):
@@ -45,26 +43,12 @@ class Sweep(Trigger):
         return Equality(loss)
 
     def run(self, trial: Trial) -> None:
-        """Sweep down from the output."""
-        sweep_down(trial, feedback_cells=self.feedback_cells)
-
-
-def sweep_down(trial: Trial, shrink: float = 1.0, feedback_cells: bool = False) -> None:
-    """Bring the output's error down; then every link learns by ``shrink^depth`` times its share."""
-    wiring, rates, traces = trial.wiring, trial.activity.rates, trial.activity.traces
-    cells = {"rate": rates, "drive": trial.activity.drives}
-    if not feedback_cells:
-        trial.observer.snapshot(wiring, cells)
-    delta: list[Any] = [None] * len(wiring.areas)
-    delta[-1] = wiring.area(-1).gain(trial.lesson.error(rates[-1]), traces[-1])
-    for node in range(wiring.output - 1, 0, -1):
-        signal: Any = trial.feedback.into(wiring, node, delta)
-        delta[node] = wiring.area(node).gain(signal, traces[node])
-    if feedback_cells:
-        trial.observer.snapshot(wiring, {**cells, "error": delta})
-    for node in range(1, wiring.output + 1):  # weights change when all feedback has been read
-        for source, link in wiring.arriving[node]:
-            trial.plasticity.hebbian(link, rates[source], delta[node], shrink ** wiring.depth[node])
-        # Homeostasis lies beyond the error cell: it learns with the links that leave, one step earlier.
-        earlier = shrink ** max(wiring.depth[node] - 1, 0)
-        trial.plasticity.credit(wiring.area(node).credit(traces[node]), earlier)
+        """One sweep down from the output; then every link learns."""
+        wiring, activity = trial.wiring, trial.activity
+        cells = {"rate": activity.rates, "drive": activity.drives}
+        if not self.feedback_cells:
+            trial.observer.snapshot(wiring, cells)
+        errors, _ = trial.feedback.backward(wiring, activity, trial.lesson.error(activity.rates[-1]))
+        if self.feedback_cells:
+            trial.observer.snapshot(wiring, {**cells, "error": errors})
+        trial.plasticity.accumulate(wiring, activity, errors)

@@ -12,7 +12,8 @@ state is handed on and no error comes back.
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+import copy
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -27,7 +28,6 @@ from corticalnet.rules.feedback import NoPathway
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.rule import Rule
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
-from corticalnet.rules.trial import Trial
 
 
 class Course:
@@ -86,6 +86,8 @@ class ThroughTime:
                 f"through time: {rule.name} changes weights within a trial; choose another trigger"
             )
         self.rule = rule
+        self._rule = copy.copy(rule)  # the same parts, taught at every step
+        self._rule.teaching = EachStep(rule.teaching)
         self.window = None if window is None else whole("through time: window", window, RuleError)
 
     @torch.no_grad()
@@ -130,43 +132,50 @@ class ThroughTime:
         self, net: Recurrent, x: Tensor, wanted: Tensor, state: Tensor, first: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
         """One trial of the rule; returns outputs, the state after it, and its loss."""
-        rule, deep = self.rule, net.unrolled(x.shape[1])
+        rule, deep = self._rule, net.unrolled(x.shape[1])
         # Learned weights go by the name of their link; a window of one step has no feedback along W.
         rule.feedback.prepare(net.unrolled(2) if rule.feedback.learns else deep)
         decay = rule.feedback.decay if first else 0.0  # once for a sequence, however it is cut
         plasticity = Plasticity(deep, len(x), not first, rule.feedback.partners, decay)
-        with torch.autocast(x.device.type, enabled=False) if rule.needs_full_precision else nullcontext():
-            wiring = deep.levelled() if rule.trigger.levelled else deep.wiring
-            activity = rule.trigger.fire(wiring, deep.join(x, state))
-            lesson = EachStep(rule.teaching, activity.rates[-1], wanted)
-            last = next(
-                n for n, area in enumerate(wiring.areas) if area and area.name == f"hidden{deep.steps}"
-            )
-            after = activity.rates[last].clone()  # triggers may move rates
-            trial = Trial(wiring, activity, lesson, rule.feedback, plasticity)
-            rule.feedback.learn(trial)
-            rule.trigger.run(trial)
-        plasticity.close()
-        return lesson.rates.view(len(x), deep.steps, -1), after, lesson.loss
+        trial = rule.trial(deep, deep.join(x, state), wanted, plasticity)
+        last = next(n for n, area in trial.wiring.above_input if area.name == f"hidden{deep.steps}")
+        rates = trial.lesson.rates.view(len(x), deep.steps, -1)
+        return rates, trial.activity.rates[last].clone(), trial.lesson.loss
 
     def parameters(self, net: Recurrent) -> list[nn.Parameter]:
         """Feedback weights that learn; there is one set for all steps."""
         return self.rule.parameters(net.unrolled(2))
 
 
-class EachStep(Lesson):
-    """A teacher's lesson for each step of a window; losses of a sample are summed over steps.
+class EachStep(Teaching):
+    """A teacher who teaches at every step of a window.
 
     Args:
         teaching: who teaches.
-        rates: outputs ``[batch, steps · outputs]``.
-        targets: class indices ``[batch, steps]``, or vectors ``[batch, steps, outputs]``.
     """
 
-    def __init__(self, teaching: Teaching, rates: Tensor, targets: Tensor) -> None:
-        super().__init__(rates)
-        self.steps = targets.shape[1]
-        self.single: Lesson = teaching.begin(self._apart(rates), targets.flatten(0, 1))
+    def __init__(self, teaching: Teaching) -> None:
+        self.teaching = teaching
+        self.equation = teaching.equation
+
+    def begin(self, rates: Tensor, targets: Any) -> Lesson:
+        """The lesson of all steps.
+
+        Args:
+            rates: outputs ``[batch, steps · outputs]``.
+            targets: class indices ``[batch, steps]``, or vectors ``[batch, steps, outputs]``.
+        """
+        batch, steps = targets.shape[:2]
+        apart = rates.reshape(batch * steps, -1)
+        return _Lessons(rates, steps, self.teaching.begin(apart, targets.flatten(0, 1)))
+
+
+@dataclass(eq=False)
+class _Lessons(Lesson):
+    """One lesson for each step; losses of a sample are summed over steps."""
+
+    steps: int
+    single: Lesson
 
     def error(self, rates: Tensor) -> Tensor:
         """``[batch, steps · outputs]``."""

@@ -16,10 +16,9 @@ import copy
 
 from corticalnet.checks import flag, not_negative, positive
 from corticalnet.errors import RuleError
-from corticalnet.rules.base import Equality
 from corticalnet.rules.predictive_coding import Columns
-from corticalnet.rules.sweep import sweep_down
-from corticalnet.rules.trial import Trial, Trigger
+from corticalnet.rules.trial import Trial
+from corticalnet.rules.trigger import Equality, Trigger
 
 
 class ZIL(Trigger):
@@ -60,7 +59,9 @@ class ZIL(Trigger):
     def run(self, trial: Trial) -> None:
         """The wave front, or everything."""
         if not self.levelled:
-            sweep_down(trial, shrink=self.rate)
+            wiring, activity = trial.wiring, trial.activity
+            errors, _ = trial.feedback.backward(wiring, activity, trial.lesson.error(activity.rates[-1]))
+            trial.plasticity.accumulate(wiring, activity, errors, self.rate)
             return
         columns, depth = Columns(trial, self.noise), trial.wiring.depth
         for step in range(depth[0]):

@@ -9,8 +9,7 @@ import torch
 import corticalnet as cn
 from corticalnet.errors import RuleError
 from corticalnet.rules import Teacher
-from corticalnet.rules.eigenvalues import extremes
-from corticalnet.rules.energy import Energy, stability
+from corticalnet.rules.energy import Energy, extremes, stability
 from corticalnet.rules.observer import Observer
 from tests.networks import batch, residual, sheets, skipping
 

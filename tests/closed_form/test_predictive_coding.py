@@ -29,7 +29,7 @@ def begin(net, x, target):
     """The value and error cells of a trial."""
     activity = net.wiring.fire(x)
     lesson = Teacher().begin(activity.rates[-1], target)
-    return Columns(Trial(net.wiring, activity, lesson, Tied(), Plasticity(net, len(x)), {}))
+    return Columns(Trial(net.wiring, activity, lesson, Tied(), Plasticity(net, len(x))))
 
 
 def inferred(net, activation, x, target, steps, gamma):

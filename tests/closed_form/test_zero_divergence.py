@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 import corticalnet as cn
-from corticalnet.rules.fa_z_il import ChangeDetector, FaZIL
+from corticalnet.rules.detector import ChangeDetector
 from tests.closed_form.song import Song, agree, from_grad, from_weights
 
 F64 = torch.float64
@@ -154,7 +154,7 @@ def test_the_papers_phi_with_relu_fires_late_in_the_same_places(silence, seed):
 
 def test_a_threshold_is_for_errors_of_both_signs():
     """Up to 0.1 is rest, above and below 0."""
-    detector = ChangeDetector(FaZIL(threshold=0.1))
+    detector = ChangeDetector(threshold=0.1)
     phi, pulse, _ = detector.watch(torch.tensor([[-0.2, 0.2, 0.05, -0.05]]), None)
     assert phi.tolist() == [[True, True, False, False]]
     torch.testing.assert_close(pulse, torch.tensor([[-0.2, 0.2, 0.0, 0.0]]))

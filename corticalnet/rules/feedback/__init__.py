@@ -1,13 +1,14 @@
 """Feedback pathways: through which synapses a top-down signal reaches an area. One axis of every rule.
 
-:mod:`.base` says what a pathway is, :mod:`.fixed` has those that stay as they are, :mod:`.learned` those that
-learn to be like the synapses up, :mod:`.perturbed` those that learn what activity does to the loss.
+:mod:`.base` says what a pathway is and has the transpose, :mod:`.fixed` has others that stay as they are,
+:mod:`.learned` those that learn to be like the synapses up, :mod:`.perturbed` those that learn what activity
+does to the loss.
 """
 
 from collections.abc import Callable
 
-from corticalnet.rules.feedback.base import Feedback, Passes
-from corticalnet.rules.feedback.fixed import Direct, NoPathway, Random, SignSymmetric, Tied
+from corticalnet.rules.feedback.base import Feedback, Passes, Tied
+from corticalnet.rules.feedback.fixed import Direct, NoPathway, Random, SignSymmetric
 from corticalnet.rules.feedback.learned import KolenPollack, Learned, Matching, WeightMirror
 from corticalnet.rules.feedback.perturbed import Perturbed
 

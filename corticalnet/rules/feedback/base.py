@@ -1,6 +1,6 @@
 """What a feedback pathway is: the synapses through which a top-down signal reaches an area.
 
-    signal_l = Σ_links feedback(error_above, weights)
+    signal_l = Σ_links feedback(error_above, weights)          δ_l = f'(a_l) ⊙ signal_l
 
 A pathway decides along which links signals come down (those of the network, one after the other, or some of
 its own, straight from the output) and which weights carry them; the link knows how they carry it. Pathways
@@ -12,7 +12,7 @@ from __future__ import annotations
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -20,10 +20,8 @@ from torch import Tensor, nn
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.links import Link
-from corticalnet.network.wiring import Wiring
-
-if TYPE_CHECKING:
-    from corticalnet.rules.trial import Trial
+from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.rules.trial import Trial
 
 
 class Passes(NamedTuple):
@@ -46,16 +44,21 @@ class Feedback(ABC):
     Attributes:
         layered: whether signals come down link by link (False: straight from the output).
         transports_weights: whether a feedback synapse must know the weight of a feedforward one.
-        learns: whether the pathway has weights of its own that change.
+        draws: whether the pathway has weights of its own (False: those of the network's links, or none).
+        learns: whether they change.
         compares: whether it looks at small differences of losses, which autocast would round away.
+        partners: weights down that get the same post × pre product as the link of this name, whoever
+            teaches it.
         decay: λ; the gradient of weights with a partner gets λ w, that of the partner λ b.
     """
 
     equation = ""
     layered = True
     transports_weights = False
+    draws = True
     learns = False
     compares = False
+    partners: Mapping[str, nn.Parameter] = {}
     decay = 0.0
 
     def __init__(self) -> None:
@@ -80,6 +83,31 @@ class Feedback(ABC):
     @abstractmethod
     def weights(self, link: Link) -> Tensor:
         """The weights, shaped as ``link.weight``, that carry signals back along ``link``."""
+
+    def backward(
+        self, wiring: Wiring, activity: Activity, output_error: Tensor
+    ) -> tuple[list[Tensor | None], list[Tensor | None]]:
+        """One sweep down: what backprop computes, if the weights are the links' own.
+
+            δ_out = f'(a_out) ⊙ error          δ_l = f'(a_l) ⊙ signal_l
+
+        Args:
+            wiring, activity: a network that has fired.
+            output_error: at the output's rates ``[batch, *shape]``.
+
+        Returns:
+            δ of every node, at its drive; and the signal that came down to it, at its rates. None for the
+            input, where nothing came, and (no signal) for the output.
+        """
+        areas, traces = wiring.above_input, activity.traces
+        errors: list[Tensor | None] = [None] * len(traces)
+        signals: list[Tensor | None] = [None] * len(traces)
+        errors[-1] = areas[-1][1].gain(output_error, traces[-1])
+        for node, area in areas[-2::-1]:
+            signals[node] = signal = self.into(wiring, node, errors)
+            if signal is not None:
+                errors[node] = area.gain(signal, traces[node])
+        return errors, signals
 
     def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
         """The top-down signal ``[batch, *shape]`` at the rates of ``node``; None if nothing comes."""
@@ -110,11 +138,6 @@ class Feedback(ABC):
         Called once in every trial, when the network has fired and its lesson is known.
         """
 
-    @property
-    def partners(self) -> Mapping[str, nn.Parameter]:
-        """Weights down that get the same post × pre product as the link of this name, whoever teaches it."""
-        return {}
-
     def own(self) -> Mapping[str, nn.Parameter]:
         """Weights that an optimizer has to move, by the name of their link."""
         return {}
@@ -141,6 +164,18 @@ class Feedback(ABC):
         with torch.no_grad():
             for name, tensor in own.items():
                 tensor.copy_(state[name])
+
+
+class Tied(Feedback):
+    """Feedback through the transpose of the feedforward weights (weight transport)."""
+
+    equation = "signal = Wᵀ error"
+    transports_weights = True
+    draws = False
+
+    def weights(self, link: Link) -> Tensor:
+        """The link's own."""
+        return link.weight
 
 
 def with_signals(feedback: Feedback, told: Callable[[Tensor], None]) -> Feedback:

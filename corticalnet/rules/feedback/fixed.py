@@ -18,20 +18,6 @@ from corticalnet.network.wiring import Wiring
 from corticalnet.rules.feedback.base import Feedback
 
 
-class Tied(Feedback):
-    """Feedback through the transpose of the feedforward weights (weight transport)."""
-
-    equation = "signal = Wᵀ error"
-    transports_weights = True
-
-    def prepare(self, net: Network) -> None:
-        """There is nothing to draw."""
-
-    def weights(self, link: Link) -> Tensor:
-        """The link's own."""
-        return link.weight
-
-
 class NoPathway(Feedback):
     """No synapse carries anything down: all that comes back is a number that everyone hears.
 
@@ -40,6 +26,7 @@ class NoPathway(Feedback):
 
     equation = "none: everyone hears how good the outcome was"
     layered = False
+    draws = False
 
     def weights(self, link: Link) -> Tensor:
         """There are none."""

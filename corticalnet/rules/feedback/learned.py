@@ -11,7 +11,6 @@ them too (docs/decisions/0015).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +23,7 @@ from corticalnet.network.links import Link
 from corticalnet.network.links.link import put
 from corticalnet.rules.feedback.base import Passes
 from corticalnet.rules.feedback.fixed import Random
-
-if TYPE_CHECKING:
-    from corticalnet.rules.trial import Trial
+from corticalnet.rules.trial import Trial
 
 
 class Learned(Random):
@@ -97,7 +94,7 @@ class KolenPollack(Learned):
         self.decay = not_negative("Kolen-Pollack: decay", decay, RuleError)
 
     @property
-    def partners(self) -> Mapping[str, nn.Parameter]:
+    def partners(self) -> Mapping[str, nn.Parameter]:  # type: ignore[override]
         """All of B."""
         return self._own
 

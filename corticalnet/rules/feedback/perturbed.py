@@ -10,7 +10,7 @@ tends to W; in linear networks every B does. Gradients of the forward weights co
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 from torch import Tensor, nn
 
@@ -25,9 +25,7 @@ from corticalnet.rules.disturbance import Draw, by_sample, disturb, gaussian, he
 from corticalnet.rules.feedback.base import Passes
 from corticalnet.rules.feedback.learned import Learned, share
 from corticalnet.rules.feedback.least_squares import LeastSquares
-
-if TYPE_CHECKING:
-    from corticalnet.rules.trial import Trial
+from corticalnet.rules.trial import Trial
 
 
 class Perturbed(Learned):
@@ -85,19 +83,13 @@ class Perturbed(Learned):
     def learn(self, trial: Trial) -> None:
         """One disturbed sweep, and one sweep down of the errors that B itself brings."""
         wiring, activity = without_relays(trial)
-        traces = held(wiring, activity)
+        activity.traces = traces = held(wiring, activity)
         noise: list[Tensor | None] = [None] * len(wiring.areas)
         for node in range(1, wiring.output):
             noise[node] = self.deviation * self.draw_noise(activity.rates[node])
         rates = disturb(wiring, activity, traces, noise)
         change = trial.lesson.losses(rates[-1]) - trial.lesson.losses(activity.rates[-1])
-        errors: list[Tensor | None] = [None] * len(wiring.areas)
-        signals: list[Tensor | None] = [None] * len(wiring.areas)
-        errors[-1] = wiring.area(-1).gain(trial.lesson.error(activity.rates[-1]), traces[-1])
-        for node in range(wiring.output - 1, 0, -1):
-            signals[node] = signal = self.into(wiring, node, errors)
-            assert signal is not None, "every area sends somewhere"
-            errors[node] = wiring.area(node).gain(signal, traces[node])
+        errors, signals = self.backward(wiring, activity, trial.lesson.error(activity.rates[-1]))
         cells = {"noise": noise, "feedback": signals, "error": errors}
         trial.observer.snapshot(wiring, cells, {"loss difference": change})
         for node in range(wiring.output - 1, 0, -1):
@@ -167,7 +159,7 @@ def without_relays(trial: Trial) -> tuple[Wiring, Activity]:
     """The network's own wiring, and what its nodes do in this trial."""
     wiring, there = trial.plasticity.net.wiring, trial.activity
     if wiring is trial.wiring:
-        return wiring, there
+        return wiring, replace(there)
     place = {id(area): node for node, area in enumerate(trial.wiring.areas)}
     nodes = [place[id(area)] for area in wiring.areas]
     parts: list[list[Tensor]] = [[own[node] for node in nodes] for own in (there.rates, there.drives)]
