@@ -94,8 +94,6 @@ def _tried(rule: LearningRule, network: Network, seed: int, samples: int) -> Nul
     rates = carried(rule, network, x, targets, seed)
     now, before, crowded = dict[str, float](), dict[str, float](), []
     for link, below in links_above(network):
-        if not link.plastic:
-            continue
         step = unfelt(link, rates[link.name], seed)
         if step is None or not _reaches_down(link, step, network, x, seed):
             crowded.append(link.name)

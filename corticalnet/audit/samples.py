@@ -78,13 +78,13 @@ def change(
 
 
 def links_above(network: Network) -> Iterator[tuple[Any, list[str]]]:
-    """Every link that leaves a hidden area, with the names of the parameters of links that lie below it."""
+    """Every link with weights out of a hidden area, with the names of the parameters of links below it."""
     wiring = network.wiring
     names = {id(p): name for name, p in network.named_parameters()}
     for node in range(1, wiring.output):
         below = [link for k in range(1, node + 1) for _, link in wiring.arriving[k]]
-        for _, link in wiring.leaving[node]:
-            yield link, [names[id(p)] for one in below for p in (one.weight, one.bias) if p is not None]
+        for link in (link for _, link in wiring.leaving[node] if link.plastic):
+            yield link, [names[id(p)] for one in below for p in one.parameters()]
 
 
 def moved(now: dict[str, Tensor], before: dict[str, Tensor], names: Any = None) -> float:

@@ -204,3 +204,18 @@ def test_inference_goes_down_the_energy_of_the_network_with_shortcuts():
     columns.move(0.3)
     for before, after, slope in zip(values, columns.values[1:], slopes, strict=False):
         assert torch.allclose(after - before, -0.3 * slope, rtol=0, atol=1e-13)
+
+
+def test_an_audit_finds_in_a_residual_network_what_it_finds_in_any():
+    """Alignment's changes depend on their own column's cells, and feedback on no forward weight."""
+    areas = [
+        cn.Area(cn.Dense(5), "tanh", "a"),
+        cn.Area([cn.Dense(5), cn.Identity("a")], "tanh", "b"),
+        cn.Area([cn.Identity("b"), cn.Identity("a")], "tanh", "c"),
+        cn.Area(cn.Dense(3), "linear"),
+    ]
+    net = cn.Network((4,), areas, dtype=F64)
+    alignment, backprop = (cn.audit(name, net, quick=True) for name in ("feedback-alignment", "backprop"))
+    marks = [[r[p].mark for p in ("equality", "weight transport")] for r in (alignment, backprop)]
+    assert marks == [["no", "yes"], ["yes", "no"]]
+    assert alignment.evidence["locality"]["leaks"] == {}

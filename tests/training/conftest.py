@@ -30,9 +30,12 @@ def no_figures(monkeypatch):
 def make():
     """A model on a hundred digits: ``make(rule, dropout=…, homeostasis=…, **settings)``."""
 
-    def build(rule="backprop", dropout=0.0, homeostasis=None, columns=12, net_seed=0, **settings):
+    def build(
+        rule="backprop", dropout=0.0, homeostasis=None, columns=12, net_seed=0, shortcut=False, **settings
+    ):
         areas = [
             cn.Area(cn.Dense(columns, bias=True), "relu", dropout=dropout, homeostasis=homeostasis),
+            *([cn.Area([cn.Dense(columns), cn.Identity()], "relu")] if shortcut else []),
             cn.Area(cn.Dense(10), "linear"),
         ]
         net = cn.Network((1, 8, 8), areas, net_seed)

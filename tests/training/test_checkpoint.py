@@ -17,9 +17,10 @@ from corticalnet.training.checkpoint import read_checkpoint, write_checkpoint
 KINDS = [
     ("backprop", {"dropout": 0.3, "optimizer": "adam", "lr": 0.01, "weight_decay": 1e-3}),
     ("brainprop", {"dropout": 0.3, "momentum": 0.9, "homeostasis": "batch", "drop_last": True}),
+    ("z-il", {"dropout": 0.3, "momentum": 0.9, "homeostasis": "batch", "drop_last": True, "shortcut": True}),
     ("feedback-alignment", {"lr": 0.01, "homeostasis": "slow", "halve_every": 2}),
     ("fa-z-il", {"optimizer": "rmsprop", "lr": 0.001, "momentum": 0.5, "precision": "float64"}),
-    ("kolen-pollack", {"momentum": 0.9, "weight_decay": 1e-3, "halve_every": 2}),
+    ("kolen-pollack", {"momentum": 0.9, "weight_decay": 1e-3, "halve_every": 2, "shortcut": True}),
     ("weight-mirror", {"optimizer": "adam", "lr": 0.01, "dropout": 0.2}),
     ("perturbed-feedback", {"lr": 0.01, "momentum": 0.5, "dropout": 0.2}),
     ("reinforce", {"lr": 0.0003, "homeostasis": "batch", "drop_last": True}),
