@@ -17,14 +17,13 @@ import copy
 import itertools
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import torch
 import xarray as xr
-from matplotlib.figure import Figure
 from torch import nn
 
 import corticalnet.data as datasets
-from corticalnet import plotting
 from corticalnet.analysis import align, autograd_update, interleave, rule_update
 from corticalnet.audit import Report, audit, figure
 from corticalnet.circuits import Circuit
@@ -35,10 +34,12 @@ from corticalnet.engines import simulate
 from corticalnet.experiment.stream import Stream
 from corticalnet.network import Network, mlp
 from corticalnet.network.from_torch import from_torch
-from corticalnet.plotting.rules import accuracy_by_rule, cost_and_likeness
 from corticalnet.rules.catalogue import rule
 from corticalnet.tables import table
 from corticalnet.training import Model, Settings, train
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 RULES = ("backprop", "feedback-alignment", "brainprop", "il", "z-il", "fa-z-il")
 COLUMNS = (64, 48, 24, 10)
@@ -154,6 +155,9 @@ def report(rows: list[Row]) -> str:
 
 def figures(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, Figure]:
     """All figures, by name."""
+    from corticalnet import plotting  # matplotlib is slow to import
+    from corticalnet.plotting.rules import accuracy_by_rule, cost_and_likeness
+
     drawn = {
         "learning_curves": accuracy_by_rule(
             {row.rule: row.curve for row in rows}, "Digits, learned by six rules"

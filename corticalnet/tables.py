@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from corticalnet.errors import printable
@@ -26,6 +27,15 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], title: str = 
 
     lines = [line(header), *(line(row) for row in cells)]
     return "\n".join([title, *lines] if title else lines)
+
+
+def percent(fraction: float) -> str:
+    """Percent, with a decimal that never rounds up to 100.
+
+    >>> percent(0.99996), percent(1.0), percent(0.934)
+    ('99.9', '100', '93.4')
+    """
+    return "100" if fraction == 1 else f"{math.floor(1000 * fraction + 1e-9) / 10:.1f}"
 
 
 def _numeric(cell: str) -> bool:

@@ -41,8 +41,8 @@ from corticalnet.audit import autonomy_in_a_stream, detect, with_detector
 from corticalnet.audit.detection import DETECTORS, size_of_deltas
 from corticalnet.circuits.cells import Error
 from corticalnet.network.initialisation import glorot
-from corticalnet.plotting.autonomy import grid_of_success, percent
-from corticalnet.tables import table
+from corticalnet.plotting.autonomy import grid_of_success
+from corticalnet.tables import percent, table
 from simulations.parts.common import simulation
 
 BACKPROP, PAPER = cn.rule("backprop"), {1: 93.4, 2: 92.4, 3: 99.6, 4: 100.0, 8: 100.0, 16: 100.0}

@@ -152,9 +152,9 @@ def test_modules_import_each_other_in_no_circle():
     assert circle(AT_ONCE) == []
 
 
-def test_importing_the_package_does_not_wait_for_ink():
+def test_the_package_and_its_command_line_begin_without_ink():
     """matplotlib takes most of a second to import: it comes with the first figure."""
-    reached, todo = set(), ["corticalnet"]
+    reached, todo = set(), ["corticalnet", "corticalnet.cli"]
     while todo:
         name = todo.pop()
         above = [".".join(name.split(".")[:k]) for k in range(1, name.count(".") + 1)]

@@ -8,10 +8,10 @@ import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 import typer
-from matplotlib.figure import Figure
 
 from corticalnet.audit import (
     Detection,
@@ -27,9 +27,12 @@ from corticalnet.cli.output import JSON, print_json, print_table, say
 from corticalnet.cli.results import as_figures, as_json_file, try_folder, write
 from corticalnet.columns.registry import column_model
 from corticalnet.errors import CircuitWarning, ProtocolError
-from corticalnet.plotting.autonomy import autonomy, percent
 from corticalnet.progress import bar
+from corticalnet.tables import percent
 from corticalnet.training import Model
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SILENCES, PRECISIONS = (1, 2, 3, 4, 8, 16), ("float32", "float64")
 #: Who runs in the stream: name -> detector, and whether the teacher is announced.
@@ -171,6 +174,8 @@ def _draw(found: Found, streams: dict[str, StreamReport]) -> Figure:
         for name, precisions in found.items()
         for precision, row in precisions.items()
     }
+    from corticalnet.plotting.autonomy import autonomy  # matplotlib is slow to import
+
     return autonomy(success, {name: report.distances for name, report in streams.items()})
 
 

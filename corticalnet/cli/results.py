@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from corticalnet import plotting
 from corticalnet.errors import CorticalnetError, OutputError
 from corticalnet.store import make_folder, write_json, write_whole
 
@@ -170,6 +169,8 @@ def as_figures(draw: Callable[[], Mapping[str, Figure]]) -> dict[str, Writer]:
 
 
 def _write_figure(figure: Figure, path: Path) -> None:
+    from corticalnet import plotting  # matplotlib is slow to import
+
     try:
         plotting.save({path.stem: figure}, path.parent)
     except (OSError, CorticalnetError):

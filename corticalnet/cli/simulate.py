@@ -10,13 +10,12 @@ import warnings
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import typer
 
-from corticalnet import plotting
 from corticalnet.analysis import Regime, recorded_regime
 from corticalnet.circuits import Circuit
 from corticalnet.cli.app import app
@@ -34,6 +33,10 @@ from corticalnet.recordings.recording import Record
 from corticalnet.rules import Reward
 from corticalnet.tables import table
 from corticalnet.training import Model
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.figure import Figure
 
 #: Of each spiking population so many cells are recorded if nothing else is wished for.
 RECORDED_CELLS = 100
@@ -158,7 +161,7 @@ def simulate_(
     if plot and recording.nbytes > _MOST_DRAWN:
         plot = False
         typer.echo(f"not drawn: a recording of {recording.nbytes / 1e9:.1f} GB", err=True)
-    drawn = as_figures(lambda: plotting.figures(recording, circuit)) if plot else {}
+    drawn = as_figures(lambda: _figures(recording, circuit)) if plot else {}
     # What it takes longest to make, first; circuit.json brings its arrays, circuit.safetensors.
     files = {"circuit.json": circuit.save, **drawn}
     files = files if stream else {"recording.nc": as_netcdf(recording), **files}
@@ -191,6 +194,12 @@ def simulate_(
         where = "" if written.trouble else f"; all of it is in {folder}"
         say(f"\n{trials} trials, {steps} steps in {seconds:.1f} s on {engine}{where}")
     written.check()
+
+
+def _figures(recording: xr.Dataset, circuit: Circuit) -> dict[str, Figure]:
+    from corticalnet import plotting  # matplotlib is slow to import
+
+    return plotting.figures(recording, circuit)
 
 
 def _folder(model: Model, how: list[str | None], engine: str, seed: int) -> str:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
 from corticalnet.plotting.style import GREY, LABEL, plain
+from corticalnet.tables import percent
 
 #: What is drawn for a distance of exactly 0, or one that is not finite.
 LEAST, MOST = 1e-17, 1e4
@@ -77,12 +78,3 @@ def distances(axes: Axes, curves: Mapping[str, Sequence[float | None]]) -> None:
     axes.set_xlabel("trial", fontsize=LABEL)
     axes.set_ylabel("‖W − W twin‖ / ‖W twin − W(0)‖", fontsize=LABEL)
     axes.legend(frameon=False, fontsize=LABEL)
-
-
-def percent(fraction: float) -> str:
-    """Percent, with a decimal that never rounds up to 100.
-
-    >>> percent(0.99996), percent(1.0), percent(0.934)
-    ('99.9', '100', '93.4')
-    """
-    return "100" if fraction == 1 else f"{math.floor(1000 * fraction + 1e-9) / 10:.1f}"
