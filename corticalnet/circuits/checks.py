@@ -89,17 +89,15 @@ def _projection(circuit: Circuit, projection: Projection) -> None:
                 f"{where} runs from {sizes[0]} to {sizes[1]} cells, so it cannot run back along "
                 f"'{forth.name}', whose way back is from {back[0]} to {back[1]}"
             )
+        if forth.plasticity is not None and not forth.plasticity.weighs:
+            raise CircuitError(
+                f"{where} cannot run back along '{forth.name}', whose synapses do more than weigh: it is not "
+                f"defined what {type(forth.plasticity).__name__} transmits backwards; give it its own weights"
+            )
     if projection.plasticity is not None:
         pre, post = circuit.population(projection.source).cell, circuit.population(projection.target).cell
         heard = [b.name for b in circuit.broadcasts if projection.name in b.targets]
         projection.plasticity.check(where, pre, post, heard)
-        sent = circuit.sent(projection.source, projection.sends)
-        for state in projection.plasticity.reads(pre, post)["pre"] if projection.delay else ():
-            if state != sent:
-                raise CircuitError(
-                    f"{where} is delayed, so its plasticity knows only what arrives of the presynaptic cell, "
-                    f"'{sent}', not its '{state}'"
-                )
 
 
 def _wire(circuit: Circuit, wire: Wire) -> None:

@@ -163,6 +163,18 @@ class Circuit:
         """The state of a source that is sent, its cell's own output if none is named."""
         return sends or self.population(source).cell.sends
 
+    def carried(self, projection: Projection) -> list[str]:
+        """States of the source that reach a projection's synapses: what is sent, then what they learn by."""
+        sent = self.sent(projection.source, projection.sends)
+        if projection.plasticity is None:
+            return [sent]
+        ends = (self.population(end).cell for end in (projection.source, projection.target))
+        return [sent, *sorted(projection.plasticity.reads(*ends)["pre"] - {sent})]
+
+    def broadcast_to(self, projection: Projection, name: str) -> Broadcast:
+        """The broadcast of this name that reaches a projection's plasticity."""
+        return next(b for b in self.broadcasts if b.name == name and projection.name in b.targets)
+
     def is_event(self, part: Projection | Broadcast) -> bool:
         """Whether what is sent is an event: nearly always 0."""
         return self.population(part.source).cell.states()[self.sent(part.source, part.sends)].event

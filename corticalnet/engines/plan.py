@@ -7,7 +7,7 @@ walk the same list:
     Deliver      outside inputs of this step
     Sum          one port of one role of a block: every projection that ends there
     Act          the cells of one role of a block, in one phase
-    Learn        one plastic projection
+    Learn        all plastic projections
     Record
 
 Their order is the step contract's (:mod:`corticalnet.circuits.schedule`).
@@ -115,9 +115,9 @@ class Act:
 
 @dataclass(frozen=True, eq=False)
 class Learn:
-    """A projection's weights change."""
+    """The weights of projections change, all by the same weights."""
 
-    projection: Projection
+    projections: tuple[Projection, ...]
 
 
 @dataclass(frozen=True)
@@ -206,8 +206,8 @@ class Plan:
             if phase.name in cell.phases
         ]
         found += [s for s in sums if not s.delivered and phase.name == self._heard(s)]
-        if phase.name == "learn":
-            found += [Learn(p) for p in self.circuit.plastic]
+        if phase.name == "learn" and self.circuit.plastic:
+            found.append(Learn(self.circuit.plastic))
         if phase.name == "record":
             found.append(Record())
         return found

@@ -241,7 +241,7 @@ class Simulator:
         batch = about.batch or self._asked or 1
         self.engine.reset(batch)
         try:
-            fitting(snapshot.state, self.engine.snapshot(), ("window/", "delay/", "trace/", "port/"))
+            fitting(snapshot.state, self.engine.snapshot(), ("window/", "delay/", "port/"))
         except SimulationError:
             self.engine.restore(before, self.batch, windows.every, windows.step)
             raise

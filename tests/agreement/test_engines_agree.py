@@ -109,15 +109,15 @@ class Wild(Cell):
 class Oja(Plasticity):
     """Not only a product: it decays by its own weight."""
 
-    def eligibility(self, weight, pre, post, port):
-        return post.rate * (pre.rate - post.rate * weight)
+    def eligibility(self, synapse, pre, post, port):
+        return post.rate * (pre.rate - post.rate * synapse.weight)
 
 
 class Saturating(Plasticity):
     """Cannot be separated into factors."""
 
-    def eligibility(self, weight, pre, post, port):
-        return tanh(port.prediction * pre.rate - weight)
+    def eligibility(self, synapse, pre, post, port):
+        return tanh(port.prediction * pre.rate - synapse.weight)
 
 
 def test_cells_and_plasticity_of_ones_own_with_delays_noise_and_broadcasts():

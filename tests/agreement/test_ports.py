@@ -46,7 +46,7 @@ class Interneuron(Cell):
 class ApicalError(Plasticity):
     """What arrives at the tuft, less what the soma does, times the rate that came."""
 
-    def eligibility(self, weight, pre, post, port):
+    def eligibility(self, synapse, pre, post, port):
         return (port.apical - post.soma) * pre.rate
 
 

@@ -153,7 +153,7 @@ class Scaled(Plasticity):
 
     share: Probability = 0.5
 
-    def eligibility(self, weight, pre, post, port):
+    def eligibility(self, synapse, pre, post, port):
         return self.share * pre.rate * post.rate
 
 

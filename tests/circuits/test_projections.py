@@ -97,22 +97,14 @@ def test_delays_that_are_whole_steps_pass():
 class Moved(Plasticity):
     """Learns by how far the presynaptic value moved, and by what that cell sends."""
 
-    def eligibility(self, weight, pre, post, port):
+    def eligibility(self, synapse, pre, post, port):
         return port.own * (pre.change + pre.rate)
 
 
-def test_a_delayed_synapse_knows_only_what_arrives():
-    refused(
-        "projection 'up' is delayed, so its plasticity knows only what arrives of the presynaptic cell, "
-        "'rate', not its 'change'",
-        lambda: circuit(projections=[up(name="up", plasticity=Moved(), delay=2)]),
-    )
-    refused(
-        "knows only what arrives of the presynaptic cell, 'value', not its 'rate'",
-        lambda: circuit(projections=[up(sends="value", plasticity=ErrorTimesRate(), delay=2)]),
-    )
-    assert circuit(projections=[up(plasticity=Moved())]).plastic
-    assert circuit(projections=[up(plasticity=ErrorTimesRate(), delay=2)]).plastic
+def test_a_projection_carries_what_is_sent_and_what_is_learnt_by():
+    made = circuit(projections=[up(name="up", plasticity=Moved(), delay=2, sends="value")])
+    assert made.carried(made.projection("up")) == ["value", "change", "rate"]
+    assert circuit(projections=[plain := up(delay=2)]).carried(plain) == ["rate"]
 
 
 def test_two_projections_of_one_name():

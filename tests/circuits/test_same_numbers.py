@@ -116,8 +116,8 @@ class Decaying(Plasticity):
     decay: float = 0.0
     gain: Pure = 1.0
 
-    def eligibility(self, weight, pre, post, port):
-        return pre.rate * port.own - self.decay * weight * post.shift + 0.0 * post.prediction
+    def eligibility(self, synapse, pre, post, port):
+        return pre.rate * port.own - self.decay * synapse.weight * post.shift + 0.0 * post.prediction
 
 
 @pytest.mark.parametrize("decay", [0, 1, -1.0, 0.5])

@@ -28,7 +28,7 @@ from corticalnet.errors import CircuitError
 class Curious(Plasticity):
     """Asks for a state that its cells do not have."""
 
-    def eligibility(self, weight, pre, post, port):
+    def eligibility(self, synapse, pre, post, port):
         return pre.rate * post.calcium
 
 

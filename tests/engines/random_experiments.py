@@ -19,8 +19,8 @@ DT = 0.5
 class DecayingHebb(Plasticity):
     """Post × pre, with a decay."""
 
-    def eligibility(self, weight, pre, post, port):
-        return post.rate * pre.rate - 0.1 * weight
+    def eligibility(self, synapse, pre, post, port):
+        return post.rate * pre.rate - 0.1 * synapse.weight
 
 
 @dataclass

@@ -17,7 +17,7 @@ class Reference:
     def __init__(self, circuit, schedule=SCHEDULE):
         self.circuit, self.plan = circuit, Plan(circuit, schedule)
         self.weights = {name: weight.copy() for name, weight in circuit.weights.items()}
-        self.state, self.port, self.line, self.trace, self.arrived = {}, {}, {}, {}, {}
+        self.state, self.port, self.line, self.trace, self.arrived, self.synaptic = {}, {}, {}, {}, {}, {}
         for p in circuit.populations:
             self.state[p.name] = {k: np.full(p.n, v) for k, v in p.cell.rest().items()}
             self.state[p.name] |= {k: np.zeros(p.n) for k in p.cell.inputs}
@@ -73,21 +73,37 @@ class Reference:
                     (self.arrives(x, p) for x in self.parts(p, operation.port)), np.zeros(p.n)
                 )
         elif isinstance(operation, Learn):
-            self.learn(operation.projection, script, t)
+            for projection in operation.projections:
+                self.learn(projection, script, t)
 
     def parts(self, p, port):
         projections = [x for x in self.circuit.projections if (x.target, x.port) == (p.name, port)]
         return projections + [b for b in self.circuit.broadcasts if p.name in b.targets and port == b.port]
 
     def arrives(self, part, p):
-        sent = self.state[part.source][self.circuit.sent(part.source, part.sends)]
+        states, sent = self.state[part.source], self.circuit.sent(part.source, part.sends)
         if isinstance(part, Broadcast):
-            return sent[0] + np.zeros(p.n)
-        rest = self.circuit.population(part.source).cell.rest()[self.circuit.sent(part.source, part.sends)]
-        line = self.line.setdefault(part.name, [np.full(len(sent), rest)] * self.circuit.delay_steps(part))
-        line.append(sent)
+            return states[sent][0] + np.zeros(p.n)
+        rest = {
+            k: np.full(len(states[sent]), v)
+            for k, v in self.circuit.population(part.source).cell.rest().items()
+        }
+        line = self.line.setdefault(part.name, [rest] * self.circuit.delay_steps(part))
+        line.append(dict(states))
         self.arrived[part.name] = line.pop(0)
-        return self.dense(part) @ self.arrived[part.name]
+        arrives = self.arrived[part.name][sent]
+        if part.plasticity is None or part.plasticity.weighs:
+            return self.dense(part) @ arrives
+        i, j, index = part.connection.synapses(len(arrives), p.n)
+        total = np.zeros(p.n)
+        synapse = self.synapses(part, self.weights[part.name].ravel()[index])
+        np.add.at(total, j, part.plasticity.transmits(synapse, arrives[i]))
+        return total
+
+    def synapses(self, part, weight):
+        """States of every synapse."""
+        rest = {k: np.full(len(weight), s.rest) for k, s in part.plasticity.states.items()}
+        return SimpleNamespace(weight=weight, **self.synaptic.setdefault(part.name, rest))
 
     def dense(self, part):
         """``[post, pre]``, synapses on top of one another added up."""
@@ -129,14 +145,16 @@ class Reference:
                     len(j)
                 )
         # A synapse knows of its presynaptic cell what arrived; without a delay that is all that is the case.
-        known = {self.circuit.sent(x.source, x.sends): self.arrived[x.name]} if x.delay else {}
-        found = ((known or self.state[pre.name], i), (self.state[post.name], j), (ports, j))
+        known = self.arrived[x.name] if x.delay else self.state[pre.name]
+        found = ((known, i), (self.state[post.name], j), (ports, j))
         sides = [SimpleNamespace(**{k: v[at] for k, v in values.items()}) for values, at in found]
+        new = rule.update(self.synapses(x, w[index]), *sides, self.circuit.dt)
+        self.synaptic[x.name] |= {k: v + np.zeros(len(i)) for k, v in new.items()}
         each = (
             rule.rate
             * slots.get("trigger", 1.0)
             * slots.get("modulator", 1.0)
-            * rule.eligibility(w[index], *sides)
+            * rule.eligibility(self.synapses(x, w[index]), *sides)
         )
         if rule.consolidation:
             trace = self.trace.get(x.name, 0.0) + each

@@ -48,9 +48,9 @@ class Terms(Plasticity):
     a: float = 0.0
     c: float = 0.0
 
-    def eligibility(self, weight, pre, post, port):
+    def eligibility(self, synapse, pre, post, port):
         settled = where(self.c * post.memory > 0, 1.0, self.a)
-        hebbian = post.rate * pre.rate - 0.1 * self.a * weight
+        hebbian = post.rate * pre.rate - 0.1 * self.a * synapse.weight
         return hebbian + self.c * port.feedback * pre.rate + self.a * pre.memory * settled
 
 

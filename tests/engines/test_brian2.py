@@ -73,8 +73,8 @@ class Bounded(Cell):
 class Oja(Plasticity):
     """Depends on the weight."""
 
-    def eligibility(self, weight, pre, post, port):
-        return post.prediction * (pre.rate - post.prediction * weight)
+    def eligibility(self, synapse, pre, post, port):
+        return post.prediction * (pre.rate - post.prediction * synapse.weight)
 
 
 def column(area, n, cell, phi=True):

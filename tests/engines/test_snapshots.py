@@ -127,17 +127,17 @@ def test_an_interrupted_run_knows_how_far_it_came():
     options = {"noise": experiment.noise, "every": 3}
     running, whole = (cn.simulator(experiment.circuit) for _ in range(2))
     whole = whole.run(long, **options)
-    engine, advance = running.engine, running.engine._act
+    engine, step = running.engine, running.engine.step
 
-    def stop(act):
+    def stop(t):
         if engine.windows.step == 50:
             raise KeyboardInterrupt
-        advance(act)
+        step(t)
 
-    engine._act = stop
+    engine.step = stop
     with pytest.raises(KeyboardInterrupt):
         running.run(long, **options)
-    del engine._act
+    del engine.step
     assert 0 < running.step <= 50
     rest = running.run([cn.Give({}, 70 - running.step)], **options)
     assert rest.step[0] > 30

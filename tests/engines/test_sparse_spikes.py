@@ -92,7 +92,7 @@ def test_weights_that_have_changed_are_those_that_carry(name, how):
 class Pairs(Plasticity):
     """Spike by spike."""
 
-    def eligibility(self, weight, pre, post, port):
+    def eligibility(self, synapse, pre, post, port):
         return pre.spike * (post.spike + 0.1)
 
 

@@ -1,9 +1,13 @@
 """The torch engine's dynamics against NumPy loops written here from the step contract."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 import torch
 
+import corticalnet as cn
 from corticalnet.circuits import AllToAll, Broadcast, Circuit, OneToOne, Population, Projection, Wire
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.plasticity import ErrorTimesRate
@@ -234,7 +238,7 @@ def test_reset_brings_states_to_rest_and_keeps_weights():
 class Hebb(ErrorTimesRate):
     """Rate by rate."""
 
-    def eligibility(self, weight, pre, post, port):
+    def eligibility(self, synapse, pre, post, port):
         return pre.rate * post.rate
 
 
@@ -252,3 +256,28 @@ def test_options_that_cannot_be(message, engine, options):
     with pytest.raises(EngineError, match=message) as caught:
         simulate(pair(), driven(), engine, **options)
     assert "\n" not in str(caught.value)
+
+
+def functions_of_a_step(engine, t):
+    """All functions of the package that a step calls."""
+    called, here = set(), os.path.dirname(cn.__file__)
+
+    def see(frame, event, _):
+        if event == "call" and frame.f_code.co_filename.startswith(here):
+            called.add(frame.f_code)
+
+    sys.setprofile(see)
+    try:
+        engine.step(t)
+    finally:
+        sys.setprofile(None)
+    return called
+
+
+def test_a_step_can_be_read_through():
+    """Of Z-IL, while nothing new comes from outside: cells' own functions, sums, and little else."""
+    made = cn.circuit(cn.mlp([6, 5, 4, 3], hidden="tanh", seed=1), cn.rule("z-il"), 0.1)
+    running = simulator(made)
+    running.run([cn.Present(RNG.random((2, 6)), steps=made.needs.present)])
+    called = functions_of_a_step(running.engine, running.step)
+    assert 15 < len(called) <= 30, sorted(code.co_qualname for code in called)

@@ -18,14 +18,14 @@ POST = {"all to all": 2, "one to one": 3, "listed": 2}
 class Hebb(Plasticity):
     """rate · rate: becomes one matrix product."""
 
-    def eligibility(self, weight, pre, post, port):
+    def eligibility(self, synapse, pre, post, port):
         return pre.rate * (post.rate + 0.5)
 
 
 class HiddenHebb(Plasticity):
     """The same numbers, but written so that it is no sum of products."""
 
-    def eligibility(self, weight, pre, post, port):
+    def eligibility(self, synapse, pre, post, port):
         product = pre.rate * (post.rate + 0.5)
         return where(product > 0, product, -tanh(0.0 * product) + product)
 
@@ -33,22 +33,22 @@ class HiddenHebb(Plasticity):
 class Saturating(Plasticity):
     """tanh of a product: synapse by synapse."""
 
-    def eligibility(self, weight, pre, post, port):
+    def eligibility(self, synapse, pre, post, port):
         return tanh(pre.rate * (post.rate + 0.5))
 
 
 class Oja(Plasticity):
     """Decays with its weight: post (pre − post · w)."""
 
-    def eligibility(self, weight, pre, post, port):
-        return post.rate * (pre.rate - weight * post.rate)
+    def eligibility(self, synapse, pre, post, port):
+        return post.rate * (pre.rate - synapse.weight * post.rate)
 
 
 class Bounded(Plasticity):
     """Weights that go to 1, by a function that mixes all three sides."""
 
-    def eligibility(self, weight, pre, post, port):
-        return tanh(pre.rate - weight * post.rate) * port.prediction
+    def eligibility(self, synapse, pre, post, port):
+        return tanh(pre.rate - synapse.weight * post.rate) * port.prediction
 
 
 #: kind -> the same in plain numbers: (w, pre, post, what arrived at the post cell)
@@ -199,7 +199,7 @@ def awake(made, given):
     """Whether the synapses computed anything, step by step."""
     engine, found = simulator(made), []
     learner = engine.engine._learners["up"]
-    asked, learner.awake = learner.awake, lambda slots: found.append(asked(slots)) or found[-1]
+    asked, learner._awake = learner._awake, lambda slots: found.append(asked(slots)) or found[-1]
     engine.run(protocol(made, given))
     return found
 

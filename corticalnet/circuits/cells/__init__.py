@@ -1,6 +1,6 @@
 """Cells: one file per kind. A cell is pointwise: how one neuron's state changes, given what it hears."""
 
-from corticalnet.circuits.cells.cell import Cell, State
+from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.cells.change_detector import ChangeDetector, GatingDetector, PulseDetector
 from corticalnet.circuits.cells.choice import (
     Action,
@@ -31,6 +31,7 @@ from corticalnet.circuits.cells.staged import (
     StagedError,
     StagedPrediction,
 )
+from corticalnet.circuits.cells.state import State
 from corticalnet.circuits.cells.value import (
     Clamped,
     Constant,

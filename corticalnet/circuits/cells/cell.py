@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -33,48 +32,14 @@ import sympy
 from numpy.typing import NDArray
 
 from corticalnet.circuits.cells.definition import check_definition
+from corticalnet.circuits.cells.state import State, as_states
 from corticalnet.circuits.dimensions import check_units
 from corticalnet.circuits.formulas import divisors
 from corticalnet.circuits.parameters import Part
-from corticalnet.circuits.quantities import ANY, MS, ONE, UNITS, Unit, number, quantity
+from corticalnet.circuits.quantities import ANY, MS, ONE, Unit, number
 from corticalnet.circuits.schedule import PHASES
 from corticalnet.circuits.tracing import Traced, read_of, symbols, trace
 from corticalnet.errors import CircuitError, unknown
-
-
-@dataclass(frozen=True)
-class State:
-    """A state variable: its value at rest, its unit, and whether it happens or lasts.
-
-    An event is 1 in a step in which it happens and 0 in nearly all others: engines may carry it cell by cell.
-    A pulse too says something about single steps (φ, a choice, a burst of dopamine), but may have any size.
-    Recordings that are coarser than a step add up events and pulses, and sample all other states.
-
-    Raises:
-        CircuitError: it rests at no finite number, or its unit is none of the table.
-    """
-
-    rest: float = 0.0
-    unit: Unit = ONE
-    event: bool = False
-    pulse: bool = False
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether several steps are told by their sum, and not by the last of them."""
-        return self.event or self.pulse
-
-    def __post_init__(self) -> None:
-        if self.unit not in UNITS.values():
-            raise CircuitError(
-                f"a State has a Unit of corticalnet.circuits.quantities (ONE, MS, KHZ, MV, PA, NS, PF), "
-                f"not {self.unit!r}"
-            )
-        object.__setattr__(self, "rest", quantity(self.rest, self.unit, "a state's value at rest"))
-        ANY.check(self.rest, self.unit, "a state's value at rest")
-        for what, value in (("an event", self.event), ("a pulse", self.pulse)):
-            if not isinstance(value, bool):
-                raise CircuitError(f"whether a State is {what} is True or False, not {value!r}")
 
 
 class Cell(Part, ABC):
@@ -98,7 +63,7 @@ class Cell(Part, ABC):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         if ABC not in cls.__bases__:
-            check_definition(cls, Unit, State)
+            check_definition(cls)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -107,7 +72,7 @@ class Cell(Part, ABC):
     @classmethod
     def states(cls) -> dict[str, State]:
         """All states, plain numbers made into pure ones."""
-        return {n: s if isinstance(s, State) else State(s) for n, s in cls.state.items()}
+        return as_states(cls.state)
 
     @property
     def sends(self) -> str:

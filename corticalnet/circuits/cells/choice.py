@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from corticalnet.circuits.cells.cell import Cell, State
+from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.cells.state import State
 from corticalnet.circuits.pointwise import maximum, where
 from corticalnet.circuits.quantities import MS, ONE, Count, Milliseconds
 

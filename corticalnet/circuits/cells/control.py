@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from corticalnet.circuits.cells.cell import Cell, State
+from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.cells.state import State
 from corticalnet.circuits.pointwise import where
 from corticalnet.circuits.quantities import ONE, Count
 from corticalnet.errors import CircuitError

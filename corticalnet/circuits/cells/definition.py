@@ -7,26 +7,22 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from keyword import iskeyword
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from corticalnet.circuits.cells.state import State
 from corticalnet.circuits.parameters import declared
-from corticalnet.circuits.quantities import number
+from corticalnet.circuits.quantities import Unit, number
 from corticalnet.circuits.schedule import PHASES
 from corticalnet.errors import CircuitError, one_of, unknown
-
-if TYPE_CHECKING:
-    from corticalnet.circuits.cells.cell import Cell
 
 _PHASES = [phase.name for phase in PHASES]
 
 
-def check_definition(kind: type[Cell], unit: type, state: type) -> None:
+def check_definition(kind: Any) -> None:
     """See that a class of cells has states, ports, inputs and phases that can be told apart.
 
     Args:
         kind: the class.
-        unit: what the unit of an input is.
-        state: what a state may be, besides a number.
 
     Raises:
         CircuitError: it has not.
@@ -37,22 +33,17 @@ def check_definition(kind: type[Cell], unit: type, state: type) -> None:
             f"{who}: ports must be {{'name': the phase that delivers it, or ''}}, not {kind.ports!r}"
         )
     for port, phase in kind.ports.items():
-        if not isinstance(port, str) or not port.isidentifier() or iskeyword(port):
-            raise CircuitError(f"{who}: the name of a port must be a word, not {port!r}")
+        _word(who, "a port", port)
         if phase != "":
             one_of(f"phase that delivers port '{port}' of {kind.__name__}", phase, _PHASES, CircuitError)
-    if not isinstance(kind.state, Mapping):
-        raise CircuitError(f"{who}: state must be {{'name': value at rest}}, not {kind.state!r}")
+    check_states(who, kind.state)
     if not kind.state:
         raise CircuitError(f"{who} has no state; give it state = {{'name': value at rest}}")
-    if not isinstance(kind.inputs, Mapping) or not all(isinstance(u, unit) for u in kind.inputs.values()):
+    if not isinstance(kind.inputs, Mapping) or not all(isinstance(u, Unit) for u in kind.inputs.values()):
         raise CircuitError(
             f"{who}: inputs must be {{'name': unit}} with units of corticalnet.circuits.quantities "
             f"(ONE, MS, MV, ...), not {kind.inputs!r}"
         )
-    for name, value in kind.state.items():
-        if not isinstance(value, state):
-            number(value, f"{who}: state '{name}' at rest", " or a State")
     _names(kind, who)
     if kind.output:
         one_of(f"output of {kind.__name__}", kind.output, kind.state, CircuitError)
@@ -61,13 +52,31 @@ def check_definition(kind: type[Cell], unit: type, state: type) -> None:
             _method(kind, who, name, member)
 
 
-def _names(kind: type[Cell], who: str) -> None:
+def check_states(who: str, states: Any) -> None:
+    """See that states are numbers or States, by names that are words.
+
+    Raises:
+        CircuitError: they are not.
+    """
+    if not isinstance(states, Mapping):
+        raise CircuitError(f"{who}: state must be {{'name': value at rest}}, not {states!r}")
+    for name, value in states.items():
+        _word(who, "a state", name)
+        if not isinstance(value, State):
+            number(value, f"{who}: state '{name}' at rest", " or a State")
+
+
+def _word(who: str, what: str, name: object) -> None:
+    if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
+        raise CircuitError(f"{who}: the name of {what} must be a word, not {name!r}")
+
+
+def _names(kind: Any, who: str) -> None:
     """States, inputs and parameters must have names that are words, and their own."""
     owner: dict[str, str] = {}
     for what, names in (("a parameter", declared(kind)), ("a state", kind.state), ("an input", kind.inputs)):
         for name in names:
-            if not isinstance(name, str) or not name.isidentifier() or iskeyword(name):
-                raise CircuitError(f"{who}: the name of {what} must be a word, not {name!r}")
+            _word(who, what, name)
             if name == "dt" or name.startswith("port_"):
                 raise CircuitError(f"{who}: '{name}' cannot be the name of {what}")
             if name in owner:
@@ -79,7 +88,7 @@ def _names(kind: type[Cell], who: str) -> None:
             owner[name] = what
 
 
-def _method(kind: type[Cell], who: str, name: str, member: Any) -> None:
+def _method(kind: Any, who: str, name: str, member: Any) -> None:
     """A phase is called with (cell, port, dt); what is called so, or nearly named so, must be a phase."""
     if name in _PHASES and not isinstance(member, FunctionType):
         raise CircuitError(f"{who}: '{name}' is a phase, so it must be a method (self, cell, port, dt)")

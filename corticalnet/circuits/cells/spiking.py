@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.cells.cell import Cell, State
+from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.cells.state import State
 from corticalnet.circuits.pointwise import exp, floor, log, maximum, where
 from corticalnet.circuits.quantities import Milliseconds, PerMillisecond, Pure
 

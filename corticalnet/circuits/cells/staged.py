@@ -17,8 +17,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from corticalnet.circuits.cells.cell import Cell, State
+from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.cells.prediction import WatchedPrediction
+from corticalnet.circuits.cells.state import State
 from corticalnet.circuits.pointwise import absolute, where
 from corticalnet.circuits.quantities import MS, ONE, Magnitude, Milliseconds
 

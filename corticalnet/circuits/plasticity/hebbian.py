@@ -15,7 +15,7 @@ from corticalnet.circuits.plasticity.plasticity import Plasticity
 class ErrorTimesRate(Plasticity):
     """The postsynaptic column's error times the presynaptic rate."""
 
-    def eligibility(self, weight: Any, pre: Any, post: Any, port: Any) -> Any:
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
         """``own · rate``."""
         return port.own * pre.rate
 
@@ -27,7 +27,7 @@ class CreditTimesRate(Plasticity):
     above: what changes the synapse up between the two, so that pairs of synapses become alike (AGREL).
     """
 
-    def eligibility(self, weight: Any, pre: Any, post: Any, port: Any) -> Any:
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
         """``prediction · credit``."""
         return port.prediction * pre.credit
 
@@ -39,6 +39,6 @@ class CreditTimesRate(Plasticity):
 class CreditByCurrent(CreditTimesRate):
     """The same where the credit of the column above comes by spikes."""
 
-    def eligibility(self, weight: Any, pre: Any, post: Any, port: Any) -> Any:
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
         """``prediction · rate of the current``."""
         return port.prediction * pre.rate

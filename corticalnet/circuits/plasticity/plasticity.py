@@ -1,12 +1,27 @@
 """What plasticity is: four slots, each of which a synapse finds at its own two cells or in a broadcast.
 
-    Δ = rate · trigger · modulator · eligibility(w, pre, post, port)
+    Δ = rate · trigger · modulator · eligibility(synapse, pre, post, port)
     w ← w + Δ                       at once, or
     trace ← trace + Δ               until ``consolidation`` comes:  w ← w + trace, trace ← 0
 
 or, with a ``memory`` (three factors: pre, post, and a modulator that may come later),
 
     memory d trace/dt = −trace + trigger · eligibility          w ← w + rate · modulator · trace
+
+A synapse may have states of its own besides its weight: traces, conductances, what is left of a transmitter.
+
+    class Depressing(Plasticity):
+        tau: Milliseconds = 200.0
+        state = {"resources": 1.0}
+
+        def update(self, synapse, pre, post, port, dt):
+            return {"resources": synapse.resources + dt / self.tau * (1 - pre.rate * synapse.resources - …)}
+
+        def transmits(self, synapse, sent):
+            return synapse.weight * synapse.resources * sent
+
+``update`` is called in each step, in the phase "learn", before eligibility, which reads the new states.
+Weights are shared by the animals of a batch; states of synapses are each animal's own.
 
 The changes of a batch (copies of the animal that share their weights) are averaged; synapses that share
 a weight add theirs up.
@@ -15,13 +30,19 @@ a weight add theirs up.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
+import sympy
+
 from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.cells.definition import check_states
+from corticalnet.circuits.cells.state import State, as_states
+from corticalnet.circuits.dimensions import check_units
 from corticalnet.circuits.parameters import Part
-from corticalnet.circuits.quantities import Magnitude, Milliseconds
-from corticalnet.circuits.tracing import read_of, symbols, trace
+from corticalnet.circuits.quantities import MS, Magnitude, Milliseconds
+from corticalnet.circuits.tracing import Traced, read_of, symbols, trace
 from corticalnet.errors import CircuitError, unknown
 
 
@@ -38,17 +59,32 @@ class Plasticity(Part, ABC):
         consolidation: if named, changes wait in a trace until this is not 0.
         memory: if more than 0, how long eligibility is remembered; the modulator acts on its trace.
 
+    Attributes:
+        state: states of a synapse, name -> :class:`State` (or its value at rest, for a pure number).
+
     Raises:
         CircuitError: both a consolidation and a memory, or a parameter out of its range.
     """
 
     kinds: ClassVar[dict[str, type[Part]]] = {}
+    state: ClassVar[Mapping[str, State | float]] = {}
     unused = ("memory",)
     rate: Magnitude = 0.1
     trigger: str = ""
     modulator: str = ""
     consolidation: str = ""
     memory: Milliseconds = 0.0
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        check_states(f"plasticity {cls.__name__}", cls.state)
+        for taken in {"weight", "trace"} & cls.state.keys():
+            raise CircuitError(f"plasticity {cls.__name__}: every synapse has a '{taken}'; rename the state")
+        if cls.state and cls.update is Plasticity.update:
+            raise CircuitError(
+                f"plasticity {cls.__name__} has states of synapses, so it needs a method "
+                "update(self, synapse, pre, post, port, dt)"
+            )
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,15 +99,33 @@ class Plasticity(Part, ABC):
         """Whether synapses have a trace."""
         return bool(self.consolidation or self.memory)
 
+    @property
+    def states(self) -> dict[str, State]:
+        """All states of a synapse, its trace among them if it has one."""
+        return as_states(self.state) | ({"trace": State()} if self.remembers else {})
+
     @abstractmethod
-    def eligibility(self, weight: Any, pre: Any, post: Any, port: Any) -> Any:
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
         """What a synapse would change by, pointwise.
 
         Args:
-            weight: the synapse's.
-            pre, post: states of its two cells.
+            synapse: its ``weight``, and its states by name.
+            pre, post: states of its two cells; of a presynaptic cell behind a delay, as they have arrived.
             port: what has arrived at the ports of the postsynaptic cell.
         """
+
+    def update(self, synapse: Any, pre: Any, post: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """New values of a synapse's states in a step of dt, pointwise, all from the old ones."""
+        return {}
+
+    def transmits(self, synapse: Any, sent: Any) -> Any:
+        """What a synapse adds to the port of its target, pointwise, if its source sends ``sent``."""
+        return synapse.weight * sent
+
+    @property
+    def weighs(self) -> bool:
+        """Whether synapses do no more than multiply by their weights."""
+        return type(self).transmits is Plasticity.transmits
 
     def by_current(self) -> Plasticity:
         """The same plasticity where the presynaptic signal comes by spikes: as the ``rate`` of a current."""
@@ -86,26 +140,59 @@ class Plasticity(Part, ABC):
     def traced(self, pre: Cell, post: Cell) -> Any:
         """Eligibility as an expression in ``w``, ``pre_<state>``, ``post_<state>`` and ``port_<port>``.
 
+        (States of synapses are ``synapse_<state>``.)
+
         Raises:
             CircuitError: it is not pointwise, or asks for what the cells do not have.
         """
-        return self._trace(pre, post)[0]
+        found, _ = self._trace(self.eligibility, pre, post)
+        if found.keys() != {""}:
+            what = f"plasticity {type(self).__name__}"
+            raise CircuitError(f"{what}: eligibility must return a number, not names of numbers")
+        return found[""]
+
+    def updates(self, pre: Cell, post: Cell) -> dict[str, Any]:
+        """New values of the states of synapses, as expressions in the same symbols, parameters and ``dt``.
+
+        Raises:
+            CircuitError: they are not pointwise, or ask for what the cells do not have.
+        """
+        found, _ = self._trace(self.symbolic().update, pre, post, Traced(sympy.Symbol("dt", positive=True)))
+        what = f"plasticity {type(self).__name__}, update"
+        if "" in found:
+            raise CircuitError(f"{what}: must return {{'state': new value, ...}}")
+        for name in found:
+            if name not in self.state:
+                raise CircuitError(f"{what}: {unknown('state', name, self.state or ['none'])}")
+        return found
 
     def reads(self, pre: Cell, post: Cell) -> dict[str, set[str]]:
-        """What eligibility asks for: states of "pre" and of "post", and names of "port".
+        """What is asked for by eligibility and update: states of "pre" and of "post", and names of "port".
 
-        More than its expression holds, where a factor is 0 or something is taken off itself.
+        More than their expressions hold, where a factor is 0 or something is taken off itself.
         """
-        return self._trace(pre, post)[1]
+        dt = Traced(sympy.Symbol("dt", positive=True))
+        _, found = self._trace(self.eligibility, pre, post)
+        _, more = self._trace(self.symbolic().update, pre, post, dt)
+        return {side: names | more[side] for side, names in found.items()}
 
-    def _trace(self, pre: Cell, post: Cell) -> tuple[Any, dict[str, set[str]]]:
+    def _trace(
+        self, function: Any, pre: Cell, post: Cell, *dt: Traced
+    ) -> tuple[dict[str, Any], dict[str, set[str]]]:
         names = {"pre": pre.state, "post": post.state, "port": post.ports}
         spaces = {side: symbols({name: f"{side}_{name}" for name in all_}) for side, all_ in names.items()}
-        what, weight = f"plasticity {type(self).__name__}", symbols({"w": "w"}).w
-        found = trace(what, self.eligibility, weight, *spaces.values())
-        if found.keys() != {""}:
-            raise CircuitError(f"{what}: eligibility must return a number, not names of numbers")
-        return found[""], {side: read_of(space) for side, space in spaces.items()}
+        synapse = symbols({"weight": "w"} | {name: f"synapse_{name}" for name in self.state})
+        found = trace(f"plasticity {type(self).__name__}", function, synapse, *spaces.values(), *dt)
+        return found, {side: read_of(space) for side, space in spaces.items()}
+
+    def _check_units(self, pre: Cell, post: Cell) -> None:
+        states = {"pre": pre.states(), "post": post.states(), "synapse": self.states}
+        known = {f"{side}_{n}": s.unit.dimension for side, all_ in states.items() for n, s in all_.items()}
+        known |= {f"port_{n}": u.dimension for n, u in post.port_units().items()} | {"dt": MS.dimension}
+        known |= {n: u.dimension for n, u in self.units().items()}
+        for name, expr in self.updates(pre, post).items():
+            what = f"plasticity {type(self).__name__}, update, {name}"
+            check_units(what, expr, known, self.states[name].unit.dimension)
 
     def check(self, where: str, pre: Cell, post: Cell, broadcasts: list[str]) -> None:
         """See that eligibility and slots find what they name.
@@ -115,6 +202,10 @@ class Plasticity(Part, ABC):
         """
         try:
             self.traced(pre, post)
+            self._check_units(pre, post)
+            if not self.weighs:
+                spaces = symbols({"weight": "w"} | {name: f"synapse_{name}" for name in self.state})
+                trace(f"plasticity {type(self).__name__}", self.transmits, spaces, symbols(["sent"]).sent)
         except CircuitError as error:
             raise CircuitError(f"{where}: {error}") from None
         for slot, name in self.slots.items():

@@ -6,20 +6,18 @@ back along its synapses is a second sum in the same bundle, towards the source's
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits import Broadcast, Projection
-from corticalnet.engines.brian2_engine.code import Formula, Names
+from corticalnet.engines.brian2_engine.code import Formula
+from corticalnet.engines.brian2_engine.fields import Fields
 from corticalnet.engines.plan import Block, Sum
 from corticalnet.errors import EngineError
-
-if TYPE_CHECKING:
-    from corticalnet.engines.brian2_engine.layout import Layout
 
 Indices = NDArray[np.int64]
 
@@ -98,24 +96,15 @@ class Bundle:
         self.size += len(pre)
 
 
-def wired(block: Block, role: str, port: str, names: Names, suffix: str = "") -> list[Any]:
-    """What a port hears from its own column."""
-    found = []
-    for wire in block.wires[role, port]:
-        value = Formula(names(wire.role, wire.state) + suffix)
-        found.append(value if wire.weight == 1 else wire.weight * value)
-    return found
-
-
 class Bundles:
-    """All bundles of a layout, in order.
+    """All bundles of a circuit, in order.
 
     Raises:
         EngineError: a projection runs back along another between other columns.
     """
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout, self.plan, self.circuit = layout, layout.plan, layout.circuit
+    def __init__(self, fields: Fields) -> None:
+        self.fields, self.plan, self.circuit = fields, fields.plan, fields.circuit
         self.all: list[Bundle] = []
         self._by_key: dict[Any, Bundle] = {}
         self._by_part: dict[tuple[str, str], tuple[Bundle, Total]] = {}
@@ -134,14 +123,23 @@ class Bundles:
             for target in broadcast.targets:
                 self._broadcast(broadcast, target)
 
+    # What a cell hears -------------------------------------------------------------------------
+    def heard(self, block: Block, role: str, port: str, suffix: str = "") -> Any:
+        """What has arrived at a port: sums, then wires, then noise (which is 0 where there is none)."""
+        names = self.fields.names
+        arriving = self._arriving.get((block.index, role, port), ())
+        parts: list[Any] = [Formula(name + suffix) for name in arriving]
+        for wire in block.wires[role, port]:
+            value = Formula(names(wire.role, wire.state) + suffix)
+            parts.append(value if wire.weight == 1 else wire.weight * value)
+        if (role, port) in self.fields.noise or not parts:
+            parts.append(Formula(names(role, port, "noise") + suffix))
+        return sum(parts[1:], parts[0])
+
     # Looking up --------------------------------------------------------------------------------
     def of(self, projection: str) -> Bundle:
         """The bundle of a projection."""
         return next(b for b in self.all for m in b.members if m.projection == projection)
-
-    def arriving(self, block: Block, role: str, port: str) -> Iterable[str]:
-        """Fields that add up to what arrives at a port."""
-        return self._arriving.get((block.index, role, port), ())
 
     def totals(self, operation: Sum) -> list[Total]:
         """The sums that an operation of the plan asks for."""
@@ -172,13 +170,10 @@ class Bundles:
             if total in readers and all(id(r) in done for r in readers)
         ]
 
-    def arrived(self, projection: Projection) -> str:
-        """The field of what arrived last along a delayed projection, once its register has moved on."""
-        state, steps = (
-            self.circuit.sent(projection.source, projection.sends),
-            self.circuit.delay_steps(projection),
-        )
-        return self.layout.register(projection.source, state, self._when(projection), steps + 1)
+    def arrived(self, projection: Projection, state: str) -> str:
+        """The field of what arrived last of a state along a delayed projection, once registers moved on."""
+        steps = self.circuit.delay_steps(projection)
+        return self.fields.register(projection.source, state, self._when(projection), steps + 1)
 
     def _when(self, projection: Projection) -> str:
         """When a delayed projection's register is read and moves on: in a phase, or at its end."""
@@ -189,9 +184,9 @@ class Bundles:
     # Making ------------------------------------------------------------------------------------
     def _project(self, forth: Projection) -> None:
         backs = [p for p in self.circuit.projections if p.shared_with == forth.name]
-        rows = [self.layout.rows(p) for p in (forth.source, forth.target)]
+        rows = [self.fields.rows(p) for p in (forth.source, forth.target)]
         for back in backs:
-            if [self.layout.rows(p) for p in (back.target, back.source)] != rows:
+            if [self.fields.rows(p) for p in (back.target, back.source)] != rows:
                 raise EngineError(
                     f"the Brian2 engine runs projection '{back.name}' back along '{forth.name}' only between "
                     "populations of the same areas; engine='torch' has no such limit"
@@ -215,9 +210,8 @@ class Bundles:
             return None
         place = self.plan.places[forth.target]
         pre, post = (self.circuit.population(p) for p in (forth.source, forth.target))
-        words = {symbol.name for symbol in forth.plasticity.traced(pre.cell, post.cell).free_symbols}
-        words |= {f"port_{name}" for name in forth.plasticity.slots.values()}
-        read = [port for port in post.cell.ports if f"port_{port}" in words]
+        words = forth.plasticity.reads(pre.cell, post.cell)["port"] | set(forth.plasticity.slots.values())
+        read = [port for port in post.cell.ports if port in words]
         wires = tuple(place.block.wires[place.role, port] for port in read)
         summed = any((place.block.index, place.role, port) in self._sums for port in read)
         heard = tuple(b.name for b in self.circuit.broadcasts if forth.name in b.targets)
@@ -229,12 +223,13 @@ class Bundles:
         place = self.plan.places[target or part.target]  # type: ignore[union-attr]
         phase = self._sums[place.block.index, place.role, part.port]
         state = self.circuit.sent(part.source, part.sends)
-        reads = self.layout.names(self.plan.places[part.source].role, state)
+        reads = self.fields.names(self.plan.places[part.source].role, state)
         steps = self.circuit.delay_steps(part) if isinstance(part, Projection) else 0
         if isinstance(part, Projection) and steps:
-            reads = self.layout.register(part.source, state, self._when(part), steps)
+            reads = self.fields.register(part.source, state, self._when(part), steps)
         back = isinstance(part, Projection) and bool(part.shared_with)
-        event = self.circuit.is_event(part) and not back
+        weighs = not isinstance(part, Projection) or part.plasticity is None or part.plasticity.weighs
+        event = self.circuit.is_event(part) and not back and weighs
         return reads, phase, part.port, place.role, back, event
 
     def _bundle(self, key: Any, ways: Sequence[tuple[Any, ...]], name: str, weighted: bool) -> Bundle:
@@ -242,9 +237,9 @@ class Bundles:
             totals = []
             for reads, _, port, role, back, event in ways:
                 words, k = (role, port, "port"), 1
-                while self.layout.names(*words) in self.layout.fields:
+                while self.fields.names(*words) in self.fields.values:
                     words, k = (role, port, f"port{k + 1}"), k + 1
-                totals.append(Total(self.layout.new_field(*words), reads, back, event and weighted))
+                totals.append(Total(self.fields.new(*words), reads, back, event and weighted))
             self._by_key[key] = Bundle(name, weighted, totals)
             self.all.append(self._by_key[key])
         return self._by_key[key]
@@ -256,33 +251,37 @@ class Bundles:
         place = self.plan.places[target]
         self._arriving.setdefault((place.block.index, place.role, part.port), {})[total.target] = None
         if isinstance(part, Projection) and part.delay:
-            when, state = self._when(part), self.circuit.sent(part.source, part.sends)
-            same = [d for d in self._readers if (d.population, d.state, d.when) == (part.source, state, when)]
-            readers = [reader for d in same for reader in self._readers.pop(d)]
-            steps = self.circuit.delay_steps(part)
-            if part.plasticity is not None:  # it learns by what arrived, after the register has moved on
-                steps += 1
-                self.arrived(part)
-            steps = max([steps, *(d.steps for d in same)])
-            self._readers[Delayed(part.source, state, when, steps)] = [*readers, total]
+            for state in self.circuit.carried(part):
+                self._remember(part, state, total)
+
+    def _remember(self, projection: Projection, state: str, total: Total) -> None:
+        """A delayed projection's sum reads a register of this state, which moves when all have read it."""
+        source, when, steps = projection.source, self._when(projection), self.circuit.delay_steps(projection)
+        if projection.plasticity is not None:  # it learns by what arrived, after the register has moved on
+            steps += 1
+            self.arrived(projection, state)
+        same = [d for d in self._readers if (d.population, d.state, d.when) == (source, state, when)]
+        readers = [reader for d in same for reader in self._readers.pop(d)]
+        steps = max([steps, *(d.steps for d in same)])
+        self._readers[Delayed(source, state, when, steps)] = [*readers, total]
 
     def _broadcast(self, broadcast: Broadcast, target: str) -> None:
-        source = self.layout.rows(broadcast.source)[0]
+        source = self.fields.rows(broadcast.source)[0]
         name = f"broadcast_{len(self.all) + 1}"
         if target in self.plan.places:
-            way, rows = self._way(broadcast, target), self.layout.rows(target)
+            way, rows = self._way(broadcast, target), self.fields.rows(target)
             bundle = self._bundle(("broadcast", way), [way], name, False)
         else:
-            rows = self.layout.rows(self.circuit.projection(target).target)
+            rows = self.fields.rows(self.circuit.projection(target).target)
             place, state = (
                 self.plan.places[broadcast.source],
                 self.circuit.sent(broadcast.source, broadcast.sends),
             )
             key = ("heard", broadcast.name)
             if key not in self._by_key:
-                heard = self.layout.new_field("heard", broadcast.name)
+                heard = self.fields.new("heard", broadcast.name)
                 self._by_key[key] = Bundle(
-                    name, False, [Total(heard, self.layout.names(place.role, state), False)]
+                    name, False, [Total(heard, self.fields.names(place.role, state), False)]
                 )
                 self.all.append(self._by_key[key])
             bundle = self._by_key[key]

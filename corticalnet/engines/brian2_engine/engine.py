@@ -231,12 +231,7 @@ class Brian2Engine(Stepping):
         return torch.from_numpy(self.model.field(name)[slice(*layout.rows(track.part))])[None]
 
     def _state(self) -> dict[str, Tensor]:
-        if self._standalone is None:
-            model = self.model
-            found = {f"field/{name}": model.field(name) for name in model.layout.fields}
-            found |= {f"trace/{name}": trace for name, trace in model.traces().items()}
-        else:
-            found = dict(self._standalone.state)
+        found = self.model.state() if self._standalone is None else dict(self._standalone.state)
         found |= {f"weight/{name}": weight for name, weight in self.weights.items()}
         return {name: torch.tensor(values) for name, values in found.items()}
 
@@ -247,11 +242,9 @@ class Brian2Engine(Stepping):
         if self._standalone is not None:
             self._standalone.state = rest
             return
-        model, traces = self.model, self.model.traces()
         for key, values in rest.items():
-            kind, _, name = key.partition("/")
-            (model.field(name) if kind == "field" else traces[name])[:] = values
-        model.set_weights(self._weights)
+            self.model.variable(key).set_value(values)
+        self.model.set_weights(self._weights)
 
     def trouble(self) -> tuple[str, str] | None:
         """See :meth:`Stepping.trouble`."""

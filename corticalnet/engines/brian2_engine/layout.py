@@ -11,13 +11,11 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any
-
-import numpy as np
 
 from corticalnet.circuits import Circuit, Projection
-from corticalnet.engines.brian2_engine.bundles import Bundle, Bundles, Total, wired
-from corticalnet.engines.brian2_engine.code import Formula, Names, statements
+from corticalnet.engines.brian2_engine.bundles import Bundle, Bundles, Total
+from corticalnet.engines.brian2_engine.code import Formula, statements
+from corticalnet.engines.brian2_engine.fields import Fields
 from corticalnet.engines.brian2_engine.learning import learning
 from corticalnet.engines.plan import Act, Block, Deliver, Learn, Plan, Sum
 
@@ -59,8 +57,7 @@ class Layout:
         noise: (role, port) that have noise.
 
     Attributes:
-        n: rows in all.
-        fields: name -> value of every row at rest.
+        space: the fields of the group, and its rows; ``names``, ``fields``, ``rows`` and ``n`` are its own.
         bundles: future Synapses.
         codes: future run_regularly operations, in order.
         record_order: of what records, within its phase.
@@ -71,72 +68,20 @@ class Layout:
     allowed: Callable[[str], bool]
     tabled: Collection[tuple[str, str]] = ()
     noise: Collection[tuple[str, str]] = ()
-    fields: dict[str, Any] = field(default_factory=dict)
     codes: list[Code] = field(default_factory=list)
     record_order: int = 0
     deliver_phase: str = ""
 
     def __post_init__(self) -> None:
-        self.names = Names(self.allowed)
-        self.starts: dict[int, int] = {}
-        self.n = 0
-        for block in self.plan.blocks:
-            self.starts[block.index] = self.n
-            self.n += block.n
-        for block in self.plan.blocks:
-            for role, cell in block.roles.items():
-                for state, rest in cell.rest().items():
-                    self._field(role, state)[self._span(block)] = rest
-                for name in cell.inputs:
-                    self._field(role, name)
-                for port in cell.ports:
-                    self._field(role, port, "noise")
-        for population in self.circuit.populations:
-            for state, values in self.plan.scattered(population, 1).items():
-                self._field(population.role, state)[slice(*self.rows(population.name))] = values[0]
-        self.bundles = Bundles(self)
+        self.space = space = Fields(self.plan, self.allowed, self.noise)
+        self.names, self.fields, self.rows, self.n = space.names, space.values, space.rows, space.n
+        self.bundles = Bundles(space)
         self._walk()
 
     @property
     def circuit(self) -> Circuit:
         """What is laid out."""
         return self.plan.circuit
-
-    # Rows and fields ---------------------------------------------------------------------------
-    def _span(self, block: Block) -> slice:
-        start = self.starts[block.index]
-        return slice(start, start + block.n)
-
-    def rows(self, population: str) -> tuple[int, int]:
-        """First row of a population, and the one after its last."""
-        place = self.plan.places[population]
-        start = self.starts[place.block.index]
-        return start + place.columns.start, start + place.columns.stop
-
-    def _field(self, *words: str) -> Any:
-        return self.fields.setdefault(self.names(*words), np.zeros(self.n))
-
-    def new_field(self, *words: str) -> str:
-        """A field that is 0 at rest; its name."""
-        self._field(*words)
-        return self.names(*words)
-
-    def register(self, population: str, state: str, when: str, steps: int) -> str:
-        """The field that holds what a state was some steps ago (at rest before all time)."""
-        place = self.plan.places[population]
-        for k in range(1, steps + 1):
-            past = self._field(place.role, state, when, "ago", str(k))
-            past[slice(*self.rows(population))] = place.cell.rest()[state]
-        return self.names(place.role, state, when, "ago", str(steps))
-
-    # What a cell hears -------------------------------------------------------------------------
-    def heard(self, block: Block, role: str, port: str, suffix: str = "") -> Any:
-        """What has arrived at a port: sums, then wires, then noise (which is 0 where there is none)."""
-        parts: list[Any] = [Formula(name + suffix) for name in self.bundles.arriving(block, role, port)]
-        parts += wired(block, role, port, self.names, suffix)
-        if (role, port) in self.noise or not parts:
-            parts.append(Formula(self.names(role, port, "noise") + suffix))
-        return sum(parts[1:], parts[0])
 
     # The step ----------------------------------------------------------------------------------
     def _walk(self) -> None:
@@ -153,9 +98,10 @@ class Layout:
                 elif isinstance(operation, Sum):
                     new = self._totals(self.bundles.totals(operation), phase.name, done)
                 elif isinstance(operation, Learn):
-                    heard = self.bundles.broadcasts(operation.projection)
-                    new = self._totals(heard, phase.name, done)
-                    new.append(self._learn(operation.projection, phase.name))
+                    new = []
+                    for projection in operation.projections:
+                        new += self._totals(self.bundles.broadcasts(projection), phase.name, done)
+                        new.append(self._learn(projection, phase.name))
                 else:
                     self.record_order = self._next(phase.name)
                     every = {(name, b.index) for name in self.fields for b in self.plan.blocks}
@@ -218,10 +164,10 @@ class Layout:
         cell = act.block.roles[act.role]
         known = (*cell.state, *cell.inputs)
         cells = SimpleNamespace(**{name: Formula(self.names(act.role, name)) for name in known})
-        port = SimpleNamespace(**{name: self.heard(act.block, act.role, name) for name in cell.ports})
+        port = SimpleNamespace(**{name: self.bundles.heard(act.block, act.role, name) for name in cell.ports})
         new = cell.act(act.phase)(cells, port, float(self.circuit.dt))
         values = {self.names(act.role, name): value for name, value in new.items()}
-        span = self._span(act.block)
+        span = self.space.span(act.block)
         prefix = f"_{self.names('new', act.role, act.phase)}_"
         return self._code(act.phase, act.block, (span.start, span.stop), statements(values, prefix))
 
@@ -256,7 +202,7 @@ class Layout:
     def _learn(self, projection: Projection, phase: str) -> Code:
         """The place of a bundle's learning in the order of things."""
         bundle: Bundle = self.bundles.of(projection.name)
-        code = learning(self, bundle)
+        code = learning(self.bundles, bundle)
         if not bundle.learn_order:
             bundle.learn_phase, bundle.learn_order = phase, self._next(phase)
             # Learning takes several orders from here on (an event, pathways of slots, shares of tied weights:

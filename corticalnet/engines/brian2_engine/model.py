@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.engines.brian2_engine.bundles import Bundle
+from corticalnet.engines.brian2_engine.code import Formula, formula
 from corticalnet.engines.brian2_engine.layout import Layout
-from corticalnet.engines.brian2_engine.learning import events, texts
+from corticalnet.engines.brian2_engine.learning import events, synapse, texts
 from corticalnet.engines.brian2_engine.library import brian2, functions, preferences
 
 Array = NDArray[np.float64]
@@ -43,7 +44,7 @@ class Model:
             for total in bundle.totals:
                 if total.event:
                     announced[f"{bundle.name}_{total.target}"] = f"{total.reads} != 0.0"
-            for slot, condition in events(layout, bundle).items():
+            for slot, condition in events(layout.bundles, bundle).items():
                 announced[f"{bundle.name}_{slot}"] = condition
         self.cells = b2.NeuronGroup(
             layout.n, "\n".join(f"{name} : 1" for name in layout.fields), events=announced, clock=self._clock,
@@ -91,10 +92,10 @@ class Model:
         for runner, code in zip(self.runners, layout.codes, strict=True):
             runner.abstract_code = "\n".join(code.lines)
         for bundle in layout.bundles.all:
-            pathways, each = texts(layout, bundle)
+            pathways, each = texts(layout.bundles, bundle)
             for slot, text in pathways.items():
                 getattr(self.synapses[bundle.name], slot).code = text
-                self.cells.events[f"{bundle.name}_{slot}"] = events(layout, bundle)[slot]
+                self.cells.events[f"{bundle.name}_{slot}"] = events(layout.bundles, bundle)[slot]
             if each:
                 self._each[bundle.name].abstract_code = each
 
@@ -146,15 +147,19 @@ class Model:
     def _build(self, bundle: Bundle) -> None:
         b2 = brian2()
         lines = ["w : 1"] if bundle.weighted else []
+        rule = None if bundle.plastic is None else bundle.plastic.plasticity
         sent = [total for total in bundle.totals if total.event]
         for total in (total for total in bundle.totals if not total.event):
             here, there = ("pre", "post") if total.back else ("post", "pre")
             what = f"{total.reads}_{there}"
-            lines.append(f"{total.target}_{here} = {f'w * {what}' if bundle.weighted else what} : 1 (summed)")
-        if bundle.plastic is not None and bundle.plastic.plasticity is not None:
-            lines += ["trace : 1"] if bundle.plastic.plasticity.remembers else []
+            passed = f"w * {what}" if bundle.weighted else what
+            if rule is not None and not rule.weighs and not total.back:
+                passed = formula(rule.transmits(synapse(self.layout.names, rule), Formula(what))).text
+            lines.append(f"{total.target}_{here} = {passed} : 1 (summed)")
+        if rule is not None:
+            lines += [f"{self.layout.names('synapse', state)} : 1" for state in rule.states]
             lines += ["dw : 1", "back : 1"] if bundle.tied else []
-        pathways, each = texts(self.layout, bundle)
+        pathways, each = texts(self.layout.bundles, bundle)
         on_pre = {total.target: f"{total.target}_post += w" for total in sent}  # an event is 1
         options: dict[str, Any] = {}
         if pathways or on_pre:
@@ -217,18 +222,40 @@ class Model:
         values: Array = self.cells.variables[name].get_value()
         return values
 
-    def traces(self) -> dict[str, Array]:
-        """What synapses remember, by bundle."""
-        made = {name: one for name, one in self.synapses.items() if "trace" in one.variables}
-        return {name: one.variables["trace"].get_value() for name, one in made.items()}
+    def synaptic_states(self) -> dict[str, float]:
+        """States of synapses at rest, by "bundle/state"."""
+        return {
+            f"{bundle.name}/{name}": state.rest
+            for bundle in self.layout.bundles.all
+            if bundle.plastic is not None and bundle.plastic.plasticity is not None
+            for name, state in bundle.plastic.plasticity.states.items()
+        }
+
+    def variable(self, key: str) -> Any:
+        """The Brian2 variable of "field/NAME" or "synapse/BUNDLE/STATE"."""
+        kind, _, name = key.partition("/")
+        if kind == "field":
+            return self.cells.variables[name]
+        bundle, _, state = name.rpartition("/")
+        return self.synapses[bundle].variables[self.layout.names("synapse", state)]
+
+    def state(self) -> dict[str, Array]:
+        """All fields and states of synapses, by such keys: writing into them changes the model."""
+        keys = [f"field/{name}" for name in self.layout.fields]
+        keys += [f"synapse/{key}" for key in self.synaptic_states()]
+        return {key: self.variable(key).get_value() for key in keys}
+
+    def at_rest(self) -> dict[str, Array]:
+        """The same, at rest."""
+        found = {f"field/{name}": values for name, values in self.layout.fields.items()}
+        for key, rest in self.synaptic_states().items():
+            found[f"synapse/{key}"] = np.full(len(self.synapses[key.rpartition("/")[0]]), rest)
+        return found
 
     def rest(self) -> None:
-        """Every field and trace at rest."""
-        for name, values in self.layout.fields.items():
-            self.cells.variables[name].set_value(values)
-        for made in self.synapses.values():
-            if "trace" in made.variables:
-                made.variables["trace"].set_value(np.zeros(len(made)))
+        """Every field and every synapse at rest."""
+        for key, values in self.at_rest().items():
+            self.variable(key).set_value(values)
 
     def synaptic_weights(self, weights: Mapping[str, Array], bundle: Bundle) -> Array:
         """Weights of every synapse of a bundle."""

@@ -38,7 +38,7 @@ class Standalone:
 
     Attributes:
         model: the Brian2 objects, once there are some.
-        state: fields and traces after the last run, by "field/name" and "trace/bundle"; empty at rest.
+        state: after the last run, by "field/NAME" and "synapse/BUNDLE/STATE"; empty at rest.
     """
 
     def __init__(self, plan: Plan, directory: str | Path | None = None) -> None:
@@ -66,9 +66,7 @@ class Standalone:
             self._again(script, weights)
         assert self._monitors is not None, "made when built"
         assert self.model is not None, "made when built"
-        self.state = {
-            f"field/{name}": np.array(self.model.field(name)) for name in self.model.layout.fields
-        } | {f"trace/{name}": np.array(trace) for name, trace in self.model.traces().items()}
+        self.state = {key: np.array(values) for key, values in self.model.state().items()}
         return self._monitors.played(recording)
 
     def _build(self, script: Script, recording: Recording, weights: Mapping[str, Array]) -> None:
@@ -86,7 +84,7 @@ class Standalone:
                 layout = Layout(self._plan, allowed, list(script.signals), noise)
                 self.model = model = Model(layout, weights)
                 for key, values in self.state.items():
-                    self._variable(key).set_value(values)
+                    model.variable(key).set_value(values)
                 for name, (array, dt) in self._tables(script).items():
                     model.namespace[name] = b2.TimedArray(array, dt=dt, name=name)
                 for k, (population, port) in enumerate(script.noise):
@@ -112,22 +110,11 @@ class Standalone:
         for bundle in model.layout.bundles.all:
             if bundle.weighted:
                 changed[model.synapses[bundle.name].w] = model.synaptic_weights(weights, bundle)
-        start = self.state or {f"field/{name}": values for name, values in model.layout.fields.items()}
-        for key, values in start.items():
-            kind, _, name = key.partition("/")
-            owner = model.cells if kind == "field" else model.synapses[name]
-            changed[owner.state(name if kind == "field" else "trace")] = values
-        if not self.state:
-            for name, trace in model.traces().items():
-                changed[model.synapses[name].state("trace")] = np.zeros(len(trace))
+        for key, values in (self.state or model.at_rest()).items():
+            variable = model.variable(key)
+            changed[variable.owner.state(variable.name)] = values
         changed |= {model.namespace[name]: array for name, (array, _) in self._tables(script).items()}
         self._device.run(run_args=changed, with_output=False)
-
-    def _variable(self, key: str) -> Any:
-        assert self.model is not None, "made when built"
-        kind, _, name = key.partition("/")
-        owner = self.model.cells if kind == "field" else self.model.synapses[name]
-        return owner.variables[name if kind == "field" else "trace"]
 
     def _tables(self, script: Script) -> dict[str, tuple[Array, Any]]:
         """A script's signals and noise as tables by name, with the time between their rows."""

@@ -40,6 +40,14 @@ class Connected(ABC):
     def gather(self, each: Tensor) -> Tensor:
         """Numbers of synapses ``[...]`` (no batch) added up for every weight."""
 
+    @abstractmethod
+    def arrive(self, each: Tensor) -> Tensor:
+        """Numbers of synapses ``[B, ...]`` added up for every post cell: ``[B, M]``."""
+
+    @abstractmethod
+    def shape(self, pre: int, post: int) -> tuple[int, ...]:
+        """Axes of numbers of synapses, without the batch."""
+
 
 class Dense(Connected):
     """All to all; weights ``[M, N]``."""
@@ -66,6 +74,14 @@ class Dense(Connected):
         """Each synapse has its own weight."""
         return each
 
+    def arrive(self, each: Tensor) -> Tensor:
+        """Sums over pre cells."""
+        return each.sum(2)
+
+    def shape(self, pre: int, post: int) -> tuple[int, ...]:
+        """``[M, N]``."""
+        return post, pre
+
 
 class Single(Connected):
     """One to one; weights ``[M]``."""
@@ -89,6 +105,14 @@ class Single(Connected):
     def gather(self, each: Tensor) -> Tensor:
         """Each synapse has its own weight."""
         return each
+
+    def arrive(self, each: Tensor) -> Tensor:
+        """Each cell has its own synapse."""
+        return each
+
+    def shape(self, pre: int, post: int) -> tuple[int, ...]:
+        """``[M]``."""
+        return (post,)
 
 
 class Listed(Connected):
@@ -140,6 +164,14 @@ class Listed(Connected):
     def gather(self, each: Tensor) -> Tensor:
         """Synapses that share a weight add up."""
         return self._add(each, self.sharing)
+
+    def arrive(self, each: Tensor) -> Tensor:
+        """Synapses of a post cell add up."""
+        return self._add(each, self.fan_in)
+
+    def shape(self, pre: int, post: int) -> tuple[int, ...]:
+        """``[synapses]``."""
+        return (self.n,)
 
 
 class Fanned(Listed):

@@ -37,26 +37,27 @@ class Inputs:
             for name in cell.inputs
         ]
         self._streams: dict[tuple[int, str, str], list[tuple[Place, NoiseStream]]] = {}
-        self._noise: dict[tuple[int, str, str], Tensor] = {}
+        #: The noise that ports hear in this step, by block, role and port.
+        self.noise: dict[tuple[int, str, str], Tensor] = {}
+        self._turns: dict[int, list[_Input]] = {}
 
     def begin(self, script: Script) -> None:
         """Take a script's signals and noise."""
-        self._begin, self._streams = script.begin, {}
+        self._begin, self._streams, self.noise = script.begin, {}, {}
+        self._turns = {}
         for one in self._inputs:
-            one.begin(script)
+            for step in one.begin(script):
+                self._turns.setdefault(step, []).append(one)
         for (population, port), stream in script.noise.items():
             place = self._plan.places[population]
             self._streams.setdefault((place.block.index, place.role, port), []).append((place, stream))
 
     def deliver(self, t: int) -> None:
         """Every input takes its pattern of (absolute) step ``t``, and noise is drawn."""
-        for one in self._inputs:
+        for one in self._turns.get(t - self._begin, ()):
             one.show(t - self._begin)
-        self._noise = {key: self._draw(places, t) for key, places in self._streams.items()}
-
-    def noise(self, block: Block, role: str, port: str) -> Tensor | None:
-        """The noise that a port hears in this step; None if there is none."""
-        return self._noise.get((block.index, role, port))
+        for key, places in self._streams.items():
+            self.noise[key] = self._draw(places, t)
 
     def _draw(self, streams: list[tuple[Place, NoiseStream]], t: int) -> Tensor:
         noise = self._like.new_zeros((self._batch, streams[0][0].block.n))
@@ -79,11 +80,16 @@ class _Input:
         self.nothing = like.new_zeros((1, 1))
         setattr(state, name, self.nothing)
 
-    def begin(self, script: Script) -> None:
-        """Take the signals of a script."""
+    def begin(self, script: Script) -> list[int]:
+        """Take the signals of a script; return the steps of it in which patterns change."""
         self.signals = [script.signals.get((population, self.name)) for population in self.populations]
         self.which: list[int] | None = None
         self.tensors: dict[tuple[int, int], Tensor] = {}
+        turns = {0}
+        for signal in self.signals:
+            if signal is not None:
+                turns.update((np.flatnonzero(np.diff(signal.index)) + 1).tolist())
+        return sorted(turns)
 
     def show(self, t: int) -> None:
         """The patterns of step ``t``. Nothing happens while they stay, also from one script to the next."""

@@ -2,7 +2,7 @@
 
 An eligibility that is a sum of products (weight part) × (post part) × (pre part) becomes one matrix
 product for each term; the parts are found by tracing it. Any other is computed synapse by synapse, as a
-tensor with a batch axis; so is one whose changes wait in a trace.
+tensor with a batch axis; so is one of synapses that have states.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import torch
 from sympy.logic.boolalg import BooleanAtom
 from torch import Tensor
 
-from corticalnet.circuits import Projection, pointwise
-from corticalnet.circuits.cells import Cell
+from corticalnet.circuits import Population, Projection, pointwise
 from corticalnet.circuits.tracing import Where
 from corticalnet.engines.torch_engine.connections import Connected
+from corticalnet.engines.torch_engine.readers import Reader, Readers
 
 Term = tuple[Any, Any, Any]  # weight part, post part, pre part
 
@@ -116,62 +116,72 @@ class Learner:
         connection: its synapses on tensors.
         pre, post: its cells.
         dt: length of a step, ms.
+
+    Attributes:
+        synapse: states of synapses by name, ``[B, ...]`` with the connection's axes.
     """
 
     def __init__(
-        self, projection: Projection, connection: Connected, pre: Cell, post: Cell, dt: float
+        self, projection: Projection, connection: Connected, pre: Population, post: Population, dt: float
     ) -> None:
         assert projection.plasticity is not None, "only plastic projections learn"
-        self.plasticity, self.connection = projection.plasticity, connection
-        expr = self.plasticity.traced(pre, post)
-        self.terms = None if self.plasticity.remembers else separate(expr)
+        self.projection, self.connection, self.dt = projection, connection, dt
+        self.plasticity, self.sizes = projection.plasticity, (pre.n, post.n)
+        rule = self.plasticity
+        self.terms = None if rule.states else separate(rule.traced(pre.cell, post.cell))
         #: Share of a step in the trace's memory; 0 if it has none.
-        self.keep = dt / self.plasticity.memory if self.plasticity.memory else 0.0
-        #: Symbol -> name of what it stands for, for each of the three sides: all that may be named, because
-        #: an eligibility that is called reads also what a factor of 0 takes out of its traced form.
-        names = {"pre": pre.state, "post": post.state, "port": post.ports}
-        self.reads: dict[str, dict[str, str]] = {
-            side: {f"{side}_{name}": name for name in known} for side, known in names.items()
-        }
-        if self.terms is not None:
-            used = {symbol.name for symbol in expr.free_symbols}
-            self.reads = {
-                side: {s: n for s, n in known.items() if s in used} for side, known in self.reads.items()
-            }
-        self.trace: Tensor | None = None
+        self.keep = dt / rule.memory if rule.memory else 0.0
+        self.synapse: dict[str, Tensor] = {}
+        #: Whether some trace may wait to be consolidated.
+        self.waiting = False
 
-    def awake(self, slots: Mapping[str, Any]) -> bool:
-        """Whether anything can change in this step (a GPU would have to wait to know it)."""
-        if self.keep:
-            return True
-        waiting = self.trace is not None and _some(slots["consolidation"])
-        return waiting or all(_some(slots[slot]) for slot in ("trigger", "modulator") if slot in slots)
-
-    def change(
-        self, weight: Tensor, values: dict[str, Any], slots: Mapping[str, Tensor | float]
-    ) -> Tensor | None:
-        """The change of the weights in this step, a mean over the batch; None if there is none.
+    def attach(self, readers: Readers, batch: int, like: Tensor) -> None:
+        """Bring synapses to rest, and find what they read.
 
         Args:
-            weight: as it is.
-            values: what :attr:`reads` asks for, by symbol: ``[B, N]``, ``[B, M]``, or numbers.
-            slots: trigger, modulator, consolidation, as far as they are in use.
+            readers: of states and ports.
+            batch: samples.
+            like: a tensor of the precision and device to use.
         """
+        projection, plan, self.batch = self.projection, readers.plan, batch
+        post, source = plan.places[projection.target], plan.places[projection.source]
+        shape = batch, *self.connection.shape(*self.sizes)
+        self.waiting = False
+        self.synapse = {
+            name: like.new_full(shape, state.rest) for name, state in self.plasticity.states.items()
+        }
+        self.slots: list[tuple[str, Reader]] = []
+        for slot, name in self.plasticity.slots.items():
+            if name in post.cell.ports:
+                self.slots.append((slot, readers.heard(post, name)))
+            elif name in post.cell.state:
+                self.slots.append((slot, readers.state(post, name)))
+            else:
+                self.slots.append((slot, readers.sent(plan.circuit.broadcast_to(projection, name))))
+        names = self.plasticity.reads(source.cell, post.cell)
+        self.reads: list[tuple[str, str, Reader]] = [
+            *(("pre", name, readers.presynaptic(projection, name)) for name in sorted(names["pre"])),
+            *(("post", name, readers.state(post, name)) for name in sorted(names["post"])),
+            *(("port", name, readers.heard(post, name)) for name in sorted(names["port"])),
+        ]
+
+    def change(self, weight: Tensor) -> Tensor | None:
+        """Move the states of synapses; return the change of the weights, a mean over the batch, or None."""
+        slots: dict[str, Any] = {}
+        for slot, reader in self.slots:
+            slots[slot] = reader.now()
+        if not self.plasticity.state and not self._awake(slots):
+            return None
+        if self.terms is None:
+            return self._each(weight, slots)
         factor: Any = self.plasticity.rate
-        if self.keep:
-            return self._remembered(
-                weight, values, slots.get("trigger", 1.0), factor * slots.get("modulator", 1.0)
-            )
         for slot in ("trigger", "modulator"):
             if slot in slots:
                 factor = factor * slots[slot]
-        if self.terms is None:
-            each = self._each(weight, values, factor)
-            if "consolidation" in slots:
-                return self._waiting(weight, each, slots["consolidation"])
-            return self.connection.gather(each.mean(0))
+        values: dict[str, Any] = {"w": weight}
+        for side, name, reader in self.reads:
+            values[f"{side}_{name}"] = reader.now()
         total: Tensor | None = None
-        values = values | {"w": weight}
         for by_weight, by_post, by_pre in self.terms:
             one = self._outer(values, by_post, by_pre, factor, weight)
             if by_weight != 1:
@@ -179,64 +189,89 @@ class Learner:
             total = one if total is None else total + one
         return total
 
+    def restore(self, state: str, value: Tensor) -> None:
+        """Put a state of synapses back as it was."""
+        self.synapse[state], self.waiting = value, self.waiting or state == "trace"
+
+    def carry(self, weight: Tensor, sent: Tensor) -> Tensor:
+        """What synapses that do more than weigh bring to their cells: ``[B, M]``."""
+        each = self.plasticity.transmits(self._synapse(weight), self._on_pre(sent, weight))
+        shape = self.batch, *self.connection.shape(*self.sizes)
+        return self.connection.arrive(torch.as_tensor(each).to(weight).expand(shape))
+
+    def _awake(self, slots: Mapping[str, Any]) -> bool:
+        """Whether weights or traces may change in this step."""
+        if self.keep or (self.waiting and _some(slots["consolidation"])):
+            return True
+        return _some(slots.get("trigger", 1.0)) and _some(slots.get("modulator", 1.0))
+
     def _outer(
         self, values: dict[str, Any], by_post: Any, by_pre: Any, factor: Any, weight: Tensor
     ) -> Tensor:
         post, pre = evaluate(by_post, values) * factor, evaluate(by_pre, values)
-        batch, cells = self.sizes
-        post, pre = (
-            x if isinstance(x, Tensor) and x.shape == (batch, n) else _spread(x, batch, n, weight)
-            for x, n in ((post, cells[1]), (pre, cells[0]))
-        )
+        (pres, posts), batch = self.sizes, self.batch
+        if not isinstance(post, Tensor) or post.shape != (batch, posts):
+            post = _spread(post, batch, posts, weight)
+        if not isinstance(pre, Tensor) or pre.shape != (batch, pres):
+            pre = _spread(pre, batch, pres, weight)
         return self.connection.outer(post, pre) / batch
 
-    #: (batch, (pre cells, post cells)); set by the engine when a run begins.
-    sizes: tuple[int, tuple[int, int]] = (1, (1, 1))
+    def _each(self, weight: Tensor, slots: Mapping[str, Any]) -> Tensor | None:
+        """The same synapse by synapse of every sample."""
+        rule = self.plasticity
+        sides: dict[str, dict[str, Any]] = {"pre": {}, "post": {}, "port": {}}
+        for side, name, reader in self.reads:
+            on = self._on_pre if side == "pre" else self._on_post
+            sides[side][name] = on(reader.now(), weight)
+        pre, post, port = (SimpleNamespace(**names) for names in sides.values())
+        for name, value in rule.update(self._synapse(weight), pre, post, port, self.dt).items():
+            self.synapse[name] = torch.as_tensor(value).to(weight).expand(self.synapse[name].shape)
+        if rule.state and not self._awake(slots):
+            return None
+        trigger, modulator = slots.get("trigger", 1.0), slots.get("modulator", 1.0)
+        factor = trigger if self.keep else rule.rate * trigger * modulator
+        each = self._on_post(factor, weight) * rule.eligibility(self._synapse(weight), pre, post, port)
+        if self.keep:
+            return self._remembered(weight, each, rule.rate * modulator)
+        if "consolidation" in slots:
+            return self._waiting(weight, each, slots["consolidation"])
+        return self.connection.gather(each.mean(0))
 
-    def _each(self, weight: Tensor, values: dict[str, Any], factor: Any) -> Tensor:
-        """Factor × eligibility of every synapse of every sample."""
-        pairs, (batch, (pres, posts)) = self.connection.pairs, self.sizes
+    def _synapse(self, weight: Tensor) -> SimpleNamespace:
+        return SimpleNamespace(weight=self.connection.pairs(None, None, weight), **self.synapse)
 
-        def on_pre(x: Any) -> Any:
-            return pairs(None, _spread(x, batch, pres, weight), None)
-
-        def on_post(x: Any) -> Any:
-            return pairs(_spread(x, batch, posts, weight), None, None)
-
-        sides = [
-            SimpleNamespace(**{name: spread(values[key]) for key, name in self.reads[side].items()})
-            for side, spread in (("pre", on_pre), ("post", on_post), ("port", on_post))
-        ]
-        each: Tensor = on_post(factor) * self.plasticity.eligibility(pairs(None, None, weight), *sides)
-        return each
+    def _on_pre(self, x: Any, weight: Tensor) -> Tensor:
+        return self.connection.pairs(None, _spread(x, self.batch, self.sizes[0], weight), None)
 
     def _on_post(self, x: Any, weight: Tensor) -> Tensor:
-        batch, (_, posts) = self.sizes
-        return self.connection.pairs(_spread(x, batch, posts, weight), None, None)
+        return self.connection.pairs(_spread(x, self.batch, self.sizes[1], weight), None, None)
 
     def _waiting(self, weight: Tensor, each: Tensor, consolidation: Any) -> Tensor | None:
         """Changes add up in a trace until they are consolidated."""
-        self.trace = each.clone() if self.trace is None else self.trace + each
-        now = self._on_post(consolidation, weight) != 0
-        if not now.any():
-            return None
-        change = self.connection.gather((self.trace * now).mean(0))
-        self.trace = torch.where(now, torch.zeros_like(self.trace), self.trace)
-        return change
+        trace = self.synapse["trace"] + each
+        self.waiting, now = True, self._on_post(consolidation, weight) != 0
+        if not now.is_cuda:
+            if not now.any():
+                self.synapse["trace"] = trace
+                return None
+            self.waiting = not now.all()
+        self.synapse["trace"] = torch.where(now, torch.zeros_like(trace), trace)
+        return self.connection.gather((trace * now).mean(0))
 
-    def _remembered(self, weight: Tensor, values: dict[str, Any], trigger: Any, factor: Any) -> Tensor | None:
+    def _remembered(self, weight: Tensor, each: Tensor, factor: Any) -> Tensor | None:
         """Eligibility is remembered for a while, and a modulator acts on what is left of it."""
-        each = self._each(weight, values, trigger)
-        self.trace = torch.zeros_like(each) if self.trace is None else self.trace
-        self.trace = self.trace + self.keep * (each - self.trace)
+        trace = self.synapse["trace"]
+        self.synapse["trace"] = trace + self.keep * (each - trace)
         if not _some(factor):
             return None
-        return self.connection.gather((self._on_post(factor, weight) * self.trace).mean(0))
+        return self.connection.gather((self._on_post(factor, weight) * self.synapse["trace"]).mean(0))
 
 
 def _some(factor: Any) -> bool:
-    """Whether a factor may be other than 0 anywhere."""
-    return bool(factor.any()) if isinstance(factor, Tensor) and not factor.is_cuda else bool(factor != 0)
+    """Whether a factor may be other than 0 anywhere (a GPU would have to be waited for to know it)."""
+    if not isinstance(factor, Tensor):
+        return bool(factor != 0)
+    return factor.is_cuda or bool(factor.any())
 
 
 def _spread(x: Any, batch: int, n: int, like: Tensor) -> Tensor:

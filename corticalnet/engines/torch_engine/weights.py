@@ -25,6 +25,10 @@ class Weights:
     Args:
         circuit: whose weights.
         like: a tensor of the precision and device to use.
+
+    Attributes:
+        tensors: by projection.
+        versions: of each an object that is another one after every change.
     """
 
     def __init__(self, circuit: Circuit, like: Tensor) -> None:
@@ -33,7 +37,7 @@ class Weights:
             p.name: self._connect(circuit, p) for p in circuit.projections if not p.shared_with
         }
         self.tensors: dict[str, Tensor] = {}
-        self._versions: dict[str, object] = {}
+        self.versions: dict[str, object] = {}
         self._copies: dict[str, tuple[object, Array]] = {}
         self._rows: dict[str, tuple[object, Tensor]] = {}
         self.set(circuit.weights)
@@ -48,11 +52,11 @@ class Weights:
             self.tensors[name] = torch.tensor(
                 np.asarray(array), dtype=self._like.dtype, device=self._like.device
             )
-            self._versions[name] = object()
+            self.versions[name] = object()
 
     def arrays(self) -> dict[str, Array]:
         """Copies, for people: read-only, because they are made once for all who ask until weights change."""
-        for name, version in self._versions.items():
+        for name, version in self.versions.items():
             if self._copies.get(name, (None,))[0] is not version:
                 copy = self.tensors[name].cpu().numpy().astype(np.float64)
                 copy.flags.writeable = False
@@ -80,20 +84,16 @@ class Weights:
     def _transposed(self, name: str) -> Tensor:
         """Weights row by row of the presynaptic cells."""
         version, made = self._rows.get(name, (None, None))
-        if made is None or version is not self._versions[name]:
+        if made is None or version is not self.versions[name]:
             made = self.tensors[name].t().contiguous()
-            self._rows[name] = self._versions[name], made
+            self._rows[name] = self.versions[name], made
         return made
-
-    def version(self, projection: Projection) -> object:
-        """An object that is another one after every change."""
-        return self._versions[projection.shared_with or projection.name]
 
     def renew(self) -> None:
         """Say that all weights may be other ones."""
-        self._versions = {name: object() for name in self.tensors}
+        self.versions = {name: object() for name in self.tensors}
 
     def change(self, name: str, change: Tensor) -> None:
         """Add a change."""
         self.tensors[name] += change
-        self._versions[name] = object()
+        self.versions[name] = object()
