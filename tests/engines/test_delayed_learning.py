@@ -100,7 +100,7 @@ def weights_of(circuit, told, engine):
 
 @pytest.mark.parametrize("engine", ["torch", "brian2"])
 def test_spike_timing_over_a_delay_is_that_of_spikes_that_come_later(engine):
-    """Delayed by 3 steps, the weights are those of an undelayed synapse whose pre cell spikes 3 steps later."""
+    """Delayed by 3 steps, weights are those of an undelayed synapse whose pre cell spikes 3 steps later."""
     rng = np.random.default_rng(0)
     pre, post = (rng.random((20, n)) < 0.3 for n in (3, 2))
     late = np.vstack([np.zeros((3, 3)), pre[:-3]])
