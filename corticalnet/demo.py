@@ -29,6 +29,7 @@ from corticalnet.audit import Report, audit, figure
 from corticalnet.circuits import Circuit
 from corticalnet.columns import circuit as expand
 from corticalnet.columns import write_back
+from corticalnet.compare import seeded, size
 from corticalnet.data import Data
 from corticalnet.engines import simulate
 from corticalnet.experiment.stream import Stream
@@ -124,8 +125,8 @@ def columns(seed: int = 0, trials: int = 3) -> Columns:
     moved = [(after - before).detach() for before, after in zip(net.learned, twin.learned, strict=True)]
     write_back(circuit, net, recording)
     apart = [(mine - its).detach() for mine, its in zip(net.learned, twin.learned, strict=True)]
-    error = torch.cat([d.flatten() for d in apart]).norm() / torch.cat([d.flatten() for d in moved]).norm()
-    return Columns(circuit, recording, error.item())
+    error = size(torch.cat([d.flatten() for d in apart])) / size(torch.cat([d.flatten() for d in moved]))
+    return Columns(circuit, recording, error)
 
 
 def audits(seed: int = 0, on_rule: Callable[[str], None] = lambda name: None) -> list[Report]:
@@ -182,8 +183,7 @@ def to_dict(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, o
 def _networks(seed: int) -> tuple[nn.Sequential, Network]:
     """The same network for autograd and for rules."""
     layers: list[nn.Module] = []
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed):
         for pre, post in itertools.pairwise(COLUMNS):
             layers += [nn.Linear(pre, post, bias=False), nn.Sigmoid()]
             nn.init.xavier_uniform_(layers[-2].weight, gain=2.0)  # type: ignore[arg-type]

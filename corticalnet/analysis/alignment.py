@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from corticalnet.checks import shown, whole
+from corticalnet.compare import cosine, float64_copy, relative_error, seeded, size
 from corticalnet.errors import RuleError
 from corticalnet.network import Network, Recurrent
 from corticalnet.network.reading import beside
@@ -120,7 +121,7 @@ def _change(
     net: Taught, rule: Teaches, x: Any, targets: Any, seed: int, more: dict[str, Any]
 ) -> dict[str, Tensor]:
     """Minus the gradient that a rule fills, flat, by parameter name."""
-    twin, rule = copy.deepcopy(net).double(), copy.deepcopy(rule)
+    twin, rule = float64_copy(net), copy.deepcopy(rule)
     twin.zero_grad()
     if isinstance(rule, ThroughTime) is isinstance(twin, Recurrent):  # else the rule says what does not fit
         if isinstance(twin, Recurrent):
@@ -130,16 +131,10 @@ def _change(
         targets = beside(targets, x)
     learn: Callable[..., object] = rule.learn
     device = next(twin.parameters()).device
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    with seeded(seed, device):
         learn(twin, x, targets, **more)
     return {name: -p.grad.flatten() for name, p in twin.named_parameters() if p.grad is not None}
 
 
 def _compare(found: Tensor, wanted: Tensor) -> tuple[float, float]:
-    lengths = (found.norm() * wanted.norm()).item()
-    cosine = (found @ wanted).item() / lengths if lengths else float("nan")
-    if not math.isnan(cosine):
-        cosine = min(1.0, max(-1.0, cosine))  # rounding may step over
-    size = wanted.norm().item()
-    return cosine, (found - wanted).norm().item() / size if size else float("nan")
+    return cosine(found, wanted), relative_error(found, wanted) if size(wanted) else math.nan

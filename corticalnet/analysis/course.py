@@ -20,6 +20,7 @@ from torch import Tensor
 
 from corticalnet.checks import shown
 from corticalnet.columns.links import flat
+from corticalnet.compare import float64_copy, seeded
 from corticalnet.errors import ProtocolError, RuleError
 from corticalnet.network import Network
 from corticalnet.network.reading import beside
@@ -74,7 +75,7 @@ def course_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0)
     own = _with_energy(rule).for_audit()
     if not isinstance(net, Network):
         raise RuleError(f"a regime is told of a Network, not of {shown(net)}")
-    twin, still = copy.deepcopy(net).double(), copy.deepcopy(net).double()
+    twin, still = float64_copy(net), float64_copy(net)
     x = twin.admit(x, least=1)
     targets = beside(targets, x)
     found: list[dict[tuple[str, str], Tensor]] = []
@@ -86,12 +87,11 @@ def course_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0)
             learned.append(_credits(twin))
 
     own.observer = Values()
-    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+    with seeded(seed, x.device):
         wiring = still.levelled() if own.levelled else still.wiring
-        torch.manual_seed(seed)  # the same silent columns and the same actions for both
         activity = wiring.fire(x)
         energy = Energy(wiring, activity, own.teaching.begin(activity.rates[-1], targets))
-        torch.manual_seed(seed)
+    with seeded(seed, x.device):  # the same silent columns and the same actions for both
         twin.zero_grad(set_to_none=True)
         own.learn(twin, x, targets)
     if not found or not found[0]:
@@ -105,9 +105,8 @@ def course_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0)
         steps = range(len(values))
         course.changed[area] = [t for t in steps if not torch.equal(learned[t][area], learned[t + 1][area])]
         course.change[area] = learned[-1][area]
-    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
-        torch.manual_seed(seed)
-        course.wanted = _swept(copy.deepcopy(net).double(), own, x, targets)
+    with seeded(seed, x.device):
+        course.wanted = _swept(float64_copy(net), own, x, targets)
     return course
 
 
@@ -126,7 +125,7 @@ def course_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> Cours
         ProtocolError: the recording does not tell enough, or the network is another.
     """
     own = _with_energy(rule)
-    twin = copy.deepcopy(net).double().eval()
+    twin = float64_copy(net).eval()
     begin, end = _taught(recording, [link.name for link in twin.links if link.plastic])
     areas = set(recording["area"].values)
     level = twin.levelled()

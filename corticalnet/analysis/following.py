@@ -20,6 +20,7 @@ import torch
 import xarray as xr
 
 from corticalnet.analysis.alignment import Taught, Teaches, align, backprop_for
+from corticalnet.compare import relative_error
 from corticalnet.errors import RuleError
 from corticalnet.network import Recurrent
 from corticalnet.rules import LearningRule, ThroughTime
@@ -109,6 +110,5 @@ def compare_pathway(net: Taught, rule: Teaches) -> dict[str, tuple[float, float]
         if link.plastic and link in links:
             there = slice(None) if link.mask is None else link.mask
             w, b = link.weight[there], weights[there]
-            gap = (w - b).norm() / w.norm()
-            compared[link.name] = gap.item(), (w.sign() == b.sign()).double().mean().item()
+            compared[link.name] = relative_error(b, w), (w.sign() == b.sign()).double().mean().item()
     return compared

@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from corticalnet.analysis.course import Course, course_of_recording, course_of_rule
+from corticalnet.compare import cosine
 from corticalnet.errors import CircuitWarning
 from corticalnet.network import Network
 from corticalnet.rules.energy import Energy
@@ -197,8 +198,8 @@ def _sent(course: Course) -> float:
 
 
 def _cosine(one: Tensor, other: Tensor) -> float:
-    lengths = (one.norm() * other.norm()).item()
-    return max(-1.0, min(1.0, (one @ other).item() / lengths)) if 0 < lengths < math.inf else 0.0
+    found = cosine(one, other)
+    return 0.0 if math.isnan(found) else found
 
 
 def _span(steps: list[int]) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.audit.trials import Changes
+from corticalnet.compare import cosine, ratio, relative_error, size
 
 #: All synapses together.
 ALL = "all"
@@ -46,12 +47,8 @@ def compare(found: Changes, wanted: Changes, own: Changes | None = None) -> dict
 
 
 def _of(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float, float, float]:
-    size, scale = float(np.linalg.norm(found)), float(np.linalg.norm(wanted))
-    if not scale:
-        return math.nan, math.nan, math.nan
-    cosine = float(found @ wanted) / (size * scale) if size else math.nan
-    distance = float(np.linalg.norm(found - wanted)) / scale
-    return min(1.0, max(-1.0, cosine)), size / scale, distance
+    error = relative_error(found, wanted) if size(wanted) else math.nan
+    return cosine(found, wanted), ratio(found, wanted), error
 
 
 def mean(numbers: Iterable[float]) -> float:

@@ -23,7 +23,8 @@ from torch import Tensor
 
 from corticalnet.audit.null_space import NullSpace, null_space
 from corticalnet.audit.probe import Probe, Scene
-from corticalnet.audit.samples import change, drawn, hierarchy, lesson, links_above, moved, own
+from corticalnet.audit.samples import change, hierarchy, lesson, links_above, moved, own
+from corticalnet.compare import relative_error, seeded
 from corticalnet.network import Network
 from corticalnet.network.links import Link
 from corticalnet.network.observed import with_links
@@ -87,7 +88,7 @@ def _altered(network: Network, alter: Callable[[Tensor], Tensor]) -> Network:
 def _signals(rule: LearningRule, built_on: Network, used_on: Network, seed: int) -> list[Tensor]:
     """What errors of 1 s.d. bring to every hidden area, along routes that were laid on a network."""
     rule, network = copy.deepcopy((rule, built_on))
-    with drawn(seed):
+    with seeded(seed):
         rule.feedback_routes(network)
     network.load_state_dict(used_on.state_dict())
     wiring, rng = network.wiring, torch.Generator().manual_seed(seed)
@@ -103,9 +104,7 @@ def _signals(rule: LearningRule, built_on: Network, used_on: Network, seed: int)
 
 
 def _distance(now: list[Tensor], before: list[Tensor]) -> float:
-    pairs = zip(now, before, strict=True)
-    moves = (((a - b).norm() / b.norm()).item() if b.any() else float(a.any()) for a, b in pairs)
-    return max(moves, default=0.0)
+    return max((relative_error(a, b) for a, b in zip(now, before, strict=True)), default=0.0)
 
 
 def _below(rule: LearningRule, network: Network, seed: int) -> dict[str, float]:
@@ -184,7 +183,7 @@ def taught(rule: LearningRule, network: Network | None = None, seed: int = 0) ->
     before, step = change(network, rule, x, targets, seed)
     answer = getattr(step, "prediction", None)
     if answer is None:
-        with torch.no_grad(), drawn(seed):
+        with torch.no_grad(), seeded(seed):
             answer = copy.deepcopy(network)(x).argmax(1)
     classes = torch.Size(network.output_shape).numel()
     wrong = (targets + 1) % classes

@@ -10,7 +10,6 @@ do not say of what. Here: of cells, of areas' cells, and of samples all of whose
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -24,6 +23,7 @@ from torch import Tensor
 from corticalnet.audit.deltas import deltas
 from corticalnet.audit.stream import onsets, recorded, unwarned
 from corticalnet.circuits import Circuit
+from corticalnet.compare import cosine, float64_copy
 from corticalnet.engines import simulate
 from corticalnet.errors import RuleError, one_of
 from corticalnet.experiment.noise import Noise
@@ -127,7 +127,7 @@ def detect(
         circuit: another than ``cn.circuit`` makes; of this network and rule, with learning rate 0.
     """
     columns = circuit or unwarned(network, rule, 0.0, phase_signal)
-    twin = copy.deepcopy(network).double().cpu()
+    twin = float64_copy(network).cpu()
     x, targets = x.double(), targets.double() if targets.is_floating_point() else targets
     wiring, activity, delta = deltas(twin, rule, x, targets)
     places = {name: range(columns.population(f"{name}.value").n) for name in map(wiring.name, _nodes(wiring))}
@@ -271,8 +271,5 @@ def _update(network: Network, wiring: Wiring, rates: list[Tensor], errors: list[
 
 def _cosine(one: Tensor, other: Tensor) -> float:
     """1 if both are nothing; 0 if one of them is, or ran away."""
-    lengths = float(one.norm() * other.norm())
-    if not lengths:
-        return float(not one.any() and not other.any())
-    cosine = float(one @ other) / lengths
-    return max(-1.0, min(1.0, cosine)) if math.isfinite(cosine) else 0.0
+    found = cosine(one, other)
+    return float(not one.any() and not other.any()) if math.isnan(found) else found

@@ -17,7 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corticalnet.audit.samples import ACTIVATIONS, change, drawn, hierarchy, lesson, own
+from corticalnet.audit.samples import ACTIVATIONS, change, hierarchy, lesson, own
+from corticalnet.compare import cosine, relative_error, seeded, size
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
 from corticalnet.rules.targets import as_vectors
@@ -77,14 +78,14 @@ def compare(network: Network, rule: LearningRule, seed: int) -> dict[int, tuple[
     x, targets = lesson(network, seed)
     mine, step = change(network, rule, x, targets, seed)
     backprop = gradient(network, x, targets, getattr(step, "lesson", None), seed)
-    size = max(one.norm().item() for one in backprop.values())
+    largest = max(size(one) for one in backprop.values())
     found: dict[int, tuple[float, float]] = {}
     for node in range(1, network.wiring.output + 1):
         names = [n for n in mine if n.startswith(f"areas.{network.wiring.name(node)}.")]
         if not names:
             continue
         g, wanted = (torch.cat([one[n].flatten() for n in names]) for one in (mine, backprop))
-        depth, one = network.wiring.depth[node], _compare(g, wanted, 1e-12 * size)
+        depth, one = network.wiring.depth[node], _compare(g, wanted, 1e-12 * largest)
         before = found.get(depth, (0.0, 1.0))
         found[depth] = max(before[0], one[0]), min(before[1], one[1])
     return found
@@ -94,7 +95,7 @@ def gradient(network: Network, x: Tensor, targets: Tensor, taught: Any, seed: in
     """Minus the gradient by autograd, by parameter; the network stays as it was."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     parameters = {n: p for n, p in network.named_parameters() if p.requires_grad}
-    with drawn(seed), torch.enable_grad():
+    with seeded(seed), torch.enable_grad():
         rates = network(x)
         there = rates.detach()
         error = as_vectors(targets, there) - there if taught is None else taught.error(there)
@@ -107,12 +108,9 @@ def gradient(network: Network, x: Tensor, targets: Tensor, taught: Any, seed: in
 
 def _compare(g: Tensor, wanted: Tensor, rest: float) -> tuple[float, float]:
     """Relative error and cosine; where there is no gradient (up to ``rest``) there should be no change."""
-    size, mine = wanted.norm().item(), g.norm().item()
-    if size <= rest:
-        return (0.0, 1.0) if mine <= rest else (math.inf, 0.0)
-    error = (g - wanted).norm().item() / size
-    cosine = (g @ wanted).item() / (size * mine) if mine else 0.0
-    return error, min(1.0, max(-1.0, cosine))
+    if size(wanted) <= rest:
+        return (0.0, 1.0) if size(g) <= rest else (math.inf, 0.0)
+    return relative_error(g, wanted), cosine(g, wanted) if g.any() else 0.0
 
 
 def _worst(rows: list[dict[int, tuple[float, float]]]) -> Likeness:

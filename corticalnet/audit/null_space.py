@@ -20,8 +20,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from corticalnet.audit.samples import change, drawn, lesson, links_above, moved, own
+from corticalnet.audit.samples import change, lesson, links_above, moved, own
 from corticalnet.columns.links import as_connection
+from corticalnet.compare import seeded
 from corticalnet.errors import CircuitError
 from corticalnet.network import Network, mlp
 from corticalnet.network.links import Link
@@ -128,7 +129,7 @@ def carried(
             found.setdefault(link.name, []).append(arrived.detach().clone())
 
     watched, rule = with_links(network, told), copy.deepcopy(rule)
-    with drawn(seed), torch.no_grad():
+    with seeded(seed), torch.no_grad():
         watched.sweep(x)
     for _ in range(2):  # in its first trial it may draw weights, or compare with nothing before
         change(watched, rule, x, targets, seed)

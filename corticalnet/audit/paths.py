@@ -17,8 +17,9 @@ import torch
 from torch import Tensor
 
 from corticalnet.audit.probe import Probe
-from corticalnet.audit.samples import as_it_was, drawn, own
+from corticalnet.audit.samples import own
 from corticalnet.audit.synapses import down
+from corticalnet.compare import restored, seeded
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
 
@@ -61,13 +62,13 @@ def _unwatched(
     """Gradients, and moves of weights, of a trial of a rule that has met the network, as in a probe."""
     network, rule = own(network), copy.deepcopy(rule)
     start = {name: value.clone() for name, value in network.state_dict().items()}
-    with drawn(0), as_it_was(rule):
+    with seeded(0), restored(rule):
         rule.learn(network, x, targets)
     network.load_state_dict(start)
     learned = {name: p for name, p in network.named_parameters() if p.requires_grad} | down(network, rule)
     for p in learned.values():
         p.grad = None
     before = {name: p.detach().clone() for name, p in learned.items()}
-    with drawn(0):
+    with seeded(0):
         trial(rule, network)
     return {n: p.detach() - before[n] + (0 if p.grad is None else p.grad) for n, p in learned.items()}

@@ -18,8 +18,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corticalnet.audit.samples import as_it_was, drawn, own
+from corticalnet.audit.samples import own
 from corticalnet.audit.synapses import down
+from corticalnet.compare import restored, seeded
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.observed import with_sweeps
@@ -146,7 +147,7 @@ class Probe(Observer):
         self._take()
         x, self._taught = self.x.clone(), self.targets.clone()
         self._count, self._sweeps, self._gone_by = 0, 0, dict[tuple[str, str], Tensor]()
-        with drawn(0), as_it_was(self.rule):
+        with seeded(0), restored(self.rule):
             try:
                 self._at({}, {})  # of rules that never sweep
                 self.rule.learn(network, x, self._taught, accumulate=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from corticalnet.compare import float64_copy, relative_error, restored, seeded
 from corticalnet.network import Network, mlp
 from corticalnet.rules import LearningRule, Rule
 
@@ -39,24 +38,7 @@ def lesson(network: Network, seed: int, batch: int = BATCH) -> tuple[Tensor, Ten
 
 def own(network: Network) -> Network:
     """A float64 copy, in training."""
-    return copy.deepcopy(network).double().cpu().train()
-
-
-@contextmanager
-def as_it_was(rule: LearningRule) -> Iterator[None]:
-    """What the rule keeps from trial to trial is afterwards what it was (unless it met another network)."""
-    before = {name: tensor.clone() for name, tensor in rule.state_dict().items()}
-    yield
-    if {name: t.shape for name, t in before.items()} == {n: t.shape for n, t in rule.state_dict().items()}:
-        rule.load_state_dict(before)
-
-
-@contextmanager
-def drawn(seed: int) -> Iterator[None]:
-    """Dropout masks, exploration and whatever else is drawn inside come from ``seed``."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        yield
+    return float64_copy(network).cpu().train()
 
 
 def change(
@@ -65,7 +47,7 @@ def change(
     """The rule's weight change by parameter name, and its step; network and rule stay as they were."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.zero_grad()
-    with drawn(seed), as_it_was(rule):
+    with seeded(seed), restored(rule):
         step = rule.learn(network, x.clone(), targets.clone())
     found = {
         name: torch.zeros_like(p) if p.grad is None else -p.grad.detach().clone()
@@ -90,9 +72,8 @@ def links_above(network: Network) -> Iterator[tuple[Any, list[str]]]:
 def moved(now: dict[str, Tensor], before: dict[str, Tensor], names: Any = None) -> float:
     """``‖now − before‖ / ‖before‖`` over some parameters; infinite if there was no change before."""
     chosen = list(before if names is None else names)
-    away = sum((now[name] - before[name]).square().sum().item() for name in chosen) ** 0.5
-    size = sum(before[name].square().sum().item() for name in chosen) ** 0.5
-    return away / size if size else (float("inf") if away else 0.0)
+    found, wanted = (torch.cat([one[name].flatten() for name in chosen]) for one in (now, before))
+    return relative_error(found, wanted)
 
 
 def title(rule: LearningRule) -> str:

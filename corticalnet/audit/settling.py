@@ -22,6 +22,7 @@ from corticalnet.circuits import Circuit
 from corticalnet.circuits.cells import PhaseSignal
 from corticalnet.columns import circuit as expand
 from corticalnet.columns.writing_back import recorded_change
+from corticalnet.compare import relative_error
 from corticalnet.engines import simulate
 from corticalnet.experiment.protocol import Present
 from corticalnet.network import Network
@@ -121,7 +122,7 @@ def _trial(
         diverged="ignore",  # what runs away is what is measured
     )
     wanted = _wanted(network, rule, seed)
-    distance = number(_norm(_moved(data, network) - wanted) / _norm(wanted))
+    distance = number(relative_error(_moved(data, network), wanted))
     if not errors:
         return Settling(distance, 0.0, steps), False
     there = data["error"].values[:watched]

@@ -10,7 +10,6 @@ hear the teacher come, and is far off.
 
 from __future__ import annotations
 
-import copy
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -26,6 +25,7 @@ from corticalnet.audit.deltas import deltas
 from corticalnet.checks import whole
 from corticalnet.circuits import Circuit
 from corticalnet.columns import circuit as expand
+from corticalnet.compare import float64_copy
 from corticalnet.engines import simulator
 from corticalnet.errors import CircuitWarning, ProtocolError
 from corticalnet.experiment.noise import Noise
@@ -147,7 +147,7 @@ def autonomy_in_a_stream(
     timing = least + np.random.default_rng(seed).integers(0, slack, (trials, 2), endpoint=True)
     sweep = rule.in_one_sweep()
     phi = isinstance(sweep, Rule) and any(p.role == "phi" for p in columns.populations)
-    other, teacher = copy.deepcopy(network).double(), twin or sweep or rule_by_name("backprop")
+    other, teacher = float64_copy(network), twin or sweep or rule_by_name("backprop")
     optimizer = torch.optim.SGD(other.parameters(), lr=learning_rate)
     start = {name: p.detach().clone() for name, p in _named(other)}
     running = simulator(columns, engine, **options)

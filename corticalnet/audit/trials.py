@@ -5,7 +5,6 @@ A change is per unit of learning rate, area by area: all plastic synapses that e
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +18,7 @@ from corticalnet.columns import Continuous
 from corticalnet.columns import circuit as expand
 from corticalnet.columns.links import flat
 from corticalnet.columns.writing_back import recorded_change
+from corticalnet.compare import float64_copy, seeded
 from corticalnet.engines import simulate
 from corticalnet.experiment.noise import Noise
 from corticalnet.experiment.protocol import Element, Present, Reinforce, Rest, Teach
@@ -48,7 +48,7 @@ class Trials:
     """
 
     def __init__(self, network: Network, rule: LearningRule, stimuli: Any, targets: Any) -> None:
-        self.network, self.rule = copy.deepcopy(network).double(), rule.without_exploration()
+        self.network, self.rule = float64_copy(network), rule.without_exploration()
         self.stimuli = finite(self.network.admit(stimuli, least=1), "stimuli")
         self.targets = beside(targets, self.stimuli)
         self.teaching, self.rewarded = self.rule.teaching, self.rule.rewarded
@@ -72,8 +72,7 @@ class Trials:
         """What the rule (or another) changes in the network view."""
         one = slice(trial, trial + 1)
         self.network.zero_grad()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(trial)
+        with seeded(trial):
             (rule or self.rule).learn(self.network, self.stimuli[one], self.targets[one])
         return self._by_area(lambda _, link, weights: -flat(link, _gradient(weights)))
 

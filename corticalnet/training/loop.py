@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from corticalnet.compare import seeded
 from corticalnet.data import Data, chance
 from corticalnet.errors import TrainingError
 from corticalnet.network.initialisation import generator
@@ -32,7 +33,6 @@ from corticalnet.training.preparation import (
     make_optimizer,
     number_format,
     open_data,
-    own_randomness,
 )
 from corticalnet.training.progress import Watch, scalars
 from corticalnet.training.result import Result, finish, score
@@ -106,7 +106,7 @@ def train(
         model.network.to(device=device, dtype=dtype)
         optimizer = make_optimizer(model.network, model.settings, model.rule)
         state = State(model, optimizer, device, shown.content)
-        with own_randomness(model.settings.seed, device), computing(model.settings, device):
+        with seeded(model.settings.seed, device), computing(model.settings, device):
             if folder is not None:
                 folder.open(state, resume, other_versions)
             _run(state, shown, folder, progress, on_epoch)

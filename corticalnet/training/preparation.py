@@ -226,14 +226,6 @@ def make_optimizer(
 
 
 @contextmanager
-def own_randomness(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed torch's generators, and give the caller's back afterwards."""
-    with torch.random.fork_rng([torch.cuda.current_device()] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
-        yield
-
-
-@contextmanager
 def computing(settings: Settings, device: torch.device) -> Iterator[None]:
     """Compute in the settings' precision, and reproducibly, until the block ends."""
     cudnn, before = torch.backends.cudnn, torch.get_float32_matmul_precision()

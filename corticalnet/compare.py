@@ -1,0 +1,87 @@
+"""How like two changes are, and what is held still while they are made.
+
+    cosine            ⟨a, b⟩ / (‖a‖ ‖b‖)        direction
+    ratio             ‖a‖ / ‖b‖                 size
+    relative error    ‖a − b‖ / ‖b‖             both
+
+A change is looked at on a float64 copy of a network, with random numbers from a seed, by a rule that is
+afterwards what it was: nothing that is measured is changed, and every measurement can be repeated.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+#: Flat.
+Vector = TypeVar("Vector", Tensor, NDArray[np.float64])
+Module = TypeVar("Module", bound=nn.Module)
+
+
+class Stateful(Protocol):
+    """What keeps something from trial to trial, and can say and be told it."""
+
+    def state_dict(self) -> Mapping[str, Tensor]:
+        """What it keeps."""
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from there."""
+
+
+def cosine(found: Vector, wanted: Vector) -> float:
+    """−1 to 1 (rounding does not step over); not a number where one of them is nothing, or ran away."""
+    lengths = size(found) * size(wanted)
+    product = float(found @ wanted) / lengths if 0 < lengths < math.inf else math.nan
+    return product if math.isnan(product) else min(1.0, max(-1.0, product))
+
+
+def ratio(found: Vector, wanted: Vector) -> float:
+    """Not a number where nothing is wanted."""
+    scale = size(wanted)
+    return size(found) / scale if scale else math.nan
+
+
+def relative_error(found: Vector, wanted: Vector) -> float:
+    """Where nothing is wanted 0, or infinite if something was found."""
+    away, scale = size(found - wanted), size(wanted)
+    return away / scale if scale else math.inf if away else 0.0
+
+
+def size(vector: Tensor | NDArray[np.float64]) -> float:
+    """Its Euclidean norm."""
+    return float(vector.norm() if isinstance(vector, Tensor) else np.linalg.norm(vector))
+
+
+def float64_copy(module: Module) -> Module:
+    """Of a network, on its device: where changes are compared to the last digit."""
+    return copy.deepcopy(module).double()
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
+    """Dropout masks, exploration and whatever else torch draws inside come from ``seed``, and from it alone.
+
+    Args:
+        seed: of torch's generators, which are afterwards where they were.
+        device: that draws, too, beside the CPU.
+    """
+    with torch.random.fork_rng(devices=[device] if device is not None and device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def restored(rule: Stateful) -> Iterator[None]:
+    """What the rule keeps from trial to trial is afterwards what it was (unless it met another network)."""
+    before = {name: tensor.clone() for name, tensor in rule.state_dict().items()}
+    yield
+    if {name: t.shape for name, t in before.items()} == {n: t.shape for n, t in rule.state_dict().items()}:
+        rule.load_state_dict(before)
