@@ -68,8 +68,11 @@ class Homeostasis(Stage):
         """Which columns fraction a mean and variance."""
 
     def describe(self) -> str:
-        """Its name."""
-        return next(name for name, kind in HOMEOSTASES.items() if isinstance(self, kind)) + " homeostasis"
+        """Its name, and settings that are not the usual ones."""
+        name = next(name for name, kind in HOMEOSTASES.items() if isinstance(self, kind))
+        usual = {"momentum": 0.01, "eps": 1e-3}
+        own = [f"{key} {getattr(self, key):g}" for key, value in usual.items() if getattr(self, key) != value]
+        return f"{name} homeostasis" + (f" ({', '.join(own)})" if own else "")
 
     def credit(self, memory: _Memory) -> list[tuple[nn.Parameter, Tensor]]:
         """Batch-summed credit of scale and shift."""

@@ -90,6 +90,11 @@ class _Pool(Stage):
     def _given(self) -> str:
         return str(self.size)
 
+    @property
+    def _words(self) -> str:
+        stride = f"/{self.stride}" if self.stride != self.size else ""
+        return f"{self.size}×{self.size}{stride}" + (f" padded {self.padding}" if self.padding else "")
+
     def build(self, shape: Shape) -> Shape:
         """Refuse sheets that have no height and width, or are smaller than the pool."""
         if len(shape) != 3:
@@ -118,7 +123,7 @@ class MaxPool(_Pool):
 
     def describe(self) -> str:
         """The neighbourhood."""
-        return f"pool {self.size}×{self.size}"
+        return f"pool {self._words}"
 
 
 class AvgPool(_Pool):
@@ -160,7 +165,7 @@ class AvgPool(_Pool):
 
     def describe(self) -> str:
         """The neighbourhood."""
-        return "mean of the sheet" if self.whole else f"mean {self.size}×{self.size}"
+        return "mean of the sheet" if self.whole else f"mean {self._words}"
 
 
 class Flatten(Stage):

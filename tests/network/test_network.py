@@ -6,7 +6,9 @@ import pytest
 import torch
 
 import corticalnet as cn
+from corticalnet.network.homeostasis import BatchHomeostasis, SlowHomeostasis
 from corticalnet.network.links import Relay
+from corticalnet.network.stages import AvgPool, MaxPool
 
 Area, Dense, Convolution, Local, Network = cn.Area, cn.Dense, cn.Convolution, cn.Local, cn.Network
 F64 = torch.float64
@@ -157,6 +159,19 @@ def test_printing_shows_areas_and_synapses():
     assert rows["output"].split()[-1] == "840"
     # learned: 72 + 4 offsets, 2·4 of homeostasis, 480, 840
     assert lines[-1] == "5,928 synapses, 1,404 learned numbers, seed 42"
+
+
+def test_settings_of_stages_that_are_not_the_usual_ones_are_printed():
+    """So a run goes on only with the network that it began with."""
+    stages = [
+        (MaxPool(3, stride=1, padding=1), "pool 3×3/1 padded 1"),
+        (AvgPool(2), "mean 2×2"),
+        (AvgPool(2, stride=1), "mean 2×2/1"),
+        (AvgPool(), "mean of the sheet"),
+        (BatchHomeostasis(0.1, 1e-5), "batch homeostasis (momentum 0.1, eps 1e-05)"),
+        (SlowHomeostasis(eps=0.0), "slow homeostasis (eps 0)"),
+    ]
+    assert [stage.describe() for stage, _ in stages] == [words for _, words in stages]
 
 
 def test_relays_make_all_ways_equally_long():

@@ -7,8 +7,10 @@ import json
 import numpy as np
 import pytest
 
+import corticalnet as cn
 from corticalnet.errors import CheckpointError, ModelError, SettingError
-from corticalnet.training import run_seeds, train
+from corticalnet.training import Settings, run_seeds, train
+from corticalnet.training.result import weights_as_images
 
 
 def test_mean_and_spread_are_numpys(make, tmp_path):
@@ -47,6 +49,18 @@ def test_seeds_resume(make, tmp_path):
     result = run_seeds(model, range(3), out=tmp_path, resume=True, progress=False)
     assert len(result.results) == 3
     assert before == (tmp_path / "seed-0" / "last.safetensors").read_bytes()
+
+
+def test_a_model_whose_first_link_has_no_weights_is_no_model_that_ignores_the_seed():
+    """Nor has it weights to draw as receptive fields."""
+
+    def make(seed):
+        areas = [cn.Area(cn.Identity(), "relu", homeostasis="slow"), cn.Area(cn.Dense(10), "linear")]
+        return cn.Model(cn.Network((1, 8, 8), areas, seed), "z-il", Settings(epochs=1, limit=100))
+
+    found = run_seeds(make, [0, 1], progress=False)
+    assert found.results[0].history != found.results[1].history
+    assert weights_as_images(make(0).network, (1, 8, 8)) is None
 
 
 def test_a_model_that_ignores_the_seed_is_told(make):
