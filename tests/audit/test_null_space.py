@@ -32,6 +32,8 @@ class HalfAtFirst(cn.Random):
 class Copyist(cn.Random):
     """Copies W anew in every trial, before anything comes down."""
 
+    learns = True
+
     def learn(self, trial):
         for link in trial.plasticity.net.links:
             self._weights[link.name] = link.weight.detach().clone()
