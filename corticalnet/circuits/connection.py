@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.checks import whole
 from corticalnet.errors import CircuitError
 
 Indices = NDArray[np.int64]
@@ -128,9 +129,8 @@ class Synapses(Connection):
             )
         if not len(self.pre) or min(self.pre.min(), self.post.min(), self.weights.min()) < 0:
             raise CircuitError("synapses: indices count from 0, and there must be at least one synapse")
-        if isinstance(self.count, bool) or not isinstance(self.count, int | np.integer) or self.count < 0:
-            raise CircuitError(f"synapses: count must be a whole number from 0, not {self.count!r}")
-        object.__setattr__(self, "count", max(int(self.count), int(self.weights.max()) + 1))
+        count = whole("synapses: count", self.count, CircuitError, least=0)
+        object.__setattr__(self, "count", max(count, int(self.weights.max()) + 1))
 
     @property
     def weights(self) -> Indices:

@@ -13,8 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil
 
-import numpy as np
-
+from corticalnet.checks import whole
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Circuit, Needs
 from corticalnet.circuits.connection import Fan
@@ -56,12 +55,8 @@ class Code:
 
     def __post_init__(self) -> None:
         one_of("spiking cell", self.kind, KINDS, CircuitError)
-        if (
-            isinstance(self.per_column, bool)
-            or not isinstance(self.per_column, int | np.integer)
-            or self.per_column < 1
-        ):
-            raise CircuitError(f"cells_per_column must be a whole number from 1, not {self.per_column!r}")
+        cells = whole("cells_per_column", self.per_column, CircuitError)
+        object.__setattr__(self, "per_column", cells)
         for name, unit in (("highest", KHZ), ("synapse", MS)):
             value = quantity(getattr(self, name), unit, name)
             POSITIVE.check(value, unit, name)

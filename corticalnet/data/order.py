@@ -6,6 +6,7 @@ from numbers import Integral, Real
 
 import numpy as np
 
+from corticalnet.checks import whole
 from corticalnet.data.description import Pictures
 from corticalnet.errors import DataError
 
@@ -40,9 +41,7 @@ def fixed_order(count: int) -> np.ndarray:
 
 def seeded_order(count: int, seed: int) -> np.ndarray:
     """Return the permutation of ``count`` that belongs to ``seed`` (a whole number from 0)."""
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise DataError(f"seed must be a whole number from 0, not {seed!r}")
-    return np.random.default_rng(int(seed)).permutation(count)
+    return np.random.default_rng(whole("seed", seed, DataError, least=0)).permutation(count)
 
 
 def validation_count(validation: float, count: int) -> int:
@@ -51,9 +50,9 @@ def validation_count(validation: float, count: int) -> int:
     Raises DataError for anything else, or where no image would be left for training.
     """
     number = not isinstance(validation, bool) and isinstance(validation, Real)
-    whole = number and isinstance(validation, Integral)
-    if not number or not (0 <= validation < (count if whole else 1)):
+    counts = number and isinstance(validation, Integral)
+    if not number or not (0 <= validation < (count if counts else 1)):
         choices = f"a fraction from 0 to below 1, or a whole number below {count} (the training images)"
         raise DataError(f"validation must be {choices}, not {validation!r}")
-    images = int(validation) if whole else round(float(validation) * count)
+    images = int(validation) if counts else round(float(validation) * count)
     return min(images, count - 1)
