@@ -64,14 +64,10 @@ class Activation:
         return Activation, (self.name, self.rate, self.gain)
 
 
-def _linear(drive: Tensor) -> Tensor:
-    return drive
-
-
 ACTIVATIONS: dict[str, Activation] = {
     a.name: a
     for a in (
-        Activation("linear", _linear, lambda s, a, y: s),
+        Activation("linear", torch.positive, lambda s, a, y: s),
         Activation("sigmoid", torch.sigmoid, lambda s, a, y: _ops.sigmoid_backward(s, y)),
         Activation("tanh", torch.tanh, lambda s, a, y: _ops.tanh_backward(s, y)),
         Activation("relu", torch.relu, lambda s, a, y: _ops.threshold_backward(s, y, 0)),

@@ -197,6 +197,14 @@ class LearningRule(OwnWeights, ABC):
         """That which takes no time; None if there is no such rule."""
         return None
 
+    @property
+    def cannot_unroll(self) -> str:
+        """Why :class:`~corticalnet.rules.ThroughTime` cannot unroll it over steps; "" if it can.
+
+        It can if it is a :class:`~corticalnet.rules.Rule`, whose trials may be of any wiring and lesson.
+        """
+        return f"{self.name} is no teaching signal × feedback × trigger"
+
     def __str__(self) -> str:
         flags = ("stochastic", "rewarded", "changes_during_trial", "needs_full_precision")
         words = [flag.replace("_", " ") for flag in flags if getattr(self, flag)]

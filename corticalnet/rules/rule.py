@@ -194,6 +194,15 @@ class Rule(LearningRule):
         other.feedback = with_signals(other.feedback, told)
         return other
 
+    @property
+    def cannot_unroll(self) -> str:
+        """Which of the parts has no meaning in a network whose links are shared by steps."""
+        if not isinstance(self.teaching, Teacher):
+            return f"{self.name} is taught by {type(self.teaching).__name__}; each step needs a Teacher"
+        if self.trigger.changes_during_trial:
+            return f"{self.name} changes weights within a trial; choose another trigger"
+        return self.feedback.cannot_unroll
+
     # A trial ------------------------------------------------------------------------------------
     @torch.no_grad()
     def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> Step:

@@ -24,10 +24,9 @@ from corticalnet.errors import RuleError, ShapeError
 from corticalnet.network import Recurrent
 from corticalnet.network.reading import lesson_input, numbers
 from corticalnet.rules.base import LearningRule
-from corticalnet.rules.feedback import NoPathway
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.rule import Rule
-from corticalnet.rules.teaching import Lesson, Teacher, Teaching
+from corticalnet.rules.teaching import Lesson, Teaching
 
 
 class Course:
@@ -66,25 +65,10 @@ class ThroughTime:
     """
 
     def __init__(self, rule: Rule, window: int | None = None) -> None:
-        if not isinstance(rule, Rule):
-            what = rule.name if isinstance(rule, LearningRule) else shown(rule)
-            raise RuleError(f"through time: {what} is no teaching signal × feedback × trigger")
-        if not isinstance(rule.teaching, Teacher):
-            raise RuleError(
-                f"through time: {rule.name} is taught by {type(rule.teaching).__name__}; "
-                "each step needs a Teacher"
-            )
-        if not (rule.feedback.layered or isinstance(rule.feedback, NoPathway)):
-            raise RuleError(
-                f"through time: {type(rule.feedback).__name__} would bring errors to steps that did not "
-                "cause them; choose feedback that comes down link by link"
-            )
-        if getattr(rule.feedback, "fit", "gradient") != "gradient":
-            raise RuleError("through time: least squares has no sums for shared links; choose fit='gradient'")
-        if rule.trigger.changes_during_trial:
-            raise RuleError(
-                f"through time: {rule.name} changes weights within a trial; choose another trigger"
-            )
+        if not isinstance(rule, LearningRule):
+            raise RuleError(f"through time: {shown(rule)} is no learning rule; give one of cn.rule(name)")
+        if why := rule.cannot_unroll:
+            raise RuleError(f"through time: {why}")
         self.rule = rule
         self._rule = copy.copy(rule)  # the same parts, taught at every step
         self._rule.teaching = EachStep(rule.teaching)

@@ -314,7 +314,7 @@ def test_same_seed_same_network_and_lesson():
         (lambda: network()(torch.zeros(4, 0, 3)), ShapeError, "at least one step"),
         (lambda: network()(torch.zeros(4, 5, 3, dtype=torch.cfloat)), ShapeError, "real numbers"),
         (lambda: network()(torch.zeros(4, 5, 3), torch.zeros(3, 6)), ShapeError, r"it is \(4, 6\)"),
-        (lambda: ThroughTime("backprop"), RuleError, "'backprop' is no teaching signal"),
+        (lambda: ThroughTime("backprop"), RuleError, "'backprop' is no learning rule"),
         (lambda: ThroughTime(cn.rule("backprop"), 0), RuleError, "window must be a whole number"),
         (lambda: ThroughTime(cn.rule("brainprop")), RuleError, "each step needs a Teacher"),
         (lambda: ThroughTime(cn.rule("ipc")), RuleError, "changes weights within a trial"),

@@ -11,7 +11,7 @@ from torch import Tensor
 from corticalnet.checks import whole
 from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme
-from corticalnet.network.links.link import Link, Shape, put_product
+from corticalnet.network.links.link import Link, Shape, put
 
 
 class Dense(Link):
@@ -52,6 +52,9 @@ class Dense(Link):
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """``scale · sᵀ r``."""
         pre = pre.flatten(1) if pre.dim() > 2 else pre
-        put_product(post.t(), pre, out, scale, keep)
+        if pre.dtype == post.dtype == out.dtype:
+            torch.addmm(out, post.t(), pre, beta=keep, alpha=scale, out=out)
+        else:  # under autocast the product is in the shorter format, and added in that of out
+            put(torch.mm(post.t(), pre.to(post.dtype)), out, scale, keep)
         if self.sparse:
             self.erase_absent(out)

@@ -177,20 +177,6 @@ def _automatic(init: str | float | Scheme) -> bool:
     return isinstance(init, str) and init == "auto"
 
 
-def put_product(a: Tensor, b: Tensor, out: Tensor, scale: float, keep: float) -> None:
-    """``out = keep · out + scale · a b``, for matrices or batches of them, in one go.
-
-    Under autocast the product is computed in the shorter format and added in the format of ``out``.
-    """
-    batched = a.dim() == 3
-    if a.dtype == b.dtype == out.dtype:
-        add = torch.baddbmm if batched else torch.addmm
-        add(out, a, b, beta=keep, alpha=scale, out=out)
-    else:
-        product = torch.bmm if batched else torch.mm
-        put(product(a, b.to(a.dtype)), out, scale, keep)
-
-
 def put(total: Tensor, out: Tensor, scale: float, keep: float) -> None:
     """``out = keep · out + scale · total``; with ``keep`` 0, ``out`` may hold anything (even NaN)."""
     if keep == 0.0:

@@ -11,7 +11,7 @@ from torch import Tensor
 from corticalnet.checks import shown, whole
 from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme
-from corticalnet.network.links.link import Link, Shape, put, put_product
+from corticalnet.network.links.link import Link, Shape, put
 
 Pair = tuple[int, int]
 
@@ -149,8 +149,11 @@ class Local(_Spatial):
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
         """Each position's post × patch, summed over the batch."""
-        positions, patches = self._positions(post), self._patches(pre)
-        put_product(positions, patches.transpose(1, 2), out, scale, keep)
+        positions, patches = self._positions(post), self._patches(pre).transpose(1, 2)
+        if patches.dtype == positions.dtype == out.dtype:
+            torch.baddbmm(out, positions, patches, beta=keep, alpha=scale, out=out)
+        else:  # under autocast, as in Dense
+            put(torch.bmm(positions, patches.to(positions.dtype)), out, scale, keep)
         self.erase_absent(out)
 
     def _patches(self, rates: Tensor) -> Tensor:

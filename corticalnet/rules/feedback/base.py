@@ -131,6 +131,17 @@ class Feedback(ABC):
         """All links with weights along which signals come down to hidden areas."""
         return [link for _, _, link in self.ways(net.wiring) if link.plastic]
 
+    @property
+    def cannot_unroll(self) -> str:
+        """Why it brings nothing down through steps of time that share their links; "" if it does."""
+        if self.layered:
+            return ""
+        kind = type(self).__name__
+        return (
+            f"{kind} would bring errors to steps that did not cause them; choose feedback that comes down "
+            "link by link"
+        )
+
     # Pathways that learn -----------------------------------------------------------------------
     def learn(self, trial: Trial) -> None:  # noqa: B027  (most learn nothing)
         """Fill the gradient of the pathway's own weights, before the links learn.

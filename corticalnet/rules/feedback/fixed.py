@@ -27,6 +27,7 @@ class NoPathway(Feedback):
     equation = "none: everyone hears how good the outcome was"
     layered = False
     draws = False
+    cannot_unroll = ""  # what everyone hears does not come down
 
     def weights(self, link: Link) -> Tensor:
         """There are none."""

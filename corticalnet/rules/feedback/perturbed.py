@@ -71,6 +71,13 @@ class Perturbed(Learned):
         self.memory = fraction(f"{name}: memory", memory, RuleError)
         self._sums: dict[str, LeastSquares] = {}
 
+    @property
+    def cannot_unroll(self) -> str:
+        """Least squares would need sums of its own for every step."""
+        if self.fit != "gradient":
+            return "least squares has no sums for shared links; choose fit='gradient'"
+        return super().cannot_unroll
+
     def begin(self, net: Network) -> None:
         """No sample has been seen."""
         self._sums = {}
