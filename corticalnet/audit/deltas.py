@@ -8,18 +8,19 @@ against, so it is computed apart from every trigger.
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor
 
+from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.wiring import Activity, Wiring
-from corticalnet.rules import Rule
+from corticalnet.rules import LearningRule
 
 
 @torch.no_grad()
-def deltas(network: Network, rule: Rule, x: Tensor, targets: Tensor) -> tuple[Wiring, Activity, list[Tensor]]:
+def deltas(
+    network: Network, rule: LearningRule, x: Tensor, targets: Tensor
+) -> tuple[Wiring, Activity, list[Tensor]]:
     """δ of every sample and column, in the precision of the network.
 
     Args:
@@ -30,12 +31,15 @@ def deltas(network: Network, rule: Rule, x: Tensor, targets: Tensor) -> tuple[Wi
 
     Returns:
         The wiring, the activity before teaching, and δ by node ``[B, *columns]`` (empty for the input).
+
+    Raises:
+        RuleError: the rule does not say how it brings errors down.
     """
-    feedback = copy.copy(rule.feedback)  # a pathway belongs to one network at a time
-    feedback.prepare(network)
     wiring = network.levelled()
     activity = wiring.fire(network.admit(x))
     error = rule.teaching.begin(activity.rates[-1], targets).error(activity.rates[-1])
-    found, _ = feedback.backward(wiring, activity, error)
+    found = rule.errors(network, wiring, activity, error)
+    if found is None:
+        raise RuleError(f"{rule.name} brings errors down by no sweep, so nobody knows the δ of its columns")
     empty = [x.new_zeros(0), *(torch.zeros_like(drive) for drive in activity.drives[1:])]
     return wiring, activity, [zero if d is None else d for d, zero in zip(found, empty, strict=True)]

@@ -31,7 +31,7 @@ from corticalnet.experiment.protocol import Present, Teach
 from corticalnet.network import Network
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.recordings.recording import Record
-from corticalnet.rules import FaZIL, LearningRule, Rule
+from corticalnet.rules import FaZIL, LearningRule
 from corticalnet.rules.plasticity import Plasticity
 
 Truths = NDArray[np.bool_]
@@ -76,7 +76,7 @@ class Detection:
         return {**asdict(self), "cosines": list(self.cosines), "good": self.good}
 
 
-def with_detector(rule: LearningRule, name: str, **parameters: Any) -> Rule:
+def with_detector(rule: LearningRule, name: str, **parameters: Any) -> LearningRule:
     """A rule's teaching signal and feedback pathway, triggered by a detector of :data:`DETECTORS`.
 
     Args:
@@ -89,7 +89,7 @@ def with_detector(rule: LearningRule, name: str, **parameters: Any) -> Rule:
     """
     one_of("detector", name, DETECTORS, RuleError)
     found = rule.with_trigger(DETECTORS[name](**parameters), f"{name} φ")
-    if not isinstance(found, Rule):
+    if found is None:
         raise RuleError(
             f"{rule.name} is no Rule (teaching signal × feedback × trigger), so φ cannot trigger it"
         )
@@ -99,7 +99,7 @@ def with_detector(rule: LearningRule, name: str, **parameters: Any) -> Rule:
 @torch.no_grad()
 def detect(
     network: Network,
-    rule: Rule,
+    rule: LearningRule,
     x: Tensor,
     targets: Tensor,
     *,
@@ -202,7 +202,7 @@ def noise_on_predictions(circuit: Circuit, sd: float, seed: int = 0) -> list[Noi
     return [Noise(name, "prediction", sd, seed) for name in names] if sd else []
 
 
-def size_of_deltas(network: Network, rule: Rule, x: Tensor, targets: Tensor) -> dict[str, float]:
+def size_of_deltas(network: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> dict[str, float]:
     """Root mean square of δ over samples and columns, for each area and (as "all") for all columns."""
     wiring, _, delta = deltas(network, rule, x, targets)
     sizes = {wiring.name(k): float(delta[k].square().mean().sqrt()) for k in _nodes(wiring)}

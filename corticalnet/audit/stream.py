@@ -32,7 +32,7 @@ from corticalnet.experiment.noise import Noise
 from corticalnet.experiment.protocol import Element, Give, Present, Reinforce, Teach
 from corticalnet.network import Network
 from corticalnet.network.reading import as_rates, beside, finite, numbers
-from corticalnet.rules import LearningRule, Rule
+from corticalnet.rules import LearningRule
 from corticalnet.rules.catalogue import rule as rule_by_name
 from corticalnet.rules.targets import as_vectors
 from corticalnet.tables import table
@@ -146,7 +146,7 @@ def autonomy_in_a_stream(
     least = np.array([max(2, columns.needs.present), columns.needs.teach])
     timing = least + np.random.default_rng(seed).integers(0, slack, (trials, 2), endpoint=True)
     sweep = rule.in_one_sweep()
-    phi = isinstance(sweep, Rule) and any(p.role == "phi" for p in columns.populations)
+    phi = sweep is not None and any(p.role == "phi" for p in columns.populations)
     other, teacher = float64_copy(network), twin or sweep or rule_by_name("backprop")
     optimizer = torch.optim.SGD(other.parameters(), lr=learning_rate)
     start = {name: p.detach().clone() for name, p in _named(other)}
@@ -161,7 +161,7 @@ def autonomy_in_a_stream(
         end = 0
         for k, part in zip(some, parts, strict=True):
             begin, end = end, end + sum(element.steps or 0 for element in part)
-            if fires is not None and isinstance(sweep, Rule):
+            if fires is not None and sweep is not None:
                 expected.append(_expected(other, sweep, x[k : k + 1], y[k : k + 1], columns))
                 spikes.append(int(fires[begin:end].sum()))
             teacher.update(other, x[k : k + 1], y[k : k + 1], optimizer)
@@ -252,7 +252,7 @@ def teacher(circuit: Circuit, target: Tensor, steps: int, announced: bool) -> El
     return Give(given, steps)
 
 
-def _expected(network: Network, rule: Rule, x: Tensor, y: Tensor, circuit: Circuit) -> int:
+def _expected(network: Network, rule: LearningRule, x: Tensor, y: Tensor, circuit: Circuit) -> int:
     """φ cells that watch a δ which is not 0."""
     wiring, _, found = deltas(network, rule, x, y)
     size = {p.area: p.n for p in circuit.populations if p.role == "phi"}

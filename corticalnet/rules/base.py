@@ -28,6 +28,7 @@ from torch import Tensor
 
 from corticalnet.network import Network
 from corticalnet.network.links import Link
+from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.observer import SILENT, Observer
 from corticalnet.rules.own_weights import OwnWeights
 from corticalnet.rules.teaching import Lesson, Teacher, Teaching
@@ -172,6 +173,18 @@ class LearningRule(OwnWeights, ABC):
     def feedback_routes(self, net: Network) -> list[Route]:
         """Ways along which signals come down to hidden areas, from below; none if a rule says nothing."""
         return []
+
+    def errors(
+        self, net: Network, wiring: Wiring, activity: Activity, output_error: Tensor
+    ) -> list[Tensor | None] | None:
+        """δ of every node as one sweep down brings them; None if a rule brings errors down by no sweep.
+
+        Args:
+            net: that the rule teaches; not changed, nor is the rule.
+            wiring, activity: of the network, levelled or not.
+            output_error: at the output's rates ``[batch, *shape]``.
+        """
+        return None
 
     def with_signals(self, told: Callable[[Tensor], None]) -> LearningRule | None:
         """A copy that tells each signal that arrives at a hidden area; None if links' feedback is all."""

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from corticalnet.checks import shown
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
+from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.base import LearningRule, Route, Step
 from corticalnet.rules.feedback import Feedback, NoPathway, Tied
 from corticalnet.rules.feedback.base import with_signals
@@ -187,6 +188,14 @@ class Rule(LearningRule):
     def in_one_sweep(self) -> Rule:
         """With a sweep for a trigger."""
         return self.with_trigger(Sweep(), f"{self.name}'s twin")
+
+    def errors(
+        self, net: Network, wiring: Wiring, activity: Activity, output_error: Tensor
+    ) -> list[Tensor | None]:
+        """What a copy of the pathway brings down (one belongs to one network at a time)."""
+        feedback = copy.copy(self.feedback)
+        feedback.prepare(net)
+        return feedback.backward(wiring, activity, output_error)[0]
 
     def with_signals(self, told: Callable[[Tensor], None]) -> Rule:
         """What comes by its pathway."""

@@ -11,6 +11,8 @@ from corticalnet.analysis import align
 from corticalnet.audit import detect, detection_by_silence, with_detector
 from corticalnet.audit.detection import DETECTORS, _cosine, size_of_deltas
 from corticalnet.circuits.cells.change_detector import PulseDetector
+from corticalnet.errors import RuleError
+from tests.target_propagation import TargetPropagation
 
 F64 = torch.float64
 BACKPROP = cn.rule("backprop")
@@ -152,3 +154,9 @@ def test_updates_that_run_away_are_not_good():
     assert _cosine(3 * wanted, wanted) == pytest.approx(1)
     assert _cosine(0 * wanted, wanted) == 0
     assert _cosine(0 * wanted, 0 * wanted) == 1
+
+
+def test_without_a_sweep_down_nobody_knows_the_errors_of_columns():
+    net, x, y = by_hand()
+    with pytest.raises(RuleError, match="target-propagation brings errors down by no sweep"):
+        size_of_deltas(net, TargetPropagation(), x, y)
