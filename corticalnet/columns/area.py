@@ -28,6 +28,7 @@ class AreaSpec:
         activation: of the area, by name.
         output: whether it is the output.
         depth: links to the output, on the longest way.
+        softmax: whether it is an output whose rates compete, for a cross-entropy teacher.
     """
 
     name: str
@@ -35,11 +36,12 @@ class AreaSpec:
     activation: str
     output: bool
     depth: int
+    softmax: bool = False
 
     @property
     def nonlinear_output(self) -> bool:
         """Whether it is an output that fires nonlinearly: it then compares rates and scales by the gain."""
-        return self.output and self.activation != "linear"
+        return self.output and (self.activation != "linear" or self.softmax)
 
 
 @dataclass

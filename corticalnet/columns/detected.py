@@ -21,26 +21,35 @@ from corticalnet.rules import FaZIL
 class DetectedColumns(Stepwise):
     """Columns with a φ of their own, or with one for their area."""
 
-    def __init__(self, options: Options, told: bool, trigger: FaZIL) -> None:
-        super().__init__(options, 1.0, told)
-        self.detector, self.gated = trigger, trigger.gate != "none"
+    def __init__(self, rule: Any, options: Options) -> None:
+        super().__init__(rule, options)
+        self.detector, self.gated = rule.trigger, rule.trigger.gate != "none"
         if self.gated:
             self.feedback_source, self.ungated_step_size = Source("error", "sent"), 0.0
-
-    @classmethod
-    def of(cls, rule: Any, options: Options) -> DetectedColumns:
-        """With the rule's φ."""
-        return cls(options, cls.hears_phase(rule, options), rule.trigger)
 
     @classmethod
     def hears_phase(cls, rule: Any, options: Options) -> bool:
         """Gated ones do not."""
         return options.phase_signal and rule.trigger.gate == "none"
 
+    def prediction(self, area: AreaSpec) -> cells.Cell:
+        """One φ for the area hears how far all predictions moved."""
+        if not self.detector.pooled:
+            return super().prediction(area)
+        return cells.WatchedPrediction(area.activation, area.nonlinear_output, memory=self.dt)
+
+    def error(self, area: AreaSpec) -> cells.Cell:
+        """It sends only what φ lets pass, if φ gates; one φ for the area hears how large all errors are."""
+        if not self.gated:
+            return super().error(area)
+        if self.detector.pooled:
+            return cells.SizedOutputError() if area.nonlinear_output else cells.SizedError()
+        return cells.GatedOutputError() if area.nonlinear_output else cells.GatedError()
+
     def populations(self, area: AreaSpec) -> AreaPopulations:
         """Value, prediction, error and φ."""
-        made, rule = super().populations(area), self.detector
-        silence, threshold = float(rule.silence), float(rule.threshold)
+        made, trigger = super().populations(area), self.detector
+        silence, threshold = float(trigger.silence), float(trigger.threshold)
         if not self.gated:
             made.cells["phi"] = cells.ChangeDetector(silence, threshold)
             made.wires += [
@@ -48,24 +57,18 @@ class DetectedColumns(Stepwise):
                 Wire("phi", "prediction", "modulator", sends="phi"),
             ]
             return made
-        gate = "phi" if rule.gate == "pulse" else "gate"
+        gate = "phi" if trigger.gate == "pulse" else "gate"
         phi = (cells.PulseDetector if gate == "phi" else cells.GatingDetector)(silence, threshold)
-        made.cells["error"] = cells.GatedOutputError() if area.nonlinear_output else cells.GatedError()
-        if not rule.pooled:
-            made.cells["phi"] = phi
-            made.wires += [
-                Wire("error", "phi", "own", sends="error"),
-                Wire("prediction", "phi", "prediction", sends="shift"),
-                Wire("phi", "prediction", "modulator", sends="phi"),
-                Wire("phi", "error", "modulator", sends=gate),
-            ]
+        if trigger.pooled:
+            made.add_pool(phi, {"error": gate, "prediction": "phi"})
             return made
-        made.cells["error"] = cells.SizedOutputError() if area.nonlinear_output else cells.SizedError()
-        # One φ for the area: it hears how large all errors are, and how far all predictions moved.
-        made.cells["prediction"] = cells.WatchedPrediction(
-            area.activation, area.nonlinear_output, memory=self.dt
-        )
-        made.add_pool(phi, {"error": gate, "prediction": "phi"})
+        made.cells["phi"] = phi
+        made.wires += [
+            Wire("error", "phi", "own", sends="error"),
+            Wire("prediction", "phi", "prediction", sends="shift"),
+            Wire("phi", "prediction", "modulator", sends="phi"),
+            Wire("phi", "error", "modulator", sends=gate),
+        ]
         return made
 
     def needs(self, areas: Sequence[AreaSpec]) -> Needs:

@@ -46,7 +46,7 @@ def circuit(
 
     Args:
         network: dense, convolutional, local and identity links, any activation, links that skip areas.
-        rule: IL (also incremental), Z-IL or Fa-Z-IL, taught by a squared-error teacher, with tied or random
+        rule: IL (also incremental), Z-IL or Fa-Z-IL, taught by a teacher (of any loss), with tied or random
             feedback; a sweep of such (backprop, also direct feedback), which runs in time as Z-IL does; or a
             sweep by reward (BrainProp), whose columns have feedforward and feedback cells; there feedback may
             also be matching: synapses down learn by the same rule as those up. For a rule of your own

@@ -19,15 +19,10 @@ class ILColumns(Clocked):
 
     equal_path_lengths = False
 
-    def __init__(self, options: Options, told: bool, trigger: IL) -> None:
-        super().__init__(options, trigger.rate, told)
-        self.every_step = trigger.update == "every step"
-        self.last = trigger.steps - self.every_step
-
-    @classmethod
-    def of(cls, rule: Any, options: Options) -> ILColumns:
-        """With the rule's γ and number of steps."""
-        return cls(options, cls.hears_phase(rule, options), rule.trigger)
+    def __init__(self, rule: Any, options: Options) -> None:
+        super().__init__(rule, options)
+        self.every_step = rule.trigger.update == "every step"
+        self.last = rule.trigger.steps - self.every_step
 
     def trigger(self, area: AreaSpec) -> str:
         """The clock."""

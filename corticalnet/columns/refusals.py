@@ -23,13 +23,6 @@ def by_feedback(rule: Any, *kinds: type[Feedback]) -> str | None:
     return f"such columns have {' or '.join(kind.__name__ for kind in kinds)} feedback, not {named}"
 
 
-def by_loss(rule: Any) -> str | None:
-    """A teacher whose error is not t − y."""
-    if rule.teaching.loss == "squared":
-        return None
-    return f"such columns are taught by a squared-error Teacher, not by Teacher('{rule.teaching.loss}')"
-
-
 def by_noise(rule: Any) -> str | None:
     """Initial values that are drawn."""
     if not getattr(rule.trigger, "noise", 0.0):

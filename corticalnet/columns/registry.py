@@ -61,6 +61,7 @@ class ColumnModel(ABC):
         feedback_source: what is sent down.
         feedback_target: where it arrives.
         equal_path_lengths: whether links that skip areas must go through relays.
+        softmax: whether rates of the output compete, as a cross-entropy teacher wants.
         ungated_step_size: γ of steps in which values move by feedback that nothing gates, for long; 0 if
             there are none.
     """
@@ -72,6 +73,7 @@ class ColumnModel(ABC):
     feedback_source = Source("error", "error")
     feedback_target = Target("value", "feedback")
     equal_path_lengths: bool = True
+    softmax: bool = False
     ungated_step_size: float = 0.0
 
     # Whether it is the one ---------------------------------------------------------------------

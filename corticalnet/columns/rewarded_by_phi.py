@@ -32,7 +32,7 @@ class RewardedDetectedColumns(DetectedColumns):
         if rule.trigger.gate == "none":
             phases = (
                 "columns that learn from reward are told no phases, and the φ without a gate has to be; "
-                "choose gate = 'prediction' or 'pulse', or a squared-error Teacher"
+                "choose gate = 'prediction' or 'pulse', or a Teacher"
             )
         why = " for columns that learn from reward"
         return first(phases, by_feedback(rule, Tied, Random), by_consolidation(options, "now", why=why))
@@ -42,11 +42,14 @@ class RewardedDetectedColumns(DetectedColumns):
         """Nobody tells."""
         return False
 
+    def value(self, area: AreaSpec) -> cells.Cell:
+        """That of the output is kicked."""
+        return cells.RewardedValue(tau=self.dt) if area.output else super().value(area)
+
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Those of a taught area; at the output also bids and actions, and a value cell that is kicked."""
+        """Those of a taught area; at the output also bids and actions."""
         made = super().populations(area)
         if area.output:
-            made.cells["value"] = cells.RewardedValue(tau=self.dt)
             add_actions(made, area, "prediction", "predicted_rate" if area.nonlinear_output else "prediction")
             made.wires.append(Wire("action", "value", "prediction", sends="action"))
         return made

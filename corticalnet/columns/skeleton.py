@@ -88,6 +88,7 @@ class Skeleton:
             _activation(area),
             node == self.wiring.output,
             self.wiring.depth[node],
+            self.model.softmax and node == self.wiring.output,
         )
 
     def _link(self, source: int, node: int, link: Link) -> None:

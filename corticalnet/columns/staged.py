@@ -22,8 +22,9 @@ from corticalnet.columns.area import (
     links_to_input,
 )
 from corticalnet.columns.continuous import Continuous
-from corticalnet.columns.refusals import by_consolidation, by_feedback, by_loss, by_noise, first
+from corticalnet.columns.refusals import by_consolidation, by_feedback, by_noise, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, runs
+from corticalnet.columns.softmax import with_softmax
 from corticalnet.rules import IL, ZIL, FaZIL, Random, Sweep, Tied
 
 
@@ -33,14 +34,15 @@ class StagedColumns(ColumnModel):
     Args:
         learning_rate: of every synapse.
         dynamics: continuous time.
+        softmax: whether rates of the output compete.
     """
 
     construction: ClassVar[str]
     latched: ClassVar[bool] = False  # whether error cells send what they have read
     feedback_source = Source("error", "sent")
 
-    def __init__(self, learning_rate: float, dynamics: Continuous) -> None:
-        self.rate, self.dynamics = learning_rate, dynamics
+    def __init__(self, learning_rate: float, dynamics: Continuous, softmax: bool = False) -> None:
+        self.rate, self.dynamics, self.softmax = learning_rate, dynamics, softmax
         self.dt, self.delay = dynamics.ms("dt"), dynamics.ms("delay")
 
     @classmethod
@@ -53,7 +55,6 @@ class StagedColumns(ColumnModel):
         """Rules whose errors are not read once; what steps refuse too."""
         why = " in continuous time, where each area lets its changes wait until its own error is at rest"
         return first(
-            by_loss(rule),
             _by_direct(rule),
             by_feedback(rule, Tied, Random),
             by_noise(rule),
@@ -65,7 +66,7 @@ class StagedColumns(ColumnModel):
     def of(cls, rule: Any, options: Options) -> StagedColumns:
         """The same for all rules."""
         assert options.dynamics is not None, "see runs_in"
-        return cls(options.learning_rate, options.dynamics)
+        return cls(options.learning_rate, options.dynamics, rule.teaching.loss == "cross-entropy")
 
     @classmethod
     def spiking_dynamics(cls, rule: Any) -> Continuous | None:
@@ -93,7 +94,8 @@ class StagedColumns(ColumnModel):
             wires.append(Wire("prediction", "value", "prediction", sends="gain"))
         if nonlinear:
             wires.append(Wire("prediction", "error", "prediction", sends="gain"))
-        made = AreaPopulations(kinds, wires)
+        made = with_softmax(AreaPopulations(kinds, wires), area, self.dt)
+        wires = made.wires
         pull = "difference" if nonlinear else "error"
         if late:
             back = Projection("error", "value", "modulator", 1.0, OneToOne(), pull, delay=late)
@@ -255,8 +257,8 @@ class NudgeColumns(_ByClock):
 
     construction = "nudge"
 
-    def __init__(self, learning_rate: float, dynamics: Continuous) -> None:
-        super().__init__(learning_rate, dynamics)
+    def __init__(self, learning_rate: float, dynamics: Continuous, softmax: bool = False) -> None:
+        super().__init__(learning_rate, dynamics, softmax)
         self.ungated_step_size = self.dt / dynamics.ms("tau")
 
     def output(self) -> cells.Cell:

@@ -18,31 +18,37 @@ from corticalnet.circuits import cells
 from corticalnet.circuits.parts import Wire
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, broadcasters
-from corticalnet.columns.refusals import by_consolidation, by_feedback, by_loss, by_noise, first
+from corticalnet.columns.refusals import by_consolidation, by_feedback, by_noise, first
 from corticalnet.columns.registry import ColumnModel, Options
+from corticalnet.columns.softmax import with_softmax
 from corticalnet.rules import Random, Tied
 
 
 class Stepwise(ColumnModel):
     """Base of predictive coding in steps.
 
-    Args:
-        options: learning rate, and when changes are made.
-        gamma: γ, size of an inference step.
+    Attributes:
+        gamma: γ, size of an inference step; 1 for a sweep.
         told: whether cells are told when no teacher is there.
+        waits: whether changes wait until the teacher has gone.
     """
 
-    def __init__(self, options: Options, gamma: float, told: bool) -> None:
-        self.rate, self.gamma, self.told = options.learning_rate, gamma, told
-        self.waits = options.consolidation == "phase"
-        self.ungated_step_size = 0.0 if told else gamma
+    def __init__(self, rule: Any, options: Options) -> None:
+        self.rate, self.gamma = options.learning_rate, rule.inference_rate or 1.0
+        self.told, self.waits = self.hears_phase(rule, options), options.consolidation == "phase"
+        self.ungated_step_size = 0.0 if self.told else self.gamma
+        self.softmax = getattr(rule.teaching, "loss", "") == "cross-entropy"
+
+    @classmethod
+    def of(cls, rule: Any, options: Options) -> Stepwise:
+        """With the rule's own γ and times."""
+        return cls(rule, options)
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Another loss, another pathway, noise; changes that wait for a phase of which nobody tells."""
+        """Another pathway, noise; changes that wait for a phase of which nobody tells."""
         phases = ("now", "phase") if cls.hears_phase(rule, options) else ("now",)
         return first(
-            by_loss(rule),
             cls.by_feedback(rule),
             by_noise(rule),
             by_consolidation(options, *phases),
@@ -60,14 +66,7 @@ class Stepwise(ColumnModel):
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
         """Value, prediction and error."""
-        tau, f = self.dt / self.gamma, area.activation
-        kinds: dict[str, cells.Cell] = {
-            "value": cells.Clamped(tau=tau) if area.output else cells.Value(tau=tau, activation=f),
-            "prediction": cells.OutputPrediction(activation=f)
-            if area.nonlinear_output
-            else cells.Prediction(),
-            "error": cells.OutputError() if area.nonlinear_output else cells.Error(),
-        }
+        kinds = {"value": self.value(area), "prediction": self.prediction(area), "error": self.error(area)}
         wires = [
             Wire("value", "error", "own", sends="change"),
             Wire("prediction", "error", "own", sends="shift", weight=-1.0),
@@ -77,7 +76,21 @@ class Stepwise(ColumnModel):
         ]
         if area.nonlinear_output:
             wires.append(Wire("prediction", "error", "prediction", sends="gain"))
-        return AreaPopulations(kinds, wires)
+        return with_softmax(AreaPopulations(kinds, wires), area, self.dt)
+
+    def value(self, area: AreaSpec) -> cells.Cell:
+        """Its value cell; a teacher holds that of the output."""
+        tau = self.dt / self.gamma
+        return cells.Clamped(tau=tau) if area.output else cells.Value(tau=tau, activation=area.activation)
+
+    def prediction(self, area: AreaSpec) -> cells.Cell:
+        """Its prediction cell."""
+        nonlinear = area.nonlinear_output
+        return cells.OutputPrediction(activation=area.activation) if nonlinear else cells.Prediction()
+
+    def error(self, area: AreaSpec) -> cells.Cell:
+        """Its error cell."""
+        return cells.OutputError() if area.nonlinear_output else cells.Error()
 
     def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
         """Error × rate, when the trigger comes."""

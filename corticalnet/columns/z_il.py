@@ -26,19 +26,14 @@ class ZILColumns(Clocked):
     areas together, and each would find its prediction moved by those below before it could learn.
     """
 
-    direct = False
+    def __init__(self, rule: Any, options: Options) -> None:
+        super().__init__(rule, options)
+        self.direct, self.equal_path_lengths = not rule.feedback.layered, rule.feedback.layered
 
     @classmethod
     def by_feedback(cls, rule: Any) -> str | None:
         """All fixed random pathways will do."""
         return by_feedback(rule, Tied, Random, Direct)
-
-    @classmethod
-    def of(cls, rule: Any, options: Options) -> ZILColumns:
-        """With the rule's γ; 1 for a sweep."""
-        made = cls(options, rule.inference_rate or 1.0, cls.hears_phase(rule, options))
-        made.direct, made.equal_path_lengths = not rule.feedback.layered, rule.feedback.layered
-        return made
 
     def trigger(self, area: AreaSpec) -> str:
         """The clock of its depth."""

@@ -53,7 +53,7 @@ def test_streams_that_run_away_are_said(cli):
     [
         ("--samples 61", "digits has 60 images for samples, but samples = 61"),
         ("--samples 9 --trials 99", "digits has 60 images for trials, but trials = 99"),
-        ("--samples 9 --rule brainprop", "squared-error Teacher"),
+        ("--samples 9 --rule brainprop", "or a Teacher"),
         ("--samples 9 --rule direct-feedback-alignment", "needs feedback that comes down link by link"),
         ("--data digitz", "did you mean 'digits'?"),
     ],

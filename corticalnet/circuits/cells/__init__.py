@@ -22,6 +22,16 @@ from corticalnet.circuits.cells.error import (
 )
 from corticalnet.circuits.cells.feedforward import Feedback, Feedforward, LeakyFeedback, LeakyFeedforward
 from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction, Total, WatchedPrediction
+from corticalnet.circuits.cells.softmax import (
+    AveragedSoftmaxError,
+    NudgedSoftmaxValue,
+    SoftmaxError,
+    SoftmaxPrediction,
+    SoftmaxValue,
+    StagedSoftmaxError,
+    StagedSoftmaxPrediction,
+    StagedSoftmaxValue,
+)
 from corticalnet.circuits.cells.spiking import LIF, PIF, DrivenLIF, Poisson, Spiking, SynapticCurrent
 from corticalnet.circuits.cells.staged import (
     AveragedError,
@@ -48,6 +58,7 @@ __all__ = [
     "PIF",
     "Action",
     "AveragedError",
+    "AveragedSoftmaxError",
     "Bid",
     "Cell",
     "ChangeDetector",
@@ -67,6 +78,7 @@ __all__ = [
     "LeakyFeedback",
     "LeakyFeedforward",
     "LeakyValue",
+    "NudgedSoftmaxValue",
     "NudgedValue",
     "Outcome",
     "OutputError",
@@ -81,11 +93,17 @@ __all__ = [
     "Sensory",
     "SizedError",
     "SizedOutputError",
+    "SoftmaxError",
+    "SoftmaxPrediction",
+    "SoftmaxValue",
     "Spiking",
     "StagedClock",
     "StagedDetector",
     "StagedError",
     "StagedPrediction",
+    "StagedSoftmaxError",
+    "StagedSoftmaxPrediction",
+    "StagedSoftmaxValue",
     "State",
     "SynapticCurrent",
     "TaughtValue",

@@ -1,0 +1,134 @@
+"""Output cells for a cross-entropy teacher, whose errors are t − softmax(y): rates compete.
+
+    power_n    = exp(y_n)                             prediction cell
+    expected_n = mass · power_n / Σ_m power_m         error cell: divisive normalisation
+    error_n    = f'(μ_n) · (value_n − expected_n)
+
+Every error cell hears the powers of all columns of its area. ``mass`` is what the target sums to while a
+teacher holds the values (1 for a class); without a teacher it is 1, and values go to the softmax. Before the
+first stimulus all columns of the area are alike, and at rest: ``share``, 1 / columns.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corticalnet.circuits.cells.error import SizedOutputError
+from corticalnet.circuits.cells.prediction import WatchedPrediction
+from corticalnet.circuits.cells.staged import AveragedError, StagedError, StagedPrediction
+from corticalnet.circuits.cells.value import Clamped, NudgedValue, TaughtValue
+from corticalnet.circuits.pointwise import absolute, exp, maximum, minimum, where
+from corticalnet.circuits.quantities import Magnitude
+
+#: Beside what other error cells hear: the power of the own column, whether a teacher holds its value, and the
+#: sums of powers and of values over the area.
+_HEARD = {"power": "", "held": "", "pool": "compare", "mass": "compare"}
+
+
+class SoftmaxValue(Clamped):
+    """An output value cell that also tells whether a teacher holds it (``held``)."""
+
+    share: Magnitude = 1.0
+    state = {**Clamped.state, "held": 0.0}
+
+    def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """One Euler step, or straight to the target."""
+        return {**super().move(cell, port, dt), "held": cell.clamped}
+
+    def rest(self) -> dict[str, float]:
+        """One of many that are alike."""
+        return {**super().rest(), "value": self.share, "rate": self.share}
+
+
+class SoftmaxPrediction(WatchedPrediction):
+    """A prediction cell that also tells its ``power``, exp(rate)."""
+
+    state = {**WatchedPrediction.state, "power": 0.0}
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Drive, rate, gain and power; and how far they moved."""
+        new = super().predict(cell, port, dt)
+        return {**new, "power": power(new["predicted_rate"])}
+
+
+class StagedSoftmaxValue(TaughtValue):
+    """An output value cell in continuous time."""
+
+    share: Magnitude = 1.0
+
+    def rest(self) -> dict[str, float]:
+        """One of many that are alike."""
+        return {**super().rest(), "value": self.share, "rate": self.share}
+
+
+class NudgedSoftmaxValue(NudgedValue, StagedSoftmaxValue):
+    """The same with a teacher that only nudges."""
+
+
+class StagedSoftmaxPrediction(StagedPrediction):
+    """The same in continuous time."""
+
+    state = {**StagedPrediction.state, "power": 0.0}
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Drive, rate and power; gain while at rest."""
+        new = super().predict(cell, port, dt)
+        return {**new, "power": power(new["predicted_rate"])}
+
+
+class SoftmaxError(SizedOutputError):
+    """value − softmax, scaled by the gain; also gated by φ (``sent``), where there is φ.
+
+    ``own`` hears the value's change alone. Other ports: see the module.
+    """
+
+    share: Magnitude = 1.0
+    ports = {**SizedOutputError.ports, **_HEARD}
+    state = {**SizedOutputError.state, "expected": 0.0}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Normalise, compare, and measure."""
+        difference, expected = _difference(cell, port)
+        error = port.prediction * difference
+        return {"difference": difference, "expected": expected, "error": error, "size": absolute(error)}
+
+    def rest(self) -> dict[str, float]:
+        """Where the value is."""
+        return {**super().rest(), "expected": self.share}
+
+
+class StagedSoftmaxError(StagedError):
+    """The same in continuous time."""
+
+    share: Magnitude = 1.0
+    ports = {**StagedError.ports, **_HEARD}
+    state = {**StagedError.state, "expected": 0.0}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Normalise, and follow value − softmax."""
+        difference, expected = _difference(cell, port)
+        error = cell.error + dt / self.tau * (port.prediction * difference - cell.error)
+        return {"difference": difference, "expected": expected, "error": error, "size": absolute(error)}
+
+    def rest(self) -> dict[str, float]:
+        """Where the value is."""
+        return {**super().rest(), "expected": self.share}
+
+
+class AveragedSoftmaxError(AveragedError, StagedSoftmaxError):
+    """The same where what it hears is noisy: it is read as an average of the time before."""
+
+    ports = StagedSoftmaxError.ports
+    state = {**AveragedError.state, "expected": 0.0}
+
+
+def power(rate: Any) -> Any:
+    """``exp(rate)``; rates beyond ±700, of which a double could not hold it, count as ±700."""
+    return exp(maximum(minimum(rate, 700.0), -700.0))
+
+
+def _difference(cell: Any, port: Any) -> tuple[Any, Any]:
+    """value − expected, by what both changed by (so that cells at rest are exactly at zero); and expected."""
+    pool = where(port.pool == 0, 1.0, port.pool)  # (0: nobody has told its power)
+    expected = where(port.held != 0, port.mass, 1.0) * (port.power / pool)
+    return cell.difference + (port.own + (cell.expected - expected)), expected
