@@ -40,7 +40,7 @@ class Population:
 
     def __post_init__(self) -> None:
         words = self.name.split(".") if isinstance(self.name, str) else []
-        if not 1 <= len(words) <= 3 or not all(w.replace("-", "_").isidentifier() for w in words):
+        if not 1 <= len(words) <= 4 or not all(w.replace("-", "_").isidentifier() for w in words):
             raise CircuitError(f"population name {self.name!r} must be words with dots between: 'area.role'")
         if isinstance(self.n, np.integer):
             object.__setattr__(self, "n", int(self.n))

@@ -54,6 +54,20 @@ def test_both_engines_fire_the_same_spikes(kind, rule):
         np.testing.assert_allclose(*(run[f"{p.name} after"].values for run in runs), atol=1e-12)
 
 
+def test_relay_cells_spike_too():
+    """Where a link skips an area: an identity link here."""
+    areas = [
+        cn.Area(cn.Dense(3), "tanh", "low"),
+        cn.Area(cn.Dense(3), "tanh", "mid"),
+        cn.Area([cn.Dense(3), cn.Identity("low")], "linear"),
+    ]
+    made = columns("z-il", 2, "pif", cn.Network((4,), areas, dtype=F64))
+    assert made.population("low.relay1.error.on").n == 6
+    run = cn.simulate(made, trial(made, cn.Teach(1, steps=100), 100), check=False, record=["spike"])
+    relays = [str(name).startswith("low.relay1.value") for name in run.population.values]
+    assert np.nansum(run.spike.values[..., relays]) > 0
+
+
 @pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu"])
 def test_leaky_columns_agree_on_both_engines(hidden):
     """Rates in continuous time, with averages and a burst: every trace, 1e-10."""
