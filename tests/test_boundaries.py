@@ -152,6 +152,11 @@ def test_modules_import_each_other_in_no_circle():
     assert circle(AT_ONCE) == []
 
 
+def test_networks_rules_and_what_measures_them_import_each_other_in_no_circle_not_even_for_types():
+    rooms = {name for name in FILES if room(name) in ("network", "rules", "audit", "analysis")}
+    assert circle({name: EVERYTHING[name] & rooms for name in rooms}) == []
+
+
 def test_the_package_and_its_command_line_begin_without_ink():
     """matplotlib takes most of a second to import: it comes with the first figure."""
     reached, todo = set(), ["corticalnet", "corticalnet.cli"]

@@ -58,7 +58,7 @@ class Columns:
         # Homeostasis learns with the links that leave its area; read them before they change.
         for node in self.hidden:
             area = wiring.area(node)
-            if any(True for _ in area.stages.parameters()):
+            if area.learns:
                 signal = self.trial.feedback.into(wiring, node, errors)
                 if signal is not None:
                     area.gain(signal, self.traces[node])

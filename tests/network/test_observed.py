@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import corticalnet as cn
+from corticalnet.analysis import passes
 from corticalnet.network.observed import with_links, with_sweeps
 from tests.networks import F64, batch, sheets, skipping
 
@@ -50,3 +51,13 @@ def test_weights_that_links_share_stay_shared():
     first, second, _ = with_links(net, lambda *_: None).links
     assert first.weight is second.weight
     assert isinstance(first, cn.Dense)
+
+
+def test_synapses_of_a_rule_itself_are_counted_with_those_of_the_network():
+    """Straight from 2 outputs to 5 and 4 columns: 18 of the network's 15 + 20 + 8 synapses."""
+    net, (x, y) = cn.mlp([3, 5, 4, 2], seed=0), (torch.rand(6, 3), torch.randint(2, (6,)))
+    rule = cn.rule("direct-feedback-alignment")
+    assert passes(net, rule, x, y) == pytest.approx((1.0, 18 / 43, 1.0))
+    assert passes(net, cn.rule("backprop"), x, y) == pytest.approx((1.0, 28 / 43, 1.0))
+    rule.learn(net, x, y)  # a rule that has met the network before is counted alike
+    assert passes(net, rule, x, y) == pytest.approx((1.0, 18 / 43, 1.0))
