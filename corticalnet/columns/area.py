@@ -13,6 +13,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+from numpy.typing import NDArray
+
 from corticalnet.circuits.cells import Cell, Total
 from corticalnet.circuits.connection import AllToAll
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
@@ -29,6 +32,8 @@ class AreaSpec:
         output: whether it is the output.
         depth: links to the output, on the longest way.
         softmax: whether it is an output whose rates compete, for a cross-entropy teacher.
+        members: if the most active of each neighbourhood speaks alone, the columns of each neighbourhood
+            ``[neighbourhoods, members]``.
     """
 
     name: str
@@ -37,6 +42,7 @@ class AreaSpec:
     output: bool
     depth: int
     softmax: bool = False
+    members: NDArray[np.int64] | None = field(default=None, compare=False)
 
     @property
     def nonlinear_output(self) -> bool:

@@ -32,6 +32,10 @@ class DetectedColumns(Stepwise):
         """Gated ones do not."""
         return options.phase_signal and rule.trigger.gate == "none"
 
+    def refuses_pools(self, maximum: bool) -> str | None:
+        """None with a gate."""
+        return None if self.gated else super().refuses_pools(maximum)
+
     def prediction(self, area: AreaSpec) -> cells.Cell:
         """One φ for the area hears how far all predictions moved."""
         if not self.detector.pooled:

@@ -45,7 +45,7 @@ def circuit(
     """The populations of a network that learns by a rule.
 
     Args:
-        network: dense, convolutional, local and identity links, any activation, links that skip areas.
+        network: dense, convolutional, local and identity links, any activation, pools, links that skip areas.
         rule: IL (also incremental), Z-IL or Fa-Z-IL, taught by a teacher (of any loss), with tied or random
             feedback; a sweep of such (backprop, also direct feedback), which runs in time as Z-IL does; or a
             sweep by reward (BrainProp), whose columns have feedforward and feedback cells; there feedback may

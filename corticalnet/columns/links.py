@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.connection import AllToAll, Connection, OneToOne, Synapses
+from corticalnet.columns.pooling import PoolLink
 from corticalnet.errors import CircuitError, NetworkError
 from corticalnet.network import Network
 from corticalnet.network.links import Convolution, Dense, Identity, Link, Local
@@ -42,6 +43,8 @@ def as_connection(link: Link) -> Connection:
     """
     if isinstance(link, Dense):
         return AllToAll() if link.mask is None else _listed(link.mask)
+    if isinstance(link, PoolLink):
+        return link.connection
     if isinstance(link, Identity):
         return OneToOne()
     if isinstance(link, Convolution | Local):
@@ -92,7 +95,7 @@ def bias_connection(link: Link) -> Connection:
 def flat(link: Link, weights: Any) -> NDArray[np.float64]:
     """A link's weights (or a tensor of their shape) as the connection takes them."""
     if isinstance(link, Identity):
-        return np.asarray(1.0)
+        return np.asarray(link.strength if isinstance(link, PoolLink) else 1.0)
     if weights.shape == link.weight.shape:
         weights = link.present(weights)
     array: NDArray[np.float64] = weights.detach().cpu().contiguous().numpy().astype(np.float64)

@@ -30,6 +30,16 @@ def by_noise(rule: Any) -> str | None:
     return "noise of initial values has no circuit; give simulate() a Noise instead"
 
 
+def by_maximum(maximum: bool) -> str | None:
+    """Pools whose winner would change on the way."""
+    if not maximum:
+        return None
+    return (
+        "who wins a neighbourhood stays so only in steps with a teacher; elsewhere winners may change while "
+        "feedback is on its way; choose a mean (AvgPool), or a teacher and no dynamics"
+    )
+
+
 def by_consolidation(options: Options, *choices: str, why: str = "") -> str | None:
     """Changes that are made at a moment that nobody tells."""
     if options.consolidation in choices:

@@ -100,6 +100,13 @@ class ColumnModel(ABC):
         """Continuous time as its columns need it to tell each other rates by spikes; None: no matter."""
         return None
 
+    def refuses_pools(self, maximum: bool) -> str | None:
+        """Why areas may not pool neighbourhoods, by their maximum or by their mean; None if they may."""
+        return (
+            "a pool takes columns a step of their own, and with more steps this is another rule; choose one "
+            "that equals its sweep (z-il with rate 1, gated or streaming fa-z-il)"
+        )
+
     # What stands where -------------------------------------------------------------------------
     @abstractmethod
     def populations(self, area: AreaSpec) -> AreaPopulations:

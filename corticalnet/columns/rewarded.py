@@ -23,7 +23,7 @@ from corticalnet.circuits.plasticity import CreditTimesRate, ErrorTimesRate
 from corticalnet.columns.actions import add_actions, world_and_dopamine
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, links_to_input
 from corticalnet.columns.continuous import Continuous
-from corticalnet.columns.refusals import by_consolidation, by_feedback, first
+from corticalnet.columns.refusals import by_consolidation, by_feedback, by_maximum, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
 from corticalnet.rules import Direct, Matching, Random, Reward, Sweep, Tied
 
@@ -72,6 +72,10 @@ class RewardedColumns(ColumnModel):
             add_actions(made, area, "value", "rate", self.average)
             wires.append(Wire("action", "feedback", "feedback", sends="action"))
         return made
+
+    def refuses_pools(self, maximum: bool) -> str | None:
+        """Maxima."""
+        return by_maximum(maximum)
 
     def ways(self, area: AreaSpec) -> dict[str, cells.Cell]:
         """The cells up and down."""

@@ -9,17 +9,16 @@ from typing import Any
 import numpy as np
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.circuit import Circuit
+from corticalnet.circuits.circuit import Circuit, Needs
 from corticalnet.circuits.connection import AllToAll, Synapses
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
 from corticalnet.columns.area import AreaSpec
 from corticalnet.columns.links import as_connection, bias_connection, flat
+from corticalnet.columns.pooling import PoolLink, activation_of, contests, neighbourhoods, unfolded
 from corticalnet.columns.registry import ColumnModel
 from corticalnet.errors import CircuitError
 from corticalnet.network import Network
-from corticalnet.network.area import Area
 from corticalnet.network.links import Link, Relay
-from corticalnet.network.stages import Fire
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules.base import Route
 
@@ -35,13 +34,14 @@ class Skeleton:
 
     def __init__(self, network: Network, model: ColumnModel, routes: Sequence[Route]) -> None:
         self.model = model
-        self.wiring: Wiring = network.levelled() if model.equal_path_lengths else network.wiring
+        wiring, sends = unfolded(network.wiring)
+        self.wiring: Wiring = wiring.levelled() if model.equal_path_lengths else wiring
         links = set(network.links)
         #: What carries signals back along each link.
         self.down = {route.link: route.weights for route in routes if route.link in links}
         #: Ways straight from above: (name of the area, name of that above, the way).
         self.direct = [
-            (network.wiring.name(route.node), network.wiring.name(route.above), route)
+            (sends[network.wiring.name(route.node)], network.wiring.name(route.above), route)
             for route in routes
             if route.link not in links
         ]
@@ -62,6 +62,8 @@ class Skeleton:
             self.wires += wires
             self.projections += projections
             self.broadcasts += broadcasts
+            if area.members is not None:
+                self._contests(area)
             for source, link in self.wiring.arriving[node]:
                 self._link(source, node, link)
         for below, above, route in self.direct:
@@ -77,27 +79,41 @@ class Skeleton:
             self.broadcasts + shared.broadcasts,
             self.model.dt,
             name,
-            self.model.needs(areas),
+            self._needs(areas),
         )
+
+    def _needs(self, areas: list[AreaSpec]) -> Needs:
+        """Those of the model; a winner is found one step late."""
+        needs = self.model.needs(areas)
+        return replace(needs, present=needs.present + sum(area.members is not None for area in areas))
+
+    def _contests(self, area: AreaSpec) -> None:
+        populations, projections = contests(area)
+        self.populations += populations
+        self.projections += projections
 
     def _spec(self, node: int) -> AreaSpec:
         area = self.wiring.area(node)
         return AreaSpec(
             self.wiring.name(node),
             int(np.prod(area.shape)),
-            _activation(area),
+            activation_of(area),
             node == self.wiring.output,
             self.wiring.depth[node],
             self.model.softmax and node == self.wiring.output,
+            neighbourhoods(self.wiring, node),
         )
 
     def _link(self, source: int, node: int, link: Link) -> None:
         """Its synapses up, its feedback down, its bias."""
         model, area, below = self.model, self.areas[node], self.wiring.name(source)
-        relay = isinstance(link, Relay)
-        name = f"{below}->{area.name}" if relay else link.name
+        relay, pool = isinstance(link, Relay), isinstance(link, PoolLink)
+        if isinstance(link, PoolLink) and (reason := model.refuses_pools(link.winners)):
+            raise CircuitError(f"area '{below}': {reason}")
+        name = f"{below}->{area.name}" if relay or pool else link.name
+        sender = "winner" if isinstance(link, PoolLink) and link.winners else "value"
         up = Projection(
-            f"{below}.value",
+            f"{below}.{sender}",
             f"{area.name}.{model.forward_target.role}",
             model.forward_target.port,
             flat(link, link.weight),
@@ -108,7 +124,7 @@ class Skeleton:
             delay=model.delay,
         )
         self._add(up, area)
-        if source and (link in self.down or (relay and self.down)):
+        if link in self.down or (source and relay and self.down) or (pool and (self.down or self.direct)):
             self._add(self._feedback(up, below, area, link), area)
         if link.bias is not None:
             one, bias = bias_connection(link), flat(link, link.bias)
@@ -155,23 +171,6 @@ class Skeleton:
         self.projections.append(projection)
         if projection.plasticity is not None:
             self.learning[projection.name] = area
-
-
-def _activation(area: Area) -> str:
-    """The name of an area's activation.
-
-    Raises:
-        CircuitError: the area does more than sum and fire.
-    """
-    if not area.sequence:
-        return "linear"
-    first, *rest = area.sequence
-    if not isinstance(first, Fire) or rest:
-        words = ", ".join(stage.describe() for stage in area.sequence)
-        raise CircuitError(
-            f"area '{area.name}' fires through {words}; in a circuit an area has an activation alone"
-        )
-    return first.activation.name
 
 
 def _reversed(connection: Any, weight: Any) -> tuple[Any, Any]:

@@ -22,7 +22,7 @@ from corticalnet.columns.area import (
     links_to_input,
 )
 from corticalnet.columns.continuous import Continuous
-from corticalnet.columns.refusals import by_consolidation, by_feedback, by_noise, first
+from corticalnet.columns.refusals import by_consolidation, by_feedback, by_maximum, by_noise, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, runs
 from corticalnet.columns.softmax import with_softmax
 from corticalnet.rules import IL, ZIL, FaZIL, Random, Sweep, Tied
@@ -103,6 +103,10 @@ class StagedColumns(ColumnModel):
         else:
             wires.append(Wire("error", "value", "own", sends=pull))
         return made
+
+    def refuses_pools(self, maximum: bool) -> str | None:
+        """Maxima."""
+        return by_maximum(maximum)
 
     def output(self) -> cells.Cell:
         """The value cell of an output: a teacher pulls it."""

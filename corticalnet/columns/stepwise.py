@@ -18,6 +18,7 @@ from corticalnet.circuits import cells
 from corticalnet.circuits.parts import Wire
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, broadcasters
+from corticalnet.columns.pooling import add_winners
 from corticalnet.columns.refusals import by_consolidation, by_feedback, by_noise, first
 from corticalnet.columns.registry import ColumnModel, Options
 from corticalnet.columns.softmax import with_softmax
@@ -76,12 +77,18 @@ class Stepwise(ColumnModel):
         ]
         if area.nonlinear_output:
             wires.append(Wire("prediction", "error", "prediction", sends="gain"))
-        return with_softmax(AreaPopulations(kinds, wires), area, self.dt)
+        made = with_softmax(AreaPopulations(kinds, wires), area, self.dt)
+        if area.members is not None:
+            add_winners(made, area)
+        return made
 
     def value(self, area: AreaSpec) -> cells.Cell:
         """Its value cell; a teacher holds that of the output."""
         tau = self.dt / self.gamma
-        return cells.Clamped(tau=tau) if area.output else cells.Value(tau=tau, activation=area.activation)
+        if area.output:
+            return cells.Clamped(tau=tau)
+        kind = cells.Value if area.members is None else cells.PooledValue
+        return kind(tau=tau, activation=area.activation)
 
     def prediction(self, area: AreaSpec) -> cells.Cell:
         """Its prediction cell."""

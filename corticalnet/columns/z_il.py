@@ -35,6 +35,10 @@ class ZILColumns(Clocked):
         """All fixed random pathways will do."""
         return by_feedback(rule, Tied, Random, Direct)
 
+    def refuses_pools(self, maximum: bool) -> str | None:
+        """None with γ = 1."""
+        return None if self.gamma == 1 else super().refuses_pools(maximum)
+
     def trigger(self, area: AreaSpec) -> str:
         """The clock of its depth."""
         return f"clock{area.depth}"

@@ -21,6 +21,7 @@ from corticalnet.circuits.cells.error import (
     SizedOutputError,
 )
 from corticalnet.circuits.cells.feedforward import Feedback, Feedforward, LeakyFeedback, LeakyFeedforward
+from corticalnet.circuits.cells.pool import PooledValue, Winner
 from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction, Total, WatchedPrediction
 from corticalnet.circuits.cells.softmax import (
     AveragedSoftmaxError,
@@ -87,6 +88,7 @@ __all__ = [
     "PhaseSignal",
     "PhasicDopamine",
     "Poisson",
+    "PooledValue",
     "Prediction",
     "PulseDetector",
     "RewardedValue",
@@ -110,4 +112,5 @@ __all__ = [
     "Total",
     "Value",
     "WatchedPrediction",
+    "Winner",
 ]

@@ -1,0 +1,154 @@
+"""Pools as areas of their own: a sheet, and above it the columns that hear its neighbourhoods.
+
+A mean is a fixed projection. For a maximum every two columns of a neighbourhood have a contest, and a winner
+cell of each column, which has won all of its own, lets it speak and be spoken to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from corticalnet.circuits import cells
+from corticalnet.circuits.connection import Synapses
+from corticalnet.circuits.parts import Population, Projection, Wire
+from corticalnet.columns.area import AreaPopulations, AreaSpec
+from corticalnet.errors import CircuitError
+from corticalnet.network.area import Area
+from corticalnet.network.links import Identity
+from corticalnet.network.stages import AvgPool, Fire, Flatten, MaxPool, Stage
+from corticalnet.network.wiring import Wiring
+
+Indices = NDArray[np.int64]
+
+
+class PoolLink(Identity):
+    """From a sheet to its pools; fixed.
+
+    Args:
+        members: columns of each pool ``[pools, members]``, in the order of the sheet; −1 beyond its edges.
+        winners: whether the most active alone counts; otherwise it is the mean.
+    """
+
+    def __init__(self, members: Indices, winners: bool) -> None:
+        super().__init__()
+        self.name, self.members, self.winners = "pool", members, winners
+
+    @property
+    def connection(self) -> Synapses:
+        """From members to their pool, of one weight."""
+        post, place = np.nonzero(self.members >= 0)
+        return Synapses(self.members[post, place], post, np.zeros(len(post), dtype=np.int64), 1)
+
+    @property
+    def strength(self) -> float:
+        """That weight."""
+        return 1.0 if self.winners else 1 / self.members.shape[1]
+
+
+def unfolded(wiring: Wiring) -> tuple[Wiring, dict[str, str]]:
+    """The same wiring in which pools are areas above their sheet, and whose rates each area sends on.
+
+    Raises:
+        CircuitError: an area fires through something that has no circuit.
+    """
+    stages = {node: _stages(area) for node, area in wiring.above_input}
+    new, place, sends = Wiring(), {0: 0}, {}
+    for node, area in wiring.above_input:
+        fire, pools = stages[node]
+        shape = area.drive_shape
+        at = new.add(
+            _area(str(area.name), shape, [fire] if fire else []),
+            [(place[source], link) for source, link in wiring.arriving[node]],
+        )
+        for k, stage in enumerate(pools, start=1):
+            link, shape = _link(str(area.name), stage, shape)
+            at = new.add(_area(f"{area.name}-pool{k if k > 1 else ''}", shape, []), [(at, link)])
+        place[node], sends[str(area.name)] = at, new.name(at)
+    return new.measure(), sends
+
+
+def activation_of(area: Area) -> str:
+    """The name of an area's activation."""
+    fire, _ = _stages(area)
+    return fire.activation.name if fire else "linear"
+
+
+def _stages(area: Area) -> tuple[Fire | None, list[MaxPool | AvgPool]]:
+    """An activation, if there is one first, and pools."""
+    known: list[Stage] = [stage for stage in area.sequence if not isinstance(stage, Flatten)]
+    fire = known.pop(0) if known and isinstance(known[0], Fire) else None
+    pools = [stage for stage in known if isinstance(stage, MaxPool | AvgPool)]
+    if len(pools) < len(known):
+        words = ", ".join(stage.describe() for stage in area.sequence)
+        raise CircuitError(
+            f"area '{area.name}' fires through {words}; in a circuit an area has an activation and pools: "
+            "homeostasis takes statistics over samples, and dropout draws once in a trial who is silent; "
+            "columns in time are told of neither samples nor trials"
+        )
+    return fire if isinstance(fire, Fire) else None, pools
+
+
+def _area(name: str, shape: tuple[int, ...], stages: Sequence[Stage]) -> Area:
+    area = Area(Identity(), name=name, stages=stages)
+    area.shape = area.drive_shape = shape
+    return area
+
+
+def _link(area: str, stage: MaxPool | AvgPool, shape: tuple[int, ...]) -> tuple[PoolLink, tuple[int, ...]]:
+    """From a sheet to the pools of a stage, and the shape of these."""
+    if isinstance(stage, AvgPool) and stage.whole:
+        size, stride, padding = (shape[1], shape[2]), (1, 1), 0
+    else:
+        size, stride, padding = (stage.size,) * 2, (stage.stride,) * 2, stage.padding
+    winners = isinstance(stage, MaxPool)
+    if winners and (stage.stride < stage.size or padding):
+        raise CircuitError(
+            f"area '{area}': neighbourhoods of {stage.describe()} overlap, so that a column may win in one "
+            "and lose in another, and its one winner cell cannot gate what comes down from both; choose "
+            "stride = size and no padding, or a mean (AvgPool)"
+        )
+    # Columns count from 1; 0 are places beyond the edges.
+    index = torch.arange(1, int(np.prod(shape)) + 1, dtype=torch.float64).reshape(1, *shape)
+    windows = F.unfold(index, size, padding=padding, stride=stride)  # [1, channels · members, places]
+    members = windows.reshape(shape[0], size[0] * size[1], -1).permute(0, 2, 1).flatten(0, 1)
+    places = [(n + 2 * padding - k) // s + 1 for n, k, s in zip(shape[1:], size, stride, strict=True)]
+    return PoolLink(members.numpy().astype(np.int64) - 1, winners), (shape[0], *places)
+
+
+def add_winners(made: AreaPopulations, area: AreaSpec) -> None:
+    """A winner cell for every column of a sheet below a maximum."""
+    assert area.members is not None, "only below a maximum"
+    made.cells["winner"] = cells.Winner(rivals=float(area.members.shape[1] - 1))
+    made.wires += [Wire("value", "winner", "own", sends="rate"), Wire("winner", "value", "winner", "winner")]
+
+
+def contests(area: AreaSpec) -> tuple[list[Population], list[Projection]]:
+    """A contest for every two columns of a neighbourhood, and what joins it with them."""
+    assert area.members is not None, "only below a maximum"
+    pairs = list(combinations(range(area.members.shape[1]), 2))
+    if not pairs:
+        return [], []
+    first, second = (area.members[:, [pair[k] for pair in pairs]].ravel() for k in (0, 1))
+    name, index = f"{area.name}-contest", np.arange(len(first))
+    projections = []
+    for side, winner, sign in ((first, "first", 1.0), (second, "second", -1.0)):
+        bids, wins = Synapses(side, index, index * 0, 1), Synapses(index, side, index * 0, 1)
+        projections += [
+            Projection(f"{area.name}.value", name, "prediction", sign, bids, "rate", f"{name} {winner}"),
+            Projection(name, f"{area.name}.winner", "wins", 1.0, wins, winner, f"{name} wins, {winner}"),
+        ]
+    return [Population(name, len(first), cells.Contest())], projections
+
+
+def neighbourhoods(wiring: Wiring, node: int) -> Indices | None:
+    """Neighbourhoods of a sheet, if a maximum is taken of them."""
+    for _, link in wiring.leaving[node]:
+        if isinstance(link, PoolLink) and link.winners:
+            return link.members
+    return None
