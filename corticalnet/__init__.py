@@ -34,7 +34,8 @@ from corticalnet.network import (
     mlp,
 )
 from corticalnet.recordings.join import join
-from corticalnet.recordings.recording import Record, load_recording
+from corticalnet.recordings.loading import load_recording
+from corticalnet.recordings.recording import Record
 from corticalnet.rules import (
     IL,
     ZIL,

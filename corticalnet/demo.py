@@ -35,6 +35,7 @@ from corticalnet.engines import simulate
 from corticalnet.experiment.stream import Stream
 from corticalnet.network import Network, mlp
 from corticalnet.network.from_torch import from_torch
+from corticalnet.recordings.reading import all_cells
 from corticalnet.rules.catalogue import rule
 from corticalnet.tables import table
 from corticalnet.training import Model, Settings, train
@@ -109,6 +110,11 @@ class Columns:
     recording: xr.Dataset
     error: float
 
+    @property
+    def spikes_of_phi(self) -> int:
+        """Of all areas."""
+        return int(all_cells(self.recording, "phi").sum())
+
 
 def columns(seed: int = 0, trials: int = 3) -> Columns:
     """Simulate streaming Fa-Z-IL on real digits, and learn the same trials by backprop beside it."""
@@ -176,7 +182,7 @@ def to_dict(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, o
         "data": "digits",
         "rules": [asdict(row) for row in rows],
         "audits": [one.to_dict() for one in audited],
-        "circuit": {"error": ran.error, "spikes_of_phi": int(ran.recording.phi.sum())},
+        "circuit": {"error": ran.error, "spikes_of_phi": ran.spikes_of_phi},
     }
 
 

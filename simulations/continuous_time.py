@@ -42,6 +42,7 @@ from rich.progress import track
 
 import corticalnet as cn
 from corticalnet.errors import CircuitWarning
+from corticalnet.recordings.reading import weight_change
 from corticalnet.tables import table
 from simulations.parts.common import simulation
 
@@ -161,7 +162,7 @@ def apart(settings: dict[str, Any], seed: int, trials: int = 1, engine: str = "t
     found = []
     for link, before in zip(net.links, start, strict=True):
         wanted = (link.weight.detach() - before).numpy()
-        change = (data[f"{link.name} after"] - data[f"{link.name} before"]).values
+        change = weight_change(data, link.name)
         found.append(float(np.linalg.norm(change - wanted) / np.linalg.norm(wanted)))
     return found
 

@@ -137,12 +137,8 @@ def differences(one: xr.Dataset, other: xr.Dataset) -> dict[str, float]:
     found: dict[str, float] = {}
     for name, array in one.data_vars.items():
         if "time" in array.dims:
-            key = (
-                str(name).removeprefix("value_").removeprefix("cell_")
-                if "column" in array.dims
-                else "weights"
-            )
-            apart = np.abs(array.values - other[name].values)
+            key = array.attrs.get("state", "weights")
+            apart = np.abs(np.subtract(array.values, other[name].values, dtype=np.float64))
             same = (np.isnan(array.values) == np.isnan(other[name].values)).all()
             found[key] = max(found.get(key, 0.0), float(np.nanmax(apart)) if same else float("inf"))
     return found

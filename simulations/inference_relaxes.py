@@ -80,18 +80,19 @@ def relax(hidden: str, gamma: float, steps: int, digits: datasets.Data, seed: in
     # Errors times rates, a mean over the batch: what IL would learn at each T, [T, post, pre].
     updates = {}
     for below, area in zip(("input", *AREAS), AREAS, strict=False):
-        errors, rates = (data[s].sel(area=a).values for s, a in (("error", area), ("rate", below)))
+        errors, rates = (data[name].values for name in (f"{area}.error.error", f"{below}.value.rate"))
         updates[area] = np.einsum("tbi,tbj->tij", errors, rates) / BATCH
     learned = gradients(net, cn.rule("il", steps=CHECKED, rate=gamma), x, y)
     backprop = gradients(net, cn.rule("backprop"), x, y)
+    energy = 0.5 * sum(data[f"{area}.error.error norm"] ** 2 for area in AREAS)
     found: dict = {
-        "energy": (0.5 * (data["error_norm"] ** 2).sum("sheet").mean("batch")).values.tolist(),
+        "energy": energy.mean("batch").values.tolist(),
         "check": max(distance(updates[a][CHECKED], learned[a]) for a in AREAS),
         "areas": {a: measures(updates[a], backprop[a]) for a in AREAS},
     }
     if hidden == "linear":
         values, errors = equilibrium(net, x, y)
-        now = np.concatenate([data["value"].sel(area=a).values for a in AREAS[:2]], axis=2)
+        now = np.concatenate([data[f"{area}.value.value"].values for area in AREAS[:2]], axis=2)
         there = np.concatenate(values[1:3], axis=1)
         found["from equilibrium"] = [distance(v, there) for v in now]
         rest = {a: e.T @ v / BATCH for a, e, v in zip(AREAS, errors, values, strict=False)}

@@ -36,6 +36,7 @@ import corticalnet as cn
 from corticalnet.audit import Trials, View, compare, law
 from corticalnet.audit.comparison import typical
 from corticalnet.errors import CircuitWarning
+from corticalnet.recordings.reading import weight_change
 from corticalnet.tables import table
 from simulations.parts.common import simulation
 
@@ -89,9 +90,9 @@ def order(dt: float, seed: int) -> dict[str, list[float]]:
     ]
     data = cn.simulate(made, protocol, "torch", "area1.error.error", check=False)
     first, every = round(5.0 * needs.present / dt), round(5.0 / dt)
-    trace = data.error.values[first + every - 1 :: every, 0][: needs.teach]
+    trace = data["area1.error.error"].values[first + every - 1 :: every, 0][: needs.teach]
     names = [link.name for link in trials.network.links]
-    change = np.concatenate([(data[f"{n} after"] - data[f"{n} before"]).values.ravel() for n in names])
+    change = np.concatenate([weight_change(data, n).ravel() for n in names])
     return {"change": change.tolist(), "trace": trace.ravel().tolist()}
 
 

@@ -35,6 +35,8 @@ from matplotlib.axes import Axes
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.errors import RuleError, one_of
+from corticalnet.recordings.reading import weight_change
+from corticalnet.recordings.reading import weights as weights_at
 from corticalnet.tables import table
 from simulations.parts.common import simulation
 
@@ -76,12 +78,12 @@ def watch(name: str, engine: str, digits: datasets.Data, seed: int) -> dict:
     onset = int(json.loads(data.attrs["events"])[1][0])
     changed, norms, difference = {}, {}, 0.0
     for link, area in zip(net.links, AREAS, strict=True):
-        before, weights = data[f"{link.name} before"].values, data[link.name].values
+        before, weights = weights_at(data, link.name, "before"), data[link.name].values
         moved = np.diff(weights, axis=0, prepend=before[None]).any(axis=(1, 2))
         changed[area] = (np.flatnonzero(moved) - onset).tolist()
         norms[area] = np.linalg.norm(weights - before, axis=(1, 2)).tolist()
         wanted = -RATE * link.weight.grad.numpy()
-        distance = np.abs(data[f"{link.name} after"].values - before - wanted).max() / np.abs(wanted).max()
+        distance = np.abs(weight_change(data, link.name) - wanted).max() / np.abs(wanted).max()
         difference = max(difference, float(distance))
     return {
         "changed": changed,
@@ -101,9 +103,8 @@ def traces(data: xr.Dataset) -> dict:
     found: dict[str, dict] = {}
     for state in STATES:
         for area in ("input", *AREAS):
-            values = data[state].sel(area=area).values[:, 0] if state in data else np.array([np.nan])
-            if not np.isnan(values).any():
-                found.setdefault(state, {})[area] = values.tolist()
+            for array in data.filter_by_attrs(state=state, area=area).data_vars.values():
+                found.setdefault(state, {})[area] = array.values[:, 0].tolist()
     return found
 
 

@@ -38,6 +38,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
+from corticalnet.recordings.reading import all_cells
 from corticalnet.rules.energy import stability
 from corticalnet.tables import table
 from simulations.parts.common import mean_sd, simulation
@@ -105,8 +106,9 @@ def settle(net: cn.Network, x: torch.Tensor, rule: cn.LearningRule, steps: int) 
         warnings.simplefilter("ignore")  # that it may never rest is what is asked
         circuit = cn.circuit(net, rule, 0.0, phase_signal=False)
     data = cn.simulate(circuit, [cn.Present(x, steps=steps)], record=["error", "value", "prediction"])
-    areas = data.isel(column=data.area.values != "input")
-    error, apart = abs(areas.error.values), abs(areas.value.values - areas.prediction.values)
+    values = data.drop_vars("input.value.value")  # which nobody predicts
+    error = abs(all_cells(data, "error"))
+    apart = abs(all_cells(values, "value") - all_cells(data, "prediction"))
     # Error cells hold a drive of their own: after swings to 1e18 it can be 0 where x and μ differ.
     size = np.where(apart > REST, np.maximum(error, apart), error).max((1, 2))
     size = np.nan_to_num(size, nan=HUGE, posinf=HUGE)

@@ -87,7 +87,7 @@ def learn(feedback: Feedback, digits: datasets.Data, trials: int, seed: int) -> 
                 cn.Reinforce(y, circuit.needs.teach),
             ]
         data = running.run(protocol, record="rpe")
-        rpe = data["rpe"].values
+        rpe = data["dopamine.rpe"].values
         dopamine.append(float(np.sqrt((rpe[np.abs(rpe).sum((1, 2)) > 0] ** 2).mean())))
         looks.append(look(circuit, running.weights, net, digits))
     return {

@@ -38,6 +38,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
+from corticalnet.recordings.reading import all_cells
 from corticalnet.tables import table
 from simulations.parts.common import plus_minus, simulation
 
@@ -86,9 +87,8 @@ def few(split: Any) -> tuple[torch.Tensor, torch.Tensor]:
 
 def signals(data: Any) -> dict[str, np.ndarray]:
     """Dopamine, expectation and its change, ``[trials × images, steps]``, and which were rewarded."""
-    rpe = data.rpe.values[:, :, data.area.values == "dopamine"][..., 0]
-    expected = np.nansum(data.expected.values, 2)
-    reward = np.nansum(data.reward.values[:, :, data.area.values == "world"], 2)
+    rpe, reward = data["dopamine.rpe"].values[..., 0], data["world.reward"].values.sum(2)
+    expected = all_cells(data, "expected").sum(2)
     rpe, expected, reward = (
         s.reshape(-1, STEPS, s.shape[1]).swapaxes(1, 2).reshape(-1, STEPS) for s in (rpe, expected, reward)
     )

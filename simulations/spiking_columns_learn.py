@@ -33,6 +33,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
+from corticalnet.recordings.reading import all_cells
 from corticalnet.tables import table
 from simulations.parts.common import plus_minus, simulation
 
@@ -119,7 +120,7 @@ class Task:
         for k, (x, y) in enumerate(self.lessons):
             trial = [cn.Present(x, SHOWN, urge=self.urges[k]), cn.Reinforce(y, OUTCOME)]
             data = running.run(trial, record="rpe", last=OUTCOME, check=False)
-            dopamine.append(rms(np.nanmax(np.abs(data.rpe.values), (0, 2))))
+            dopamine.append(rms(np.abs(data["dopamine.rpe"].values).max((0, 2))))
             if (k + 1) % every(len(self.lessons)) == 0:
                 looks.append(self.look(circuit.with_weights(running.weights)))
         course = {key: [one[key] for one in looks] for key in looks[0]}
@@ -165,7 +166,7 @@ def choices(circuit: cn.Circuit, images: torch.Tensor, seed: int) -> np.ndarray:
     """Which action the circuit takes when an image has been there for a while."""
     shown = cn.Present(images, SHOWN)
     data = cn.simulate(circuit, [shown], record="action", last=1, check=False, seed=seed, precision="float32")
-    return data.action.values[-1][:, data.area.values == "output"].argmax(1)
+    return data["output.action.action"].values[-1].argmax(1)
 
 
 def replay(circuit: cn.Circuit, task: Task) -> dict[str, Any]:
@@ -184,26 +185,30 @@ def replay(circuit: cn.Circuit, task: Task) -> dict[str, Any]:
         cn.simulate(circuit, protocol, engine, record, check=False, seed=task.seed)
         for engine in ("torch", "brian2")
     )
-    fired = [np.nan_to_num(data.spike.values[:, 0]) for data in (one, other)]
+    fired = [all_cells(data, "spike")[:, 0] for data in (one, other)]
     differ = np.flatnonzero((fired[0] != fired[1]).any(1))
-    after = [f"{p.name} after" for p in circuit.plastic]
+    names = [f"weights {p.name}" for p in circuit.plastic]
     return {
         "classes": [int(y[first]), int(y[second])],
         "steps": len(fired[0]),
         "equal steps": int(differ[0]) if len(differ) else len(fired[0]),
         "spikes": int(fired[0].sum()),
-        "apart": float(max(np.abs(one[name].values - other[name].values).max() for name in after)),
+        "apart": float(max(np.abs(one[name].values - other[name].values).max() for name in names)),
         "voices": {voice: dots(one, names) for voice, names in VOICES.items()},
-        "output": one["value_rate"].values[:, 0, one.area.values == "output"].T.tolist(),
-        "rpe": one.rpe.values[:, 0, one.area.values == "dopamine"].ravel().tolist(),
+        "output": one["output.value.rate"].values[:, 0].T.tolist(),
+        "rpe": one["dopamine.rpe"].values.ravel().tolist(),
     }
 
 
 def dots(data: Any, populations: list[str]) -> dict[str, Any]:
     """Spikes of populations as (ms, row), rows counted from the first population's first cell."""
-    chosen = [np.flatnonzero(data.population.values == name) for name in populations]
-    at, row = np.nonzero(data.spike.values[:, 0, np.concatenate(chosen)] == 1)
-    return {"cells": [len(c) for c in chosen], "ms": data.time.values[at].tolist(), "row": row.tolist()}
+    fired = [data[f"{name}.spike"].values[:, 0] for name in populations]
+    at, row = np.nonzero(np.concatenate(fired, axis=1))
+    return {
+        "cells": [one.shape[1] for one in fired],
+        "ms": data.time.values[at].tolist(),
+        "row": row.tolist(),
+    }
 
 
 def report(results: dict) -> str:

@@ -50,6 +50,7 @@ from corticalnet.audit.trials import Changes
 from corticalnet.columns.registry import spiking_dynamics
 from corticalnet.errors import CircuitWarning
 from corticalnet.plotting.validation import curves
+from corticalnet.recordings.reading import all_cells
 from corticalnet.tables import table
 from simulations.parts.common import simulation
 
@@ -158,7 +159,7 @@ def autonomous(rule: str, cells: int, seed: int) -> dict[str, list[float]]:
     twin = torch.optim.SGD(net.parameters(), 0.5)
     start = {link.name: link.weight.detach().clone().numpy() for link in net.links}
     lengths = [part.length(STEP, "") for part in protocol]
-    apart: dict[str, list[float]] = {"phi": [float(n) for n in np.nansum(data.phi.values, axis=(0, 1)) if n]}
+    apart: dict[str, list[float]] = {"phi": [float(n) for n in all_cells(data, "phi").sum((0, 1)) if n]}
     for k in range(count):
         cn.rule("backprop").update(net, torch.from_numpy(x[k : k + 1]), torch.from_numpy(y[k : k + 1]), twin)
         end = sum(lengths[: 2 * k + 3]) - 1  # the next stimulus has been there for long

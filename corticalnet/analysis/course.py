@@ -25,6 +25,8 @@ from corticalnet.errors import ProtocolError, RuleError
 from corticalnet.network import Network
 from corticalnet.network.reading import beside
 from corticalnet.network.wiring import Wiring
+from corticalnet.recordings.reading import area_names, states
+from corticalnet.recordings.reading import weights as weights_at
 from corticalnet.rules import LearningRule, Rule, Sweep, Teacher, Tied
 from corticalnet.rules.energy import Energy
 from corticalnet.rules.observer import Broadcasts, Cells, Observer, by_area
@@ -127,18 +129,17 @@ def course_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> Cours
     own = _with_energy(rule)
     twin = float64_copy(net).eval()
     begin, end = _taught(recording, [link.name for link in twin.links if link.plastic])
-    areas = set(recording["area"].values)
+    areas = set(area_names(recording))
     level = twin.levelled()
     names = [level.name(node) for node in range(1, level.output + 1)]
     wiring = level if areas.issuperset(names) else twin.wiring
-    values, error = recording["value"], recording["error"]
 
-    def cells(variable: Any, node: int) -> Tensor:
-        seen = variable.sel(area=wiring.name(node)).isel(time=slice(begin, end)).values
+    def cells(state: str, node: int) -> Tensor:
+        seen = recording[f"{wiring.name(node)}.{state}"].isel(time=slice(begin, end)).values
         return torch.as_tensor(np.array(seen, dtype=np.float64))
 
-    held = cells(values, wiring.output)
-    if not all(cells(error, node).isfinite().all() for node in range(1, wiring.output + 1)):
+    held = cells("value.value", wiring.output)
+    if not all(cells("error.error", node).isfinite().all() for node in range(1, wiring.output + 1)):
         raise ProtocolError(
             "the simulation of this recording diverged: errors are not finite, so it is in no regime"
         )
@@ -147,20 +148,20 @@ def course_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> Cours
             "the teacher of this recording does not hold the output at its target from the first step on; "
             "a regime can be told of circuits that run in steps (dt = τ/γ)"
         )
-    activity = wiring.fire(twin.admit(cells(values, 0)[0]))
+    activity = wiring.fire(twin.admit(cells("value.value", 0)[0]))
     energy = Energy(wiring, activity, Teacher().begin(activity.rates[-1], held[0]))
     nodes = range(1, wiring.output + 1)
-    errors = [cells(error, node) for node in nodes]
-    if "difference" in recording:  # an output that fires nonlinearly compares rates
-        errors[-1] = cells(recording["difference"], wiring.output)
+    errors = [cells("error.error", node) for node in nodes]
+    if f"{wiring.name(wiring.output)}.error.difference" in recording:  # a nonlinear output compares rates
+        errors[-1] = cells("error.difference", wiring.output)
     energies = torch.stack([0.5 * e.square().sum(2).mean(1) for e in errors], 1)
-    states = [cells(values, node) if node in energy.nodes else held for node in [0, *nodes]]
+    states = [cells("value.value", node) if node in energy.nodes else held for node in [0, *nodes]]
     joined = [energy.joined([state[t] for state in states]) for t in range(end - begin)]
     rate = own.inference_rate or 1.0
     course = Course(own.name, wiring, energy, rate, energies, joined)
     for node in range(1, twin.wiring.output + 1):
         _read_weights(course, twin.wiring, node, recording, begin, end)
-    course.wanted = _swept(twin, own, cells(values, 0)[0], held[0])
+    course.wanted = _swept(twin, own, cells("value.value", 0)[0], held[0])
     return course
 
 
@@ -171,7 +172,7 @@ def _read_weights(course: Course, wiring: Wiring, node: int, recording: Any, beg
         before = (
             recording[link.name].isel(time=begin - 1).values
             if begin
-            else recording[f"{link.name} before"].values
+            else weights_at(recording, link.name, "before")
         )
         if not np.allclose(before, flat(link, link.weight), rtol=1e-5, atol=1e-7):
             raise ProtocolError(
@@ -189,7 +190,8 @@ def _read_weights(course: Course, wiring: Wiring, node: int, recording: Any, beg
 
 def _taught(recording: xr.Dataset, projections: list[str]) -> tuple[int, int]:
     """First step of the first teacher, and the step after its last."""
-    lacking = [name for name in ("value", "error", *projections) if name not in recording]
+    known = {*recording.data_vars, *(array.attrs["state"] for array in states(recording))}
+    lacking = [name for name in ("value", "error", *projections) if name not in known]
     if lacking:
         raise ProtocolError(f"a regime needs what was not recorded: {', '.join(lacking)}")
     time, dt = recording["time"].values, float(recording.attrs["dt"])

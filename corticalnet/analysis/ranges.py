@@ -47,9 +47,7 @@ def ranges(
     data = simulate(circuit, protocol, record=wishes, check=check)
     found: dict[str, Range] = {}
     for name, state in told.items():
-        population = circuit.population(name)
-        variable = state if state in data else f"{population.role}_{state}"
-        seen = data[variable].sel(area=population.area).values
+        seen = data[f"{name}.{state}"].values
         low, high = min(0.0, float(seen.min())), max(0.0, float(seen.max()))
         if low < high:
             found[name] = margin * low, margin * high

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from corticalnet.audit.deltas import deltas
-from corticalnet.audit.stream import onsets, recorded, unwarned
+from corticalnet.audit.stream import onsets, unwarned
 from corticalnet.circuits import Circuit
 from corticalnet.compare import cosine, float64_copy
 from corticalnet.engines import simulate
@@ -141,13 +141,12 @@ def detect(
         precision=precision,
     )
     seen = {
-        state: [np.zeros(0), *(recorded(data, role, state).sel(area=name).values[1:] for name in places)]
+        state: [np.zeros(0), *(data[f"{name}.{role}.{state}"].values[1:] for name in places)]
         for role, state in (("error", "error"), ("value", "rate"))
     }
     phi: list[Truths] = [np.zeros(0, dtype=bool)]
     for name in places:
-        cells = columns.population(f"{name}.phi").n
-        phi.append(onsets(recorded(data, "phi", "phi").sel(area=name).values[:, :, :cells] > 0)[1:])
+        phi.append(onsets(data[f"{name}.phi.phi"].values > 0)[1:])
     judged = {wiring.name(k): _judge(phi[k], delta[k], wiring.depth[k]) for k in _nodes(wiring)}
     right, missed, spurious = (
         np.concatenate([one[kind] for one in judged.values()], axis=1) for kind in range(3)

@@ -26,6 +26,7 @@ from corticalnet.compare import relative_error
 from corticalnet.engines import simulate
 from corticalnet.experiment.protocol import Present
 from corticalnet.network import Network
+from corticalnet.recordings.reading import all_cells
 from corticalnet.rules import LearningRule
 
 RATE = 0.1
@@ -125,7 +126,7 @@ def _trial(
     distance = number(relative_error(_moved(data, network), wanted))
     if not errors:
         return Settling(distance, 0.0, steps), False
-    there = data["error"].values[:watched]
+    there = all_cells(data, "error")[:watched]
     sizes = np.abs(there).max(axis=(1, 2), initial=0.0, where=~np.isnan(there))
     falling = sizes[-10:].max() < 0.9 * sizes[:10].max()  # of ten steps, for errors may swing
     return Settling(distance, number(sizes[-1]), steps), bool(falling)

@@ -32,13 +32,14 @@ from corticalnet.experiment.noise import Noise
 from corticalnet.experiment.protocol import Element, Give, Present, Reinforce, Teach
 from corticalnet.network import Network
 from corticalnet.network.reading import as_rates, beside, finite, numbers
+from corticalnet.recordings.reading import all_cells
 from corticalnet.rules import LearningRule
 from corticalnet.rules.catalogue import rule as rule_by_name
 from corticalnet.rules.targets import as_vectors
 from corticalnet.tables import table
 
 if TYPE_CHECKING:
-    import xarray as xr
+    pass
 
 #: Numbers to keep of the weights while they run.
 _MOST = 10_000_000
@@ -157,7 +158,7 @@ def autonomy_in_a_stream(
         protocol = [element for part in parts for element in part]
         record = ["weights", "phi"] if phi else ["weights"]
         data = running.run(protocol, record, noise=noise, check=False, diverged="ignore")  # distances say it
-        fires = onsets(recorded(data, "phi", "phi").values > 0) if phi else None
+        fires = onsets(all_cells(data, "phi") > 0) if phi else None
         end = 0
         for k, part in zip(some, parts, strict=True):
             begin, end = end, end + sum(element.steps or 0 for element in part)
@@ -208,11 +209,6 @@ def unwarned(network: Network, rule: LearningRule, learning_rate: float, phase_s
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CircuitWarning)
         return expand(network, rule, learning_rate, phase_signal=phase_signal)
-
-
-def recorded(data: xr.Dataset, role: str, state: str) -> xr.DataArray:
-    """A state of a role, under its name or (where other roles have such a state too) under both."""
-    return data[state if state in data else f"{role}_{state}"]
 
 
 def onsets(on: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -52,3 +52,18 @@ def at(expr: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(expr, Where) and arguments[0] in (sympy.true, sympy.false):
         return arguments[1] if arguments[0] == sympy.true else arguments[2]
     return _DECIDED.get(expr.func, expr.func)(*arguments)
+
+
+def binary(equations: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    """States that are a decision, 0 or 1: spikes, φ, choices, ticks of a clock."""
+    found: dict[str, bool] = {}
+    for new in equations.values():
+        for state, expr in new.items():
+            found[state] = found.get(state, True) and not expr.is_number and _zero_or_one(expr)
+    return {state for state, it_is in found.items() if it_is}
+
+
+def _zero_or_one(expr: Any) -> bool:
+    if isinstance(expr, Where):
+        return all(_zero_or_one(value) for value in expr.args[1:])
+    return expr.is_Boolean or (bool(expr.is_number and expr.is_real) and float(expr) in (0.0, 1.0))

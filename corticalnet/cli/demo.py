@@ -54,7 +54,7 @@ def demo_(
     cells, steps = sum(p.n for p in ran.circuit.populations), ran.recording.sizes["time"]
     say(
         f"\nIn time, by streaming Fa-Z-IL: {cells} cells, {steps} steps, 3 images at unknown times, "
-        f"{int(ran.recording.phi.sum())} spikes of φ;\nweights changed as by backprop, to {ran.error:.0e}"
+        f"{ran.spikes_of_phi} spikes of φ;\nweights changed as by backprop, to {ran.error:.0e}"
     )
     written.check()
     say("\nfigures: " + ", ".join(str(path) for path in written.paths))

@@ -29,6 +29,8 @@ from corticalnet.engines import simulate
 from corticalnet.errors import ProtocolError, RecordingWarning, RuleError, SimulationError
 from corticalnet.experiment.protocol import Rest
 from corticalnet.experiment.stream import Stream, urges
+from corticalnet.recordings.reading import weight_change
+from corticalnet.recordings.reading import weights as weights_at
 from corticalnet.recordings.recording import Record
 from corticalnet.rules import Reward
 from corticalnet.tables import table
@@ -281,5 +283,5 @@ def _verdict(model: Model, recording: Any) -> Regime | None:
 
 
 def _change(recording: Any, projection: str) -> float:
-    before, after = recording[f"{projection} before"].values, recording[f"{projection} after"].values
-    return float(np.linalg.norm(after - before)) / max(float(np.linalg.norm(before)), 1e-300)
+    before, change = weights_at(recording, projection, "before"), weight_change(recording, projection)
+    return float(np.linalg.norm(change)) / max(float(np.linalg.norm(before)), 1e-300)

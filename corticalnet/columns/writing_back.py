@@ -21,10 +21,11 @@ def recorded_change(data: Any, name: str, like: Any) -> NDArray[np.float64]:
         name: of the projection.
         like: its weights, for their number.
     """
-    if f"{name} after" not in data:
+    if f"weights {name}" not in data:
         return np.zeros(like.numel())
-    found: NDArray[np.float64] = (data[f"{name} after"].values - data[f"{name} before"].values).ravel()
-    return found
+    before, after = data[f"weights {name}"].sel(when=["before", "after"]).values
+    change: NDArray[np.float64] = (after - before).ravel()
+    return change
 
 
 def write_back(circuit: Circuit, network: Network, data: Any = None) -> None:
@@ -45,8 +46,8 @@ def write_back(circuit: Circuit, network: Network, data: Any = None) -> None:
             if parameter is None:
                 continue
             circuit.projection(name, "projection for a link of the network")
-            after = None if data is None else data.get(f"{name} after")
-            new = np.asarray(weights[name] if after is None else after)
+            learned = None if data is None else data.get(f"weights {name}")
+            new = weights[name] if learned is None else learned.sel(when="after").values
             if not np.isfinite(new).all():
                 raise CircuitError(
                     f"weights of '{name}' are not finite: the simulation diverged; nothing was written back"

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits.schedule import Schedule
+from corticalnet.engines.running import Running
 from corticalnet.recordings import recording as recordings
+from corticalnet.recordings.dataset import build_dataset
 from corticalnet.recordings.later import later
 from corticalnet.recordings.recording import Recording
 from corticalnet.recordings.streaming import RecordingFile
@@ -21,9 +23,7 @@ from corticalnet.recordings.streaming import RecordingFile
 if TYPE_CHECKING:
     import xarray as xr
 
-    from corticalnet.engines.simulator import Simulator
-
-Array = NDArray[np.float64]
+Array = NDArray[Any]
 #: To put a dataset together takes as long as some five steps: runs of few more wait until it is looked at.
 _SHORT = 10
 
@@ -42,7 +42,7 @@ class Parts:
         ProtocolError: it cannot be written, or does not go on with this run.
     """
 
-    def __init__(self, running: Simulator, last: int | None, to: str | Path | None) -> None:
+    def __init__(self, running: Running, last: int | None, to: str | Path | None) -> None:
         self._running, self._last = running, last
         self._before = running.engine.weights
         self._file = None if to is None else RecordingFile(to, running.step)
@@ -90,7 +90,7 @@ class Parts:
 
 
 def joined(
-    running: Simulator,
+    running: Running,
     made: Sequence[tuple[Recording, list[Array]]],
     before: Mapping[str, Array],
     last: int | None,
@@ -99,26 +99,42 @@ def joined(
 
     Args:
         running: the simulator, when all parts have run.
-        made: what each part recorded.
+        made: what each part recorded; several give their numbers away.
         before: weights before the first.
         last: only so many steps at the end were asked for.
     """
-    recording, arrays = made[0]
+    recording = made[0][0]
     if len(made) > 1:
         scripts = [one.script for one, _ in made]
         events = tuple(event for script in scripts for event in script.events)
         script = replace(scripts[0], steps=sum(s.steps for s in scripts), events=events)
         recording = replace(recording, script=script, kept=np.concatenate([one.kept for one, _ in made]))
-        arrays = [np.concatenate(tracks) for tracks in zip(*(a for _, a in made), strict=True)]
+    arrays = _end_to_end([arrays for _, arrays in made])
     after = running.engine.weights
 
     def build() -> xr.Dataset:
-        return recording.dataset(arrays, before, after, _attributes(running, recording, last))
+        return build_dataset(recording, arrays, before, after, _attributes(running, recording, last))
 
     return later(build) if recording.script.steps < _SHORT else build()
 
 
-def _attributes(running: Simulator, recording: Recording, last: int | None) -> dict[str, Any]:
+def _end_to_end(parts: list[list[Array]]) -> list[Array]:
+    """The arrays of all parts one after another in time; each part gives its own away as it is copied."""
+    if len(parts) == 1:
+        return parts[0]
+    whole = []
+    for k in range(len(parts[0])):
+        rows = sum(len(part[k]) for part in parts)
+        array, row = np.empty((rows, *parts[0][k].shape[1:]), parts[0][k].dtype), 0
+        for part in parts:
+            array[row : row + len(part[k])] = part[k]
+            row += len(part[k])
+            part[k] = part[k][:0].copy()
+        whole.append(array)
+    return whole
+
+
+def _attributes(running: Running, recording: Recording, last: int | None) -> dict[str, Any]:
     """What a recording says of how it was made."""
     circuit = running.circuit
     dt = float(circuit.dt)

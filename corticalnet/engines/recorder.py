@@ -1,4 +1,7 @@
-"""Recording while an engine runs: straight into preallocated tensors, where the engine runs."""
+"""Recording while an engine runs: straight into the arrays that the recording will have, made once.
+
+Where the engine runs on a GPU they are there, and come to the host when it has run.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +14,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from corticalnet.recordings.recording import Recording, Track
+from corticalnet.recordings.recording import Recording
+from corticalnet.recordings.tracks import Track
 
 _REDUCE: dict[str, Callable[[Tensor], Tensor]] = {
     "mean": lambda x: x.mean(1),
     "norm": lambda x: torch.linalg.vector_norm(x, dim=1),
     "max": lambda x: x.abs().amax(1),
 }
+#: Whole numbers and truth values, by NumPy's name.
+_KINDS = {
+    "bool": torch.bool, "int8": torch.int8, "int16": torch.int16, "int32": torch.int32, "int64": torch.int64,
+}  # fmt: skip
 
 
 @dataclass
@@ -53,7 +61,11 @@ class Recorder:
         self._kept, self._rows = recording.kept.tolist(), 0
         # (a single row is made when it is there: many short runs do not pay for room)
         shapes = recording.shapes() if len(self._kept) != 1 else []
-        self._arrays = [torch.empty(shape, dtype=like.dtype, device=like.device) for shape in shapes]
+        self._kinds = [_KINDS[track.kind.name] if track.kind else like.dtype for track in self._tracks]
+        self._arrays = [
+            torch.empty(shape, dtype=kind, device=like.device)
+            for shape, kind in zip(shapes, self._kinds, strict=False)
+        ]
         self._index: list[Any] = [
             None if track.index is None else torch.as_tensor(np.asarray(track.index), device=like.device)
             for track in self._tracks
@@ -76,7 +88,9 @@ class Recorder:
             self._rows += 1
             now = [self._now(*one) for one in zip(self._tracks, self._index, self._sums, strict=True)]
             if len(self._kept) == 1:
-                self._arrays = [value.clone()[None] for value in now]
+                self._arrays = [
+                    value.to(kind, copy=True)[None] for value, kind in zip(now, self._kinds, strict=True)
+                ]
             else:
                 for array, value in zip(self._arrays, now, strict=True):
                     array[k] = value
@@ -89,9 +103,9 @@ class Recorder:
         state = state if index is None else state[:, index]
         return _REDUCE[track.reduce](state) if track.reduce else state
 
-    def finish(self) -> list[NDArray[np.float64]]:
+    def finish(self) -> list[NDArray[Any]]:
         """One array for each track, time first: all steps to be kept that there have been."""
         if len(self._kept) == 1 and not self._rows:  # stopped before
-            shapes = self._recording.shapes()
-            return [np.empty((0, *shape[1:])) for shape in shapes]
-        return [array[: self._rows].cpu().numpy().astype(np.float64, copy=False) for array in self._arrays]
+            shapes = zip(self._recording.shapes(), self._kinds, strict=True)
+            self._arrays = [torch.empty((0, *shape[1:]), dtype=kind) for shape, kind in shapes]
+        return [array[: self._rows].cpu().numpy() for array in self._arrays]

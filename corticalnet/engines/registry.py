@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +35,7 @@ class Engine(Protocol):
         progress: Callable[[int], None] | None = None,
         *,
         guard: bool = False,
-    ) -> list[Array]:
+    ) -> list[NDArray[Any]]:
         """Run a script from where the last one ended; return what was recorded, track by track."""
 
     def reset(self, batch: int = 1) -> None:

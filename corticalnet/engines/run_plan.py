@@ -5,14 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from corticalnet.engines.running import Running
 from corticalnet.errors import ProtocolError, RecordingWarning
 from corticalnet.experiment.script import Script, compile_protocol, is_protocol
 from corticalnet.recordings.recording import Recording, again, plan_recording
-
-if TYPE_CHECKING:
-    from corticalnet.engines.simulator import Simulator
 
 
 class RunPlan:
@@ -24,7 +22,7 @@ class RunPlan:
 
     def __init__(
         self,
-        running: Simulator,
+        running: Running,
         record: Any,
         every: int,
         last: int | None,

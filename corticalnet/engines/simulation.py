@@ -64,9 +64,10 @@ def simulate(
         options: of the engine: ``precision``, ``device`` (torch); ``target`` (Brian2).
 
     Returns:
-        A dataset with dims time (ms), batch, column (of area ...); states by name, and the plastic
-        projections' weights before and after; settings, seed and schedule in its attributes. A value is the
-        state after the step that begins at its time.
+        A dataset with a variable for each state of each population, "area1.value.rate" ``[time (ms), batch,
+        cell]``, and the weights of each plastic projection, "weights input->area1" ``[when, post, pre]``,
+        before and after; settings, seed and schedule in its attributes. A value is the state after the step
+        that begins at its time.
 
     Raises:
         ProtocolError: the protocol or the records do not fit the circuit.

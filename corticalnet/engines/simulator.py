@@ -19,7 +19,6 @@ data = running.run(experiment)
 from __future__ import annotations
 
 import copy
-import inspect
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -28,15 +27,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.checks import whole
 from corticalnet.circuits import Circuit
 from corticalnet.engines.joining import Parts
-from corticalnet.engines.registry import ENGINES, Engine
 from corticalnet.engines.run_plan import RunPlan, until
+from corticalnet.engines.running import Running
 from corticalnet.engines.snapshot import About, Snapshot, digest, fitting, held_patterns
 from corticalnet.engines.stepping import Diverged
 from corticalnet.engines.trouble import explain
-from corticalnet.errors import CircuitWarning, EngineError, ProtocolError, SimulationError, one_of, unknown
+from corticalnet.errors import CircuitWarning, ProtocolError, SimulationError, one_of, unknown
 from corticalnet.experiment.script import Held, Script, is_protocol
 from corticalnet.progress import bar
 from corticalnet.recordings.recording import Recording
@@ -48,7 +46,7 @@ Array = NDArray[np.float64]
 DIVERGED = ("stop", "warn", "ignore")
 
 
-class Simulator:
+class Simulator(Running):
     """A circuit on an engine: runs protocols one after another; states, inputs, time and weights go on.
 
     Args:
@@ -72,34 +70,11 @@ class Simulator:
         batch: int | None = None,
         **options: Any,
     ) -> None:
-        one_of("engine", engine, ENGINES, EngineError)
-        self.circuit, self.name, self.options = circuit, engine, options
-        self.seed = whole("seed", seed, ProtocolError, least=0)
-        self._asked = None if batch is None else whole("batch", batch, ProtocolError)
-        self._held = Held()
-        self._planned: tuple[Any, Any] = (None, None)
-        make = ENGINES[engine]()
-        try:
-            inspect.signature(make).bind(circuit, seed=seed, **options)
-        except TypeError as error:
-            raise EngineError(f"engine '{engine}': {error}") from None
-        self.engine: Engine = make(circuit, seed=seed, **options)
-        if self._asked is not None:
-            self.engine.reset(self._asked)
+        super().__init__(circuit, engine, seed, batch, options)
         if options.get("precision") == "float32":
             self._warn_of_rounding()
 
     # What users see ----------------------------------------------------------------------------
-    @property
-    def weights(self) -> dict[str, Array]:
-        """Weights by projection, as they are now."""
-        return {name: weight.copy() for name, weight in self.engine.weights.items()}
-
-    @property
-    def step(self) -> int:
-        """Steps that have been made: the number of the next one."""
-        return self._held.step
-
     @property
     def time(self) -> float:
         """How long it has run, in ms."""
@@ -177,6 +152,7 @@ class Simulator:
                 arrays, trouble = self._run(script, recording, tick, diverged)
                 done = until(recording, self.step)
                 taken.add(done, [array[: len(done.kept)] for array in arrays])
+                del arrays  # (what is taken is given away when the parts are joined)
                 if trouble is not None:
                     trouble.recording = taken.recording()
                     raise trouble
@@ -184,7 +160,7 @@ class Simulator:
 
     def _run(
         self, script: Script, recording: Recording, tick: Callable[[int], None] | None, diverged: str
-    ) -> tuple[list[Array], SimulationError | None]:
+    ) -> tuple[list[NDArray[Any]], SimulationError | None]:
         """One script; how far it came is known also when it is interrupted."""
         done = script.begin
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,8 @@ from torch import Tensor
 from corticalnet.circuits import Circuit
 from corticalnet.engines.recorder import Recorder, Windows
 from corticalnet.experiment.script import Script
-from corticalnet.recordings.recording import Recording, Track
+from corticalnet.recordings.recording import Recording
+from corticalnet.recordings.tracks import Track
 
 Array = NDArray[np.float64]
 #: The guard looks each so many steps, and then finds the very step.
@@ -32,7 +34,7 @@ class Diverged(Exception):
         arrays: what was recorded until then.
     """
 
-    def __init__(self, step: int, part: str, state: str, arrays: list[Array]) -> None:
+    def __init__(self, step: int, part: str, state: str, arrays: list[NDArray[Any]]) -> None:
         super().__init__(step, part, state)
         self.step, self.part, self.state, self.arrays = step, part, state, arrays
 
@@ -86,7 +88,7 @@ class Stepping(ABC):
         progress: Callable[[int], None] | None = None,
         *,
         guard: bool = False,
-    ) -> list[Array]:
+    ) -> list[NDArray[Any]]:
         """Run a script from where the last one ended; return what was recorded, one array for each track.
 
         States at rest and another batch: see :meth:`reset`.
@@ -124,6 +126,7 @@ class Stepping(ABC):
             t += steps
             if progress is not None:
                 progress(t - script.begin)
+        self._recorder = None
         return recorder.finish()
 
     @property

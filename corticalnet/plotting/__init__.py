@@ -21,6 +21,7 @@ from corticalnet.plotting.traces import traces
 from corticalnet.plotting.training import confusion, learning_curves, receptive_fields, reconstructions
 from corticalnet.plotting.weights import weight_changes
 from corticalnet.plotting.wiring import wiring
+from corticalnet.recordings.firing import spiking
 from corticalnet.recordings.reading import plastic_projections, state_names
 from corticalnet.store import make_folder, replacing
 
@@ -57,7 +58,7 @@ def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:
         drawn["traces"] = traces(data)
     if "phi" in states:
         drawn["raster"] = raster(data)
-    if "spike" in data:
+    if spiking(data):
         drawn["spikes"] = spikes(data)
     if plastic_projections(data):
         drawn["weights"] = weight_changes(data)

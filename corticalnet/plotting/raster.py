@@ -6,9 +6,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from corticalnet.errors import ProtocolError
 from corticalnet.plotting.style import GREY, LABEL, mark_phases, name_phases, plain
-from corticalnet.recordings.reading import area_names, phases, present, symbol
+from corticalnet.recordings.reading import phases, symbol
 from corticalnet.recordings.reading import state as read
 
 WIDTH = 7.0
@@ -23,35 +22,33 @@ def raster(data: xr.Dataset, state: str = "phi", batch: int = 0) -> Figure:
         batch: which trial of the batch.
 
     Raises:
-        ProtocolError: the state was not recorded, there is no such trial, or no cell has the state.
+        ProtocolError: the state was not recorded, or there is no such trial.
     """
-    array = read(data, state, batch)
-    cells = present(array)
-    if not len(cells):
-        raise ProtocolError(f"no cell has a number of '{state}' in this recording")
-    areas, values = data["area"].values[cells], array.values[:, cells]
-    figure = Figure(figsize=(WIDTH, float(np.clip(1.2 + 0.035 * len(cells), 2.2, 7))), layout="constrained")
+    arrays = read(data, state, batch)
+    total = sum(array.shape[1] for array in arrays.values())
+    figure = Figure(figsize=(WIDTH, float(np.clip(1.2 + 0.035 * total, 2.2, 7))), layout="constrained")
     axes = figure.subplots()
-    size = float(np.clip(700 / max(len(cells), len(values) / 2), 1.5, 12))
-    middles, names = [], []
-    for name in area_names(data):
-        rows = np.flatnonzero(areas == name)
-        if not len(rows):
-            continue
-        steps, fired = np.nonzero(np.nan_to_num(values[:, rows]))
-        axes.scatter(data["time"].values[steps], rows[fired], s=size, color="black", lw=0, label=name)
-        middles.append((rows[0] + rows[-1]) / 2)
-        names.append(f"{name}\n({len(rows)})")
-        if rows[0] > 0:
-            axes.axhline(rows[0] - 0.5, color=GREY, lw=0.6)
+    size = float(np.clip(700 / max(total, data.sizes["time"] / 2), 1.5, 12))
+    middles, names, bottom = [], [], 0
+    for name, array in arrays.items():
+        cells = array.shape[1]
+        steps, fired = np.nonzero(array.values)
+        axes.scatter(data["time"].values[steps], bottom + fired, s=size, color="black", lw=0, label=name)
+        middles.append(bottom + (cells - 1) / 2)
+        names.append(f"{name}\n({cells})")
+        if bottom > 0:
+            axes.axhline(bottom - 0.5, color=GREY, lw=0.6)
+        bottom += cells
     plain(axes)
     mark_phases(axes, phases(data))
     name_phases(figure, [axes], phases(data), WIDTH - 1)
     axes.set_yticks(middles, names)
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(-0.5, len(cells) - 0.5)
+    axes.set_ylim(-0.5, total - 0.5)
     axes.set_xlabel("time (ms)", fontsize=LABEL)
     axes.set_ylabel("column, by area", fontsize=LABEL)
-    title = f"{data.attrs.get('title', '')}: {symbol(data, state)} ≠ 0".removeprefix(": ")
+    title = f"{data.attrs.get('title', '')}: {symbol(state, next(iter(arrays.values())))} ≠ 0".removeprefix(
+        ": "
+    )
     figure.suptitle(title, fontsize=LABEL + 1)
     return figure

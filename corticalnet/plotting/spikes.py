@@ -17,14 +17,14 @@ from corticalnet.errors import ProtocolError, one_of
 from corticalnet.plotting.style import GREY, LABEL, mark_phases, name_phases, plain
 from corticalnet.plotting.wiring import HUES, OTHER
 from corticalnet.recordings.firing import Firing, firing, rate
-from corticalnet.recordings.reading import area_names, phases, present, state, state_names, symbol
+from corticalnet.recordings.reading import area_names, kinds, numbers, phases, symbol
 
 #: Inches: of the figure, of a panel of rates and of one of traces.
 WIDTH, RATES, TRACES = 7.0, 0.5, 0.62
 #: Roles that stand in no wiring as a kind of their own.
 COLOURS = {**HUES, "feedback": "#e15759", "dopamine": "#8a5a00"}
 #: Traces if none are named: of each of these the first that was recorded.
-USUAL = (("value_rate", "rate", "value"), ("rpe", "error"))
+USUAL = (("value.rate", "rate", "value"), ("rpe", "error"))
 #: Between areas, as a part of all rows.
 AIR = 0.02
 #: Of legends beside a panel.
@@ -52,8 +52,8 @@ def spikes(
         batch: which sample of the batch.
         cells: at most so many of each population, evenly chosen.
         width: of the window that slides over spikes to make a rate, in ms.
-        states: traces below: "rpe" (of the topmost area that has it) or "area1.error". If not given, rates of
-            the output, and dopamine or errors, as far as they were recorded.
+        states: traces below: "rpe" (of the topmost area that has it) or "area1.error.error". If not given,
+            rates of the output, and dopamine or errors, as far as they were recorded.
         columns: at most so many of them in a trace.
 
     Raises:
@@ -74,14 +74,9 @@ def spikes(
     _raster(panels[0], data, groups, cells, heights[0])
     for axes, group in zip(panels[1:], reversed(fast), strict=False):
         _rates(axes, data, group, width)
-    for axes, (area, name) in zip(panels[1 + len(fast) :], below, strict=True):
-        _trace(
-            axes,
-            state(data, name, batch),
-            area,
-            f"{area}\n{symbol(data, name).removeprefix('value ')}",
-            columns,
-        )
+    for axes, (name, array) in zip(panels[1 + len(fast) :], below, strict=True):
+        label = f"{array.attrs['area']}\n{symbol(name, array).removeprefix('value ')}"
+        _trace(axes, array.isel(batch=batch).transpose("time", ...), label, columns)
     panels[-1].set_xlabel("time (ms)", fontsize=LABEL)
     name_phases(figure, list(panels[:1]), phases(data), WIDTH - 1.3)
     figure.suptitle(data.attrs.get("title", ""), fontsize=LABEL + 2)
@@ -90,7 +85,7 @@ def spikes(
 
 def _stack(data: xr.Dataset, found: list[Firing]) -> dict[str, list[Firing]]:
     """Area -> its populations from the bottom up: values first, φ last, "off" under "on"."""
-    order = area_names(data) if "area" in data.coords else []
+    order = area_names(data)
     order += [one.area for one in found if one.area not in order]
     first = {one.role: k for k, one in reversed(list(enumerate(found)))} | {"value": -1, "phi": len(found)}
     stacked: dict[str, list[Firing]] = {area: [] for area in order}
@@ -147,31 +142,26 @@ def _rates(axes: Axes, data: xr.Dataset, group: list[Firing], width: float) -> N
     axes.set_ylabel(f"{group[0].area}\n(Hz)", fontsize=LABEL, rotation=0, ha="right", va="center")
 
 
-def _traces(data: xr.Dataset, states: Sequence[str] | None) -> list[tuple[str, str]]:
-    """(area, state) of each trace."""
-    known = state_names(data)
+def _traces(data: xr.Dataset, states: Sequence[str] | None) -> list[tuple[str, xr.DataArray]]:
+    """(state, what was recorded of it) of each trace."""
+    known = kinds(data)
+    tops = {name: (name, arrays[-1]) for name, arrays in known.items()}
+    all_of_them = {str(array.name): (name, array) for name, arrays in known.items() for array in arrays}
     if states is None:
         firsts = (next((name for name in some if name in known), "") for some in USUAL)
         states = [name for name in firsts if name]
-    chosen = []
     for wish in states:
-        area, _, name = wish.rpartition(".")
-        one_of("recorded state", name, known or ["none"], ProtocolError)
-        having = list(dict.fromkeys(data["area"].values[present(data[name].isel(batch=0))]))
-        one_of(f"area with '{name}'", area or having[-1], having, ProtocolError)
-        chosen.append((area or str(having[-1]), name))
-    return chosen
+        one_of("recorded state", wish, [*tops, *all_of_them] or ["none"], ProtocolError)
+    return [(all_of_them | tops)[wish] for wish in states]
 
 
-def _trace(axes: Axes, array: xr.DataArray, area: str, label: str, columns: int) -> None:
+def _trace(axes: Axes, array: xr.DataArray, label: str, columns: int) -> None:
     """A line for each column."""
-    held = present(array)
-    held = held[array["area"].values[held] == area]
-    held = held[_evenly(len(held), columns)]
-    for k, cell in enumerate(held):
+    cells = numbers(array)
+    held = _evenly(len(cells), columns)
+    for k, at in enumerate(held):
         hue = "black" if len(held) == 1 else colormaps["tab10"](k % 10)
-        name = str(int(array["index"].values[cell]))
-        axes.plot(array["time"], array.values[:, cell], color=hue, lw=0.9, label=name)
+        axes.plot(array["time"], array.values[:, at], color=hue, lw=0.9, label=str(int(cells[at])))
     if len(held) > 1:
         axes.legend(title="column", loc="center left", bbox_to_anchor=(1, 0.5), **TIGHT)
     axes.axhline(0, color="0.3", lw=0.5, zorder=0)

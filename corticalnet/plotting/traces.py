@@ -14,10 +14,10 @@ from matplotlib.lines import Line2D
 
 from corticalnet.errors import ProtocolError
 from corticalnet.plotting.style import LABEL, mark_phases, name_phases, plain
-from corticalnet.recordings.reading import area_names, phases, present, state, state_names, summed, symbol
+from corticalnet.recordings.reading import area_names, numbers, phases, state, state_names, summed, symbol
 
 #: What is shown if no states are named: of these, the set of which most was recorded.
-USUAL = (("value", "prediction", "error"), ("rate", "value_rate", "credit", "action", "rpe"))
+USUAL = (("value", "prediction", "error"), ("rate", "value.rate", "credit", "action", "rpe"))
 #: Up to so many lines are told apart by a legend.
 NAMED = 4
 #: Of a panel, and the room around it, in inches.
@@ -51,13 +51,13 @@ def traces(data: xr.Dataset, states: Sequence[str] | None = None, batch: int = 0
         drawn = [
             axes
             for axes, array in zip(grid[:, k], arrays.values(), strict=True)
-            if _panel(axes, array, cells)
+            if _panel(axes, array.get(area), cells)
         ]
         for axes in drawn:
             mark_phases(axes, bands)
         drawn[-1].tick_params(labelbottom=True)
         drawn[-1].set_xlabel("time (ms)", fontsize=LABEL)
-        total = int((data["area"].values == area).sum())
+        total = len(_held(arrays, area))
         which = (
             f"{len(cells)} of {total} columns" if len(cells) < total else f"{total} column{'s' * (total > 1)}"
         )
@@ -66,7 +66,7 @@ def traces(data: xr.Dataset, states: Sequence[str] | None = None, batch: int = 0
             _legend(drawn[-1])
     for row, name in zip(grid, names, strict=True):
         first = next((axes for axes in row if axes.get_visible()), row[0])
-        label = symbol(data, name)
+        label = symbol(name, next(iter(arrays[name].values())))
         upright = {"rotation": 0, "ha": "right", "va": "center"} if len(label) < 3 else {}
         first.set_ylabel(label, fontsize=LABEL + 2, **upright)
     tops = [next(axes for axes in column if axes.get_visible()) for column in grid.T]
@@ -93,18 +93,22 @@ def _grid(rows: int, across: int) -> tuple[Figure, np.ndarray]:
     return figure, grid
 
 
-def _shown(data: xr.Dataset, arrays: dict[str, xr.DataArray], columns: int) -> dict[str, np.ndarray]:
-    """Area -> positions on the column axis of the cells that are drawn."""
-    held = np.unique(np.concatenate([present(array) for array in arrays.values()]))
+def _shown(
+    data: xr.Dataset, arrays: dict[str, dict[str, xr.DataArray]], columns: int
+) -> dict[str, np.ndarray]:
+    """Area -> numbers of the cells that are drawn."""
     shown = {}
     for area in area_names(data):
-        cells = held[data["area"].values[held] == area]
+        cells = _held(arrays, area)
         if len(cells):
-            chosen = np.linspace(0, len(cells) - 1, min(columns, len(cells))).round().astype(int)
-            shown[area] = cells[chosen]
-    if not shown:
-        raise ProtocolError(f"no area has numbers of {', '.join(arrays)} in this recording")
+            shown[area] = cells[np.linspace(0, len(cells) - 1, min(columns, len(cells))).round().astype(int)]
     return shown
+
+
+def _held(arrays: dict[str, dict[str, xr.DataArray]], area: str) -> np.ndarray:
+    """Numbers of the cells of an area that have one of the states."""
+    cells = [numbers(by_area[area]) for by_area in arrays.values() if area in by_area]
+    return np.unique(np.concatenate(cells)) if cells else np.array([], dtype=np.int64)
 
 
 def _legend(axes: Axes) -> None:
@@ -116,25 +120,24 @@ def _legend(axes: Axes) -> None:
     axes.legend([Line2D([], [], lw=0), *lines], words, fontsize=LABEL - 1, **tight, **below)
 
 
-def _panel(axes: Axes, array: xr.DataArray, cells: np.ndarray) -> bool:
+def _panel(axes: Axes, array: xr.DataArray | None, cells: np.ndarray) -> bool:
     """Lines of one state in one area; False, and no axes to be seen, if the area has no such state."""
-    have = set(present(array))
-    if not have & set(cells):
+    at = {} if array is None else {int(number): k for k, number in enumerate(numbers(array))}
+    if array is None or not set(at) & set(cells.tolist()):
         axes.set_visible(False)
         return False
     few = len(cells) <= 10
     hues = colormaps["tab10"](range(10)) if few else colormaps["viridis"](np.linspace(0, 0.95, len(cells)))
     axes.axhline(0, color="0.3", lw=0.5, zorder=0)
-    for cell, hue in zip(cells, hues, strict=False):
-        if cell in have:
-            column = int(array["index"].values[cell])
+    for cell, hue in zip(cells.tolist(), hues, strict=False):
+        if cell in at:
             axes.plot(
                 array["time"],
-                array.values[:, cell],
+                array.values[:, at[cell]],
                 color=hue,
                 lw=0.9,
                 drawstyle="steps-pre" if summed(array) else "steps-post",
-                label=f"column {column}",
+                label=f"column {cell}",
             )
     plain(axes)
     return True

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from corticalnet.errors import ProtocolError
 from corticalnet.plotting.style import GREY, LABEL, mark_phases, name_phases, plain
-from corticalnet.recordings.reading import phases, plastic_projections
+from corticalnet.recordings.reading import phases, plastic_projections, weight_change, weights
 
 ACROSS = 3
 #: Up to so many weights in a line are drawn as stems.
@@ -52,7 +52,7 @@ def weight_changes(data: xr.Dataset) -> Figure:
     for axes in panels[len(names) :]:
         axes.set_visible(False)
     for axes, name in zip(panels, names, strict=False):
-        change = data[f"{name} after"].values - data[f"{name} before"].values
+        change = weight_change(data, name)
         (_image if change.ndim == 2 else _line)(axes, change)
         axes.set_title(name, fontsize=LABEL)
     return figure
@@ -61,7 +61,7 @@ def weight_changes(data: xr.Dataset) -> Figure:
 def _distances(axes: Axes, data: xr.Dataset, names: list[str]) -> None:
     """Norm of the change since the start, over time."""
     for name in names:
-        change = data[name].values - data[f"{name} before"].values
+        change = data[name].values - weights(data, name, "before")
         norm = np.sqrt((change**2).reshape(len(change), -1).sum(1))
         axes.plot(data["time"], norm, lw=1.2, drawstyle="steps-post", label=name)
     plain(axes)

@@ -1,7 +1,4 @@
-"""Which cells fire when, as figures and :mod:`corticalnet.recordings.spikes` read it from a recording.
-
-What fires is in two places: spikes are on an axis of cells, φ is a state of columns.
-"""
+"""Which cells fire when, as figures and :mod:`corticalnet.recordings.spikes` read it from a recording."""
 
 from __future__ import annotations
 
@@ -13,7 +10,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from corticalnet.errors import ProtocolError, one_of
-from corticalnet.recordings.reading import present, state, state_names
+from corticalnet.recordings.layout import columns_name
+from corticalnet.recordings.reading import numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,11 +59,16 @@ class Firing:
 
 def fires(data: xr.Dataset) -> bool:
     """Whether spikes or φ were recorded."""
-    return "spike" in data or bool(_phis(data))
+    return bool(_events(data, "spike", "phi"))
+
+
+def spiking(data: xr.Dataset) -> bool:
+    """Whether spikes were recorded."""
+    return bool(_events(data, "spike"))
 
 
 def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
-    """All populations that spike, and all φ, in the order of the recording.
+    """All populations that spike, then all φ, in the order of the recording.
 
     Raises:
         ProtocolError: there is no such sample, or no spikes were recorded.
@@ -74,36 +77,22 @@ def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
     if not 0 <= batch < size:
         raise ProtocolError(f"batch index {batch} is not in this recording of {size}: choose 0 to {size - 1}")
     found = []
-    if "spike" in data:
-        spikes = data["spike"].isel(batch=batch).transpose("time", "cell").values.astype(np.int64)
-        names = data["population"].values
-        for name in dict.fromkeys(names):
-            at = np.flatnonzero(names == name)
-            numbers, columns = data["number"].values[at], data["column_of"].values[at]
-            found.append(Firing(str(name), numbers, columns, spikes[:, at]))
-    for name in _phis(data):
-        found += _phi(data, name, batch)
+    for array in _events(data, "spike", "phi"):
+        cells, axis = numbers(array), array.dims[-1]
+        columns = array.coords.get(columns_name(str(axis)))
+        fired = array.isel(batch=batch).transpose("time", ...).values.astype(np.int64)
+        found.append(
+            Firing(array.attrs["population"], cells, cells if columns is None else columns.values, fired)
+        )
     if not found:
         raise ProtocolError("this recording has neither spikes nor φ; simulate with record=['spike', 'phi']")
     return found
 
 
-def _phis(data: xr.Dataset) -> list[str]:
-    return [name for name in state_names(data) if name == "phi" or name.endswith("_phi")]
-
-
-def _phi(data: xr.Dataset, name: str, batch: int) -> list[Firing]:
-    array = state(data, name, batch)
-    held = present(array)
-    role = name.removesuffix("_phi")
-    found = []
-    for area in dict.fromkeys(data["area"].values[held]):
-        at = held[data["area"].values[held] == area]
-        index = data["index"].values[at]
-        found.append(
-            Firing(f"{area}.{role}", index, index, np.nan_to_num(array.values[:, at]).astype(np.int64))
-        )
-    return found
+def _events(data: xr.Dataset, *states: str) -> list[xr.DataArray]:
+    """``[time, batch, cell]`` of each population that has one of the states."""
+    cells = [array for array in data.data_vars.values() if array.ndim == 3]
+    return [array for state in states for array in cells if array.attrs.get("state") == state]
 
 
 def one_population(data: xr.Dataset, population: str, batch: int = 0) -> Firing:

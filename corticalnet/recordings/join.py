@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import xarray as xr
 
 #: What two recordings must have in common to be one.
-SAME = ("title", "engine", "seed", "dt", "every", "schedule")
+SAME = ("title", "engine", "seed", "dt", "every", "schedule", "layout")
 
 
 def join(recordings: Iterable[xr.Dataset]) -> xr.Dataset:
@@ -62,8 +62,9 @@ def join(recordings: Iterable[xr.Dataset]) -> xr.Dataset:
     whole = xr.concat(
         parts, "time", data_vars="minimal", coords="minimal", compat="override", join="override"
     )
-    for name in [name for name in whole.data_vars if str(name).endswith(" after")]:
-        whole[name] = parts[-1][name]
+    for name in [name for name, array in whole.data_vars.items() if "when" in array.dims]:
+        begin, end = parts[0][name].sel(when=["before"]), parts[-1][name].sel(when=["after"])
+        whole[name] = xr.concat([begin, end], "when")
     settings = json.loads(parts[0].attrs["settings"])
     settings["steps"] = sum(json.loads(part.attrs["settings"])["steps"] for part in parts)
     events = [event for part in parts for event in json.loads(part.attrs["events"])]

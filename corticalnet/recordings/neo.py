@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from corticalnet.errors import ProtocolError, one_of
 from corticalnet.recordings.firing import counted, fires, firing
-from corticalnet.recordings.reading import present, state, state_names
+from corticalnet.recordings.reading import numbers
 from corticalnet.recordings.spikes import spike_times
 
 #: What a block says of its simulation.
@@ -29,8 +29,9 @@ def to_neo(data: xr.Dataset, trial: str = "present") -> Any:
 
     - a *Segment* for each trial of each sample of the batch, annotated with both; times go on from trial to
       trial as in the recording;
-    - an *AnalogSignal* for each state of each area, "area1.error", with its unit, annotated with area and
-      state, and each channel with its column; an *IrregularlySampledSignal* where records were left out;
+    - an *AnalogSignal* for each state of each population, "area1.error.error", with its unit, annotated with
+      population, area and state, and each channel with its column; an *IrregularlySampledSignal* where
+      records were left out;
     - a *SpikeTrain* for each spiking cell and each φ, annotated with population, number and column; of a
       recording with ``every`` the counts of spikes as a signal for each population instead, each channel
       with number and column;
@@ -121,36 +122,30 @@ def _trains(data: xr.Dataset, batch: int) -> list[tuple[NDArray[np.float64], dic
 
 
 def _signals(data: xr.Dataset, batch: int) -> list[tuple[NDArray[np.float64], dict[str, Any]]]:
-    """States ``[time, columns]`` of each area, and what is to be known of them."""
+    """States ``[time, cells]`` of each population, and what is to be known of them."""
     found = []
-    for name in state_names(data):
-        array = state(data, name, batch)
-        held = present(array)
-        for area in dict.fromkeys(data["area"].values[held]):
-            at = held[data["area"].values[held] == area]
-            about = _about(data, name, str(area)) | {
-                "array_annotations": {"column": data["index"].values[at]}
-            }
-            found.append((array.values[:, at], about))
-    for one in firing(data, batch) if "spike" in data and counted(data) > 1 else ():
+    for array in data.data_vars.values():
+        state = array.attrs.get("state")
+        if state is None or (state == "spike" and array.ndim == 3):
+            continue
+        values = array.isel(batch=batch).transpose("time", ...).values
+        channels = {"column": numbers(array)} if values.ndim == 2 else {}
+        values = (values if values.ndim == 2 else values[:, None]).astype(np.float64)
+        found.append((values, _about(array) | ({"array_annotations": channels} if channels else {})))
+    for one in firing(data, batch) if fires(data) and counted(data) > 1 else ():
         if one.role != "phi":
             about = {"name": f"{one.population}.spike", "units": "dimensionless", "area": one.area}
             channels = {"number": one.number, "column": one.column}
             found.append((one.count, about | {"state": "spike", "array_annotations": channels}))
-    for name in (str(name) for name, array in data.data_vars.items() if "sheet" in array.dims):
-        array = data[name].isel(batch=batch).transpose("time", "sheet")
-        for k in present(array):
-            found.append((array.values[:, [k]], _about(data, name, str(data["sheet"].values[k]))))
     return found
 
 
-def _about(data: xr.Dataset, name: str, area: str) -> dict[str, Any]:
-    unit = data[name].attrs.get("units", "1")
+def _about(array: xr.DataArray) -> dict[str, Any]:
+    unit = array.attrs.get("units", "1")
     return {
-        "name": f"{area}.{name}",
+        "name": str(array.name),
         "units": "dimensionless" if unit in ("", "1") else unit,
-        "area": area,
-        "state": name,
+        **{fact: array.attrs[fact] for fact in ("population", "area", "state")},
     }
 
 

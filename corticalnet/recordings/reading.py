@@ -9,36 +9,96 @@ import numpy as np
 import xarray as xr
 
 from corticalnet.errors import ProtocolError, one_of
+from corticalnet.recordings.layout import weights_name
 
 #: Names of states in the papers, in the order in which figures show them.
 SYMBOLS = {"value": "x", "prediction": "μ", "error": "ε", "phi": "φ", "rpe": "δ"}
 
 
-def state_names(data: xr.Dataset) -> list[str]:
-    """Names of all cell states in a recording, those with a symbol first."""
-    names = [str(name) for name, array in data.data_vars.items() if {"time", "column"} <= set(array.dims)]
+def states(data: xr.Dataset) -> list[xr.DataArray]:
+    """All states of cells in a recording, ``[time, batch, cell]``, by population; no spikes."""
+    found = [array for array in data.data_vars.values() if "state" in array.attrs and array.ndim == 3]
+    return [array for array in found if array.attrs["state"] != "spike"]
+
+
+def kinds(data: xr.Dataset) -> dict[str, list[xr.DataArray]]:
+    """The recorded states, those with a symbol first: each with the areas that have it.
+
+    A state is told from one of the same name that cells of another role have: "value.rate",
+    "prediction.rate".
+    """
+    recorded = states(data)
+    roles: dict[str, set[str]] = {}
+    for array in recorded:
+        roles.setdefault(array.attrs["state"], set()).add(array.attrs["role"])
+    found: dict[str, list[xr.DataArray]] = {}
+    for array in recorded:
+        role, name = array.attrs["role"], array.attrs["state"]
+        found.setdefault(name if len(roles[name]) == 1 else f"{role}.{name}", []).append(array)
     order = list(SYMBOLS)
-    return sorted(names, key=lambda name: order.index(name) if name in order else len(order))
+    return {
+        name: found[name]
+        for name in sorted(found, key=lambda n: order.index(n) if n in order else len(order))
+    }
 
 
-def state(data: xr.Dataset, name: str, batch: int) -> xr.DataArray:
-    """One state of one trial, ``[time, column]``.
+def state_names(data: xr.Dataset) -> list[str]:
+    """Names of :func:`kinds`."""
+    return list(kinds(data))
+
+
+def state(data: xr.Dataset, name: str, batch: int) -> dict[str, xr.DataArray]:
+    """A state in one trial, ``[time, cell]`` in each area that has it.
+
+    Args:
+        data: a recording.
+        name: as :func:`kinds` calls it, or with its role or population: "rate", "value.rate",
+            "area1.value.rate".
+        batch: which trial.
 
     Raises:
         ProtocolError: the state was not recorded, or there is no such trial in the batch.
     """
-    one_of("recorded state", name, state_names(data) or ["none"], ProtocolError)
+    known = kinds(data)
+    meant = [array for array in states(data) if f".{array.name}".endswith(f".{name}")]
+    areas = [array.attrs["area"] for array in meant]
+    if len(set(areas)) < len(areas) or not meant:
+        one_of("recorded state", name, known or ["none"], ProtocolError)
     size = data.sizes["batch"]
     if not 0 <= batch < size:
         raise ProtocolError(f"batch index {batch} is not in this recording of {size}: choose 0 to {size - 1}")
-    return data[name].isel(batch=batch).transpose("time", "column")
+    return {
+        area: array.isel(batch=batch).transpose("time", ...) for area, array in zip(areas, meant, strict=True)
+    }
 
 
-def symbol(data: xr.Dataset, name: str) -> str:
+def all_cells(data: xr.Dataset, state: str) -> np.ndarray:
+    """A state of all cells that have it side by side, ``[time, batch, cell]``, in the order of the recording.
+
+    Raises:
+        ProtocolError: it was not recorded.
+    """
+    found = [array for array in data.filter_by_attrs(state=state).data_vars.values() if array.ndim == 3]
+    if not found:
+        names = dict.fromkeys(array.attrs["state"] for array in states(data))
+        one_of("recorded state", state, names or ["none"], ProtocolError)
+    return np.concatenate([array.transpose("time", "batch", ...).values for array in found], axis=2)
+
+
+def numbers(array: xr.DataArray) -> np.ndarray:
+    """Which cells of their population an array tells of."""
+    axis = array.dims[-1]
+    found: np.ndarray = np.asarray(
+        array[axis].values if axis in array.coords else np.arange(array.sizes[axis])
+    )
+    return found
+
+
+def symbol(name: str, array: xr.DataArray) -> str:
     """How a state is labelled: its symbol or name, its unit if it has one, and Σ if it is a sum."""
-    text = SYMBOLS.get(name, name.replace("_", " "))
-    text = f"Σ{text}" if summed(data[name]) else text
-    unit = data[name].attrs.get("units", "1")
+    text = SYMBOLS.get(name, name.replace("_", " ").replace(".", " "))
+    text = f"Σ{text}" if summed(array) else text
+    unit = array.attrs.get("units", "1")
     return text if unit in ("", "1") else f"{text} ({unit})"
 
 
@@ -49,19 +109,24 @@ def summed(array: xr.DataArray) -> bool:
 
 def area_names(data: xr.Dataset) -> list[str]:
     """Areas in the order of the recording."""
-    return [str(area) for area in dict.fromkeys(data["area"].values)]
-
-
-def present(array: xr.DataArray) -> np.ndarray:
-    """Positions on the column axis of the cells that have the state (their numbers are not all NaN)."""
-    found: np.ndarray = np.flatnonzero(~np.isnan(array.values).all(axis=0))
-    return found
+    return list(dict.fromkeys(array.attrs["area"] for array in states(data)))
 
 
 def plastic_projections(data: xr.Dataset) -> list[str]:
     """Names of the projections whose weights before and after are in a recording."""
-    names = [str(name).removesuffix(" before") for name in data.data_vars if str(name).endswith(" before")]
-    return [name for name in names if f"{name} after" in data]
+    return [str(array.attrs["projection"]) for array in data.data_vars.values() if "when" in array.dims]
+
+
+def weights(data: xr.Dataset, projection: str, when: str) -> np.ndarray:
+    """Weights of a projection "before" or "after"."""
+    found: np.ndarray = data[weights_name(projection)].sel(when=when).values
+    return found
+
+
+def weight_change(data: xr.Dataset, projection: str) -> np.ndarray:
+    """By how much the weights of a projection have changed: after − before."""
+    found: np.ndarray = weights(data, projection, "after") - weights(data, projection, "before")
+    return found
 
 
 def phases(data: xr.Dataset) -> list[tuple[float, float, str]]:

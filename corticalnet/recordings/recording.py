@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,13 +26,8 @@ from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.parts import Population
 from corticalnet.errors import ProtocolError, one_of, unknown
 from corticalnet.experiment.script import Script
-from corticalnet.recordings.dataset import build_dataset, load_recording
-from corticalnet.recordings.tracks import Track, default_tracks
-
-if TYPE_CHECKING:
-    import xarray as xr
-
-__all__ = ["Record", "Recording", "Track", "load_recording", "plan_recording"]
+from corticalnet.recordings.layout import see_that_names_differ
+from corticalnet.recordings.tracks import Track, default_tracks, with_kind
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -87,9 +82,10 @@ class Recording:
         """Whether a track tells the sum of several steps."""
         return self.every > 1 and not track.is_weight and _adds_up(self.circuit, track)
 
-    def allocate(self) -> list[Floats]:
-        """An array per track: ``[K, B, n]``, ``[K, B]`` if reduced, ``[K, *weight shape]``; all NaN."""
-        return [np.full(shape, np.nan) for shape in self.shapes()]
+    def allocate(self) -> list[NDArray[Any]]:
+        """An empty array per track: ``[K, B, n]``, ``[K, B]`` if reduced, ``[K, *weight shape]``."""
+        kinds = [track.kind or np.float64 for track in self.tracks]
+        return [np.empty(shape, kind) for shape, kind in zip(self.shapes(), kinds, strict=True)]
 
     def shapes(self) -> list[tuple[int, ...]]:
         """Shape of each track's array."""
@@ -117,22 +113,6 @@ class Recording:
             kept = self.kept[(self.kept >= begin) & (self.kept < end)]
             found.append((script, replace(self, script=script, kept=kept)))
         return found
-
-    def dataset(
-        self,
-        arrays: Sequence[Floats],
-        before: Mapping[str, Floats],
-        after: Mapping[str, Floats],
-        attrs: Mapping[str, Any],
-    ) -> xr.Dataset:
-        """The recording with names, units and coordinates.
-
-        Args:
-            arrays: one per track, as :meth:`allocate` shaped them.
-            before, after: weights of the plastic projections.
-            attrs: what the engine adds: its name, seed, settings.
-        """
-        return build_dataset(self, arrays, before, after, attrs)
 
 
 def plan_recording(
@@ -167,7 +147,15 @@ def plan_recording(
     kept = np.arange(first, script.end, every, dtype=np.int64)
     if record is None:
         tracks = default_tracks(circuit, len(kept), script.batch, 0 if stream else 1)
-        return Recording(circuit, script, tracks, kept, every)
+    else:
+        tracks = _wished(circuit, record)
+    tracks = [with_kind(track, circuit, every) for track in tracks]
+    see_that_names_differ(circuit, tracks)
+    return Recording(circuit, script, tracks, kept, every)
+
+
+def _wished(circuit: Circuit, record: str | Record | Sequence[str | Record]) -> list[Track]:
+    """Tracks of all wishes, each once."""
     wishes = [record] if isinstance(record, str | Record) else list(record)
     tracks_by: dict[tuple[str, str, str], Track] = {}
     for wish in wishes:
@@ -176,7 +164,7 @@ def plan_recording(
         for track in _tracks(circuit, Record(wish) if isinstance(wish, str) else wish):
             key = (track.part, track.state, track.reduce)
             tracks_by[key] = _both(tracks_by[key], track) if key in tracks_by else track
-    return Recording(circuit, script, list(tracks_by.values()), kept, every)
+    return list(tracks_by.values())
 
 
 def again(recording: Recording, script: Script) -> Recording:

@@ -19,13 +19,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 import numpy as np
 
 from corticalnet.errors import ProtocolError
-from corticalnet.recordings.dataset import readable
 from corticalnet.recordings.join import SAME
+from corticalnet.recordings.layout import LAYOUT
+from corticalnet.recordings.loading import let_go, opened, other_version, readable
 from corticalnet.store import expanded, replacing, write_whole
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 #: What HDF5 itself needs to append a piece, at most: bytes, and as a part of the piece.
 _EXTRA, _SHARE = 1 << 20, 0.05
-#: Files behind datasets that read from them: closed before one is written, they open again when needed.
-_OPEN: WeakSet[Any] = WeakSet()
 
 
 class RecordingFile:
@@ -116,7 +114,8 @@ class RecordingFile:
         for name, array in data.variables.items():
             if array.dims and array.dims[0] == "time" and all(array.shape[1:]):
                 row = array.dtype.itemsize * int(np.prod(array.shape[1:]))
-                encoding[str(name)] = {"chunksizes": (max(1, _CHUNK // row), *array.shape[1:])}
+                chunks = max(1, _CHUNK // row), *array.shape[1:]
+                encoding[str(name)] = {**array.encoding, "chunksizes": chunks}
         image = io.BytesIO()
         data.to_netcdf(image, engine="h5netcdf", unlimited_dims=["time"], encoding=encoding)
         write_whole(self.path, image.getbuffer(), ProtocolError)
@@ -124,7 +123,7 @@ class RecordingFile:
     def _extend(self, data: xr.Dataset) -> None:
         import h5netcdf
 
-        _close()
+        let_go()
         self._reserve(data)
         with h5netcdf.File(self.path, "r+") as file:
             self._follows(file, data["step"].values)
@@ -138,8 +137,8 @@ class RecordingFile:
                 file.resize_dimension("time", before)
                 raise
             for name, array in data.variables.items():
-                if str(name).endswith(" after"):
-                    file.variables[str(name)][...] = array.values
+                if "when" in array.dims and str(name) != "when":
+                    file.variables[str(name)][1] = array.values[1]
             events = json.loads(file.attrs["events"]) + json.loads(data.attrs["events"])
             settings = json.loads(file.attrs["settings"])
             settings["steps"] += json.loads(data.attrs["settings"])["steps"]
@@ -166,11 +165,13 @@ class RecordingFile:
     def _see_that_it_goes_on(self, begin: int) -> None:
         import h5netcdf
 
-        _close()
+        let_go()
         try:
             with h5netcdf.File(self.path, "r") as file:
                 if not {"corticalnet", "events", "settings"} <= set(file.attrs):
                     raise KeyError
+                if file.attrs.get("layout") != LAYOUT:
+                    raise other_version(self.path, file.attrs)
                 self._follows(file, np.array([begin]))
         except ProtocolError:
             raise
@@ -228,26 +229,5 @@ class RecordingFile:
         return ProtocolError(f"'{self.path}' cannot be written: {reason}{rest}")
 
 
-def opened(path: Path) -> xr.Dataset:
-    """What a file holds now; states are read from it when they are needed, all else at once."""
-    import h5netcdf
-    import xarray as xr
-    from xarray.backends import CachingFileManager, H5NetCDFStore
-
-    file = CachingFileManager(h5netcdf.File, str(path.absolute()), mode="r")
-    _OPEN.add(file)
-    data = readable(xr.open_dataset(H5NetCDFStore(file), decode_times=False, cache=False))
-    for array in data.variables.values():
-        if "time" not in array.dims or array.ndim == 1:
-            array.load()
-    return data.isel(time=slice(0, data.sizes["time"]))  # (and not what the file will have later)
-
-
 class _Tried(Exception):
     """A file could be made."""
-
-
-def _close() -> None:
-    """Let go of files that datasets read from: they cannot be written while they are open."""
-    for file in list(_OPEN):
-        file.close()

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.circuit import Circuit
+from corticalnet.circuits.formulas import binary
 from corticalnet.errors import RecordingWarning
 
 Indices = NDArray[np.int64]
@@ -26,6 +30,7 @@ class Track:
         index: which cells, increasing; None for all.
         reduce: over the cells, see :class:`Record`.
         is_weight: whether the part is a projection.
+        kind: of its numbers, where they are whole; None for those of the engine.
     """
 
     part: str
@@ -33,6 +38,38 @@ class Track:
     index: Indices | None = None
     reduce: str = ""
     is_weight: bool = False
+    kind: np.dtype[Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """Of its variable: "area1.value.rate", "area1.error.error norm", "input->area1"."""
+        if self.is_weight:
+            return self.part
+        return f"{self.part}.{self.state}" + (f" {self.reduce}" if self.reduce else "")
+
+
+def with_kind(track: Track, circuit: Circuit, every: int) -> Track:
+    """A track that knows the kind of its numbers.
+
+    Spikes, φ and choices are 0 or 1, and so are sums of them whole numbers (with a sign, so that a difference
+    of "on" and "off" is right); what lasts and is 0 or 1 is a truth value.
+    """
+    if track.is_weight or track.reduce:
+        return track
+    cell = circuit.population(track.part).cell
+    try:
+        whole = _binary(cell)
+    except TypeError:  # a parameter that has no hash
+        whole = _binary.__wrapped__(cell)
+    if track.state not in whole:
+        return track
+    counted = cell.states()[track.state].adds_up
+    return replace(track, kind=np.min_scalar_type(-every - 1) if counted else np.dtype(bool))
+
+
+@lru_cache(maxsize=1024)
+def _binary(cell: Cell) -> set[str]:
+    return binary(cell.equations)
 
 
 def default_tracks(circuit: Circuit, kept: int, batch: int, limited: int = 1) -> list[Track]:

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 import corticalnet as cn
+from corticalnet.recordings.reading import weight_change
 from tests.networks import F64
 
 TAU, RATE = 10.0, 0.1
@@ -69,7 +70,7 @@ def twin(net, rule, x, y):
 
 
 def changes(data, names):
-    return {name: (data[f"{name} after"] - data[f"{name} before"]).values.ravel() for name in names}
+    return {name: weight_change(data, name).ravel() for name in names}
 
 
 def lag(found, wanted):

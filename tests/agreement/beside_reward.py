@@ -84,4 +84,4 @@ def taken(data, circuit, stream):
     """Actions of the columns at the end of every presentation, ``[trial][sample]``."""
     ends = np.cumsum(stream.waits + circuit.needs.present + stream.stays + circuit.needs.teach)
     at = ends - stream.stays - circuit.needs.teach - 1
-    return data.action.values[at].argmax(2).tolist()
+    return data["output.action.action"].values[at].argmax(2).tolist()

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import corticalnet as cn
+from corticalnet.recordings.reading import weight_change
 from tests.networks import CLASSES, F64, SHAPE, batch, dense, skipping
 
 
@@ -78,7 +79,7 @@ def divergence(net, data, wanted):
     for link in filter(lambda link: link.plastic, net.links):
         for name, parameter in ((link.name, link.weight), (f"{link.name} bias", link.bias)):
             if parameter is not None:
-                change = torch.tensor((data[f"{name} after"] - data[f"{name} before"]).values)
+                change = torch.tensor(weight_change(data, name))
                 expected = wanted[parameter].reshape(change.shape)
                 worst = max(worst, ((change - expected).abs().max() / expected.abs().max()).item())
     return worst
@@ -219,8 +220,8 @@ def test_predictions_follow_weights_that_change_under_a_standing_stimulus():
     x = torch.rand(1, 5, dtype=F64)
     protocol = [cn.Present(x, steps=circuit.needs.present), cn.Teach(torch.tensor([1]), steps=8)]
     data = cn.simulate(circuit, protocol, record=["prediction"])
-    seen = data.prediction.sel(area="area1").isel(batch=0)
-    before, after = (torch.tensor(data[f"input->area1 {when}"].values) for when in ("before", "after"))
+    seen = data["area1.prediction.prediction"].isel(batch=0)
+    before, after = torch.tensor(data["weights input->area1"].values)
     assert abs(seen.isel(time=circuit.needs.present).values - (before @ x[0]).numpy()).max() < 1e-15
     assert abs(seen.isel(time=-1).values - (after @ x[0]).numpy()).max() < 1e-15
     assert (after - before).abs().max() > 1e-4

@@ -10,6 +10,7 @@ from scipy.stats import ks_2samp
 import corticalnet as cn
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.columns.registry import spiking_dynamics
+from corticalnet.recordings.reading import all_cells
 from tests.agreement.beside_backprop import changes
 from tests.networks import F64
 
@@ -44,14 +45,17 @@ def test_both_engines_fire_the_same_spikes(kind, rule):
     lesson = cn.Reinforce(1, steps=150) if rule == "brainprop" else cn.Teach(1, steps=150)
     protocol = trial(made, lesson, 250)
     runs = [cn.simulate(made, protocol, engine, check=False, seed=5) for engine in ("torch", "brian2")]
-    spikes = [run.spike.values for run in runs]
-    assert np.nansum(spikes[0]) > 150
+    spikes = [all_cells(run, "spike") for run in runs]
+    assert spikes[0].sum() > 150
     np.testing.assert_array_equal(*spikes)
-    for name in ("rate", "value-current_rate", "rpe", "error", "action"):
-        if name in runs[0]:
+    assert set(runs[0]) == set(runs[1])
+    for state in ("rate", "rpe", "error", "action"):
+        for name in runs[0].filter_by_attrs(state=state):
             np.testing.assert_allclose(*(run[name].values for run in runs), atol=1e-12)
     for p in made.plastic:
-        np.testing.assert_allclose(*(run[f"{p.name} after"].values for run in runs), atol=1e-12)
+        np.testing.assert_allclose(
+            *(run[f"weights {p.name}"].sel(when="after").values for run in runs), atol=1e-12
+        )
 
 
 def test_relay_cells_spike_too():
@@ -75,7 +79,7 @@ def test_leaky_columns_agree_on_both_engines(hidden):
     made = cn.circuit(network(hidden), cn.rule("brainprop"), 0.5, dynamics=how)
     protocol = trial(made, cn.Reinforce(2, steps=made.needs.teach))
     runs = [cn.simulate(made, protocol, engine) for engine in ("torch", "brian2")]
-    assert any(np.nanmax(np.abs(run["rpe"].values)) > 1e-3 for run in runs)
+    assert any(np.abs(run["dopamine.rpe"].values).max() > 1e-3 for run in runs)
     for name, one in runs[0].items():
         np.testing.assert_allclose(one.values, runs[1][name].values, atol=1e-10, err_msg=name)
 
@@ -100,10 +104,11 @@ def test_a_recurrent_network_fires_the_same_spikes_and_single_precision_the_same
     if not delayed:
         made = replace(made, projections=[replace(p, delay=0.0) for p in made.projections])
     here, there = (cn.simulate(made, shown, engine, ["spike"], check=False) for engine in ("torch", "brian2"))
-    spikes = here.spike.values[:, 0]
+    spikes = here["net.cells.spike"].values[:, 0]
     assert 2000 < spikes.sum() < 20000
-    np.testing.assert_array_equal(here.spike, there.spike)
-    rough = cn.simulate(made, shown, record=["spike"], check=False, precision="float32").spike.values[:, 0]
+    np.testing.assert_array_equal(here["net.cells.spike"], there["net.cells.spike"])
+    rough = cn.simulate(made, shown, record=["spike"], check=False, precision="float32")
+    rough = rough["net.cells.spike"].values[:, 0]
     assert ks_2samp(spikes.mean(0), rough.mean(0)).pvalue > 0.01
     gaps = [np.concatenate([np.diff(np.flatnonzero(cell)) for cell in run.T]) for run in (spikes, rough)]
     assert ks_2samp(*gaps).pvalue > 0.01
@@ -112,13 +117,12 @@ def test_a_recurrent_network_fires_the_same_spikes_and_single_precision_the_same
 def test_samples_of_a_batch_and_populations_have_dice_of_their_own():
     made = columns(cells=20)
     x = np.tile(np.random.default_rng(0).uniform(0.3, 1, 6), (3, 1))
-    spikes = cn.simulate(made, [cn.Present(x, steps=400)], record=["spike"]).spike.values
-    spikes = np.nan_to_num(spikes)
+    spikes = all_cells(cn.simulate(made, [cn.Present(x, steps=400)], record=["spike"]), "spike")
     assert not any(np.array_equal(spikes[:, 0], spikes[:, k]) for k in (1, 2))
-    alone = cn.simulate(made, [cn.Present(x[0], steps=400)], record=["spike"]).spike.values
-    np.testing.assert_array_equal(np.nan_to_num(alone)[:, 0], spikes[:, 0])
-    other = cn.simulate(made, [cn.Present(x[0], steps=400)], record=["spike"], seed=1).spike.values
-    assert not np.array_equal(np.nan_to_num(other), np.nan_to_num(alone))
+    shown = [cn.Present(x[0], steps=400)]
+    alone, other = (all_cells(cn.simulate(made, shown, record=["spike"], seed=k), "spike") for k in (0, 1))
+    np.testing.assert_array_equal(alone[:, 0], spikes[:, 0])
+    assert not np.array_equal(other, alone)
 
 
 # Learning ---------------------------------------------------------------------------------------
@@ -238,7 +242,7 @@ def test_a_remembered_eligibility_is_a_low_pass_that_dopamine_reads(engine, kind
     left = sum((1 / 8) * (7 / 8) ** (15 - t) for t in range(10))  # shown at t, read at step 15
     outer = np.outer([3.0, -1.0], [1.0, 2.0])
     wanted = 0.3 * 0.7 * left * (outer if kind == "all to all" else np.array([outer[0, 0] + outer[1, 1]]))
-    np.testing.assert_allclose(data["up after"].values, wanted, rtol=1e-12)
+    np.testing.assert_allclose(data["weights up"].sel(when="after").values, wanted, rtol=1e-12)
 
 
 # What users get wrong ---------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import corticalnet as cn
 from corticalnet.circuits.cells import Action, Bid, Contest, Dopamine, Outcome
 from corticalnet.columns import circuit as expand
 from corticalnet.errors import CorticalnetError, ProtocolError
+from corticalnet.recordings.reading import all_cells, weight_change
 
 #: Of 20,000 draws.
 DRAWS, SIGMA = 20_000, 4
@@ -24,7 +25,8 @@ def direct(n, rate=0.0):
 def chosen(y, urge=None):
     """Actions ``[batch, n]`` when the outcome may come."""
     circuit = direct(y.shape[1])
-    return cn.simulate(circuit, cn.Present(y, circuit.needs.present, urge=urge), record="action").action[-1]
+    data = cn.simulate(circuit, cn.Present(y, circuit.needs.present, urge=urge), record="action")
+    return data["output.action.action"][-1]
 
 
 # The choice -------------------------------------------------------------------------------------
@@ -52,7 +54,7 @@ def test_a_choice_changes_with_its_stimulus_and_an_urge_lasts_one_presentation()
         cn.Present([1.0, 0.5], least), cn.Present([0.5, 1.0], least),
         cn.Present([0.5, 1.0], least, urge=[2.0, 0.0]), cn.Reinforce(0, 2), cn.Present([0.5, 1.0], least),
     ]  # fmt: skip
-    action = cn.simulate(circuit, protocol, record="action").action.values[:, 0]
+    action = cn.simulate(circuit, protocol, record="action")["output.action.action"].values[:, 0]
     ends = [least - 1, 2 * least - 1, 3 * least - 1, 3 * least + 1, 4 * least + 1]
     assert action[ends].tolist() == [[1, 0], [0, 1], [1, 0], [1, 0], [0, 1]]
 
@@ -105,7 +107,7 @@ def test_dopamine_speaks_once_when_an_outcome_comes():
     least = circuit.needs.present
     shown = cn.Present([0.7, 0.2], least)
     protocol = [shown, cn.Reinforce(1, 5), shown, cn.Reinforce(0, 1), cn.Rest(3), shown, cn.Reinforce(0, 9)]
-    rpe = cn.simulate(circuit, protocol, record="rpe").rpe.values.ravel()
+    rpe = cn.simulate(circuit, protocol, record="rpe")["dopamine.rpe"].values.ravel()
     wanted = np.zeros(len(rpe))
     wanted[least], wanted[2 * least + 5], wanted[3 * least + 9] = -0.7, 0.3, 0.3
     assert rpe == pytest.approx(wanted, abs=1e-15)
@@ -119,7 +121,7 @@ def test_reward_is_what_the_answer_says_of_the_action(answer, rpe):
     """The first action is chosen; it is worth 0.5."""
     circuit = direct(2)
     protocol = [cn.Present([0.5, 0.2], circuit.needs.present), cn.Reinforce(answer, 2)]
-    rpes = cn.simulate(circuit, protocol, record="rpe").rpe.values.ravel()
+    rpes = cn.simulate(circuit, protocol, record="rpe")["dopamine.rpe"].values.ravel()
     assert rpes[circuit.needs.present] == pytest.approx(rpe - 0.5, abs=1e-15)
 
 
@@ -129,13 +131,13 @@ def test_reward_from_elsewhere_adds_up_and_one_outcome_follows_another_in_silenc
     least = circuit.needs.present
     extra = cn.Give({"dopamine.reward": 0.25}, 1)
     protocol = [cn.Present([0.5, 0.2], least), extra, cn.Reinforce(0, 2), cn.Reinforce(1, 2)]
-    rpe = cn.simulate(circuit, protocol, record="rpe").rpe.values.ravel()
+    rpe = cn.simulate(circuit, protocol, record="rpe")["dopamine.rpe"].values.ravel()
     assert rpe == pytest.approx([0] * (least + 1) + [0.75, 0, 0, 0], abs=1e-15)
 
 
 def heard(data):
     """Dopamine, step by step ``[T, B]``."""
-    return data.rpe.values[:, :, data.area == "dopamine"][..., 0]
+    return data["dopamine.rpe"].values[..., 0]
 
 
 def test_no_outcome_no_dopamine_and_no_weight_moves():
@@ -145,10 +147,10 @@ def test_no_outcome_no_dopamine_and_no_weight_moves():
     protocol = [cn.Present(rng.normal(size=(2, 3)), 9), cn.Rest(4), cn.Present(rng.normal(size=(2, 3)), 3)]
     data = cn.simulate(circuit, protocol, record=["rpe", "credit"])
     assert not heard(data).any()
-    assert abs(data.credit).max() > 0.1  # what is missing is dopamine alone
+    assert abs(all_cells(data, "credit")).max() > 0.1  # what is missing is dopamine alone
     assert len(circuit.plastic) == 3
     for p in circuit.plastic:
-        assert np.array_equal(data[f"{p.name} after"], data[f"{p.name} before"])
+        assert not weight_change(data, p.name).any()
 
 
 # A trial by hand --------------------------------------------------------------------------------
@@ -175,7 +177,7 @@ def by_hand(down=None):
 
 
 def moved(data, name):
-    return (data[f"{name} after"] - data[f"{name} before"]).values
+    return weight_change(data, name)
 
 
 def near(numbers):
@@ -189,12 +191,11 @@ def test_a_trial_by_hand():
     """
     data = by_hand()
     now = data.isel(time=-4, batch=0)  # the outcome has come; weights change last
-    hidden, output = (now.sel(column=now.area.values == area) for area in ("area1", "output"))
-    assert hidden.value_rate.values == near([0, 1.25])
-    assert output.value_rate.values == near([0.6, -0.05])
-    assert output.credit.values == near([1, 0])
-    assert hidden.signal.values == near([3, 0.4])
-    assert hidden.credit.values == near([0, 0.4])
+    assert now["area1.value.rate"].values == near([0, 1.25])
+    assert now["output.value.rate"].values == near([0.6, -0.05])
+    assert now["output.feedback.credit"].values == near([1, 0])
+    assert now["area1.feedback.signal"].values == near([3, 0.4])
+    assert now["area1.feedback.credit"].values == near([0, 0.4])
     assert heard(data)[-5:, 0] == near([0, 0.4, 0, 0, 0])
     assert moved(data, "area1->output") == near([[0, 0.25], [0, 0]])
     assert moved(data, "area1->output bias").ravel() == near([0.2, 0])

@@ -101,9 +101,11 @@ def test_what_spikes_leave_behind_is_what_was_meant(kind, dt):
     told = cn.spiking(cn.Circuit(populations, [up], dt=dt), 200, kind, synapse=20.0)
     assert [p.n for p in told.populations if p.name.startswith("below.value.")] == [600, 600]
     data = cn.simulate(told, [cn.Present([0.3, -0.8, 0.05], ms=700.0)], record=["rate", "prediction"])
-    heard = data["value-current_rate"].sel(area="below").values[round(200 / dt) :, 0].mean(0)
+    heard = data["below.value-current.rate"].values[round(200 / dt) :, 0].mean(0)
     np.testing.assert_allclose(heard, [0.3, -0.8, 0.05], atol=0.02)
-    assert abs(np.nanmean(data.prediction.values[round(200 / dt) :]) - (0.3 - 1.6 - 0.05)) < 0.05
+    assert (
+        abs(data["above.prediction.prediction"].values[round(200 / dt) :].mean() - (0.3 - 1.6 - 0.05)) < 0.05
+    )
 
 
 def test_a_current_is_an_exponential():
@@ -124,7 +126,7 @@ def test_more_cells_less_noise():
     for n in (25, 100, 400):
         told = cn.spiking(cn.Circuit(columns, [up], dt=0.25), n, "poisson", ranges={"a.value": (0.0, 1.0)})
         data = cn.simulate(told, [cn.Present(np.full(30, 0.5), ms=600.0)], record=["a.value-current.rate"])
-        rates = data["value-current_rate"].values[800::80]
+        rates = data["a.value-current.rate"].values[800::80]
         wanted = math.sqrt(0.5 / (2 * n * 0.1 * 20.0))
         assert rates.std() == pytest.approx(wanted, rel=0.15)
 

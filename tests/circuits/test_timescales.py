@@ -123,7 +123,7 @@ def test_what_is_refused_would_run_away_and_what_is_warned_of_would_not():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             made = alone(Membrane(), dt)
-        v = simulate(made, [Rest(200)], record=["v"]).v.values.ravel() + 70.0
+        v = simulate(made, [Rest(200)], record=["v"])["area.some.v"].values.ravel() + 70.0
         sizes[dt] = abs(v[-1] / 20.0), (v < -1e-9).any()
     assert sizes[20.0] == (0.0, False)
     assert sizes[30.0][1]

@@ -8,6 +8,7 @@ import torch
 
 import corticalnet as cn
 import corticalnet.data as data
+from corticalnet.recordings.reading import weight_change
 from corticalnet.training import load_model
 
 MODEL = '''"""A small autoencoder."""
@@ -45,7 +46,7 @@ def test_a_circuit_is_taught_the_image(cli, place):
     x, _ = data.load("digits", limit=60).train.batch(slice(0, 1), torch.float64)
     model.rule.learn(net, x, x.flatten(1))
     for link in net.links:
-        change = recording[f"{link.name} after"].values - recording[f"{link.name} before"].values
+        change = weight_change(recording, link.name)
         assert np.abs(change).max() > 0
         assert change == pytest.approx(-0.1 * link.weight.grad.numpy(), abs=1e-12)
 

@@ -10,6 +10,7 @@ import torch
 import corticalnet as cn
 from corticalnet.cli.simulate import _some_cells
 from corticalnet.errors import RecordingWarning
+from corticalnet.recordings.reading import all_cells
 
 
 def test_a_recording_a_circuit_and_figures(cli, place):
@@ -18,9 +19,9 @@ def test_a_recording_a_circuit_and_figures(cli, place):
     assert "area1.phi" in said.out
     data = cn.load_recording(place / "here" / "recording.nc")
     assert data.attrs["engine"] == "torch"
-    assert data.phi.sel(area="output").sum() > 0
+    assert data["output.phi.phi"].sum() > 0
     circuit = cn.Circuit.load(place / "here" / "circuit")
-    assert np.array_equal(circuit.weights["input->area1"], data["input->area1 before"].values)
+    assert np.array_equal(circuit.weights["input->area1"], data["weights input->area1"].sel(when="before"))
     assert {p.stem for p in (place / "here").glob("*.png")} == {"wiring", "traces", "raster", "weights"}
 
 
@@ -60,7 +61,8 @@ def test_weights_of_a_run(cli, place):
     from corticalnet.training.checkpoint import load_weights
 
     load_weights(net, next((place / "run").rglob("best*.safetensors")))
-    assert torch.equal(torch.tensor(data["input->area1 before"].values).float(), net.links[0].weight.detach())
+    before = torch.tensor(data["weights input->area1"].sel(when="before").values).float()
+    assert torch.equal(before, net.links[0].weight.detach())
 
 
 def test_the_engines_agree(cli, place):
@@ -70,7 +72,7 @@ def test_the_engines_agree(cli, place):
         )
         assert said.code == 0, said.err
     mine, its = (cn.load_recording(place / engine / "recording.nc") for engine in ("torch", "brian2"))
-    assert abs(mine.error - its.error).max() < 1e-10
+    assert abs(all_cells(mine, "error") - all_cells(its, "error")).max() < 1e-10
 
 
 @pytest.mark.filterwarnings("always::corticalnet.errors.CircuitWarning")
@@ -83,7 +85,8 @@ def test_continuous_time(cli, place):
     assert warning.startswith("warning: continuous time, latch: settle = 25 ms is less than 3 tau, so errors")
     data = cn.load_recording(place / "here" / "recording.nc")
     assert data.attrs["dt"] == 5
-    fired = {a: data.time.values[data.phi.sel(area=a).values[:, 0, 0] > 0] for a in ("output", "area1")}
+    areas = ("output", "area1")
+    fired = {area: data.time.values[data[f"{area}.phi.phi"].values[:, 0, 0] > 0] for area in areas}
     assert len(fired["output"]) == len(fired["area1"]) == 1
     assert fired["area1"] - fired["output"] == pytest.approx(25, abs=10)
 

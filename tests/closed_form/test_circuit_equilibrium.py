@@ -43,9 +43,9 @@ def test_a_deep_linear_network_relaxes_to_its_equilibrium(engine):
     values, errors = equilibrium(weights)
     areas = circuit.populations[1].area, circuit.populations[4].area, circuit.populations[7].area
     for area, x in zip(areas, values, strict=False):
-        found = data["value"].sel(area=area).values[:, 0]
+        found = data[f"{area}.value.value"].values[:, 0]
         np.testing.assert_allclose(found[-1], x, rtol=0, atol=1e-8)
         assert abs(found[0] - x).max() > 1e-2  # it was elsewhere when the teacher came
     for area, e in zip(areas, errors, strict=True):
-        np.testing.assert_allclose(data["error"].sel(area=area).values[-1, 0], e, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(data[f"{area}.error.error"].values[-1, 0], e, rtol=0, atol=1e-8)
     np.testing.assert_allclose(errors[0], weights[1].T @ errors[1], rtol=0, atol=1e-12)

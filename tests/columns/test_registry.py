@@ -13,6 +13,7 @@ from corticalnet.columns.area import broadcasters, links_to_input
 from corticalnet.columns.registry import column_model
 from corticalnet.columns.z_il import ZILColumns
 from corticalnet.errors import CircuitError
+from corticalnet.recordings.reading import weight_change
 from corticalnet.rules import Step, Trigger
 from corticalnet.rules.plasticity import Plasticity as Changes
 from tests.networks import F64
@@ -112,7 +113,7 @@ def test_a_rule_and_its_columns_from_this_very_file_learn_alike(rule, engine):
     assert moved == (["area2->output"] if isinstance(rule, cn.Rule) else [link.name for link in net.links])
     for link in net.links:
         if link.name in moved:
-            change = (data[f"{link.name} after"] - data[f"{link.name} before"]).values
+            change = weight_change(data, link.name)
             assert np.allclose(change, -RATE * link.weight.grad.numpy(), rtol=1e-10, atol=0)
             assert abs(change).max() > 1e-3
 

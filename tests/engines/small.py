@@ -50,4 +50,5 @@ def carried(triples, weights, rates, cells):
 
 def area(data, state, name):
     """A recorded state of an area, ``[T, B, n]``."""
-    return data[state].values[:, :, data["area"].values == name]
+    (found,) = data.filter_by_attrs(area=name, state=state).data_vars.values()
+    return found.values

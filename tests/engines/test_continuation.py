@@ -48,7 +48,7 @@ def pieces_are_the_whole(experiment, cuts, engine):
     equal(xr.concat(parts, "time", data_vars="minimal", compat="override", coords="minimal"), whole)
     for name, weight in running.weights.items():
         if f"{name} after" in whole:
-            np.testing.assert_array_equal(weight, whole[f"{name} after"].values)
+            np.testing.assert_array_equal(weight, whole[f"weights {name}"].sel(when="after").values)
 
 
 @settings(max_examples=25, **SETTINGS)
@@ -120,7 +120,7 @@ def test_a_window_whose_begin_was_not_counted_is_left_out_and_said(engine, befor
     with pytest.warns(RecordingWarning, match="no record of steps 30 to 39: 'spike' of 'cells'"):
         data = running.run([Present([1.0], 67)], "spike", every=10)
     assert data.step.values.tolist() == [49, 59, 69, 79, 89, 99]
-    assert (data.spike == 1).all()
+    assert (data["cells.spike"] == 1).all()
     levels = running.run([Present([1.0], 3)], "voltage", every=2)  # a level is what it is
     assert levels.step.values.tolist() == [101]
     assert running.run([Present([1.0], 3)], "voltage", every=4).step.values.tolist() == [103]
@@ -140,8 +140,8 @@ def test_noise_that_comes_and_goes_is_the_same_on_both_engines_and_costs_no_new_
             monkeypatch.setattr(running.engine.model.network, "run", pytest.fail)
         parts[engine] += [running.run([Present([1.0], 20)], "voltage", noise=k % 2 * noise) for k in range(4)]
     for one, other in zip(*parts.values(), strict=True):
-        np.testing.assert_allclose(one.voltage.values, other.voltage.values, rtol=1e-12)
-    assert not np.array_equal(parts["torch"][1].voltage.values, parts["torch"][2].voltage.values)
+        np.testing.assert_allclose(one["cells.voltage"], other["cells.voltage"], rtol=1e-12)
+    assert not np.array_equal(*(one["cells.voltage"] for one in parts["torch"][1:3]))
 
 
 @pytest.mark.parametrize("engine", ["torch", "brian2"])

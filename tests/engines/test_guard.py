@@ -50,8 +50,7 @@ def test_the_very_step_and_population(engine):
     data = caught.value.recording
     right = 10.0 ** (2.0 ** np.arange(1, 9))
     assert data.step.values.tolist() == list(range(9))
-    rate = next(data[name] for name in ("rate", "cell_rate") if name in data)
-    np.testing.assert_allclose(rate.sel(area="wild").values[:8, 0, 0], right)
+    np.testing.assert_allclose(data["wild.rate"].values[:8, 0, 0], right)
 
 
 @pytest.mark.parametrize("engine", ["torch", "brian2"])
@@ -118,4 +117,4 @@ def test_large_but_finite_numbers_pass():
         def move(self, cell, port, dt):
             return {"rate": cell.rate}
 
-    assert np.isfinite(runaway(Circuit([Population("large", 9, Large())])).rate).all()
+    assert np.isfinite(runaway(Circuit([Population("large", 9, Large())]))["large.rate"]).all()

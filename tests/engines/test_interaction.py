@@ -8,6 +8,7 @@ import torch
 import corticalnet as cn
 from corticalnet.errors import ProtocolError, TaskError
 from corticalnet.experiment.stream import urges
+from corticalnet.recordings.reading import all_cells
 from corticalnet.reinforcement.tasks import Classification, Saccade, as_gymnasium
 
 IMAGES = np.random.default_rng(0).uniform(size=(6, 4))
@@ -47,10 +48,10 @@ def test_it_is_the_loop_written_by_hand(engine):
 def test_dopamine_is_reward_less_what_was_expected():
     life = cn.Interaction(Classification(IMAGES, LABELS), 6, seed=1)
     data = cn.simulate(columns(), life, record=["rpe", "expected"])
-    bursts = data.rpe.sel(area="dopamine").values.ravel()
+    bursts = data["dopamine.rpe"].values.ravel()
     (comes,) = np.nonzero(bursts)
     assert len(comes) == 6
-    expected = np.nansum(data.expected.values, axis=(1, 2))[comes]
+    expected = all_cells(data, "expected").sum((1, 2))[comes]
     np.testing.assert_allclose(bursts[comes], np.ravel(life.rewards) - expected, atol=1e-12)
 
 
@@ -77,7 +78,7 @@ def test_animals_are_a_batch_and_life_goes_on_from_run_to_run():
     np.testing.assert_array_equal(parts.rewards, whole.rewards)
     for name, weight in running.weights.items():
         if f"{name} after" in right:
-            np.testing.assert_array_equal(weight, right[f"{name} after"])
+            np.testing.assert_array_equal(weight, right[f"weights {name}"].sel(when="after"))
 
 
 def test_exploration_is_the_max_boltzmann_choice():
@@ -115,7 +116,7 @@ def test_gymnasium_environments_and_several_of_them():
     assert np.sum(life.ended, axis=0).min() == 2
     np.testing.assert_array_equal(life.rewards, life.actions)
     present = columns(4, 2).needs
-    looks = data.value.sel(area="input").values[:: present.present + present.teach]
+    looks = data["input.value.value"].values[:: present.present + present.teach]
     places = np.vstack([[0, 0], walked[:-1]]) % 3
     np.testing.assert_array_equal(looks.argmax(2), places)
     cn.simulate(columns(4, 3), cn.Interaction(as_gymnasium(Saccade()), 1, exploration=1.0), record=[])

@@ -108,4 +108,4 @@ def test_a_circuit_of_many_spiking_cells_beside_a_loop(counts):
         echoes.append(by_hand(w, above, "down"))
         w = w + 0.3 * np.mean([np.outer(above[b] + 0.1, below[b]) for b in range(BATCH)], axis=0)
     np.testing.assert_allclose(area(data, "echo", "below"), echoes, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(data["up after"], w, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(data["weights up"].sel(when="after"), w, rtol=0, atol=1e-12)

@@ -211,8 +211,8 @@ def test_two_runs_are_one_longer_run():
     for name in ("a", "b"):
         joined = np.concatenate([area(part, "rate", name) for part in parts])
         assert np.array_equal(joined, area(whole, "rate", name))
-    assert np.array_equal(parts[1]["up after"], whole["up after"])
-    assert np.array_equal(parts[0]["up after"], parts[1]["up before"])
+    assert np.array_equal(parts[1]["weights up"].sel(when="after"), whole["weights up"].sel(when="after"))
+    assert np.array_equal(parts[0]["weights up"].sel(when="after"), parts[1]["weights up"].sel(when="before"))
 
 
 def test_reset_brings_states_to_rest_and_keeps_weights():

@@ -9,6 +9,7 @@ from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.pointwise import tanh, where
 from corticalnet.engines import simulate, simulator
 from corticalnet.experiment.protocol import Give
+from corticalnet.recordings.reading import weight_change
 from tests.engines.small import Leaky, area, carried, listed, synapses
 
 RATE, STEPS, BATCH, PRE = 0.2, 6, 5, 3
@@ -139,7 +140,7 @@ def agree(kind, rule, slots=(), atol=1e-13, delay=0, memory=0.0):
     given, made = inputs(), circuit(kind, rule, slots, delay=delay, memory=memory)
     data = simulate(made, protocol(made, given))
     rates, weights = loop(kind, rule, given, slots, delay=delay, memory=memory)
-    after = data["up after"].values.ravel()
+    after = data["weights up"].sel(when="after").values.ravel()
     np.testing.assert_allclose(area(data, "rate", "area"), rates, rtol=0, atol=atol)
     np.testing.assert_allclose(after, weights, rtol=0, atol=atol)
     assert abs(after - start(kind)).max() > 1e-2
@@ -159,7 +160,7 @@ def test_a_sum_of_products_is_the_same_as_synapse_by_synapse(kind):
     made = [circuit(kind, rule) for rule in (Hebb, HiddenHebb)]
     learners = [simulator(one).engine._learners["up"] for one in made]
     assert [learner.terms is None for learner in learners] == [False, True]
-    one, other = (simulate(c, protocol(c, inputs()))["up after"] for c in made)
+    one, other = (simulate(c, protocol(c, inputs()))["weights up"].sel(when="after") for c in made)
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-14)
 
 
@@ -219,7 +220,7 @@ def test_synapses_sleep_while_nothing_can_change():
     assert awake(made, given) == [False, True, False, True, True, True]
     data = simulate(made, protocol(made, given))
     weights = loop("listed", Bounded, given, slots)[1]
-    np.testing.assert_allclose(data["up after"].values, weights, rtol=0, atol=1e-14)
+    np.testing.assert_allclose(data["weights up"].sel(when="after").values, weights, rtol=0, atol=1e-14)
     assert abs(weights - start("listed")).max() > 1e-2
 
 
@@ -233,7 +234,9 @@ def test_samples_that_consolidate_do_not_take_the_others_along(night):
     given["night"][2 if night == "in the step of the trigger" else 3, 2] = 1.0
     given["night"][5] = 1.0
     for steps in (5, STEPS):
-        after = simulate(made, protocol(made, given, steps=steps))["up after"].values.ravel()
+        after = (
+            simulate(made, protocol(made, given, steps=steps))["weights up"].sel(when="after").values.ravel()
+        )
         weights = loop("all to all", Hebb, given, slots, steps)[1]
         np.testing.assert_allclose(after, weights, rtol=0, atol=1e-14)
         assert abs(after - start("all to all")).max() > 1e-3
@@ -242,7 +245,7 @@ def test_samples_that_consolidate_do_not_take_the_others_along(night):
 def test_a_trace_waits_for_its_own_sample():
     """At the second step only samples 0 and 3 have slept: the others' changes are not there yet."""
     given, made = inputs(), circuit("all to all", Hebb, SLOTS["consolidation"])
-    after = simulate(made, protocol(made, given, steps=2))["up after"].values
+    after = simulate(made, protocol(made, given, steps=2))["weights up"].sel(when="after").values
     weights, y, wanted = start("all to all").reshape(2, 3), np.full((BATCH, 2), 0.25), np.zeros((2, 3))
     for t in range(2):
         x = given["eye"][t]
@@ -258,7 +261,7 @@ def test_slots_find_states_and_ports_of_the_post_cell():
     plasticity = Hebb(RATE, trigger="rate", modulator="prediction")
     up = Projection("eye", "area", "prediction", made.weights["up"], name="up", plasticity=plasticity)
     made = Circuit(made.populations, [up])
-    after = simulate(made, protocol(made, given, steps=1))["up after"].values
+    after = simulate(made, protocol(made, given, steps=1))["weights up"].sel(when="after").values
     w, x = made.weights["up"], given["eye"][0]
     u = x @ w.T
     y = 0.25 + (u - 0.25) / 4.0
@@ -274,7 +277,7 @@ def test_a_batch_of_five_is_the_mean_of_five_animals(kind, rule):
 
     def change(samples):
         data = simulate(made, protocol(made, given, samples, steps=1))
-        return (data["up after"] - data["up before"]).values
+        return weight_change(data, "up")
 
     alone = np.mean([change(slice(b, b + 1)) for b in range(BATCH)], axis=0)
     assert abs(alone).max() > 1e-2
@@ -289,14 +292,16 @@ def test_all_changes_of_a_step_are_computed_from_the_same_weights():
         Projection("eye", "area", "prediction", weights, name=name, plasticity=Bounded(RATE)) for name in "ab"
     )
     data = simulate(Circuit(populations, [first, second]), [Give({"eye.stimulus": 2.0}, 1)])
-    assert data["a after"].item() == data["b after"].item()
+    assert data["weights a"].sel(when="after").item() == data["weights b"].sel(when="after").item()
     y = 0.25 + (2.0 - 0.25) / 4.0  # arrived: 2 · (0.5 + 0.5)
-    assert data["a after"].item() == pytest.approx(0.5 + RATE * np.tanh(2 - 0.5 * y) * 2.0, abs=1e-14)
+    assert data["weights a"].sel(when="after").item() == pytest.approx(
+        0.5 + RATE * np.tanh(2 - 0.5 * y) * 2.0, abs=1e-14
+    )
 
 
 def test_learning_in_single_precision():
     given, made = inputs(), circuit("listed", Bounded, SLOTS["all"])
     data = simulate(made, protocol(made, given), precision="float32")
-    after = data["up after"].values
+    after = data["weights up"].sel(when="after").values
     assert np.array_equal(after, after.astype(np.float32))
     np.testing.assert_allclose(after, loop("listed", Bounded, given, SLOTS["all"])[1], rtol=0, atol=1e-5)

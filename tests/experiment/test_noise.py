@@ -39,7 +39,7 @@ def variance(cell, dt, ms, **size):
     made = Circuit([Population("a", 1, cell)], dt=dt)
     data = cn.simulate(made, [cn.Rest(ms=ms)], noise=[cn.Noise("a", **size)], seed=5, batch=ANIMALS, last=1)
     (name,) = cell.state
-    return float(data[name].var())
+    return float(data[f"a.{name}"].var())
 
 
 @pytest.mark.parametrize("dt", [2.0, 1.0, 0.25])

@@ -14,6 +14,7 @@ from corticalnet.circuits.cells import Clock, Constant, Error, Prediction, Pulse
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.errors import ProtocolError
 from corticalnet.plotting import figures, raster, save, traces, weight_changes, wiring
+from corticalnet.recordings.reading import weight_change
 
 STEPS, BATCH = 20, 2
 AREAS = {"input": 5, "area1": 12, "output": 3}
@@ -23,30 +24,32 @@ STATES = ("value", "prediction", "error", "phi", "silent")
 def recording(areas=AREAS, states=STATES, weights=True, events=((0, "present"), (4, "teach"))):
     """A recording as engines return it, with random numbers; input cells have a value only."""
     random = np.random.default_rng(3)
-    area = np.repeat(list(areas), list(areas.values()))
-    index = np.concatenate([np.arange(n) for n in areas.values()])
-    variables = {}
-    for name in states:
-        numbers = random.normal(size=(STEPS, BATCH, len(area)))
-        if name == "phi":
-            numbers = (numbers > 1.2).astype(float)
-        if name != "value":
-            numbers[:, :, area == "input"] = np.nan
-        variables[name] = (("time", "batch", "column"), numbers, {"units": "1"})
+    variables, coordinates = {}, {"time": ("time", 0.5 * np.arange(STEPS), {"units": "ms"})}
+    for area, cells in areas.items():
+        coordinates[area] = area, np.arange(cells)
+        for name in states:
+            numbers = random.normal(size=(STEPS, BATCH, cells))
+            if name == "phi":
+                numbers = (numbers > 1.2).astype(np.int8)
+            if name == "value" or area != "input":
+                role = "phi" if name == "silent" else name
+                about = {
+                    "units": "1",
+                    "population": f"{area}.{role}",
+                    "area": area,
+                    "role": role,
+                    "state": name,
+                }
+                variables[f"{area}.{role}.{name}"] = ("time", "batch", area), numbers, about
     for name, shape in {"input->area1": (12, 5), "bias": (12,)}.items():
         ends = [f"{name} {end}" for end in (("post", "pre") if len(shape) == 2 else ("weight",))]
         start, path = random.normal(size=shape), np.cumsum(random.normal(size=(STEPS, *shape)), axis=0)
-        variables[f"{name} before"] = (ends, start)
-        variables[f"{name} after"] = (ends, start + path[-1])
+        both = np.stack([start, start + path[-1]])
+        variables[f"weights {name}"] = ("when", *ends), both, {"projection": name}
         if weights:
             variables[name] = (("time", *ends), start + path)
-    coordinates = {
-        "time": ("time", 0.5 * np.arange(STEPS), {"units": "ms"}),
-        "area": ("column", area),
-        "index": ("column", index),
-    }
-    data = xr.Dataset(variables, coordinates, {"title": "test", "events": json.dumps(events)})
-    return data.set_xindex("area")
+    coordinates["when"] = "when", ["before", "after"]
+    return xr.Dataset(variables, coordinates, {"title": "test", "events": json.dumps(events)})
 
 
 def panels(figure):
@@ -82,7 +85,7 @@ def test_lines_are_the_numbers_of_the_recording():
     for axes, state, area in zip(
         figure.axes, np.repeat(["error", "silent"], 2), ["area1", "output"] * 2, strict=True
     ):
-        expected = data[state].sel(area=area).isel(batch=1)
+        (expected,) = data.filter_by_attrs(state=state, area=area).isel(batch=1).values()
         drawn = lines(axes)
         assert len(drawn) == min(4, AREAS[area])
         for label, line in drawn.items():
@@ -112,7 +115,7 @@ def test_time_is_shared_and_has_its_unit():
 
 def test_units_are_on_the_axis():
     data = recording()
-    data["silent"].attrs["units"] = "mV"
+    data["area1.phi.silent"].attrs["units"] = "mV"
     assert traces(data, ["silent"]).axes[0].get_ylabel() == "silent (mV)"
 
 
@@ -170,11 +173,6 @@ def test_nothing_to_draw_is_refused():
         traces(data, [])
     with pytest.raises(ProtocolError, match="1 and 0"):
         traces(data, ["error"], columns=0)
-    data["error"] = data["error"] * np.nan
-    with pytest.raises(ProtocolError, match="no area has numbers of error"):
-        traces(data, ["error"])
-    with pytest.raises(ProtocolError, match="no cell has a number of 'error'"):
-        raster(data, "error")
 
 
 # Raster -----------------------------------------------------------------------------------------------
@@ -186,7 +184,7 @@ def test_dots_are_exactly_where_phi_is_not_zero(batch):
     assert [c.get_label() for c in clouds] == ["area1", "output"]
     first = 0
     for cloud in clouds:
-        phi = data["phi"].sel(area=cloud.get_label()).isel(batch=batch).values
+        phi = data[f"{cloud.get_label()}.phi.phi"].isel(batch=batch).values
         expected = {(0.5 * t, first + k) for t, k in np.argwhere(phi == 1)}
         assert {tuple(point) for point in cloud.get_offsets()} == expected
         assert len(cloud.get_offsets()) == len(expected) > 0
@@ -198,7 +196,8 @@ def test_dots_are_exactly_where_phi_is_not_zero(batch):
 
 def test_a_silent_recording_has_no_dots():
     data = recording()
-    data["phi"] = data["phi"] * 0
+    for area in ("area1", "output"):
+        data[f"{area}.phi.phi"][:] = 0
     clouds = [c for c in raster(data).axes[0].collections if isinstance(c, PathCollection)]
     assert sum(len(c.get_offsets()) for c in clouds) == 0
 
@@ -207,17 +206,17 @@ def test_a_silent_recording_has_no_dots():
 def test_weight_changes_are_after_minus_before():
     data = recording()
     distance, matrix, bias, bar = weight_changes(data).axes
-    change = (data["input->area1 after"] - data["input->area1 before"]).values
+    change = weight_change(data, "input->area1")
     picture = matrix.get_images()[0]
     np.testing.assert_array_equal(picture.get_array(), change)
     assert picture.get_clim() == (-np.abs(change).max(), np.abs(change).max())
     assert bar.get_title() == "ΔW"
     np.testing.assert_array_equal(lines(distance)["bias"].get_xdata(), data["time"])
     stem = next(line for line in bias.get_lines() if len(line.get_ydata()) == 12)
-    np.testing.assert_array_equal(stem.get_ydata(), (data["bias after"] - data["bias before"]).values)
+    np.testing.assert_array_equal(stem.get_ydata(), weight_change(data, "bias"))
     for name, line in lines(distance).items():
         for t in range(STEPS):
-            norm = np.linalg.norm((data[name][t] - data[f"{name} before"]).values)
+            norm = np.linalg.norm(data[name][t].values - data[f"weights {name}"].values[0])
             assert line.get_ydata()[t] == pytest.approx(norm)
 
 
@@ -228,14 +227,14 @@ def test_weights_that_were_not_recorded_over_time_have_no_distance():
 
 def test_weights_that_did_not_change_are_drawn():
     data = recording()
-    data["input->area1 after"] = data["input->area1 before"]
+    data["weights input->area1"][1] = data["weights input->area1"][0]
     assert weight_changes(data).axes[1].get_images()[0].get_clim() == (-1, 1)
 
 
 def test_without_plastic_projections_there_is_nothing_to_draw():
     data = recording()
     with pytest.raises(ProtocolError, match="no projection of 'test' is plastic"):
-        weight_changes(data[["value"]])
+        weight_changes(data[["area1.value.value"]])
 
 
 # Wiring -----------------------------------------------------------------------------------------------
@@ -338,8 +337,8 @@ def test_a_cell_that_feeds_all_areas_stands_aside():
 def test_figures_are_those_that_make_sense():
     assert list(figures(recording(), columns(3))) == ["wiring", "traces", "raster", "weights"]
     assert list(figures(recording(states=("value",)))) == ["traces", "weights"]
-    assert list(figures(recording()[["error", "phi"]])) == ["traces", "raster"]
-    assert figures(recording()[["bias before"]]) == {}
+    assert list(figures(recording()[["area1.error.error", "output.phi.phi"]])) == ["traces", "raster"]
+    assert figures(recording()[["bias"]]) == {}
 
 
 def test_save_writes_each_figure(tmp_path):

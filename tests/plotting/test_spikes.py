@@ -28,30 +28,36 @@ COLUMNS = {"area1": 3, "area2": 2, "dopamine": 1}
 def recording(cells=CELLS, phi=True):
     """As engines return it, with random spikes, and random rates of two areas."""
     random = np.random.default_rng(1)
-    names = np.repeat(list(cells), list(cells.values()))
-    numbers = np.concatenate([np.arange(n) for n in cells.values()])
-    fired = (random.random((STEPS, BATCH, len(names))) < 0.1).astype(np.uint8)
-    area = np.repeat(list(COLUMNS), list(COLUMNS.values()))
-    rates, events, rpe = (np.full((STEPS, BATCH, len(area)), np.nan) for _ in range(3))
-    rates[:, :, area != "dopamine"] = random.normal(size=(STEPS, BATCH, 5))
-    events[:, :, 0] = rpe[:, :, -1] = 0
-    events[[20, 41], 0, 0] = 1
-    variables = {"spike": (("time", "batch", "cell"), fired, {"units": "1"})}
-    states = {"value_rate": rates, "rpe": rpe} | ({"phi": events} if phi else {})
-    for name, values in states.items():
-        variables[name] = (("time", "batch", "column"), values, {"units": "1"})
     coordinates = {
         "time": ("time", DT * np.arange(STEPS), {"units": "ms"}),
         "step": ("time", np.arange(STEPS)),
-        "population": ("cell", names),
-        "number": ("cell", numbers),
-        "column_of": ("cell", numbers // 2),
-        "area": ("column", area),
-        "index": ("column", np.concatenate([np.arange(n) for n in COLUMNS.values()])),
+        **{area: (area, np.arange(n)) for area, n in COLUMNS.items()},
     }
+    variables = {}
+    for name, n in cells.items():
+        fired = (random.random((STEPS, BATCH, n)) < 0.1).astype(np.int8)
+        about = {"population": name, "area": name.rpartition(".")[0], "state": "spike"}
+        variables[f"{name}.spike"] = ("time", "batch", f"{name}:cell"), fired, about
+        coordinates |= {
+            f"{name}:cell": (f"{name}:cell", np.arange(n)),
+            f"{name}:column": (f"{name}:cell", np.arange(n) // 2),
+        }
+    states = [("area1.value", "rate"), ("area2.value", "rate"), ("dopamine", "rpe")]
+    for population, state in [*states, *([("area1.phi", "phi")] if phi else [])]:
+        area, _, role = population.rpartition(".")
+        area, role = (area, role) if area else (role, "cell")
+        numbers = random.normal(size=(STEPS, BATCH, COLUMNS[area]))
+        if state == "phi":
+            numbers = np.zeros(numbers.shape, dtype=np.int8)
+            numbers[[20, 41], 0, 0] = 1
+        about = {"units": "1", "population": population, "area": area, "role": role, "state": state}
+        variables[f"{population}.{state}"] = ("time", "batch", area), numbers, about
     attrs = {"title": "test", "dt": DT, "events": json.dumps([[0, "present"], [15, "reinforce"]])}
-    data = xr.Dataset(variables, coordinates, attrs)
-    return data.set_xindex("area").set_xindex("population")
+    return xr.Dataset(variables, coordinates, attrs)
+
+
+def without_spikes(data):
+    return data.drop_vars(list(data.filter_by_attrs(state="spike")))
 
 
 def clouds(axes):
@@ -71,11 +77,11 @@ def test_every_tick_is_a_spike_and_every_spike_a_tick(batch):
         if name == "area1.phi":
             assert ticks[:, 0].tolist() == ([10.0, 20.5] if batch == 0 else [])
             continue
-        fired = data.spike.sel(population=name).isel(batch=batch).values
+        fired = data[f"{name}.spike"].isel(batch=batch).values
         rows = ticks[:, 1] - ticks[:, 1].min()
         expected = {(DT * t, k) for t, k in np.argwhere(fired)}
         low = min(k for _, k in expected)
-        assert {(t, k + low) for t, k in zip(ticks[:, 0], rows, strict=True)} == expected
+        assert {(t, round(k) + low) for t, k in zip(ticks[:, 0], rows, strict=True)} == expected
         assert len(ticks) == len(expected)
         assert ticks[:, 1].min() > floor  # above what was drawn before
         floor = ticks[:, 1].max()
@@ -96,7 +102,7 @@ def test_rates_are_means_of_all_cells_in_a_sliding_window():
     lines = {line.get_label(): line for axes in figure.axes[1:4] for line in axes.get_lines()}
     assert lines.keys() == CELLS.keys()
     for name, line in lines.items():
-        fired = data.spike.sel(population=name).isel(batch=1).values
+        fired = data[f"{name}.spike"].isel(batch=1).values
         for t in (0, 10, 30, STEPS - 1):
             window = fired[max(0, t - 4) : t + 4]  # 4 ms are 8 steps
             assert line.get_ydata()[t] == pytest.approx(window.mean() / DT * 1000)
@@ -107,13 +113,9 @@ def test_rates_are_means_of_all_cells_in_a_sliding_window():
 def test_at_most_so_many_cells_evenly_chosen():
     data = recording({"area1.value.on": 90, "area1.value.off": 5})
     drawn = clouds(spikes(data, cells=10).axes[0])
-    fired = (
-        data.spike.sel(population="area1.value.on")
-        .isel(batch=0)
-        .values[:, np.linspace(0, 89, 10).round().astype(int)]
-    )
+    fired = data["area1.value.on.spike"].values[:, 0, np.linspace(0, 89, 10).round().astype(int)]
     assert len(drawn["area1.value.on"]) == fired.sum()
-    off = data.spike.sel(population="area1.value.off").isel(batch=0)
+    off = data["area1.value.off.spike"].isel(batch=0)
     assert len(drawn["area1.value.off"]) == int(off.sum())
 
 
@@ -123,10 +125,12 @@ def test_traces_are_of_the_topmost_area_or_of_a_named_one():
     labels = [axes.get_ylabel() for axes in figure.axes[4:]]
     assert labels == ["area2\nrate", "dopamine\nδ"]
     lines = figure.axes[4].get_lines()[:2]
-    np.testing.assert_array_equal([line.get_ydata() for line in lines], data.value_rate[:, 0, 3:5].T)
-    (named,) = spikes(data, states=["area1.value_rate"], columns=2).axes[4:]
+    np.testing.assert_array_equal([line.get_ydata() for line in lines], data["area2.value.rate"][:, 0].T)
+    (named,) = spikes(data, states=["area1.value.rate"], columns=2).axes[4:]
     lines = named.get_lines()[:2]
-    np.testing.assert_array_equal([line.get_ydata() for line in lines], data.value_rate[:, 0, [0, 2]].T)
+    np.testing.assert_array_equal(
+        [line.get_ydata() for line in lines], data["area1.value.rate"][:, 0, [0, 2]].T
+    )
 
 
 def test_events_are_spans_in_every_panel():
@@ -138,8 +142,8 @@ def test_events_are_spans_in_every_panel():
 
 def test_among_all_figures():
     assert "spikes" in figures(recording())
-    assert "spikes" not in figures(recording().drop_vars("spike"))
-    spikes_alone = recording()[["spike"]]
+    assert "spikes" not in figures(without_spikes(recording()))
+    spikes_alone = recording().filter_by_attrs(state="spike")
     assert len(figures(spikes_alone)["spikes"].axes) == 1 + 3
 
 
@@ -168,10 +172,10 @@ def test_spiking_cells_stand_with_the_column_that_they_speak_for():
 def test_mistakes_are_one_sentence():
     for ask, words in (
         (lambda: spikes(recording(), 2), "choose 0 to 1"),
-        (lambda: spikes(recording(phi=False).drop_vars("spike")), "neither spikes nor φ"),
+        (lambda: spikes(without_spikes(recording(phi=False))), "neither spikes nor φ"),
         (lambda: spikes(recording(), cells=0), "not 0 and 4"),
-        (lambda: spikes(recording(), states=["valu_rate"]), "did you mean 'value_rate'"),
-        (lambda: spikes(recording(), states=["area3.value_rate"]), "area1, area2"),
+        (lambda: spikes(recording(), states=["rats"]), "did you mean 'rate'"),
+        (lambda: spikes(recording(), states=["area3.value.rate"]), "area1.value.rate, area2.value.rate"),
     ):
         with pytest.raises(ProtocolError) as caught:
             ask()

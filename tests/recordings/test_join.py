@@ -29,7 +29,7 @@ def test_joined_runs_are_the_longer_run_in_every_respect(every):
     several = parts(running(), every=every)
     xr.testing.assert_identical(cn.join(several), whole)
     xr.testing.assert_identical(cn.join(iter(several[:1])), several[0])
-    assert not several[-1]["up after"].equals(several[0]["up after"])
+    assert not several[-1]["weights up"].sel(when="after").equals(several[0]["weights up"].sel(when="after"))
 
 
 def test_trials_of_joined_runs_are_exported_as_trials():
@@ -50,7 +50,7 @@ def test_recordings_that_are_not_one():
         ([one, xr.Dataset()], "number 2 is no recording of a simulation"),
         ([one, other.run([cn.Rest(3)])], "recording 2 is of another seed: 4, not 3"),
         ([one, simulator.run([cn.Rest(3)], every=2)], "recording 2 is of another every: 2, not 1"),
-        ([one, simulator.run([cn.Rest(3)], record="spike")], "recording 2 records other things: area"),
+        ([one, simulator.run([cn.Rest(3)], record="spike")], "recording 2 records other things: a"),
         ([two, one], "what begins with step 0 does not follow what ends with step 5"),
         ([one, one], "what begins with step 0 does not follow what ends with step 2"),
     ):

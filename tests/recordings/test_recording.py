@@ -1,6 +1,7 @@
 """Recordings: which tracks a wish becomes, the data set they make, and the way through a file."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +11,14 @@ import corticalnet
 from corticalnet.circuits import Circuit, OneToOne, Population, Projection
 from corticalnet.circuits.cells import Cell, ChangeDetector, Clamped, Error, Prediction, Sensory
 from corticalnet.circuits.plasticity import ErrorTimesRate
+from corticalnet.circuits.pointwise import where
 from corticalnet.circuits.quantities import MV
 from corticalnet.errors import ProtocolError, RecordingWarning
 from corticalnet.experiment.protocol import Present, Rest
 from corticalnet.experiment.script import compile_protocol
-from corticalnet.recordings.recording import Record, load_recording, plan_recording
+from corticalnet.recordings.dataset import build_dataset
+from corticalnet.recordings.loading import load_recording
+from corticalnet.recordings.recording import Record, plan_recording
 
 UP, SIDE = "input->area1", "area1->output"
 
@@ -23,6 +27,15 @@ class Membrane(Cell):
     """Has a voltage, and a state called as the axis of time is."""
 
     state = {"v": corticalnet.circuits.cells.State(-70.0, MV), "time": 0.0}
+
+
+class Between(Cell):
+    """Says whether it is inside of bounds, and how far it is."""
+
+    state = {"inside": 0.0, "half": 0.5}
+
+    def move(self, cell, port, dt):
+        return {"inside": where((cell.half > 0.2) & (cell.half < 0.8), 1.0, 0.0), "half": 0.5 * cell.half}
 
 
 def circuit(size=3):
@@ -59,11 +72,10 @@ def filled(recording):
     """A data set in which number k of a track's array is k."""
     arrays = recording.allocate()
     for array in arrays:
-        assert np.isnan(array).all()
         array.flat = np.arange(array.size)
     weights = {p.name: np.asarray(p.weight) for p in recording.circuit.plastic}
     changed = {name: weight + 1 for name, weight in weights.items()}
-    return recording.dataset(arrays, weights, changed, {"engine": "none", "seed": 7, "settings": "{}"})
+    return build_dataset(recording, arrays, weights, changed, {"engine": "none", "seed": 7, "settings": "{}"})
 
 
 def refused(message, record=None, **options):
@@ -127,62 +139,132 @@ def test_shapes_to_fill():
     assert shapes == [(2, 2, 1), (2, 2, 3), (2, 2), (2, 2), (2, 3, 2), (2, 3)]
 
 
-def test_states_on_the_axis_of_columns():
+def test_a_population_s_state_has_its_cells_and_no_others():
     data = filled(plan(["error", Record("area1.phi.phi", where=[1])], every=2))
-    assert dict(data.sizes) == {
-        "time": 2, "batch": 2, "column": 6, f"{UP} post": 3, f"{UP} pre": 2, f"{SIDE} weight": 3,
+    assert {name: array.shape for name, array in data.data_vars.items() if "time" in array.dims} == {
+        "area1.error.error": (2, 2, 3), "area1.phi.phi": (2, 2, 1), "output.error.error": (2, 2, 3),
     }  # fmt: skip
     assert data["time"].values.tolist() == [0.5, 1.5]
     assert data["step"].values.tolist() == [1, 3]
     assert data["time"].attrs["units"] == "ms"
-    assert data["area"].values.tolist() == ["area1"] * 3 + ["output"] * 3
-    assert data["index"].values.tolist() == [0, 1, 2] * 2
-    assert data["error"].dims == ("time", "batch", "column")
-    assert data["error"].attrs == {"units": "1", "long_name": "error of error cells"}
-    assert data["error"].sel(area="output").values.ravel().tolist() == list(range(12))
-    phi = data["phi"]
+    error = data["output.error.error"]
+    assert error.dims == ("time", "batch", "output")
+    assert error.values.ravel().tolist() == list(range(12))
+    assert error.attrs == {
+        "units": "1", "long_name": "error of error cells", "population": "output.error", "area": "output",
+        "role": "error", "state": "error",
+    }  # fmt: skip
+    assert list(data.filter_by_attrs(state="error")) == ["area1.error.error", "output.error.error"]
+    phi = data["area1.phi.phi"]
     assert phi.attrs["cell_methods"] == "time: sum"
-    assert np.isnan(phi.values).sum() == 20
-    assert phi.sel(area="area1").isel(column=1).values.ravel().tolist() == list(range(4))
+    assert phi["area1.phi:cell"].values.tolist() == [1]
 
 
-def test_only_recorded_cells_are_columns():
+@pytest.mark.parametrize(
+    ("engine", "options"), [("torch", {}), ("torch", {"precision": "float32"}), ("brian2", {})]
+)
+def test_a_recording_is_made_of_the_arrays_that_an_engine_filled(engine, options, monkeypatch):
+    running = corticalnet.simulator(circuit(), engine, **options)
+    truly, filled_arrays = running.engine.run, []
+
+    def watched(*args, **options):
+        filled_arrays.extend(truly(*args, **options))
+        return list(filled_arrays)
+
+    monkeypatch.setattr(running.engine, "run", watched)
+    data = running.run([Present(np.ones(2), 12)], ["error", "phi", "weights"])
+    names = ["area1.error.error", "output.error.error", "area1.phi.phi", UP, SIDE]
+    assert [np.shares_memory(data[n].values, a) for n, a in zip(names, filled_arrays, strict=True)] == [
+        True
+    ] * 5
+    assert data["area1.error.error"].dtype == data[UP].dtype == options.get("precision", "float64")
+
+
+def test_numbers_of_a_recording_are_those_that_were_written_and_no_copy():
+    recording = plan(["error", "weights"])
+    arrays = recording.allocate()
+    weights = {p.name: np.asarray(p.weight) for p in recording.circuit.plastic}
+    data = build_dataset(recording, arrays, weights, weights, {})
+    for track, array in zip(recording.tracks, arrays, strict=True):
+        assert np.shares_memory(data[track.name].values, array)
+
+
+def test_cells_of_one_area_share_an_axis():
+    """So one is taken off the other cell by cell, and not each off each."""
+    data = filled(plan())
+    apart = data["area1.error.error"] - data["area1.prediction.prediction"]
+    assert apart.dims == ("time", "batch", "area1")
+    assert data["area1"].values.tolist() == [0, 1, 2]
+
+
+def test_some_cells_and_populations_of_another_size_have_an_axis_of_their_own():
     data = filled(plan([Record("area1.error", where=[2]), Record("area1.prediction", where=[0, 2])]))
-    assert data["index"].values.tolist() == [0, 2]
-    assert np.isnan(data["error"].isel(column=0)).all()
-    assert not np.isnan(data["error"].isel(column=1)).any()
+    assert data["area1.error:cell"].values.tolist() == [2]
+    assert data["area1.prediction:cell"].values.tolist() == [0, 2]
+    assert "area1" not in data.dims
+    two = filled(plan([Record("area1.phi.phi", where=[1]), Record("area1.phi.silent", where=[0, 2])]))
+    assert two["area1.phi.phi"]["area1.phi:cell"].values.tolist() == [1]
+    assert two["area1.phi.silent"]["area1.phi.silent:cell"].values.tolist() == [0, 2]
+    mixed = Circuit([Population("e.big", 4, Sensory()), Population("e.small", 2, ChangeDetector())])
+    data = filled(plan_recording(mixed, compile_protocol(mixed, Rest(2))))
+    assert data["e.big.rate"].dims == ("time", "batch", "e")
+    assert data["e.small.phi"].dims == ("time", "batch", "e.small:cell")
 
 
-def test_a_name_that_means_two_things_carries_its_role():
-    assert {"value", "rate", "error"} <= set(filled(plan()))
+def test_names_do_not_depend_on_who_else_is_there():
+    """A state called as an axis is, or as one of another role, keeps its name."""
+    assert {"input.value.rate", "output.value.rate", "output.error.error"} <= set(filled(plan()))
     two = Circuit([Population("a.fast", 1, Membrane()), Population("a.slow", 2, Membrane())])
-    data = plan_recording(two, compile_protocol(two, Rest(2)))
-    data = data.dataset([np.ones(a.shape) for a in data.allocate()], {}, {}, {})
-    assert set(data) == {"fast_v", "slow_v", "fast_time", "slow_time"}
-    assert data["slow_v"].attrs == {"units": "mV", "long_name": "v of slow cells"}
-    assert np.isnan(data["fast_v"].values[0, 0]).tolist() == [False, True]
-    one = Circuit([Population("a", 1, Membrane())])
-    recording = plan_recording(one, compile_protocol(one, Rest(2)))
-    assert set(recording.dataset(recording.allocate(), {}, {}, {})) == {"v", "cell_time"}
+    data = filled(plan_recording(two, compile_protocol(two, Rest(2))))
+    assert set(data) == {"a.fast.v", "a.slow.v", "a.fast.time", "a.slow.time"}
+    assert data["a.slow.v"].attrs["units"] == "mV"
+    assert data["a.slow.v"].attrs["long_name"] == "v of slow cells"
+    assert {"a.slow.v": data["a.slow.v"].shape, "a.fast.v": data["a.fast.v"].shape} == {
+        "a.slow.v": (2, 1, 2), "a.fast.v": (2, 1, 1),
+    }  # fmt: skip
+    one = Circuit([Population("time", 1, Membrane())])
+    assert set(filled(plan_recording(one, compile_protocol(one, Rest(2))))) == {"time.v", "time.time"}
 
 
-def test_what_is_reduced_is_on_the_axis_of_areas():
+def test_two_things_of_one_name_are_refused_before_anything_runs():
+    made = circuit()
+    other = [replace(p, name="area1.error.error" if p.name == UP else p.name) for p in made.projections]
+    made = replace(made, projections=other)
+    plan("error", made)
+    refused("would be called 'area1.error.error'; give a population or", ["error", "weights"], on=made)
+
+
+def test_what_is_zero_or_one_is_kept_as_that():
+    """Spikes and φ as small whole numbers, with a sign (a difference of two must not turn round)."""
+    for every, kind in ((1, "int8"), (2, "int8"), (127, "int8"), (128, "int16")):
+        data = filled(plan("area1.phi", steps=200, every=every))
+        assert data["area1.phi.phi"].dtype == kind
+        assert data["area1.phi.silent"].dtype == np.float64
+    assert filled(plan(Record("phi", reduce="mean")))["area1.phi.phi mean"].dtype == np.float64
+    on = Circuit([Population("a", 2, Between())])
+    data = filled(plan_recording(on, compile_protocol(on, Rest(2))))
+    assert {name: array.dtype for name, array in data.items()} == {"a.inside": bool, "a.half": np.float64}
+
+
+def test_what_is_reduced_is_one_number_for_each_population():
     data = filled(plan([Record("error", reduce="mean"), Record("prediction", {"output": [0, 1]}, "max")]))
-    assert data["sheet"].values.tolist() == ["area1", "output"]
-    assert data["error_mean"].dims == ("time", "batch", "sheet")
-    assert data["error_mean"].sel(sheet="output").values.ravel().tolist() == list(range(10))
-    assert np.isnan(data["prediction_max"].sel(sheet="area1")).all()
-    assert data["prediction_max"].attrs["long_name"] == "max of prediction of prediction cells"
-    assert "column" not in data.dims
+    assert data["output.error.error mean"].dims == ("time", "batch")
+    assert data["output.error.error mean"].values.ravel().tolist() == list(range(10))
+    assert "area1.prediction.prediction max" not in data
+    assert (
+        data["output.prediction.prediction max"].attrs["long_name"] == "max of prediction of prediction cells"
+    )
+    assert set(data.dims) == {"time", "batch", "when", f"{UP} post", f"{UP} pre", f"{SIDE} weight"}
 
 
 def test_weights_over_time_and_before_and_after():
     data = filled(plan(UP))
     assert data[UP].dims == ("time", f"{UP} post", f"{UP} pre")
     assert data[UP].values.ravel().tolist() == list(range(30))
-    assert data[f"{UP} before"].values.tolist() == [[0.5, 0.5]] * 3
-    assert data[f"{UP} after"].values.tolist() == [[1.5, 1.5]] * 3
-    assert data[f"{SIDE} before"].dims == (f"{SIDE} weight",)
+    assert data[f"weights {UP}"].dims == ("when", f"{UP} post", f"{UP} pre")
+    assert data[f"weights {UP}"].sel(when="before").values.tolist() == [[0.5, 0.5]] * 3
+    assert data[f"weights {UP}"].sel(when="after").values.tolist() == [[1.5, 1.5]] * 3
+    assert data[f"weights {SIDE}"].dims == ("when", f"{SIDE} weight")
     assert SIDE not in data
     assert not [name for name in data if "fixed" in name]
 
@@ -204,7 +286,8 @@ def test_through_a_file(record, tmp_path):
     again = load_recording(tmp_path / "run.nc")
     xr.testing.assert_identical(data, again)
     if record is None:
-        assert again["error"].sel(area="area1").shape == (5, 2, 3)
+        assert again["area1.error.error"].shape == (5, 2, 3)
+        assert again["when"].dtype.kind == "U"
 
 
 def test_files_that_are_no_recordings(tmp_path):
@@ -222,6 +305,18 @@ def test_files_that_are_no_recordings(tmp_path):
     xr.Dataset({"a": ("x", [1.0])}).to_netcdf(path, engine="h5netcdf")
     with pytest.raises(ProtocolError, match="is no recording of corticalnet"):
         load_recording(path)
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_file_of_another_layout_is_said_to_be_one(lazy, tmp_path):
+    data = filled(plan())
+    del data.attrs["layout"]
+    data.to_netcdf(tmp_path / "run.nc", engine="h5netcdf")
+    with pytest.raises(
+        ProtocolError, match="of layout 1, but this version reads layout 2; simulate"
+    ) as caught:
+        load_recording(tmp_path / "run.nc", lazy=lazy)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -61,16 +61,16 @@ def test_every_cell_knows_the_column_that_it_speaks_for(data):
         drive = made.projection(f"{name} drive")
         sizes = (made.population(end).n for end in (drive.source, drive.target))
         pre, post, _ = drive.connection.synapses(*sizes)
-        of = data.spike.sel(population=name)
-        np.testing.assert_array_equal(of["number"], post)
-        np.testing.assert_array_equal(of["column_of"], pre)
+        axis = name.rpartition(".")[0]  # which "on" and "off" share
+        np.testing.assert_array_equal(data[f"{name}.spike"][axis], post)
+        np.testing.assert_array_equal(data[f"{name}.spike"][f"{axis}:column"], pre)
 
 
 def test_chosen_cells_keep_their_number_and_column():
     only = cn.Record("area1.value.on", where=[1, 7, 8])
     data = cn.simulate(circuit(), [cn.Present(X, ms=5)], record=only, check=False)
-    assert data["number"].values.tolist() == [1, 7, 8]
-    assert data["column_of"].values.tolist() == [0, 1, 2]
+    assert data["area1.value.on:cell"].values.tolist() == [1, 7, 8]
+    assert data["area1.value.on:column"].values.tolist() == [0, 1, 2]
 
 
 def test_spiking_cells_that_speak_for_nobody_are_columns_themselves():
@@ -79,9 +79,10 @@ def test_spiking_cells_that_speak_for_nobody_are_columns_themselves():
         populations, [cn.Projection("retina", "layer.pif", "prediction", 1.0, cn.OneToOne())], dt=1.0
     )
     data = cn.simulate(made, [cn.Give({"retina.stimulus": [1.0, 0.5, 0.0]}, ms=9)], record="spike", seed=0)
-    assert data["column_of"].values.tolist() == [0, 1, 2]
+    assert data["layer"].values.tolist() == [0, 1, 2]
+    assert "layer:column" not in data
     # PIFs fire at 0.5, 0.25 and 0 per ms; where they stood in their cycle at first is worth one spike more.
-    found = data.spike.isel(batch=0).sum("time").values
+    found = data["layer.pif.spike"].isel(batch=0).sum("time").values
     assert (np.abs(found - [4.5, 2.25, 0]) < 1).all()
 
 
@@ -90,19 +91,19 @@ def test_through_a_file(data, tmp_path):
     data.to_netcdf(path, engine="h5netcdf")
     again = cn.load_recording(path)
     xr.testing.assert_identical(data, again)
-    assert again.spike.dtype == np.uint8
-    assert again.spike.sum() > 0
-    on = again.spike.sel(population="area1.value.on")
-    assert on.shape == (120, 1, 20)
-    np.testing.assert_array_equal(on, data.spike.sel(population="area1.value.on"))
+    on = again["area1.value.on.spike"]
+    assert (on.dtype, on.shape) == (np.int8, (120, 1, 20))
+    assert on.sum() > 0
+    np.testing.assert_array_equal(on, data["area1.value.on.spike"])
 
 
 def test_a_file_packs_spikes(tmp_path):
     data = cn.simulate(circuit(100), [cn.Present(X, ms=50)], record="spike", check=False)
-    alone = data[["spike"]]
+    alone = data.filter_by_attrs(state="spike")
     alone.to_netcdf(tmp_path / "spikes.nc", engine="h5netcdf")
     plain = alone.copy()
-    plain["spike"].encoding = {}
+    for array in plain.values():
+        array.encoding = {}
     plain.to_netcdf(tmp_path / "plain.nc", engine="h5netcdf")
     packed, all_of_it = ((tmp_path / f"{name}.nc").stat().st_size for name in ("spikes", "plain"))
-    assert packed < all_of_it - 0.8 * alone.spike.nbytes
+    assert packed < all_of_it - 0.8 * alone.nbytes

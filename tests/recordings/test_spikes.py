@@ -18,21 +18,22 @@ def recording(fired, populations=None, phi=None):
     """Spikes ``[time, batch, cell]`` by hand: two cells for each column; φ of an area with three columns."""
     steps, batch, cells = fired.shape
     names = populations or [ON] * cells
-    number = np.concatenate([np.arange(names.count(name)) for name in dict.fromkeys(names)])
-    variables = {"spike": (("time", "batch", "cell"), fired.astype(np.uint8), {"units": "1"})}
     coordinates = {
         "time": ("time", DT * np.arange(steps)),
         "step": ("time", np.arange(steps)),
         "batch": ("batch", np.arange(batch)),
-        "population": ("cell", names),
-        "number": ("cell", number),
-        "column_of": ("cell", number // 2),
     }
+    variables = {}
+    for name in dict.fromkeys(names):
+        here = np.flatnonzero(np.array(names) == name)
+        axis, numbers, about = f"{name}:cell", np.arange(len(here)), {"population": name, "state": "spike"}
+        variables[f"{name}.spike"] = (("time", "batch", axis), fired[:, :, here].astype(np.int8), about)
+        coordinates |= {axis: (axis, numbers), f"{name}:column": (axis, numbers // 2)}
     if phi is not None:
-        variables["phi"] = (("time", "batch", "column"), phi, {"units": "1"})
-        coordinates |= {"area": ("column", ["area1"] * 3), "index": ("column", np.arange(3))}
-    data = xr.Dataset(variables, coordinates, {"dt": DT}).set_xindex("population")
-    return data if phi is None else data.set_xindex("area")
+        about = {"population": "area1.phi", "state": "phi"}
+        variables["area1.phi.phi"] = (("time", "batch", "area1"), phi, about)
+        coordinates["area1"] = "area1", np.arange(3)
+    return xr.Dataset(variables, coordinates, {"dt": DT})
 
 
 def by_hand():
@@ -136,7 +137,7 @@ def test_rates_of_steps_that_were_kept():
 
 
 def test_rates_of_chosen_cells_are_by_their_column():
-    data = recording(by_hand()).isel(cell=[0, 3])
+    data = recording(by_hand()).isel({f"{ON}:cell": [0, 3]})
     rates = population_rate(data, ON, DT)
     assert rates["column"].values.tolist() == [0, 1]
     np.testing.assert_allclose(rates[:, 0, 0], by_hand()[:, 0, 0] * 1000 / DT)
@@ -148,7 +149,7 @@ def test_mistakes_are_one_sentence():
     for ask, error, words in (
         (lambda: spike_times(data, "area1.valu.on"), ProtocolError, "did you mean 'area1.value.on'"),
         (lambda: spike_times(data, batch=2), ProtocolError, "choose 0 to 1"),
-        (lambda: spike_times(data.drop_vars("spike")), ProtocolError, "neither spikes nor φ"),
+        (lambda: spike_times(data.drop_vars(f"{ON}.spike")), ProtocolError, "neither spikes nor φ"),
         (lambda: population_rate(data, ON, 0), ProtocolError, "more than 0 ms, not 0"),
         (lambda: population_rate(data, ON, "20 mV"), UnitError, "mV"),
     ):

@@ -48,7 +48,7 @@ def test_a_file_holds_what_memory_would(engine, every, tmp_path):
     xr.testing.assert_identical(streamed, whole)
     xr.testing.assert_identical(cn.load_recording(path), whole)
     assert streamed["up"].dtype == whole["up"].dtype
-    assert streamed.spike.dtype == whole.spike.dtype == np.uint8
+    assert streamed["a.spikes.spike"].dtype == whole["a.spikes.spike"].dtype == np.int8
 
 
 def test_wishes_are_streamed_too(tmp_path):
@@ -66,16 +66,16 @@ def test_runs_go_on_in_one_file_also_after_a_snapshot(tmp_path):
     first = running()
     run(first, elements[:1], every=3, to=path)
     seen = run(first, elements[1:2], every=3, to=path)
-    values = seen.cell_rate.values.copy()
+    values = seen["a.rate"].values.copy()
     first.snapshot().save(tmp_path / "then")
     second = running()
     second.restore(Snapshot.load(tmp_path / "then"))
     found = run(second, iter(elements[2:]), every=3, to=path)
     xr.testing.assert_identical(found, whole)
     # A recording that was returned before is still what it was, though its file has grown.
-    np.testing.assert_array_equal(seen.cell_rate, values)
+    np.testing.assert_array_equal(seen["a.rate"], values)
     assert seen.sizes["time"] == 3
-    assert not seen["up after"].equals(found["up after"])
+    assert not seen["weights up"].sel(when="after").equals(found["weights up"].sel(when="after"))
 
 
 def test_a_closed_loop_streams(tmp_path):
@@ -95,11 +95,8 @@ def test_figures_and_numbers_of_a_recording_on_disk(tmp_path):
     for cell, times in spike_times(streamed).items():
         np.testing.assert_array_equal(times, spike_times(whole)[cell])
     assert len(to_neo(streamed).segments) == len(to_neo(whole).segments)
-    assert (
-        streamed.spike.sel(population="a.spikes")
-        .isel(time=slice(3, 9))
-        .equals(whole.spike.sel(population="a.spikes").isel(time=slice(3, 9)))
-    )
+    some = [data["a.spikes.spike"].isel(time=slice(3, 9)) for data in (streamed, whole)]
+    assert some[0].equals(some[1])
 
 
 def test_memory_holds_a_piece_and_never_the_whole(tmp_path, monkeypatch):
@@ -112,9 +109,11 @@ def test_memory_holds_a_piece_and_never_the_whole(tmp_path, monkeypatch):
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert data.rate.nbytes + data.echo.nbytes == 24_000_000
+    assert data["a.rate"].nbytes + data["a.echo"].nbytes == 24_000_000
     assert peak < 8_000_000
-    np.testing.assert_allclose(data.rate[-1, 0, 0], 0.25 * (1 - 0.5 / 4.0) ** 300, rtol=1e-9, atol=1e-300)
+    np.testing.assert_allclose(
+        data["a.rate"][-1, 0, 0], 0.25 * (1 - 0.5 / 4.0) ** 300, rtol=1e-9, atol=1e-300
+    )
 
 
 def test_tomorrow_it_is_read_from_disk_too(tmp_path):
@@ -122,10 +121,10 @@ def test_tomorrow_it_is_read_from_disk_too(tmp_path):
     path, simulator = tmp_path / "run.nc", running()
     whole = run(simulator, EXPERIMENT.elements, to=path).load()
     lazy = cn.load_recording(path, lazy=True)
-    assert not lazy["spike"].variable._in_memory
+    assert not lazy["a.spikes.spike"].variable._in_memory
     xr.testing.assert_identical(lazy, whole)
     run(simulator, [cn.Rest(3)], to=path)
-    np.testing.assert_array_equal(lazy.cell_rate, whole.cell_rate)
+    np.testing.assert_array_equal(lazy["a.rate"], whole["a.rate"])
 
 
 # What is refused, before the work ------------------------------------------------------------------
@@ -177,10 +176,10 @@ def test_a_recording_that_does_not_go_on(tmp_path):
     refused("already has a recording up to step 9, and this one begins with step 0", path)
     only = [cn.Record("a", where=[0]), "b.cells", "b.phi", "in", "up", "spike"]
     for match, options in (
-        ("it has a variable 'area'", {"record": ["spike"]}),
+        ("it has a variable 'a.echo'", {"record": ["spike"]}),
         ("its every is 1, not 2", {"every": 2}),
-        ("it has no variable 'first'", {"record": [p.name for p in EXPERIMENT.circuit.populations]}),
-        ("its '.*' has other dimensions", {"record": only}),
+        ("it has no variable 'a.spikes.first'", {"record": [p.name for p in EXPERIMENT.circuit.populations]}),
+        ("it has no variable 'a:cell'", {"record": only}),
     ):
         refused(f"is another recording: ({match}); choose another name", path, simulator, **options)
     other = running(seed=4)
@@ -192,6 +191,10 @@ def test_a_recording_that_does_not_go_on(tmp_path):
     larger.run([cn.Rest(10)])
     refused("is another recording", path, larger, [cn.Rest(3)])
     assert path.read_bytes() == content
+    some = tmp_path / "some.nc"
+    run(running(), elements[:2], record=cn.Record("a", where=[0]), to=some)
+    for match, cells in (("its '.*' has other dimensions", [0, 1]), ("its 'a:cell' is of other cells", [1])):
+        refused(f"is another recording: ({match})", some, simulator, record=cn.Record("a", where=cells))
     run(simulator, elements[2:], to=path)  # and what goes on goes on
 
 

@@ -16,7 +16,7 @@ def test_demo_shows_what_it_says(tmp_path):
     assert rows["backprop"].test_accuracy > 0.6
     ran = demo.columns()
     assert ran.error < 1e-12
-    assert ran.recording.phi.sum() > 3 * 10  # every column of the output, and more, in every trial
+    assert ran.spikes_of_phi > 3 * 10  # every column of the output, and more, in every trial
     audited = {report.rule: report for report in demo.audits()}
     assert [audited[name]["locality"].mark for name in demo.AUDITED] == ["no", "yes", "yes"]
     assert [audited[name]["autonomy"].mark for name in demo.AUDITED] == ["no", "no", "yes"]

@@ -70,6 +70,14 @@ def test_two_versions_are_two_packages_beside_each_other():
     assert all(one["ms"] > 0 and one["ratio"] > 0 for one in found.values())
 
 
+@pytest.mark.slow
+def test_a_recording_needs_no_memory_but_its_own():
+    """In a process of its own, 30 MB: at most a third more, and no more than a tenth of the time."""
+    for one in results("recording_cost")["rules"].values():
+        assert 0.9 < one["peak"] / one["bytes"] < 1.3
+        assert one["building"] < 0.1 * one["seconds"]
+
+
 def test_accuracy_table_fills_goes_on_and_reads(tmp_path):
     first = results("accuracy_table", runs=tmp_path)
     again = results("accuracy_table", runs=tmp_path)

@@ -32,7 +32,8 @@ from corticalnet.engines.recorder import Recorder
 from corticalnet.engines.stepping import Diverged, Stepping
 from corticalnet.errors import EngineError, one_of
 from corticalnet.experiment.script import Script
-from corticalnet.recordings.recording import Recording, Track
+from corticalnet.recordings.recording import Recording
+from corticalnet.recordings.tracks import Track
 
 Array = NDArray[np.float64]
 TARGETS = ("numpy", "cython", "cpp_standalone")
@@ -167,7 +168,7 @@ class Brian2Engine(Stepping):
         progress: Callable[[int], None] | None = None,
         *,
         guard: bool = False,
-    ) -> list[Array]:
+    ) -> list[NDArray[Any]]:
         """See :meth:`Stepping.run`.
 
         Raises:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from corticalnet.engines.brian2_engine.library import brian2
 from corticalnet.engines.brian2_engine.model import Model
-from corticalnet.recordings.recording import Recording, Track
+from corticalnet.recordings.recording import Recording
+from corticalnet.recordings.tracks import Track
 
 Array = NDArray[np.float64]
 

@@ -26,7 +26,7 @@ from corticalnet.engines.torch_engine.states import named, states_at_rest, troub
 from corticalnet.engines.torch_engine.weights import Array, Weights
 from corticalnet.errors import EngineError, one_of
 from corticalnet.experiment.script import Script
-from corticalnet.recordings.recording import Track
+from corticalnet.recordings.tracks import Track
 
 _PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
 

@@ -1,0 +1,121 @@
+"""How a recording calls what it holds: names of variables and of axes, which hang on nobody else.
+
+"area1.value.rate"          a state of a population, [time, batch, area1]: as it is asked for and read
+"area1.error.error norm"    the same made one number, [time, batch]
+"input->area1"              weights over time, [time, post, pre]
+"weights input->area1"      those of a plastic projection, [when, post, pre], when = "before", "after"
+
+The populations of an area have one axis, "area1", whose numbers are those of its columns: what is recorded of
+them can be subtracted and multiplied cell by cell. Populations of another size, and those of which some cells
+were asked for, have an axis of their own, "area1.clock:cell".
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from corticalnet.circuits.circuit import Circuit
+from corticalnet.circuits.parts import Population
+from corticalnet.errors import ProtocolError
+from corticalnet.recordings.tracks import Track
+
+#: Recordings of another layout cannot be read.
+LAYOUT = 2
+#: What every recording has.
+COMMON = ("time", "step", "batch", "when")
+
+
+@dataclass(frozen=True, eq=False)
+class Axis:
+    """The cells of a variable.
+
+    Attributes:
+        name: of the dimension.
+        cells: their numbers in the population.
+        columns: which column of its area each cell speaks for; None if that is itself.
+    """
+
+    name: str
+    cells: NDArray[np.int64]
+    columns: NDArray[np.int64] | None = None
+
+
+def axes(circuit: Circuit, tracks: Iterable[Track]) -> list[Axis | None]:
+    """The axis of each track; None for what is reduced, and for weights."""
+    known: dict[str, Axis] = {}
+    found: list[Axis | None] = []
+    for track in tracks:
+        if track.is_weight or track.reduce:
+            found.append(None)
+            continue
+        population = circuit.population(track.part)
+        names = [f"{track.part}:cell", f"{track.name}:cell"]
+        cells = np.arange(population.n) if track.index is None else np.asarray(track.index)
+        if len(cells) == population.n == _columns(circuit, population.area):
+            names.insert(0, f"{population.area}:cell" if population.area in COMMON else population.area)
+        for name in names:  # (two states of one population may be of other cells)
+            axis = known.setdefault(name, Axis(name, cells, _spoken_for(circuit, population, cells)))
+            if np.array_equal(axis.cells, cells):
+                break
+        found.append(axis)
+    return found
+
+
+def weights_name(projection: str) -> str:
+    """Of the weights of a projection before and after."""
+    return f"weights {projection}"
+
+
+def columns_name(axis: str) -> str:
+    """Of the coordinate that tells which column each cell of an axis speaks for."""
+    return f"{axis.removesuffix(':cell')}:column"  # (files take no space in it)
+
+
+def see_that_names_differ(circuit: Circuit, tracks: Iterable[Track]) -> None:
+    """Two things must not be called the same.
+
+    Raises:
+        ProtocolError: they are.
+    """
+    listed = list(tracks)
+    found = [axis for axis in axes(circuit, listed) if axis is not None]
+    names = [track.name for track in listed] + [weights_name(p.name) for p in circuit.plastic]
+    names += {axis.name for axis in found} | {columns_name(a.name) for a in found if a.columns is not None}
+    names += COMMON
+    for name, count in Counter(names).items():
+        if count > 1:
+            raise ProtocolError(
+                f"two things in the recording would be called '{name}'; give a population or projection of "
+                f"'{circuit.name}' another name"
+            )
+
+
+def coordinates(axis: Axis) -> dict[str, Any]:
+    """What xarray is to know of an axis."""
+    number = {"units": "1", "long_name": "number of the cell in its population"}
+    found: dict[str, Any] = {axis.name: ((axis.name,), axis.cells, number)}
+    if axis.columns is not None:
+        column = {"units": "1", "long_name": "position in its area of the column it speaks for"}
+        found[columns_name(axis.name)] = (axis.name,), axis.columns, column
+    return found
+
+
+def _columns(circuit: Circuit, area: str) -> int:
+    """How many columns an area has: as many as its first population has cells."""
+    return next(p.n for p in circuit.populations if p.area == area)
+
+
+def _spoken_for(
+    circuit: Circuit, population: Population, cells: NDArray[np.int64]
+) -> NDArray[np.int64] | None:
+    """ "area1.value.on" has N cells for each column of "area1.value"; other cells speak for themselves."""
+    columns = next((p.n for p in circuit.populations if p.name == population.area), 0)
+    if not columns or population.name == population.area or population.n % columns:
+        return None
+    return cells // (population.n // columns)
