@@ -11,6 +11,7 @@ cannot hide in what has gone by.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -76,7 +77,7 @@ class Probe(Observer):
     """
 
     def __init__(self, network: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> None:
-        self.network, self.rule = with_sweeps(own(network), self._swept), rule.for_audit()
+        self.network, self.rule = with_sweeps(own(network), self._swept), copy.deepcopy(rule).for_audit()
         self.rule.observer = self
         self.x = x
         vectors = torch.nn.functional.one_hot(targets, torch.Size(network.output_shape).numel()).double()

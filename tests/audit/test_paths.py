@@ -163,3 +163,16 @@ def test_cells_by_area_leave_out_those_that_are_not_there():
     x, hidden = torch.rand(1, 3), torch.rand(1, 4)
     named = by_area(net.wiring, {"rate": [x, hidden, None], "error": [x, hidden, None]})
     assert set(named) == {("input", "rate"), ("area1", "rate"), ("area1", "error")}
+
+
+def test_a_rule_that_is_its_own_copy_for_an_audit_stays_as_it_was():
+    class Same(Delta):
+        def dares(self, net):
+            return False
+
+        def for_audit(self):
+            return self
+
+    rule = Same()
+    assert locality(rule).leaks == {}
+    assert rule.observer is SILENT
