@@ -1,6 +1,6 @@
-"""The catalogue: rules by name, each a point of teaching signal × feedback pathway × trigger.
+"""The catalogue: rules by name, most of them points of teaching signal × feedback pathway × trigger.
 
-Adding a rule is adding a row (or calling :func:`register`).
+Adding a rule is adding a row (or calling :func:`register`): three parts, or a class that is a rule by itself.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def rules() -> tuple[str, ...]:
 
 
 def source(name: str) -> str:
-    """Where a rule comes from: its paper, or the first line of the docstring of its function.
+    """Where a rule comes from: its paper, or the first line of the docstring of its class or function.
 
     Raises:
         RuleError: unknown name.
@@ -98,7 +98,7 @@ def source(name: str) -> str:
 
 
 def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
-    """Add a rule of your own: an :class:`Entry`, or a function that returns a :class:`LearningRule`.
+    """Add a rule of your own: an :class:`Entry`, or a :class:`LearningRule` (or a function that makes one).
 
     Raises:
         RuleError: the name is taken.
@@ -115,7 +115,8 @@ def rule(name: str, /, **parameters: Any) -> LearningRule:
         name: see :func:`rules`.
         parameters: ``teaching``, ``feedback`` or ``trigger`` replace a part (an object, or a name such
             as "reward" or "random"); anything else goes to the part that has such a parameter, for
-            example ``silence`` of Fa-Z-IL, ``exploration`` of BrainProp, ``loss`` of a teacher.
+            example ``silence`` of Fa-Z-IL, ``exploration`` of BrainProp, ``loss`` of a teacher. A rule that
+            is no product takes its own, and those of a teaching signal if it takes one.
 
     Raises:
         RuleError: unknown name or parameter, or parts that do not go together.
@@ -126,22 +127,48 @@ def rule(name: str, /, **parameters: Any) -> LearningRule:
     one_of("rule", name, _RULES, RuleError)
     entry = _RULES[name]
     if not isinstance(entry, Entry):
-        return entry(**parameters)
+        return _whole(name, entry, parameters)
     makers = {
         "teaching": _maker(parameters.pop("teaching", entry.teaching), TEACHINGS, "teaching signal"),
         "feedback": _maker(parameters.pop("feedback", entry.feedback), FEEDBACKS, "feedback pathway"),
         "trigger": _maker(parameters.pop("trigger", entry.trigger), {}, "trigger"),
     }
     takes = {part: _parameters(make) for part, make in makers.items()}
-    for key in parameters:
-        if not any(key in names for names in takes.values()):
-            choices = ["teaching", "feedback", "trigger", *(n for names in takes.values() for n in names)]
-            raise RuleError(f"rule '{name}': {unknown('parameter', key, choices)}")
+    _check(name, parameters, ["teaching", "feedback", "trigger", *(n for own in takes.values() for n in own)])
     parts = {
         part: make(**{k: v for k, v in parameters.items() if k in takes[part]}) if callable(make) else make
         for part, make in makers.items()
     }
     return Rule(**parts, name=name)
+
+
+def _whole(name: str, make: Callable[..., LearningRule], parameters: dict[str, Any]) -> LearningRule:
+    """A rule that is no product; what it is taught by may be told by name."""
+    takes = inspect.signature(make).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
+        return make(**parameters)
+    if "teaching" not in takes:
+        _check(name, parameters, [*takes])
+        return make(**parameters)
+    by = "teaching" in parameters
+    teaching = _maker(parameters.pop("teaching", Teacher), TEACHINGS, "teaching signal")
+    of_teaching = [key for key in _parameters(teaching) if key not in takes]
+    _check(name, parameters, [*takes, *of_teaching])
+    told = {key: parameters.pop(key) for key in of_teaching if key in parameters}
+    if not by and not told:
+        return make(**parameters)  # (by whom it usually is)
+    return make(**parameters, teaching=teaching(**told) if callable(teaching) else teaching)
+
+
+def _check(name: str, parameters: dict[str, Any], choices: list[str]) -> None:
+    """See that all parameters are some that the rule has.
+
+    Raises:
+        RuleError: one is not.
+    """
+    for key in parameters:
+        if key not in choices:
+            raise RuleError(f"rule '{name}': {unknown('parameter', key, choices or ['none'])}")
 
 
 def _maker(part: Any, names: dict[str, Any], kind: str) -> Any:

@@ -36,6 +36,7 @@ class OwnWeights:
     """What learns weights of its own when it meets a network: base of every rule."""
 
     name: str = "custom"
+    needs_full_precision: bool = False
 
     _weights: Mapping[str, nn.Parameter] = {}  # as `draw` has drawn them
     _shapes: Mapping[str, torch.Size] = {}  # of the network that they were drawn for
@@ -48,7 +49,7 @@ class OwnWeights:
     _moved: tuple[tuple[nn.Parameter, ...], Callable[[], Any]] = ((), _nobody)  # what, and by whom
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Every ``learn`` begins by meeting the network, so that no rule can forget to.
+        """Every ``learn`` begins by meeting the network, in the precision it needs: no rule can forget to.
 
         Raises:
             RuleError: the rule overrides ``parameters``, of which nobody would learn the names.
@@ -67,7 +68,10 @@ class OwnWeights:
         def met(self: OwnWeights, net: Network, *arguments: Any, **options: Any) -> Any:
             if self._meet(net):
                 self._look_for_those_left_behind(net)
-            return learn(self, net, *arguments, **options)
+            if not self.needs_full_precision:
+                return learn(self, net, *arguments, **options)
+            with torch.autocast(net.like.device.type, enabled=False):
+                return learn(self, net, *arguments, **options)
 
         met._meets = True  # type: ignore[attr-defined]
         cls.learn = met  # type: ignore[attr-defined]

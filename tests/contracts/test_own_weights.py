@@ -282,3 +282,16 @@ def test_a_rule_teaches_a_network_and_says_so_to_all_else(kind):
     stale = torch.optim.SGD(cn.mlp([2, 2]).parameters(), lr=0.1)
     with pytest.raises(RuleError, match="holds none of the network's parameters"):
         kind().update(cn.mlp([2, 2]), [[0, 1]], [0], stale)
+
+
+@pytest.mark.parametrize("precise", [True, False])
+def test_a_rule_that_says_it_needs_full_precision_gets_it_under_autocast(precise):
+    class Precise(cn.LearningRule):
+        needs_full_precision = precise
+
+        def learn(self, net, x, targets, *, accumulate=False):
+            return net.sweep(x).rates[-1].dtype
+
+    net, (x, y) = dense("tanh").float(), batch()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert Precise().learn(net, x, y) is (torch.float32 if precise else torch.bfloat16)

@@ -124,8 +124,10 @@ def test_an_impossible_value_is_refused_by_name(maker, name, value):
 def taken_by(name):
     """Parameters of a rule by name, each with the part that takes it."""
     entry = catalogue._RULES[name]
-    parts = (entry.teaching, entry.feedback, entry.trigger)
-    return {key: parameter for part in parts for key, parameter in inspect.signature(part).parameters.items()}
+    product = isinstance(entry, catalogue.Entry)
+    parts = (entry.teaching, entry.feedback, entry.trigger) if product else (entry, cn.Teacher)
+    taken = [inspect.signature(part).parameters for part in parts]
+    return {key: one for part in taken for key, one in part.items() if key != "teaching"}
 
 
 @pytest.mark.parametrize("name", cn.rules())
@@ -210,3 +212,38 @@ def test_other_mistakes_are_told_in_a_sentence(make, words):
     with pytest.raises(CorticalnetError, match=words) as caught:
         make()
     assert "\n" not in str(caught.value)
+
+
+class Whole(cn.LearningRule):
+    """A rule that is no product, and remembers what it was made with."""
+
+    def __init__(self, speed=1.0, teaching=None):
+        self.speed, self.given = speed, teaching
+
+    def learn(self, net, x, targets, *, accumulate=False):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("make", "parameters", "words"),
+    [
+        (Whole, {"sped": 2}, "rule 'whole': unknown parameter 'sped'; did you mean 'speed'"),
+        (Whole, {"teaching": "techer"}, "unknown teaching signal 'techer'; did you mean 'teacher'"),
+        (lambda speed=1.0: Whole(speed), {"loss": "squared"}, "unknown parameter 'loss'. Choices: speed"),
+        (lambda: Whole(), {"speed": 1}, "unknown parameter 'speed'. Choices: none"),
+    ],
+)
+def test_a_rule_that_is_no_product_refuses_what_it_does_not_take(make, parameters, words, monkeypatch):
+    monkeypatch.setitem(catalogue._RULES, "whole", make)
+    with pytest.raises(CorticalnetError, match=words):
+        cn.rule("whole", **parameters)
+
+
+def test_a_rule_that_is_no_product_may_be_told_its_teaching_by_name(monkeypatch):
+    monkeypatch.setitem(catalogue._RULES, "whole", Whole)
+    made = cn.rule("whole", speed=2.0, loss="cross-entropy")
+    assert (made.speed, made.given.loss) == (2.0, "cross-entropy")
+    assert isinstance(cn.rule("whole", teaching="reward", exploration=0.5).given, cn.Reward)
+    assert cn.rule("whole").given is None, "by default by whom the rule itself says"
+    monkeypatch.setitem(catalogue._RULES, "open", lambda **anything: Whole(**anything))
+    assert cn.rule("open", speed=3.0).speed == 3.0
