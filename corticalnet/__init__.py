@@ -1,133 +1,15 @@
-"""Neural simulation toolkit with explicit neuron populations: how could cortex assign credit?"""
+"""Neural simulation toolkit with explicit neuron populations: how could cortex assign credit?
 
-from corticalnet.about import VERSION
-from corticalnet.analysis import to_neo
-from corticalnet.audit import audit, validate
-from corticalnet.circuits import (
-    AllToAll,
-    Broadcast,
-    Circuit,
-    OneToOne,
-    Population,
-    Projection,
-    Synapses,
-    Wire,
-)
-from corticalnet.columns import Continuous, circuit, write_back
-from corticalnet.columns.spiking import spiking
-from corticalnet.engines import Interaction, Simulator, Snapshot, simulate, simulator
-from corticalnet.experiment.noise import Noise
-from corticalnet.experiment.protocol import Give, Play, Present, Reinforce, Rest, Teach
-from corticalnet.experiment.stream import Stream, urges
-from corticalnet.network import (
-    Area,
-    AvgPool,
-    Convolution,
-    Dense,
-    Identity,
-    Link,
-    Local,
-    MaxPool,
-    Network,
-    Recurrent,
-    from_torch,
-    mlp,
-)
-from corticalnet.recordings.join import join
-from corticalnet.recordings.loading import load_recording
-from corticalnet.recordings.recording import Record
-from corticalnet.rules import (
-    IL,
-    ZIL,
-    Direct,
-    FaZIL,
-    KolenPollack,
-    LearningRule,
-    Matching,
-    Perturbed,
-    Random,
-    Reward,
-    Rule,
-    SignSymmetric,
-    SoftmaxReward,
-    Sweep,
-    Teacher,
-    ThroughTime,
-    Tied,
-    WeightMirror,
-    register,
-    rule,
-    rules,
-)
-from corticalnet.training import Model
+Public names are listed in ``__init__.pyi``. Each is imported when it is asked for: who trains a network
+does not wait for what reads and draws recordings.
+"""
 
+import lazy_loader
+
+from corticalnet.about import FOLDER, VERSION
+
+__getattr__, __dir__, _names = lazy_loader.attach_stub(__name__, __file__)
+# Rooms are attributes, too, but no public names: `from corticalnet import *` takes what they hold.
+_rooms = {path.stem for path in FOLDER.iterdir()}
+__all__ = [name for name in _names if name not in _rooms]
 __version__ = VERSION
-
-__all__ = [
-    "IL",
-    "ZIL",
-    "AllToAll",
-    "Area",
-    "AvgPool",
-    "Broadcast",
-    "Circuit",
-    "Continuous",
-    "Convolution",
-    "Dense",
-    "Direct",
-    "FaZIL",
-    "Give",
-    "Identity",
-    "Interaction",
-    "KolenPollack",
-    "LearningRule",
-    "Link",
-    "Local",
-    "Matching",
-    "MaxPool",
-    "Model",
-    "Network",
-    "Noise",
-    "OneToOne",
-    "Perturbed",
-    "Play",
-    "Population",
-    "Present",
-    "Projection",
-    "Random",
-    "Record",
-    "Recurrent",
-    "Reinforce",
-    "Rest",
-    "Reward",
-    "Rule",
-    "SignSymmetric",
-    "Simulator",
-    "Snapshot",
-    "SoftmaxReward",
-    "Stream",
-    "Sweep",
-    "Synapses",
-    "Teach",
-    "Teacher",
-    "ThroughTime",
-    "Tied",
-    "WeightMirror",
-    "Wire",
-    "audit",
-    "circuit",
-    "from_torch",
-    "join",
-    "load_recording",
-    "mlp",
-    "register",
-    "rule",
-    "rules",
-    "simulate",
-    "simulator",
-    "spiking",
-    "to_neo",
-    "urges",
-    "validate",
-    "write_back",
-]

@@ -25,7 +25,7 @@ from torch import nn
 
 import corticalnet.data as datasets
 from corticalnet.analysis import align, autograd_update, interleave, rule_update
-from corticalnet.audit import Report, audit, figure
+from corticalnet.audit import Report, audit_rule, figure
 from corticalnet.circuits import Circuit
 from corticalnet.columns import circuit as expand
 from corticalnet.columns import write_back
@@ -140,7 +140,7 @@ def audits(seed: int = 0, on_rule: Callable[[str], None] = lambda name: None) ->
     found = []
     for name in AUDITED:
         on_rule(name)
-        found.append(audit(name, seed=seed, quick=True))
+        found.append(audit_rule(name, seed=seed, quick=True))
     return found
 
 

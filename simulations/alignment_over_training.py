@@ -44,7 +44,7 @@ def run(
     epochs: Annotated[int, typer.Option(help="Passes over the images.")] = 16,
 ) -> dict:
     """Train and look: angle, gap and congruence ``[seed][look][area or link]`` by rule."""
-    names = list(cn.rules())
+    names = list(cn.list_rules())
     if quick:
         names, seeds, epochs = ["backprop", "feedback-alignment", "weight-mirror", "streaming-fa-z-il"], 1, 3
     looks = sorted({round(k) for k in np.linspace(0, epochs, 9)})

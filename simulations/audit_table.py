@@ -45,11 +45,11 @@ def run(
     seeds: Annotated[int, typer.Option(help="Audits of each rule.")] = 3,
 ) -> dict:
     """Audit every rule, once for each seed."""
-    names = tuple(rules.split(",")) if rules else QUICK if quick else cn.rules()
+    names = tuple(rules.split(",")) if rules else QUICK if quick else cn.list_rules()
     chosen = [(cn.rule(name), seed) for name in names for seed in range(1 if quick else seeds)]
     found: dict[str, list[dict]] = {name: [] for name in names}
     for rule, seed in track(chosen, "auditing", transient=True):
-        found[rule.name].append(cn.audit(rule, seed=seed, quick=quick).to_dict())
+        found[rule.name].append(cn.audit_rule(rule, seed=seed, quick=quick).to_dict())
     return {"rules": found}
 
 

@@ -1,10 +1,10 @@
 """The audit: what rules and their columns in time really do, measured.
 
-``audit`` puts every property of a rule to the test; ``validate`` runs the same trials in every view of a
+``audit_rule`` puts every property of a rule to the test; ``validate`` runs the same trials in every view of a
 rule, each change of weights beside backprop's.
 """
 
-from corticalnet.audit.auditing import PARTS, audit
+from corticalnet.audit.auditing import PARTS, audit_rule
 from corticalnet.audit.comparison import ALL, Comparison, Law, compare, law
 from corticalnet.audit.detection import Detection, detect, detection_by_silence, with_detector
 from corticalnet.audit.figures import figure, figures
@@ -34,7 +34,7 @@ __all__ = [
     "Trials",
     "Validation",
     "View",
-    "audit",
+    "audit_rule",
     "autonomy_in_a_stream",
     "compare",
     "detect",

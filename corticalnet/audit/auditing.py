@@ -1,4 +1,4 @@
-"""``audit``: everything that can be measured of a rule, by one protocol."""
+"""``audit_rule``: everything that can be measured of a rule, by one protocol."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from corticalnet.rules.catalogue import rule as rule_by_name
 PARTS = ("equality", "locality", "feedback", "teacher", "autonomy")
 
 
-def audit(
+def audit_rule(
     rule: str | LearningRule,
     network: Network | None = None,
     *,
@@ -48,7 +48,7 @@ def audit(
     """Measure a rule: nothing is looked up by its name.
 
     Args:
-        rule: a name (:func:`corticalnet.rules`), or any rule; it is not changed.
+        rule: a name (:func:`corticalnet.list_rules`), or any rule; it is not changed.
         network: to try it on; not changed. If not given: dense ones with 2 to 5 links, sigmoid, tanh, ReLU.
         seed: of networks, inputs and timing.
         quick: one network of each kind, instead of several.
@@ -62,7 +62,7 @@ def audit(
         RuleError: an unknown name, or no rule at all.
         ShapeError: the network and the rule do not fit.
 
-    >>> audit("feedback-alignment", quick=True)["weight transport"].mark
+    >>> audit_rule("feedback-alignment", quick=True)["weight transport"].mark
     'yes'
     """
     if isinstance(rule, str):

@@ -7,15 +7,15 @@ from pathlib import Path
 import torch
 import typer
 
-from corticalnet.audit import PARTS, Report, audit, figure, tables
+from corticalnet.audit import PARTS, Report, audit_rule, figure, tables
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_SEED, parse_sets
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import Written, as_figures, as_json_file, try_folder, write
 from corticalnet.errors import RuleError
 from corticalnet.progress import bars
+from corticalnet.rules.catalogue import list_rules
 from corticalnet.rules.catalogue import rule as rule_by_name
-from corticalnet.rules.catalogue import rules as all_rules
 
 
 @app.command("audit")
@@ -45,7 +45,7 @@ def audit_(
 
     - `corticalnet audit --json --out runs/audit`
     """
-    parameters, chosen = parse_sets(sets), list(names or all_rules())
+    parameters, chosen = parse_sets(sets), list(names or list_rules())
     if parameters and len(chosen) > 1:
         raise RuleError(f"--set is for one rule, not for {len(chosen)}: {', '.join(chosen)}")
     rules = [rule_by_name(name, **parameters) for name in chosen]
@@ -61,7 +61,7 @@ def audit_(
                 after = PARTS[(PARTS.index(part) + 1) % len(PARTS)]
                 shown.update(task, advance=1, description=f"{name}: {after}")
 
-            reports.append(audit(rule, seed=seed, quick=quick, progress=step))
+            reports.append(audit_rule(rule, seed=seed, quick=quick, progress=step))
     found = [report.to_dict() for report in reports]
     written = Written([])
     if out is not None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from corticalnet.cli.app import app
 from corticalnet.cli.data import datasets
 from corticalnet.cli.output import JSON, print_json, print_table
-from corticalnet.rules.catalogue import rules, source
+from corticalnet.rules.catalogue import list_rules, source
 from corticalnet.store import read_whole
 from corticalnet.training.model_file import model_files
 
@@ -21,11 +21,11 @@ def list_(as_json: bool = JSON) -> None:
     """List learning rules with their sources, models, and data sets."""
     models = {name: {"about": _about(path), "file": str(path)} for name, path in model_files().items()}
     if as_json:
-        sources = [{"name": name, "source": source(name)} for name in rules()]
+        sources = [{"name": name, "source": source(name)} for name in list_rules()]
         listed = [{"name": name, **about} for name, about in models.items()]
         print_json({"rules": sources, "models": listed, "data": datasets()})
         return
-    print_table("Rules (--rule NAME)", ["rule", "source"], [[name, source(name)] for name in rules()])
+    print_table("Rules (--rule NAME)", ["rule", "source"], [[name, source(name)] for name in list_rules()])
     rows = [[name, about["about"]] for name, about in models.items()]
     print_table("Models (corticalnet train NAME)", ["model", "about"], rows)
     rows = [[d["name"], d["title"], "here" if d["where"] else "to be fetched"] for d in datasets()]

@@ -1,7 +1,7 @@
 """Learning rules: teaching signal × feedback pathway × trigger."""
 
 from corticalnet.rules.base import LearningRule, Route, Step
-from corticalnet.rules.catalogue import Entry, register, rule, rules
+from corticalnet.rules.catalogue import Entry, list_rules, register, rule
 from corticalnet.rules.fa_z_il import FaZIL
 from corticalnet.rules.feedback import (
     Direct,
@@ -64,7 +64,7 @@ __all__ = [
     "Trigger",
     "WeightMirror",
     "WeightPerturbation",
+    "list_rules",
     "register",
     "rule",
-    "rules",
 ]

@@ -77,10 +77,10 @@ _RULES: dict[str, Entry | Callable[..., LearningRule]] = {
 }
 
 
-def rules() -> tuple[str, ...]:
+def list_rules() -> tuple[str, ...]:
     """Names of all rules.
 
-    >>> "backprop" in rules()
+    >>> "backprop" in list_rules()
     True
     """
     return tuple(_RULES)

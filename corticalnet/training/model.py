@@ -28,7 +28,7 @@ class Model:
 
     Args:
         network: the network.
-        rule: how it learns; a name from :func:`corticalnet.rules` will do.
+        rule: how it learns; a name from :func:`corticalnet.list_rules` will do.
         settings: of its training; the defaults if not given.
         name: for folders and figures; a model file's own name if not given.
         notes: anything a reader should know.

@@ -251,8 +251,8 @@ def _shape(asks: list[str], name: str) -> dict[str, Any]:
 
 
 def _check_rule(rule: Any) -> None:
-    if rule is not None and not isinstance(rule, LearningRule) and rule not in catalogue.rules():
-        raise RuleError(unknown("rule", rule, catalogue.rules()))
+    if rule is not None and not isinstance(rule, LearningRule) and rule not in catalogue.list_rules():
+        raise RuleError(unknown("rule", rule, catalogue.list_rules()))
 
 
 def _as_rule(rule: Any) -> Any:

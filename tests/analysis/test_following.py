@@ -79,7 +79,7 @@ def test_kolen_pollacks_law_is_seen_and_looking_changes_nothing(taught):
     assert (data["time"].values == np.arange(0, 100, 10)).all()
 
 
-@pytest.mark.parametrize("name", cn.rules())
+@pytest.mark.parametrize("name", cn.list_rules())
 def test_every_rule_can_be_followed(name):
     """Those that are backprop have angle 0 everywhere; what does not come link by link has no gap."""
     net, (x, y) = NETWORKS["dense-2"]("tanh", 0), batch()

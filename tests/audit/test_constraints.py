@@ -49,7 +49,7 @@ class Around(Trigger):
                 error = wiring.area(source).gain(error @ link.weight, traces[source])
 
 
-@pytest.mark.parametrize("name", cn.rules())
+@pytest.mark.parametrize("name", cn.list_rules())
 def test_honest_pathways_are_what_they_say(name):
     found = transport(cn.rule(name))
     assert (found.largest > 0.1) == found.claims

@@ -59,7 +59,7 @@ def network(**area):
     return cn.Network((5,), [*areas, cn.Area(cn.Dense(4), "linear")], dtype=F64)
 
 
-@pytest.mark.parametrize("name", [n for n in cn.rules() if n != "backprop"])
+@pytest.mark.parametrize("name", [n for n in cn.list_rules() if n != "backprop"])
 def test_every_other_rule_is_local(name):
     found = locality(cn.rule(name))
     assert found.leaks == {}

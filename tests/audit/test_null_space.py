@@ -209,7 +209,7 @@ def test_honest_rules_stay(name):
 
 
 @pytest.mark.parametrize("activation", ["sigmoid", "relu"])
-@pytest.mark.parametrize("name", cn.rules())
+@pytest.mark.parametrize("name", cn.list_rules())
 def test_rules_of_the_catalogue_are_what_their_pathways_say(name, activation):
     rule = cn.rule(name)
     net = cn.mlp([6, 80, 80, 5], activation, seed=2, dtype=F64)

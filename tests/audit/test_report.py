@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.audit import PARTS, PROPERTIES, SONG, TALK, Report, audit, figure, tables
+from corticalnet.audit import PARTS, PROPERTIES, SONG, TALK, Report, audit_rule, figure, tables
 from corticalnet.audit.report import brief
 from corticalnet.errors import RuleError
 from tests.audit.test_locality import Hebbian, Peeking
@@ -32,10 +32,10 @@ def marks(report):
 
 @pytest.fixture(scope="module")
 def reports():
-    return {name: cn.audit(name, quick=True) for name in cn.rules()}
+    return {name: cn.audit_rule(name, quick=True) for name in cn.list_rules()}
 
 
-@pytest.mark.parametrize("name", cn.rules())
+@pytest.mark.parametrize("name", cn.list_rules())
 def test_every_rule_of_the_catalogue_gets_its_row(reports, name):
     report = reports[name]
     assert isinstance(report, Report)
@@ -73,19 +73,19 @@ def test_a_rule_of_ten_lines_gets_its_row():
             error = torch.nn.functional.one_hot(targets, rates[-1].shape[1]) - rates[-1]
             net.links[-1].weight.grad -= error.T @ rates[-2] / len(x)
 
-    report = cn.audit(OutputOnly(), quick=True)
+    report = cn.audit_rule(OutputOnly(), quick=True)
     assert marks(report) == "ny--- yyy--n"
     assert "delta rule" in tables([report])
     assert report.evidence["equality"]["tanh"]["by_depth"][0][0] < 1e-12
 
 
 def test_the_hebbian_rule_is_local_and_not_backprop():
-    report = audit(Hebbian(), quick=True)
+    report = audit_rule(Hebbian(), quick=True)
     assert marks(report) == "ny--- yyy--y"
 
 
 def test_a_cheat_is_named_in_the_report():
-    report = audit(cn.Rule(trigger=Peeking(), name="peeking"), quick=True)
+    report = audit_rule(cn.Rule(trigger=Peeking(), name="peeking"), quick=True)
     assert report["locality"].mark == "no"
     assert report["locality"].detail.startswith("leaks: error of output")
     assert report["autonomy"].detail == (
@@ -100,7 +100,7 @@ def test_a_network_of_ones_own():
         cn.Area(cn.Dense(4), "linear"),
     ]
     net = cn.Network((1, 6, 6), areas)
-    report = audit("z-il", net, quick=True)
+    report = audit_rule("z-il", net, quick=True)
     assert report["equality"].mark == "yes"
     assert report["locality"].detail.startswith("leaks: other samples of the batch")
     assert report["weight tying"].mark == "no"
@@ -125,7 +125,7 @@ def test_numbers_in_few_characters():
 
 def test_progress_names_its_parts():
     said = []
-    audit("backprop", quick=True, progress=said.append)
+    audit_rule("backprop", quick=True, progress=said.append)
     assert said == list(PARTS)
 
 
@@ -139,4 +139,4 @@ def test_progress_names_its_parts():
 )
 def test_mistakes_are_named(given, message):
     with pytest.raises(RuleError, match=message):
-        audit(*given)
+        audit_rule(*given)

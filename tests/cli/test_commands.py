@@ -90,7 +90,7 @@ def test_interrupting_says_how_to_go_on(cli, monkeypatch):
 def test_list_names_rules_models_and_data(cli):
     done = cli("list --json")
     listed = json.loads(done.out)
-    assert [rule["name"] for rule in listed["rules"]] == list(cn.rules())
+    assert [rule["name"] for rule in listed["rules"]] == list(cn.list_rules())
     assert all(rule["source"] for rule in listed["rules"])
     small = next(model for model in listed["models"] if model["name"] == "small")
     assert small["about"] == "A small model."

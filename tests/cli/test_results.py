@@ -26,7 +26,7 @@ SIMULATE = "simulate small --data digits --rule z-il --trials 1"
 COMMANDS = {
     "simulate": (SIMULATE, "corticalnet.cli.simulate.simulate"),
     "validate": ("validate small --rule z-il --cells 2 --trials 1", "corticalnet.cli.validate.validate"),
-    "audit": ("audit z-il --quick", "corticalnet.cli.audit.audit"),
+    "audit": ("audit z-il --quick", "corticalnet.cli.audit.audit_rule"),
     "autonomy": (
         "autonomy small --rule z-il --trials 1 --samples 2",
         "corticalnet.cli.autonomy.detection_by_silence",

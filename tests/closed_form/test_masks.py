@@ -81,7 +81,7 @@ OPTIMIZERS = {
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
-@pytest.mark.parametrize("rule", cn.rules())
+@pytest.mark.parametrize("rule", cn.list_rules())
 def test_absent_synapses_stay_at_zero_and_all_others_learn(rule, optimizer):
     net, made, (x, y) = sparse("local"), cn.rule(rule), batch()
     moves = OPTIMIZERS[optimizer]([*net.parameters(), *made.parameters(net)])

@@ -43,7 +43,7 @@ def trained(net, rule, steps):
 
 @pytest.mark.parametrize("together", [True, False])
 @pytest.mark.parametrize("how", COPIES)
-@pytest.mark.parametrize("name", [*cn.rules(), *STRANGERS])
+@pytest.mark.parametrize("name", [*cn.list_rules(), *STRANGERS])
 def test_a_rule_and_its_network_go_on_as_they_were(name, how, together):
     with listed():
         net, rule = dense("tanh", dropout=0.2), cn.rule(name)

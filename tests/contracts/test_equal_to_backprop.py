@@ -69,7 +69,7 @@ def test_equals_backprop(row, activation, network):
 
 
 def test_every_rule_that_claims_to_be_exact_is_in_the_table_and_no_other_is():
-    exact = {name for name in cn.rules() if cn.rule(name).equals}
+    exact = {name for name in cn.list_rules() if cn.rule(name).equals}
     assert exact == {name for name, _ in EXACT.values()}
     tolerances = {name: cn.rule(name).equals.tolerance for name in exact}
     assert max(tolerances.values()) == 1e-10

@@ -13,7 +13,7 @@ import corticalnet as cn
 from tests.networks import F64, batch, dense, distance, gradients, learned, residual, sheets
 from tests.target_propagation import STRANGERS, listed
 
-RULES = (*cn.rules(), *STRANGERS)
+RULES = (*cn.list_rules(), *STRANGERS)
 #: What the chosen column, 0, promises, and the right one, when the outcome is what was expected exactly.
 EXPECTED = {cn.Reward: (0.0, 1), cn.SoftmaxReward: (100.0, 0)}
 

@@ -130,7 +130,7 @@ def taken_by(name):
     return {key: one for part in taken for key, one in part.items() if key != "teaching"}
 
 
-@pytest.mark.parametrize("name", cn.rules())
+@pytest.mark.parametrize("name", cn.list_rules())
 def test_a_rule_refuses_impossible_values_when_it_is_made(name):
     for key, parameter in taken_by(name).items():
         for value in bad_values(key, parameter):
@@ -140,7 +140,7 @@ def test_a_rule_refuses_impossible_values_when_it_is_made(name):
         cn.rule(name, speed=1)
 
 
-@pytest.mark.parametrize("name", cn.rules())
+@pytest.mark.parametrize("name", cn.list_rules())
 def test_scalars_of_numpy_and_tensors_are_the_numbers_that_they_hold(name):
     net, x, y = cn.mlp([3, 4, 2], "tanh", dtype=torch.float64), torch.rand(4, 3), [0, 1, 1, 0]
     defaults = {key: p.default for key, p in taken_by(name).items() if type(p.default) in (int, float, bool)}

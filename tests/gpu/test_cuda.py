@@ -24,7 +24,7 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("name", cn.rules())
+@pytest.mark.parametrize("name", cn.list_rules())
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_rule_agrees_with_the_cpu(name, kind):
     net = KINDS[kind]()

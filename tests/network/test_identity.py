@@ -215,7 +215,9 @@ def test_an_audit_finds_in_a_residual_network_what_it_finds_in_any():
         cn.Area(cn.Dense(3), "linear"),
     ]
     net = cn.Network((4,), areas, dtype=F64)
-    alignment, backprop = (cn.audit(name, net, quick=True) for name in ("feedback-alignment", "backprop"))
+    alignment, backprop = (
+        cn.audit_rule(name, net, quick=True) for name in ("feedback-alignment", "backprop")
+    )
     marks = [[r[p].mark for p in ("equality", "weight transport")] for r in (alignment, backprop)]
     assert marks == [["no", "yes"], ["yes", "no"]]
     assert alignment.evidence["locality"]["leaks"] == {}

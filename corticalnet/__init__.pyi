@@ -1,0 +1,116 @@
+# The public names and where they stand; corticalnet/__init__.py imports them when somebody asks for them.
+
+from . import (
+    analysis as analysis,
+    audit as audit,
+    circuits as circuits,
+    columns as columns,
+    data as data,
+    engines as engines,
+    errors as errors,
+    experiment as experiment,
+    network as network,
+    plotting as plotting,
+    recordings as recordings,
+    reinforcement as reinforcement,
+    rules as rules,
+    training as training,
+)
+from .analysis import (
+    to_neo as to_neo,
+)
+from .audit import (
+    audit_rule as audit_rule,
+    validate as validate,
+)
+from .circuits import (
+    AllToAll as AllToAll,
+    Broadcast as Broadcast,
+    Circuit as Circuit,
+    OneToOne as OneToOne,
+    Population as Population,
+    Projection as Projection,
+    Synapses as Synapses,
+    Wire as Wire,
+)
+from .columns import (
+    Continuous as Continuous,
+    circuit as circuit,
+    write_back as write_back,
+)
+from .columns.spiking import (
+    spiking as spiking,
+)
+from .engines import (
+    Interaction as Interaction,
+    Simulator as Simulator,
+    Snapshot as Snapshot,
+    simulate as simulate,
+    simulator as simulator,
+)
+from .experiment.noise import (
+    Noise as Noise,
+)
+from .experiment.protocol import (
+    Give as Give,
+    Play as Play,
+    Present as Present,
+    Reinforce as Reinforce,
+    Rest as Rest,
+    Teach as Teach,
+)
+from .experiment.stream import (
+    Stream as Stream,
+    urges as urges,
+)
+from .network import (
+    Area as Area,
+    AvgPool as AvgPool,
+    Convolution as Convolution,
+    Dense as Dense,
+    Identity as Identity,
+    Link as Link,
+    Local as Local,
+    MaxPool as MaxPool,
+    Network as Network,
+    Recurrent as Recurrent,
+    from_torch as from_torch,
+    mlp as mlp,
+)
+from .recordings.join import (
+    join as join,
+)
+from .recordings.loading import (
+    load_recording as load_recording,
+)
+from .recordings.recording import (
+    Record as Record,
+)
+from .rules import (
+    IL as IL,
+    ZIL as ZIL,
+    Direct as Direct,
+    FaZIL as FaZIL,
+    KolenPollack as KolenPollack,
+    LearningRule as LearningRule,
+    Matching as Matching,
+    Perturbed as Perturbed,
+    Random as Random,
+    Reward as Reward,
+    Rule as Rule,
+    SignSymmetric as SignSymmetric,
+    SoftmaxReward as SoftmaxReward,
+    Sweep as Sweep,
+    Teacher as Teacher,
+    ThroughTime as ThroughTime,
+    Tied as Tied,
+    WeightMirror as WeightMirror,
+    list_rules as list_rules,
+    register as register,
+    rule as rule,
+)
+from .training import (
+    Model as Model,
+)
+
+__version__: str
