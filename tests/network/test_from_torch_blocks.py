@@ -222,8 +222,21 @@ def test_layers_keep_their_own_mode_and_what_is_frozen():
     assert not cn.from_torch(original.eval(), (2, 8, 8)).training
 
 
+class Dropping(nn.Module):
+    """Both ways to a sum drop; the shortcut draws first."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.out = nn.Linear(12, 9), nn.Linear(12, 9), nn.Linear(9, 5)
+        self.drop = nn.Dropout(0.4)
+
+    def forward(self, x):
+        shortcut = self.drop(torch.tanh(self.one(x)))
+        return self.out(self.drop(F.relu(self.two(x))) + shortcut)
+
+
 def test_dropout_draws_as_in_torch_and_reading_draws_nothing():
-    original = nn.Sequential(nn.Linear(12, 9), nn.Tanh(), nn.Dropout(0.4), nn.Linear(9, 5)).to(F64)
+    original = Dropping().to(F64)
     state = torch.get_rng_state()
     net, x = cn.from_torch(original, (12,)), torch.ones(6, 12, dtype=F64)
     torch.set_rng_state(state)
