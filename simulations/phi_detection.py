@@ -65,7 +65,7 @@ class Subtracting(Error):
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """What the wires from value (+1) and prediction (−1) bring."""
-        return {"error": port.own}
+        return {"error": port.change}
 
 
 def subtracting(circuit: cn.Circuit) -> cn.Circuit:

@@ -83,7 +83,7 @@ def layered(batch: int, steps: int, rounds: int) -> dict[str, Any]:
     cells = [Sensory(), CELL, CELL]
     populations = [cn.Population(*each) for each in zip(names, sizes, cells, strict=True)]
     links = [
-        cn.Projection(names[k], names[k + 1], "prediction", w, sends=("rate", "spike")[k])
+        cn.Projection(names[k], names[k + 1], "spikes", w, sends=("rate", "spike")[k])
         for k, w in enumerate(weights)
     ]
     circuit = cn.Circuit(populations, links, dt=hand.DT)

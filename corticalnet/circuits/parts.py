@@ -130,7 +130,7 @@ class Wire:
 
     source: str
     target: str
-    port: str = "own"
+    port: str
     sends: str = ""
     weight: float = 1.0
 
@@ -155,7 +155,7 @@ class Broadcast:
         targets: populations, which hear it at ``port``, or projections, whose plasticity does.
         sends: the state that is sent; the cell's own output if not given.
         name: by which plasticity finds it; the source's name if not given.
-        port: of the populations.
+        port: of the populations; ``name`` if not given.
 
     Raises:
         CircuitError: names that are no texts.
@@ -165,7 +165,7 @@ class Broadcast:
     targets: Sequence[str]
     sends: str = ""
     name: str = ""
-    port: str = "modulator"
+    port: str = ""
 
     def __post_init__(self) -> None:
         _texts("broadcast", self, "source", "sends", "name", "port")
@@ -178,6 +178,8 @@ class Broadcast:
         object.__setattr__(self, "targets", tuple(targets))
         if not self.name:
             object.__setattr__(self, "name", self.source)
+        if not self.port:
+            object.__setattr__(self, "port", self.name)
 
 
 def _made_of(what: str, value: object, kind: type) -> None:

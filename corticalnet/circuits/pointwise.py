@@ -57,6 +57,16 @@ def where(condition: Number, then: Number, otherwise: Number) -> Number:
     return _call("where", condition, then, otherwise)
 
 
+def increment(slope: Number, tau: Number, dt: Number) -> Number:
+    """By how much x moves in a step, if τ dx/dt = slope: forward Euler. The one place of the integrator."""
+    return dt / tau * slope
+
+
+def relax(x: Number, to: Number, tau: Number, dt: Number) -> Number:
+    """x after a step of τ dx/dt = to − x."""
+    return x + increment(to - x, tau, dt)
+
+
 def exp(x: Number) -> Number:
     """eˣ."""
     return _call("exp", x)

@@ -22,7 +22,7 @@ def add_actions(made: AreaPopulations, area: AreaSpec, role: str, rate: str, ave
     bid = cells.PatientBid(average) if average else cells.Bid()
     made.cells |= {"bid": bid, "action": cells.Action(rivals=float(area.n - 1))}
     expected = ("bid", "worth") if average else (role, rate)
-    made.wires += [Wire(role, "bid", "own", rate), Wire(expected[0], "action", "own", expected[1])]
+    made.wires += [Wire(role, "bid", "value", rate), Wire(expected[0], "action", "value", expected[1])]
 
 
 def world_and_dopamine(output: AreaSpec, hearing: list[str], burst: float = 0.0) -> GlobalPopulations:
@@ -37,9 +37,9 @@ def world_and_dopamine(output: AreaSpec, hearing: list[str], burst: float = 0.0)
     dopamine = cells.PhasicDopamine(burst) if burst else cells.Dopamine()
     populations = [Population("world", n, cells.Outcome()), Population("dopamine", 1, dopamine)]
     projections = [
-        Projection(f"{name}.action", "world", "modulator", 1.0, OneToOne(), "action"),
-        Projection("world", "dopamine", "modulator", 1.0, AllToAll(), "reward"),
-        Projection(f"{name}.action", "dopamine", "prediction", 1.0, AllToAll(), "expected"),
+        Projection(f"{name}.action", "world", "action", 1.0, OneToOne(), "action"),
+        Projection("world", "dopamine", "reward", 1.0, AllToAll(), "reward"),
+        Projection(f"{name}.action", "dopamine", "expected_reward", 1.0, AllToAll(), "expected"),
     ]
     first, second = np.triu_indices(n, 1)
     if len(first):
@@ -48,7 +48,7 @@ def world_and_dopamine(output: AreaSpec, hearing: list[str], burst: float = 0.0)
         for side, winner, sign in ((first, "first", 1.0), (second, "second", -1.0)):
             bids, wins = Synapses(side, index, index * 0, 1), Synapses(index, side, index * 0, 1)
             projections += [
-                Projection(f"{name}.bid", "contest", "prediction", sign, bids, "bid", f"bids, {winner}"),
-                Projection("contest", f"{name}.action", "prediction", 1.0, wins, winner, f"wins, {winner}"),
+                Projection(f"{name}.bid", "contest", "difference", sign, bids, "bid", f"bids, {winner}"),
+                Projection("contest", f"{name}.action", "wins", 1.0, wins, winner, f"wins, {winner}"),
             ]
     return GlobalPopulations(populations, projections, [Broadcast("dopamine", hearing, "rpe")])

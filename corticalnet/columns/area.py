@@ -92,22 +92,22 @@ class AreaPopulations:
         ]
         return wires, projections, broadcasts
 
-    def add_pool(self, phi: Cell, tells: Mapping[str, str]) -> None:
+    def add_pool(self, phi: Cell, tells: Sequence[Broadcast]) -> None:
         """One φ for all columns: it hears Σ size of errors and Σ size of how predictions moved.
 
         Error and prediction cells must have a state "size".
 
         Args:
             phi: the detector.
-            tells: role -> the state of φ that all its cells hear.
+            tells: broadcasts from "phi" to all cells of a role.
         """
         self.pools |= {"motion": Total(), "phi": phi}
-        self.wires.append(Wire("motion", "phi", "prediction", "total"))
+        self.wires.append(Wire("motion", "phi", "motion", "total"))
         self.projections += [
-            Projection("prediction", "motion", "modulator", 1.0, AllToAll(), "size"),
-            Projection("error", "phi", "modulator", 1.0, AllToAll(), "size"),
+            Projection("prediction", "motion", "terms", 1.0, AllToAll(), "size"),
+            Projection("error", "phi", "errors", 1.0, AllToAll(), "size"),
         ]
-        self.broadcasts += [Broadcast("phi", [role], state) for role, state in tells.items()]
+        self.broadcasts += tells
 
 
 def _name(area: AreaSpec, part: Projection | Broadcast, *targets: str) -> str:
@@ -131,11 +131,13 @@ class GlobalPopulations:
         )
 
 
-def broadcasters(cells: Mapping[str, tuple[Cell, list[str]]], sends: str = "") -> GlobalPopulations:
+def broadcasters(
+    cells: Mapping[str, tuple[Cell, list[str]]], sends: str = "", port: str = ""
+) -> GlobalPopulations:
     """Single cells that broadcast: name -> (kind of cell, populations or plastic projections that hear)."""
     return GlobalPopulations(
         populations=[Population(name, 1, cell) for name, (cell, _) in cells.items()],
-        broadcasts=[Broadcast(name, targets, sends) for name, (_, targets) in cells.items()],
+        broadcasts=[Broadcast(name, targets, sends, port=port) for name, (_, targets) in cells.items()],
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Needs
-from corticalnet.circuits.parts import Wire
+from corticalnet.circuits.parts import Broadcast, Wire
 from corticalnet.columns.area import AreaPopulations, AreaSpec, links_to_input
 from corticalnet.columns.registry import Options, Source, runs
 from corticalnet.columns.stepwise import Stepwise
@@ -46,9 +46,7 @@ class DetectedColumns(Stepwise):
         """It sends only what φ lets pass, if φ gates; one φ for the area hears how large all errors are."""
         if not self.gated:
             return super().error(area)
-        if self.detector.pooled:
-            return cells.SizedOutputError() if area.nonlinear_output else cells.SizedError()
-        return cells.GatedOutputError() if area.nonlinear_output else cells.GatedError()
+        return cells.Error(True, area.nonlinear_output, measured=bool(self.detector.pooled))
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
         """Value, prediction, error and φ."""
@@ -57,21 +55,22 @@ class DetectedColumns(Stepwise):
         if not self.gated:
             made.cells["phi"] = cells.ChangeDetector(silence, threshold)
             made.wires += [
-                Wire("error", "phi", "own", sends="error"),
-                Wire("phi", "prediction", "modulator", sends="phi"),
+                Wire("error", "phi", "error", sends="error"),
+                Wire("phi", "prediction", "phi", sends="phi"),
             ]
             return made
         gate = "phi" if trigger.gate == "pulse" else "gate"
         phi = (cells.PulseDetector if gate == "phi" else cells.GatingDetector)(silence, threshold)
         if trigger.pooled:
-            made.add_pool(phi, {"error": gate, "prediction": "phi"})
+            tells = [Broadcast("phi", ["error"], gate, port="gate"), Broadcast("phi", ["prediction"], "phi")]
+            made.add_pool(phi, tells)
             return made
         made.cells["phi"] = phi
         made.wires += [
-            Wire("error", "phi", "own", sends="error"),
-            Wire("prediction", "phi", "prediction", sends="shift"),
-            Wire("phi", "prediction", "modulator", sends="phi"),
-            Wire("phi", "error", "modulator", sends=gate),
+            Wire("error", "phi", "error", sends="error"),
+            Wire("prediction", "phi", "motion", sends="shift"),
+            Wire("phi", "prediction", "phi", sends="phi"),
+            Wire("phi", "error", "gate", sends=gate),
         ]
         return made
 

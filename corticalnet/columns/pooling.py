@@ -125,7 +125,10 @@ def add_winners(made: AreaPopulations, area: AreaSpec) -> None:
     """A winner cell for every column of a sheet below a maximum."""
     assert area.members is not None, "only below a maximum"
     made.cells["winner"] = cells.Winner(rivals=float(area.members.shape[1] - 1))
-    made.wires += [Wire("value", "winner", "own", sends="rate"), Wire("winner", "value", "winner", "winner")]
+    made.wires += [
+        Wire("value", "winner", "value", sends="rate"),
+        Wire("winner", "value", "winner", "winner"),
+    ]
 
 
 def contests(area: AreaSpec) -> tuple[list[Population], list[Projection]]:
@@ -140,7 +143,7 @@ def contests(area: AreaSpec) -> tuple[list[Population], list[Projection]]:
     for side, winner, sign in ((first, "first", 1.0), (second, "second", -1.0)):
         bids, wins = Synapses(side, index, index * 0, 1), Synapses(index, side, index * 0, 1)
         projections += [
-            Projection(f"{area.name}.value", name, "prediction", sign, bids, "rate", f"{name} {winner}"),
+            Projection(f"{area.name}.value", name, "difference", sign, bids, "rate", f"{name} {winner}"),
             Projection(name, f"{area.name}.winner", "wins", 1.0, wins, winner, f"{name} wins, {winner}"),
         ]
     return [Population(name, len(first), cells.Contest())], projections

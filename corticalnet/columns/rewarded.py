@@ -38,7 +38,7 @@ class RewardedColumns(ColumnModel):
     """
 
     taught_by = Reward
-    forward_target = Target("value", "prediction")
+    forward_target = Target("value", "drive")
     feedback_source = Source("feedback", "credit")
     feedback_target = Target("feedback", "feedback")
     average = 0.0  # (ms) for how long bids weigh and eligibility is remembered
@@ -63,9 +63,9 @@ class RewardedColumns(ColumnModel):
     def populations(self, area: AreaSpec) -> AreaPopulations:
         """A way up, a way down; at the output also bids and actions."""
         wires = [
-            Wire("value", "feedback", "own", sends="gain"),
-            Wire("value", "feedback", "prediction", sends="rate"),
-            Wire("feedback", "value", "own", sends="credit"),
+            Wire("value", "feedback", "gain", sends="gain"),
+            Wire("value", "feedback", "rate", sends="rate"),
+            Wire("feedback", "value", "error", sends="credit"),
         ]
         made = AreaPopulations(self.ways(area), wires)
         if area.output:

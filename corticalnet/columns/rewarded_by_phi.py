@@ -51,7 +51,7 @@ class RewardedDetectedColumns(DetectedColumns):
         made = super().populations(area)
         if area.output:
             add_actions(made, area, "prediction", "predicted_rate" if area.nonlinear_output else "prediction")
-            made.wires.append(Wire("action", "value", "prediction", sends="action"))
+            made.wires.append(Wire("action", "value", "action", sends="action"))
         return made
 
     def needs(self, areas: Sequence[AreaSpec]) -> Needs:

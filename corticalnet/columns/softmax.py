@@ -15,9 +15,7 @@ _INSTEAD: dict[type, type] = {
     cells.OutputPrediction: cells.SoftmaxPrediction,
     cells.WatchedPrediction: cells.SoftmaxPrediction,
     cells.StagedPrediction: cells.StagedSoftmaxPrediction,
-    cells.OutputError: cells.SoftmaxError,
-    cells.GatedOutputError: cells.SoftmaxError,
-    cells.SizedOutputError: cells.SoftmaxError,
+    cells.Error: cells.SoftmaxError,
     cells.StagedError: cells.StagedSoftmaxError,
     cells.AveragedError: cells.AveragedSoftmaxError,
 }

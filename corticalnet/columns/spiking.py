@@ -96,8 +96,8 @@ class Code:
                 name = f"{speaker.name}.{side}"
                 populations.append(Population(name, n, self.cell()))
                 projections += [
-                    Projection(speaker.name, name, "prediction", sign * drive, fan, state, f"{name} drive"),
-                    Projection(name, current.name, "prediction", sign * jump, fan, "spike", f"{name} spikes"),
+                    Projection(speaker.name, name, "drive", sign * drive, fan, state, f"{name} drive"),
+                    Projection(name, current.name, "spikes", sign * jump, fan, "spike", f"{name} spikes"),
                 ]
         return populations, projections
 

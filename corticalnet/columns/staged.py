@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Needs
 from corticalnet.circuits.connection import OneToOne
-from corticalnet.circuits.parts import Projection, Wire
+from corticalnet.circuits.parts import Broadcast, Projection, Wire
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.columns.area import (
     AreaPopulations,
@@ -86,22 +86,22 @@ class StagedColumns(ColumnModel):
             "error": self.error(nonlinear),
         }
         wires = [
-            Wire("value", "error", "own", sends="change"),
-            Wire("prediction", "error", "own", sends="shift", weight=-1.0),
-            Wire("error", "prediction", "own", sends="mean" if how.ms("average") else "error"),
+            Wire("value", "error", "change", sends="change"),
+            Wire("prediction", "error", "change", sends="shift", weight=-1.0),
+            Wire("error", "prediction", "error", sends="mean" if how.ms("average") else "error"),
         ]
         if not area.output:
-            wires.append(Wire("prediction", "value", "prediction", sends="gain"))
+            wires.append(Wire("prediction", "value", "gain", sends="gain"))
         if nonlinear:
-            wires.append(Wire("prediction", "error", "prediction", sends="gain"))
+            wires.append(Wire("prediction", "error", "gain", sends="gain"))
         made = with_softmax(AreaPopulations(kinds, wires), area, self.dt)
         wires = made.wires
         pull = "difference" if nonlinear else "error"
         if late:
-            back = Projection("error", "value", "modulator", 1.0, OneToOne(), pull, delay=late)
+            back = Projection("error", "value", "late_error", 1.0, OneToOne(), pull, delay=late)
             made.projections.append(back)
         else:
-            wires.append(Wire("error", "value", "own", sends=pull))
+            wires.append(Wire("error", "value", "error", sends=pull))
         return made
 
     def refuses_pools(self, maximum: bool) -> str | None:
@@ -185,14 +185,15 @@ class _ByPhi(StagedColumns):
         """Value, prediction, error and φ."""
         made = super().populations(area)
         if self.dynamics.pooled:
-            made.add_pool(self.phi(), {"error": "stage", "prediction": "stage"})
+            tells = [Broadcast("phi", [role], "stage", port="stage") for role in ("error", "prediction")]
+            made.add_pool(self.phi(), tells)
             return made
         made.cells["phi"] = self.phi()
         made.wires += [
-            Wire("error", "phi", "own", sends="size"),
-            Wire("prediction", "phi", "prediction", sends="size"),
-            Wire("phi", "error", "modulator", sends="stage"),
-            Wire("phi", "prediction", "modulator", sends="stage"),
+            Wire("error", "phi", "error", sends="size"),
+            Wire("prediction", "phi", "motion", sends="size"),
+            Wire("phi", "error", "stage", sends="stage"),
+            Wire("phi", "prediction", "stage", sends="stage"),
         ]
         return made
 
@@ -240,7 +241,7 @@ class _ByClock(StagedColumns):
         for area in areas:
             name, clock = self.clock(area)
             clocks.setdefault(name, (clock, []))[1].extend([f"{area.name}.error", f"{area.name}.prediction"])
-        return broadcasters(clocks, "stage")
+        return broadcasters(clocks, "stage", port="stage")
 
 
 @runs(Sweep, IL, ZIL, FaZIL)

@@ -69,14 +69,14 @@ class Stepwise(ColumnModel):
         """Value, prediction and error."""
         kinds = {"value": self.value(area), "prediction": self.prediction(area), "error": self.error(area)}
         wires = [
-            Wire("value", "error", "own", sends="change"),
-            Wire("prediction", "error", "own", sends="shift", weight=-1.0),
+            Wire("value", "error", "change", sends="change"),
+            Wire("prediction", "error", "change", sends="shift", weight=-1.0),
             # A value in rates is pulled by the difference of rates, not by the error.
-            Wire("error", "value", "own", sends="difference" if area.nonlinear_output else "error"),
-            Wire("error", "prediction", "own", sends="error"),
+            Wire("error", "value", "error", sends="difference" if area.nonlinear_output else "error"),
+            Wire("error", "prediction", "error", sends="error"),
         ]
         if area.nonlinear_output:
-            wires.append(Wire("prediction", "error", "prediction", sends="gain"))
+            wires.append(Wire("prediction", "error", "gain", sends="gain"))
         made = with_softmax(AreaPopulations(kinds, wires), area, self.dt)
         if area.members is not None:
             add_winners(made, area)
@@ -97,7 +97,7 @@ class Stepwise(ColumnModel):
 
     def error(self, area: AreaSpec) -> cells.Cell:
         """Its error cell."""
-        return cells.OutputError() if area.nonlinear_output else cells.Error()
+        return cells.Error(nonlinear_output=area.nonlinear_output)
 
     def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
         """Error × rate, when the trigger comes."""
@@ -105,7 +105,7 @@ class Stepwise(ColumnModel):
 
     def trigger(self, area: AreaSpec) -> str:
         """What makes synapses that end in an area learn: a port or a broadcast."""
-        return "modulator"
+        return "phi"
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
@@ -117,10 +117,11 @@ class Stepwise(ColumnModel):
             f"{area.name}.{role}"
             for area in areas
             for role in ("value", "phi")
-            if "modulator" in getattr(self.populations(area).cells.get(role), "ports", ())
+            if "prediction_phase" in getattr(self.populations(area).cells.get(role), "ports", ())
         ]
         return broadcasters(
-            {"phase": (cells.PhaseSignal(), targets + (list(learning) if self.waits else []))}
+            {"phase": (cells.PhaseSignal(), targets + (list(learning) if self.waits else []))},
+            port="prediction_phase",
         )
 
 

@@ -38,8 +38,8 @@ def recurrent_circuit(weights: np.ndarray, drive: np.ndarray, listed: bool) -> c
         connection, weights = cn.Synapses(pre, post), weights[post, pre]
     cells = [cn.Population("out.value", n, Sensory()), cn.Population("net.cells", n, CELL)]
     links = [
-        cn.Projection("out.value", "net.cells", "prediction", 1.0, cn.OneToOne()),
-        cn.Projection("net.cells", "net.cells", "prediction", weights, connection, sends="spike"),
+        cn.Projection("out.value", "net.cells", "spikes", 1.0, cn.OneToOne()),
+        cn.Projection("net.cells", "net.cells", "spikes", weights, connection, sends="spike"),
     ]
     return cn.Circuit(cells, links, dt=DT)
 

@@ -145,7 +145,7 @@ def test_cells_and_plasticity_of_ones_own_with_delays_noise_and_broadcasts():
                 connection=cn.Synapses(np.array([0, 1, 2]), np.array([1, 2, 0]), np.array([0, 1, 0])),
             ),
         ],
-        broadcasts=[cn.Broadcast("dopamine", ["up", "a.wild"], name="reward")],
+        broadcasts=[cn.Broadcast("dopamine", ["up", "a.wild"], name="reward", port="modulator")],
     )  # fmt: skip
     protocol = [
         cn.Give({"eye.stimulus": rng.random(5), "dopamine.stimulus": 0.4}, steps=20),

@@ -90,8 +90,8 @@ def recurrent(n=150, seed=0):
     weights = np.where(rng.random((n, n)) < 0.2, rng.normal(0, 0.4, (n, n)), 0.0)
     cells = cn.circuits.cells
     kinds = {"outside.value": cells.Sensory(), "net.cells": cells.DrivenLIF()}
-    drive = cn.Projection("outside.value", "net.cells", "prediction", 1.0, cn.OneToOne())
-    among = cn.Projection("net.cells", "net.cells", "prediction", weights, sends="spike", delay="1.5 ms")
+    drive = cn.Projection("outside.value", "net.cells", "spikes", 1.0, cn.OneToOne())
+    among = cn.Projection("net.cells", "net.cells", "spikes", weights, sends="spike", delay="1.5 ms")
     made = cn.Circuit([cn.Population(k, n, cell) for k, cell in kinds.items()], [drive, among], dt=0.5)
     return made, cn.Present(rng.uniform(0.08, 0.16, n), steps=2000)
 
@@ -229,7 +229,7 @@ def test_a_remembered_eligibility_is_a_low_pass_that_dopamine_reads(engine, kind
         "below.value", "above.prediction", "prediction", 0.0, way, name="up", plasticity=learns
     )
     made = cn.Circuit(
-        populations, [up], [cn.Wire("above.value", "above.prediction", "own", "value")],
+        populations, [up], [cn.Wire("above.value", "above.prediction", "error", "value")],
         [cn.Broadcast("dopamine", ["up"], "rpe")],
     )  # fmt: skip
     shown = {"below.value": [1.0, 2.0], "above.value": [3.0, -1.0]}

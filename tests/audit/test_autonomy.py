@@ -22,7 +22,7 @@ class StepCounter(Cell):
 
     period: Pure = 1.0
     when: Pure = 0.0
-    ports = {"own": "", "prediction": "predict", "modulator": ""}
+    ports = {"error": "", "motion": "", "errors": ""}
     state = {"phi": 0.0, "count": 0.0}
 
     def detect(self, cell, port, dt):

@@ -11,12 +11,10 @@ import pytest
 from corticalnet.circuits import cells
 from corticalnet.circuits.cells.cell import rest_of
 
-PORTS = {"own": 0.0, "feedback": 0.0, "prediction": 0.0, "modulator": 0.0}
-
 
 def act(cell, phase, state, **heard):
     """One phase; the cell's states change in place, and are returned."""
-    new = cell.act(phase)(state, SimpleNamespace(**PORTS | heard), 1.0)
+    new = cell.act(phase)(state, SimpleNamespace(**dict.fromkeys(cell.ports, 0.0) | heard), 1.0)
     vars(state).update({name: float(value) for name, value in new.items()})
     return state
 
@@ -32,7 +30,7 @@ def test_a_z_il_step_with_gamma_one():
     """x = 0.5, tanh, ε = 0.1, feedback 2: Δx = −0.1 + (1 − tanh²(0.5)) · 2 = 1.4728954660…"""
     cell = cells.Value(activation="tanh")
     state = SimpleNamespace(value=0.5, change=0.0, rate=math.tanh(0.5))
-    act(cell, "move", state, own=0.1, feedback=2.0)
+    act(cell, "move", state, error=0.1, feedback=2.0)
     assert state.change == pytest.approx(1.4728954659, abs=1e-9)
     assert state.value == pytest.approx(1.9728954659, abs=1e-9)
     assert state.rate == math.tanh(0.5)  # rates follow in their own phase
@@ -43,8 +41,8 @@ def test_gamma_is_dt_over_tau():
     """τ = 4 ms, dt = 1 ms: a quarter of −0.2 + 1 · 0.6 is 0.1; settling does not mind τ."""
     cell = cells.Value(tau=4.0)
     state = SimpleNamespace(value=1.0, change=0.0, rate=1.0)
-    assert act(cell, "move", state, own=0.2, feedback=0.6).value == pytest.approx(1.1, abs=1e-15)
-    assert act(cell, "move", state, own=0.3, feedback=9.0, modulator=1.0).value == pytest.approx(
+    assert act(cell, "move", state, error=0.2, feedback=0.6).value == pytest.approx(1.1, abs=1e-15)
+    assert act(cell, "move", state, error=0.3, feedback=9.0, prediction_phase=1.0).value == pytest.approx(
         0.8, abs=1e-15
     )
     assert state.change == -0.3
@@ -83,10 +81,10 @@ def test_sensory_and_constant_cells():
 def test_a_teacher_clamps_the_output_and_lets_it_go():
     cell = cells.Clamped(tau=2.0)
     state = SimpleNamespace(value=0.4, change=0.0, rate=0.4, target=1.0, clamped=1.0)
-    assert act(cell, "move", state, own=5.0, feedback=7.0).value == pytest.approx(1.0, abs=1e-15)
+    assert act(cell, "move", state, error=5.0, feedback=7.0).value == pytest.approx(1.0, abs=1e-15)
     assert state.change == pytest.approx(0.6, abs=1e-15)
     state.clamped = 0.0  # free: −γ ε with γ = 1/2; the target is not heard
-    assert act(cell, "move", state, own=0.5).value == pytest.approx(0.75, abs=1e-15)
+    assert act(cell, "move", state, error=0.5).value == pytest.approx(0.75, abs=1e-15)
 
 
 # Predictions and errors ------------------------------------------------------------------------
@@ -109,12 +107,12 @@ def test_an_output_that_fires_nonlinearly():
 
 
 def test_errors_sum_changes():
-    assert run(cells.Error(), "compare", [{"own": 0.5}, {"own": -0.25}, {}]) == [0.5, 0.25, 0.25]
-    cell = cells.OutputError()  # error = gain · Σ changes
+    assert run(cells.Error(), "compare", [{"change": 0.5}, {"change": -0.25}, {}]) == [0.5, 0.25, 0.25]
+    cell = cells.Error(nonlinear_output=True)  # error = gain · Σ changes
     state = rest_of(cell)
-    act(cell, "compare", state, own=0.5, prediction=0.25)
+    act(cell, "compare", state, change=0.5, gain=0.25)
     assert (state.difference, state.error) == (0.5, 0.125)
-    act(cell, "compare", state, own=-0.3, prediction=0.5)
+    act(cell, "compare", state, change=-0.3, gain=0.5)
     assert state.difference == pytest.approx(0.2, abs=1e-15)
     assert state.error == pytest.approx(0.1, abs=1e-15)
 
@@ -124,30 +122,29 @@ def test_a_value_that_follows_its_prediction_leaves_no_error_at_all():
     value, prediction, error = cells.Value(), cells.Prediction(), cells.Error()
     x, mu, e = rest_of(value), rest_of(prediction), rest_of(error)
     for drive in (0.1, 0.1 + 0.2, -7.7e8, 0.3, 1e-17):
-        act(value, "move", x, own=e.error)
+        act(value, "move", x, error=e.error)
         act(prediction, "predict", mu, prediction=drive)
-        act(error, "compare", e, own=x.change - mu.shift)
+        act(error, "compare", e, change=x.change - mu.shift)
         assert e.error == -mu.shift  # the prediction moved, the value will follow in the next step
-        act(value, "move", x, own=e.error)
+        act(value, "move", x, error=e.error)
         act(prediction, "predict", mu, prediction=drive)
-        act(error, "compare", e, own=x.change - mu.shift)
+        act(error, "compare", e, change=x.change - mu.shift)
         assert e.error == 0.0
 
 
-@pytest.mark.parametrize("kind", [cells.GatedError, cells.GatedOutputError])
-def test_what_a_gated_error_sends(kind):
-    cell = kind()
+@pytest.mark.parametrize("cell", [cells.Error(gated=True), cells.Error(True, nonlinear_output=True)])
+def test_what_a_gated_error_sends(cell):
     state = rest_of(cell)
     state.error = -0.75
-    assert [act(cell, "send", state, modulator=gate).sent for gate in (0.0, 1.0, 0.0)] == [0, -0.75, 0]
+    assert [act(cell, "send", state, gate=gate).sent for gate in (0.0, 1.0, 0.0)] == [0, -0.75, 0]
     assert state.error == -0.75
 
 
 # Change detectors ------------------------------------------------------------------------------
-def phi(cell, errors, **others):
+def phi(cell, change, **others):
     """φ step by step; other ports as lists."""
     columns = {name: list(values) for name, values in others.items()}
-    steps = [{"own": e} | {k: v[t] for k, v in columns.items()} for t, e in enumerate(errors)]
+    steps = [{"error": e} | {k: v[t] for k, v in columns.items()} for t, e in enumerate(change)]
     return run(cell, "detect", steps)
 
 
@@ -168,9 +165,9 @@ def test_phi_fires_after_t_d_silent_steps(silence, errors, wanted):
 
 def test_phi_is_blocked_but_counts_on():
     """In the prediction phase (or while the prediction moves) φ is silent, and the error's silence ends."""
-    assert phi(cells.ChangeDetector(silence=2), [1, 0, 0, 1], modulator=[1, 0, 0, 0]) == [0, 0, 0, 1]
-    assert phi(cells.ChangeDetector(silence=2), [1, 1, 0, 1], modulator=[1, 0, 0, 0]) == [0, 0, 0, 0]
-    assert phi(cells.PulseDetector(silence=2), [1, 0, 0, 1], prediction=[-0.1, 0, 0, 0]) == [0, 0, 0, 1]
+    assert phi(cells.ChangeDetector(silence=2), [1, 0, 0, 1], prediction_phase=[1, 0, 0, 0]) == [0, 0, 0, 1]
+    assert phi(cells.ChangeDetector(silence=2), [1, 1, 0, 1], prediction_phase=[1, 0, 0, 0]) == [0, 0, 0, 0]
+    assert phi(cells.PulseDetector(silence=2), [1, 0, 0, 1], motion=[-0.1, 0, 0, 0]) == [0, 0, 0, 1]
 
 
 @pytest.mark.parametrize("kind", [cells.ChangeDetector, cells.PulseDetector, cells.GatingDetector])
@@ -182,18 +179,18 @@ def test_errors_up_to_the_threshold_are_rest(kind):
 
 @pytest.mark.parametrize("kind", [cells.PulseDetector, cells.GatingDetector])
 def test_a_pooled_phi_hears_the_sum_of_sizes(kind):
-    """Σ|ε| comes by the modulator, Σ|Δμ| by the prediction; each has to pass the threshold."""
+    """Σ|ε| comes at "errors", Σ|Δμ| at "motion"; each has to pass the threshold."""
     pool = kind(silence=1, threshold=0.5)
     sums, moves = [0.5, 0.6, 0.6, 0.1, 0.6, 0.0, 0.6], [0, 0.5, 0, 0, 0.6, 0, 0]
-    assert phi(pool, [0] * 7, modulator=sums, prediction=moves) == [0, 1, 0, 0, 0, 0, 1]
-    assert phi(pool, [0, -0.3], modulator=[0, 0.3]) == [0, 1]
+    assert phi(pool, [0] * 7, errors=sums, motion=moves) == [0, 1, 0, 0, 0, 0, 1]
+    assert phi(pool, [0, -0.3], errors=[0, 0.3]) == [0, 1]
 
 
 def test_a_tolerant_gate_stays_open_while_the_prediction_hardly_moves():
     cell = cells.GatingDetector(silence=1, threshold=0.5)
     state, gates = rest_of(cell), []
     for error, shift in ((0.6, 0), (0.6, -0.5), (0.1, 0.5), (0.1, 0.6), (0.1, 0), (0.6, 0)):
-        gates.append(act(cell, "detect", state, modulator=error, prediction=shift).gate)
+        gates.append(act(cell, "detect", state, errors=error, motion=shift).gate)
     assert gates == [1, 1, 1, 0, 0, 1]
 
 
@@ -201,9 +198,7 @@ def test_the_gate_opens_with_phi_and_closes_when_the_prediction_moves():
     cell = cells.GatingDetector(silence=1)
     state = rest_of(cell)
     errors, shifts = [0, 2, 2, 1, 1, 0, 3], [0, 0, 0, 0.1, 0, 0, 0]
-    gates = [
-        act(cell, "detect", state, own=e, prediction=s).gate for e, s in zip(errors, shifts, strict=True)
-    ]
+    gates = [act(cell, "detect", state, error=e, motion=s).gate for e, s in zip(errors, shifts, strict=True)]
     assert gates == [0, 1, 1, 0, 0, 0, 1]
 
 
@@ -249,11 +244,11 @@ def test_a_z_il_trial_by_hand():
     value, error, out, predicted = cells.Value(), cells.Error(), cells.Error(), cells.Prediction()
     x, e = SimpleNamespace(value=0.5, change=0.0, rate=0.5), SimpleNamespace(error=0.0)
     e_out, mu = SimpleNamespace(error=0.0), SimpleNamespace(prediction=1.0, shift=0.0)
-    act(out, "compare", e_out, own=3.0 - 1.0)
+    act(out, "compare", e_out, change=3.0 - 1.0)
     assert (e.error, e_out.error) == (0.0, 2.0)
-    act(value, "move", x, own=e.error, feedback=2.0 * e_out.error)
+    act(value, "move", x, error=e.error, feedback=2.0 * e_out.error)
     act(value, "fire", x)
     act(predicted, "predict", mu, prediction=2.0 * x.rate)
-    act(error, "compare", e, own=x.change)
-    act(out, "compare", e_out, own=-mu.shift)
+    act(error, "compare", e, change=x.change)
+    act(out, "compare", e_out, change=-mu.shift)
     assert (x.value, e.error, mu.prediction, e_out.error) == (4.5, 4.0, 9.0, -6.0)

@@ -42,7 +42,7 @@ class Membrane(Cell):
             {"port": "predict"},
         ),
         ("port of a projection must be a text, not 3", {"port": 3}),
-        ("unknown port of Prediction 'feedback'. Choices: prediction, own, modulator", {"port": "feedback"}),
+        ("unknown port of Prediction 'feedback'. Choices: prediction, error, phi", {"port": "feedback"}),
         ("unknown state of Value 'rat'; did you mean 'rate'? Choices: value, change, rate", {"sends": "rat"}),
         ("weights have shape (2, 3), but must have (3, 2) (post, pre)", {"weight": np.ones((2, 3))}),
         ("projection 'below.value->area.prediction': a weight is not finite", {"weight": np.nan}),
@@ -98,7 +98,7 @@ class Moved(Plasticity):
     """Learns by how far the presynaptic value moved, and by what that cell sends."""
 
     def eligibility(self, synapse, pre, post, port):
-        return port.own * (pre.change + pre.rate)
+        return port.error * (pre.change + pre.rate)
 
 
 def test_a_projection_carries_what_is_sent_and_what_is_learnt_by():

@@ -117,15 +117,15 @@ class Decaying(Plasticity):
     gain: Pure = 1.0
 
     def eligibility(self, synapse, pre, post, port):
-        return pre.rate * port.own - self.decay * synapse.weight * post.shift + 0.0 * post.prediction
+        return pre.rate * port.error - self.decay * synapse.weight * post.shift + 0.0 * post.prediction
 
 
 @pytest.mark.parametrize("decay", [0, 1, -1.0, 0.5])
 def test_what_a_plasticity_reads_does_not_hang_on_its_factors(decay):
     rule = Decaying(decay=decay)
     pre, post = cells.Value(), cells.Prediction()
-    assert rule.reads(pre, post) == {"pre": {"rate"}, "post": {"shift", "prediction"}, "port": {"own"}}
-    values = {"w": 0.5, "pre_rate": 2.0, "post_shift": -3.0, "port_own": 0.25}
+    assert rule.reads(pre, post) == {"pre": {"rate"}, "post": {"shift", "prediction"}, "port": {"error"}}
+    values = {"w": 0.5, "pre_rate": 2.0, "post_shift": -3.0, "port_error": 0.25}
     assert evaluate(rule.traced(pre, post), values) == 2.0 * 0.25 - decay * 0.5 * -3.0
 
 
@@ -184,4 +184,4 @@ def test_nested_choices_are_traced():
 
 def test_a_cell_that_is_handed_on_as_a_whole_is_read_as_a_whole():
     """AveragedError sends what a copy of itself would, with another error: the copy reads stage and sent."""
-    assert cells.AveragedError().reads["send"] >= {"mean", "stage", "sent", "port_modulator"}
+    assert cells.AveragedError().reads["send"] >= {"mean", "stage", "sent", "port_stage"}

@@ -32,10 +32,10 @@ def circuit():
         cells = {"value": value, "prediction": Prediction(), "error": Error()}
         populations += [Population(f"{area}.{role}", n, cell) for role, cell in cells.items()]
         wires += [
-            Wire(f"{area}.value", f"{area}.error", sends="change"),
-            Wire(f"{area}.prediction", f"{area}.error", sends="shift", weight=-1.0),
-            Wire(f"{area}.error", f"{area}.value"),
-            Wire(f"{area}.error", f"{area}.prediction"),
+            Wire(f"{area}.value", f"{area}.error", "change", sends="change"),
+            Wire(f"{area}.prediction", f"{area}.error", "change", sends="shift", weight=-1.0),
+            Wire(f"{area}.error", f"{area}.value", "error"),
+            Wire(f"{area}.error", f"{area}.prediction", "error"),
         ]
     populations.append(Population("clock", 1, Clock(first=0, last=2)))
     learns = ErrorTimesRate(0.3, trigger="clock")
@@ -63,8 +63,8 @@ def tied():
                     plasticity=ErrorTimesRate())  # fmt: skip
     down = Projection("area.error", "below.value", "feedback", name="down", shared_with="up")
     wires = [
-        Wire("area.prediction", "area.error", sends="shift"),
-        Wire("area.error", "area.prediction"),
+        Wire("area.prediction", "area.error", "change", sends="shift"),
+        Wire("area.error", "area.prediction", "error"),
     ]
     return Circuit(populations, [up, down], wires)
 
@@ -109,7 +109,7 @@ def test_the_description_is_json_without_arrays():
     assert (back["shared_with"], back["delay"], back["connection"]) == ("dense", 1.0, None)
     assert one["connection"] == {"kind": "OneToOne"}
     assert content["wires"][1] == {
-        "source": "area1.prediction", "target": "area1.error", "port": "own", "sends": "shift",
+        "source": "area1.prediction", "target": "area1.error", "port": "change", "sends": "shift",
         "weight": -1.0,
     }  # fmt: skip
     assert content["broadcasts"] == [
@@ -118,7 +118,7 @@ def test_the_description_is_json_without_arrays():
             "targets": ["kernel", "dense"],
             "sends": "tick",
             "name": "clock",
-            "port": "modulator",
+            "port": "clock",
         }
     ]
 

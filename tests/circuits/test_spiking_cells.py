@@ -19,7 +19,7 @@ def fired(cell, drive, steps, n=200, dt=0.5, seed=0):
     now = {**{k: np.full(n, v) for k, v in cell.rest().items()}, **cell.scatter((n,), rng)}
     found = []
     for _ in range(steps):
-        now |= cell.predict(SimpleNamespace(**now), SimpleNamespace(prediction=drive), dt)
+        now |= cell.predict(SimpleNamespace(**now), SimpleNamespace(drive=drive), dt)
         found.append(now["spike"])
     return np.array(found)
 
@@ -85,7 +85,7 @@ def test_dice_are_exact_in_single_precision():
     state = SimpleNamespace(**{k: torch.tensor([[float(s)]]) for k, s in zip(names, seeds, strict=True)})
     numbers = list(seeds)
     for _ in range(5000):
-        new = cell.predict(state, SimpleNamespace(prediction=torch.zeros(1, 1)), 0.5)
+        new = cell.predict(state, SimpleNamespace(drive=torch.zeros(1, 1)), 0.5)
         numbers = [a * s % m for a, s, m in zip((171, 172, 170), numbers, (30269, 30307, 30323), strict=True)]
         assert [int(new[k]) for k in names] == numbers
         state = SimpleNamespace(**new)
@@ -111,7 +111,7 @@ def test_what_spikes_leave_behind_is_what_was_meant(kind, dt):
 def test_a_current_is_an_exponential():
     cell, now = SynapticCurrent(tau=20.0), SimpleNamespace(rate=0.0)
     for k in range(50):
-        now = SimpleNamespace(**cell.predict(now, SimpleNamespace(prediction=1.0 if k == 0 else 0.0), 0.5))
+        now = SimpleNamespace(**cell.predict(now, SimpleNamespace(spikes=1.0 if k == 0 else 0.0), 0.5))
     assert now.rate == pytest.approx((1 - 0.5 / 20) ** 49, rel=1e-12)
 
 

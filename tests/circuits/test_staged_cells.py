@@ -10,12 +10,11 @@ from corticalnet.circuits.cells.cell import rest_of
 from corticalnet.errors import CircuitError
 
 DT = 5.0
-PORTS = {"own": 0.0, "feedback": 0.0, "prediction": 0.0, "modulator": 0.0}
 
 
 def act(cell, phase, state, **heard):
     """One phase; the cell's states change in place, and are returned."""
-    new = cell.act(phase)(state, SimpleNamespace(**PORTS | heard), DT)
+    new = cell.act(phase)(state, SimpleNamespace(**dict.fromkeys(cell.ports, 0.0) | heard), DT)
     vars(state).update({name: float(value) for name, value in new.items()})
     return state
 
@@ -35,9 +34,9 @@ def steps(cell, phase, names, **heard):
 TIMES = {"settle": 15.0, "silence": 10.0, "threshold": 0.1, "quiet": 0.2}
 
 
-def watch(errors, moves=None, cell=cells.StagedDetector, port="own", **times):
+def watch(errors, moves=None, cell=cells.StagedDetector, port="error", **times):
     moves = [0.0] * len(errors) if moves is None else moves
-    found = steps(cell(**TIMES | times), "detect", "phi stage", **{port: errors, "prediction": moves})
+    found = steps(cell(**TIMES | times), "detect", "phi stage", **{port: errors, "motion": moves})
     return [[int(x) for x in values] for values in found]
 
 
@@ -48,17 +47,17 @@ def test_an_error_leaves_rest_is_read_and_let_go():
     assert stage == [0, 1, 1, 1, 2, 2, 0, 0, 0]
 
 
-@pytest.mark.parametrize("port", ["own", "modulator"])
+@pytest.mark.parametrize("port", ["error", "errors"])
 def test_sizes_up_to_the_threshold_are_rest(port):
     """One column's error, or Σ|ε| of an area."""
     assert watch([0.1, 0.1001, 0.1], port=port) == [[0, 1, 0], [0, 1, 0]]
-    assert watch([-0.1001, 0.0], port="own") == [[1, 0], [1, 0]]
+    assert watch([-0.1001, 0.0], port="error") == [[1, 0], [1, 0]]
 
 
 def test_both_ports_of_phi_add_up():
     cell = cells.StagedDetector(**TIMES)
-    assert act(cell, "detect", rest_of(cell), own=-0.06, modulator=0.06).phi == 1
-    assert act(cell, "detect", rest_of(cell), own=-0.06, modulator=0.03).phi == 0
+    assert act(cell, "detect", rest_of(cell), error=-0.06, errors=0.06).phi == 1
+    assert act(cell, "detect", rest_of(cell), error=-0.06, errors=0.03).phi == 0
 
 
 def test_an_error_must_have_been_silent():
@@ -106,7 +105,7 @@ def test_steps_that_do_not_add_up_exactly():
     cell, stages = cells.StagedDetector(settle=3.0, silence=0.3, threshold=0.0), []
     state = rest_of(cell)
     for error in [1.0] * 31:
-        new = cell.detect(state, SimpleNamespace(own=error, prediction=0.0, modulator=0.0), 0.1)
+        new = cell.detect(state, SimpleNamespace(error=error, motion=0.0, errors=0.0), 0.1)
         vars(state).update(new)
         stages.append(state.stage)
     assert stages == [1.0] * 30 + [2.0]
@@ -132,7 +131,7 @@ def send(cell, errors, stages):
     state, found = rest_of(cell), []
     for error, stage in zip(errors, stages, strict=True):
         state.error = error
-        found.append(act(cell, "send", state, modulator=stage).sent)
+        found.append(act(cell, "send", state, stage=stage).sent)
     return found
 
 
@@ -149,29 +148,29 @@ def test_an_error_that_is_not_latched_is_sent_as_it_is():
 def test_errors_follow_value_minus_prediction():
     """At once with τ = dt; half of the way with τ = 2 dt: 0.4 → 0.2, 0.3, then −0.4 → −0.05."""
     moved = [0.4, 0.0, -0.8]
-    assert steps(cells.StagedError(tau=DT), "compare", "error", own=moved)[0] == [0.4, 0.4, -0.4]
-    error, size = steps(cells.StagedError(tau=2 * DT), "compare", "error size", own=moved)
+    assert steps(cells.StagedError(tau=DT), "compare", "error", change=moved)[0] == [0.4, 0.4, -0.4]
+    error, size = steps(cells.StagedError(tau=2 * DT), "compare", "error size", change=moved)
     assert error == pytest.approx([0.2, 0.3, -0.05], abs=1e-15)
     assert size == pytest.approx([0.2, 0.3, 0.05], abs=1e-15)
 
 
 def test_an_output_that_fires_nonlinearly_scales_its_difference():
     cell = cells.StagedError(tau=DT, curved=True)
-    error, difference = steps(cell, "compare", "error difference", own=[0.4, 0.0], prediction=[0.25, 0.5])
+    error, difference = steps(cell, "compare", "error difference", change=[0.4, 0.0], gain=[0.25, 0.5])
     assert error == pytest.approx([0.1, 0.2], abs=1e-15)
     assert difference == [0.4, 0.4]
 
 
 def test_synapses_hear_once_that_the_error_is_read_and_that_it_is_let_go():
     cell = cells.StagedPrediction()
-    assert steps(cell, "send", "reads ends", modulator=STAGES) == [[0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 1]]
+    assert steps(cell, "send", "reads ends", stage=STAGES) == [[0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 1]]
     closed = [1, 2, 2, 3, 3, 0, 0]
-    assert steps(cell, "send", "reads ends", modulator=closed) == [
+    assert steps(cell, "send", "reads ends", stage=closed) == [
         [0, 1, 0, 0, 0, 0, 0],
         [0, 0, 0, 0, 0, 1, 0],
     ]
     early = [0, 1, 1, 0, 0]  # never read: nothing to let go
-    assert steps(cell, "send", "reads ends", modulator=early) == [[0] * 5, [0] * 5]
+    assert steps(cell, "send", "reads ends", stage=early) == [[0] * 5, [0] * 5]
 
 
 def test_a_gain_is_held_from_when_an_error_left_rest():
@@ -181,7 +180,7 @@ def test_a_gain_is_held_from_when_an_error_left_rest():
     for drive, stage in ((0.5, 0), (0.5, 1), (-0.5, 1), (-0.5, 2), (-0.5, 0), (-0.5, 0)):
         gains.append(act(cell, "predict", state, prediction=drive).gain)
         assert state.predicted_rate == max(drive, 0.0)  # drive and rate go on
-        act(cell, "send", state, modulator=stage)
+        act(cell, "send", state, stage=stage)
     assert gains == [1, 1, 1, 1, 1, 0]
 
 
@@ -206,7 +205,7 @@ def test_motion_of_a_rate():
 
 
 def test_a_total_is_what_it_hears():
-    assert steps(cells.Total(), "compare", "total", modulator=[0.5, 0.0, 2.0])[0] == [0.5, 0.0, 2.0]
+    assert steps(cells.Total(), "compare", "total", terms=[0.5, 0.0, 2.0])[0] == [0.5, 0.0, 2.0]
 
 
 # Values -----------------------------------------------------------------------------------------
@@ -214,9 +213,9 @@ def test_a_value_in_continuous_time():
     """τ = 2 dt: half of gain · feedback − ε, the gain being the prediction's; ε may come late."""
     cell = cells.LeakyValue(tau=10.0, activation="tanh")
     state = rest_of(cell)
-    act(cell, "move", state, prediction=0.25, feedback=2.0, own=0.1)
+    act(cell, "move", state, gain=0.25, feedback=2.0, error=0.1)
     assert (state.value, state.change) == (0.2, 0.2)
-    act(cell, "move", state, prediction=0.25, feedback=2.0, modulator=0.1)
+    act(cell, "move", state, gain=0.25, feedback=2.0, late_error=0.1)
     assert state.value == pytest.approx(0.4, abs=1e-15)
     assert state.rate == 0.0
     assert act(cell, "fire", state).rate == pytest.approx(math.tanh(0.4), abs=1e-15)
@@ -233,9 +232,9 @@ def taught(cell, clamped, **heard):
 
 def test_a_teacher_pulls_the_output():
     """τ = 2 dt: half of what is left, each step; then −ε/2 once it has gone."""
-    found = taught(cells.TaughtValue(tau=10.0), [1, 1, 0, 0], own=0.2)
+    found = taught(cells.TaughtValue(tau=10.0), [1, 1, 0, 0], error=0.2)
     assert found == [(0.5, 1), (0.75, 1), (pytest.approx(0.65), 0), (pytest.approx(0.55), 0)]
-    assert taught(cells.TaughtValue(tau=10.0), [0], own=0.2, modulator=0.4) == [(pytest.approx(-0.3), 0)]
+    assert taught(cells.TaughtValue(tau=10.0), [0], error=0.2, late_error=0.4) == [(pytest.approx(-0.3), 0)]
 
 
 def test_a_teacher_that_comes_slowly():
@@ -246,14 +245,14 @@ def test_a_teacher_that_comes_slowly():
         x += 0.5 * r * (1.0 - x)
         values.append((pytest.approx(x, abs=1e-15), r))
     assert found == values
-    assert taught(cells.TaughtValue(tau=10.0, ramp=20.0), [1], own=0.4) == [
+    assert taught(cells.TaughtValue(tau=10.0, ramp=20.0), [1], error=0.4) == [
         (pytest.approx(0.5 * (0.25 - 0.75 * 0.4)), 0.25)
     ]
 
 
 def test_a_teacher_that_only_nudges():
     """β = 0.1: 0.5 · (−0.2 + 0.1 · 1) = −0.05."""
-    found = taught(cells.NudgedValue(tau=10.0, nudge=0.1), [1, 0], own=0.2)
+    found = taught(cells.NudgedValue(tau=10.0, nudge=0.1), [1, 0], error=0.2)
     assert found == [(pytest.approx(-0.05), 1), (pytest.approx(-0.15), 0)]
 
 

@@ -112,7 +112,7 @@ def test_a_cell_prints_its_equations():
     text = str(Value(tau=5.0, activation="tanh"))
     assert text.splitlines()[0] == "Value(tau=5, activation=tanh)"
     assert "fire      rate ← tanh(value)" in text
-    assert all(name in text for name in ("port_own", "port_feedback", "port_modulator", "dt", "tau"))
+    assert all(name in text for name in ("port_error", "port_feedback", "port_prediction_phase", "dt", "tau"))
 
 
 # No second implementation may drift ------------------------------------------------------------
@@ -215,7 +215,7 @@ def test_a_cell_is_the_same_function_for_every_kind_of_number():
 
     def move(v, o, f, m, rate):
         state = SimpleNamespace(value=v, change=0.0, rate=rate)
-        return cell.move(state, SimpleNamespace(own=o, feedback=f, modulator=m), dt)["value"]
+        return cell.move(state, SimpleNamespace(error=o, feedback=f, prediction_phase=m), dt)["value"]
 
     wanted = [
         v - o if m else v + 0.125 * ((1 - math.tanh(v) ** 2) * f - o)

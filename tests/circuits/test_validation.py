@@ -107,23 +107,23 @@ def test_populations(message, make):
 @pytest.mark.parametrize(
     ("message", "wire"),
     [
-        ("wire 'area.value-area.error': unknown port of Error 'owm'; did you mean 'own'?",
-         lambda: Wire("area.value", "area.error", "owm")),
+        ("wire 'area.value-area.error': unknown port of Error 'chang'; did you mean 'change'?",
+         lambda: Wire("area.value", "area.error", "chang")),
         ("unknown source of wire 'area.valu-area.error' 'area.valu'",
-         lambda: Wire("area.valu", "area.error")),
-        ("unknown port of Error 'feedback'. Choices: own",
+         lambda: Wire("area.valu", "area.error", "change")),
+        ("unknown port of Error 'feedback'. Choices: change",
          lambda: Wire("area.value", "area.error", "feedback")),
         ("unknown state of Value 'chance'; did you mean 'change'?",
-         lambda: Wire("area.value", "area.error", sends="chance")),
+         lambda: Wire("area.value", "area.error", "change", sends="chance")),
         ("weight of wire 'area.value-area.error' must be a finite number, not nan",
-         lambda: Wire("area.value", "area.error", weight=float("nan"))),
+         lambda: Wire("area.value", "area.error", "change", weight=float("nan"))),
         ("weight of wire 'area.value-area.error' must be a number, not '1'",
-         lambda: Wire("area.value", "area.error", weight="1")),
-        ("source of a wire must be a text, not 3", lambda: Wire(3, "area.error")),
+         lambda: Wire("area.value", "area.error", "change", weight="1")),
+        ("source of a wire must be a text, not 3", lambda: Wire(3, "area.error", "change")),
         (
             "wire 'below.value-area.error' must stay within columns, but joins 2 cells of area 'below' and "
             "3 of 'area'; use a Projection",
-            lambda: Wire("below.value", "area.error"),
+            lambda: Wire("below.value", "area.error", "change"),
         ),
     ],
 )  # fmt: skip
@@ -136,9 +136,9 @@ def test_a_wire_that_is_written_and_read_in_one_phase():
     other = Population("area.other", 3, Error())
     refused(
         "wire 'area.error-area.other': 'error' is written and read in the same phase, 'compare'",
-        lambda: circuit([other], wires=[Wire("area.error", "area.other")]),
+        lambda: circuit([other], wires=[Wire("area.error", "area.other", "change")]),
     )
-    assert circuit(wires=[Wire("area.error", "area.phi")]).wires[0].name == "area.error-area.phi"
+    assert circuit(wires=[Wire("area.error", "area.phi", "error")]).wires[0].name == "area.error-area.phi"
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_a_wire_that_is_written_and_read_in_one_phase():
          "did you mean 'area.phi'?",
          Broadcast("clock", ["area.fi"])),
         ("broadcast 'clock' 'fixed'", Broadcast("clock", ["fixed"])),
-        ("unknown port of Error 'modulator'. Choices: own", Broadcast("clock", ["area.error"])),
+        ("unknown port of Error 'clock'. Choices: change", Broadcast("clock", ["area.error"])),
     ],
 )  # fmt: skip
 def test_broadcasts(message, broadcast):
@@ -175,8 +175,8 @@ def test_two_broadcasts_of_one_name():
 @pytest.mark.parametrize(
     ("message", "plasticity"),
     [
-        ("projection 'up': unknown trigger 'clok'; did you mean 'clock'? Choices: prediction, own, "
-         "modulator, prediction, shift, clock", ErrorTimesRate(trigger="clok")),
+        ("projection 'up': unknown trigger 'clok'; did you mean 'clock'? Choices: prediction, error, "
+         "phi, prediction, shift, clock", ErrorTimesRate(trigger="clok")),
         ("projection 'up': unknown modulator 'dopamine'", ErrorTimesRate(modulator="dopamine")),
         ("projection 'up': unknown consolidation 'phase'", ErrorTimesRate(consolidation="phase")),
         ("projection 'up': plasticity Curious: there is no 'calcium'", Curious()),
@@ -212,8 +212,8 @@ def test_tables_have_everything():
             Projection("area.error", "below.value", "feedback", name="down", shared_with="up"),
             Projection("area.value", "area.value", "feedback", 1.0, OneToOne(), name="side"),
         ],
-        [Wire("area.value", "area.error", sends="change", weight=-2.0)],
-        [Broadcast("clock", ["up"]), Broadcast("phase", ["area.value"])],
+        [Wire("area.value", "area.error", "change", sends="change", weight=-2.0)],
+        [Broadcast("clock", ["up"]), Broadcast("phase", ["area.value"], port="prediction_phase")],
         name="small",
     )
     rows = [re.split(r"\s{2,}", line.strip()) for line in str(made).splitlines()]
@@ -225,9 +225,9 @@ def test_tables_have_everything():
         ["up", "below.value", "area.prediction", "prediction", "rate", "all to all, delay 2 ms", plastic],
         ["down", "area.error", "below.value", "feedback", "error", "back along up"],
         ["side", "area.value", "area.value", "feedback", "rate", "one to one"],
-        ["area.value", "area.error", "own", "change", "wire × -2"],
-        ["clock", "clock", "up", "modulator", "tick", "broadcast"],
-        ["phase", "phase", "area.value", "modulator", "prediction_phase", "broadcast"],
+        ["area.value", "area.error", "change", "change", "wire × -2"],
+        ["clock", "clock", "up", "clock", "tick", "broadcast"],
+        ["phase", "phase", "area.value", "prediction_phase", "prediction_phase", "broadcast"],
     ):
         assert row in rows
     assert rows[-1] == ["16 cells, 9 synapses, a step is 1 ms"]  # 2 + 4 · 3 + 2;  3 · 2 + 3

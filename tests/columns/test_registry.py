@@ -61,7 +61,7 @@ class RateTimesRate(Plasticity):
 
 
 class HebbianColumns(ColumnModel):
-    forward_target = Target("value", "prediction")
+    forward_target = Target("value", "drive")
 
     def __init__(self, rate):
         self.rate = rate

@@ -59,11 +59,11 @@ def circuit(seed, sizes, cell, slots, delay, late):
             "a", "b.cells", "prediction", weights("b", "a"), name="up", plasticity=plasticity, **steps
         ),
         Projection("b.cells", "a", "prediction", weights("a", "b"), name="down", **steps),
-        Projection("a", "a.spikes", "prediction", 0.5, OneToOne(), name="drive"),
+        Projection("a", "a.spikes", "drive", 0.5, OneToOne(), name="drive"),
         Projection("a.spikes", "b.cells", "prediction", weights("b", "a"), name="spikes"),
         Projection("b.cells", "a", "feedback", name="echo", shared_with="up"),
     ]
-    return Circuit(populations, projections, [Wire("b.cells", "b.phi")], dt=DT)
+    return Circuit(populations, projections, [Wire("b.cells", "b.phi", "error")], dt=DT)
 
 
 def element(rng, kind, steps, made, batch):
@@ -78,7 +78,7 @@ def element(rng, kind, steps, made, batch):
 
 KINDS = ("present", "give", "play", "rest")
 SLOTS = (None, {}, {"consolidation": "rate"}, {"memory": 2.0, "modulator": "rate"}, {"trigger": "rate"})
-NOISY = ("a", "b.cells", "a.spikes")
+NOISY = {"a": "prediction", "b.cells": "prediction", "a.spikes": "drive"}
 
 
 @st.composite
@@ -95,8 +95,8 @@ def experiments(draw, batches=(1, 3)):
     rng, batch = np.random.default_rng(draw(seed)), draw(st.sampled_from(batches))
     kinds = draw(st.lists(st.sampled_from(KINDS), min_size=2, max_size=4))
     elements = [element(rng, kind, draw(st.integers(1, 9)), made, batch) for kind in kinds]
-    ports = draw(st.lists(st.sampled_from(NOISY), unique=True, max_size=2))
-    noise = [Noise(name, "prediction", sd=0.2) for name in ports]
+    ports = draw(st.lists(st.sampled_from(list(NOISY)), unique=True, max_size=2))
+    noise = [Noise(name, NOISY[name], sd=0.2) for name in ports]
     return Experiment(made, elements, noise, draw(st.integers(1, 4)), draw(st.integers(0, 9)), batch)
 
 
@@ -105,7 +105,9 @@ def one_experiment():
     made = circuit(1, (2, 3, 2), "poisson", {"memory": 2.0, "modulator": "rate"}, 3, 2)
     rng = np.random.default_rng(2)
     elements = [element(rng, kind, 5, made, 1) for kind in KINDS]
-    return Experiment(made, elements, [Noise(name, "prediction", sd=0.2) for name in NOISY[:2]], 3, 4, 1)
+    return Experiment(
+        made, elements, [Noise(name, "prediction", sd=0.2) for name in ("a", "b.cells")], 3, 4, 1
+    )
 
 
 def cut(elements, at):

@@ -14,7 +14,7 @@ class Leaky(Cell):
     """τ dr/dt = −r + input; hears its target's rate in the feedback phase (``echo``)."""
 
     tau: Milliseconds = 4.0
-    ports = {"prediction": "predict", "feedback": "feedback", "own": "", "modulator": ""}
+    ports = {"prediction": "predict", "feedback": "feedback", "error": "", "modulator": ""}
     state = {"rate": 0.25, "echo": 0.0}
     inputs = {"drive": ONE}
 

@@ -70,7 +70,7 @@ def ablated(gain, power, offset, plasticity, echo=None, broadcast=True):
             Projection("in", "dopamine", "prediction", 0.3),
             *echoes,
         ],
-        broadcasts=[Broadcast("dopamine", ["a.x", "a.x->a.y"])] if broadcast else [],
+        broadcasts=[Broadcast("dopamine", ["a.x", "a.x->a.y"], port="modulator")] if broadcast else [],
     )
 
 

@@ -19,7 +19,7 @@ from corticalnet.circuits.cells import (
     Cell,
     Clamped,
     Clock,
-    GatedError,
+    Error,
     GatingDetector,
     PhaseSignal,
     Prediction,
@@ -81,21 +81,21 @@ def column(area, n, cell, phi=True):
     populations = [
         Population(f"{area}.value", n, cell),
         Population(f"{area}.prediction", n, Prediction()),
-        Population(f"{area}.error", n, GatedError()),
+        Population(f"{area}.error", n, Error(gated=True)),
     ]
     wires = [
-        Wire(f"{area}.error", f"{area}.value"),
-        Wire(f"{area}.value", f"{area}.error", sends="change"),
-        Wire(f"{area}.prediction", f"{area}.error", sends="shift", weight=-1.0),
-        Wire(f"{area}.error", f"{area}.prediction"),
+        Wire(f"{area}.error", f"{area}.value", "error"),
+        Wire(f"{area}.value", f"{area}.error", "change", sends="change"),
+        Wire(f"{area}.prediction", f"{area}.error", "change", sends="shift", weight=-1.0),
+        Wire(f"{area}.error", f"{area}.prediction", "error"),
     ]
     if phi:
         populations.append(Population(f"{area}.phi", n, GatingDetector()))
         wires += [
-            Wire(f"{area}.phi", f"{area}.error", port="modulator", sends="gate"),
-            Wire(f"{area}.error", f"{area}.phi"),
-            Wire(f"{area}.prediction", f"{area}.phi", port="prediction", sends="shift"),
-            Wire(f"{area}.phi", f"{area}.prediction", port="modulator"),
+            Wire(f"{area}.phi", f"{area}.error", port="gate", sends="gate"),
+            Wire(f"{area}.error", f"{area}.phi", "error"),
+            Wire(f"{area}.prediction", f"{area}.phi", port="motion", sends="shift"),
+            Wire(f"{area}.phi", f"{area}.prediction", port="phi"),
         ]
     return populations, wires
 
@@ -118,7 +118,7 @@ def network(
         populations += found[0]
         wires += found[1]
         way = f"{areas[k - 1]}.value", f"{area}.prediction", "prediction"
-        rule = plasticity or ErrorTimesRate(rate=0.1, trigger="modulator")
+        rule = plasticity or ErrorTimesRate(rate=0.1, trigger="phi")
         name = f"{areas[k - 1]}->{area}"
         first = connection if k == 1 and connection else AllToAll()
         shape = first.weight_shape(sizes[k - 1], sizes[k])
@@ -214,7 +214,7 @@ def clocked():
         plasticity=ErrorTimesRate(rate=0.1, trigger="clock"), phi=False, sends="error", extra=extra,
         broadcasts=[
             Broadcast("clock", ["input->area1", "area1->area2", "area2->output"]),
-            Broadcast("phase", ["area1.value", "area2.value", "output.value"]),
+            Broadcast("phase", ["area1.value", "area2.value", "output.value"], port="prediction_phase"),
         ],
     )  # fmt: skip
 
@@ -224,25 +224,23 @@ def test_broadcasts():
     assert moved(same(circuit, trials(circuit))) > 1e-3
 
 
-@pytest.mark.parametrize("consolidation", ["", "modulator"])
+@pytest.mark.parametrize("consolidation", ["", "phi"])
 def test_tied_weights(consolidation):
     window = [(i + k, i, k) for i in range(4) for k in range(3)]
     kernel = Synapses(*np.array(window).T)
-    rule = ErrorTimesRate(rate=0.1, trigger="" if consolidation else "modulator", consolidation=consolidation)
+    rule = ErrorTimesRate(rate=0.1, trigger="" if consolidation else "phi", consolidation=consolidation)
     circuit = network((6, 4, 3), rule, connection=kernel)
     assert moved(same(circuit, trials(circuit))) > 1e-3
 
 
-@pytest.mark.parametrize(
-    "slots", [{"consolidation": "modulator"}, {"trigger": "modulator", "consolidation": "shift"}]
-)
+@pytest.mark.parametrize("slots", [{"consolidation": "phi"}, {"trigger": "phi", "consolidation": "shift"}])
 def test_consolidation(slots):
     circuit = network(plasticity=ErrorTimesRate(rate=0.05, **slots))
     assert moved(same(circuit, trials(circuit))) > 1e-3
 
 
 def test_weight_dependent_plasticity_without_trigger():
-    circuit = network((3, 4, 2), Oja(rate=0.01, modulator="modulator"))
+    circuit = network((3, 4, 2), Oja(rate=0.01, modulator="phi"))
     same(circuit, trials(circuit))
 
 

@@ -167,10 +167,10 @@ def test_broadcasts_and_wires():
             Population("four.ear", 3, Listener()),
             Population("four.mouth", 3, Early()),
         ],
-        wires=[Wire("four.mouth", "four.ear", weight=-2.0)],
+        wires=[Wire("four.mouth", "four.ear", "own", weight=-2.0)],
         broadcasts=[
-            Broadcast("early", ["one.ear", "three.ear"]),
-            Broadcast("late", ["two.ear", "three.ear"]),
+            Broadcast("early", ["one.ear", "three.ear"], port="modulator"),
+            Broadcast("late", ["two.ear", "three.ear"], port="modulator"),
         ],
     )
 

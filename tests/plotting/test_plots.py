@@ -247,9 +247,9 @@ def columns(depth):
         kinds = {"value": Value(), "prediction": Prediction(), "error": Error(), "phi": PulseDetector()}
         populations += [Population(f"{area}.{role}", 3, cell) for role, cell in kinds.items()]
         wires += [
-            Wire(f"{area}.value", f"{area}.error", sends="change"),
-            Wire(f"{area}.prediction", f"{area}.error", sends="shift", weight=-1),
-            Wire(f"{area}.error", f"{area}.phi"),
+            Wire(f"{area}.value", f"{area}.error", "change", sends="change"),
+            Wire(f"{area}.prediction", f"{area}.error", "change", sends="shift", weight=-1),
+            Wire(f"{area}.error", f"{area}.phi", "error"),
         ]
         ends = f"{below}.value", f"{area}.prediction"
         projections.append(
@@ -260,7 +260,7 @@ def columns(depth):
             projections.append(Projection(*back, "feedback", shared_with=f"{below}->{area}", name=f"back{k}"))
         below = area
     populations.append(Population("clock", 1, Clock()))
-    broadcasts = [Broadcast("clock", [projections[0].name, "area1.value"])]
+    broadcasts = [Broadcast("clock", [projections[0].name, "area1.value"], port="prediction_phase")]
     return Circuit(populations, projections, wires, broadcasts, name="columns")
 
 
@@ -310,7 +310,7 @@ def test_a_circuit_by_hand_without_areas():
         Projection("sensors", "drive", "prediction", 0.1),
         Projection("bias", "drive", "prediction", 0.1),
         Projection("sensors", "drive", "prediction", 0.1, name="again"),
-        Projection("drive", "drive", "modulator", 0.1, name="round"),
+        Projection("drive", "drive", "phi", 0.1, name="round"),
     ]
     figure = wiring(Circuit(populations, projections, name="by hand"))
     assert len(arrows(figure, "projection")) == 4

@@ -76,7 +76,7 @@ def test_chosen_cells_keep_their_number_and_column():
 def test_spiking_cells_that_speak_for_nobody_are_columns_themselves():
     populations = [cn.Population("retina", 3, Sensory()), cn.Population("layer.pif", 3, PIF(highest=0.5))]
     made = cn.Circuit(
-        populations, [cn.Projection("retina", "layer.pif", "prediction", 1.0, cn.OneToOne())], dt=1.0
+        populations, [cn.Projection("retina", "layer.pif", "drive", 1.0, cn.OneToOne())], dt=1.0
     )
     data = cn.simulate(made, [cn.Give({"retina.stimulus": [1.0, 0.5, 0.0]}, ms=9)], record="spike", seed=0)
     assert data["layer"].values.tolist() == [0, 1, 2]

@@ -71,7 +71,7 @@ def test_intervals_and_their_variation():
 
 def fire(cell, drive, steps=8000, n=40):
     populations = [Population("source", n, Sensory()), Population("cells", n, cell)]
-    up = Projection("source", "cells", "prediction", 1.0, OneToOne())
+    up = Projection("source", "cells", "drive", 1.0, OneToOne())
     protocol = [Give({"source.stimulus": np.full(n, drive)}, steps=steps)]
     return simulate(Circuit(populations, [up], dt=DT), protocol, record="spike", seed=1)
 

@@ -12,14 +12,7 @@ from corticalnet.circuits.cells.choice import (
     PhasicDopamine,
 )
 from corticalnet.circuits.cells.control import Clock, PhaseSignal
-from corticalnet.circuits.cells.error import (
-    Error,
-    GatedError,
-    GatedOutputError,
-    OutputError,
-    SizedError,
-    SizedOutputError,
-)
+from corticalnet.circuits.cells.error import Error
 from corticalnet.circuits.cells.feedforward import Feedback, Feedforward, LeakyFeedback, LeakyFeedforward
 from corticalnet.circuits.cells.pool import PooledValue, Winner
 from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction, Total, WatchedPrediction
@@ -73,8 +66,6 @@ __all__ = [
     "Error",
     "Feedback",
     "Feedforward",
-    "GatedError",
-    "GatedOutputError",
     "GatingDetector",
     "LeakyFeedback",
     "LeakyFeedforward",
@@ -82,7 +73,6 @@ __all__ = [
     "NudgedSoftmaxValue",
     "NudgedValue",
     "Outcome",
-    "OutputError",
     "OutputPrediction",
     "PatientBid",
     "PhaseSignal",
@@ -93,8 +83,6 @@ __all__ = [
     "PulseDetector",
     "RewardedValue",
     "Sensory",
-    "SizedError",
-    "SizedOutputError",
     "SoftmaxError",
     "SoftmaxPrediction",
     "SoftmaxValue",

@@ -2,11 +2,11 @@
 
     class Leaky(Cell):
         tau: Milliseconds = 10.0
-        ports = {"prediction": "predict"}
+        ports = {"drive": "predict"}
         state = {"rate": 0.0}
 
         def move(self, cell, port, dt):
-            return {"rate": cell.rate + dt / self.tau * (port.prediction - cell.rate)}
+            return {"rate": relax(cell.rate, port.drive, self.tau, dt)}
 
 A method named after a phase of the step contract (:mod:`corticalnet.circuits.schedule`) is called in
 that phase with
@@ -22,7 +22,7 @@ called with floats, arrays, tensors and symbols, so it may not branch on them: u
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -67,12 +67,19 @@ class Cell(Part, ABC):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if out := set(self.leaves_out()):
+            for names in ("state", "ports", "inputs"):
+                mine = {name: one for name, one in getattr(self, names).items() if name not in out}
+                object.__setattr__(self, names, mine)
         self.check()
 
-    @classmethod
-    def states(cls) -> dict[str, State]:
+    def leaves_out(self) -> Iterable[str]:
+        """States, ports and inputs of its class that a cell with these parameters does not have."""
+        return ()
+
+    def states(self) -> dict[str, State]:
         """All states, plain numbers made into pure ones."""
-        return as_states(cls.state)
+        return as_states(self.state)
 
     @property
     def sends(self) -> str:
@@ -89,8 +96,8 @@ class Cell(Part, ABC):
 
     @property
     def phases(self) -> tuple[str, ...]:
-        """Names of the phases in which the cell acts."""
-        return tuple(p.name for p in PHASES if hasattr(type(self), p.name))
+        """Names of the phases in which the cell acts: it has a method, which returns something."""
+        return tuple(self.equations)
 
     def act(self, phase: str) -> Callable[..., dict[str, Any]]:
         """The function of a phase: ``(cell, port, dt) -> {state: new value}``."""
@@ -114,11 +121,14 @@ class Cell(Part, ABC):
     def _traced(self) -> tuple[dict[str, dict[str, Any]], dict[str, set[str]]]:
         dt = Traced(sympy.Symbol("dt", positive=True))
         found, reads = {}, {}
-        for phase in self.phases:
+        for phase in (p.name for p in PHASES if hasattr(type(self), p.name)):
             cell = symbols([*self.state, *self.inputs])
             port = symbols({name: f"port_{name}" for name in self.ports})
             what = f"cell {type(self).__name__}, {phase}"
-            found[phase] = trace(what, getattr(self.symbolic(), phase), cell, port, dt)
+            new = trace(what, getattr(self.symbolic(), phase), cell, port, dt)
+            if not new:
+                continue
+            found[phase] = new
             reads[phase] = read_of(cell) | {f"port_{name}" for name in read_of(port)}
             if "" in found[phase]:
                 raise CircuitError(f"{what}: must return {{'state': new value, ...}}")

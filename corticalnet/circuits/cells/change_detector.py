@@ -4,7 +4,7 @@
 
 Three forms, see docs/decisions/0003: the paper's; gated by the column's own prediction; and the pulse. With
 noise, "not 0" becomes "larger than a threshold". One φ may also watch a whole population (pooled): it then
-hears Σ|ε| at ``modulator`` and Σ|Δμ| at ``prediction``.
+hears Σ|ε| at ``errors`` and Σ|Δμ| at ``motion``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from corticalnet.circuits.quantities import Count, Magnitude
 class ChangeDetector(Cell):
     """The paper's φ.
 
-    Ports: ``own`` (error), ``modulator`` (where it is not 0, φ is blocked: the paper's condition that the
+    Ports: ``error``, ``prediction_phase`` (where it is not 0, φ is blocked: the paper's condition that the
     change was not caused by the prediction phase). States: ``phi``, ``silent`` (steps for which the error
     has been at rest; before all time, long enough).
 
@@ -31,13 +31,13 @@ class ChangeDetector(Cell):
 
     silence: Count = 4.0
     threshold: Magnitude = 0.0
-    ports = {"own": "", "modulator": ""}
+    ports = {"error": "", "prediction_phase": ""}
     state = {"phi": State(pulse=True), "silent": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Fire, and count."""
-        active = absolute(port.own) > self.threshold
-        phi = active & (cell.silent >= self.silence) & (port.modulator == 0)
+        active = absolute(port.error) > self.threshold
+        phi = active & (cell.silent >= self.silence) & (port.prediction_phase == 0)
         return {"phi": where(phi, 1.0, 0.0), "silent": where(active, 0.0, cell.silent + 1.0)}
 
     def rest(self) -> dict[str, float]:
@@ -46,19 +46,19 @@ class ChangeDetector(Cell):
 
 
 class PulseDetector(ChangeDetector):
-    """φ of streaming Fa-Z-IL: the prediction (its ``shift``, at port ``prediction``) must be quiet.
+    """φ of streaming Fa-Z-IL: the prediction (its ``shift``, at port ``motion``) must be quiet.
 
-    Feedback is the pulse φ ε, so φ itself is the gate of the error cell. A pooled one hears at ``modulator``
+    Feedback is the pulse φ ε, so φ itself is the gate of the error cell. A pooled one hears at ``errors``
     how large the errors of all columns are in sum.
     """
 
-    ports = {"own": "", "prediction": "predict", "modulator": ""}
+    ports = {"error": "", "motion": "", "errors": ""}
     state = {"phi": State(pulse=True), "silent": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Fire if the prediction is quiet, and count."""
-        active = absolute(port.own) + port.modulator > self.threshold
-        quiet = absolute(port.prediction) <= self.threshold
+        active = absolute(port.error) + port.errors > self.threshold
+        quiet = absolute(port.motion) <= self.threshold
         phi = active & (cell.silent >= self.silence) & quiet
         return {"phi": where(phi, 1.0, 0.0), "silent": where(active, 0.0, cell.silent + 1.0)}
 
@@ -71,5 +71,5 @@ class GatingDetector(PulseDetector):
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Fire, count, and open or close the gate."""
         new = super().detect(cell, port, dt)
-        held = where(absolute(port.prediction) <= self.threshold, cell.gate, 0.0)
+        held = where(absolute(port.motion) <= self.threshold, cell.gate, 0.0)
         return {**new, "gate": where(new["phi"] != 0, 1.0, held)}

@@ -15,24 +15,24 @@ from typing import Any
 
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.cells.state import State
-from corticalnet.circuits.pointwise import maximum, where
+from corticalnet.circuits.pointwise import maximum, relax, where
 from corticalnet.circuits.quantities import MS, ONE, Count, Milliseconds
 
 
 class Bid(Cell):
-    """What an action is worth now: ``own`` (its column's rate) and an urge to explore (outside input)."""
+    """What an action is worth now: its column's rate (port ``value``) and an urge to explore (an input)."""
 
-    ports = {"own": ""}
+    ports = {"value": ""}
     state = {"bid": 0.0}
     inputs = {"urge": ONE}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Value and urge."""
-        return {"bid": port.own + cell.urge}
+        return {"bid": port.value + cell.urge}
 
 
 class PatientBid(Bid):
-    """A bid that weighs for a while: ``average d worth/dt = −worth + own``;  bid = worth + urge.
+    """A bid that weighs for a while: ``average d worth/dt = −worth + value``;  bid = worth + urge.
 
     Args:
         average: time constant.
@@ -43,7 +43,7 @@ class PatientBid(Bid):
 
     def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Weigh."""
-        return {"worth": cell.worth + dt / self.average * (port.own - cell.worth)}
+        return {"worth": relax(cell.worth, port.value, self.average, dt)}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Value so far, and urge."""
@@ -51,21 +51,21 @@ class PatientBid(Bid):
 
 
 class Contest(Cell):
-    """Two actions against each other; ``prediction`` is the difference of their bids."""
+    """Two actions against each other; port ``difference`` hears that of their bids."""
 
-    ports = {"prediction": "predict"}
+    ports = {"difference": "predict"}
     state = {"first": 0.0, "second": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """One of them wins."""
-        first = port.prediction >= 0
+        first = port.difference >= 0
         return {"first": where(first, 1.0, 0.0), "second": where(first, 0.0, 1.0)}
 
 
 class Action(Cell):
     """An action: chosen if it wins all its contests.
 
-    Ports: ``prediction`` (contests won), ``own`` (the rate of its column). States: ``action``, ``expected``
+    Ports: ``wins`` (contests won), ``value`` (the rate of its column). States: ``action``, ``expected``
     (its column's rate if it is chosen: the reward that is expected).
 
     Args:
@@ -73,25 +73,25 @@ class Action(Cell):
     """
 
     rivals: Count = 1.0
-    ports = {"prediction": "predict", "own": ""}
+    ports = {"wins": "predict", "value": ""}
     state = {"action": State(pulse=True), "expected": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """The winner of all."""
-        action = where(port.prediction + 0.5 > self.rivals, 1.0, 0.0)
-        return {"action": action, "expected": action * port.own}
+        action = where(port.wins + 0.5 > self.rivals, 1.0, 0.0)
+        return {"action": action, "expected": action * port.value}
 
 
 class Outcome(Cell):
-    """The world, not the brain: it hears an action (``modulator``) and may reward it (input ``answer``)."""
+    """The world, not the brain: it hears an action (port ``action``) and may reward it (input ``answer``)."""
 
-    ports = {"modulator": ""}
+    ports = {"action": ""}
     state = {"reward": 0.0}
     inputs = {"answer": ONE}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """The reward that this action would bring, if it is the one."""
-        return {"reward": cell.answer * port.modulator}
+        return {"reward": cell.answer * port.action}
 
 
 class Dopamine(Cell):
@@ -99,11 +99,11 @@ class Dopamine(Cell):
 
         rpe = reward − expected, when an outcome comes; else 0
 
-    Ports: ``modulator`` (reward of the world's outcome cells), ``prediction`` (the reward that is expected).
+    Ports: ``reward`` (of the world's outcome cells), ``expected_reward``.
     Outside inputs: ``reward`` (more of it, from elsewhere), ``outcome`` (1 while there is one).
     """
 
-    ports = {"modulator": "", "prediction": "predict"}
+    ports = {"reward": "", "expected_reward": "predict"}
     state = {"rpe": State(pulse=True), "seen": 0.0}
     inputs = {"reward": ONE, "outcome": ONE}
 
@@ -117,7 +117,7 @@ class Dopamine(Cell):
 
     def error(self, cell: Any, port: Any) -> Any:
         """Reward − expected."""
-        return port.modulator + cell.reward - port.prediction
+        return port.reward + cell.reward - port.expected_reward
 
 
 class PhasicDopamine(Dopamine):

@@ -3,12 +3,13 @@
     ε ← ε + Δx − Δμ
 
 Summing the changes, instead of subtracting two large numbers, keeps small errors in float32 and cells
-at rest exactly at zero. ``own`` takes both wires: the value's ``change`` (+1), the prediction's
+at rest exactly at zero. Port ``change`` takes both wires: the value's ``change`` (+1), the prediction's
 ``shift`` (−1).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from corticalnet.circuits.cells.cell import Cell
@@ -16,74 +17,38 @@ from corticalnet.circuits.pointwise import absolute
 
 
 class Error(Cell):
-    """``error ← error + own``."""
+    """``error ← error + change``.
 
-    ports = {"own": ""}
-    state = {"error": 0.0}
-
-    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Add what value and prediction changed by."""
-        return {"error": cell.error + port.own}
-
-
-class GatedError(Error):
-    """An error cell whose feedback passes only while φ holds its gate open (``modulator``).
-
-    ``sent`` is what the area below receives: ``error · gate``.
+    Args:
+        gated: its feedback passes only while φ holds the ``gate`` open: ``sent = error · gate`` is what the
+            area below receives.
+        nonlinear_output: the error of an output that fires nonlinearly, ``error = f'(μ) · (y − f(μ))``:
+            ``difference`` is y − f(μ), held as a drive; the prediction cell tells the ``gain`` f'(μ).
+        measured: it also tells its ``size`` = |error|, to a φ that watches many.
     """
 
-    ports = {"own": "", "modulator": ""}
-    state = {"error": 0.0, "sent": 0.0}
-
-    def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Pass the gate."""
-        return {"sent": cell.error * port.modulator}
-
-
-class OutputError(Cell):
-    """The error of an output that fires nonlinearly: ``error = f'(μ) · (y − f(μ))``.
-
-    ``difference`` is y − f(μ), held as a drive; the gain f'(μ) comes from the prediction cell by a wire to
-    port ``prediction``.
-    """
-
-    ports = {"own": "", "prediction": "predict"}
-    state = {"error": 0.0, "difference": 0.0}
-
-    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Add the changes, then scale by the gain."""
-        difference = cell.difference + port.own
-        return {"difference": difference, "error": port.prediction * difference}
-
-
-class GatedOutputError(OutputError):
-    """The same with a gate held by φ."""
-
-    ports = {"own": "", "prediction": "predict", "modulator": ""}
-    state = {"error": 0.0, "difference": 0.0, "sent": 0.0}
-
-    def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Pass the gate."""
-        return {"sent": cell.error * port.modulator}
-
-
-class SizedError(GatedError):
-    """The gated one, which also tells its size |error| to a φ that watches many."""
-
-    state = {"error": 0.0, "sent": 0.0, "size": 0.0}
-
-    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Compare, and measure."""
-        new = super().compare(cell, port, dt)
-        return {**new, "size": absolute(new["error"])}
-
-
-class SizedOutputError(GatedOutputError):
-    """The same for an output that fires nonlinearly."""
-
+    gated: bool = False
+    nonlinear_output: bool = False
+    measured: bool = False
+    unused = ("gated", "nonlinear_output", "measured")
+    ports = {"change": "", "gain": "", "gate": ""}
     state = {"error": 0.0, "difference": 0.0, "sent": 0.0, "size": 0.0}
 
+    def leaves_out(self) -> Iterable[str]:
+        """What belongs to a choice that has not been made."""
+        yield from () if self.gated else ("gate", "sent")
+        yield from () if self.nonlinear_output else ("gain", "difference")
+        yield from () if self.measured else ("size",)
+
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Compare, and measure."""
-        new = super().compare(cell, port, dt)
-        return {**new, "size": absolute(new["error"])}
+        """Add what value and prediction changed by; scale it by the gain, and measure it."""
+        if self.nonlinear_output:
+            difference = cell.difference + port.change
+            new = {"difference": difference, "error": port.gain * difference}
+        else:
+            new = {"error": cell.error + port.change}
+        return {**new, "size": absolute(new["error"])} if self.measured else new
+
+    def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Pass the gate, if there is one."""
+        return {"sent": cell.error * port.gate} if self.gated else {}

@@ -14,24 +14,25 @@ from typing import Any
 
 from corticalnet.circuits.cells.activation import activation
 from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.pointwise import relax
 from corticalnet.circuits.quantities import Milliseconds
 
 
 class Feedforward(Cell):
     """A column's way up.
 
-    Ports: ``prediction`` (its drive), ``own`` (the credit of its column, by which its synapses learn).
+    Ports: ``drive``, ``error`` (the credit of its column, by which its synapses learn).
     States: ``drive``, ``rate``, ``gain``.
     """
 
     activation: str = "relu"
-    ports = {"prediction": "predict", "own": ""}
+    ports = {"drive": "predict", "error": ""}
     state = {"drive": 0.0, "rate": 0.0, "gain": 0.0}
     output = "rate"
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Sum and fire."""
-        f, drive = activation(self.activation), port.prediction
+        f, drive = activation(self.activation), port.drive
         rate = f.rate(drive)
         return {"drive": drive, "rate": rate, "gain": f.gain(1.0, drive, rate)}
 
@@ -43,19 +44,19 @@ class Feedforward(Cell):
 class Feedback(Cell):
     """A column's way down.
 
-    Ports: ``feedback``, ``own`` (the gain of its column), ``prediction`` (the rate of its column, by which
-    its synapses learn). States: ``credit``, ``signal``, ``partner`` (that rate).
+    Ports: ``feedback``, ``gain`` and ``rate`` of its column; by the latter its synapses learn. States:
+    ``credit``, ``signal``, ``partner`` (that rate).
     """
 
-    ports = {"feedback": "feedback", "own": "", "prediction": "predict"}
+    ports = {"feedback": "feedback", "gain": "", "rate": ""}
     state = {"credit": 0.0, "signal": 0.0, "partner": 0.0}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Take the sum over, and gate it."""
         return {
             "signal": port.feedback,
-            "credit": port.own * port.feedback,
-            "partner": port.prediction,
+            "credit": port.gain * port.feedback,
+            "partner": port.rate,
         }
 
 
@@ -66,8 +67,8 @@ class LeakyFeedforward(Feedforward):
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """One Euler step, and fire."""
-        drive = cell.drive + dt / self.tau * (port.prediction - cell.drive)
-        return super().predict(cell, SimpleNamespace(prediction=drive), dt)
+        drive = relax(cell.drive, port.drive, self.tau, dt)
+        return super().predict(cell, SimpleNamespace(drive=drive), dt)
 
 
 class LeakyFeedback(Feedback):
@@ -77,5 +78,5 @@ class LeakyFeedback(Feedback):
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """One Euler step, and gate it."""
-        signal = cell.signal + dt / self.tau * (port.feedback - cell.signal)
-        return {"signal": signal, "credit": port.own * signal, "partner": port.prediction}
+        signal = relax(cell.signal, port.feedback, self.tau, dt)
+        return {"signal": signal, "credit": port.gain * signal, "partner": port.rate}

@@ -12,28 +12,28 @@ from typing import Any
 from corticalnet.circuits.cells.activation import activation
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.cells.value import Value
-from corticalnet.circuits.pointwise import where
+from corticalnet.circuits.pointwise import increment, where
 from corticalnet.circuits.quantities import Count
 
 
 class Winner(Cell):
     """Whether a column is the most active of its neighbourhood.
 
-    Ports: ``wins`` (contests won), ``own`` (the rate of its column). States: ``winner``, ``rate``.
+    Ports: ``wins`` (contests won), ``value`` (the rate of its column). States: ``winner``, ``rate``.
 
     Args:
         rivals: contests that there are to win.
     """
 
     rivals: Count = 1.0
-    ports = {"wins": "compare", "own": ""}
+    ports = {"wins": "compare", "value": ""}
     state = {"winner": 0.0, "rate": 0.0}
     output = "rate"
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """The winner of all speaks."""
         winner = where(port.wins + 0.5 > self.rivals, 1.0, 0.0)
-        return {"winner": winner, "rate": winner * port.own}
+        return {"winner": winner, "rate": winner * port.value}
 
 
 class PooledValue(Value):
@@ -44,6 +44,6 @@ class PooledValue(Value):
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """One Euler step."""
         signal = port.winner * port.feedback
-        pull = activation(self.activation).gain(signal, cell.value, cell.rate) - port.own
-        change = where(port.modulator != 0, -port.own, dt / self.tau * pull)
+        pull = activation(self.activation).gain(signal, cell.value, cell.rate) - port.error
+        change = where(port.prediction_phase != 0, -port.error, increment(pull, self.tau, dt))
         return {"value": cell.value + change, "change": change}

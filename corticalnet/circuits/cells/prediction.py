@@ -2,8 +2,8 @@
 
     μ = Σ W f(x_below)              shift = μ − μ of the last step
 
-Plastic synapses end here. A prediction cell hears the error of its own column at port ``own`` and its
-φ at ``modulator``, so a synapse finds all it needs at its two cells.
+Plastic synapses end here. A prediction cell hears the error of its own column at port ``error`` and its
+φ at ``phi``, so a synapse finds all it needs at its two cells.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class Prediction(Cell):
     """The drive of a column: ``prediction ← port.prediction``.
 
     States: ``prediction``, ``shift`` (how far it moved in this step). Ports: ``prediction``; for its plastic
-    synapses ``own`` (error) and ``modulator`` (φ).
+    synapses ``error`` and ``phi``.
     """
 
-    ports = {"prediction": "predict", "own": "", "modulator": ""}
+    ports = {"prediction": "predict", "error": "", "phi": ""}
     state = {"prediction": 0.0, "shift": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class OutputPrediction(Cell):
     """
 
     activation: str = "sigmoid"
-    ports = {"prediction": "predict", "own": "", "modulator": ""}
+    ports = {"prediction": "predict", "error": "", "phi": ""}
     state = {"prediction": 0.0, "predicted_rate": 0.0, "shift": 0.0, "gain": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -67,7 +67,7 @@ class WatchedPrediction(Cell):
     activation: str = "linear"
     rates: bool = False
     memory: Milliseconds = 1.0
-    ports = {"prediction": "predict", "own": "", "modulator": ""}
+    ports = {"prediction": "predict", "error": "", "phi": ""}
     state = {"prediction": 0.0, "predicted_rate": 0.0, "shift": 0.0, "gain": 0.0, "motion": 0.0, "size": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -87,11 +87,11 @@ class WatchedPrediction(Cell):
 
 
 class Total(Cell):
-    """Adds up what it hears at ``modulator`` (state ``total``): how much a population moves, in sum."""
+    """Adds up what it hears at ``terms`` (state ``total``): how much a population moves, in sum."""
 
-    ports = {"modulator": ""}
+    ports = {"terms": ""}
     state = {"total": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Take the sum over."""
-        return {"total": port.modulator}
+        return {"total": port.terms}

@@ -11,13 +11,14 @@ first stimulus all columns of the area are alike, and at rest: ``share``, 1 / co
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from corticalnet.circuits.cells.error import SizedOutputError
+from corticalnet.circuits.cells.error import Error
 from corticalnet.circuits.cells.prediction import WatchedPrediction
 from corticalnet.circuits.cells.staged import AveragedError, StagedError, StagedPrediction
 from corticalnet.circuits.cells.value import Clamped, NudgedValue, TaughtValue
-from corticalnet.circuits.pointwise import absolute, exp, maximum, minimum, where
+from corticalnet.circuits.pointwise import absolute, exp, maximum, minimum, relax, where
 from corticalnet.circuits.quantities import Magnitude
 
 #: Beside what other error cells hear: the power of the own column, whether a teacher holds its value, and the
@@ -76,21 +77,26 @@ class StagedSoftmaxPrediction(StagedPrediction):
         return {**new, "power": power(new["predicted_rate"])}
 
 
-class SoftmaxError(SizedOutputError):
-    """value − softmax, scaled by the gain; also gated by φ (``sent``), where there is φ.
+class SoftmaxError(Error):
+    """value − softmax, scaled by the gain.
 
-    ``own`` hears the value's change alone. Other ports: see the module.
+    ``change`` hears the value's change alone. Other ports: see the module.
     """
 
     share: Magnitude = 1.0
-    ports = {**SizedOutputError.ports, **_HEARD}
-    state = {**SizedOutputError.state, "expected": 0.0}
+    ports = {**Error.ports, **_HEARD}
+    state = {**Error.state, "expected": 0.0}
+
+    def leaves_out(self) -> Iterable[str]:
+        """As all error cells, but a softmax is never linear."""
+        return set(super().leaves_out()) - {"gain", "difference"}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Normalise, compare, and measure."""
         difference, expected = _difference(cell, port)
-        error = port.prediction * difference
-        return {"difference": difference, "expected": expected, "error": error, "size": absolute(error)}
+        error = port.gain * difference
+        new = {"difference": difference, "expected": expected, "error": error}
+        return {**new, "size": absolute(error)} if self.measured else new
 
     def rest(self) -> dict[str, float]:
         """Where the value is."""
@@ -107,7 +113,7 @@ class StagedSoftmaxError(StagedError):
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Normalise, and follow value − softmax."""
         difference, expected = _difference(cell, port)
-        error = cell.error + dt / self.tau * (port.prediction * difference - cell.error)
+        error = relax(cell.error, port.gain * difference, self.tau, dt)
         return {"difference": difference, "expected": expected, "error": error, "size": absolute(error)}
 
     def rest(self) -> dict[str, float]:
@@ -131,4 +137,4 @@ def _difference(cell: Any, port: Any) -> tuple[Any, Any]:
     """value − expected, by what both changed by (so that cells at rest are exactly at zero); and expected."""
     pool = where(port.pool == 0, 1.0, port.pool)  # (0: nobody has told its power)
     expected = where(port.held != 0, port.mass, 1.0) * (port.power / pool)
-    return cell.difference + (port.own + (cell.expected - expected)), expected
+    return cell.difference + (port.change + (cell.expected - expected)), expected

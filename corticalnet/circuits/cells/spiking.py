@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.cells.state import State
-from corticalnet.circuits.pointwise import exp, floor, log, maximum, where
+from corticalnet.circuits.pointwise import exp, floor, log, maximum, relax, where
 from corticalnet.circuits.quantities import Milliseconds, PerMillisecond, Pure
 
 Floats = NDArray[np.float64]
@@ -33,7 +33,7 @@ _NEVER = 1e-6
 
 
 class Spiking(Cell, ABC):
-    """Base: a cell that fires at a rate that is wanted. Port: ``prediction`` (the drive).
+    """Base: a cell that fires at a rate that is wanted. Port: ``drive``.
 
     Args:
         highest: rate at a drive of 1.
@@ -42,7 +42,7 @@ class Spiking(Cell, ABC):
 
     highest: PerMillisecond = 0.1
     base: Pure = 0.0
-    ports = {"prediction": "predict"}
+    ports = {"drive": "predict"}
     output = "spike"
 
     def wanted(self, drive: Any) -> Any:
@@ -67,7 +67,7 @@ class Poisson(Spiking):
             _remainder(170.0 * cell.third, 30323.0),
         )
         chance = _remainder(first / 30269.0 + second / 30307.0 + third / 30323.0, 1.0)
-        fires = chance < self.wanted(port.prediction) * dt
+        fires = chance < self.wanted(port.drive) * dt
         return {"spike": where(fires, 1.0, 0.0), "first": first, "second": second, "third": third}
 
     def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
@@ -83,7 +83,7 @@ class PIF(Spiking):
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Integrate and fire."""
-        voltage = cell.voltage + dt * self.wanted(port.prediction)
+        voltage = cell.voltage + dt * self.wanted(port.drive)
         fires = voltage >= 1
         return {"spike": where(fires, 1.0, 0.0), "voltage": where(fires, voltage - 1, voltage)}
 
@@ -114,7 +114,7 @@ class LIF(Spiking):
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """A step with a constant current: exact, with a spike's time interpolated."""
-        current = self.current(self.wanted(port.prediction))
+        current = self.current(self.wanted(port.drive))
         voltage = current + (cell.voltage - current) * exp(-dt / self.tau)
         fires = voltage >= 1
         left = dt * maximum(voltage - 1, 0.0) / maximum(voltage - cell.voltage, 1e-12)
@@ -137,7 +137,7 @@ class DrivenLIF(Cell):
 
         τ dv/dt = I − v,  a spike at v = 1, then v = 0          τ_s dI/dt = −I, and what arrives
 
-    For spiking networks of one's own, with synapses from cell to cell. Port: ``prediction`` (jumps of I).
+    For spiking networks of one's own, with synapses from cell to cell. Port: ``spikes`` (jumps of I).
 
     Args:
         tau: of the membrane.
@@ -146,13 +146,13 @@ class DrivenLIF(Cell):
 
     tau: Milliseconds = 20.0
     synapse: Milliseconds = 5.0
-    ports = {"prediction": "predict"}
+    ports = {"spikes": "predict"}
     state = {"spike": State(event=True), "voltage": 0.0, "current": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """One Euler step."""
-        current = cell.current * (1 - dt / self.synapse) + port.prediction
-        voltage = cell.voltage + dt / self.tau * (current - cell.voltage)
+        current = cell.current * (1 - dt / self.synapse) + port.spikes
+        voltage = relax(cell.voltage, current, self.tau, dt)
         fires = voltage >= 1
         return {
             "spike": where(fires, 1.0, 0.0),
@@ -168,19 +168,19 @@ class DrivenLIF(Cell):
 class SynapticCurrent(Cell):
     """What spikes leave behind: τ d rate/dt = −rate, and a jump at each spike.
 
-    With weight z / (N r τ) from each of N cells that fire at r, its mean is z. Port: ``prediction``.
+    With weight z / (N r τ) from each of N cells that fire at r, its mean is z. Port: ``spikes``.
 
     Args:
         tau: of the synapse.
     """
 
     tau: Milliseconds = 20.0
-    ports = {"prediction": "predict"}
+    ports = {"spikes": "predict"}
     state = {"rate": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Decay, and take what arrives."""
-        return {"rate": cell.rate - dt / self.tau * cell.rate + port.prediction}
+        return {"rate": relax(cell.rate, 0.0, self.tau, dt) + port.spikes}
 
 
 def _remainder(x: Any, size: float) -> Any:

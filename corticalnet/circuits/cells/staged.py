@@ -20,7 +20,7 @@ from typing import Any
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.cells.prediction import WatchedPrediction
 from corticalnet.circuits.cells.state import State
-from corticalnet.circuits.pointwise import absolute, where
+from corticalnet.circuits.pointwise import absolute, relax, where
 from corticalnet.circuits.quantities import MS, ONE, Magnitude, Milliseconds
 
 
@@ -30,8 +30,8 @@ class StagedError(Cell):
         τ d error/dt = −error + (value − prediction)              (at once if τ = dt)
 
     States: ``difference`` (value − prediction, held as a drive of its own), ``error``, ``size`` = |error|,
-    ``stage``, ``sent`` (what the area below receives). Ports: ``own`` (value's change, prediction's shift),
-    ``prediction`` (the gain, if ``curved``), ``modulator`` (the stage).
+    ``stage``, ``sent`` (what the area below receives). Ports: ``change`` (value's change −
+    prediction's shift), ``gain`` (if ``curved``), ``stage``.
 
     Args:
         tau: time constant of the error cell; dt if it has none.
@@ -43,19 +43,19 @@ class StagedError(Cell):
     tau: Milliseconds = 1.0
     latched: bool = True
     curved: bool = False
-    ports = {"own": "", "prediction": "predict", "modulator": ""}
+    ports = {"change": "", "gain": "", "stage": ""}
     state = {"error": 0.0, "difference": 0.0, "size": 0.0, "stage": 0.0, "sent": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Follow value − prediction."""
-        difference = cell.difference + port.own
-        goal = port.prediction * difference if self.curved else difference
-        error = cell.error + dt / self.tau * (goal - cell.error)
+        difference = cell.difference + port.change
+        goal = port.gain * difference if self.curved else difference
+        error = relax(cell.error, goal, self.tau, dt)
         return {"difference": difference, "error": error, "size": absolute(error)}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Hold and release, or pass on."""
-        stage = port.modulator
+        stage = port.stage
         if self.latched:
             held = where(cell.stage < 2, cell.error, cell.sent)
             return {"stage": stage, "sent": where(stage == 2, held, 0.0)}
@@ -79,7 +79,7 @@ class AveragedError(StagedError):
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Follow value − prediction, and average."""
         new = super().compare(cell, port, dt)
-        mean = cell.mean + dt / self.average * (new["error"] - cell.mean)
+        mean = relax(cell.mean, new["error"], self.average, dt)
         return {**new, "mean": mean, "size": absolute(mean)}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -95,6 +95,7 @@ class StagedPrediction(WatchedPrediction):
     States ``reads`` and ``ends`` are 1 in the one step in which stage 2 begins, and in which all is over.
     """
 
+    ports = {"prediction": "predict", "error": "", "stage": ""}
     state = {**WatchedPrediction.state, "stage": 0.0, "reads": State(pulse=True), "ends": State(pulse=True)}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -104,7 +105,7 @@ class StagedPrediction(WatchedPrediction):
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Notice where stages change."""
-        stage = port.modulator
+        stage = port.stage
         return {
             "stage": stage,
             "reads": where((stage == 2) & (cell.stage < 2), 1.0, 0.0),
@@ -116,8 +117,8 @@ class StagedDetector(Cell):
     """φ in continuous time, of one column or of a whole area.
 
     An error leaves rest if it is larger than ``threshold``, has been at rest for ``silence``, and the
-    prediction has not moved lately. Ports: ``own`` (one column's error size) or ``modulator`` (Σ over an
-    area), ``prediction`` (how far predictions moved lately). States: ``phi`` (1 in the step in which
+    prediction has not moved lately. Ports: ``error`` (one column's size) or ``errors`` (Σ over an area),
+    ``motion`` (how far predictions moved lately). States: ``phi`` (1 in the step in which
     an error leaves rest), ``stage``, ``silent`` and ``since`` (ms).
 
     Args:
@@ -133,13 +134,13 @@ class StagedDetector(Cell):
     release: Milliseconds = 0.0
     threshold: Magnitude = 1e-4
     quiet: Magnitude = 1e-4
-    ports = {"own": "", "prediction": "predict", "modulator": ""}
+    ports = {"error": "", "motion": "", "errors": ""}
     state = {"phi": State(pulse=True), "stage": 0.0, "silent": State(0.0, MS), "since": State(0.0, MS)}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Go from stage to stage."""
-        loud = absolute(port.own) + port.modulator > self.threshold
-        moving = absolute(port.prediction) > self.quiet
+        loud = absolute(port.error) + port.errors > self.threshold
+        moving = absolute(port.motion) > self.quiet
         rests = cell.stage == 0
         # Times are sums of dt, which rounding leaves a hair off; half a step more, and a time of k steps is
         # over in step k for every dt and on every engine.

@@ -9,7 +9,7 @@ from typing import Any
 
 from corticalnet.circuits.cells.activation import activation
 from corticalnet.circuits.cells.cell import Cell
-from corticalnet.circuits.pointwise import maximum, minimum, where
+from corticalnet.circuits.pointwise import increment, maximum, minimum, where
 from corticalnet.circuits.quantities import ONE, Magnitude, Milliseconds
 
 
@@ -45,10 +45,10 @@ class Constant(Cell):
 class Value(Cell):
     """A hidden value cell: pulled to its prediction by its error, and moved by feedback.
 
-        value ← value + change,  change = dt/τ (−own + f'(value) · feedback)
+        value ← value + change,  change = dt/τ (−error + f'(value) · feedback)
 
-    Ports: ``own`` (its error cell), ``feedback``, ``modulator`` (where it is not 0, "settle": the cell goes
-    straight to its prediction and hears no feedback). States: ``value``, ``change``, ``rate``.
+    Ports: ``error``, ``feedback``, ``prediction_phase`` (where it is not 0 the cell goes straight to its
+    prediction and hears no feedback). States: ``value``, ``change``, ``rate``.
 
     Args:
         tau: time constant; γ = dt/τ.
@@ -57,14 +57,14 @@ class Value(Cell):
 
     tau: Milliseconds = 1.0
     activation: str = "linear"
-    ports = {"own": "", "feedback": "feedback", "modulator": ""}
+    ports = {"error": "", "feedback": "feedback", "prediction_phase": ""}
     state = {"value": 0.0, "change": 0.0, "rate": 0.0}
     output = "rate"
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """One Euler step."""
-        pull = activation(self.activation).gain(port.feedback, cell.value, cell.rate) - port.own
-        change = where(port.modulator != 0, -port.own, dt / self.tau * pull)
+        pull = activation(self.activation).gain(port.feedback, cell.value, cell.rate) - port.error
+        change = where(port.prediction_phase != 0, -port.error, increment(pull, self.tau, dt))
         return {"value": cell.value + change, "change": change}
 
     def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -95,17 +95,17 @@ class Clamped(Value):
 class RewardedValue(Value):
     """An output value cell without a teacher: dopamine kicks the one whose action was taken.
 
-        value ← value + dt/τ (−own) + rpe · action
+        value ← value + dt/τ (−error) + rpe · action
 
     So the error of the chosen column leaves rest by the reward-prediction error, for one step. Its value is a
-    rate. Ports: ``own`` (its error), ``modulator`` (the rpe), ``prediction`` (its action).
+    rate. Ports: ``error``, ``dopamine`` (the rpe), ``action``.
     """
 
-    ports = {"own": "", "modulator": "", "prediction": "predict"}
+    ports = {"error": "", "dopamine": "", "action": ""}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Back to the prediction, or a kick."""
-        change = port.modulator * port.prediction - dt / self.tau * port.own
+        change = port.dopamine * port.action - increment(port.error, self.tau, dt)
         return {"value": cell.value + change, "change": change}
 
 
@@ -115,8 +115,8 @@ class LeakyValue(Value):
         τ dx/dt = −ε + f'(μ) · feedback
 
     The gain is that of the *prediction*, not of x, which has already moved when the gain is used (in steps
-    of dt = τ the two are the same). Ports: ``own`` (its error), ``modulator`` (its error, where it comes
-    late), ``feedback``, ``prediction`` (the gain).
+    of dt = τ the two are the same). Ports: ``error``, ``late_error`` (the same, where it comes late),
+    ``feedback``, ``gain``.
 
     Args:
         tau: time constant.
@@ -124,11 +124,11 @@ class LeakyValue(Value):
     """
 
     tau: Milliseconds = 10.0
-    ports = {"own": "", "modulator": "", "feedback": "feedback", "prediction": "predict"}
+    ports = {"error": "", "late_error": "", "feedback": "feedback", "gain": ""}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """One Euler step."""
-        change = dt / self.tau * (port.prediction * port.feedback - port.own - port.modulator)
+        change = increment(port.gain * port.feedback - port.error - port.late_error, self.tau, dt)
         return {"value": cell.value + change, "change": change}
 
 
@@ -137,7 +137,7 @@ class TaughtValue(Cell):
 
         τ dx/dt = −(1 − r) ε + r (target − x),        r rises from 0 to 1 within ``ramp`` once a teacher comes
 
-    Its value is a rate. Outside inputs: ``target``, ``clamped``.
+    Its value is a rate. Ports: ``error``, ``late_error``. Outside inputs: ``target``, ``clamped``.
 
     Args:
         tau: time constant.
@@ -146,7 +146,7 @@ class TaughtValue(Cell):
 
     tau: Milliseconds = 10.0
     ramp: Milliseconds = 0.0
-    ports = {"own": "", "modulator": ""}
+    ports = {"error": "", "late_error": ""}
     state = {"value": 0.0, "change": 0.0, "rate": 0.0, "grip": 0.0}
     inputs = {"target": ONE, "clamped": ONE}
     output = "rate"
@@ -154,7 +154,8 @@ class TaughtValue(Cell):
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """One Euler step."""
         r = where(cell.clamped != 0, minimum(1.0, cell.grip + dt / maximum(self.ramp, dt)), 0.0)
-        change = dt / self.tau * self.pull(r, cell.target - cell.value, port.own + port.modulator)
+        pull = self.pull(r, cell.target - cell.value, port.error + port.late_error)
+        change = increment(pull, self.tau, dt)
         return {"value": cell.value + change, "change": change, "grip": r}
 
     def pull(self, grip: Any, wanted: Any, error: Any) -> Any:

@@ -1,8 +1,8 @@
 """Error × rate: the plasticity of predictive coding (Song et al. 2020) and of BrainProp (Pozzi et al. 2020).
 
-    Δw = rate · trigger · modulator · own_post · rate_pre
+    Δw = rate · trigger · modulator · error_post · rate_pre
 
-``own`` of a prediction cell is the error of its column.
+At the port ``error`` a prediction cell hears the error of its column.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ class ErrorTimesRate(Plasticity):
     """The postsynaptic column's error times the presynaptic rate."""
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """``own · rate``."""
-        return port.own * pre.rate
+        """``error · rate``."""
+        return port.error * pre.rate
 
 
 class CreditTimesRate(Plasticity):
     """The same product the other way round, for synapses of the way down.
 
-    The rate of the column below (at port ``prediction`` of its feedback cell) times the credit of the column
+    The rate of the column below (at port ``rate`` of its feedback cell) times the credit of the column
     above: what changes the synapse up between the two, so that pairs of synapses become alike (AGREL).
     """
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """``prediction · credit``."""
-        return port.prediction * pre.credit
+        """``rate · credit``."""
+        return port.rate * pre.credit
 
     def by_current(self) -> Plasticity:
         """Credit as a current."""
@@ -40,5 +40,5 @@ class CreditByCurrent(CreditTimesRate):
     """The same where the credit of the column above comes by spikes."""
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """``prediction · rate of the current``."""
-        return port.prediction * pre.rate
+        """``rate · rate of the current``."""
+        return port.rate * pre.rate

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corticalnet.circuits import Broadcast, Projection
-from corticalnet.engines.plan import Act, Sum
+from corticalnet.circuits import Projection
+from corticalnet.engines.plan import Act, Place, Sum
 from corticalnet.engines.torch_engine.learning import Learner
 from corticalnet.engines.torch_engine.readers import Readers
 from corticalnet.engines.torch_engine.weights import Weights
@@ -89,11 +89,14 @@ class Summing:
         self.weights, self.like, self.lines = weights, like, readers.lines
         self.space, self.port = readers.ports[total.block.index][total.role], total.port
         circuit = readers.plan.circuit
-        #: Of each area: its shape, and (part, reader of what is sent, whether that is nearly always 0).
+        #: Of each area: its shape, and (part, columns that send, whether what is sent is nearly always 0).
         self.areas = [
             (
                 (batch, columns.stop - columns.start),
-                [(part, readers.sent(part), circuit.is_event(part)) for part in parts],
+                [
+                    (part, _columns(readers.plan.places[part.source]), circuit.is_event(part))
+                    for part in parts
+                ],
             )
             for columns, parts in zip(total.block.columns, total.arriving, strict=True)
         ]
@@ -123,28 +126,30 @@ class Summing:
         now += map(self.weights.versions.__getitem__, self.carriers)
         if self.seen is not None and not self.late and all(map(is_, self.seen, now)):
             return
-        self.seen = now
-        parts = []
+        self.seen, states, parts = now, iter(now), []
         for shape, arriving in self.areas:
             total: Tensor | None = None
-            for part, reader, event in arriving:
-                if isinstance(part, Broadcast):
-                    one = reader.now()
-                else:
+            for part, columns, event in arriving:
+                sent = next(states)
+                one = sent if columns is None else sent[:, columns]
+                if isinstance(part, Projection):
                     if part.delay:
                         line = self.lines[part.name]
                         line.move()
-                        sent = line.arrived[line.first]
-                    else:
-                        sent = reader.now()
+                        one = line.arrived[line.first]
                     if part.name in self.synapses:
-                        one = self.synapses[part.name].carry(self.weights.tensors[part.name], sent)
+                        one = self.synapses[part.name].carry(self.weights.tensors[part.name], one)
                     else:
-                        one = self.weights.carry(part, sent, event)
+                        one = self.weights.carry(part, one, event)
                 one = one.expand(shape)
                 total = one if total is None else total + one
             parts.append(self.like.new_zeros(shape) if total is None else total)
         setattr(self.space, self.port, parts[0] if len(parts) == 1 else torch.cat(parts, 1))
+
+
+def _columns(place: Place) -> slice | None:
+    """The columns of a block that are a population's; None if all are."""
+    return None if place.columns == slice(0, place.block.n) else place.columns
 
 
 class Learning:
