@@ -28,8 +28,8 @@ from corticalnet.analysis import align, autograd_update, interleave, rule_update
 from corticalnet.audit import Report, audit_rule, figure
 from corticalnet.circuits import Circuit
 from corticalnet.columns import circuit as expand
-from corticalnet.columns import write_back
-from corticalnet.compare import seeded, size
+from corticalnet.columns.beside import joined, learned_changes, recorded_changes
+from corticalnet.compare import relative_error, seeded
 from corticalnet.data import Data
 from corticalnet.engines import simulate
 from corticalnet.experiment.stream import Stream
@@ -124,15 +124,11 @@ def columns(seed: int = 0, trials: int = 3) -> Columns:
     present, teach = circuit.needs.present, circuit.needs.teach
     stream = Stream(x, y, present=(present, present + 6), teach=(teach, teach + 6), seed=seed)
     recording = simulate(circuit, [stream], seed=seed)
-    twin, backprop = copy.deepcopy(net), rule("backprop")
-    optimizer = torch.optim.SGD(twin.parameters(), lr=0.1)
-    for k in range(trials):
-        backprop.update(twin, x[k : k + 1], y[k : k + 1], optimizer)
-    moved = [(after - before).detach() for before, after in zip(net.learned, twin.learned, strict=True)]
-    write_back(circuit, net, recording)
-    apart = [(mine - its).detach() for mine, its in zip(net.learned, twin.learned, strict=True)]
-    error = size(torch.cat([d.flatten() for d in apart])) / size(torch.cat([d.flatten() for d in moved]))
-    return Columns(circuit, recording, error)
+    lessons = zip(x.split(1), y.split(1), strict=True)
+    wanted = learned_changes(net, rule("backprop"), lessons, learning_rate=0.1)
+    return Columns(
+        circuit, recording, relative_error(joined(recorded_changes(recording, net)), joined(wanted))
+    )
 
 
 def audits(seed: int = 0, on_rule: Callable[[str], None] = lambda name: None) -> list[Report]:

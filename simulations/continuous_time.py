@@ -41,8 +41,9 @@ import typer
 from rich.progress import track
 
 import corticalnet as cn
+from corticalnet.columns.beside import learned_changes, recorded_changes
+from corticalnet.compare import relative_error
 from corticalnet.errors import CircuitWarning
-from corticalnet.recordings.reading import weight_change
 from corticalnet.tables import table
 from simulations.parts.common import simulation
 
@@ -155,16 +156,9 @@ def apart(settings: dict[str, Any], seed: int, trials: int = 1, engine: str = "t
             protocol += [cn.Present(x, needs.present + shown), cn.Teach(y, needs.teach + taught)]
         protocol.append(cn.Rest(needs.present))
         data = cn.simulate(circuit, protocol, engine, record="output.value.value", last=1)
-    start = [link.weight.detach().clone() for link in net.links]
-    twin = torch.optim.SGD(net.parameters(), RATE)
-    for x, y in zip(torch.from_numpy(inputs), torch.from_numpy(targets), strict=True):
-        rule.update(net, x[None], y[None], twin)
-    found = []
-    for link, before in zip(net.links, start, strict=True):
-        wanted = (link.weight.detach() - before).numpy()
-        change = weight_change(data, link.name)
-        found.append(float(np.linalg.norm(change - wanted) / np.linalg.norm(wanted)))
-    return found
+    wanted = learned_changes(net, rule, zip(inputs[:, None], targets[:, None], strict=True), RATE)
+    found = recorded_changes(data, net)
+    return [relative_error(found[name], change) for name, change in wanted.items()]
 
 
 def law(points: list) -> dict[str, float]:

@@ -35,8 +35,8 @@ from rich.progress import track
 import corticalnet as cn
 from corticalnet.audit import Trials, View, compare, law
 from corticalnet.audit.comparison import typical
+from corticalnet.columns.beside import joined, recorded_changes
 from corticalnet.errors import CircuitWarning
-from corticalnet.recordings.reading import weight_change
 from corticalnet.tables import table
 from simulations.parts.common import simulation
 
@@ -91,8 +91,7 @@ def order(dt: float, seed: int) -> dict[str, list[float]]:
     data = cn.simulate(made, protocol, "torch", "area1.error.error", check=False)
     first, every = round(5.0 * needs.present / dt), round(5.0 / dt)
     trace = data["area1.error.error"].values[first + every - 1 :: every, 0][: needs.teach]
-    names = [link.name for link in trials.network.links]
-    change = np.concatenate([weight_change(data, n).ravel() for n in names])
+    change = joined(recorded_changes(data, trials.network))
     return {"change": change.tolist(), "trace": trace.ravel().tolist()}
 
 

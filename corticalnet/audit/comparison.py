@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.audit.trials import Changes
+from corticalnet.columns.beside import Changes
 from corticalnet.compare import cosine, ratio, relative_error, size
 
 #: All synapses together.

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from corticalnet.audit.samples import lesson, own
+from corticalnet.audit.samples import lesson
 from corticalnet.audit.stream import teacher
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.cells import PhaseSignal
 from corticalnet.columns import circuit as expand
-from corticalnet.columns.writing_back import recorded_change
+from corticalnet.columns.beside import joined, learned_changes, recorded_changes
 from corticalnet.compare import relative_error
 from corticalnet.engines import simulate
 from corticalnet.experiment.protocol import Present
@@ -84,7 +84,8 @@ def settle(network: Network, rule: LearningRule, seed: int, told: bool = True) -
     x, _ = lesson(network, seed, 1)
     shown = [Present(x, SHORT)]
     early = simulate(columns, shown, record=[network.links[-1].name], last=1, check=False, diverged="ignore")
-    return replace(found, before=_norm(_moved(early, network)) / _norm(_wanted(network, rule, seed)))
+    before = _norm(joined(recorded_changes(early, network)))
+    return replace(found, before=before / _norm(_wanted(network, rule, seed)))
 
 
 def without_phase(columns: Circuit) -> Circuit:
@@ -123,7 +124,7 @@ def _trial(
         diverged="ignore",  # what runs away is what is measured
     )
     wanted = _wanted(network, rule, seed)
-    distance = number(relative_error(_moved(data, network), wanted))
+    distance = number(relative_error(joined(recorded_changes(data, network)), wanted))
     if not errors:
         return Settling(distance, 0.0, steps), False
     there = all_cells(data, "error")[:watched]
@@ -132,18 +133,9 @@ def _trial(
     return Settling(distance, number(sizes[-1]), steps), bool(falling)
 
 
-def _wanted(network: Network, rule: LearningRule, seed: int) -> Any:
-    """What the rule changes, all links in a row."""
-    twin = own(network)
-    rule.update(twin, *lesson(network, seed, 1), torch.optim.SGD(twin.parameters(), lr=RATE))
-    pairs = [(a, b) for a, b in zip(twin.links, network.links, strict=True) if b.plastic]
-    return np.concatenate([(a.weight - b.weight).detach().numpy().ravel() for a, b in pairs])
-
-
-def _moved(data: Any, network: Network) -> Any:
-    """What a recorded circuit has changed, all links in a row."""
-    plastic = [link for link in network.links if link.plastic]
-    return np.concatenate([recorded_change(data, link.name, link.weight) for link in plastic])
+def _wanted(network: Network, rule: LearningRule, seed: int) -> NDArray[np.float64]:
+    """What the rule changes, all in a row."""
+    return joined(learned_changes(network, rule, [lesson(network, seed, 1)], RATE))
 
 
 def _norm(values: Any) -> float:

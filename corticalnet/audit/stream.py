@@ -25,6 +25,7 @@ from corticalnet.audit.deltas import deltas
 from corticalnet.checks import whole
 from corticalnet.circuits import Circuit
 from corticalnet.columns import circuit as expand
+from corticalnet.columns.beside import projections
 from corticalnet.compare import float64_copy
 from corticalnet.engines import simulator
 from corticalnet.errors import CircuitWarning, ProtocolError
@@ -150,7 +151,7 @@ def autonomy_in_a_stream(
     phi = sweep is not None and any(p.role == "phi" for p in columns.populations)
     other, teacher = float64_copy(network), twin or sweep or rule_by_name("backprop")
     optimizer = torch.optim.SGD(other.parameters(), lr=learning_rate)
-    start = {name: p.detach().clone() for name, p in _named(other)}
+    start = {name: p.detach().clone() for name, (_, p) in projections(other).items()}
     running = simulator(columns, engine, **options)
     distances, expected, spikes = [], [], []
     for some in _pieces(columns, timing):
@@ -262,19 +263,13 @@ def _expected(network: Network, rule: LearningRule, x: Tensor, y: Tensor, circui
 def _distances(network: Network, start: dict[str, Tensor], weights: dict[str, Any]) -> dict[str, float]:
     """By projection; infinite where weights ran away."""
     found = {}
-    for name, parameter in _named(network):
+    for name, (_, parameter) in projections(network).items():
         wanted = parameter.detach()
         now = torch.as_tensor(weights[name], dtype=torch.float64).reshape(wanted.shape)
         away, moved = float((now - wanted).norm()), float((wanted - start[name]).norm())
         distance = away / moved if moved else math.inf if away else 0.0
         found[name] = distance if math.isfinite(distance) else math.inf
     return found
-
-
-def _named(network: Network) -> list[tuple[str, torch.nn.Parameter]]:
-    """Weights and biases by the names of their projections."""
-    pairs = [(one.name, one.weight) for one in network.links if one.plastic]
-    return pairs + [(f"{one.name} bias", one.bias) for one in network.links if one.bias is not None]
 
 
 def _finite(value: Any) -> Any:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from corticalnet.circuits import Circuit
 from corticalnet.columns import Continuous
 from corticalnet.columns import circuit as expand
+from corticalnet.columns.beside import Changes
 from corticalnet.columns.links import flat
 from corticalnet.columns.writing_back import recorded_change
 from corticalnet.compare import float64_copy, seeded
@@ -25,8 +25,6 @@ from corticalnet.experiment.protocol import Element, Present, Reinforce, Rest, T
 from corticalnet.network import Network
 from corticalnet.network.reading import beside, finite
 from corticalnet.rules import LearningRule, Rule, Sweep, Tied
-
-Changes = dict[str, NDArray[np.float64]]
 
 #: Learning rate in circuits: so small that a change within a trial does not spoil what is measured.
 RATE = 0.01

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from corticalnet.analysis.ranges import ranges
-from corticalnet.audit.trials import Changes, Trials
+from corticalnet.audit.trials import Trials
 from corticalnet.circuits import Circuit
 from corticalnet.columns import Continuous
+from corticalnet.columns.beside import Changes
 from corticalnet.columns.registry import spiking_dynamics
 from corticalnet.columns.spiking import SPEAKERS, Code, speakers, spiking
 from corticalnet.errors import CircuitError, CircuitWarning

@@ -4,6 +4,8 @@ import numpy as np
 import torch
 
 import corticalnet as cn
+from corticalnet.columns.beside import learned_changes, recorded_changes
+from corticalnet.compare import relative_error
 from corticalnet.recordings.reading import weight_change
 from tests.networks import F64
 
@@ -75,7 +77,7 @@ def changes(data, names):
 
 def lag(found, wanted):
     """Relative distance of every projection's change."""
-    return {k: np.linalg.norm(found[k] - w) / np.linalg.norm(w) for k, w in wanted.items()}
+    return {k: relative_error(found[k], w) for k, w in wanted.items()}
 
 
 def compared(net, how, rule="backprop", count=5, engine="torch", seed=0, **parameters):
@@ -84,8 +86,7 @@ def compared(net, how, rule="backprop", count=5, engine="torch", seed=0, **param
     x, y = lessons(net, count, seed)
     circuit = cn.circuit(net, made, RATE, dynamics=how)
     data = cn.simulate(circuit, trials(circuit, x, y), engine, record=["grip"], last=1)
-    wanted = twin(net, made, x, y)
-    return changes(data, wanted), wanted
+    return recorded_changes(data, net), learned_changes(net, made, zip(x, y, strict=True), RATE)
 
 
 def worst(*given, **options):
