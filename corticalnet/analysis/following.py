@@ -106,7 +106,7 @@ def compare_pathway(net: Taught, rule: Teaches) -> dict[str, tuple[float, float]
     net, rule = copy.deepcopy((net, parts(rule)))
     deep = net.unrolled(2) if isinstance(net, Recurrent) else net
     compared, links = {}, set(deep.links)
-    for _, _, link, weights in rule.feedback_routes(deep):
+    for _, _, link, weights, _ in rule.feedback_routes(deep):
         if link.plastic and link in links:
             there = slice(None) if link.mask is None else link.mask
             w, b = link.weight[there], weights[there]

@@ -97,7 +97,7 @@ def _signals(rule: LearningRule, built_on: Network, used_on: Network, seed: int)
         shape = wiring.area(node).drive_shape
         errors.append(torch.randn(3, *shape, generator=rng, dtype=torch.float64))
     found: dict[int, Tensor] = {}
-    for node, above, link, weights in rule.feedback_routes(network):
+    for node, above, link, weights, _ in rule.feedback_routes(network):
         signal = link.feedback(errors[above], weights)
         found[node] = found[node] + signal if node in found else signal
     return [signal.clone() for signal in found.values()]

@@ -91,7 +91,7 @@ def synapses(network: Network, rule: LearningRule | None = None) -> list[Synapse
             if parameter is not None and link.plastic and parameter.requires_grad:
                 add(link, source, target, names[id(parameter)], parameter)
     if rule is not None:
-        between |= {link.name: (node, above, link) for node, above, link, _ in rule.feedback_routes(network)}
+        between |= {link.name: (node, above, link) for node, above, link, *_ in rule.feedback_routes(network)}
         for name, own in down(network, rule).items():
             by = link_of(name, between)
             if by:
@@ -113,7 +113,7 @@ def down(network: Network, rule: LearningRule) -> dict[str, nn.Parameter]:
     """What a rule learns beside the network, by name: its own parameters, and what it moves by itself."""
     own = dict(rule.named_parameters(network))
     known = {id(p) for p in own.values()}
-    for _, _, link, weights in rule.feedback_routes(network):
+    for _, _, link, weights, _ in rule.feedback_routes(network):
         if isinstance(weights, nn.Parameter) and weights is not link.weight and id(weights) not in known:
             own[f"feedback.{link.name}"] = weights
     return own

@@ -109,10 +109,14 @@ class Circuit:
         where = f"projection '{projection.name}'"
         pre = self.population(projection.source, f"source of {where}").n
         post = self.population(projection.target, f"target of {where}").n
+        connection = projection.connection
         if projection.shared_with:
-            return projection
+            forth = next((p for p in self.projections if p.name == projection.shared_with), None)
+            if projection.weight is None or forth is None:
+                return projection
+            connection, pre, post = forth.connection, post, pre
         try:
-            shape = projection.connection.weight_shape(pre, post)
+            shape = connection.weight_shape(pre, post)
         except CircuitError as error:
             raise CircuitError(f"{where}: {error}") from None
         weight = _numbers(projection.weight, where)
@@ -235,6 +239,7 @@ class Circuit:
         rows: list[list[str]] = []
         for p in self.projections:
             how = p.connection.describe() if not p.shared_with else f"back along {p.shared_with}"
+            how += " by signs" if p.shared_with and p.weight is not None else ""
             how += f", delay {p.delay:g} ms" if p.delay else ""
             learns = "" if p.plasticity is None else p.plasticity.title()
             rows.append([p.name, p.source, p.target, p.port, self.sent(p.source, p.sends), how, learns])

@@ -51,6 +51,7 @@ class ProjectionAbout(Strict):
     sends: str
     name: str
     shared_with: str
+    signs: bool
     delay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     connection: ConnectionAbout | None
     plasticity: KindAbout | None

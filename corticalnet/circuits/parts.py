@@ -78,7 +78,9 @@ class Projection:
 
     Other:
         plasticity: how weights change; they stay if not given.
-        shared_with: name of the projection whose synapses this one runs back along (weight transport).
+        shared_with: name of the projection whose synapses this one runs back along (weight transport). With a
+            ``weight`` it runs back by their signs alone: the signs that they have now, times these magnitudes
+            (shaped as the weights of that projection, or one for all).
         delay: axonal delay, in ms or as "5 ms"; a whole number of steps.
 
     Raises:
@@ -106,9 +108,9 @@ class Projection:
         _made_of(f"connection of {where} is", self.connection, Connection)
         if self.plasticity is not None:
             _made_of(f"plasticity of {where} is", self.plasticity, Plasticity)
-        if self.shared_with and (self.weight is not None or self.plasticity is not None):
+        if self.shared_with and self.plasticity is not None:
             raise CircuitError(
-                f"{where} shares its weights with '{self.shared_with}'; it has none of its own"
+                f"{where} shares its weights with '{self.shared_with}', and only that may change them"
             )
         if not self.shared_with and self.weight is None:
             raise CircuitError(f"{where} needs weights, or shared_with")

@@ -69,6 +69,7 @@ def _projection_to_dict(projection: Projection) -> dict[str, Any]:
     return {
         **words,
         "shared_with": projection.shared_with,
+        "signs": bool(projection.shared_with) and projection.weight is not None,
         "delay": projection.delay,
         "connection": None if projection.shared_with else how,
         "plasticity": None if plasticity is None else plasticity.to_dict(),
@@ -79,10 +80,9 @@ def arrays_of(circuit: Circuit) -> Arrays:
     """All arrays of a circuit: "<projection>.weight", and "….pre", "….post", "….index" of listed synapses."""
     arrays: Arrays = {}
     for p in circuit.projections:
-        if p.shared_with:
-            continue
-        arrays[f"{p.name}.weight"] = np.ascontiguousarray(p.weight)
-        if isinstance(p.connection, Synapses):
+        if p.weight is not None:
+            arrays[f"{p.name}.weight"] = np.ascontiguousarray(p.weight)
+        if not p.shared_with and isinstance(p.connection, Synapses):
             c = p.connection
             for name, index in (("pre", c.pre), ("post", c.post), ("index", c.weights)):
                 arrays[f"{p.name}.{name}"] = np.ascontiguousarray(index, dtype=np.int64)
@@ -127,8 +127,9 @@ def _projection_from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArr
     plasticity = content["plasticity"]
     if plasticity is not None:
         words["plasticity"] = _part(Plasticity, plasticity, f"projection '{content['name']}'")
-    if not content["shared_with"]:
+    if words.pop("signs") or not content["shared_with"]:
         words["weight"] = _array(arrays, content["name"], "weight")
+    if not content["shared_with"]:
         words["connection"] = _connection(content["connection"], content["name"], arrays)
     return Projection(**words)
 

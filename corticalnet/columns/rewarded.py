@@ -25,7 +25,7 @@ from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulation
 from corticalnet.columns.continuous import Continuous
 from corticalnet.columns.refusals import by_consolidation, by_feedback, by_maximum, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
-from corticalnet.rules import Direct, Matching, Random, Reward, Sweep, Tied
+from corticalnet.rules import Direct, Matching, Random, Reward, SignSymmetric, Sweep, Tied
 
 
 @runs(Sweep)
@@ -51,7 +51,7 @@ class RewardedColumns(ColumnModel):
         """Other pathways, and changes that wait for a phase."""
         why = " for columns that learn from reward"
         return first(
-            by_feedback(rule, Tied, Random, Direct, Matching),
+            by_feedback(rule, Tied, Random, SignSymmetric, Direct, Matching),
             by_consolidation(options, "now", why=why),
         )
 

@@ -16,7 +16,7 @@ from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulation
 from corticalnet.columns.detected import DetectedColumns
 from corticalnet.columns.refusals import by_consolidation, by_feedback, first
 from corticalnet.columns.registry import Options, runs
-from corticalnet.rules import FaZIL, Random, Reward, Tied
+from corticalnet.rules import FaZIL, Random, Reward, SignSymmetric, Tied
 
 
 @runs(FaZIL)
@@ -35,7 +35,9 @@ class RewardedDetectedColumns(DetectedColumns):
                 "choose gate = 'prediction' or 'pulse', or a Teacher"
             )
         why = " for columns that learn from reward"
-        return first(phases, by_feedback(rule, Tied, Random), by_consolidation(options, "now", why=why))
+        return first(
+            phases, by_feedback(rule, Tied, Random, SignSymmetric), by_consolidation(options, "now", why=why)
+        )
 
     @classmethod
     def hears_phase(cls, rule: Any, options: Options) -> bool:

@@ -38,7 +38,7 @@ class Skeleton:
         self.wiring: Wiring = wiring.levelled() if model.equal_path_lengths else wiring
         links = set(network.links)
         #: What carries signals back along each link.
-        self.down = {route.link: route.weights for route in routes if route.link in links}
+        self.down = {way.link: (way.weights, way.magnitudes) for way in routes if way.link in links}
         #: Ways straight from above: (name of the area, name of that above, the way).
         self.direct = [
             (sends[network.wiring.name(route.node)], network.wiring.name(route.above), route)
@@ -144,9 +144,11 @@ class Skeleton:
             shared_with=up.name,
             delay=model.delay,
         )
-        weights = self.down.get(link, link.weight)
+        weights, magnitudes = self.down.get(link, (link.weight, None))
         if weights is link.weight:
             return down
+        if magnitudes is not None:
+            return replace(down, weight=flat(link, magnitudes))
         connection, weight = _reversed(up.connection, flat(link, weights))
         learns = model.feedback_plasticity(area)
         return replace(down, shared_with="", weight=weight, connection=connection, plasticity=learns)

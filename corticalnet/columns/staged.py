@@ -25,7 +25,7 @@ from corticalnet.columns.continuous import Continuous
 from corticalnet.columns.refusals import by_consolidation, by_feedback, by_maximum, by_noise, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, runs
 from corticalnet.columns.softmax import with_softmax
-from corticalnet.rules import IL, ZIL, FaZIL, Random, Sweep, Tied
+from corticalnet.rules import IL, ZIL, FaZIL, Random, SignSymmetric, Sweep, Tied
 
 
 class StagedColumns(ColumnModel):
@@ -56,7 +56,7 @@ class StagedColumns(ColumnModel):
         why = " in continuous time, where each area lets its changes wait until its own error is at rest"
         return first(
             _by_direct(rule),
-            by_feedback(rule, Tied, Random),
+            by_feedback(rule, Tied, Random, SignSymmetric),
             by_noise(rule),
             _by_inference(rule),
             by_consolidation(options, "now", why=why),

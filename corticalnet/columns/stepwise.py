@@ -22,7 +22,7 @@ from corticalnet.columns.pooling import add_winners
 from corticalnet.columns.refusals import by_consolidation, by_feedback, by_noise, first
 from corticalnet.columns.registry import ColumnModel, Options
 from corticalnet.columns.softmax import with_softmax
-from corticalnet.rules import Random, Tied
+from corticalnet.rules import Random, SignSymmetric, Tied
 
 
 class Stepwise(ColumnModel):
@@ -58,7 +58,7 @@ class Stepwise(ColumnModel):
     @classmethod
     def by_feedback(cls, rule: Any) -> str | None:
         """Pathways for which nothing has been worked out."""
-        return by_feedback(rule, Tied, Random)
+        return by_feedback(rule, Tied, Random, SignSymmetric)
 
     @classmethod
     def hears_phase(cls, rule: Any, options: Options) -> bool:

@@ -14,7 +14,7 @@ from corticalnet.columns.area import AreaSpec, links_to_input
 from corticalnet.columns.refusals import by_feedback
 from corticalnet.columns.registry import Options, runs
 from corticalnet.columns.stepwise import Clocked
-from corticalnet.rules import ZIL, Direct, Random, Sweep, Tied
+from corticalnet.rules import ZIL, Direct, Random, SignSymmetric, Sweep, Tied
 
 
 @runs(Sweep, ZIL)
@@ -33,7 +33,7 @@ class ZILColumns(Clocked):
     @classmethod
     def by_feedback(cls, rule: Any) -> str | None:
         """All fixed random pathways will do."""
-        return by_feedback(rule, Tied, Random, Direct)
+        return by_feedback(rule, Tied, Random, SignSymmetric, Direct)
 
     def refuses_pools(self, maximum: bool) -> str | None:
         """None with γ = 1."""

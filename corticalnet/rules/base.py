@@ -71,12 +71,14 @@ class Route(NamedTuple):
         node, above: of the network's own wiring.
         link: of the network, or one of the rule's own, straight from above.
         weights: shaped as ``link.weight``; the very same where feedback is tied.
+        magnitudes: if the weights are magnitudes that stay, with the signs that ``link.weight`` has now.
     """
 
     node: int
     above: int
     link: Link
     weights: Tensor
+    magnitudes: Tensor | None = None
 
 
 class LearningRule(OwnWeights, ABC):

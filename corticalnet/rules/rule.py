@@ -156,7 +156,8 @@ class Rule(LearningRule):
         """Those of the pathway."""
         self.feedback.prepare(net)
         ways = self.feedback.ways(net.wiring)
-        return [Route(node, above, link, self.feedback.weights(link)) for node, above, link in ways]
+        own = self.feedback
+        return [Route(*way, own.weights(way[2]), own.magnitudes(way[2])) for way in ways]
 
     def state_dict(self) -> dict[str, Tensor]:
         """All that the pathway and the trigger have learned or keep from trial to trial."""

@@ -203,7 +203,7 @@ def test_weights_written_back_are_those_of_the_circuit():
             cn.rule("z-il", teaching="reward"),
             "ZIL are taught by Teacher, not by Reward; by Reward those of FaZIL, Sweep",
         ),
-        (lambda: dense("tanh", 2), cn.rule("z-il", feedback="sign-symmetric"), "SignSymmetric"),
+        (lambda: dense("tanh", 2), cn.rule("z-il", feedback="weight-mirror"), "not WeightMirror"),
         (lambda: dense("tanh", 2, dropout=0.5), cn.rule("z-il"), "fires through tanh, dropout 0.5"),
         (lambda: dense("tanh", 2), cn.rule("z-il", noise=0.1), "noise of initial values"),
     ],

@@ -7,6 +7,7 @@ import pytest
 
 import corticalnet as cn
 from corticalnet.errors import CircuitError
+from corticalnet.recordings.reading import weights
 from tests.agreement import beside_reward
 from tests.agreement.beside_backprop import changes, lag, twin
 from tests.networks import F64, dense, residual, skipping
@@ -37,6 +38,8 @@ NETWORKS = {"dense": lambda f: dense(f, 4), "skipping": skipping, "sheets": shee
 PATHWAYS = {
     "direct": cn.Direct,
     "straight": lambda: cn.Random(seed=3, direct=True),
+    "signs": cn.SignSymmetric,
+    "signs of random sizes": lambda: cn.SignSymmetric("random", seed=3),
 }
 
 
@@ -128,3 +131,35 @@ def test_direct_feedback_of_columns_that_learn_from_reward(network):
 def test_direct_feedback_in_continuous_time_is_refused():
     with pytest.raises(CircuitError, match="direct feedback moves all areas at once"):
         cn.circuit(small("tanh"), cn.rule("direct-feedback-alignment"), dynamics="latch")
+
+
+@pytest.mark.parametrize("engine", ["torch", "brian2"])
+def test_signs_are_those_that_weights_have_now(engine):
+    net, rule = small("tanh"), cn.Rule(feedback=cn.SignSymmetric("random"))
+    net.links[1].weight.data *= 1e-2  # so that many turn round
+    x, y = lessons(net, 3)
+    circuit = cn.circuit(net, rule, RATE)
+    data = cn.simulate(circuit, stream(net, circuit, x, y), engine, record=["error"], last=1)
+    before, after = (weights(data, "low->mid", when) for when in ("before", "after"))
+    assert 0.1 < (np.sign(before) != np.sign(after)).mean() < 0.9
+    wanted = twin(net, rule, x, y)
+    assert max(lag(changes(data, wanted), wanted).values()) < BOUND
+
+
+def test_signs_and_magnitudes_are_saved_with_the_circuit(tmp_path):
+    circuit = cn.circuit(small("tanh"), cn.Rule(feedback=cn.SignSymmetric("random")))
+    circuit.save(tmp_path / "columns")
+    again = cn.Circuit.load(tmp_path / "columns")
+    assert str(again) == str(circuit)
+    assert "back along low->mid by signs" in str(circuit)
+    found, there = (one.projection("low->mid feedback").weight for one in (again, circuit))
+    assert found.shape == (4, 5)
+    assert np.array_equal(found, there)
+
+
+def test_columns_that_learn_from_reward_by_signs():
+    net, pathway = beside_reward.NETWORKS["skipping"]("tanh"), cn.SignSymmetric("random")
+    circuit, trials = beside_reward.made(net, pathway), beside_reward.Stream(net, 2)
+    data = cn.simulate(circuit, trials.protocol(circuit), record=["action"], last=1)
+    wanted, _ = trials.teach(net, pathway)
+    assert max(lag(changes(data, wanted), wanted).values()) < BOUND

@@ -83,7 +83,7 @@ def test_losers_hear_nothing_from_above():
     circuit = cn.circuit(net, cn.rule("z-il"))
     data = cn.simulate(circuit, stream(net, circuit, x, y), record=["winner", "error"])
     at = circuit.needs.present + net.wiring.depth[1] + 1  # one link more than in the network
-    error, winner = (data[name].sel(area="V1").values for name in ("error", "winner"))
+    error, winner = data["V1.error.error"].values, data["V1.winner.winner"].values
     assert winner[at, 0].sum() == 18
     assert ((error[at, 0] != 0) == (winner[at, 0] == 1)).all()
 

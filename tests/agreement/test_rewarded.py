@@ -237,9 +237,13 @@ def test_weights_written_back_are_those_of_the_circuit():
             "consolidation 'phase' is not possible for columns that learn from reward; choices: now",
         ),
         ("reward in z-il", {}, "ZIL are taught by Teacher, not by Reward"),
-        ("reward, mirrored", {}, "Tied or Random or Direct or Matching feedback, not WeightMirror"),
-        ("matching in a sweep", {}, "Tied or Random or Direct feedback, not Matching"),
-        ("matching and φ", {}, "Tied or Random feedback, not Matching"),
+        (
+            "reward, mirrored",
+            {},
+            "SignSymmetric or Direct or Matching feedback, not WeightMirror",
+        ),
+        ("matching in a sweep", {}, "Tied or Random or SignSymmetric or Direct feedback, not Matching"),
+        ("matching and φ", {}, "Tied or Random or SignSymmetric feedback, not Matching"),
     ],
 )
 def test_what_has_no_circuit_says_so(rule, options, message):

@@ -76,8 +76,11 @@ class Membrane(Cell):
             "unknown projection that projection 'back' shares weights with 'nix'",
             {"name": "back", "weight": None, "shared_with": "nix"},
         ),
-        ("shares its weights with 'nix'; it has none of its own", {"shared_with": "nix"}),
-        ("it has none of its own", {"shared_with": "nix", "weight": None, "plasticity": ErrorTimesRate()}),
+        ("unknown projection that projection 'below.value->area.prediction'", {"shared_with": "nix"}),
+        (
+            "and only that may change them",
+            {"shared_with": "nix", "weight": None, "plasticity": ErrorTimesRate()},
+        ),
     ],
 )
 def test_projections(message, changes):

@@ -41,6 +41,7 @@ class Total:
         reads: the field that is summed.
         back: whether it runs towards the source's rows.
         event: whether nearly all that is read is 0: then only cells that fire send, each when it does.
+        magnitudes: of every synapse, if it runs back by the signs of weights alone.
         phase, order: when; set as the plan is walked.
     """
 
@@ -48,6 +49,7 @@ class Total:
     reads: str
     back: bool
     event: bool = False
+    magnitudes: list[NDArray[np.float64]] | None = None
     phase: str = ""
     order: int = 0
 
@@ -202,6 +204,8 @@ class Bundles:
         bundle.plastic, bundle.tied = (forth if forth.plasticity else None), tied
         bundle.add(pre + rows[0][0], post + rows[1][0], forth.name, weight)
         for part, total in zip((forth, *backs), bundle.totals, strict=True):
+            if total.magnitudes is not None:
+                total.magnitudes.append(np.ravel(np.asarray(part.weight))[weight])
             self._note(part, part.target, bundle, total)
 
     def _plastic_key(self, forth: Projection) -> Any:
@@ -230,16 +234,19 @@ class Bundles:
         back = isinstance(part, Projection) and bool(part.shared_with)
         weighs = not isinstance(part, Projection) or part.plasticity is None or part.plasticity.weighs
         event = self.circuit.is_event(part) and not back and weighs
-        return reads, phase, part.port, place.role, back, event
+        signs = isinstance(part, Projection) and back and part.weight is not None
+        return reads, phase, part.port, place.role, back, event, signs
 
     def _bundle(self, key: Any, ways: Sequence[tuple[Any, ...]], name: str, weighted: bool) -> Bundle:
         if key not in self._by_key:
             totals = []
-            for reads, _, port, role, back, event in ways:
+            for reads, _, port, role, back, event, signs in ways:
                 words, k = (role, port, "port"), 1
                 while self.fields.names(*words) in self.fields.values:
                     words, k = (role, port, f"port{k + 1}"), k + 1
-                totals.append(Total(self.fields.new(*words), reads, back, event and weighted))
+                total = Total(self.fields.new(*words), reads, back, event and weighted)
+                total.magnitudes = [] if signs else None
+                totals.append(total)
             self._by_key[key] = Bundle(name, weighted, totals)
             self.all.append(self._by_key[key])
         return self._by_key[key]

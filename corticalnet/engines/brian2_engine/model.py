@@ -153,6 +153,9 @@ class Model:
             here, there = ("pre", "post") if total.back else ("post", "pre")
             what = f"{total.reads}_{there}"
             passed = f"w * {what}" if bundle.weighted else what
+            if total.magnitudes is not None:
+                passed = f"sign(w) * {total.target}_magnitude * {what}"
+                lines.append(f"{total.target}_magnitude : 1")
             if rule is not None and not rule.weighs and not total.back:
                 passed = formula(rule.transmits(synapse(self.layout.names, rule), Formula(what))).text
             lines.append(f"{total.target}_{here} = {passed} : 1 (summed)")
@@ -174,6 +177,9 @@ class Model:
             namespace=self.namespace, method="euler", **options,
         )  # fmt: skip
         made.connect(i=np.concatenate(bundle.pre), j=np.concatenate(bundle.post))
+        for total in bundle.totals:
+            if total.magnitudes is not None:
+                setattr(made, f"{total.target}_magnitude", np.concatenate(total.magnitudes))
         for total in sent:
             self.cells.set_event_schedule(
                 f"{bundle.name}_{total.target}", when=total.phase, order=total.order - 1

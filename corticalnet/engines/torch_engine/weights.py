@@ -73,6 +73,8 @@ class Weights:
         """
         name = projection.shared_with or projection.name
         connection, weight = self.connections[name], self.tensors[name]
+        if projection.shared_with and projection.weight is not None:
+            return connection.back(rates, self._signs(projection, weight))
         # (on a GPU, looking would wait for the device)
         if events and weight.dim() == 2 and rates.shape[1] >= _MANY and not rates.is_cuda:
             fired = rates.sum(0).nonzero()[:, 0]  # (an event is 1; any() is slower)
@@ -80,6 +82,14 @@ class Weights:
                 rows = weight if projection.shared_with else self._transposed(name)
                 return torch.mm(rates.index_select(1, fired), rows.index_select(0, fired))
         return connection.back(rates, weight) if projection.shared_with else connection.forth(rates, weight)
+
+    def _signs(self, projection: Projection, weight: Tensor) -> Tensor:
+        """The signs that shared weights have now, with magnitudes of the projection's own."""
+        version, made = self._rows.get(projection.name, (None, None))
+        if made is None or version is not self.versions[projection.shared_with]:
+            made = weight.sign() * torch.as_tensor(projection.weight).to(weight)
+            self._rows[projection.name] = self.versions[projection.shared_with], made
+        return made
 
     def _transposed(self, name: str) -> Tensor:
         """Weights row by row of the presynaptic cells."""

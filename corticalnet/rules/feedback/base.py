@@ -84,6 +84,10 @@ class Feedback(ABC):
     def weights(self, link: Link) -> Tensor:
         """The weights, shaped as ``link.weight``, that carry signals back along ``link``."""
 
+    def magnitudes(self, link: Link) -> Tensor | None:
+        """If these weights have the signs that those of ``link`` have now: their magnitudes, which stay."""
+        return None
+
     def backward(
         self, wiring: Wiring, activity: Activity, output_error: Tensor
     ) -> tuple[list[Tensor | None], list[Tensor | None]]:

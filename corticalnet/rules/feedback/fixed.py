@@ -153,6 +153,10 @@ class SignSymmetric(Random):
         """sign(W) ⊙ |B|."""
         return link.weight.sign() * self._weights[link.name] if link.plastic else link.weight
 
+    def magnitudes(self, link: Link) -> Tensor | None:
+        """|B|."""
+        return self._weights[link.name] if link.plastic else None
+
 
 class Direct(Random):
     """Direct feedback alignment: the output's error reaches every area at once (Nøkland 2016).
