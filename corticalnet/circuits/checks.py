@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING
 
+from corticalnet.circuits.index import Index
 from corticalnet.circuits.parts import Broadcast, Projection, Wire
 from corticalnet.circuits.timescales import check_timescales
 from corticalnet.errors import CircuitError, one_of, unknown
 
-if TYPE_CHECKING:
-    from corticalnet.circuits.circuit import Circuit
 
-
-def check(circuit: Circuit) -> None:
+def check(circuit: Index) -> None:
     """Check names, ports, states, sizes, delays, plasticity, the order of wires, and times against dt.
 
     Raises:
@@ -50,7 +47,7 @@ def check(circuit: Circuit) -> None:
     check_timescales(circuit)
 
 
-def _ends(circuit: Circuit, where: str, source: str, sends: str, target: str, port: str) -> None:
+def _ends(circuit: Index, where: str, source: str, sends: str, target: str, port: str) -> None:
     pre, post = (
         circuit.population(source, f"source of {where}"),
         circuit.population(target, f"target of {where}"),
@@ -70,7 +67,7 @@ def _ends(circuit: Circuit, where: str, source: str, sends: str, target: str, po
         )
 
 
-def _projection(circuit: Circuit, projection: Projection) -> None:
+def _projection(circuit: Index, projection: Projection) -> None:
     where = f"projection '{projection.name}'"
     _ends(circuit, where, projection.source, projection.sends, projection.target, projection.port)
     steps = float(projection.delay) / circuit.dt
@@ -100,7 +97,7 @@ def _projection(circuit: Circuit, projection: Projection) -> None:
         projection.plasticity.check(where, pre, post, heard)
 
 
-def _wire(circuit: Circuit, wire: Wire) -> None:
+def _wire(circuit: Index, wire: Wire) -> None:
     where = f"wire '{wire.name}'"
     _ends(circuit, where, wire.source, wire.sends, wire.target, wire.port)
     pre, post = circuit.population(wire.source), circuit.population(wire.target)
@@ -120,7 +117,7 @@ def _wire(circuit: Circuit, wire: Wire) -> None:
         )
 
 
-def _broadcast(circuit: Circuit, broadcast: Broadcast) -> None:
+def _broadcast(circuit: Index, broadcast: Broadcast) -> None:
     where = f"broadcast '{broadcast.name}'"
     source = circuit.population(broadcast.source, f"source of {where}")
     if source.n != 1:

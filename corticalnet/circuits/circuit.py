@@ -7,39 +7,21 @@ print(circuit.schedule())       what happens in a step, in which order
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from corticalnet.circuits.checks import check
-from corticalnet.circuits.parts import Broadcast, Population, Projection, Weights, Wire
-from corticalnet.circuits.quantities import MS, ONE, POSITIVE, Range, number, quantity
+from corticalnet.circuits.index import Index
+from corticalnet.circuits.parts import Broadcast, Needs, Population, Projection, Weights, Wire
+from corticalnet.circuits.quantities import MS, POSITIVE, quantity
 from corticalnet.circuits.schedule import SCHEDULE, Schedule
-from corticalnet.errors import CircuitError, one_of
+from corticalnet.circuits.serialisation import load, save, to_dict
+from corticalnet.errors import CircuitError
 from corticalnet.tables import table
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What a trial must have for the circuit to learn what it should: least numbers of steps.
-
-    Raises:
-        CircuitError: a number that is not whole, or below 0.
-    """
-
-    present: int = 1
-    teach: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("present", "teach"):
-            steps = number(getattr(self, name), f"needs.{name}")
-            Range(0, whole=True).check(steps, ONE, f"needs.{name}")
-            object.__setattr__(self, name, int(steps))
-
 
 #: What each list of a circuit holds.
 _PARTS: dict[str, type] = {
@@ -63,7 +45,7 @@ def _numbers(weight: Any, where: str) -> Weights:
 
 
 @dataclass(frozen=True, eq=False)
-class Circuit:
+class Circuit(Index):
     """Populations, and what joins them.
 
     Args:
@@ -79,14 +61,6 @@ class Circuit:
         CircuitError: the parts do not fit together; the message names the part, its value and the choices.
     """
 
-    populations: Sequence[Population]
-    projections: Sequence[Projection] = ()
-    wires: Sequence[Wire] = ()
-    broadcasts: Sequence[Broadcast] = ()
-    dt: float = 1.0
-    name: str = "circuit"
-    needs: Needs = Needs()
-
     def __post_init__(self) -> None:
         for part, kind in _PARTS.items():
             given = getattr(self, part)
@@ -100,7 +74,6 @@ class Circuit:
             raise CircuitError(
                 f"a circuit has a name and Needs(...), not {self.name!r} and needs = {self.needs!r}"
             )
-        object.__setattr__(self, "_by_name", {p.name: p for p in self.populations})
         object.__setattr__(self, "projections", tuple(self._shaped(p) for p in self.projections))
         check(self)
 
@@ -128,61 +101,6 @@ class Circuit:
             raise CircuitError(f"{where}: a weight is not finite")
         return replace(projection, weight=np.broadcast_to(weight, shape).copy())
 
-    # Finding parts -----------------------------------------------------------------------------
-    def population(self, name: str, what: str = "population") -> Population:
-        """The population of this name.
-
-        Raises:
-            CircuitError: there is none.
-        """
-        known: dict[str, Population] = self._by_name  # type: ignore[attr-defined]
-        one_of(what, name, known, CircuitError)
-        return known[name]
-
-    def projection(self, name: str, what: str = "projection") -> Projection:
-        """The projection of this name.
-
-        Raises:
-            CircuitError: there is none.
-        """
-        known = {p.name: p for p in self.projections}
-        one_of(what, name, known, CircuitError)
-        return known[name]
-
-    @cached_property
-    def inputs(self) -> tuple[tuple[str, str], ...]:
-        """All that a protocol may drive, as (population, input)."""
-        return tuple((p.name, name) for p in self.populations for name in p.cell.inputs)
-
-    @property
-    def plastic(self) -> tuple[Projection, ...]:
-        """Projections that learn."""
-        return tuple(p for p in self.projections if p.plasticity is not None)
-
-    def delay_steps(self, projection: Projection) -> int:
-        """A projection's delay in steps."""
-        return round(float(projection.delay) / self.dt)
-
-    def sent(self, source: str, sends: str) -> str:
-        """The state of a source that is sent, its cell's own output if none is named."""
-        return sends or self.population(source).cell.sends
-
-    def carried(self, projection: Projection) -> list[str]:
-        """States of the source that reach a projection's synapses: what is sent, then what they learn by."""
-        sent = self.sent(projection.source, projection.sends)
-        if projection.plasticity is None:
-            return [sent]
-        ends = (self.population(end).cell for end in (projection.source, projection.target))
-        return [sent, *sorted(projection.plasticity.reads(*ends)["pre"] - {sent})]
-
-    def broadcast_to(self, projection: Projection, name: str) -> Broadcast:
-        """The broadcast of this name that reaches a projection's plasticity."""
-        return next(b for b in self.broadcasts if b.name == name and projection.name in b.targets)
-
-    def is_event(self, part: Projection | Broadcast) -> bool:
-        """Whether what is sent is an event: nearly always 0."""
-        return self.population(part.source).cell.states()[self.sent(part.source, part.sends)].event
-
     # Weights -----------------------------------------------------------------------------------
     @property
     def weights(self) -> dict[str, Weights]:
@@ -203,8 +121,6 @@ class Circuit:
     # Files -------------------------------------------------------------------------------------
     def to_dict(self) -> dict[str, Any]:
         """Structure without arrays, as JSON can hold it; see :mod:`corticalnet.circuits.serialisation`."""
-        from corticalnet.circuits.serialisation import to_dict
-
         return to_dict(self)
 
     def save(self, path: str | Path) -> None:
@@ -213,8 +129,6 @@ class Circuit:
         Raises:
             CircuitError: a part cannot be written as JSON, or the disk says no.
         """
-        from corticalnet.circuits.serialisation import save
-
         save(self, path)
 
     @classmethod
@@ -224,9 +138,7 @@ class Circuit:
         Raises:
             CircuitError: a file is missing or damaged, or has a kind that is not known.
         """
-        from corticalnet.circuits.serialisation import load
-
-        return load(path)
+        return load(path, cls)
 
     # Looking -----------------------------------------------------------------------------------
     def schedule(self) -> Schedule:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.connection import AllToAll, Connection
 from corticalnet.circuits.plasticity import Plasticity
-from corticalnet.circuits.quantities import ANY, MS, NOT_NEGATIVE, ONE, number, quantity
+from corticalnet.circuits.quantities import ANY, MS, NOT_NEGATIVE, ONE, Range, number, quantity
 from corticalnet.errors import CircuitError
 
 Weights = NDArray[np.float64]
@@ -182,6 +182,24 @@ class Broadcast:
             object.__setattr__(self, "name", self.source)
         if not self.port:
             object.__setattr__(self, "port", self.name)
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a trial must have for the circuit to learn what it should: least numbers of steps.
+
+    Raises:
+        CircuitError: a number that is not whole, or below 0.
+    """
+
+    present: int = 1
+    teach: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("present", "teach"):
+            steps = number(getattr(self, name), f"needs.{name}")
+            Range(0, whole=True).check(steps, ONE, f"needs.{name}")
+            object.__setattr__(self, name, int(steps))
 
 
 def _made_of(what: str, value: object, kind: type) -> None:

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,22 +23,23 @@ from safetensors.numpy import load as unpack
 from safetensors.numpy import save as pack
 
 from corticalnet.circuits.cells import Cell
-from corticalnet.circuits.circuit import Circuit, Needs
 from corticalnet.circuits.connection import AllToAll, Connection, Fan, OneToOne, Synapses
 from corticalnet.circuits.description import CircuitAbout
+from corticalnet.circuits.index import Index
 from corticalnet.circuits.parameters import Part
-from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
+from corticalnet.circuits.parts import Broadcast, Needs, Population, Projection, Wire
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.schedule import SCHEDULE
 from corticalnet.errors import CircuitError, one_of
 from corticalnet.store import expanded, read_whole, validated, write_whole
 
 Arrays = dict[str, NDArray[Any]]
+Made = TypeVar("Made", bound=Index)
 #: Kinds of connection that can be written down.
 CONNECTIONS = (AllToAll, OneToOne, Fan, Synapses)
 
 
-def to_dict(circuit: Circuit) -> dict[str, Any]:
+def to_dict(circuit: Index) -> dict[str, Any]:
     """The structure of a circuit, as JSON can hold it; :func:`arrays_of` has the numbers.
 
     Raises:
@@ -76,7 +77,7 @@ def _projection_to_dict(projection: Projection) -> dict[str, Any]:
     }
 
 
-def arrays_of(circuit: Circuit) -> Arrays:
+def arrays_of(circuit: Index) -> Arrays:
     """All arrays of a circuit: "<projection>.weight", and "….pre", "….post", "….index" of listed synapses."""
     arrays: Arrays = {}
     for p in circuit.projections:
@@ -89,8 +90,14 @@ def arrays_of(circuit: Circuit) -> Arrays:
     return arrays
 
 
-def from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Circuit:
+def from_dict(
+    content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], make: Callable[..., Made]
+) -> Made:
     """The circuit that :func:`to_dict` and :func:`arrays_of` described.
+
+    Args:
+        content, arrays: the description.
+        make: what is called with the parts.
 
     Raises:
         CircuitError: something is missing or of an unknown kind, or the phases are not those of this version.
@@ -102,7 +109,7 @@ def from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) ->
             f"the circuit has the phases {phases}; here they are {', '.join(SCHEDULE.names())}"
         )
     try:
-        circuit = Circuit(
+        circuit = make(
             populations=[
                 Population(p["name"], p["n"], _part(Cell, p["cell"], f"population '{p['name']}'"))
                 for p in content["populations"]
@@ -162,7 +169,7 @@ def _array(arrays: Mapping[str, NDArray[Any]], projection: str, part: str) -> ND
     return array
 
 
-def save(circuit: Circuit, path: str | Path) -> None:
+def save(circuit: Index, path: str | Path) -> None:
     """Write ``path.json`` and ``path.safetensors``.
 
     Raises:
@@ -181,7 +188,7 @@ def save(circuit: Circuit, path: str | Path) -> None:
         write_whole(file, written, CircuitError)
 
 
-def load(path: str | Path) -> Circuit:
+def load(path: str | Path, make: Callable[..., Made]) -> Made:
     """The circuit that :func:`save` wrote.
 
     Raises:
@@ -201,7 +208,7 @@ def load(path: str | Path) -> Circuit:
     except (SafetensorError, KeyError, TypeError, ValueError) as error:  # (formats that NumPy does not know)
         raise CircuitError(f"{numbers} is damaged: {' '.join(str(error).split())}") from None
     try:
-        return from_dict(described, arrays)
+        return from_dict(described, arrays, make)
     except CircuitError as error:
         raise CircuitError(f"{text}: {error}") from None
 

@@ -17,23 +17,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import sympy
 
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.formulas import at, euler, self_coupling
+from corticalnet.circuits.index import Index
 from corticalnet.circuits.quantities import KHZ, MS
 from corticalnet.errors import CircuitError, CircuitWarning
-
-if TYPE_CHECKING:
-    from corticalnet.circuits.circuit import Circuit
 
 #: What is shorter by rounding alone is not shorter.
 _EXACT = 1 - 1e-9
 
 
-def check_timescales(circuit: Circuit) -> None:
+def check_timescales(circuit: Index) -> None:
     """Compare every time constant, duration and highest rate with the circuit's step.
 
     Raises:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.circuit import Needs
-from corticalnet.circuits.parts import Broadcast, Wire
+from corticalnet.circuits.parts import Broadcast, Needs, Wire
 from corticalnet.columns.area import AreaPopulations, AreaSpec, links_to_input
 from corticalnet.columns.registry import Options, Source, runs
 from corticalnet.columns.stepwise import Stepwise

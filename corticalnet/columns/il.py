@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.circuit import Needs
+from corticalnet.circuits.parts import Needs
 from corticalnet.columns.area import AreaSpec, links_to_input
 from corticalnet.columns.registry import Options, runs
 from corticalnet.columns.stepwise import Clocked

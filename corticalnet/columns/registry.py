@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from corticalnet.circuits.circuit import Needs
+from corticalnet.circuits.parts import Needs
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations
 from corticalnet.columns.continuous import Continuous

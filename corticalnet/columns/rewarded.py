@@ -17,8 +17,7 @@ from math import ceil
 from typing import Any
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.circuit import Needs
-from corticalnet.circuits.parts import Wire
+from corticalnet.circuits.parts import Needs, Wire
 from corticalnet.circuits.plasticity import CreditTimesRate, ErrorTimesRate
 from corticalnet.columns.actions import add_actions, world_and_dopamine
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, links_to_input

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.circuit import Needs
-from corticalnet.circuits.parts import Wire
+from corticalnet.circuits.parts import Needs, Wire
 from corticalnet.columns.actions import add_actions, world_and_dopamine
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, links_to_input
 from corticalnet.columns.detected import DetectedColumns

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.circuit import Circuit, Needs
+from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.connection import AllToAll, Synapses
-from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
+from corticalnet.circuits.parts import Broadcast, Needs, Population, Projection, Wire
 from corticalnet.columns.area import AreaSpec
 from corticalnet.columns.links import as_connection, bias_connection, flat
 from corticalnet.columns.pooling import PoolLink, activation_of, contests, neighbourhoods, unfolded

@@ -15,9 +15,9 @@ from math import ceil
 
 from corticalnet.checks import whole
 from corticalnet.circuits import cells
-from corticalnet.circuits.circuit import Circuit, Needs
+from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.connection import Fan
-from corticalnet.circuits.parts import Broadcast, Population, Projection
+from corticalnet.circuits.parts import Broadcast, Needs, Population, Projection
 from corticalnet.circuits.quantities import KHZ, MS, POSITIVE, number, quantity
 from corticalnet.errors import CircuitError, one_of
 

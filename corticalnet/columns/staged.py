@@ -10,9 +10,8 @@ from math import ceil, log
 from typing import Any, ClassVar
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.circuit import Needs
 from corticalnet.circuits.connection import OneToOne
-from corticalnet.circuits.parts import Broadcast, Projection, Wire
+from corticalnet.circuits.parts import Broadcast, Needs, Projection, Wire
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.columns.area import (
     AreaPopulations,

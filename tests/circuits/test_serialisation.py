@@ -199,7 +199,7 @@ def test_descriptions_of_what_is_not_known(message, change):
     made = circuit()
     content = made.to_dict()
     change(content)
-    refused(message, from_dict, content, arrays_of(made))
+    refused(message, from_dict, content, arrays_of(made), Circuit)
 
 
 @pytest.mark.parametrize("missing", ["kernel.weight", "kernel.pre", "kernel.index", "one.weight"])
@@ -208,7 +208,9 @@ def test_a_missing_array(missing):
     arrays = arrays_of(made)
     del arrays[missing]
     name = missing.partition(".")[0]
-    refused(f"projection '{name}': its array '{missing}' is missing", from_dict, made.to_dict(), arrays)
+    refused(
+        f"projection '{name}': its array '{missing}' is missing", from_dict, made.to_dict(), arrays, Circuit
+    )
 
 
 class Odd(AllToAll):
@@ -264,7 +266,7 @@ def test_values_of_another_type_are_told_with_their_place(key, value, message):
     for word in way:
         inside = inside[word]
     inside[last] = value
-    refused(message, from_dict, content, arrays_of(made))
+    refused(message, from_dict, content, arrays_of(made), Circuit)
 
 
 def test_arrays_that_the_circuit_would_not_have_written():
@@ -282,7 +284,7 @@ def test_arrays_that_the_circuit_would_not_have_written():
         ("kernel.pre", sound["kernel.pre"].reshape(2, 3), "synapses: pre must be a list of whole numbers"),
         ("back.weight", sound["dense.weight"], "array 'back.weight' belongs to no part of the circuit"),
     ):
-        refused(message, from_dict, made.to_dict(), sound | {name: array})
+        refused(message, from_dict, made.to_dict(), sound | {name: array}, Circuit)
 
 
 def test_a_key_that_comes_twice(tmp_path):

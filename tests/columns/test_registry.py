@@ -6,7 +6,7 @@ import torch
 
 import corticalnet as cn
 from corticalnet.circuits import cells
-from corticalnet.circuits.circuit import Needs
+from corticalnet.circuits.parts import Needs
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.columns import AreaPopulations, ColumnModel, Options, Target, runs, unregister
 from corticalnet.columns.area import broadcasters, links_to_input
