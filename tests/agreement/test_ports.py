@@ -138,9 +138,9 @@ def test_a_port_hears_wires_at_once_and_projections_when_its_phase_or_their_send
         [cn.Broadcast("x.mouth", ["x.ear"], port="heard")],
     )
     data = cn.simulate(circuit, [cn.Rest(steps=4)], engine=engine)
-    assert np.ravel(data.at_predict).tolist() == [0, 11, 22, 33]
-    assert np.ravel(data.before).tolist() == [0, 12, 24, 36]
-    assert np.ravel(data.after).tolist() == [12, 24, 36, 48]
+    assert np.ravel(data["x.ear.at_predict"]).tolist() == [0, 11, 22, 33]
+    assert np.ravel(data["x.ear.before"]).tolist() == [0, 12, 24, 36]
+    assert np.ravel(data["x.ear.after"]).tolist() == [12, 24, 36, 48]
 
 
 def test_a_port_that_is_not_there_is_refused_by_name():

@@ -2,5 +2,6 @@
 
 from corticalnet.circuits.plasticity.hebbian import CreditByCurrent, CreditTimesRate, ErrorTimesRate
 from corticalnet.circuits.plasticity.plasticity import Plasticity
+from corticalnet.circuits.plasticity.short_term import TsodyksMarkram
 
-__all__ = ["CreditByCurrent", "CreditTimesRate", "ErrorTimesRate", "Plasticity"]
+__all__ = ["CreditByCurrent", "CreditTimesRate", "ErrorTimesRate", "Plasticity", "TsodyksMarkram"]
