@@ -21,7 +21,7 @@ from corticalnet.columns.area import AreaPopulations, AreaSpec
 from corticalnet.errors import CircuitError
 from corticalnet.network.area import Area
 from corticalnet.network.links import Identity
-from corticalnet.network.stages import AvgPool, Fire, Flatten, MaxPool, Stage
+from corticalnet.network.stages import AvgPool, Dropout, Fire, Flatten, MaxPool, Stage
 from corticalnet.network.wiring import Wiring
 
 Indices = NDArray[np.int64]
@@ -81,7 +81,11 @@ def activation_of(area: Area) -> str:
 
 def _stages(area: Area) -> tuple[Fire | None, list[MaxPool | AvgPool]]:
     """An activation, if there is one first, and pools."""
-    known: list[Stage] = [stage for stage in area.sequence if not isinstance(stage, Flatten)]
+    known: list[Stage] = [  # (columns in time are flat; and without training nobody is silenced)
+        stage
+        for stage in area.sequence
+        if not isinstance(stage, Flatten) and not (isinstance(stage, Dropout) and not stage.training)
+    ]
     fire = known.pop(0) if known and isinstance(known[0], Fire) else None
     pools = [stage for stage in known if isinstance(stage, MaxPool | AvgPool)]
     if len(pools) < len(known):
@@ -89,7 +93,7 @@ def _stages(area: Area) -> tuple[Fire | None, list[MaxPool | AvgPool]]:
         raise CircuitError(
             f"area '{area.name}' fires through {words}; in a circuit an area has an activation and pools: "
             "homeostasis takes statistics over samples, and dropout draws once in a trial who is silent; "
-            "columns in time are told of neither samples nor trials"
+            "columns in time are told of neither samples nor trials (net.eval() leaves dropout out)"
         )
     return fire if isinstance(fire, Fire) else None, pools
 

@@ -132,3 +132,10 @@ def test_what_has_no_circuit_says_so(pool, rule, options, message):
         cn.circuit(sheets(pool), rule, **options)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_that_is_not_training_silences_nobody():
+    areas = [cn.Area(cn.Dense(5), "tanh", dropout=0.5), cn.Area(cn.Dense(3), "linear")]
+    net = cn.Network((4,), areas, 1, dtype=F64).eval()
+    found, wanted = run(net, cn.rule("z-il"), 2)
+    assert max(lag(found, wanted).values()) < BOUND
