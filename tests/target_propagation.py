@@ -5,7 +5,8 @@ an area should be, as far as the inverses V know it.
 
     signal = Σ V (tanh(a + δ) − tanh(a))          a: drives above, a + δ: where they should be
     δ      = f'(drive) ⊙ signal                   Δw = ⟨δ × rate⟩
-    ΔV     = ⟨(r − V tanh(a)) × tanh(a)⟩          the inverses learn to tell rates from what they drive
+    ΔV     = α ⟨(r̃ − V tanh(ã)) × tanh(ã)⟩        r̃ = r + σ noise, ã: the drives that noisy rates make; so the
+                                                  inverses learn to tell rates from what they drive
 """
 
 from contextlib import contextmanager
@@ -14,9 +15,11 @@ import torch
 from torch import nn
 
 import corticalnet as cn
+from corticalnet.checks import not_negative, positive
+from corticalnet.errors import RuleError
 from corticalnet.network.initialisation import generator
 from corticalnet.network.reading import lesson_input
-from corticalnet.rules import Step, catalogue
+from corticalnet.rules import Step, Teacher, Teaching, catalogue
 from corticalnet.rules.plasticity import Plasticity
 
 
@@ -24,12 +27,18 @@ class TargetPropagation(cn.LearningRule):
     """Difference target propagation with inverse weights that learn."""
 
     name = "target-propagation"
-    equation = "δ = f' ⊙ V (tanh(a + δ) − tanh(a)) of the area above,  ΔV = ⟨(r − V tanh(a)) × tanh(a)⟩"
+    equation = "δ = f' ⊙ V (tanh(a + δ) − tanh(a)) of the area above,  ΔV = α ⟨(r̃ − V tanh(ã)) × tanh(ã)⟩"
+    transports_weights = False
+
+    def __init__(self, rate: float = 0.1, noise: float = 0.0, teaching: Teaching = Teacher()):
+        self.rate = positive("target-propagation: rate", rate, RuleError)
+        self.noise = not_negative("target-propagation: noise", noise, RuleError)
+        self.teaching = teaching
 
     def draw(self, net):
         hidden = range(1, net.wiring.output)
         links = [link for node in hidden for _, link in net.wiring.leaving[node] if link.plastic]
-        return {f"inverse.{k.name}": k.draw("he", generator(1, k.name)).to(k.weight) for k in links}
+        return {f"inverse.{k.name}": k.draw("he", generator(1, k.name)) for k in links}
 
     @torch.no_grad()
     def learn(self, net, x, targets, *, accumulate=False):
@@ -37,26 +46,31 @@ class TargetPropagation(cn.LearningRule):
         activity = net.sweep(lesson_input(net.admit(x, least=1)))
         rates, drives, traces = activity.rates, activity.drives, activity.traces
         lesson = self.teaching.begin(rates[-1], targets)
-        plasticity = Plasticity(net, len(rates[0]), accumulate)
-        delta = [None] * len(wiring.areas)
-        delta[-1] = wiring.area(-1).gain(lesson.error(rates[-1]), traces[-1])
-        for node in range(wiring.output - 1, 0, -1):
-            leaving = wiring.leaving[node]
-            ways = [(above, k, inverse[f"inverse.{k.name}"]) for above, k in leaving if k.plastic]
-            told = [torch.tanh(drives[n]) for n, _, _ in ways]
-            wanted = [torch.tanh(drives[n] + delta[n]) for n, _, _ in ways]
-            signals = zip(ways, wanted, told, strict=True)
-            signal = sum(k.feedback(there - here, v) for (_, k, v), there, here in signals)
-            signal = signal + sum(delta[above] for above, k in leaving if not k.plastic)  # its own inverse
-            guess = sum(k.feedback(here, v) for (_, k, v), here in zip(ways, told, strict=True))
-            delta[node] = wiring.area(node).gain(signal, traces[node])
-            for (_, link, v), here in zip(ways, told, strict=True):
-                out, scale, keep = plasticity.slot(v)
-                link.hebbian(rates[node] - guess, here, out, 0.1 * scale, keep)
+        noisy = [rate + self.noise * torch.randn_like(rate) if self.noise else rate for rate in rates]
+        told = [None] * len(wiring.areas)  # tanh of the drives that noisy rates make
         for node in range(1, len(wiring.areas)):
-            for source, link in wiring.arriving[node]:
-                plasticity.hebbian(link, rates[source], delta[node])
-            plasticity.credit(wiring.area(node).credit(traces[node]))
+            moved = [k.drive(noisy[n] - rates[n]) for n, k in wiring.arriving[node] if self.noise]
+            told[node] = torch.tanh(sum(moved, drives[node]))
+        delta, guesses = [None] * len(wiring.areas), [None] * len(wiring.areas)
+        delta[-1] = wiring.area(-1).gain(lesson.error(rates[-1]), traces[-1])
+        ways = {n: [(a, k) for a, k in wiring.leaving[n] if k.plastic] for n in range(1, wiring.output)}
+        for node in range(wiring.output - 1, 0, -1):
+            signal, guess = torch.zeros_like(rates[node]), torch.zeros_like(rates[node])
+            for above, link in ways[node]:
+                v, a = inverse[f"inverse.{link.name}"], drives[above]
+                signal = signal + link.feedback(torch.tanh(a + delta[above]) - torch.tanh(a), v)
+                guess = guess + link.feedback(told[above], v)
+            for above, link in wiring.leaving[node]:
+                signal = signal if link.plastic else signal + delta[above]  # its own inverse
+            delta[node], guesses[node] = wiring.area(node).gain(signal, traces[node]), guess
+        held = {"rate": rates, "error": delta, "noisy rate": noisy, "told": told, "guess": guesses}
+        self.observer.snapshot(wiring, held)
+        plasticity = Plasticity(net, len(rates[0]), accumulate)
+        for node, leaving in ways.items():
+            for above, link in leaving:
+                out, scale, keep = plasticity.slot(inverse[f"inverse.{link.name}"])
+                link.hebbian(noisy[node] - guesses[node], told[above], out, self.rate * scale, keep)
+        plasticity.accumulate(wiring, activity, delta)
         plasticity.close()
         return Step(lesson)
 
@@ -65,6 +79,7 @@ class Keeping(TargetPropagation):
     """The same, by a rule that keeps its weights itself and makes others for a network of other links."""
 
     def __init__(self):
+        super().__init__()
         self.inverse = {}
 
     def named_parameters(self, net):

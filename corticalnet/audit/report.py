@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from corticalnet.errors import RuleError, one_of
 from corticalnet.tables import table
 
 GLYPHS = {"yes": "✓", "some": "~", "no": "✗", "none": "–"}
@@ -75,8 +76,14 @@ class Report:
     evidence: dict[str, Any]
 
     def __getitem__(self, name: str) -> Finding:
-        """The finding of a property, by its key."""
-        return {finding.name: finding for finding in self.findings}[name]
+        """The finding of a property, by its key.
+
+        Raises:
+            RuleError: unknown property.
+        """
+        found = {finding.name: finding for finding in self.findings}
+        one_of("property", name, found, RuleError)
+        return found[name]
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON can hold it; what is not finite is None."""

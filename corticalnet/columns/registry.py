@@ -216,7 +216,7 @@ def _in_time(rule: Any, dynamics: Continuous | None) -> list[type[ColumnModel]]:
     what = type(rule.trigger if isinstance(rule, Rule) else rule).__name__
     if not models:
         choices = "triggers that have one: " + _triggers(lambda model: True)
-        own = "register a column model for one of your own with corticalnet.columns.runs"
+        own = f"a ColumnModel of your own under @corticalnet.columns.runs({what}) is its circuit"
         raise CircuitError(f"{rule.name}: {what} has no circuit; {choices}; {own}")
     taught = [model for model in models if isinstance(rule.teaching, model.taught_by)]
     if not taught:

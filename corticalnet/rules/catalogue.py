@@ -127,7 +127,9 @@ def rule(name: str, /, **parameters: Any) -> LearningRule:
     one_of("rule", name, _RULES, RuleError)
     entry = _RULES[name]
     if not isinstance(entry, Entry):
-        return _whole(name, entry, parameters)
+        whole = _whole(name, entry, parameters)
+        whole.name = name
+        return whole
     makers = {
         "teaching": _maker(parameters.pop("teaching", entry.teaching), TEACHINGS, "teaching signal"),
         "feedback": _maker(parameters.pop("feedback", entry.feedback), FEEDBACKS, "feedback pathway"),

@@ -215,7 +215,7 @@ def test_rules_of_the_catalogue_are_what_their_pathways_say(name, activation):
     net = cn.mlp([6, 80, 80, 5], activation, seed=2, dtype=F64)
     found = null_space(rule, net, seed=2)
     assert found.crowded == ()
-    assert (found.largest > 0.1) == rule.feedback.transports_weights
+    assert (found.largest > 0.1) == rule.transports_weights
     assert found.largest == 0 or found.largest > 0.1
 
 

@@ -7,7 +7,7 @@ import torch
 
 import corticalnet as cn
 from corticalnet.audit import PARTS, PROPERTIES, SONG, TALK, Report, audit_rule, figure, tables
-from corticalnet.audit.report import brief
+from corticalnet.audit.report import Finding, brief
 from corticalnet.errors import RuleError
 from tests.audit.test_locality import Hebbian, Peeking
 
@@ -90,8 +90,14 @@ def test_a_cheat_is_named_in_the_report():
     assert report["locality"].detail.startswith("leaks: error of output")
     assert report["autonomy"].detail == (
         "no circuit: peeking: Peeking has no circuit; triggers that have one: FaZIL, IL, Sweep, ZIL; "
-        "register a column model for one of your own with corticalnet.columns.runs"
+        "a ColumnModel of your own under @corticalnet.columns.runs(Peeking) is its circuit"
     )
+
+
+def test_an_unknown_property_is_refused_with_the_choices():
+    report = Report("rule", "network", tuple(Finding(name, "yes", 0.0, "") for name in PROPERTIES), {})
+    with pytest.raises(RuleError, match="unknown property 'transport'; did you mean 'weight transport'"):
+        report["transport"]
 
 
 def test_a_network_of_ones_own():

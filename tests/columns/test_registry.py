@@ -175,8 +175,8 @@ def test_the_nearest_class_counts_and_of_several_models_the_newest_that_does_not
             cn.rule("node-perturbation"),
             {},
             "node-perturbation: NodePerturbation has no circuit; triggers that have one: FaZIL, IL, "
-            "OutputOnly, Sweep, ZIL; register a column model for one of your own with "
-            "corticalnet.columns.runs",
+            "OutputOnly, Sweep, ZIL; a ColumnModel of your own under "
+            "@corticalnet.columns.runs(NodePerturbation) is its circuit",
         ),
     ],
 )

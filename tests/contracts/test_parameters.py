@@ -15,8 +15,17 @@ from corticalnet.errors import CorticalnetError
 from corticalnet.network import homeostasis, initialisation, stages
 from corticalnet.network.area import Area
 from corticalnet.rules import catalogue, feedback, perturbation
+from tests.target_propagation import listed
+
+RULES = (*cn.list_rules(), "target-propagation")
 
 NAN, INF = math.nan, math.inf
+
+
+@pytest.fixture(autouse=True)
+def _a_rule_of_ones_own():
+    with listed():
+        yield
 
 
 def area(pool: "int | None" = None, dropout: "float" = 0.0):
@@ -130,7 +139,7 @@ def taken_by(name):
     return {key: one for part in taken for key, one in part.items() if key != "teaching"}
 
 
-@pytest.mark.parametrize("name", cn.list_rules())
+@pytest.mark.parametrize("name", RULES)
 def test_a_rule_refuses_impossible_values_when_it_is_made(name):
     for key, parameter in taken_by(name).items():
         for value in bad_values(key, parameter):
@@ -140,7 +149,7 @@ def test_a_rule_refuses_impossible_values_when_it_is_made(name):
         cn.rule(name, speed=1)
 
 
-@pytest.mark.parametrize("name", cn.list_rules())
+@pytest.mark.parametrize("name", RULES)
 def test_scalars_of_numpy_and_tensors_are_the_numbers_that_they_hold(name):
     net, x, y = cn.mlp([3, 4, 2], "tanh", dtype=torch.float64), torch.rand(4, 3), [0, 1, 1, 0]
     defaults = {key: p.default for key, p in taken_by(name).items() if type(p.default) in (int, float, bool)}
