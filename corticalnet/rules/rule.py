@@ -68,6 +68,7 @@ class Rule(LearningRule):
                 f"{type(self.trigger).__name__} {need}, not {type(self.feedback).__name__}; "
                 "choose another feedback or trigger"
             )
+        self.needs_full_precision = self.trigger.compares or self.feedback.compares
         if self.needs_full_precision and isinstance(self.teaching, SoftmaxReward):
             raise RuleError(
                 f"{name} compares losses, and SoftmaxReward's error is no loss's derivative; "
@@ -89,11 +90,6 @@ class Rule(LearningRule):
     def changes_during_trial(self) -> bool:  # type: ignore[override]
         """Whether the trigger does."""
         return self.trigger.changes_during_trial
-
-    @property
-    def needs_full_precision(self) -> bool:  # type: ignore[override]
-        """Whether the trigger or the pathway compares losses."""
-        return self.trigger.compares or self.feedback.compares
 
     @property
     def decay(self) -> float:  # type: ignore[override]
