@@ -39,8 +39,26 @@ def module(path, root=ROOT):
 FILES = {module(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def imports(tree, name, package, everywhere=True, known=FILES):
-    """Modules that a source file imports; with ``everywhere`` those inside functions too."""
+def lazy(stub, package):
+    """Names that a package's stub promises, and the modules that are imported when one is asked for."""
+    statements = [node for node in ast.parse(stub).body if isinstance(node, ast.ImportFrom)]
+    return {
+        f"{package}.{alias.name}": f"{package}.{node.module or alias.name}"
+        for node in statements
+        for alias in node.names
+    }
+
+
+LAZY = {}
+for _path in PACKAGE.rglob("__init__.pyi"):
+    LAZY |= lazy(_path.read_text(), module(_path))
+
+
+def imports(tree, name, package, everywhere=True, known=FILES, later=LAZY):
+    """Modules that a source file imports; with ``everywhere`` those inside functions too.
+
+    A name that a package imports when it is asked for is imported by who asks.
+    """
     found = set()
     todo = list(tree.body)
     while todo:
@@ -55,6 +73,7 @@ def imports(tree, name, package, everywhere=True, known=FILES):
                 base = ".".join([*parents, *([base] if base else [])])
             below = {f"{base}.{alias.name}" for alias in node.names}
             found |= (below & known.keys()) | ({base} if below - known.keys() else set())
+            found |= {later[name] for name in below & later.keys()}
         elif everywhere or not (
             isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
@@ -152,17 +171,33 @@ def test_modules_import_each_other_in_no_circle_not_even_for_types():
     assert circle(EVERYTHING) == []
 
 
-def test_the_package_and_its_command_line_begin_without_ink():
-    """matplotlib takes most of a second to import: it comes with the first figure."""
-    reached, todo = set(), ["corticalnet", "corticalnet.cli"]
+def begins_with(*names):
+    """All modules that are imported before the first function of some modules runs."""
+    reached, todo = set(), list(names)
     while todo:
         name = todo.pop()
         above = [".".join(name.split(".")[:k]) for k in range(1, name.count(".") + 1)]
         new = {name, *above, *AT_ONCE.get(name, ())} - reached
         reached |= new
         todo += new
-    assert "corticalnet.training.loop" in reached
-    assert not {name.split(".")[0] for name in reached} & {"matplotlib"}
+    return reached
+
+
+#: What draws, reads recordings, works with formulas, runs circuits elsewhere.
+INK = {"matplotlib", "xarray", "pandas", "sympy", "sklearn", "brian2", "scipy"}
+
+
+def test_the_package_and_its_command_line_begin_without_ink_and_without_torch():
+    """torch takes more than a second to import, what is drawn with most of one; help needs neither."""
+    reached = begins_with("corticalnet", "corticalnet.cli")
+    assert {"corticalnet.cli.simulate", "corticalnet.rules.catalogue"} <= reached
+    assert not {name.split(".")[0] for name in reached} & {*INK, "torch"}
+
+
+def test_training_begins_without_ink():
+    reached = begins_with(*(name for name in FILES if room(name) == "training"))
+    assert {"corticalnet.training.loop", "corticalnet.rules.base", "torch"} <= reached
+    assert not {name.split(".")[0] for name in reached} & INK
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -178,6 +213,7 @@ import corticalnet.engines.step as s
 from . import tables
 from .rule import Rule
 from corticalnet import wiring, Area
+from corticalnet.training import Model
 if TYPE_CHECKING:
     from corticalnet.audit import report
 try:
@@ -188,11 +224,14 @@ def later():
     from corticalnet.cli import main
 """
     known = dict.fromkeys(["corticalnet.wiring", "corticalnet.rules.tables", "corticalnet.cli.main"])
-    found = imports(ast.parse(source), "corticalnet.rules.z_il", 0, True, known)
+    later = lazy("from . import wiring as wiring\nfrom .model import Model as Model", "corticalnet.training")
+    assert later["corticalnet.training.wiring"] == "corticalnet.training.wiring"
+    found = imports(ast.parse(source), "corticalnet.rules.z_il", 0, True, known, later)
     at_once = {"corticalnet.engines.step", "corticalnet.rules.tables", "corticalnet.rules.rule"}
     at_once |= {"corticalnet.wiring", "corticalnet", "brian2"}
+    at_once |= {"corticalnet.training", "corticalnet.training.model"}
     assert found == at_once | {"corticalnet.audit", "corticalnet.cli.main"}
-    assert imports(ast.parse(source), "corticalnet.rules.z_il", 0, False, known) == at_once
+    assert imports(ast.parse(source), "corticalnet.rules.z_il", 0, False, known, later) == at_once
     assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
     assert circle({"a": {"b", "c"}, "b": {"c"}}) == []
     assert all(a != b for a, b in itertools.combinations(itertools.chain(*FLOORS), 2))

@@ -27,6 +27,36 @@ def test_a_network_and_its_rule_load_torch_alone():
     assert loaded_by(program).splitlines()[-1].split() == ["torch"]
 
 
+#: Runs commands one after another, in one process, and says after each what it had to load.
+COMMANDS = """
+import contextlib, io, sys
+from corticalnet.cli import app, main
+from typer.main import get_command
+
+def calls(command, *names):
+    yield [*names, "--help"]
+    for name, below in getattr(command, "commands", {}).items():
+        yield from calls(below, *names, name)
+
+for call in [*calls(get_command(app)), ["list"], ["list", "--json"], ["data", "list"], ["--version"]]:
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+        main(call)
+    print(*call, ":", len(shown.getvalue()), *(name for name in HEAVY if name in sys.modules))
+"""
+
+
+def test_help_and_lists_are_shown_without_torch():
+    heavy = [name for name in HEAVY if name not in ("rich", "pydantic")]  # (these are fast)
+    program = f"HEAVY = {heavy}\n{COMMANDS}"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = dict(line.split(" : ") for line in done.stdout.splitlines())
+    assert {"--help", "train --help", "data fetch --help", "list", "data list"} <= loaded.keys()
+    for command, (length, *names) in ((c, found.split()) for c, found in loaded.items()):
+        assert names == [], f"corticalnet {command} loads {names}"
+        assert int(length) > (10 if command == "--version" else 200), f"corticalnet {command} says little"
+
+
 @pytest.mark.parametrize("room", sorted(p.name for p in Path("corticalnet").iterdir() if p.is_dir()))
 def test_no_public_name_shadows_a_room(room):
     assert room not in cn.__all__

@@ -10,13 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import torch
 import typer
 
-import corticalnet
 from corticalnet import about
 from corticalnet.errors import CircuitWarning, CorticalnetError, RecordingWarning, printable
-from corticalnet.training.model_file import blame_file
+from corticalnet.training.finding import blame_file
 
 #: What typer raises for a mistake in a command's words, of which it exports one kind only.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
@@ -26,7 +24,6 @@ _LONGEST = 1000
 app = typer.Typer(
     name="corticalnet",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
@@ -34,7 +31,7 @@ app = typer.Typer(
 
 def _version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"corticalnet {corticalnet.__version__}")
+        typer.echo(f"corticalnet {about.VERSION}")
         raise typer.Exit
 
 
@@ -90,7 +87,7 @@ def _reason(error: BaseException) -> str | None:
         return str(error.format_message())  # type: ignore[attr-defined]
     if blamed := blame_file(error):
         return blamed
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+    if isinstance(error, _out_of_memory()) or "allocate memory" in str(error):
         return f"not enough memory ({' '.join(str(error).split()) or 'no size is known'})"
     if isinstance(error, OverflowError):
         return f"a number is too large to compute with ({error})"
@@ -98,6 +95,12 @@ def _reason(error: BaseException) -> str | None:
         names = " → ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
         return ": ".join(filter(None, [names, error.strerror or str(error) or type(error).__name__]))
     return None
+
+
+def _out_of_memory() -> tuple[type[BaseException], ...]:
+    """What is raised where memory is short; who has not imported torch had no error of torch's either."""
+    torch = sys.modules.get("torch")
+    return (MemoryError, torch.OutOfMemoryError) if torch else (MemoryError,)
 
 
 def main(arguments: list[str] | None = None) -> None:

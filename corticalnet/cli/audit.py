@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 import typer
 
-from corticalnet.audit import PARTS, Report, audit_rule, figure, tables
+import corticalnet as cn
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_SEED, parse_sets
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import Written, as_figures, as_json_file, try_folder, write
 from corticalnet.errors import RuleError
-from corticalnet.progress import bars
-from corticalnet.rules.catalogue import list_rules
-from corticalnet.rules.catalogue import rule as rule_by_name
 
 
 @app.command("audit")
@@ -45,10 +41,15 @@ def audit_(
 
     - `corticalnet audit --json --out runs/audit`
     """
-    parameters, chosen = parse_sets(sets), list(names or list_rules())
+    import torch
+
+    from corticalnet.audit import PARTS, Report, figure, tables
+    from corticalnet.progress import bars
+
+    parameters, chosen = parse_sets(sets), list(names or cn.list_rules())
     if parameters and len(chosen) > 1:
         raise RuleError(f"--set is for one rule, not for {len(chosen)}: {', '.join(chosen)}")
-    rules = [rule_by_name(name, **parameters) for name in chosen]
+    rules = [cn.rule(name, **parameters) for name in chosen]
     if out is not None:
         try_folder(out, "audit.json", "audit.png")
     torch.set_num_threads(1)  # small networks: two threads only wait for each other
@@ -61,7 +62,7 @@ def audit_(
                 after = PARTS[(PARTS.index(part) + 1) % len(PARTS)]
                 shown.update(task, advance=1, description=f"{name}: {after}")
 
-            reports.append(audit_rule(rule, seed=seed, quick=quick, progress=step))
+            reports.append(cn.audit_rule(rule, seed=seed, quick=quick, progress=step))
     found = [report.to_dict() for report in reports]
     written = Written([])
     if out is not None:

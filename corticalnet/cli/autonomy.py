@@ -10,29 +10,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 import typer
 
-from corticalnet.audit import (
-    Detection,
-    StreamReport,
-    autonomy_in_a_stream,
-    detection_by_silence,
-    with_detector,
-)
-from corticalnet.audit.detection import DETECTORS
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_SEED, finite, open_images, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, print_table, say
 from corticalnet.cli.results import as_figures, as_json_file, try_folder, write
-from corticalnet.columns.registry import column_model
 from corticalnet.errors import CircuitWarning, ProtocolError
-from corticalnet.progress import bar
 from corticalnet.tables import percent
-from corticalnet.training import Model
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    import corticalnet as cn
+    from corticalnet.audit import Detection, StreamReport
+
+    Found = dict[str, dict[str, dict[int, Detection]]]
 
 SILENCES, PRECISIONS = (1, 2, 3, 4, 8, 16), ("float32", "float64")
 #: Who runs in the stream: name -> detector, and whether the teacher is announced.
@@ -41,8 +34,6 @@ STREAMS = {
     "paper's φ": ("paper", False),
     "paper's φ, told": ("paper", True),
 }
-
-Found = dict[str, dict[str, dict[int, Detection]]]
 
 
 @app.command("autonomy")
@@ -82,6 +73,13 @@ def autonomy_(
 
     - `corticalnet autonomy my_model.py --rule feedback-alignment --trials 100 --json`
     """
+    import torch
+
+    from corticalnet.audit import autonomy_in_a_stream, detection_by_silence, with_detector
+    from corticalnet.audit.detection import DETECTORS
+    from corticalnet.columns.registry import column_model
+    from corticalnet.progress import bar
+
     built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
     column_model(with_detector(built.rule, "paper"))
     folder = out or Path("runs") / _folder(built, seed)
@@ -145,7 +143,7 @@ def autonomy_(
     written.check()
 
 
-def _report(built: Model, samples: int, found: Found, streams: dict[str, StreamReport]) -> None:
+def _report(built: cn.Model, samples: int, found: Found, streams: dict[str, StreamReport]) -> None:
     header = ["φ", "precision", "right, %", *(f"t_d = {silence}" for silence in SILENCES)]
     rows = []
     for name, precisions in found.items():
@@ -179,6 +177,6 @@ def _draw(found: Found, streams: dict[str, StreamReport]) -> Figure:
     return autonomy(success, {name: report.distances for name, report in streams.items()})
 
 
-def _folder(model: Model, seed: int) -> str:
+def _folder(model: cn.Model, seed: int) -> str:
     words = ["autonomy", model.name, model.rule.name, model.settings.data, f"seed{seed}"]
     return re.sub(r"[^\w.-]+", "_", "-".join(words))

@@ -6,13 +6,10 @@ from pathlib import Path
 
 import typer
 
-from corticalnet import demo
-from corticalnet.audit import tables
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_SEED
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import as_figures, try_folder, write
-from corticalnet.progress import bars
 
 
 @app.command("demo")
@@ -34,6 +31,10 @@ def demo_(
 
     - `corticalnet demo --seed 3 --epochs 40 --out my_figures`
     """
+    from corticalnet import demo
+    from corticalnet.audit import tables
+    from corticalnet.progress import bars
+
     try_folder(out)
     with bars(not as_json, width=20) as shown:
         task = shown.add_task("timing updates", total=epochs * len(demo.RULES))

@@ -10,7 +10,7 @@ from corticalnet.cli.data import datasets
 from corticalnet.cli.output import JSON, print_json, print_table
 from corticalnet.rules.catalogue import list_rules, source
 from corticalnet.store import read_whole
-from corticalnet.training.model_file import model_files
+from corticalnet.training.finding import model_files
 
 #: Bytes of a model file; those here have two thousand.
 _LARGEST = 2**20

@@ -6,17 +6,15 @@ import ast
 import math
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 import typer
 
-from corticalnet.data import Data
+import corticalnet as cn
 from corticalnet.errors import SettingError
-from corticalnet.training import Model, load_model
-from corticalnet.training.checkpoint import load_weights
-from corticalnet.training.preparation import check_fit, load_data
-from corticalnet.training.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from corticalnet.data import Data
 
 #: The largest seed that every generator takes.
 MOST_SEED = 2**63 - 1
@@ -63,32 +61,40 @@ def _literal(text: str) -> Any:
         return text
 
 
-def open_model(model: str, sets: list[str], **named: Any) -> Model:
+def open_model(model: str, sets: list[str], **named: Any) -> cn.Model:
     """The model of a file or name; options that were given (not None) win over ``--set``.
 
     Raises:
         ModelError, SettingError: there is no such model, or it does not take a setting.
     """
-    return load_model(model, **(parse_sets(sets) | {k: v for k, v in named.items() if v is not None}))
+    return cn.training.load_model(
+        model, **(parse_sets(sets) | {k: v for k, v in named.items() if v is not None})
+    )
 
 
-def open_weights(model: Model, weights: Path | None) -> None:
+def open_weights(model: cn.Model, weights: Path | None) -> None:
     """Weights of a run's folder or of a checkpoint, if one is named.
 
     Raises:
         CheckpointError: it is missing, damaged, or of another network.
     """
+    from corticalnet.training.run_folder import RunFolder
+
     if weights is not None:
-        load_weights(model.network, RunFolder(weights).best if weights.is_dir() else weights)
+        cn.training.load_weights(model.network, RunFolder(weights).best if weights.is_dir() else weights)
 
 
-def open_images(model: Model) -> Data:
+def open_images(model: cn.Model) -> Data:
     """The model's data set, on the CPU.
 
     Raises:
         DataError: it is not at hand.
         ShapeError: it does not fit the network.
     """
+    import torch
+
+    from corticalnet.training.preparation import check_fit, load_data
+
     images = load_data(model.settings, torch.device("cpu"))
     check_fit(model, images)
     return images

@@ -12,33 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
 import typer
 
-from corticalnet.analysis import Regime, recorded_regime
-from corticalnet.circuits import Circuit
+import corticalnet as cn
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_CELLS, MOST_SEED, finite, open_images, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import as_figures, as_netcdf, making, try_folder, write
-from corticalnet.columns import Continuous
-from corticalnet.columns import circuit as expand
-from corticalnet.columns.registry import spiking_dynamics
-from corticalnet.engines import simulate
 from corticalnet.errors import ProtocolError, RecordingWarning, RuleError, SimulationError
-from corticalnet.experiment.protocol import Rest
-from corticalnet.experiment.stream import Stream, urges
-from corticalnet.recordings.reading import weight_change
-from corticalnet.recordings.reading import weights as weights_at
-from corticalnet.recordings.recording import Record
-from corticalnet.rules import Reward
 from corticalnet.tables import table
-from corticalnet.training import Model
 
 if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
+
+    from corticalnet.analysis import Regime
 
 #: Of each spiking population so many cells are recorded if nothing else is wished for.
 RECORDED_CELLS = 100
@@ -117,6 +105,10 @@ def simulate_(
     - `corticalnet simulate zil_mlp --data digits --trials 1000 --stream` — everything, however long; what was
       recorded until a Ctrl-C, a full disk or a number that runs away stays in recording.nc
     """
+    import torch
+
+    from corticalnet.columns.registry import spiking_dynamics
+
     built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
     folder = out or Path("runs") / _folder(
         built, [dynamics, f"{cells}-{cell}" if cells else ""], engine, seed
@@ -128,7 +120,7 @@ def simulate_(
     how = _dynamics(dynamics, usual, tau=tau, dt=dt, settle=settle)
     told = [dynamics, f"{cells} {cell} cells for each column" if cells else ""]
     title = ", ".join([f"{built.name} by {built.rule.name}", *filter(None, told)])
-    circuit = expand(
+    circuit = cn.circuit(
         built.network, built.rule, lr, dynamics=how, cells_per_column=cells, cell=cell, name=title
     )
     wanted = {"target": target, "device": device, "precision": precision}
@@ -139,12 +131,12 @@ def simulate_(
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
     try:
         with making(path) if path is not None else nullcontext():
-            recording = simulate(
+            recording = cn.simulate(
                 circuit,
                 # In continuous time changes are made when the last error is at rest again.
                 [
                     _stream(built, circuit, trials, slack, seed),
-                    *([Rest(circuit.needs.present)] if how else []),
+                    *([cn.Rest(circuit.needs.present)] if how else []),
                 ],
                 engine,
                 record or (_some_cells(circuit) if cells and not stream else None),
@@ -198,21 +190,23 @@ def simulate_(
     written.check()
 
 
-def _figures(recording: xr.Dataset, circuit: Circuit) -> dict[str, Figure]:
+def _figures(recording: xr.Dataset, circuit: cn.Circuit) -> dict[str, Figure]:
     from corticalnet import plotting  # matplotlib is slow to import
 
     return plotting.figures(recording, circuit)
 
 
-def _folder(model: Model, how: list[str | None], engine: str, seed: int) -> str:
+def _folder(model: cn.Model, how: list[str | None], engine: str, seed: int) -> str:
     words = ["simulate", model.name, model.rule.name, *how, model.settings.data, engine, f"seed{seed}"]
     return re.sub(r"[^\w.-]+", "_", "-".join(filter(None, words)))
 
 
-def _some_cells(circuit: Circuit) -> list[str | Record]:
+def _some_cells(circuit: cn.Circuit) -> list[str | cn.Record]:
     """All cells of columns, but of spiking populations a hundred cells, spread over all columns."""
+    import numpy as np
+
     spiking = [p for p in circuit.populations if p.cell.sends == "spike"]
-    wishes: list[str | Record] = [p.name for p in circuit.populations if p not in spiking]
+    wishes: list[str | cn.Record] = [p.name for p in circuit.populations if p not in spiking]
     if any(p.n > RECORDED_CELLS for p in spiking):
         warnings.warn(
             f"not recorded: all but {RECORDED_CELLS} cells of each spiking population (record='spike' keeps "
@@ -221,7 +215,7 @@ def _some_cells(circuit: Circuit) -> list[str | Record]:
             stacklevel=2,
         )
     spread = {p.name: np.unique(np.linspace(0, p.n - 1, RECORDED_CELLS).astype(int)) for p in spiking}
-    return [*wishes, *(Record(f"{name}.spike", which.tolist()) for name, which in spread.items())]
+    return [*wishes, *(cn.Record(f"{name}.spike", which.tolist()) for name, which in spread.items())]
 
 
 def _kept(path: Path | None) -> str:
@@ -231,14 +225,14 @@ def _kept(path: Path | None) -> str:
 
 
 def _dynamics(
-    construction: str | None, usual: Continuous | None = None, **times: str | None
-) -> Continuous | None:
+    construction: str | None, usual: cn.Continuous | None = None, **times: str | None
+) -> cn.Continuous | None:
     """Continuous time, if a construction is named, or one is usual."""
     given: dict[str, Any] = {name: _time(text) for name, text in times.items() if text is not None}
     if usual is not None:
         return replace(usual, **given)
     if construction is not None:
-        return Continuous(construction, **given)
+        return cn.Continuous(construction, **given)
     if given:
         raise ProtocolError(
             f"--{next(iter(given))} belongs to continuous time; name a --dynamics, such as latch"
@@ -254,34 +248,42 @@ def _time(text: str) -> float | str:
         return text
 
 
-def _stream(model: Model, circuit: Circuit, trials: int, slack: int, seed: int) -> Stream:
+def _stream(model: cn.Model, circuit: cn.Circuit, trials: int, slack: int, seed: int) -> cn.Stream:
     """The first images of the shuffled training set, each followed by its label, at random timing."""
+    import torch
+
     images = open_images(model)
     if trials > len(images.train):
         raise ProtocolError(f"{images.name} has {len(images.train)} training images, but trials = {trials}")
     x, y = model.settings.goal.batch(images.train, slice(0, trials), torch.float64)
     present, teach = circuit.needs.present, circuit.needs.teach
     teaching, urge = getattr(model.rule, "teaching", None), None
-    if isinstance(teaching, Reward):
+    if isinstance(teaching, cn.Reward):
         actions = torch.Size(model.network.output_shape).numel()
-        urge = urges(trials, actions, teaching.exploration, teaching.temperature, seed)
+        urge = cn.urges(trials, actions, teaching.exploration, teaching.temperature, seed)
     longest = max(present, teach) + slack
     if longest > _MOST_STEPS:
         raise ProtocolError(
             f"a trial would take {longest:.3g} steps; take a longer --dt, or less --slack or --settle"
         )
     lengths = {"present": (present, present + slack), "teach": (teach, teach + slack)}
-    return Stream(x, y, **lengths, seed=seed, rewarded=urge is not None, urges=urge)
+    return cn.Stream(x, y, **lengths, seed=seed, rewarded=urge is not None, urges=urge)
 
 
-def _verdict(model: Model, recording: Any) -> Regime | None:
+def _verdict(model: cn.Model, recording: Any) -> Regime | None:
     """The regime of the first trial, where there is one (in steps, tied feedback) and enough was recorded."""
+    import numpy as np
+
     try:
-        return recorded_regime(model.network, model.rule, recording)
+        return cn.analysis.recorded_regime(model.network, model.rule, recording)
     except (ProtocolError, RuleError, np.linalg.LinAlgError):
         return None
 
 
 def _change(recording: Any, projection: str) -> float:
-    before, change = weights_at(recording, projection, "before"), weight_change(recording, projection)
+    import numpy as np
+
+    from corticalnet.recordings.reading import weight_change, weights
+
+    before, change = weights(recording, projection, "before"), weight_change(recording, projection)
     return float(np.linalg.norm(change)) / max(float(np.linalg.norm(before)), 1e-300)

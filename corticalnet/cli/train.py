@@ -7,20 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+import corticalnet as cn
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_SEEDS, parse_sets
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.errors import CheckpointError, SettingError
 from corticalnet.store import expanded, read_json
-from corticalnet.training import Model, Result, load_model, run_seeds, train
-from corticalnet.training.model_file import load_again
-from corticalnet.training.run_folder import RunFolder
-from corticalnet.training.schemas import RunAbout, SeedsAbout
-from corticalnet.training.seeds import SeedsResult
+
+if TYPE_CHECKING:
+    from corticalnet.training.schemas import RunAbout, SeedsAbout
 
 
 @app.command("train")
@@ -91,7 +90,7 @@ def train_(
 class Job:
     """What one call of the command is to do; ``seeds`` is None for a single run."""
 
-    load: Callable[..., Model]
+    load: Callable[..., cn.Model]
     settings: dict[str, Any]
     seeds: list[int] | None
     out: Path
@@ -101,7 +100,7 @@ class Job:
 
 def _new(model: str, settings: dict[str, Any], seeds: int | None, out: Path | None) -> Job:
     """A run that begins: seeds count from the model's own, and the folder is named after all of it."""
-    load = partial(load_model, model)
+    load = partial(cn.training.load_model, model)
     if seeds is None and out is not None:
         return Job(load, settings, None, out)
     built = load(**settings)
@@ -123,6 +122,10 @@ def _resumed(folder: Path, model: str | None, settings: dict[str, Any], other_ve
     Raises:
         CheckpointError: there is no run in the folder, or it came from no model file.
     """
+    from corticalnet.training.model_file import load_again
+    from corticalnet.training.run_folder import RunFolder
+    from corticalnet.training.schemas import RunAbout, SeedsAbout
+
     run = RunFolder(folder)
     about: RunAbout | SeedsAbout | None = None
     if run.seeds.exists():
@@ -133,9 +136,9 @@ def _resumed(folder: Path, model: str | None, settings: dict[str, Any], other_ve
             about = read_json(run.settings, RunAbout, CheckpointError)
     if isinstance(about, SeedsAbout) and "seed" in settings:
         raise SettingError(f"the runs in {folder} have the seeds {about.seeds}; leave out --seed")
-    load: Callable[..., Model]
+    load: Callable[..., cn.Model]
     if model is not None:
-        load = partial(load_model, model)
+        load = partial(cn.training.load_model, model)
     elif about is not None:
         load = partial(load_again, about, folder)
     else:
@@ -153,14 +156,16 @@ def _resumed(folder: Path, model: str | None, settings: dict[str, Any], other_ve
     )
 
 
-def _run(job: Job) -> Result | SeedsResult:
+def _run(job: Job) -> cn.training.Result | cn.training.SeedsResult:
     how: dict[str, Any] = {"out": job.out, "resume": job.resume, "other_versions": job.other_versions}
     try:
         if job.seeds is None:
-            return train(job.load(**job.settings), **how)
+            return cn.training.train(job.load(**job.settings), **how)
         settings = {key: value for key, value in job.settings.items() if key != "seed"}
-        return run_seeds(lambda seed: job.load(**settings, seed=seed), job.seeds, **how)
+        return cn.training.run_seeds(lambda seed: job.load(**settings, seed=seed), job.seeds, **how)
     except KeyboardInterrupt:
+        from corticalnet.training.run_folder import RunFolder
+
         run = RunFolder(job.out)
         begun = run.seeds.exists() or run.settings.exists()
         what = f"continue with --resume {job.out}" if begun else "nothing was done yet"

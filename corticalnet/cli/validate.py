@@ -5,17 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 import typer
 
-from corticalnet.audit import figures, validate
-from corticalnet.circuits.quantities import MS, quantity
+import corticalnet as cn
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_CELLS, MOST_SEED, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import Written, as_figures, as_json_file, try_folder, write
 from corticalnet.errors import ProtocolError
-from corticalnet.progress import bars
 
 #: In ms: a window of more would hold more steps than anybody waits for.
 _LONGEST_WINDOW = 1e6
@@ -64,6 +61,11 @@ def validate_(
 
     - `corticalnet validate my_model.py --rule streaming-fa-z-il --engine brian2 --json`
     """
+    import torch
+
+    from corticalnet.audit import figures
+    from corticalnet.progress import bars
+
     listened = _window(window)
     built = open_model(model, sets, rule=rule, data=data, seed=seed, device="cpu")
     open_weights(built, weights)
@@ -76,7 +78,7 @@ def validate_(
         def tell(name: str, done: int, total: int) -> None:
             shown.update(task, description=name, completed=done, total=total)
 
-        report = validate(
+        report = cn.validate(
             built,
             trials=trials,
             cells=cells,
@@ -108,6 +110,8 @@ def _window(text: str | None) -> float | None:
         UnitError: it is no time.
         ProtocolError: it is no time to wait for.
     """
+    from corticalnet.circuits.quantities import MS, quantity
+
     if text is None:
         return None
     try:

@@ -11,23 +11,6 @@ Data(digits: 1×8×8, 10 classes; 1294 train, 144 validation, 359 test)
 And a stream of steps for recurrent networks: :func:`delayed_xor`.
 """
 
-from corticalnet.data.delayed_xor import delayed_xor
-from corticalnet.data.description import Archive, Dataset
-from corticalnet.data.loading import describe, fetch, load, names
-from corticalnet.data.split import SPLITS, Data, Samples, Split
-from corticalnet.data.wrapping import wrap
+import lazy_loader
 
-__all__ = [
-    "SPLITS",
-    "Archive",
-    "Data",
-    "Dataset",
-    "Samples",
-    "Split",
-    "delayed_xor",
-    "describe",
-    "fetch",
-    "load",
-    "names",
-    "wrap",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,14 +1,17 @@
-"""The built-in data sets: one description each. A new set is an entry here and a function that reads it.
+"""The built-in data sets, found by name: one description each.
 
-The checksums are those that torchvision, TensorFlow Datasets or the sets' own pages publish.
+A new set is an entry here and a function that reads it. The checksums are those that torchvision, TensorFlow
+Datasets or the sets' own pages publish.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
-from corticalnet.data import cifar, digits, idx, svhn, tiny_imagenet
+from corticalnet.data import cifar, digits, files, idx, image_folder, svhn, tiny_imagenet
 from corticalnet.data.description import Archive, Dataset
+from corticalnet.errors import DataError, unknown
 
 _MNIST = "https://ossci-datasets.s3.amazonaws.com/mnist/"
 _FASHION = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"
@@ -171,3 +174,29 @@ _SETS = (
 )
 
 CATALOGUE = {each.name: each for each in _SETS}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the built-in sets (any folder of images is "folder:PATH" besides)."""
+    return tuple(CATALOGUE)
+
+
+def find(name: str) -> Dataset:
+    """Return the entry of the set called ``name``; raises DataError for an unknown one."""
+    if name.startswith(image_folder.PREFIX):
+        return image_folder.describe(name)
+    if name not in CATALOGUE:
+        raise DataError(unknown("data set", name, (*CATALOGUE, "folder:PATH")))
+    return CATALOGUE[name]
+
+
+def describe(name: str) -> Dataset:
+    """Return the description of the set called ``name``, with ``where`` it is now (None: nowhere).
+
+    Raises DataError for an unknown name. Touches no network.
+    """
+    dataset = find(name)
+    if not dataset.archives:
+        return dataset
+    place = files.find(dataset)
+    return replace(dataset, where=None if place is None else str(place))

@@ -1,8 +1,7 @@
-"""The public functions: find a set by its name, fetch its files, and load it in three splits."""
+"""Getting a data set: fetch its files, and load it in three splits."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 
@@ -10,38 +9,13 @@ import numpy as np
 import torch
 
 from corticalnet.data import files, image_folder
-from corticalnet.data.catalogue import CATALOGUE
+from corticalnet.data.catalogue import CATALOGUE, find
 from corticalnet.data.description import Arrays, Dataset, Pictures
 from corticalnet.data.download import download
 from corticalnet.data.order import fixed_order, seeded_order, select, validation_count
 from corticalnet.data.split import Data, Device, Split, place
-from corticalnet.errors import DataError, unknown
+from corticalnet.errors import DataError
 from corticalnet.store import expanded
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of the built-in sets (any folder of images is "folder:PATH" besides)."""
-    return tuple(CATALOGUE)
-
-
-def _get(name: str) -> Dataset:
-    if name.startswith(image_folder.PREFIX):
-        return image_folder.describe(name)
-    if name not in CATALOGUE:
-        raise DataError(unknown("data set", name, (*CATALOGUE, "folder:PATH")))
-    return CATALOGUE[name]
-
-
-def describe(name: str) -> Dataset:
-    """Return the description of the set called ``name``, with ``where`` it is now (None: nowhere).
-
-    Raises DataError for an unknown name. Touches no network.
-    """
-    dataset = _get(name)
-    if not dataset.archives:
-        return dataset
-    place = files.find(dataset)
-    return replace(dataset, where=None if place is None else str(place))
 
 
 def fetch(name: str, folder: str | Path | None = None, progress: bool = True) -> Path:
@@ -51,7 +25,7 @@ def fetch(name: str, folder: str | Path | None = None, progress: bool = True) ->
     cache folder), unless a system folder has the set already. Raises DataError when that cannot be
     done. Sets that have nothing to download are where they are.
     """
-    dataset = _get(name)
+    dataset = find(name)
     if not dataset.archives and dataset.where is not None:
         return Path(dataset.where)
     if folder is not None:
@@ -131,7 +105,7 @@ def load(
     # A bad seed or device is told before, not after, a long read.
     seeded_order(0, seed)
     place(torch.empty(0), device)
-    dataset = _get(name)
+    dataset = find(name)
     where = _locate(dataset, folder)
     _verify(dataset, where)
     data = _assemble(dataset, dataset.read(where), validation, seed, limit)

@@ -9,71 +9,89 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from corticalnet.errors import RuleError, one_of, unknown
-from corticalnet.rules.base import LearningRule
-from corticalnet.rules.fa_z_il import FaZIL
-from corticalnet.rules.feedback import (
-    FEEDBACKS,
-    Direct,
-    Feedback,
-    KolenPollack,
-    NoPathway,
-    Perturbed,
-    Random,
-    SignSymmetric,
-    Tied,
-    WeightMirror,
-)
-from corticalnet.rules.inference_learning import IL
-from corticalnet.rules.perturbation import REINFORCE, NodePerturbation, WeightPerturbation
-from corticalnet.rules.reward import Reward, SoftmaxReward
-from corticalnet.rules.rule import Rule
-from corticalnet.rules.sweep import Sweep
-from corticalnet.rules.teaching import Teacher, Teaching
-from corticalnet.rules.trigger import Trigger
-from corticalnet.rules.z_il import ZIL
+
+if TYPE_CHECKING:
+    from corticalnet.rules.base import LearningRule
+    from corticalnet.rules.feedback import Feedback
+    from corticalnet.rules.teaching import Teaching
+    from corticalnet.rules.trigger import Trigger
+
+
+class Public:
+    """A part by its public name in :mod:`corticalnet.rules`, with some of its arguments.
+
+    It is imported when a rule is made of it: whoever only asks which rules there are need not wait for torch.
+    """
+
+    def __init__(self, name: str, *arguments: Any, **named: Any) -> None:
+        self._name, self._arguments, self._named = name, arguments, named
+
+    def load(self) -> Callable[..., Any]:
+        """The class or function."""
+        part = getattr(import_module("corticalnet.rules"), self._name)
+        return partial(part, *self._arguments, **self._named) if self._arguments or self._named else part
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A named rule: its three parts (classes or functions that make them) and where it comes from."""
+    """A named rule: its three parts and where it comes from.
 
-    teaching: Callable[..., Teaching]
-    feedback: Callable[..., Feedback]
-    trigger: Callable[..., Trigger]
+    Each part is a class, or a function, that makes it; teaching signal and feedback pathway may be one of the
+    names that :func:`rule` takes for them.
+    """
+
+    teaching: Callable[..., Teaching] | str
+    feedback: Callable[..., Feedback] | str
+    trigger: Callable[..., Trigger] | Public
     source: str
 
 
-TEACHINGS: dict[str, Callable[[], Teaching]] = {
-    "teacher": Teacher,
-    "cross-entropy": partial(Teacher, "cross-entropy"),
-    "reward": Reward,
-    "softmax-reward": SoftmaxReward,
+TEACHINGS = {
+    "teacher": Public("Teacher"),
+    "cross-entropy": Public("Teacher", "cross-entropy"),
+    "reward": Public("Reward"),
+    "softmax-reward": Public("SoftmaxReward"),
+}
+
+FEEDBACKS = {
+    "tied": Public("Tied"),
+    "none": Public("NoPathway"),
+    "random": Public("Random"),
+    "sign-symmetric": Public("SignSymmetric"),
+    "direct": Public("Direct"),
+    "kolen-pollack": Public("KolenPollack"),
+    "matching": Public("Matching"),
+    "weight-mirror": Public("WeightMirror"),
+    "perturbed": Public("Perturbed"),
 }
 
 #: Columns of an artificial neural network (backprop) have no cells that hold feedback; all others have.
-_HELD = partial(Sweep, feedback_cells=True)
+_HELD = Public("Sweep", feedback_cells=True)
 
 _RULES: dict[str, Entry | Callable[..., LearningRule]] = {
-    "backprop": Entry(Teacher, Tied, Sweep, "Rumelhart, Hinton & Williams 1986"),
-    "feedback-alignment": Entry(Teacher, Random, _HELD, "Lillicrap et al. 2016"),
-    "direct-feedback-alignment": Entry(Teacher, Direct, _HELD, "Nøkland 2016"),
-    "sign-symmetry": Entry(Teacher, SignSymmetric, _HELD, "Liao, Leibo & Poggio 2016"),
-    "kolen-pollack": Entry(Teacher, KolenPollack, _HELD, "Kolen & Pollack 1994; Akrout et al. 2019"),
-    "weight-mirror": Entry(Teacher, WeightMirror, _HELD, "Akrout et al. 2019"),
-    "perturbed-feedback": Entry(Teacher, Perturbed, _HELD, "Lansdell, Prakash & Kording 2020"),
-    "weight-perturbation": Entry(Teacher, NoPathway, WeightPerturbation, "Jabri & Flower 1992"),
-    "node-perturbation": Entry(Teacher, NoPathway, NodePerturbation, "Williams 1992; Lansdell et al. 2020"),
-    "reinforce": Entry(Teacher, NoPathway, REINFORCE, "Williams 1992"),
-    "brainprop": Entry(Reward, Tied, _HELD, "Pozzi, Bohté & Roelfsema 2020"),
-    "agrel": Entry(SoftmaxReward, Tied, _HELD, "Roelfsema & van Ooyen 2005"),
-    "il": Entry(Teacher, Tied, IL, "Whittington & Bogacz 2017"),
-    "ipc": Entry(Teacher, Tied, partial(IL, update="every step"), "Salvatori et al. 2024"),
-    "z-il": Entry(Teacher, Tied, ZIL, "Song, Lukasiewicz, Xu & Bogacz 2020"),
-    "fa-z-il": Entry(Teacher, Tied, FaZIL, "Song, Lukasiewicz, Xu & Bogacz 2020"),
-    "streaming-fa-z-il": Entry(Teacher, Tied, partial(FaZIL, gate="pulse"), "this toolkit, see docs"),
+    "backprop": Entry("teacher", "tied", Public("Sweep"), "Rumelhart, Hinton & Williams 1986"),
+    "feedback-alignment": Entry("teacher", "random", _HELD, "Lillicrap et al. 2016"),
+    "direct-feedback-alignment": Entry("teacher", "direct", _HELD, "Nøkland 2016"),
+    "sign-symmetry": Entry("teacher", "sign-symmetric", _HELD, "Liao, Leibo & Poggio 2016"),
+    "kolen-pollack": Entry("teacher", "kolen-pollack", _HELD, "Kolen & Pollack 1994; Akrout et al. 2019"),
+    "weight-mirror": Entry("teacher", "weight-mirror", _HELD, "Akrout et al. 2019"),
+    "perturbed-feedback": Entry("teacher", "perturbed", _HELD, "Lansdell, Prakash & Kording 2020"),
+    "weight-perturbation": Entry("teacher", "none", Public("WeightPerturbation"), "Jabri & Flower 1992"),
+    "node-perturbation": Entry(
+        "teacher", "none", Public("NodePerturbation"), "Williams 1992; Lansdell et al. 2020"
+    ),
+    "reinforce": Entry("teacher", "none", Public("REINFORCE"), "Williams 1992"),
+    "brainprop": Entry("reward", "tied", _HELD, "Pozzi, Bohté & Roelfsema 2020"),
+    "agrel": Entry("softmax-reward", "tied", _HELD, "Roelfsema & van Ooyen 2005"),
+    "il": Entry("teacher", "tied", Public("IL"), "Whittington & Bogacz 2017"),
+    "ipc": Entry("teacher", "tied", Public("IL", update="every step"), "Salvatori et al. 2024"),
+    "z-il": Entry("teacher", "tied", Public("ZIL"), "Song, Lukasiewicz, Xu & Bogacz 2020"),
+    "fa-z-il": Entry("teacher", "tied", Public("FaZIL"), "Song, Lukasiewicz, Xu & Bogacz 2020"),
+    "streaming-fa-z-il": Entry("teacher", "tied", Public("FaZIL", gate="pulse"), "this toolkit, see docs"),
 }
 
 
@@ -141,6 +159,8 @@ def rule(name: str, /, **parameters: Any) -> LearningRule:
         part: make(**{k: v for k, v in parameters.items() if k in takes[part]}) if callable(make) else make
         for part, make in makers.items()
     }
+    from corticalnet.rules.product import Rule  # brings torch
+
     return Rule(**parts, name=name)
 
 
@@ -153,7 +173,7 @@ def _whole(name: str, make: Callable[..., LearningRule], parameters: dict[str, A
         _check(name, parameters, [*takes])
         return make(**parameters)
     by = "teaching" in parameters
-    teaching = _maker(parameters.pop("teaching", Teacher), TEACHINGS, "teaching signal")
+    teaching = _maker(parameters.pop("teaching", "teacher"), TEACHINGS, "teaching signal")
     of_teaching = [key for key in _parameters(teaching) if key not in takes]
     _check(name, parameters, [*takes, *of_teaching])
     told = {key: parameters.pop(key) for key in of_teaching if key in parameters}
@@ -177,8 +197,8 @@ def _maker(part: Any, names: dict[str, Any], kind: str) -> Any:
     """A class or function that makes the part, or the part itself."""
     if isinstance(part, str):
         one_of(kind, part, names, RuleError)
-        return names[part]
-    return part
+        part = names[part]
+    return part.load() if isinstance(part, Public) else part
 
 
 def _parameters(make: Any) -> list[str]:

@@ -25,7 +25,7 @@ from corticalnet.network import Recurrent
 from corticalnet.network.reading import lesson_input, numbers
 from corticalnet.rules.base import LearningRule
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.rule import Rule
+from corticalnet.rules.product import Rule
 from corticalnet.rules.teaching import Lesson, Teaching
 
 

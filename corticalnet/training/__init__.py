@@ -8,22 +8,6 @@
 True
 """
 
-from corticalnet.training.checkpoint import load_weights
-from corticalnet.training.loop import train
-from corticalnet.training.model import Model
-from corticalnet.training.model_file import load_model, model_files
-from corticalnet.training.result import Result
-from corticalnet.training.seeds import SeedsResult, run_seeds
-from corticalnet.training.settings import Settings
+import lazy_loader
 
-__all__ = [
-    "Model",
-    "Result",
-    "SeedsResult",
-    "Settings",
-    "load_model",
-    "load_weights",
-    "model_files",
-    "run_seeds",
-    "train",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

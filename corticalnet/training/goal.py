@@ -21,7 +21,7 @@ from corticalnet.data import Data, Samples, Split
 from corticalnet.errors import SettingError, ShapeError
 from corticalnet.network import Network
 from corticalnet.rules.base import LearningRule, Step
-from corticalnet.rules.rule import Rule
+from corticalnet.rules.product import Rule
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

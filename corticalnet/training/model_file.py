@@ -6,59 +6,20 @@ import hashlib
 import importlib.util
 import inspect
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from corticalnet import about, data
+from corticalnet import data
 from corticalnet.errors import CheckpointError, ModelError, RuleError, SettingError, unknown
 from corticalnet.rules import catalogue
 from corticalnet.rules.base import LearningRule
-from corticalnet.store import expanded, read_whole
+from corticalnet.store import read_whole
+from corticalnet.training.finding import MODULES, blame, find_model
 from corticalnet.training.model import Model, Origin
 from corticalnet.training.schemas import ModelAbout
 from corticalnet.training.settings import Settings
-
-#: What the names of modules made of model files begin with.
-_MODULES = "corticalnet_model_"
-
-
-def model_files() -> dict[str, Path]:
-    """Model files by name: those in ``./models``, then those in the ``models`` beside the package."""
-    beside = about.FOLDER.parent / "models"
-    found: dict[str, Path] = {}
-    for folder in (Path("models"), beside):
-        for path in sorted(folder.glob("[!_]*.py")):
-            if path.is_file():
-                found.setdefault(path.stem, path.resolve())
-    return found
-
-
-def find_model(name_or_path: str | Path) -> Path:
-    """The file that a name or a path means.
-
-    Raises:
-        ModelError: there is no such file.
-    """
-    text = str(name_or_path)
-    if text.endswith(".py") or Path(text).name != text:
-        path = expanded(text)
-        try:
-            if not path.is_file():
-                what = "a regular file" if path.exists() else "there"
-                raise ModelError(f"there is no model file '{text}': it is not {what}")
-            if path.suffix != ".py":
-                raise ModelError(f"a model file is a Python file, NAME.py, not '{text}'")
-            return path.resolve()
-        except OSError as error:
-            raise ModelError(f"there is no model file '{text}': {error.strerror or error}") from error
-    files = model_files()
-    if text not in files:
-        hint = unknown("model", text, files) if files else f"unknown model '{text}'; ./models has none"
-        raise ModelError(f"{hint} (or give the path of a .py file)")
-    return files[text]
 
 
 def load_model(name_or_path: str | Path, /, **settings: Any) -> Model:
@@ -150,7 +111,7 @@ def _beside(path: Path) -> Iterator[None]:
 
 
 def _build_function(path: Path, code: bytes) -> Callable[..., Any]:
-    spec = importlib.util.spec_from_file_location(f"{_MODULES}{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"{MODULES}{path.stem}", path)
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickles inside the file look it up
@@ -184,31 +145,7 @@ def _blaming(path: Path) -> Iterator[None]:
     except KeyboardInterrupt:
         raise
     except BaseException as error:
-        raise ModelError(_blame(path, error)) from error
-
-
-def blame_file(error: BaseException) -> str | None:
-    """What :func:`load_model` would say, of an error that came later, through a model file's code.
-
-    Returns:
-        One line: the file, the last line of it that ran, and what went wrong; None if it was in none.
-    """
-    passed = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
-    for name, module in list(sys.modules.items()):
-        if name.startswith(_MODULES) and (file := getattr(module, "__file__", None)) in passed:
-            return _blame(Path(file), error)
-    return None
-
-
-def _blame(path: Path, error: BaseException) -> str:
-    """One line: the file, the last line of it that ran, and what went wrong there."""
-    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-    line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
-    try:
-        cause = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
-    except Exception:  # a __str__ of the user's own
-        cause = ""
-    return f"{path}{f', line {line}' if line else ''}: {type(error).__name__}: {cause or 'no message'}"
+        raise ModelError(blame(path, error)) from error
 
 
 def _accepts(takes: Any, key: str) -> bool:

@@ -10,6 +10,7 @@ import pytest
 
 import corticalnet as cn
 from corticalnet import data
+from corticalnet.rules import Entry, catalogue
 
 
 def test_train_says_what_came_out_and_where_it_is(cli, place):
@@ -99,6 +100,15 @@ def test_list_names_rules_models_and_data(cli):
     assert "brainprop" in text
     assert "A small model." in text
     assert "fashion-mnist" in text
+
+
+def test_a_rule_of_the_user_is_listed_and_trained_by(cli, monkeypatch):
+    monkeypatch.setattr(catalogue, "_RULES", dict(catalogue._RULES))
+    cn.register("mine", Entry("teacher", cn.Random, cn.Sweep, "me, today"))
+    rows = [line.split() for line in cli("list").out.splitlines()]
+    assert ["mine", "me,", "today"] in rows
+    assert json.loads(cli("train small --rule mine --epochs 1 --json").out)["rule"] == "mine"
+    assert "did you mean 'mine'?" in cli("train small --rule minne").err
 
 
 def test_data_list_and_fetch(cli):

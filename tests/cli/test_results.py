@@ -24,14 +24,14 @@ from corticalnet.store import write_whole
 
 SIMULATE = "simulate small --data digits --rule z-il --trials 1"
 COMMANDS = {
-    "simulate": (SIMULATE, "corticalnet.cli.simulate.simulate"),
-    "validate": ("validate small --rule z-il --cells 2 --trials 1", "corticalnet.cli.validate.validate"),
-    "audit": ("audit z-il --quick", "corticalnet.cli.audit.audit_rule"),
+    "simulate": (SIMULATE, "corticalnet.simulate"),
+    "validate": ("validate small --rule z-il --cells 2 --trials 1", "corticalnet.validate"),
+    "audit": ("audit z-il --quick", "corticalnet.audit_rule"),
     "autonomy": (
         "autonomy small --rule z-il --trials 1 --samples 2",
-        "corticalnet.cli.autonomy.detection_by_silence",
+        "corticalnet.audit.detection_by_silence",
     ),
-    "demo": ("demo --epochs 1", "corticalnet.cli.demo.demo.run"),
+    "demo": ("demo --epochs 1", "corticalnet.demo.run"),
 }
 NOWHERE = {
     "below a file": ("file/x", "Not a directory"),
@@ -110,8 +110,8 @@ def test_a_recording_that_a_full_disk_refuses_is_elsewhere(cli, full, room, plac
 def test_numbers_that_a_full_disk_refuses_are_printed_and_elsewhere(cli, full, room, monkeypatch, command):
     call, work = COMMANDS[command]
     monkeypatch.setattr(work, lambda *arguments, **more: SimpleNamespace(to_dict=lambda: {"found": 7}))
-    monkeypatch.setattr("corticalnet.cli.audit.figure", lambda reports: Figure())
-    monkeypatch.setattr("corticalnet.cli.validate.figures", lambda report: {"cosine": Figure()})
+    monkeypatch.setattr("corticalnet.audit.figure", lambda reports: Figure())
+    monkeypatch.setattr("corticalnet.audit.figures", lambda report: {"cosine": Figure()})
     full("here")
     done = cli(call, "--out", "here", "--json")
     assert done.code == 1

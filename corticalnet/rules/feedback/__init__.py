@@ -5,15 +5,12 @@
 does to the loss.
 """
 
-from collections.abc import Callable
-
 from corticalnet.rules.feedback.base import Feedback, Passes, Tied
 from corticalnet.rules.feedback.fixed import Direct, NoPathway, Random, SignSymmetric
 from corticalnet.rules.feedback.learned import KolenPollack, Learned, Matching, WeightMirror
 from corticalnet.rules.feedback.perturbed import Perturbed
 
 __all__ = [
-    "FEEDBACKS",
     "Direct",
     "Feedback",
     "KolenPollack",
@@ -27,15 +24,3 @@ __all__ = [
     "Tied",
     "WeightMirror",
 ]
-
-FEEDBACKS: dict[str, Callable[..., Feedback]] = {
-    "tied": Tied,
-    "none": NoPathway,
-    "random": Random,
-    "sign-symmetric": SignSymmetric,
-    "direct": Direct,
-    "kolen-pollack": KolenPollack,
-    "matching": Matching,
-    "weight-mirror": WeightMirror,
-    "perturbed": Perturbed,
-}

@@ -1,0 +1,67 @@
+# The public names and where they stand; __init__.py imports them when somebody asks for them.
+from .base import (
+    LearningRule as LearningRule,
+    Route as Route,
+    Step as Step,
+)
+from .catalogue import (
+    Entry as Entry,
+    list_rules as list_rules,
+    register as register,
+    rule as rule,
+)
+from .fa_z_il import (
+    FaZIL as FaZIL,
+)
+from .feedback import (
+    Direct as Direct,
+    Feedback as Feedback,
+    KolenPollack as KolenPollack,
+    Learned as Learned,
+    Matching as Matching,
+    NoPathway as NoPathway,
+    Passes as Passes,
+    Perturbed as Perturbed,
+    Random as Random,
+    SignSymmetric as SignSymmetric,
+    Tied as Tied,
+    WeightMirror as WeightMirror,
+)
+from .inference_learning import (
+    IL as IL,
+)
+from .perturbation import (
+    REINFORCE as REINFORCE,
+    NodePerturbation as NodePerturbation,
+    WeightPerturbation as WeightPerturbation,
+)
+from .product import (
+    Rule as Rule,
+)
+from .reward import (
+    Reward as Reward,
+    Rewarded as Rewarded,
+    SoftmaxReward as SoftmaxReward,
+)
+from .sweep import (
+    Sweep as Sweep,
+)
+from .teaching import (
+    Lesson as Lesson,
+    Teacher as Teacher,
+    Teaching as Teaching,
+)
+from .through_time import (
+    Course as Course,
+    ThroughTime as ThroughTime,
+)
+from .trial import (
+    Trial as Trial,
+)
+from .trigger import (
+    Equality as Equality,
+    Trigger as Trigger,
+)
+from .z_il import (
+    ZIL as ZIL,
+)

@@ -1,0 +1,74 @@
+"""Where model files are, and what is said of one that fails; none is run here, and torch not waited for."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+from corticalnet import about
+from corticalnet.errors import ModelError, unknown
+from corticalnet.store import expanded
+
+#: What the names of modules made of model files begin with.
+MODULES = "corticalnet_model_"
+
+
+def model_files() -> dict[str, Path]:
+    """Model files by name: those in ``./models``, then those in the ``models`` beside the package."""
+    beside = about.FOLDER.parent / "models"
+    found: dict[str, Path] = {}
+    for folder in (Path("models"), beside):
+        for path in sorted(folder.glob("[!_]*.py")):
+            if path.is_file():
+                found.setdefault(path.stem, path.resolve())
+    return found
+
+
+def find_model(name_or_path: str | Path) -> Path:
+    """The file that a name or a path means.
+
+    Raises:
+        ModelError: there is no such file.
+    """
+    text = str(name_or_path)
+    if text.endswith(".py") or Path(text).name != text:
+        path = expanded(text)
+        try:
+            if not path.is_file():
+                what = "a regular file" if path.exists() else "there"
+                raise ModelError(f"there is no model file '{text}': it is not {what}")
+            if path.suffix != ".py":
+                raise ModelError(f"a model file is a Python file, NAME.py, not '{text}'")
+            return path.resolve()
+        except OSError as error:
+            raise ModelError(f"there is no model file '{text}': {error.strerror or error}") from error
+    files = model_files()
+    if text not in files:
+        hint = unknown("model", text, files) if files else f"unknown model '{text}'; ./models has none"
+        raise ModelError(f"{hint} (or give the path of a .py file)")
+    return files[text]
+
+
+def blame_file(error: BaseException) -> str | None:
+    """What :func:`load_model` would say, of an error that came later, through a model file's code.
+
+    Returns:
+        One line: the file, the last line of it that ran, and what went wrong; None if it was in none.
+    """
+    passed = {frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__)}
+    for name, module in list(sys.modules.items()):
+        if name.startswith(MODULES) and (file := getattr(module, "__file__", None)) in passed:
+            return blame(Path(file), error)
+    return None
+
+
+def blame(path: Path, error: BaseException) -> str:
+    """One line: the file, the last line of it that ran, and what went wrong there."""
+    lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+    line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
+    try:
+        cause = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())
+    except Exception:  # a __str__ of the user's own
+        cause = ""
+    return f"{path}{f', line {line}' if line else ''}: {type(error).__name__}: {cause or 'no message'}"
