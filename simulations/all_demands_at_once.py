@@ -14,7 +14,7 @@ which never see those up) × gated Fa-Z-IL (φ in each column says when to learn
 Measured (test %, mean ± s.d. of 3 seeds; minutes: 4 on two cores): 86.67 ± 0.43, 84.96 ± 0.25, 84.70 ± 0.52
 and, to every printed digit, the same again; below backprop 1.71 ± 0.31, 1.96 ± 0.42. Columns are ReLU.
 
-Next: corticalnet/rules/rule.py.
+Next: corticalnet/rules/product.py.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ decay: backprop with the same decay gets 81 ± 1.
 Guesses, teacher, cross-entropy, reward: nodes 59 ± 8, 76 ± 2, 29 ± 7 and 61 ± 1, 65 ± 1, 47 ± 4; REINFORCE
 35 ± 8, 31 ± 4, 30 ± 8 and 48 ± 1, 42 ± 6, 36 ± 4; weights 11 to 20 and 25 to 48.
 
-Next: corticalnet/rules/rule.py.
+Next: corticalnet/rules/product.py.
 """
 
 from __future__ import annotations
