@@ -14,7 +14,7 @@ import sympy
 
 from corticalnet.circuits.quantities import ANY, ONE, Range, Unit, number, quantity
 from corticalnet.circuits.tracing import Traced
-from corticalnet.errors import CircuitError, one_of
+from corticalnet.errors import CircuitError, one_of, unknown
 
 Self = TypeVar("Self", bound="Part")
 
@@ -182,7 +182,9 @@ class Part(ABC):
         Raises:
             CircuitError: no class of this name has been defined, or it has other parameters.
         """
-        one_of(f"{cls.noun()} kind", content["kind"], cls.kinds, CircuitError)
+        if content["kind"] not in cls.kinds:
+            own = f"; a {cls.noun()} of your own is known once its module is imported"
+            raise CircuitError(unknown(f"{cls.noun()} kind", content["kind"], cls.kinds) + own)
         kind, given = cls.kinds[content["kind"]], content["parameters"]
         known = declared(kind)
         for name in given:

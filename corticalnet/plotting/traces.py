@@ -20,6 +20,8 @@ from corticalnet.recordings.reading import area_names, numbers, phases, state, s
 USUAL = (("value", "prediction", "error"), ("rate", "value.rate", "credit", "action", "rpe"))
 #: Up to so many lines are told apart by a legend.
 NAMED = 4
+#: Names of so many letters and more (of a role and its state) take two lines.
+LONG = 12
 #: Of a panel, and the room around it, in inches.
 WIDTH, HEIGHT = 1.75, 1.05
 ASIDE, BETWEEN = 0.58, 0.2
@@ -67,6 +69,7 @@ def traces(data: xr.Dataset, states: Sequence[str] | None = None, batch: int = 0
     for row, name in zip(grid, names, strict=True):
         first = next((axes for axes in row if axes.get_visible()), row[0])
         label = symbol(name, next(iter(arrays[name].values())))
+        label = label if len(label) < LONG else label.replace(" ", "\n", 1)
         upright = {"rotation": 0, "ha": "right", "va": "center"} if len(label) < 3 else {}
         first.set_ylabel(label, fontsize=LABEL + 2, **upright)
     tops = [next(axes for axes in column if axes.get_visible()) for column in grid.T]

@@ -60,7 +60,7 @@ def state(data: xr.Dataset, name: str, batch: int) -> dict[str, xr.DataArray]:
         ProtocolError: the state was not recorded, or there is no such trial in the batch.
     """
     known = kinds(data)
-    meant = [array for array in states(data) if f".{array.name}".endswith(f".{name}")]
+    meant = known.get(name) or [x for x in states(data) if f".{x.name}".endswith(f".{name}")]
     areas = [array.attrs["area"] for array in meant]
     if len(set(areas)) < len(areas) or not meant:
         one_of("recorded state", name, known or ["none"], ProtocolError)

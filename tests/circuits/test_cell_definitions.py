@@ -1,9 +1,12 @@
 """Classes of cells that cannot be: each mistake is one sentence when the class is written down."""
 
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from corticalnet.circuits import cells, plasticity
 from corticalnet.circuits.cells import Cell, State
 from corticalnet.circuits.quantities import MV, Milliseconds, Millivolts, Pure
 from tests.circuits.test_validation import refused
@@ -18,6 +21,25 @@ def move(self, cell, port, dt):
 def define(types=None, **body):
     """A class of cells ``Made`` with these annotations and members."""
     return type(Cell)("Made", (Cell,), {"__annotations__": types or {}} | LEAKY | {"move": move} | body)
+
+
+@pytest.mark.parametrize(("package", "base"), [(cells, "cells.Cell"), (plasticity, "plasticity.Plasticity")])
+def test_a_file_of_the_folder_needs_no_other_line(package, base, tmp_path, monkeypatch):
+    """Circuits in files find what it defines."""
+    room, name = base.split(".")
+    source = f"from corticalnet.circuits.{room} import {name}\n\n\nclass Fresh({name}):\n    "
+    rest = {
+        "Cell": 'state = {"rate": 0.0}',
+        "Plasticity": "def eligibility(self, s, a, b, c):\n        return 0",
+    }
+    (tmp_path / "fresh_file.py").write_text(source + rest[name] + "\n")
+    kinds = getattr(package, name).kinds
+    monkeypatch.setattr(package, "__path__", [*package.__path__, str(tmp_path)])
+    exec(Path(package.__file__).read_text(), vars(package))
+    try:
+        assert kinds.pop("Fresh").__module__ == f"{package.__name__}.fresh_file"
+    finally:
+        del sys.modules[f"{package.__name__}.fresh_file"], package.fresh_file
 
 
 def test_the_plain_one_can_be():

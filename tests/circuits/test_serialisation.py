@@ -174,6 +174,8 @@ def test_a_pipe_is_not_waited_for(tmp_path):
          lambda c: c["populations"][1]["cell"].update(kind="Valeu")),
         ("projection 'kernel': unknown plasticity kind 'Telepathy'",
          lambda c: c["projections"][0]["plasticity"].update(kind="Telepathy")),
+        ("; a plasticity of your own is known once its module is imported",
+         lambda c: c["projections"][0]["plasticity"].update(kind="Telepathy")),
         ("unknown connection kind of projection 'dense' 'Dense'",
          lambda c: c["projections"][1]["connection"].update(kind="Dense")),
         ("lacks 'populations'", lambda c: c.pop("populations")),

@@ -1,4 +1,10 @@
-"""Cells: one file per kind. A cell is pointwise: how one neuron's state changes, given what it hears."""
+"""Cells: one file per kind. A cell is pointwise: how one neuron's state changes, given what it hears.
+
+Every file here is imported, so that circuits in files find its cells by name: a new one needs no other line.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
 
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.cells.change_detector import ChangeDetector, GatingDetector, PulseDetector
@@ -46,6 +52,9 @@ from corticalnet.circuits.cells.value import (
     TaughtValue,
     Value,
 )
+
+for _file in iter_modules(__path__, f"{__name__}."):
+    import_module(_file.name)
 
 __all__ = [
     "LIF",
