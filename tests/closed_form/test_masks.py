@@ -92,7 +92,7 @@ def test_absent_synapses_stay_at_zero_and_all_others_learn(rule, optimizer):
         assert (link.weight[~link.mask] == 0).all()
     moved = {n: (p != before[n]).double().mean() for n, p in net.named_parameters() if "weight" in n}
     assert all(0.1 < share <= 0.41 for share in moved.values())
-    for _, _, link, b in made.feedback_routes(net):
+    for link, b in ((route.link, route.weights) for route in made.feedback_routes(net)):
         if link in net.links:
             assert (b[~link.mask] == 0).all()
             assert (b[link.mask] != 0).all()
