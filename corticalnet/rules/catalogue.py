@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Public:
-    """A part by its public name in :mod:`corticalnet.rules`, with some of its arguments.
+    """A part by its name in :mod:`corticalnet.rules` ("module.Name" if not public), with some arguments.
 
     It is imported when a rule is made of it: whoever only asks which rules there are need not wait for torch.
     """
@@ -32,7 +32,8 @@ class Public:
 
     def load(self) -> Callable[..., Any]:
         """The class or function."""
-        part = getattr(import_module("corticalnet.rules"), self._name)
+        module, _, name = f"corticalnet.rules.{self._name}".rpartition(".")
+        part = getattr(import_module(module), name)
         return partial(part, *self._arguments, **self._named) if self._arguments or self._named else part
 
 
@@ -47,6 +48,14 @@ class Entry:
     teaching: Callable[..., Teaching] | str
     feedback: Callable[..., Feedback] | str
     trigger: Callable[..., Trigger] | Public
+    source: str
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A named rule that is no product: what makes it, and where it comes from."""
+
+    make: Callable[..., LearningRule] | Public
     source: str
 
 
@@ -72,7 +81,7 @@ FEEDBACKS = {
 #: Columns of an artificial neural network (backprop) have no cells that hold feedback; all others have.
 _HELD = Public("Sweep", feedback_cells=True)
 
-_RULES: dict[str, Entry | Callable[..., LearningRule]] = {
+_RULES: dict[str, Entry | Whole | Callable[..., LearningRule]] = {
     "backprop": Entry("teacher", "tied", Public("Sweep"), "Rumelhart, Hinton & Williams 1986"),
     "feedback-alignment": Entry("teacher", "random", _HELD, "Lillicrap et al. 2016"),
     "direct-feedback-alignment": Entry("teacher", "direct", _HELD, "Nøkland 2016"),
@@ -92,6 +101,9 @@ _RULES: dict[str, Entry | Callable[..., LearningRule]] = {
     "z-il": Entry("teacher", "tied", Public("ZIL"), "Song, Lukasiewicz, Xu & Bogacz 2020"),
     "fa-z-il": Entry("teacher", "tied", Public("FaZIL"), "Song, Lukasiewicz, Xu & Bogacz 2020"),
     "streaming-fa-z-il": Entry("teacher", "tied", Public("FaZIL", gate="pulse"), "this toolkit, see docs"),
+    "equilibrium-propagation": Whole(
+        Public("equilibrium.EquilibriumPropagation"), "Scellier & Bengio 2017; Laborieux et al. 2021"
+    ),
 }
 
 
@@ -112,7 +124,7 @@ def source(name: str) -> str:
     """
     one_of("rule", name, _RULES, RuleError)
     entry = _RULES[name]
-    return entry.source if isinstance(entry, Entry) else (entry.__doc__ or "").partition("\n")[0]
+    return entry.source if isinstance(entry, Entry | Whole) else (entry.__doc__ or "").partition("\n")[0]
 
 
 def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
@@ -145,7 +157,8 @@ def rule(name: str, /, **parameters: Any) -> LearningRule:
     one_of("rule", name, _RULES, RuleError)
     entry = _RULES[name]
     if not isinstance(entry, Entry):
-        whole = _whole(name, entry, parameters)
+        make: Any = entry.make if isinstance(entry, Whole) else entry
+        whole = _whole(name, make.load() if isinstance(make, Public) else make, parameters)
         whole.name = name
         return whole
     makers = {

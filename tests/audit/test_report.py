@@ -22,6 +22,7 @@ KNOWN = {
     "ipc": "nyynn nynynn",
     "z-il": "yysnn nynsnn",
     "streaming-fa-z-il": "yyyyy nynyyn",
+    "equilibrium-propagation": "nyynn nynynn",
 }
 LETTERS = {"yes": "y", "some": "s", "no": "n", "none": "-"}
 

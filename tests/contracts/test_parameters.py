@@ -135,7 +135,8 @@ def taken_by(name):
     entry = catalogue._RULES[name]
     product = isinstance(entry, catalogue.Entry)
     names = {**catalogue.TEACHINGS, **catalogue.FEEDBACKS}
-    parts = (entry.teaching, entry.feedback, entry.trigger) if product else (entry, cn.Teacher)
+    whole = entry.make if isinstance(entry, catalogue.Whole) else entry
+    parts = (entry.teaching, entry.feedback, entry.trigger) if product else (whole, cn.Teacher)
     parts = [catalogue._maker(part, names, "part") for part in parts]
     taken = [inspect.signature(part).parameters for part in parts]
     return {key: one for part in taken for key, one in part.items() if key != "teaching"}

@@ -1,0 +1,117 @@
+"""Cells of equilibrium propagation: columns that relax together, and what nudges them.
+
+    rate ← rate + dt/τ (f(drive + feedback / c + nudge · (target − rate)) − rate),   f within ±bound
+
+(Scellier & Bengio 2017.)
+
+c is the weight of an area in the energy: what it sends down is c · rate, what it hears from above is divided
+by its own. With a c that grows from the output down feedback is weak, and goes down an energy all the same.
+
+Areas take turns: of two neighbours one moves in the phase "predict", the other in the phase "feedback" of the
+same step, each by what the other does then. All at once they might go to and fro for ever.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from corticalnet.circuits.cells.activation import activation
+from corticalnet.circuits.cells.cell import Cell
+from corticalnet.circuits.cells.control import Clock
+from corticalnet.circuits.cells.state import State
+from corticalnet.circuits.pointwise import maximum, minimum, where
+from corticalnet.circuits.quantities import ONE, Magnitude, Milliseconds
+
+
+class Relaxing(Cell):
+    """A column that moves first in a step.
+
+    Ports: ``drive``, ``feedback``. States: ``rate``, ``sent`` (c · rate, what goes down).
+
+    Args:
+        tau: time constant; γ = dt/τ.
+        activation: f.
+        bound: the largest size of a rate.
+        weight: c, of the area in the energy.
+    """
+
+    tau: Milliseconds = 1.0
+    activation: str = "linear"
+    bound: Magnitude = 1.0
+    weight: Magnitude = 1.0
+    ports = {"drive": "predict", "feedback": "predict"}
+    state = {"rate": 0.0, "sent": 0.0}
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """One Euler step."""
+        return self._relax(cell, port.drive + port.feedback / self.weight, dt)
+
+    def _relax(self, cell: Any, drive: Any, dt: Any) -> dict[str, Any]:
+        wanted = maximum(minimum(activation(self.activation).rate(drive), self.bound), -self.bound)
+        rate = cell.rate + dt / self.tau * (wanted - cell.rate)
+        return {"rate": rate, "sent": self.weight * rate}
+
+    def rest(self) -> dict[str, float]:
+        """The rate without any drive."""
+        rate = min(float(activation(self.activation).rate(0.0)), self.bound)
+        return {"rate": rate, "sent": self.weight * rate}
+
+
+class RelaxingNext(Relaxing):
+    """The same, that moves after its neighbours have."""
+
+    ports = {"drive": "feedback", "feedback": "feedback"}
+
+    def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Its neighbours' turn."""
+        return {"rate": cell.rate}
+
+    def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """One Euler step."""
+        return self._relax(cell, port.drive + port.feedback / self.weight, dt)
+
+
+class NudgedRate(RelaxingNext):
+    """An output column: a teacher nudges it. Port ``nudge`` (how much); outside input ``target``."""
+
+    ports = {"drive": "feedback", "nudge": ""}
+    inputs = {"target": ONE}
+
+    def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """One Euler step."""
+        return self._relax(cell, port.drive + port.nudge * (cell.target - cell.rate), dt)
+
+
+class Nudge(Clock):
+    """A clock of two phases: tells the output how strong a nudge is, and synapses which phase is at rest.
+
+    It counts from the teacher on. States beside those of a clock (``tick`` is 1 when all is over): ``nudge``
+    (β after step ``first``; if symmetric −β in the second half), ``contrast`` (by which factor synapses take
+    what they see at the end of a phase).
+
+    Args:
+        beta: β.
+        symmetric: whether two nudged phases are compared, not one with the free one (up to step ``first``).
+    """
+
+    beta: Magnitude = 0.5
+    symmetric: bool = False
+    state = {"tick": State(pulse=True), "count": 0.0, "nudge": 0.0, "contrast": State(pulse=True)}
+
+    def deliver(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Nudge, and tell synapses."""
+        on, step = cell.teaching != 0, cell.count
+        half = (self.first + self.last) / 2 if self.symmetric else self.last
+        there, back = on & (step > self.first) & (step <= half), on & (step > half) & (step <= self.last)
+        end, start = on & (step == half), on & (step == (self.last if self.symmetric else self.first))
+        share = where(end, 1.0, 0.0) - where(start, 1.0, 0.0)
+        return {
+            "nudge": self.beta * (where(there, 1.0, 0.0) - where(back, 1.0, 0.0)),
+            "contrast": share / (self.beta * (2 if self.symmetric else 1)),
+            "tick": where(on & (step == self.last), 1.0, 0.0),
+            "count": where(on, step + 1.0, 0.0),
+        }
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """It has counted before anything moves."""
+        return {"count": cell.count}

@@ -1,0 +1,101 @@
+"""Equilibrium propagation in steps: one population for each area, that relaxes free and nudged.
+
+    area.value     rate ← rate + γ (f(drive + feedback + nudge · (target − rate)) − rate)
+    nudge          one cell for all: 0 with a stimulus alone, β once a teacher is there
+
+    Δw = rate · contrast · sent_post · rate_pre
+
+    contrast       −1/β when the free phase ends, 1/β when the nudged one does
+
+The stimulus is the free phase, the teacher the nudged one. What a synapse has seen waits in its trace until
+both have ended, for a weight that changed in between would change what the second comes to rest at. The way
+down runs along the very synapses of the way up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from corticalnet.circuits.cells import Cell
+from corticalnet.circuits.cells.relaxing import Nudge, NudgedRate, Relaxing, RelaxingNext
+from corticalnet.circuits.parts import Broadcast, Needs, Population
+from corticalnet.circuits.plasticity import Plasticity
+from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations
+from corticalnet.columns.refusals import by_consolidation, first
+from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
+from corticalnet.rules.equilibrium import EquilibriumPropagation
+
+
+class SentTimesRate(Plasticity):
+    """The product of both ends: what a weight's part of the energy is, but for the weight."""
+
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
+        """``sent · rate``."""
+        return post.sent * pre.rate
+
+
+@runs(EquilibriumPropagation)
+class EquilibriumColumns(ColumnModel):
+    """Columns of equilibrium propagation. Phases are told: to the output, and to all synapses."""
+
+    forward_target = Target("value", "drive")
+    feedback_source = Source("value", "sent")
+    feedback_target = Target("value", "feedback")
+    equal_path_lengths = False
+
+    def __init__(self, rule: EquilibriumPropagation, options: Options) -> None:
+        self.rule, self.rate = rule, options.learning_rate
+
+    @classmethod
+    def refuses(cls, rule: EquilibriumPropagation, options: Options) -> str | None:
+        """Another loss; changes that wait for longer than they do anyway."""
+        loss, why = rule.teaching.loss, ", for changes wait for the end of the nudged phase in any case"
+        squared = "columns that relax are nudged by t − y, column by column, of a squared-error Teacher"
+        other = None if loss == "squared" else f"{squared}, not by Teacher('{loss}')"
+        return first(other, by_consolidation(options, "now", why=why))
+
+    @classmethod
+    def of(cls, rule: EquilibriumPropagation, options: Options) -> EquilibriumColumns:
+        """With the rule's numbers."""
+        return cls(rule, options)
+
+    def refuses_pools(self, maximum: bool) -> str | None:
+        """Both."""
+        return "a pool has no columns that relax; choose an area without, or a convolution with a stride"
+
+    def populations(self, area: AreaSpec) -> AreaPopulations:
+        """Odd and even areas take turns, counted from the output."""
+        kind: type[Relaxing] = NudgedRate if area.output else Relaxing if area.depth % 2 else RelaxingNext
+        weight = self.rule.feedback**-area.depth
+        cell: Cell = kind(self.dt / self.rule.rate, area.activation, self.rule.bound, weight)
+        return AreaPopulations({"value": cell}, [])
+
+    def plasticity(self, area: AreaSpec) -> Plasticity:
+        """What is seen at the end of one phase, less what was seen at the end of the other."""
+        return SentTimesRate(self.rate, trigger="contrast", consolidation="done")
+
+    def global_populations(
+        self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
+    ) -> GlobalPopulations:
+        """The one cell that nudges."""
+        output, synapses = next(f"{area.name}.value" for area in areas if area.output), list(learning)
+        rule = self.rule
+        clock = Nudge(0, self._taught, rule.beta, rule.symmetric)
+        return GlobalPopulations(
+            [Population("nudge", 1, clock)],
+            broadcasts=[
+                Broadcast("nudge", [output], "nudge", port="nudge"),
+                Broadcast("nudge", synapses, "contrast", "contrast"),
+                Broadcast("nudge", synapses, "tick", "done"),
+            ],
+        )
+
+    @property
+    def _taught(self) -> int:
+        """Steps with a nudge."""
+        return self.rule.steps * (2 if self.rule.symmetric else 1)
+
+    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+        """Phases of the rule's length; the first step with a teacher is the last of the free phase."""
+        return Needs(self.rule.steps, 1 + self._taught)
