@@ -19,7 +19,7 @@ from corticalnet.checks import not_negative, positive
 from corticalnet.errors import RuleError
 from corticalnet.network.initialisation import generator
 from corticalnet.network.reading import lesson_input
-from corticalnet.rules import Step, Teacher, Teaching, catalogue
+from corticalnet.rules import LearnResult, Teacher, Teaching, catalogue
 from corticalnet.rules.plasticity import Plasticity
 
 
@@ -72,7 +72,7 @@ class TargetPropagation(cn.LearningRule):
                 link.hebbian(noisy[node] - guesses[node], told[above], out, self.rate * scale, keep)
         plasticity.accumulate(wiring, activity, delta)
         plasticity.close()
-        return Step(lesson)
+        return LearnResult(lesson)
 
 
 class Keeping(TargetPropagation):

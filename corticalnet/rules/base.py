@@ -36,7 +36,7 @@ from corticalnet.rules.trigger import Equality, Trigger
 
 
 @dataclass(eq=False)
-class Step:
+class LearnResult:
     """What one call of ``learn`` returns; everything is computed when it is asked for.
 
     Attributes:
@@ -122,7 +122,7 @@ class LearningRule(OwnWeights, ABC):
     observer: Observer = SILENT
 
     @abstractmethod
-    def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> Step:
+    def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> LearnResult:
         """Fill ``p.grad`` of every parameter of ``net`` with minus its mean plasticity over the batch.
 
         So too for the rule's own parameters, if it has any. Warns if trial after trial the network's weights
@@ -140,7 +140,7 @@ class LearningRule(OwnWeights, ABC):
             RuleError: it is no network, or in a wrapping.
         """
 
-    def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> Step:
+    def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> LearnResult:
         """One whole update: ``learn``, then ``optimizer.step()``.
 
         The rule's own weights join the optimizer if it does not know them, in the group of the weights of the

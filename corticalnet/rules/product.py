@@ -23,7 +23,7 @@ from corticalnet.checks import shown
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.wiring import Activity, Wiring
-from corticalnet.rules.base import LearningRule, Route, Step
+from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.feedback import Feedback, NoPathway, Tied
 from corticalnet.rules.feedback.base import with_signals
 from corticalnet.rules.plasticity import DirectPlasticity, Plasticity
@@ -211,7 +211,7 @@ class Rule(LearningRule):
 
     # A trial ------------------------------------------------------------------------------------
     @torch.no_grad()
-    def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> Step:
+    def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> LearnResult:
         """See :meth:`LearningRule.learn`."""
         x, feedback = net.admit(x, least=1, to_learn=True), self.feedback  # (changes are means over samples)
         trial = self.trial(
@@ -220,10 +220,10 @@ class Rule(LearningRule):
             targets,
             Plasticity(net, len(x), accumulate, feedback.partners, feedback.decay, self._learned),
         )
-        return Step(trial.lesson, trial.details)
+        return LearnResult(trial.lesson, trial.details)
 
     @torch.no_grad()
-    def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> Step:
+    def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> LearnResult:
         """One whole update.
 
         Triggers that change weights during the trial step the optimizer at every inference step. For
@@ -242,7 +242,7 @@ class Rule(LearningRule):
         else:
             trial = self.trial(net, x, targets, plasticity)
             optimizer.step()
-        return Step(trial.lesson, trial.details)
+        return LearnResult(trial.lesson, trial.details)
 
     def trial(
         self,

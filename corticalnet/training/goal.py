@@ -87,7 +87,7 @@ class Goal(ABC):
     def words(self, score: float) -> str:
         """A score for people."""
 
-    def right(self, step: Step, targets: Tensor) -> Tensor | None:
+    def right(self, step: LearnResult, targets: Tensor) -> Tensor | None:
         """How many answers of an update were right; None where none is simply right or wrong."""
         return None
 
@@ -132,7 +132,7 @@ class Classes(Goal):
         """In percent."""
         return f"{score:.2%}"
 
-    def right(self, step: Step, targets: Tensor) -> Tensor | None:
+    def right(self, step: LearnResult, targets: Tensor) -> Tensor | None:
         """Those that are the label."""
         return (step.prediction == targets).sum()
 

@@ -21,7 +21,7 @@ from corticalnet.compare import seeded
 from corticalnet.data import Data, chance
 from corticalnet.errors import TrainingError
 from corticalnet.network.initialisation import generator
-from corticalnet.rules.base import Step
+from corticalnet.rules.base import LearnResult
 from corticalnet.training.goal import CLASSES, Goal
 from corticalnet.training.model import Model
 from corticalnet.training.preparation import (
@@ -222,7 +222,7 @@ class Meter:
         zeros = torch.zeros(3, dtype=torch.float64, device=self.device)
         self.loss, self.right, self.reward = zeros.unbind()
 
-    def add(self, step: Step, targets: Tensor) -> None:
+    def add(self, step: LearnResult, targets: Tensor) -> None:
         """Count one update."""
         self.samples += len(targets)
         self.loss.add_(step.loss, alpha=len(targets))

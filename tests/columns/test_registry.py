@@ -14,7 +14,7 @@ from corticalnet.columns.registry import column_model
 from corticalnet.columns.z_il import ZILColumns
 from corticalnet.errors import CircuitError
 from corticalnet.recordings.reading import weight_change
-from corticalnet.rules import Step, Trigger
+from corticalnet.rules import LearnResult, Trigger
 from corticalnet.rules.plasticity import Plasticity as Changes
 from tests.networks import F64
 
@@ -52,7 +52,7 @@ class Hebbian(cn.LearningRule):
         for node, arriving in enumerate(net.wiring.arriving):
             for source, link in arriving:
                 changes.hebbian(link, rates[source], rates[node])
-        return Step(self.teaching.begin(rates[-1], targets))
+        return LearnResult(self.teaching.begin(rates[-1], targets))
 
 
 class RateTimesRate(Plasticity):
