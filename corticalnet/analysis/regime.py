@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from corticalnet.analysis.course import Course, course_of_recording, course_of_rule
+from corticalnet.analysis.trajectory import InferenceTrajectory, trajectory_of_recording, trajectory_of_rule
 from corticalnet.compare import cosine
 from corticalnet.errors import CircuitWarning
 from corticalnet.network import Network
@@ -118,7 +118,7 @@ def regime(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0) -> Regi
     >>> regime(cn.mlp([4, 3, 2], "tanh"), cn.rule("z-il"), x, y).word
     'backprop-like'
     """
-    return _judge(course_of_rule(net, rule, x, targets, seed))
+    return _judge(trajectory_of_rule(net, rule, x, targets, seed))
 
 
 def recorded_regime(net: Network, rule: Any, recording: xr.Dataset) -> Regime:
@@ -133,21 +133,21 @@ def recorded_regime(net: Network, rule: Any, recording: xr.Dataset) -> Regime:
         RuleError: as :func:`regime`.
         ProtocolError: the recording does not tell enough, or the network is another.
     """
-    return _judge(course_of_recording(net, rule, recording))
+    return _judge(trajectory_of_recording(net, rule, recording))
 
 
 @torch.no_grad()
-def _judge(course: Course) -> Regime:
-    F, last, energy = course.energies.sum(1), course.last, course.energy
+def _judge(trajectory: InferenceTrajectory) -> Regime:
+    F, last, energy = trajectory.energies.sum(1), trajectory.last, trajectory.energy
     if not F.isfinite().all():
         step = int((~F.isfinite()).nonzero()[0])
         warnings.warn(
-            f"{course.name} ran away: its energy is infinite or no number from step {step} after the teacher "
-            "on; choose a smaller rate, smaller weights or inputs",
+            f"{trajectory.name} ran away: its energy is infinite or no number from step {step} after the "
+            "teacher on; choose a smaller rate, smaller weights or inputs",
             CircuitWarning,
             stacklevel=3,
         )
-    state = course.values[last]
+    state = trajectory.values[last]
     softest, curvature = 0.0, math.inf
     if state.isfinite().all() and F[last].isfinite():
         low, high = energy.curvature(state)
@@ -156,18 +156,19 @@ def _judge(course: Course) -> Regime:
     rest = settle(energy, state if sound else energy.start).item()
     relaxable = F[0].item() - rest
     relaxed = (F[0] - F[last]).item() / relaxable if relaxable > 0 else 1.0
-    cosines = {a: _cosine(c, course.wanted[a]) for a, c in course.change.items() if c.any()}
+    cosines = {a: _cosine(c, trajectory.wanted[a]) for a, c in trajectory.change.items() if c.any()}
     rose = not (F[: last + 1] - F[: last + 1].cummin(0).values).max() <= (1 - RELAXED) * F[0]
     if cosines and min(cosines.values()) >= COSINE:
         word = "backprop-like"
-    elif rose or course.rate * curvature >= 2:
+    elif rose or trajectory.rate * curvature >= 2:
         word = "unstable"
     else:
         word = "at equilibrium" if relaxed >= RELAXED else "partly relaxed"
-    names = [course.wiring.name(node) for node in range(1, course.wiring.output + 1)]
-    energies = {name: course.energies[:, k].tolist() for k, name in enumerate(names)}
-    return Regime(word, course.name, cosines, course.changed, _sent(course), relaxed, course.rate, curvature,
-                  softest, energies, rest)  # fmt: skip
+    names = [trajectory.wiring.name(node) for node in range(1, trajectory.wiring.output + 1)]
+    energies = {name: trajectory.energies[:, k].tolist() for k, name in enumerate(names)}
+    sent, rate = _sent(trajectory), trajectory.rate
+    return Regime(word, trajectory.name, cosines, trajectory.changed, sent, relaxed, rate, curvature, softest,
+                  energies, rest)  # fmt: skip
 
 
 def settle(energy: Energy, values: Tensor) -> Tensor:
@@ -188,11 +189,11 @@ def settle(energy: Energy, values: Tensor) -> Tensor:
     return torch.minimum(F, energy(x).sum(1).mean())
 
 
-def _sent(course: Course) -> float:
+def _sent(trajectory: InferenceTrajectory) -> float:
     """How far F had moved when the errors left the output that taught: they travel one link per step."""
-    F, wiring = course.energies.sum(1), course.wiring
+    F, wiring = trajectory.energies.sum(1), trajectory.wiring
     depth = {wiring.name(node): wiring.depth[node] for node in range(1, wiring.output + 1)}
-    left = [max(max(steps) - depth[area], 0) for area, steps in course.changed.items() if steps]
+    left = [max(max(steps) - depth[area], 0) for area, steps in trajectory.changed.items() if steps]
     shares = [abs((F[0] - F[t]) / F[0]).item() for t in left if F[0] > 0]
     return max(shares, default=0.0)
 

@@ -29,8 +29,8 @@ from corticalnet.rules.product import Rule
 from corticalnet.rules.teaching import Lesson, Teaching
 
 
-class Course:
-    """What ``learn`` returns: how a sequence went, before the weights change.
+class SequenceResult:
+    """What ``learn`` returns for a sequence: outputs, state and loss before the weights change.
 
     Attributes:
         rates: outputs ``[batch, steps, outputs]``.
@@ -75,7 +75,7 @@ class ThroughTime:
         self.window = None if window is None else whole("through time: window", window, RuleError)
 
     @torch.no_grad()
-    def learn(self, net: Recurrent, sequence: Any, targets: Any, state: Any = None) -> Course:
+    def learn(self, net: Recurrent, sequence: Any, targets: Any, state: Any = None) -> SequenceResult:
         """Fill ``p.grad`` of every parameter; those of the feedback pathway too, if it learns.
 
         With backprop it is the derivative of the mean over the batch of the summed loss, but for what a
@@ -110,7 +110,7 @@ class ThroughTime:
             seen, state, lost = self._window(net, x, wanted, state, first=k == 0)
             rates.append(seen)
             loss = loss + lost
-        return Course(torch.cat(rates, 1), state, loss)
+        return SequenceResult(torch.cat(rates, 1), state, loss)
 
     def _window(
         self, net: Recurrent, x: Tensor, wanted: Tensor, state: Tensor, first: bool

@@ -55,8 +55,8 @@ def autograd(net, x, target, state, window, loss=squared):
 
 def learned(net, rule, *given):
     net.zero_grad()
-    course = rule.learn(net, *given)
-    return [p.grad.clone() for p in net.parameters()], course
+    result = rule.learn(net, *given)
+    return [p.grad.clone() for p in net.parameters()], result
 
 
 def furthest(found, wanted):
@@ -72,10 +72,10 @@ def furthest(found, wanted):
 @pytest.mark.parametrize("hidden", ["tanh", "sigmoid", "relu", "linear"])
 def test_it_is_autograd_through_the_same_windows(hidden, bias, window):
     net, given = network(hidden, bias), lesson()
-    found, course = learned(net, ThroughTime(cn.rule("backprop"), window), *given)
+    found, result = learned(net, ThroughTime(cn.rule("backprop"), window), *given)
     wanted, loss, outputs, state = autograd(net, *given, window or STEPS)
     assert furthest(found, wanted) <= 1e-12
-    assert furthest([course.loss, course.rates, course.state], [loss, outputs, state]) <= 1e-12
+    assert furthest([result.loss, result.rates, result.state], [loss, outputs, state]) <= 1e-12
 
 
 def test_shorter_windows_are_other_gradients():
@@ -99,11 +99,11 @@ def test_cross_entropy_of_class_indices(window):
     net, (x, _, state) = network(output="tanh"), lesson()
     target = torch.randint(0, OUTPUTS, (BATCH, STEPS), generator=torch.Generator().manual_seed(1))
     rule = ThroughTime(cn.rule("backprop", loss="cross-entropy"), window)
-    found, course = learned(net, rule, x, target, state)
+    found, result = learned(net, rule, x, target, state)
     wanted, loss, outputs, _ = autograd(net, x, target, state, window or STEPS, cross_entropy)
     assert furthest(found, wanted) <= 1e-12
-    assert course.loss.item() == pytest.approx(loss.item(), rel=1e-12)
-    assert torch.equal(course.prediction, outputs.argmax(2))
+    assert result.loss.item() == pytest.approx(loss.item(), rel=1e-12)
+    assert torch.equal(result.prediction, outputs.argmax(2))
 
 
 def test_by_hand():
@@ -115,9 +115,9 @@ def test_by_hand():
     for p, number in zip(net.parameters(), (1.0, 0.5, 2.0), strict=True):
         p.data.fill_(number)
     x, target = torch.tensor([[[1.0], [0.0]]], dtype=F64), torch.zeros(1, 2, 1, dtype=F64)
-    found, course = learned(net, ThroughTime(cn.rule("backprop")), x, target)
+    found, result = learned(net, ThroughTime(cn.rule("backprop")), x, target)
     assert [g.item() for g in found] == [5.0, 2.0, 2.5]
-    assert (course.loss.item(), course.state.item()) == (2.5, 0.5)
+    assert (result.loss.item(), result.state.item()) == (2.5, 0.5)
     cut, _ = learned(net, ThroughTime(cn.rule("backprop"), 1), x, target)  # δ_1 = −4
     assert [g.item() for g in cut] == [4.0, 2.0, 2.5]
 
@@ -125,13 +125,13 @@ def test_by_hand():
 def test_sequences_go_on_where_the_last_one_ended():
     net, (x, target, state) = network(), lesson(steps=9)
     rule = ThroughTime(cn.rule("backprop"), 3)
-    whole, course = learned(net, rule, x, target, state)
+    whole, result = learned(net, rule, x, target, state)
     parts = [torch.zeros_like(g) for g in whole]
     for k in range(0, 9, 3):
         found, part = learned(net, rule, x[:, k : k + 3], target[:, k : k + 3], state)
         state, parts = part.state, [a + b for a, b in zip(parts, found, strict=True)]
     assert furthest(parts, whole) <= 1e-12
-    assert torch.equal(state, course.state)
+    assert torch.equal(state, result.state)
 
 
 def test_the_network_learns_after_it_was_copied_or_changed():
@@ -200,8 +200,8 @@ def test_random_feedback_is_one_b_for_all_steps():
     """Feedback alignment of a linear network, written down with matrices."""
     net, (x, target, state) = network("linear", bias=False), lesson()
     b = {name: torch.randn_like(w) for name, w in transport(net).items()}
-    found, course = learned(net, ThroughTime(cn.rule("backprop", feedback=Given(b))), x, target, state)
-    error = (course.rates - target) / BATCH
+    found, result = learned(net, ThroughTime(cn.rule("backprop", feedback=Given(b))), x, target, state)
+    error = (result.rates - target) / BATCH
     rates = torch.cat([state[:, None], net.run(x, state)[1]], 1)
     delta, wanted = torch.zeros_like(state), [0.0, 0.0]
     for t in reversed(range(STEPS)):

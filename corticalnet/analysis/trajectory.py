@@ -1,4 +1,4 @@
-"""The course of one trial of predictive coding: energy area by area, step by step, and when weights changed.
+"""The trajectory of inference in one trial: energy by area, step by step, and when weights changed.
 
 The same three things are read from a rule at work on a network and from a recording of its circuit:
 
@@ -36,8 +36,10 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Course:
-    """What happened in a trial; lists go by node from the area above the input up.
+class InferenceTrajectory:
+    """Energy, values and weight changes at each step of inference in a trial.
+
+    Lists go by node from the area above the input up.
 
     Attributes:
         name: of the rule.
@@ -67,7 +69,7 @@ class Course:
 
 
 @torch.no_grad()
-def course_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0) -> Course:
+def trajectory_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0) -> InferenceTrajectory:
     """Watch a rule learn from one batch on a float64 copy of a network.
 
     Raises:
@@ -102,18 +104,20 @@ def course_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0)
     names = [wiring.name(node) for node in range(len(wiring.areas))]
     values = [energy.joined([state.get((n, "value"), x) for n in names]) for state in found]
     energies = torch.stack([energy(v).mean(0) for v in values])
-    course = Course(own.name, wiring, energy, own.inference_rate or 1.0, energies, values)
+    trajectory = InferenceTrajectory(own.name, wiring, energy, own.inference_rate or 1.0, energies, values)
     for area in learned[0]:
         steps = range(len(values))
-        course.changed[area] = [t for t in steps if not torch.equal(learned[t][area], learned[t + 1][area])]
-        course.change[area] = learned[-1][area]
+        trajectory.changed[area] = [
+            t for t in steps if not torch.equal(learned[t][area], learned[t + 1][area])
+        ]
+        trajectory.change[area] = learned[-1][area]
     with seeded(seed, x.device):
-        course.wanted = _swept(float64_copy(net), own, x, targets)
-    return course
+        trajectory.wanted = _swept(float64_copy(net), own, x, targets)
+    return trajectory
 
 
 @torch.no_grad()
-def course_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> Course:
+def trajectory_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> InferenceTrajectory:
     """Read the first taught trial of a recorded circuit.
 
     Args:
@@ -158,14 +162,16 @@ def course_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> Cours
     states = [cells("value.value", node) if node in energy.nodes else held for node in [0, *nodes]]
     joined = [energy.joined([state[t] for state in states]) for t in range(end - begin)]
     rate = own.inference_rate or 1.0
-    course = Course(own.name, wiring, energy, rate, energies, joined)
+    trajectory = InferenceTrajectory(own.name, wiring, energy, rate, energies, joined)
     for node in range(1, twin.wiring.output + 1):
-        _read_weights(course, twin.wiring, node, recording, begin, end)
-    course.wanted = _swept(twin, own, cells("value.value", 0)[0], held[0])
-    return course
+        _read_weights(trajectory, twin.wiring, node, recording, begin, end)
+    trajectory.wanted = _swept(twin, own, cells("value.value", 0)[0], held[0])
+    return trajectory
 
 
-def _read_weights(course: Course, wiring: Wiring, node: int, recording: Any, begin: int, end: int) -> None:
+def _read_weights(
+    trajectory: InferenceTrajectory, wiring: Wiring, node: int, recording: Any, begin: int, end: int
+) -> None:
     """When, and by how much, the synapses into a node changed."""
     changes = []
     for link in (link for _, link in wiring.arriving[node] if link.plastic):
@@ -184,8 +190,8 @@ def _read_weights(course: Course, wiring: Wiring, node: int, recording: Any, beg
     if not changes:
         return
     change, area = torch.cat(changes, 1), wiring.name(node)
-    course.changed[area] = change.any(1).nonzero()[:, 0].tolist()
-    course.change[area] = change.sum(0)
+    trajectory.changed[area] = change.any(1).nonzero()[:, 0].tolist()
+    trajectory.change[area] = change.sum(0)
 
 
 def _taught(recording: xr.Dataset, projections: list[str]) -> tuple[int, int]:
