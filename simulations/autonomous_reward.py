@@ -117,7 +117,7 @@ class Stream:
             changes = [(now[n] - mine[n], there[n] - its[n]) for n in its]
             found["change"].append(max(apart(*pair) for pair in changes))
             found["weights"].append(max(apart(now[n] - begin[n], there[n] - begin[n]) for n in its))
-            found["reward"].append(float(step.lesson.reward.mean()))
+            found["reward"].append(float(step.trial_loss.reward.mean()))
             if k % look_every(len(self.lessons)) == look_every(len(self.lessons)) - 1:
                 cn.write_back(circuit.with_weights(now), self.net)
                 found["columns"].append(self.accuracy(self.net))

@@ -147,7 +147,7 @@ class Task:
                 looks.append(self.right(net)["network"])
             urge = torch.from_numpy(self.urges[k])
             rule = cn.rule("brainprop", choose=lambda rates, urge=urge: (rates + urge).argmax(1))
-            dopamine.append(rms(rule.update(net, x, y, optimizer).lesson.rpe.numpy()))
+            dopamine.append(rms(rule.update(net, x, y, optimizer).trial_loss.rpe.numpy()))
         return {"network": [*looks, self.right(net)["network"]], "rpe": dopamine}
 
 

@@ -18,7 +18,7 @@ import corticalnet as cn
 from corticalnet.checks import not_negative, positive
 from corticalnet.errors import RuleError
 from corticalnet.network.initialisation import generator
-from corticalnet.network.reading import lesson_input
+from corticalnet.network.reading import trial_input
 from corticalnet.rules import LearnResult, Teacher, Teaching, catalogue
 from corticalnet.rules.plasticity import Plasticity
 
@@ -43,16 +43,16 @@ class TargetPropagation(cn.LearningRule):
     @torch.no_grad()
     def learn(self, net, x, targets, *, accumulate=False):
         inverse, wiring = self.named_parameters(net), net.wiring
-        activity = net.sweep(lesson_input(net.admit(x, least=1)))
+        activity = net.sweep(trial_input(net.admit(x, least=1)))
         rates, drives, traces = activity.rates, activity.drives, activity.traces
-        lesson = self.teaching.begin(rates[-1], targets)
+        trial_loss = self.teaching.loss_for(rates[-1], targets)
         noisy = [rate + self.noise * torch.randn_like(rate) if self.noise else rate for rate in rates]
         told = [None] * len(wiring.areas)  # tanh of the drives that noisy rates make
         for node in range(1, len(wiring.areas)):
             moved = [k.drive(noisy[n] - rates[n]) for n, k in wiring.arriving[node] if self.noise]
             told[node] = torch.tanh(sum(moved, drives[node]))
         delta, guesses = [None] * len(wiring.areas), [None] * len(wiring.areas)
-        delta[-1] = wiring.area(-1).gain(lesson.error(rates[-1]), traces[-1])
+        delta[-1] = wiring.area(-1).gain(trial_loss.error(rates[-1]), traces[-1])
         ways = {n: [(a, k) for a, k in wiring.leaving[n] if k.plastic] for n in range(1, wiring.output)}
         for node in range(wiring.output - 1, 0, -1):
             signal, guess = torch.zeros_like(rates[node]), torch.zeros_like(rates[node])
@@ -72,7 +72,7 @@ class TargetPropagation(cn.LearningRule):
                 link.hebbian(noisy[node] - guesses[node], told[above], out, self.rate * scale, keep)
         plasticity.accumulate(wiring, activity, delta)
         plasticity.close()
-        return LearnResult(lesson)
+        return LearnResult(trial_loss)
 
 
 class Keeping(TargetPropagation):

@@ -94,7 +94,7 @@ def trajectory_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int 
     with seeded(seed, x.device):
         wiring = still.levelled() if own.levelled else still.wiring
         activity = wiring.fire(x)
-        energy = Energy(wiring, activity, own.teaching.begin(activity.rates[-1], targets))
+        energy = Energy(wiring, activity, own.teaching.loss_for(activity.rates[-1], targets))
     with seeded(seed, x.device):  # the same silent columns and the same actions for both
         twin.zero_grad(set_to_none=True)
         own.learn(twin, x, targets)
@@ -153,7 +153,7 @@ def trajectory_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> I
             "a regime can be told of circuits that run in steps (dt = τ/γ)"
         )
     activity = wiring.fire(twin.admit(cells("value.value", 0)[0]))
-    energy = Energy(wiring, activity, Teacher().begin(activity.rates[-1], held[0]))
+    energy = Energy(wiring, activity, Teacher().loss_for(activity.rates[-1], held[0]))
     nodes = range(1, wiring.output + 1)
     errors = [cells("error.error", node) for node in nodes]
     if f"{wiring.name(wiring.output)}.error.difference" in recording:  # a nonlinear output compares rates

@@ -37,7 +37,7 @@ def deltas(
     """
     wiring = network.levelled()
     activity = wiring.fire(network.admit(x))
-    error = rule.teaching.begin(activity.rates[-1], targets).error(activity.rates[-1])
+    error = rule.teaching.loss_for(activity.rates[-1], targets).error(activity.rates[-1])
     found = rule.errors(network, wiring, activity, error)
     if found is None:
         raise RuleError(f"{rule.name} brings errors down by no sweep, so nobody knows the δ of its columns")

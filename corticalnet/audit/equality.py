@@ -77,7 +77,7 @@ def compare(network: Network, rule: LearningRule, seed: int) -> dict[int, tuple[
     """Links to the output -> (relative error, cosine) of the weights of that area, for one batch."""
     x, targets = lesson(network, seed)
     mine, step = change(network, rule, x, targets, seed)
-    backprop = gradient(network, x, targets, getattr(step, "lesson", None), seed)
+    backprop = gradient(network, x, targets, getattr(step, "trial_loss", None), seed)
     largest = max(size(one) for one in backprop.values())
     found: dict[int, tuple[float, float]] = {}
     for node in range(1, network.wiring.output + 1):

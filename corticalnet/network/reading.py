@@ -120,7 +120,7 @@ def finite(x: Tensor, what: str) -> Tensor:
     return x
 
 
-def lesson_input(x: Tensor, what: str = "input") -> Tensor:
+def trial_input(x: Tensor, what: str = "input") -> Tensor:
     """An input that a rule may learn from: one NaN would be in all weights after the step.
 
     On a GPU nothing can be noticed without waiting for the device.

@@ -31,7 +31,7 @@ from corticalnet.network.links import Link
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.observer import SILENT, Observer
 from corticalnet.rules.own_weights import OwnWeights
-from corticalnet.rules.teaching import Lesson, Teacher, Teaching
+from corticalnet.rules.teaching import Teacher, Teaching, TrialLoss
 from corticalnet.rules.trigger import Equality, Trigger
 
 
@@ -40,28 +40,28 @@ class LearnResult:
     """What one call of ``learn`` returns; everything is computed when it is asked for.
 
     Attributes:
-        lesson: the trial's lesson; a rewarded one also has ``action``, ``reward`` and ``rpe``.
+        trial_loss: of the teaching signal; a rewarded one also has ``action``, ``reward`` and ``rpe``.
         details: what the rule measured, if it measures anything: a dataclass of its trigger's (that of
             Fa-Z-IL, :class:`~corticalnet.rules.fa_z_il.Detections`, says when each φ fired).
     """
 
-    lesson: Lesson
+    trial_loss: TrialLoss
     details: Any = None
 
     @property
     def loss(self) -> Tensor:
         """Mean loss over the batch, before the weights change."""
-        return self.lesson.loss
+        return self.trial_loss.loss
 
     @property
     def prediction(self) -> Tensor:
         """What the network answered, ``[batch]`` (its action, if it was taught by reward)."""
-        return self.lesson.prediction
+        return self.trial_loss.prediction
 
     @property
     def rates(self) -> Tensor:
         """Output rates ``[batch, n]`` before teaching."""
-        return self.lesson.rates
+        return self.trial_loss.rates
 
 
 class Route(NamedTuple):
@@ -87,7 +87,7 @@ class LearningRule(OwnWeights, ABC):
     Attributes (declared by a class or by an instance; others ask these and no parts):
         name: for people.
         equation: the rule in one line, for ``print(rule)``.
-        teaching: whose lessons it learns: what it is compared with is taught by the same.
+        teaching: the signal that it learns from: what it is compared with is taught by the same.
         stochastic: whether it guesses its changes by noise that it draws, so that they are right on average.
         rewarded: whether it is told a reward for a class instead of the target.
         changes_during_trial: whether :meth:`update` steps the optimizer within a trial, not once after it.
@@ -202,7 +202,7 @@ class LearningRule(OwnWeights, ABC):
         return copy.deepcopy(self)
 
     def with_trigger(self, trigger: Trigger, name: str = "custom") -> LearningRule | None:
-        """A rule of the same lessons and feedback, whose synapses learn at other times; None if none can be.
+        """A rule of the same teaching and feedback, whose synapses learn at other times; None if none can be.
 
         Its pathway is a copy, for one belongs to one network at a time.
         """
@@ -216,7 +216,7 @@ class LearningRule(OwnWeights, ABC):
     def cannot_unroll(self) -> str:
         """Why :class:`~corticalnet.rules.ThroughTime` cannot unroll it over steps; "" if it can.
 
-        It can if it is a :class:`~corticalnet.rules.Rule`, whose trials may be of any wiring and lesson.
+        It can if it is a :class:`~corticalnet.rules.Rule`, whose trials may be of any wiring and loss.
         """
         return f"{self.name} is no teaching signal × feedback × trigger"
 

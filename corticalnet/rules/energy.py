@@ -3,7 +3,7 @@
     F = ½ Σ_l ‖ε_l‖²          ε_l = x_l − μ_l          μ_l = Σ W f(x_{l−1})
     −∂F/∂x_l = −ε_l + f'(x_l) ⊙ Wᵀ ε_{l+1}             what a value cell moves by, times γ
 
-The output's part of F is the lesson's loss while a teacher is there, and ½‖y − f(μ)‖² while its value y is
+The output's part of F is the trial's loss while a teacher is there, and ½‖y − f(μ)‖² while its value y is
 free (y is a rate). An inference step is a step down the slope; so with λ the largest curvature (eigenvalue of
 ∂²F/∂x²), steps of size γ come to rest only if γ λ < 2.
 
@@ -30,7 +30,7 @@ from corticalnet.network.reading import finite
 from corticalnet.network.stages import Fire
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.feedback import Tied
-from corticalnet.rules.teaching import Lesson, Teacher
+from corticalnet.rules.teaching import Teacher, TrialLoss
 
 _SMALL = 1e-5  # of a central difference in float64: rounding and curvature of the slope err by 1e-10 each
 
@@ -41,7 +41,7 @@ class Energy:
     Args:
         wiring: of a float64 network.
         activity: its response to the input.
-        lesson: what the output is taught; None: no teacher is there, and the output's value is free too.
+        trial_loss: what the output is taught; None: no teacher is there, and the output's value is free too.
 
     Raises:
         RuleError: batch homeostasis mixes the samples.
@@ -51,9 +51,9 @@ class Energy:
         start: those values after the feedforward sweep ``[batch, n]``, where all hidden errors are 0.
     """
 
-    def __init__(self, wiring: Wiring, activity: Activity, lesson: Lesson | None = None) -> None:
-        self.wiring, self.activity, self.lesson = wiring, activity, lesson
-        self.nodes = list(range(1, wiring.output + (lesson is None)))
+    def __init__(self, wiring: Wiring, activity: Activity, trial_loss: TrialLoss | None = None) -> None:
+        self.wiring, self.activity, self.trial_loss = wiring, activity, trial_loss
+        self.nodes = list(range(1, wiring.output + (trial_loss is None)))
         for node in range(1, wiring.output + 1):
             stages = wiring.area(node).sequence
             if any(isinstance(stage, BatchHomeostasis) and stage.training for stage in stages):
@@ -73,7 +73,9 @@ class Energy:
         """F of each area ``[batch, areas]``, from the area above the input up; their sum is F."""
         errors, difference, rates, _ = self._errors(values)
         parts = [0.5 * error.flatten(1).square().sum(1) for error in errors[1:-1]]
-        above = 0.5 * difference.square().sum(1) if self.lesson is None else self.lesson.losses(rates[-1])
+        above = (
+            0.5 * difference.square().sum(1) if self.trial_loss is None else self.trial_loss.losses(rates[-1])
+        )
         return torch.stack([*parts, above], 1)
 
     def slope(self, values: Tensor) -> Tensor:
@@ -110,7 +112,7 @@ class Energy:
             traces.append(trace)
         above = self.wiring.area(-1)
         answer, trace = above.fire(self.wiring.drive(self.wiring.output, rates), before[-1])
-        difference = state[-1] - answer if self.lesson is None else self.lesson.error(answer)
+        difference = state[-1] - answer if self.trial_loss is None else self.trial_loss.error(answer)
         errors.append(above.gain(difference, trace))
         return errors, difference, [*rates, answer], [*traces, trace]
 
@@ -118,7 +120,7 @@ class Energy:
         """Values in the shapes of their areas (the input's are not used)."""
         areas = [self.wiring.area(node) for node in self.nodes]
         shapes = [area.drive_shape for area in areas]
-        if self.lesson is None:
+        if self.trial_loss is None:
             shapes[-1] = areas[-1].shape
         sizes = [torch.Size(shape).numel() for shape in shapes]
         parts = zip(values.split(sizes, 1), shapes, strict=True)
@@ -193,8 +195,8 @@ def stability(
     activity = wiring.fire(finite(twin.admit(shown, least=1), "input"))
     if x is None:
         _excite(wiring, activity)
-    lesson = None if output_free else Teacher().begin(activity.rates[-1], activity.rates[-1])
-    energy = Energy(wiring, activity, lesson)
+    trial_loss = None if output_free else Teacher().loss_for(activity.rates[-1], activity.rates[-1])
+    energy = Energy(wiring, activity, trial_loss)
     if not energy.start.numel():
         return Stability(0.0, rate)
     return Stability(energy.curvature(energy.start, iterations)[1].max().item(), rate)

@@ -10,7 +10,7 @@ homeostasis in both sweeps. REINFORCE (Williams 1992) is the gradient of E[L] ex
 undisturbed sweep, and b is what was to be expected. Their variance grows with the number of ξ, so weights
 are worse than nodes (Lillicrap et al. 2020).
 
-They are triggers of the product, with any teaching signal: L is the lesson's loss, for each sample (if
+They are triggers of the product, with any teaching signal: L is the trial's loss, for each sample (if
 reward teaches, that of the action that was taken; REINFORCE, which acts at random, hears of the reward
 itself). What comes back is one number that everyone hears, so there is no pathway.
 """
@@ -64,7 +64,7 @@ class WeightPerturbation(_Perturbation):
 
     def run(self, trial: Trial) -> None:
         """Disturb, sweep, put everything back."""
-        wiring, lesson, batch = trial.wiring, trial.lesson, trial.plasticity.batch
+        wiring, trial_loss, batch = trial.wiring, trial.loss, trial.plasticity.batch
         learned = [p for p in trial.plasticity.learned if p.requires_grad]
         masks = {id(link.weight): link.mask for link in trial.plasticity.net.links if link.mask is not None}
         noise = [self.deviation * self.draw(p.data) * masks.get(id(p), 1) for p in learned]
@@ -78,9 +78,9 @@ class WeightPerturbation(_Perturbation):
             rates = disturb(wiring, trial.activity, traces, still, other_weights=True)
             for p, weights in zip(learned, before, strict=True):
                 p.data.copy_(weights)
-            return lesson.losses(rates[-1])
+            return trial_loss.losses(rates[-1])
 
-        change = compared(self.baseline, loss, lesson.losses(trial.activity.rates[-1])).mean()
+        change = compared(self.baseline, loss, trial_loss.losses(trial.activity.rates[-1])).mean()
         trial.observer.snapshot(wiring, {}, {"loss difference": change})
         credit = [(p, -batch * change / self.deviation**2 * xi) for p, xi in zip(learned, noise, strict=True)]
         trial.plasticity.credit(credit)
@@ -102,23 +102,23 @@ class NodePerturbation(_Perturbation):
 
     def run(self, trial: Trial) -> None:
         """One disturbed sweep (two, with the opposite noise); rates and gains are the undisturbed ones."""
-        wiring, activity, lesson = trial.wiring, trial.activity, trial.lesson
+        wiring, activity, trial_loss = trial.wiring, trial.activity, trial.loss
         traces = held(wiring, activity)
         noise: list[Tensor | None] = [None]
         noise += [self.deviation * self.draw(rate) for rate in activity.rates[1:]]
 
         def loss(sign: float) -> Tensor:
             signed = [None if xi is None else sign * xi for xi in noise]
-            return lesson.losses(disturb(wiring, activity, traces, signed)[-1])
+            return trial_loss.losses(disturb(wiring, activity, traces, signed)[-1])
 
-        change = compared(self.baseline, loss, lesson.losses(activity.rates[-1]))
+        change = compared(self.baseline, loss, trial_loss.losses(activity.rates[-1]))
         teach(trial, noise, -change / self.deviation**2, "loss difference")
 
 
 class REINFORCE(_Perturbation):
     """Columns that fire at random around f(drive) and are told how good the outcome was (Williams 1992).
 
-    The sweep that answers, and that the lesson is about, is the random one. Evaluation has no noise. L is the
+    The sweep that answers, and that is taught about, is the random one. Evaluation has no noise. L is the
     loss; if a reward teaches, it is −r, whatever was expected: noise in the rates makes other choices, and
     those that are rewarded are kept.
 
@@ -150,13 +150,13 @@ class REINFORCE(_Perturbation):
 
     def run(self, trial: Trial) -> None:
         """No further sweep, but for an undisturbed baseline."""
-        activity, lesson = trial.activity, trial.lesson
-        costs = lesson.costs(activity.rates[-1])
+        activity, trial_loss = trial.activity, trial.loss
+        costs = trial_loss.costs(activity.rates[-1])
         advantage = -costs
         if self.baseline == "undisturbed":
             traces = held(trial.wiring, activity)
             still = disturb(trial.wiring, activity, traces, [None] * len(traces))
-            advantage = lesson.costs(still[-1]) - costs
+            advantage = trial_loss.costs(still[-1]) - costs
         elif self.baseline == "average":
             self._average = self._average.to(costs.device)
             advantage = self._average.to(costs.dtype) - costs

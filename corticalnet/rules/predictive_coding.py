@@ -6,7 +6,7 @@ In the words of Song et al. 2020 (their layers count down from the input; our ar
     ε_l = x_l − μ_l                            error cell
     x_l ← x_l + γ (−ε_l + f'(x_l) ⊙ Wᵀ ε_{l+1})      value cell, every area from the same old state
 
-The output area's value is clamped by the lesson: its error is that of the teaching signal at the
+The output area's value is clamped by the teacher: its error is that of the teaching signal at the
 output's present prediction, ``f'(μ) ⊙ (t − f(μ))`` for the squared loss, so any loss will do.
 
 Two things make it exact and cheap. The error cell holds its own drive (``ε ← ε + Δx − Δμ``) instead of
@@ -30,7 +30,7 @@ class Columns:
     Lists go by node of the trial's wiring. An error of None is exactly zero everywhere.
 
     Args:
-        trial: a trial whose network has fired and whose lesson is known.
+        trial: a trial whose network has fired and whose loss is known.
         noise: s.d. of Gaussian noise on the initial values of hidden areas (C1 broken on purpose).
     """
 
@@ -44,7 +44,7 @@ class Columns:
         self.moved: list[Tensor | None] = [None] * nodes
         if noise:
             self._disturb(noise)
-        self._read_lesson()
+        self._update_output_error()
         self._stand_still()
 
     @property
@@ -101,7 +101,7 @@ class Columns:
                 self._predict(node)
             else:
                 self.moved[node] = None
-        self._read_lesson()
+        self._update_output_error()
         self._stand_still()
 
     def _change(self, node: int, rate: float, sent: list[Tensor | None]) -> Tensor | None:
@@ -125,14 +125,14 @@ class Columns:
             error = self.errors[node]
             self.errors[node] = -shift if error is None else error - shift
 
-    def _read_lesson(self) -> None:
+    def _update_output_error(self) -> None:
         """The output's error at its present prediction."""
         area, prediction = self.wiring.area(-1), self.predictions[-1]
         if self.moved[-1] is not None:
             self.rates[-1], self.traces[-1] = area.fire(prediction, self.traces[-1])
         elif self.errors[-1] is not None:
             return
-        self.errors[-1] = area.gain(self.trial.lesson.error(self.rates[-1]), self.traces[-1])
+        self.errors[-1] = area.gain(self.trial.loss.error(self.rates[-1]), self.traces[-1])
 
     def _stand_still(self) -> None:
         """A step is over; whatever tells synapses to learn looks at cells as they are now."""

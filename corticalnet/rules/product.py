@@ -175,7 +175,7 @@ class Rule(LearningRule):
     def without_exploration(self) -> Rule:
         """A copy whose teaching signal chooses greedily."""
         other = copy.deepcopy(self)
-        other.teaching = other.teaching.greedy()
+        other.teaching = other.teaching.without_exploration()
         return other
 
     def with_trigger(self, trigger: Trigger, name: str = "custom") -> Rule:
@@ -220,7 +220,7 @@ class Rule(LearningRule):
             targets,
             Plasticity(net, len(x), accumulate, feedback.partners, feedback.decay, self._learned),
         )
-        return LearnResult(trial.lesson, trial.details)
+        return LearnResult(trial.loss, trial.details)
 
     @torch.no_grad()
     def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> LearnResult:
@@ -242,7 +242,7 @@ class Rule(LearningRule):
         else:
             trial = self.trial(net, x, targets, plasticity)
             optimizer.step()
-        return LearnResult(trial.lesson, trial.details)
+        return LearnResult(trial.loss, trial.details)
 
     def trial(
         self,
@@ -266,8 +266,8 @@ class Rule(LearningRule):
         with torch.autocast(x.device.type, enabled=False) if precise else nullcontext():
             wiring = net.levelled() if trigger.levelled else net.wiring
             activity = wiring.fire(x, trigger.forward_noise)
-            lesson = self.teaching.begin(activity.rates[-1], targets)
-            trial = Trial(wiring, activity, lesson, feedback, plasticity, self.observer, change_weights)
+            trial_loss = self.teaching.loss_for(activity.rates[-1], targets)
+            trial = Trial(wiring, activity, trial_loss, feedback, plasticity, self.observer, change_weights)
             if feedback.learns:
                 feedback.learn(trial)
             trigger.run(trial)

@@ -26,7 +26,7 @@ from torch import Tensor
 from corticalnet.checks import function, positive, probability
 from corticalnet.errors import RuleError
 from corticalnet.rules.targets import as_classes
-from corticalnet.rules.teaching import Lesson, Teaching
+from corticalnet.rules.teaching import Teaching, TrialLoss
 
 
 class Rewarded(Teaching):
@@ -48,19 +48,19 @@ class Rewarded(Teaching):
         """Reward-prediction error δ, given the reward and what was expected of the action."""
 
     @abstractmethod
-    def taught(self, reward: Tensor, expected: Tensor) -> Tensor:
-        """The error of the chosen column, given the reward and what was expected of the action."""
+    def output_error(self, reward: Tensor, expected: Tensor) -> Tensor:
+        """Return the error of the chosen column, given the reward and what was expected of the action."""
 
-    def greedy(self) -> Rewarded:
+    def without_exploration(self) -> Rewarded:
         """A copy that takes the action of the most active column."""
         other = copy.copy(self)
         other.choose = most_active
         return other
 
-    def begin(self, rates: Tensor, targets: Any) -> Lesson:
+    def loss_for(self, rates: Tensor, targets: Any) -> TrialLoss:
         """Targets are class indices ``[batch]`` (or one-hot vectors); only the reward is made of them."""
         classes = as_classes(targets, rates)
-        return _RewardedLesson(self, rates, self.choose(rates), classes[:, 0])
+        return _RewardedLoss(self, rates, self.choose(rates), classes[:, 0])
 
 
 class Reward(Rewarded):
@@ -96,8 +96,8 @@ class Reward(Rewarded):
         explore = torch.rand(len(rates), device=rates.device) < self.exploration
         return torch.where(explore, boltzmann(rates / self.temperature), greedy)
 
-    def greedy(self) -> Reward:
-        """Without exploration."""
+    def without_exploration(self) -> Reward:
+        """Return a copy that takes the action of the most active column."""
         return Reward(0.0, self.temperature)
 
     def expected(self, rates: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ class Reward(Rewarded):
         """``δ = r − y_s``."""
         return reward - expected
 
-    taught = rpe
+    output_error = rpe
 
 
 class SoftmaxReward(Rewarded):
@@ -137,7 +137,7 @@ class SoftmaxReward(Rewarded):
         """``δ = 1 − P_s`` if rewarded, else −1."""
         return torch.where(reward > 0, reward - expected, reward - 1)
 
-    def taught(self, reward: Tensor, expected: Tensor) -> Tensor:
+    def output_error(self, reward: Tensor, expected: Tensor) -> Tensor:
         """``f(δ) = r / P_s − 1``."""
         # (no reward divided by a probability that has underflowed is none)
         return reward / expected.clamp_min(torch.finfo(expected.dtype).tiny) - 1
@@ -155,8 +155,8 @@ def boltzmann(rates: Tensor) -> Tensor:
     return (rates + noise).argmax(1)
 
 
-class _RewardedLesson(Lesson):
-    """An action that was taken, and its reward ``[batch]``."""
+class _RewardedLoss(TrialLoss):
+    """The loss ½ δ² of an action that was taken, with its reward ``[batch]``."""
 
     def __init__(self, teaching: Rewarded, rates: Tensor, action: Tensor, classes: Tensor) -> None:
         super().__init__(rates)
@@ -165,8 +165,8 @@ class _RewardedLesson(Lesson):
 
     def error(self, rates: Tensor) -> Tensor:
         """Of the chosen column alone; the action and its reward stay what they were when rates move."""
-        taught = self.teaching.taught(self.reward, self._expected(rates))
-        return torch.zeros_like(rates).scatter_(1, self.action[:, None], taught[:, None])
+        output_error = self.teaching.output_error(self.reward, self._expected(rates))
+        return torch.zeros_like(rates).scatter_(1, self.action[:, None], output_error[:, None])
 
     def costs(self, rates: Tensor) -> Tensor:
         """The reward, less than none: ½ δ² is no cost, for it is also 0 where nothing was expected."""

@@ -48,7 +48,7 @@ class Sweep(Trigger):
         cells = {"rate": activity.rates, "drive": activity.drives}
         if not self.feedback_cells:
             trial.observer.snapshot(wiring, cells)
-        errors, _ = trial.feedback.backward(wiring, activity, trial.lesson.error(activity.rates[-1]))
+        errors, _ = trial.feedback.backward(wiring, activity, trial.loss.error(activity.rates[-1]))
         if self.feedback_cells:
             trial.observer.snapshot(wiring, {**cells, "error": errors})
         trial.plasticity.accumulate(wiring, activity, errors)

@@ -1,8 +1,8 @@
 """Teaching signals: what the world tells the output area. One axis of every rule.
 
-A teaching signal turns a trial's output and target into a *lesson*. The lesson's ``error`` is minus
-the derivative of the lesson's loss with respect to the output rates, for any output that the area
-may take during the trial (predictive coding moves it).
+A teaching signal turns a trial's output and target into a :class:`TrialLoss`. Its ``error`` is minus the
+derivative of the loss with respect to the output rates, for any output that the area may take during the
+trial (predictive coding moves it).
 
     Teacher("squared")          loss = ½ Σ_n (t_n − y_n)²            error = t − y
     Teacher("cross-entropy")    loss = −Σ_n t_n log softmax(y)_n      error = t − softmax(y) Σ_n t_n
@@ -25,8 +25,8 @@ from corticalnet.rules.targets import as_vectors, read
 
 
 @dataclass(eq=False)
-class Lesson(ABC):
-    """One trial's teaching. Losses are means over the batch.
+class TrialLoss(ABC):
+    """The loss of one trial, a mean over the batch, and its derivative by the output rates.
 
     Attributes:
         rates: output rates ``[batch, n]`` before any teaching.
@@ -36,14 +36,14 @@ class Lesson(ABC):
 
     @abstractmethod
     def error(self, rates: Tensor) -> Tensor:
-        """``−∂loss/∂rates`` for each sample (not divided by the batch)."""
+        """Return ``−∂loss/∂rates`` of each sample (not divided by the batch)."""
 
     def losses(self, rates: Tensor) -> Tensor:
-        """The loss of each sample ``[batch]``, if the output's rates were these."""
+        """Return the loss of each sample ``[batch]``, if the output's rates were these."""
         return 0.5 * self.error(rates).square().sum(1)
 
     def costs(self, rates: Tensor) -> Tensor:
-        """What each sample would cost ``[batch]`` if the output answered with these: also acted on them."""
+        """Return minus the reward of each sample ``[batch]`` if the output acted by these; else its loss."""
         return self.losses(rates)
 
     @property
@@ -68,11 +68,11 @@ class Teaching(ABC):
     rewarded = False
 
     @abstractmethod
-    def begin(self, rates: Tensor, targets: Any) -> Lesson:
-        """The lesson for output ``rates`` ``[batch, n]`` and ``targets`` (indices, or one vector each)."""
+    def loss_for(self, rates: Tensor, targets: Any) -> TrialLoss:
+        """Return the loss of output ``rates`` ``[batch, n]`` and ``targets``; indices or vectors."""
 
-    def greedy(self) -> Teaching:
-        """One that never explores; itself, where nothing is chosen."""
+    def without_exploration(self) -> Teaching:
+        """Return a teaching signal that never explores; itself, where nothing is chosen."""
         return self
 
 
@@ -88,7 +88,7 @@ class Teacher(Teaching):
         self.loss = loss
         self.equation = "error = t − y" if loss == "squared" else "error = t − softmax(y)"
 
-    def begin(self, rates: Tensor, targets: Any) -> Lesson:
+    def loss_for(self, rates: Tensor, targets: Any) -> TrialLoss:
         """Targets may be class indices ``[batch]`` or vectors ``[batch, n]``."""
         if self.loss != "squared":
             targets = read(targets, rates)
@@ -106,7 +106,7 @@ class Teacher(Teaching):
 
 
 @dataclass(eq=False)
-class _Squared(Lesson):
+class _Squared(TrialLoss):
     wanted: Tensor
 
     def error(self, rates: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from corticalnet.checks import shown, whole
 from corticalnet.errors import RuleError, ShapeError
 from corticalnet.network import Recurrent
-from corticalnet.network.reading import lesson_input, numbers
+from corticalnet.network.reading import numbers, trial_input
 from corticalnet.rules.base import LearningRule
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.product import Rule
@@ -71,7 +71,7 @@ class ThroughTime:
             raise RuleError(f"through time: {why}")
         self.rule = rule
         self._rule = copy.copy(rule)  # the same parts, taught at every step
-        self._rule.teaching = EachStep(rule.teaching)
+        self._rule.teaching = PerStepLoss(rule.teaching)
         self.window = None if window is None else whole("through time: window", window, RuleError)
 
     @torch.no_grad()
@@ -97,8 +97,8 @@ class ThroughTime:
         targets = numbers(targets, "targets", sequence.device)
         if not len(sequence) or sequence.is_meta:
             raise ShapeError("through time: the sequence has no samples or no numbers to learn from")
-        lesson_input(sequence, "sequence")
-        lesson_input(state, "state")
+        trial_input(sequence, "sequence")
+        trial_input(state, "state")
         if targets.shape[:2] != sequence.shape[:2] or targets.dim() > 3:
             raise ShapeError(
                 f"targets have shape {tuple(targets.shape)}; for this sequence they are class indices "
@@ -123,16 +123,16 @@ class ThroughTime:
         plasticity = Plasticity(deep, len(x), not first, rule.feedback.partners, decay)
         trial = rule.trial(deep, deep.join(x, state), wanted, plasticity)
         last = next(n for n, area in trial.wiring.above_input if area.name == f"hidden{deep.steps}")
-        rates = trial.lesson.rates.view(len(x), deep.steps, -1)
-        return rates, trial.activity.rates[last].clone(), trial.lesson.loss
+        rates = trial.loss.rates.view(len(x), deep.steps, -1)
+        return rates, trial.activity.rates[last].clone(), trial.loss.loss
 
     def parameters(self, net: Recurrent) -> list[nn.Parameter]:
         """Feedback weights that learn; there is one set for all steps."""
         return self.rule.parameters(net.unrolled(2))
 
 
-class EachStep(Teaching):
-    """A teacher who teaches at every step of a window.
+class PerStepLoss(Teaching):
+    """A teacher who teaches at every step of a window: the loss is summed over steps.
 
     Args:
         teaching: who teaches.
@@ -142,8 +142,8 @@ class EachStep(Teaching):
         self.teaching = teaching
         self.equation = teaching.equation
 
-    def begin(self, rates: Tensor, targets: Any) -> Lesson:
-        """The lesson of all steps.
+    def loss_for(self, rates: Tensor, targets: Any) -> TrialLoss:
+        """Return the loss summed over all steps.
 
         Args:
             rates: outputs ``[batch, steps · outputs]``.
@@ -151,15 +151,15 @@ class EachStep(Teaching):
         """
         batch, steps = targets.shape[:2]
         apart = rates.reshape(batch * steps, -1)
-        return _Lessons(rates, steps, self.teaching.begin(apart, targets.flatten(0, 1)))
+        return _SummedLoss(rates, steps, self.teaching.loss_for(apart, targets.flatten(0, 1)))
 
 
 @dataclass(eq=False)
-class _Lessons(Lesson):
-    """One lesson for each step; losses of a sample are summed over steps."""
+class _SummedLoss(TrialLoss):
+    """One loss for each step; losses of a sample are summed over steps."""
 
     steps: int
-    single: Lesson
+    single: TrialLoss
 
     def error(self, rates: Tensor) -> Tensor:
         """``[batch, steps · outputs]``."""

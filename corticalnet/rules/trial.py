@@ -11,7 +11,7 @@ from torch import Tensor
 from corticalnet.network.wiring import Activity, Wiring
 from corticalnet.rules.observer import SILENT, Observer
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.teaching import Lesson
+from corticalnet.rules.teaching import TrialLoss
 
 
 class Pathway(Protocol):
@@ -28,11 +28,11 @@ class Pathway(Protocol):
 
 @dataclass
 class Trial:
-    """A network that has fired, its lesson, what brings errors down, and where to write changes.
+    """A network after its forward pass, its loss, what brings errors down, and where to write changes.
 
     Attributes:
         wiring, activity: of the network, levelled if the trigger needs that.
-        lesson: the trial's.
+        loss: of what the teaching signal says about this trial.
         feedback: the rule's pathway.
         plasticity: where to write changes.
         observer: who is told what cells hold, just before synapses change.
@@ -42,7 +42,7 @@ class Trial:
 
     wiring: Wiring
     activity: Activity
-    lesson: Lesson
+    loss: TrialLoss
     feedback: Pathway
     plasticity: Plasticity
     observer: Observer = SILENT

@@ -41,7 +41,7 @@ class Trigger(ABC):
         levelled: whether links that skip areas must go through relays.
         writes_once: whether each weight changes once, after all feedback has been read.
         changes_during_trial: whether weights may change before the trial's end.
-        forward_noise: from an area's rate to noise on it, in the sweep that the lesson is about; None: none.
+        forward_noise: from an area's rate to noise on it, in the sweep whose output is taught; None: none.
         hears_all: whether synapses learn by numbers that everyone hears, so that no pathway is used.
         compares: whether it looks at small differences of losses, which autocast would round away.
         takes_time: whether it is a process in time, and no sweep.

@@ -60,7 +60,7 @@ class ZIL(Trigger):
         """The wave front, or everything."""
         if not self.levelled:
             wiring, activity = trial.wiring, trial.activity
-            errors, _ = trial.feedback.backward(wiring, activity, trial.lesson.error(activity.rates[-1]))
+            errors, _ = trial.feedback.backward(wiring, activity, trial.loss.error(activity.rates[-1]))
             trial.plasticity.accumulate(wiring, activity, errors, self.rate)
             return
         columns, depth = Columns(trial, self.noise), trial.wiring.depth

@@ -230,7 +230,7 @@ class Meter:
         if right is not None:
             self.judged = True
             self.right.add_(right)
-        reward = getattr(step.lesson, "reward", None)
+        reward = getattr(step.trial_loss, "reward", None)
         if reward is not None:
             self.rewarded = True
             self.reward.add_(reward.sum())

@@ -31,7 +31,7 @@ class Untaught(Trigger):
 
     def run(self, trial):
         rates = trial.activity.rates
-        error = trial.lesson.error(rates[-1])
+        error = trial.loss.error(rates[-1])
         for source, link in trial.wiring.arriving[-1]:
             trial.plasticity.hebbian(link, rates[source], error)
 
@@ -41,7 +41,7 @@ class Around(Trigger):
 
     def run(self, trial):
         wiring, rates, traces = trial.wiring, trial.activity.rates, trial.activity.traces
-        error = wiring.area(-1).gain(trial.lesson.error(rates[-1]), traces[-1])
+        error = wiring.area(-1).gain(trial.loss.error(rates[-1]), traces[-1])
         for node in range(wiring.output, 0, -1):
             ((source, link),) = wiring.arriving[node]
             trial.plasticity.hebbian(link, rates[source], error)

@@ -23,7 +23,7 @@ def test_the_oracle_takes_the_rules_own_lesson():
     net = cn.mlp([4, 3], "linear", dtype=F64)
     x, y = lesson(net, 0, 1)
     _, step = change(net, cn.rule("brainprop", exploration=0.0), x, y)
-    (found,) = gradient(net, x, y, step.lesson, 0).values()
+    (found,) = gradient(net, x, y, step.trial_loss, 0).values()
     rates = (net.links[0].weight @ x[0]).detach()
     chosen = int(rates.argmax())
     wanted = torch.zeros(3, 4, dtype=F64)

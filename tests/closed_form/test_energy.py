@@ -42,11 +42,11 @@ def around(net, lesson_of=None, seed=0, batch=3, size=0.4):
 
 
 def squared(rates):
-    return Teacher().begin(rates, torch.linspace(-1, 1, rates.numel(), dtype=F64).view(rates.shape))
+    return Teacher().loss_for(rates, torch.linspace(-1, 1, rates.numel(), dtype=F64).view(rates.shape))
 
 
 def cross_entropy(rates):
-    return Teacher("cross-entropy").begin(rates, torch.arange(len(rates)))
+    return Teacher("cross-entropy").loss_for(rates, torch.arange(len(rates)))
 
 
 def formula(net, hidden, output, x, values, target=None):
@@ -71,7 +71,7 @@ def test_energy_slope_and_curvature_are_those_of_the_formula(hidden, output, hel
     for b in range(len(x)):
 
         def F(v, b=b):
-            return formula(net, hidden, output, x[b], v, energy.lesson.wanted[b] if held else None)
+            return formula(net, hidden, output, x[b], v, energy.trial_loss.wanted[b] if held else None)
 
         at = values[b].detach()
         np.testing.assert_allclose(energy(values)[b].sum().item(), F(at).item(), rtol=1e-13)
@@ -92,7 +92,7 @@ def test_slope_on_every_kind_of_wiring(make, levelled):
     x, y = batch(2)
     wiring = net.levelled() if levelled else net.wiring
     activity = wiring.fire(x)
-    energy = Energy(wiring, activity, Teacher().begin(activity.rates[-1], y))
+    energy = Energy(wiring, activity, Teacher().loss_for(activity.rates[-1], y))
     values = (energy.start + 0.1 * torch.randn_like(energy.start)).detach().requires_grad_()
     energy(values).sum().backward()
     np.testing.assert_allclose(energy.slope(values.detach()).detach(), values.grad, atol=1e-12)
@@ -108,7 +108,7 @@ def test_value_cells_go_down_the_slope():
             seen.append(torch.cat(cells["value"][1:-1], 1))
 
     rule.observer = Values()
-    rule.learn(net, x, energy.lesson.wanted)
+    rule.learn(net, x, energy.trial_loss.wanted)
     for old, new in itertools.pairwise(seen):
         torch.testing.assert_close(new, old - 0.2 * energy.slope(old).detach(), rtol=0, atol=1e-13)
 
@@ -118,8 +118,8 @@ def test_cross_entropy_has_its_loss_and_its_slope():
     values.requires_grad_()
     energy(values).sum().backward()
     np.testing.assert_allclose(energy.slope(values.detach()).detach(), values.grad, atol=1e-13)
-    for lesson in (energy.lesson, squared(energy.lesson.rates)):
-        torch.testing.assert_close(lesson.losses(lesson.rates).mean(), lesson.loss)
+    for trial_loss in (energy.trial_loss, squared(energy.trial_loss.rates)):
+        torch.testing.assert_close(trial_loss.losses(trial_loss.rates).mean(), trial_loss.loss)
 
 
 @pytest.mark.parametrize(

@@ -144,16 +144,16 @@ def test_a_gradient_of_the_fit_by_autograd():
         rule = cn.rule("perturbed-feedback", draw=draw, deviation=0.1)
         rule.learn(net, x, y)
         activity = net.sweep(x)
-        wiring, lesson = net.wiring, rule.teaching.begin(activity.rates[-1].detach(), y)
+        wiring, trial_loss = net.wiring, rule.teaching.loss_for(activity.rates[-1].detach(), y)
         rates = [x]
         with torch.no_grad():
             for node in range(1, wiring.output + 1):
                 rate, _ = wiring.area(node).fire(wiring.drive(node, rates), activity.traces[node])
                 own = 0.1 * noise[rate.shape[1:]] if node < wiring.output else 0
                 rates.append(rate + own)
-            change = lesson.losses(rates[-1]) - lesson.losses(activity.rates[-1])
+            change = trial_loss.losses(rates[-1]) - trial_loss.losses(activity.rates[-1])
         error = [None] * (wiring.output + 1)
-        error[-1] = wiring.area(-1).gain(lesson.error(activity.rates[-1]), activity.traces[-1]).detach()
+        error[-1] = wiring.area(-1).gain(trial_loss.error(activity.rates[-1]), activity.traces[-1]).detach()
         for node in range(wiring.output - 1, 0, -1):
             target, link = wiring.leaving[node][0]
             b = rule.feedback._own[link.name].detach().clone().requires_grad_()

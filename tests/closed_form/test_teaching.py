@@ -18,21 +18,21 @@ F64 = torch.float64
 def test_reward_by_hand():
     """Reward 1 for the right column, else 0; error r − y_s at the chosen column alone."""
     rates = torch.tensor([[0.25, 0.75, 0.125], [0.5, 0.0, 0.25], [1.5, 0.0, 1.0]])
-    lesson = cn.Reward(exploration=0.0).begin(rates, torch.tensor([1, 2, 0]))
-    assert lesson.action.tolist() == lesson.prediction.tolist() == [1, 0, 0]
-    assert lesson.reward.tolist() == [1, 0, 1]
-    assert lesson.rpe.tolist() == [0.25, -0.5, -0.5]  # a column may promise too much
-    assert lesson.error(rates).tolist() == [[0, 0.25, 0], [-0.5, 0, 0], [-0.5, 0, 0]]
-    assert lesson.loss.item() == 0.5 * (0.25**2 + 0.5**2 + 0.5**2) / 3
+    trial_loss = cn.Reward(exploration=0.0).loss_for(rates, torch.tensor([1, 2, 0]))
+    assert trial_loss.action.tolist() == trial_loss.prediction.tolist() == [1, 0, 0]
+    assert trial_loss.reward.tolist() == [1, 0, 1]
+    assert trial_loss.rpe.tolist() == [0.25, -0.5, -0.5]  # a column may promise too much
+    assert trial_loss.error(rates).tolist() == [[0, 0.25, 0], [-0.5, 0, 0], [-0.5, 0, 0]]
+    assert trial_loss.loss.item() == 0.5 * (0.25**2 + 0.5**2 + 0.5**2) / 3
     # later in the trial the output has moved; the action and its reward have not
-    assert lesson.error(rates + 1.0).tolist() == [[0, -0.75, 0], [-1.5, 0, 0], [-1.5, 0, 0]]
+    assert trial_loss.error(rates + 1.0).tolist() == [[0, -0.75, 0], [-1.5, 0, 0], [-1.5, 0, 0]]
 
 
 def test_reward_takes_one_hot_vectors_and_a_choice_of_the_users():
     rates = torch.rand(3, 4)
     teaching = cn.Reward(choose=lambda y: y.argmin(1))
     classes = torch.tensor([3, 0, 2])
-    one, two = teaching.begin(rates, classes), teaching.begin(rates, F.one_hot(classes, 4))
+    one, two = teaching.loss_for(rates, classes), teaching.loss_for(rates, F.one_hot(classes, 4))
     assert torch.equal(one.action, rates.argmin(1))
     assert torch.equal(one.reward, two.reward)
 
@@ -77,18 +77,18 @@ def test_agrel_by_hand():
     """P = (½, ¼, ¼). Right and likely: δ = ½; right and less likely: δ = ¾; wrong: δ = −1, whatever P."""
     rates = torch.tensor([[LN2, 0.0, 0.0]] * 4, dtype=F64)
     action = torch.tensor([0, 1, 0, 2])
-    lesson = cn.SoftmaxReward(choose=lambda y: action).begin(rates, torch.tensor([0, 1, 1, 0]))
-    assert lesson.action.tolist() == lesson.prediction.tolist() == [0, 1, 0, 2]
-    assert lesson.reward.tolist() == [1, 1, 0, 0]
-    assert lesson.rpe.tolist() == pytest.approx([0.5, 0.75, -1, -1])
+    trial_loss = cn.SoftmaxReward(choose=lambda y: action).loss_for(rates, torch.tensor([0, 1, 1, 0]))
+    assert trial_loss.action.tolist() == trial_loss.prediction.tolist() == [0, 1, 0, 2]
+    assert trial_loss.reward.tolist() == [1, 1, 0, 0]
+    assert trial_loss.rpe.tolist() == pytest.approx([0.5, 0.75, -1, -1])
     # f(½) = 1, f(¾) = 3, f(−1) = −1
     wanted = torch.tensor([[1, 0, 0], [0, 3, 0], [-1, 0, 0], [0, 0, -1]], dtype=F64)
-    torch.testing.assert_close(lesson.error(rates), wanted)
-    assert lesson.loss.item() == pytest.approx(0.5 * (0.25 + 0.5625 + 1 + 1) / 4)
+    torch.testing.assert_close(trial_loss.error(rates), wanted)
+    assert trial_loss.loss.item() == pytest.approx(0.5 * (0.25 + 0.5625 + 1 + 1) / 4)
     # the output has moved, to P = (1/10, 8/10, 1/10); the action and its reward have not
     moved = torch.tensor([[0.0, 3 * LN2, 0.0]] * 4, dtype=F64)
     wanted = torch.tensor([[9, 0, 0], [0, 0.25, 0], [-1, 0, 0], [0, 0, -1]], dtype=F64)
-    torch.testing.assert_close(lesson.error(moved), wanted)
+    torch.testing.assert_close(trial_loss.error(moved), wanted)
 
 
 def test_agrels_error_is_its_expansive_function_of_delta():
@@ -98,14 +98,14 @@ def test_agrels_error_is_its_expansive_function_of_delta():
         delta = teaching.rpe(reward, p)
         assert torch.equal(delta, 1 - p if reward[0] else -torch.ones_like(p))
         f = torch.where(delta >= 0, delta / (1 - delta), delta)
-        torch.testing.assert_close(teaching.taught(reward, p), f)
+        torch.testing.assert_close(teaching.output_error(reward, p), f)
 
 
 def test_a_wrong_action_of_no_probability_is_wrong():
     """P has underflowed to 0: no reward / P is none, not 0 / 0."""
     rates = torch.tensor([[0.0, 2000.0]])
-    lesson = cn.SoftmaxReward(choose=lambda y: y.argmin(1)).begin(rates, torch.tensor([1]))
-    assert lesson.error(rates).tolist() == [[-1, 0]]
+    trial_loss = cn.SoftmaxReward(choose=lambda y: y.argmin(1)).loss_for(rates, torch.tensor([1]))
+    assert trial_loss.error(rates).tolist() == [[-1, 0]]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_agrel_in_a_network_by_hand(chosen, right, up, down):
 def test_agrels_winners_are_drawn_from_the_softmax():
     """Frequencies by chi-square at 99.9 %."""
     y, n = torch.tensor([0.3, -0.5, 1.0, 2.0, 0.0], dtype=F64), 50_000
-    action = cn.SoftmaxReward().begin(y.expand(n, 5), torch.zeros(n, dtype=torch.long)).action
+    action = cn.SoftmaxReward().loss_for(y.expand(n, 5), torch.zeros(n, dtype=torch.long)).action
     expected = [n * math.exp(v) / sum(map(math.exp, y.tolist())) for v in y.tolist()]
     assert stats.chisquare(torch.bincount(action, minlength=5).tolist(), expected).pvalue > 0.001
 
@@ -152,7 +152,7 @@ def test_teacher_is_torchs_loss(loss, targets):
     """Loss as torch's; error minus its gradient, also at rates that have moved since."""
     y = torch.randn(4, 5, dtype=F64)
     given = TARGETS[targets](y)
-    lesson = cn.Teacher(loss).begin(y, given)
+    trial_loss = cn.Teacher(loss).loss_for(y, given)
 
     def torchs(rates):
         if loss == "squared":
@@ -160,18 +160,18 @@ def test_teacher_is_torchs_loss(loss, targets):
             return 0.5 * F.mse_loss(rates, wanted, reduction="sum") / 4
         return F.cross_entropy(rates, given.long() if given.dim() == 1 else given)
 
-    torch.testing.assert_close(lesson.loss, torchs(y))
+    torch.testing.assert_close(trial_loss.loss, torchs(y))
     for rates in (y, y + torch.randn_like(y)):
         rates.requires_grad_()
         (gradient,) = torch.autograd.grad(torchs(rates), rates)
-        torch.testing.assert_close(lesson.error(rates.detach()), -4 * gradient)
-    assert torch.equal(lesson.prediction, y.detach().argmax(1))
+        torch.testing.assert_close(trial_loss.error(rates.detach()), -4 * gradient)
+    assert torch.equal(trial_loss.prediction, y.detach().argmax(1))
 
 
 def test_smoothed_vectors_are_torchs_label_smoothing():
     y, classes = torch.randn(4, 5, dtype=F64), torch.tensor([0, 4, 2, 2])
-    lesson = cn.Teacher("cross-entropy").begin(y, TARGETS["smoothed"](y))
-    torch.testing.assert_close(lesson.loss, F.cross_entropy(y, classes, label_smoothing=0.1))
+    trial_loss = cn.Teacher("cross-entropy").loss_for(y, TARGETS["smoothed"](y))
+    torch.testing.assert_close(trial_loss.loss, F.cross_entropy(y, classes, label_smoothing=0.1))
 
 
 OUT = torch.zeros(4, 5)
@@ -196,7 +196,7 @@ OUT = torch.zeros(4, 5)
 )
 def test_targets_that_do_not_fit_are_told(teaching, targets, words):
     with pytest.raises(ShapeError) as caught:
-        teaching.begin(OUT, targets)
+        teaching.loss_for(OUT, targets)
     assert all(word in str(caught.value) for word in words), str(caught.value)
 
 
@@ -231,14 +231,14 @@ SAME_CLASSES = {
 def test_the_same_classes_teach_the_same(kind):
     rates, classes = torch.rand(4, 5, generator=torch.Generator().manual_seed(1)), torch.tensor([0, 3, 4, 1])
     for teaching in (cn.Teacher(), cn.Teacher("cross-entropy"), cn.Reward(0.0)):
-        plain, given = (teaching.begin(rates, targets) for targets in (classes, SAME_CLASSES[kind]))
+        plain, given = (teaching.loss_for(rates, targets) for targets in (classes, SAME_CLASSES[kind]))
         torch.testing.assert_close(given.error(rates), plain.error(rates), rtol=1e-6, atol=1e-6)
         torch.testing.assert_close(given.loss, plain.loss, rtol=1e-6, atol=1e-6)
 
 
 def test_truth_values_name_one_of_two_classes():
     rates = torch.rand(3, 2)
-    given = cn.Teacher().begin(rates, np.array([True, False, True]))
+    given = cn.Teacher().loss_for(rates, np.array([True, False, True]))
     assert torch.equal(given.error(rates), torch.tensor([[0.0, 1], [1, 0], [0, 1]]) - rates)
 
 
@@ -248,16 +248,16 @@ def test_truth_values_name_one_of_two_classes():
 def test_one_column_is_taught_one_number_a_sample(targets):
     rates = torch.rand(3, 1)
     assert torch.equal(
-        cn.Teacher().begin(rates, targets).error(rates), torch.tensor([[0.5], [2], [-1]]) - rates
+        cn.Teacher().loss_for(rates, targets).error(rates), torch.tensor([[0.5], [2], [-1]]) - rates
     )
 
 
 def test_whole_numbers_in_the_shape_of_the_output_are_numbers():
     rates = torch.rand(3, 1)
-    given = cn.Teacher().begin(rates, torch.tensor([[0], [7], [2]]))
+    given = cn.Teacher().loss_for(rates, torch.tensor([[0], [7], [2]]))
     assert torch.equal(given.error(rates), torch.tensor([[0.0], [7], [2]]) - rates)
     with pytest.raises(ShapeError, match=r"label 7 is out of range; .*numbers for its one column.*\(3, 1\)"):
-        cn.Teacher().begin(rates, torch.tensor([0, 7, 2]))
+        cn.Teacher().loss_for(rates, torch.tensor([0, 7, 2]))
 
 
 NAN = float("nan")
@@ -285,7 +285,7 @@ NAN = float("nan")
 )
 def test_what_are_no_targets_is_refused_in_a_sentence(teaching, targets, words):
     with pytest.raises(ShapeError, match=words) as caught:
-        teaching.begin(OUT, targets)
+        teaching.loss_for(OUT, targets)
     assert "\n" not in str(caught.value)
 
 
@@ -296,4 +296,4 @@ def test_a_reward_is_for_one_class(row):
     targets = torch.eye(5)[:4]
     targets[0] = torch.tensor(row, dtype=torch.float32)
     with pytest.raises(ShapeError, match="class indices or one-hot vectors"):
-        cn.Reward().begin(OUT, targets)
+        cn.Reward().loss_for(OUT, targets)

@@ -29,7 +29,7 @@ class OutputOnly(Trigger):
 
     def run(self, trial):
         wiring, rates = trial.wiring, trial.activity.rates
-        error = wiring.area(-1).gain(trial.lesson.error(rates[-1]), trial.activity.traces[-1])
+        error = wiring.area(-1).gain(trial.loss.error(rates[-1]), trial.activity.traces[-1])
         for source, link in wiring.arriving[-1]:
             trial.plasticity.hebbian(link, rates[source], error)
 
@@ -52,7 +52,7 @@ class Hebbian(cn.LearningRule):
         for node, arriving in enumerate(net.wiring.arriving):
             for source, link in arriving:
                 changes.hebbian(link, rates[source], rates[node])
-        return LearnResult(self.teaching.begin(rates[-1], targets))
+        return LearnResult(self.teaching.loss_for(rates[-1], targets))
 
 
 class RateTimesRate(Plasticity):

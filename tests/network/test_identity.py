@@ -192,8 +192,8 @@ def test_inference_goes_down_the_energy_of_the_network_with_shortcuts():
     """Δx = −γ ∂F/∂x by autograd, F = ½ Σ (x − μ)² with μ along all links."""
     net, (x, y) = residual(), batch()
     wiring, activity = net.wiring, net.sweep(x)
-    lesson = cn.Teacher().begin(activity.rates[-1], y)
-    columns = Columns(Trial(wiring, activity, lesson, cn.Tied(), Plasticity(net, len(x))), noise=0.1)
+    trial_loss = cn.Teacher().loss_for(activity.rates[-1], y)
+    columns = Columns(Trial(wiring, activity, trial_loss, cn.Tied(), Plasticity(net, len(x))), noise=0.1)
     values = [v.clone().requires_grad_() for v in columns.values[1:-1]]
     with torch.enable_grad():
         rates = [x, *(wiring.area(k).fire(v)[0] for k, v in enumerate(values, 1))]

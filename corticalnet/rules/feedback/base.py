@@ -150,7 +150,7 @@ class Feedback(ABC):
     def learn(self, trial: Trial) -> None:  # noqa: B027  (most learn nothing)
         """Fill the gradient of the pathway's own weights, before the links learn.
 
-        Called once in every trial, when the network has fired and its lesson is known.
+        Called once in every trial, after the forward pass, when the trial's loss is known.
         """
 
     def own(self) -> Mapping[str, nn.Parameter]:

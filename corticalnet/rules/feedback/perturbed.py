@@ -95,8 +95,8 @@ class Perturbed(Learned):
         for node in range(1, wiring.output):
             noise[node] = self.deviation * self.draw_noise(activity.rates[node])
         rates = disturb(wiring, activity, traces, noise)
-        change = trial.lesson.losses(rates[-1]) - trial.lesson.losses(activity.rates[-1])
-        errors, signals = self.backward(wiring, activity, trial.lesson.error(activity.rates[-1]))
+        change = trial.loss.losses(rates[-1]) - trial.loss.losses(activity.rates[-1])
+        errors, signals = self.backward(wiring, activity, trial.loss.error(activity.rates[-1]))
         cells = {"noise": noise, "feedback": signals, "error": errors}
         trial.observer.snapshot(wiring, cells, {"loss difference": change})
         for node in range(wiring.output - 1, 0, -1):
