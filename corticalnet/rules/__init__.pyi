@@ -2,7 +2,7 @@
 from .base import (
     LearningRule as LearningRule,
     Route as Route,
-    Step as Step,
+    LearnResult as LearnResult,
 )
 from .catalogue import (
     Entry as Entry,
@@ -47,12 +47,12 @@ from .sweep import (
     Sweep as Sweep,
 )
 from .teaching import (
-    Lesson as Lesson,
+    TrialLoss as TrialLoss,
     Teacher as Teacher,
     Teaching as Teaching,
 )
 from .through_time import (
-    Course as Course,
+    SequenceResult as SequenceResult,
     ThroughTime as ThroughTime,
 )
 from .trial import (

@@ -26,7 +26,7 @@ from corticalnet.network.reading import numbers, trial_input
 from corticalnet.rules.base import LearningRule
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.product import Rule
-from corticalnet.rules.teaching import Lesson, Teaching
+from corticalnet.rules.teaching import Teaching, TrialLoss
 
 
 class SequenceResult:

@@ -20,7 +20,7 @@ from torch import Tensor
 from corticalnet.data import Data, Samples, Split
 from corticalnet.errors import SettingError, ShapeError
 from corticalnet.network import Network
-from corticalnet.rules.base import LearningRule, Step
+from corticalnet.rules.base import LearningRule, LearnResult
 from corticalnet.rules.product import Rule
 
 if TYPE_CHECKING:
