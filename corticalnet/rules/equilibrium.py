@@ -43,9 +43,9 @@ from corticalnet.network import Network
 from corticalnet.network.area import Area, Trace
 from corticalnet.network.stages import Fire, MaxPool
 from corticalnet.network.wiring import Wiring
-from corticalnet.rules.base import LearningRule, Route, Step
+from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.teaching import Lesson, Teacher, Teaching
+from corticalnet.rules.teaching import Teacher, Teaching, TrialLoss
 
 #: A phase ends where nothing moves by more than this many times what numbers resolve,
 _AT_REST = 8.0
@@ -115,7 +115,7 @@ class EquilibriumPropagation(LearningRule):
             )
 
     @torch.no_grad()
-    def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> Step:
+    def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> LearnResult:
         """See :meth:`LearningRule.learn`. The step's rates and loss are those of the free equilibrium.
 
         Warns:
@@ -123,9 +123,9 @@ class EquilibriumPropagation(LearningRule):
         """
         x = net.admit(x, least=1, to_learn=True)
         free = self._rest(_Columns(net.wiring, x, self.bound, self.feedback))
-        lesson = self.teaching.begin(free.rates[-1], targets)
-        now = self._rest(free.nudged(lesson, self.beta))
-        before = self._rest(free.nudged(lesson, -self.beta)) if self.symmetric else free
+        trial_loss = self.teaching.loss_for(free.rates[-1], targets)
+        now = self._rest(free.nudged(trial_loss, self.beta))
+        before = self._rest(free.nudged(trial_loss, -self.beta)) if self.symmetric else free
         cells: dict[str, Sequence[Tensor | None]] = {}
         for when, phase in (("", now), ("held ", before)):
             cells |= {
@@ -137,7 +137,7 @@ class EquilibriumPropagation(LearningRule):
         plasticity = Plasticity(net, len(x), accumulate, learned=self._learned)
         _contrast(plasticity, now, before, 1.0 / (self.beta * (2 if self.symmetric else 1)))
         plasticity.close()
-        return Step(lesson)
+        return LearnResult(trial_loss)
 
     def _rest(self, columns: _Columns) -> _Columns:
         """Columns after a phase."""
@@ -171,7 +171,7 @@ class _Columns:
         signals: what comes down to the rates; None: nothing.
     """
 
-    lesson: Lesson | None = None
+    trial_loss: TrialLoss | None = None
     beta = 0.0
 
     def __init__(self, wiring: Wiring, x: Tensor, bound: float, feedback: float) -> None:
@@ -184,11 +184,11 @@ class _Columns:
             trace = self.traces[node] = area.hold(activity.traces[node])
             self.states[node] = trace[0][1] if _fires(area) else activity.drives[node]
 
-    def nudged(self, lesson: Lesson, beta: float) -> _Columns:
+    def nudged(self, trial_loss: TrialLoss, beta: float) -> _Columns:
         """A copy, whose output is drawn to the target with strength β."""
         other = copy.copy(self)
         other.states, other.rates, other.traces = list(self.states), list(self.rates), list(self.traces)
-        other.signals, other.lesson, other.beta = list(self.signals), lesson, beta
+        other.signals, other.trial_loss, other.beta = list(self.signals), trial_loss, beta
         return other
 
     def move(self, rate: float) -> None:
@@ -215,7 +215,7 @@ class _Columns:
     def _signal(self, node: int) -> Tensor | None:
         """What comes down to the rates of an area; to the output, from the teacher."""
         if node == self.wiring.output:
-            return None if self.lesson is None else self.beta * self.lesson.error(self.rates[node])
+            return None if self.trial_loss is None else self.beta * self.trial_loss.error(self.rates[node])
         depth = self.wiring.depth
         signals = [
             self.feedback ** (depth[node] - depth[above]) * link.feedback(self.states[above], link.weight)
