@@ -15,24 +15,16 @@ down runs along the very synapses of the way up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.cells.relaxing import Nudge, NudgedRate, Relaxing, RelaxingNext
 from corticalnet.circuits.parts import Broadcast, Needs, Population
 from corticalnet.circuits.plasticity import Plasticity
+from corticalnet.circuits.plasticity.hebbian import SentTimesRate
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations
 from corticalnet.columns.refusals import by_consolidation, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
 from corticalnet.rules.equilibrium import EquilibriumPropagation
-
-
-class SentTimesRate(Plasticity):
-    """The product of both ends: what a weight's part of the energy is, but for the weight."""
-
-    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """``sent · rate``."""
-        return post.sent * pre.rate
 
 
 @runs(EquilibriumPropagation)

@@ -5,6 +5,7 @@ s = f(U s + κ D s + b)                         all areas in one row; U: weights
 −dloss/dW = e_target s_sourceᵀ + κ s_target e_sourceᵀ,   −dloss/db = e       (Almeida 1987, Pineda 1987)
 """
 
+import sys
 from itertools import pairwise
 
 import numpy as np
@@ -180,6 +181,17 @@ def test_who_nudges_says_by_which_factor_synapses_learn():
     told = {name: data[f"nudge.{name}"].values.ravel() for name in ("nudge", "contrast")}
     assert told["nudge"].tolist() == [0, 0, 0, 0.25, 0.25, 0, 0]
     assert told["contrast"].tolist() == [0, 0, -4, 0, 4, 0, 0]
+
+
+def test_its_circuit_is_loaded_by_who_has_never_seen_the_rule():
+    from corticalnet.circuits import cells, plasticity
+
+    circuit = cn.circuit(dense(), cn.rule("equilibrium-propagation"))
+    for population in circuit.populations:
+        assert "circuits.cells" in type(population.cell).__module__
+    assert all("circuits.plasticity" in type(p.plasticity).__module__ for p in circuit.plastic)
+    assert cells.__name__ + ".relaxing" in sys.modules
+    assert plasticity.__name__ + ".hebbian" in sys.modules
 
 
 @pytest.mark.parametrize(

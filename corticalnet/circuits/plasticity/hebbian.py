@@ -42,3 +42,11 @@ class CreditByCurrent(CreditTimesRate):
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
         """``rate · rate of the current``."""
         return port.rate * pre.rate
+
+
+class SentTimesRate(Plasticity):
+    """The product of both ends: what a weight is multiplied by in the energy of equilibrium propagation."""
+
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
+        """``sent · rate``."""
+        return post.sent * pre.rate
