@@ -29,6 +29,10 @@ class Connection(ABC):
     def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
         """Of every synapse: its presynaptic cell, its postsynaptic cell, and its weight (flat index)."""
 
+    def synapse_shape(self, pre: int, post: int) -> tuple[int, ...]:
+        """Shape of numbers of synapses: how many there are, in the order of :meth:`synapses`."""
+        return (len(self.synapses(pre, post)[0]),)
+
     def describe(self) -> str:
         """A word or two for tables."""
         return type(self).__name__
@@ -46,6 +50,10 @@ class AllToAll(Connection):
         """Row by row of the weights."""
         rows, columns = np.divmod(np.arange(pre * post), pre)
         return columns, rows, np.arange(pre * post)
+
+    def synapse_shape(self, pre: int, post: int) -> tuple[int, ...]:
+        """``(post, pre)``, as of the weights."""
+        return post, pre
 
     def describe(self) -> str:
         """All to all."""

@@ -59,6 +59,11 @@ class Index:
         """A projection's delay in steps."""
         return round(float(projection.delay) / self.dt)
 
+    def synapse_shape(self, projection: str) -> tuple[int, ...]:
+        """Shape of numbers of a projection's synapses; see :meth:`Connection.synapse_shape`."""
+        one = self.projection(projection)
+        return one.connection.synapse_shape(self.population(one.source).n, self.population(one.target).n)
+
     def sent(self, source: str, sends: str) -> str:
         """The state of a source that is sent, its cell's own output if none is named."""
         return sends or self.population(source).cell.sends

@@ -8,8 +8,8 @@ deviation after a step is 1 − dt/τ of it.
                     such steps (γ > 1) are a setting of predictive coding
     2τ ≤ dt         it never shrinks: whatever a simulation shows then is the integrator, so it is refused
 
-Time constants are found in a cell's own equations, so a user's cell is looked after too. All other times and
-rates are only compared with a step.
+Time constants are found in the equations of cells, and of synapses that have states, so a user's own are
+looked after too. All other times and rates are only compared with a step.
 """
 
 from __future__ import annotations
@@ -24,9 +24,12 @@ import sympy
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.formulas import at, euler, self_coupling
 from corticalnet.circuits.index import Index
+from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.quantities import KHZ, MS
 from corticalnet.errors import CircuitError, CircuitWarning
 
+#: By phase, new values of states as expressions.
+Equations = Mapping[str, Mapping[str, Any]]
 #: What is shorter by rounding alone is not shorter.
 _EXACT = 1 - 1e-9
 
@@ -49,9 +52,9 @@ def check_timescales(circuit: Index) -> None:
         found.append((f"population '{population.name}': ", problems))
     for projection in circuit.plastic:
         assert projection.plasticity is not None, "plastic"
-        memory, what = projection.plasticity.memory, f"{type(projection.plasticity).__name__}.memory"
-        if memory:
-            found.append((f"projection '{projection.name}': ", _too_short(what, memory, circuit.dt)))
+        pre, post = (circuit.population(end).cell for end in (projection.source, projection.target))
+        problems = _of_synapses(projection.plasticity, pre, post, circuit.dt)
+        found.append((f"projection '{projection.name}': ", problems))
     for where, problems in found:
         for fatal, sentence in problems:
             if fatal:
@@ -78,21 +81,7 @@ def _too_short(what: str, tau: float, dt: float) -> list[tuple[bool, str]]:
 def _problems(cell: Cell, dt: float) -> list[tuple[bool, str]]:
     """What is wrong with steps of dt for a cell: (whether it is fatal, sentence)."""
     name, units = type(cell).__name__, cell.units()
-    times = {p: getattr(cell, p) for p, unit in units.items() if unit == MS}
-    integrated = euler(cell.equations) & times.keys()
-    found = []
-    for parameter, value in times.items():
-        what = f"{name}.{parameter}"
-        if parameter in integrated:
-            found += _too_short(what, value, dt)
-        elif 0 < value < dt * _EXACT:
-            found.append(
-                (
-                    False,
-                    f"{what} = {value:g} ms is shorter than a step of dt = {dt:g} ms, so it cannot be told "
-                    f"from a whole one; choose a dt of {value:g} ms or less, or a longer {parameter}",
-                )
-            )
+    found = _times(cell, cell.equations, dt)
     if any(state.event for state in cell.states().values()):
         for parameter in (p for p, unit in units.items() if unit == KHZ):
             value = getattr(cell, parameter)
@@ -104,16 +93,51 @@ def _problems(cell: Cell, dt: float) -> list[tuple[bool, str]]:
                         f"{dt:g} ms, and a cell fires once at most; choose a dt of {1 / value:g} ms or less",
                     )
                 )
-    return found or _leaks(cell, dt)
-
-
-def _leaks(cell: Cell, dt: float) -> list[tuple[bool, str]]:
-    """The same for time constants that are no parameter, such as capacitance / conductance: at rest."""
     rest = {**dict.fromkeys((*cell.inputs, *(f"port_{port}" for port in cell.ports)), 0.0), **cell.rest()}
-    values: Mapping[str, Any] = {**rest, **cell.parameters(), "dt": dt}
-    for phase, new in cell.equations.items():
+    return found or _leaks(cell, cell.equations, rest, dt)
+
+
+def _of_synapses(rule: Plasticity, pre: Cell, post: Cell, dt: float) -> list[tuple[bool, str]]:
+    """The same for the synapses between two cells."""
+    memory = _too_short(f"{type(rule).__name__}.memory", rule.memory, dt) if rule.memory else []
+    if not rule.state:
+        return memory
+    equations = {"update": rule.updates(pre, post)}
+    found = memory + _times(rule, equations, dt, but="memory")
+    rest = {"w": 0.0, **dict.fromkeys((f"port_{port}" for port in post.ports), 0.0)}
+    synapse = {name: state.rest for name, state in rule.states.items()}
+    for side, states in (("pre", pre.rest()), ("post", post.rest()), ("synapse", synapse)):
+        rest |= {f"{side}_{name}": value for name, value in states.items()}
+    return found or _leaks(rule, equations, rest, dt, "synapse_")
+
+
+def _times(part: Cell | Plasticity, equations: Equations, dt: float, but: str = "") -> list[tuple[bool, str]]:
+    """Parameters that are times (but one): those of Euler steps, and all others, which are only compared."""
+    times = {p: getattr(part, p) for p, unit in part.units().items() if unit == MS and p != but}
+    integrated, found = euler(equations), []
+    for parameter, value in times.items():
+        what = f"{type(part).__name__}.{parameter}"
+        if parameter in integrated:
+            found += _too_short(what, value, dt)
+        elif 0 < value < dt * _EXACT:
+            found.append(
+                (
+                    False,
+                    f"{what} = {value:g} ms is shorter than a step of dt = {dt:g} ms, so it cannot be told "
+                    f"from a whole one; choose a dt of {value:g} ms or less, or a longer {parameter}",
+                )
+            )
+    return found
+
+
+def _leaks(
+    part: Cell | Plasticity, equations: Equations, rest: Mapping[str, float], dt: float, prefix: str = ""
+) -> list[tuple[bool, str]]:
+    """The same for time constants that are no parameter, such as capacitance / conductance: at rest."""
+    values: Mapping[str, Any] = {**rest, **part.parameters(), "dt": dt}
+    for phase, new in equations.items():
         for state, expr in new.items():
-            left = _number(at(self_coupling(expr, state), values))
+            left = _number(at(self_coupling(expr, prefix + state), values))
             if left is None or left >= 0:
                 continue
             fatal = left <= -_EXACT
@@ -121,7 +145,7 @@ def _leaks(cell: Cell, dt: float) -> list[tuple[bool, str]]:
             return [
                 (
                     fatal,
-                    f"{type(cell).__name__}, {phase}: if '{state}' is away from rest, a step of dt = {dt:g} "
+                    f"{type(part).__name__}, {phase}: if '{state}' is away from rest, a step of dt = {dt:g} "
                     f"ms makes {left:g} times as much of it, so {then}; choose a dt of "
                     f"{dt / (1 - left):g} ms or less",
                 )

@@ -101,7 +101,7 @@ class Recorder:
         """What a track tells now."""
         state = self._windows.sums[track.part, track.state] if adds else self._read(track)
         state = state if index is None else state[:, index]
-        return _REDUCE[track.reduce](state) if track.reduce else state
+        return _REDUCE[track.reduce](state.flatten(1)) if track.reduce else state
 
     def finish(self) -> list[NDArray[Any]]:
         """One array for each track, time first: all steps to be kept that there have been."""

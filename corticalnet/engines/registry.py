@@ -12,6 +12,7 @@ from corticalnet.engines.recorder import Windows
 from corticalnet.engines.torch_engine import TorchEngine
 from corticalnet.experiment.script import Script
 from corticalnet.recordings.recording import Recording
+from corticalnet.recordings.tracks import Track
 
 Array = NDArray[np.float64]
 
@@ -41,11 +42,11 @@ class Engine(Protocol):
     def reset(self, batch: int = 1) -> None:
         """Bring every state to rest."""
 
-    def read(self, population: str, state: str) -> Array:
-        """A state as it is now, ``[B, n]``."""
+    def read(self, track: Track) -> Array:
+        """What a track would record now: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
 
     def trouble(self) -> tuple[str, str] | None:
-        """The first population and state (or projection and "weight") that is not finite."""
+        """The first population and state (or projection and its state, or "weight") that is not finite."""
 
     def snapshot(self) -> dict[str, Array]:
         """All that the next step depends on, but for inputs."""

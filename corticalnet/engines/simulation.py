@@ -48,8 +48,9 @@ def simulate(
             ``Stream``; or a function of the simulator that yields them one after another, and may look at
             states in between (a closed loop).
         engine: "torch" (batches, CPU or GPU) or "brian2" (one sample).
-        record: what to record: states ("error"), populations ("area1.phi"), "weights", projections, or
-            ``Record`` with ``where`` and ``reduce``; everything, if it is not too much, if not given.
+        record: what to record: states ("error"), populations ("area1.phi"), "weights", projections, states of
+            their synapses ("input->area1.trace"), or ``Record`` with ``where`` and ``reduce``; if not given,
+            everything but states of synapses, if it is not too much.
         every: record after each so many steps: states as they are then; spikes, φ, choices and bursts of
             dopamine as their sum over these steps.
         last: only records of so many steps at the end.

@@ -21,6 +21,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ from corticalnet.errors import CircuitWarning, ProtocolError, SimulationError, o
 from corticalnet.experiment.script import Held, Script, is_protocol
 from corticalnet.progress import bar
 from corticalnet.recordings.recording import Recording
+from corticalnet.recordings.tracks import Track, tracks_of_cells, tracks_of_synapses
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -86,22 +88,28 @@ class Simulator(Running):
         return self._held.batch or self._asked or 1
 
     def read(self, what: str) -> Array:
-        """A state of a population as it is now, ``[batch, cells]``.
+        """A state as it is now: of a population ``[batch, cells]``, of synapses ``[batch, post, pre]``.
 
         Args:
-            what: "population.state" ("area1.value.rate"), or a population for the state that it sends.
+            what: "population.state" ("area1.value.rate"), or a population for the state that it sends;
+                "projection.state" ("input->area1.trace") of synapses (``[batch, synapses]`` if they are not
+                all to all).
 
         Raises:
             ProtocolError: there is no such state.
         """
-        known = {p.name: p for p in self.circuit.populations}
-        population, _, state = what.rpartition(".")
-        if what in known:
-            population, state = what, known[what].cell.sends
-        if population not in known or state not in known[population].cell.state:
-            states = [f"{p.name}.{name}" for p in known.values() for name in p.cell.state]
-            raise ProtocolError(unknown("state", what, states))
-        return self.engine.read(population, state)
+        if what not in self._tracks:
+            raise ProtocolError(
+                unknown("state", what, dict.fromkeys(track.name for track in self._tracks.values()))
+            )
+        return self.engine.read(self._tracks[what])
+
+    @cached_property
+    def _tracks(self) -> dict[str, Track]:
+        """All that can be read, by name."""
+        found = {track.name: track for track in tracks_of_cells(self.circuit)}
+        found |= {p.name: Track(p.name, p.cell.sends) for p in self.circuit.populations}
+        return found | {t.name: t for t in tracks_of_synapses(self.circuit) if t.name not in found}
 
     def reset(self, weights: bool = False) -> None:
         """Begin anew: time 0, all states at rest, no inputs; another batch may follow.

@@ -30,7 +30,7 @@ class Diverged(Exception):
 
     Attributes:
         step: absolute number of the step.
-        part, state: a population and its state, or a projection and "weight".
+        part, state: a population and its state, or a projection and one of its synapses, or "weight".
         arrays: what was recorded until then.
     """
 
@@ -73,7 +73,7 @@ class Stepping(ABC):
 
     @abstractmethod
     def trouble(self) -> tuple[str, str] | None:
-        """The first population and state (or projection and "weight") that is no longer finite."""
+        """The first population and state (or projection and its state, or "weight") that is not finite."""
 
     def reset(self, batch: int = 1) -> None:
         """Bring every state to rest (weights stay as they are)."""
@@ -151,9 +151,9 @@ class Stepping(ABC):
             found, t = self.trouble(), t + 1
         return Diverged(t - 1, *found, arrays)
 
-    def read(self, population: str, state: str) -> Array:
-        """A state of a population as it is now, ``[B, n]``."""
-        return self._read(Track(population, state)).cpu().numpy().astype(np.float64)
+    def read(self, track: Track) -> Array:
+        """What a track would record now: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
+        return self._read(track).cpu().numpy().astype(np.float64)
 
     def snapshot(self) -> dict[str, Array]:
         """All that the next step depends on, but for inputs, as arrays."""

@@ -23,11 +23,11 @@ def explain(circuit: Circuit, weights: Mapping[str, Array], found: Diverged) -> 
         weights: as they are now.
         found: what diverged.
     """
-    what = (
-        f"weights of '{found.part}'"
-        if found.state == "weight"
-        else f"'{found.state}' of population '{found.part}'"
-    )
+    if found.state == "weight":
+        what = f"weights of '{found.part}'"
+    else:
+        kind = "population" if found.part in {p.name for p in circuit.populations} else "projection"
+        what = f"'{found.state}' of {kind} '{found.part}'"
     when = f"step {found.step} ({found.step * float(circuit.dt):g} ms)"
     return (
         f"the simulation diverged: in {when} {what} became infinite or no number; {_cause(circuit, weights)}"

@@ -1,6 +1,7 @@
 """Recordings as xarray data sets: a variable for each state of each population, with its unit.
 
 data["area1.error.error"]                       errors of an area, [time, batch, area1]
+data["input->area1.trace"]                      a state of its synapses, [time, batch, post, pre]
 data["weights input->area1"].sel(when="after")  of a plastic projection, [post, pre]
 data.filter_by_attrs(state="error")             the errors of all areas: a smaller data set
 data.to_netcdf("run.nc", engine="h5netcdf")
@@ -16,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.about import VERSION
-from corticalnet.recordings.layout import LAYOUT, axes, coordinates, weights_name
+from corticalnet.recordings.layout import LAYOUT, axes, coordinates, synapse_axes, weight_axes, weights_name
 from corticalnet.recordings.recording import Recording
-from corticalnet.recordings.tracks import Track
+from corticalnet.recordings.tracks import Track, state_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,15 +64,16 @@ def build_dataset(
         if axis is not None:
             where |= coordinates(axis)
         if not track.is_weight:
-            dims = ("time", "batch") if axis is None else ("time", "batch", axis.name)
+            dims: tuple[str, ...] = () if axis is None else (axis.name,)
+            if track.is_synapse and not track.reduce:
+                dims = synapse_axes(circuit, track.part)
             packed = {} if track.kind is None else _PACKED
-            variables[track.name] = dims, array, _describe(recording, track), packed
+            variables[track.name] = ("time", "batch", *dims), array, _describe(recording, track), packed
     during = {
         track.name: array for track, array in zip(recording.tracks, arrays, strict=True) if track.is_weight
     }
     for name in [p.name for p in circuit.plastic]:
-        ends = ("post", "pre") if np.ndim(before[name]) == 2 else ("weight",)
-        shape = tuple(f"{name} {end}" for end in ends)
+        shape = weight_axes(circuit, name)
         about = {"units": "1", "long_name": f"weights of {name}", "projection": name}
         where["when"] = ("when",), ["before", "after"], {"long_name": "the simulation"}
         variables[weights_name(name)] = ("when", *shape), np.stack([before[name], after[name]]), about
@@ -82,16 +84,19 @@ def build_dataset(
 
 def _describe(recording: Recording, track: Track) -> dict[str, str]:
     """What is to be known of a variable; ``data.filter_by_attrs`` chooses by it."""
-    population = recording.circuit.population(track.part)
     what = f"{track.reduce} of {track.state}" if track.reduce else track.state
-    about = {
-        "units": population.cell.states()[track.state].unit.symbol,
-        "long_name": f"{what} of {population.role} cells".replace("_", " "),
-        "population": population.name,
-        "area": population.area,
-        "role": population.role,
-        "state": track.state,
-    }
+    about = {"units": state_of(recording.circuit, track).unit.symbol}
+    if track.is_synapse:
+        about |= {"long_name": f"{what} of synapses {track.part}".replace("_", " "), "projection": track.part}
+    else:
+        population = recording.circuit.population(track.part)
+        about |= {
+            "long_name": f"{what} of {population.role} cells".replace("_", " "),
+            "population": population.name,
+            "area": population.area,
+            "role": population.role,
+        }
+    about["state"] = track.state
     about |= {"reduce": track.reduce} if track.reduce else {}
     return about | ({"cell_methods": "time: sum"} if recording.adds_up(track) else {})  # (as CF has it)
 

@@ -91,7 +91,7 @@ def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
 
 def _events(data: xr.Dataset, *states: str) -> list[xr.DataArray]:
     """``[time, batch, cell]`` of each population that has one of the states."""
-    cells = [array for array in data.data_vars.values() if array.ndim == 3]
+    cells = [a for a in data.data_vars.values() if "population" in a.attrs and a.ndim == 3]
     return [array for state in states for array in cells if array.attrs.get("state") == state]
 
 

@@ -3,6 +3,7 @@
 "area1.value.rate"          a state of a population, [time, batch, area1]: as it is asked for and read
 "area1.error.error norm"    the same made one number, [time, batch]
 "input->area1"              weights over time, [time, post, pre]
+"input->area1.trace"        a state of its synapses, [time, batch, post, pre]
 "weights input->area1"      those of a plastic projection, [when, post, pre], when = "before", "after"
 
 The populations of an area have one axis, "area1", whose numbers are those of its columns: what is recorded of
@@ -47,11 +48,11 @@ class Axis:
 
 
 def axes(circuit: Circuit, tracks: Iterable[Track]) -> list[Axis | None]:
-    """The axis of each track; None for what is reduced, and for weights."""
+    """The axis of cells of each track; None for what is reduced, and for weights and synapses."""
     known: dict[str, Axis] = {}
     found: list[Axis | None] = []
     for track in tracks:
-        if track.is_weight or track.reduce:
+        if track.is_weight or track.is_synapse or track.reduce:
             found.append(None)
             continue
         population = circuit.population(track.part)
@@ -70,6 +71,21 @@ def axes(circuit: Circuit, tracks: Iterable[Track]) -> list[Axis | None]:
 def weights_name(projection: str) -> str:
     """Of the weights of a projection before and after."""
     return f"weights {projection}"
+
+
+def weight_axes(circuit: Circuit, projection: str) -> tuple[str, ...]:
+    """Axes of the weights of a projection."""
+    ends = ("post", "pre") if np.ndim(circuit.weights[projection]) == 2 else ("weight",)
+    return tuple(f"{projection} {end}" for end in ends)
+
+
+def synapse_axes(circuit: Circuit, projection: str) -> tuple[str, ...]:
+    """Axes of numbers of its synapses: those of the weights, if the k-th synapse has the k-th weight."""
+    one = circuit.projection(projection)
+    weight = one.connection.synapses(*(circuit.population(end).n for end in (one.source, one.target)))[2]
+    if np.array_equal(weight, np.arange(np.size(circuit.weights[projection]))):
+        return weight_axes(circuit, projection)
+    return (f"{projection} synapse",)
 
 
 def columns_name(axis: str) -> str:

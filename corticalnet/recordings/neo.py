@@ -37,7 +37,7 @@ def to_neo(data: xr.Dataset, trial: str = "present") -> Any:
       with number and column;
     - an *Event* "protocol": what begins when.
 
-    Weights stay in the recording.
+    Weights and states of synapses stay in the recording.
 
     Args:
         data: a recording.
@@ -126,7 +126,7 @@ def _signals(data: xr.Dataset, batch: int) -> list[tuple[NDArray[np.float64], di
     found = []
     for array in data.data_vars.values():
         state = array.attrs.get("state")
-        if state is None or (state == "spike" and array.ndim == 3):
+        if "population" not in array.attrs or (state == "spike" and array.ndim == 3):
             continue
         values = array.isel(batch=batch).transpose("time", ...).values
         channels = {"column": numbers(array)} if values.ndim == 2 else {}

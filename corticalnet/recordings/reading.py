@@ -17,7 +17,7 @@ SYMBOLS = {"value": "x", "prediction": "μ", "error": "ε", "phi": "φ", "rpe": 
 
 def states(data: xr.Dataset) -> list[xr.DataArray]:
     """All states of cells in a recording, ``[time, batch, cell]``, by population; no spikes."""
-    found = [array for array in data.data_vars.values() if "state" in array.attrs and array.ndim == 3]
+    found = [array for array in data.data_vars.values() if "population" in array.attrs and array.ndim == 3]
     return [array for array in found if array.attrs["state"] != "spike"]
 
 
@@ -60,6 +60,11 @@ def state(data: xr.Dataset, name: str, batch: int) -> dict[str, xr.DataArray]:
         ProtocolError: the state was not recorded, or there is no such trial in the batch.
     """
     known = kinds(data)
+    if name in data and "projection" in data[name].attrs and "state" in data[name].attrs:
+        raise ProtocolError(
+            f"'{name}' is a state of synapses, and figures show states of cells: choose one of "
+            f"{', '.join(known) or 'none'}, or plot what data['{name}'] holds"
+        )
     meant = known.get(name) or [x for x in states(data) if f".{x.name}".endswith(f".{name}")]
     areas = [array.attrs["area"] for array in meant]
     if len(set(areas)) < len(areas) or not meant:
@@ -78,7 +83,11 @@ def all_cells(data: xr.Dataset, state: str) -> np.ndarray:
     Raises:
         ProtocolError: it was not recorded.
     """
-    found = [array for array in data.filter_by_attrs(state=state).data_vars.values() if array.ndim == 3]
+    found = [
+        array
+        for array in data.filter_by_attrs(state=state).data_vars.values()
+        if "population" in array.attrs and array.ndim == 3
+    ]
     if not found:
         names = dict.fromkeys(array.attrs["state"] for array in states(data))
         one_of("recorded state", state, names or ["none"], ProtocolError)

@@ -27,7 +27,14 @@ from corticalnet.circuits.parts import Population
 from corticalnet.errors import ProtocolError, one_of, unknown
 from corticalnet.experiment.script import Script
 from corticalnet.recordings.layout import see_that_names_differ
-from corticalnet.recordings.tracks import Track, default_tracks, with_kind
+from corticalnet.recordings.tracks import (
+    Track,
+    default_tracks,
+    state_of,
+    tracks_of_cells,
+    tracks_of_synapses,
+    with_kind,
+)
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -42,12 +49,14 @@ class Record:
     """One wish.
 
     Args:
-        what: a state of all cells that have it ("error"), a population ("area1.error", all its states), one
-            state of a population ("area1.phi.silent"), "weights" (of all plastic projections), or a plastic
-            projection by name.
+        what: a state of all cells or synapses that have it ("error", "trace"), a population ("area1.error",
+            all its states), one state of a population ("area1.phi.silent") or of a plastic projection's
+            synapses ("input->area1.trace"), "weights" (of all plastic projections), or a plastic projection
+            by name, for its weights.
         where: {area: indices of cells}, or just indices for a single population; all cells if not given.
             Areas that are not named are left out.
-        reduce: "mean", "norm" or "max" over the cells of each area; "" keeps them apart.
+        reduce: "mean", "norm" or "max" over the cells of each population, or all synapses of a projection;
+            "" keeps them apart.
 
     Raises:
         ProtocolError: an unknown way to reduce.
@@ -83,7 +92,8 @@ class Recording:
         return self.every > 1 and not track.is_weight and _adds_up(self.circuit, track)
 
     def allocate(self) -> list[NDArray[Any]]:
-        """An empty array per track: ``[K, B, n]``, ``[K, B]`` if reduced, ``[K, *weight shape]``."""
+        """An empty array per track: ``[K, B, n]``, ``[K, B]`` if reduced, ``[K, *weight shape]``; of
+        synapses ``[K, B, *shape]``."""
         kinds = [track.kind or np.float64 for track in self.tracks]
         return [np.empty(shape, kind) for shape, kind in zip(self.shapes(), kinds, strict=True)]
 
@@ -98,6 +108,8 @@ class Recording:
             return kept, *weights[track.part].shape
         if track.reduce:
             return kept, batch
+        if track.is_synapse:
+            return kept, batch, *self.circuit.synapse_shape(track.part)
         cells = self.circuit.population(track.part).n if track.index is None else len(track.index)
         return kept, batch, cells
 
@@ -157,12 +169,12 @@ def plan_recording(
 def _wished(circuit: Circuit, record: str | Record | Sequence[str | Record]) -> list[Track]:
     """Tracks of all wishes, each once."""
     wishes = [record] if isinstance(record, str | Record) else list(record)
-    tracks_by: dict[tuple[str, str, str], Track] = {}
+    tracks_by: dict[tuple[str, str, str, bool], Track] = {}
     for wish in wishes:
         if not isinstance(wish, str | Record):
             raise ProtocolError(f"record takes names and Records, not {wish!r}")
         for track in _tracks(circuit, Record(wish) if isinstance(wish, str) else wish):
-            key = (track.part, track.state, track.reduce)
+            key = (track.part, track.state, track.reduce, track.is_synapse)
             tracks_by[key] = _both(tracks_by[key], track) if key in tracks_by else track
     return list(tracks_by.values())
 
@@ -174,7 +186,7 @@ def again(recording: Recording, script: Script) -> Recording:
 
 
 def _adds_up(circuit: Circuit, track: Track) -> bool:
-    return circuit.population(track.part).cell.states()[track.state].adds_up
+    return state_of(circuit, track).adds_up
 
 
 def _both(one: Track, other: Track) -> Track:
@@ -197,24 +209,46 @@ def _tracks(circuit: Circuit, record: Record) -> list[Track]:
     names = {p.name: p for p in circuit.populations}
     owner, _, last_word = what.rpartition(".")
     having = [p for p in circuit.populations if what in p.cell.state]
+    synapses = [
+        replace(t, reduce=record.reduce) for t in tracks_of_synapses(circuit) if what in (t.state, t.name)
+    ]
+    also: list[Track] = []
     if what in names:
         found = [(names[what], state) for state in names[what].cell.state]
     elif owner in names and last_word in names[owner].cell.state:
         found = [(names[owner], last_word)]
     elif having:
         found = [(population, what) for population in having]
+        also = synapses if record.where is None else []  # (where chooses cells)
     elif what in plastic or (what == "weights" and plastic):
         if record.where is not None or record.reduce:
             raise ProtocolError(f"record '{what}': weights are recorded as a whole, without where and reduce")
         return [Track(name, "weight", is_weight=True) for name in (plastic if what == "weights" else [what])]
-    elif owner in names:
-        raise ProtocolError(unknown(f"state of '{owner}' to record", last_word, names[owner].cell.state))
+    elif synapses:
+        if record.where is not None:
+            raise ProtocolError(f"record '{what}': where chooses cells, and this is a state of synapses")
+        return synapses
     else:
-        states = dict.fromkeys(state for p in circuit.populations for state in p.cell.state)
-        choices = [*states, *names, *(["weights"] if plastic else []), *plastic]
-        raise ProtocolError(unknown("thing to record", what, choices))
+        raise ProtocolError(_unknown(circuit, what))
     chosen = _where(record, [population for population, _ in found])
-    return [Track(p.name, s, chosen[p.name], record.reduce) for p, s in found if p.name in chosen]
+    return [Track(p.name, s, chosen[p.name], record.reduce) for p, s in found if p.name in chosen] + also
+
+
+def _unknown(circuit: Circuit, what: str) -> str:
+    """What there is instead: in the population or projection that is named, or in all."""
+    owner, _, state = what.rpartition(".")
+    cells, synapses = tracks_of_cells(circuit), tracks_of_synapses(circuit)
+    for part, tracks, name in (
+        (circuit.populations, cells, f"state of '{owner}' to record"),
+        (circuit.plastic, synapses, f"state of synapses of '{owner}' to record"),
+    ):
+        if owner in {one.name for one in part}:
+            return unknown(name, state, [track.state for track in tracks if track.part == owner] or ["none"])
+    states = dict.fromkeys(track.state for track in (*cells, *synapses))
+    plastic = [p.name for p in circuit.plastic]
+    names = [p.name for p in circuit.populations]
+    choices = [*states, *names, *(["weights"] if plastic else []), *plastic]
+    return unknown("thing to record", what, choices)
 
 
 def _where(record: Record, populations: list[Population]) -> dict[str, Indices | None]:

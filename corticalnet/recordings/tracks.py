@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.cells import Cell
+from corticalnet.circuits.cells import Cell, State
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.formulas import binary
 from corticalnet.errors import RecordingWarning
@@ -26,10 +26,11 @@ class Track:
 
     Attributes:
         part: a population or projection.
-        state: of the population; "weight" for projections.
+        state: of the population, or of the projection's synapses; "weight" for its weights.
         index: which cells, increasing; None for all.
-        reduce: over the cells, see :class:`Record`.
-        is_weight: whether the part is a projection.
+        reduce: over the cells or synapses, see :class:`Record`.
+        is_weight: whether it tells of a projection's weights.
+        is_synapse: whether it tells of states of a projection's synapses.
         kind: of its numbers, where they are whole; None for those of the engine.
     """
 
@@ -38,14 +39,35 @@ class Track:
     index: Indices | None = None
     reduce: str = ""
     is_weight: bool = False
+    is_synapse: bool = False
     kind: np.dtype[Any] | None = None
 
     @property
     def name(self) -> str:
-        """Of its variable: "area1.value.rate", "area1.error.error norm", "input->area1"."""
+        """Of its variable: "area1.value.rate", "area1.error.error norm", "up", "up.trace"."""
         if self.is_weight:
             return self.part
         return f"{self.part}.{self.state}" + (f" {self.reduce}" if self.reduce else "")
+
+
+def tracks_of_cells(circuit: Circuit) -> list[Track]:
+    """All states of all populations."""
+    return [Track(p.name, state) for p in circuit.populations for state in p.cell.state]
+
+
+def tracks_of_synapses(circuit: Circuit) -> list[Track]:
+    """All states of synapses, traces among them."""
+    rules = [(p.name, p.plasticity) for p in circuit.plastic]
+    return [Track(name, state, is_synapse=True) for name, rule in rules if rule for state in rule.states]
+
+
+def state_of(circuit: Circuit, track: Track) -> State:
+    """What is said of the state that a track tells of."""
+    if not track.is_synapse:
+        return circuit.population(track.part).cell.states()[track.state]
+    rule = circuit.projection(track.part).plasticity
+    assert rule is not None, "only plastic projections have states"
+    return rule.states[track.state]
 
 
 def with_kind(track: Track, circuit: Circuit, every: int) -> Track:
@@ -54,7 +76,7 @@ def with_kind(track: Track, circuit: Circuit, every: int) -> Track:
     Spikes, φ and choices are 0 or 1, and so are sums of them whole numbers (with a sign, so that a difference
     of "on" and "off" is right); what lasts and is 0 or 1 is a truth value.
     """
-    if track.is_weight or track.reduce:
+    if track.is_weight or track.is_synapse or track.reduce:
         return track
     cell = circuit.population(track.part).cell
     try:
@@ -75,7 +97,8 @@ def _binary(cell: Cell) -> set[str]:
 def default_tracks(circuit: Circuit, kept: int, batch: int, limited: int = 1) -> list[Track]:
     """All states and weights, or what of them is not too much; what is left out is said.
 
-    Of spiking cells spikes alone: their voltages and dice are many, and tell nothing more.
+    Of spiking cells spikes alone: their voltages and dice are many, and tell nothing more. Of synapses
+    weights alone: their states are as many again for each sample.
 
     Args:
         circuit: that runs.

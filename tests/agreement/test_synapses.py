@@ -95,7 +95,9 @@ def test_engines_agree_on_synapses_with_states(rule, delay, connection):
     circuit = one(RULES[rule], delay=delay, connection=connection)
     rng = np.random.default_rng(0)
     protocol = [cn.Give({"a.stimulus": rng.normal(size=3)}, 2) for _ in range(8)]
-    mine, its = both(circuit, protocol, record=["rate", "up"])
+    states = [f"up.{state}" for state in RULES[rule].states]
+    mine, its = both(circuit, protocol, record=["rate", "up", *states])
+    assert {*states} < set(mine.data_vars)
     assert max(apart(mine, its).values()) < BOUND
     assert np.ptp(mine["up"].values, axis=0).max() > 1e-3
     if rule == "memory":  # (the loop knows none)

@@ -28,8 +28,8 @@ from corticalnet.circuits.cells import (
     Value,
     WatchedPrediction,
 )
-from corticalnet.circuits.plasticity import ErrorTimesRate
-from corticalnet.circuits.pointwise import exp, where
+from corticalnet.circuits.plasticity import ErrorTimesRate, Plasticity, TsodyksMarkram
+from corticalnet.circuits.pointwise import exp, relax, where
 from corticalnet.circuits.quantities import (
     MV,
     Milliseconds,
@@ -39,7 +39,7 @@ from corticalnet.circuits.quantities import (
     Picofarads,
 )
 from corticalnet.engines import simulate
-from corticalnet.errors import CircuitWarning
+from corticalnet.errors import CircuitError, CircuitWarning
 from corticalnet.experiment.protocol import Rest
 from tests.circuits.test_validation import refused
 
@@ -185,6 +185,58 @@ def test_rounding_is_no_difference():
     dt = 0.1 + 0.2  # 0.30000000000000004
     assert said(Value(tau=0.3), dt) == ""
     refused("too short", lambda: alone(Value(tau=0.15), dt))
+
+
+class Opening(Plasticity):
+    """Channels with a time constant, one by conductance and capacitance, and a time that is only compared."""
+
+    tau: Milliseconds = 4.0
+    other: Milliseconds = 4.0
+    leak: Nanosiemens = 10.0
+    capacitance: Picofarads = 40.0
+    state = {"open": 0.0, "low": 0.0, "v": 0.0}
+
+    def update(self, synapse, pre, post, port, dt):
+        return {
+            "open": relax(synapse.open, pre.rate, self.tau, dt),
+            "low": synapse.low * exp(-dt / self.other),
+            "v": synapse.v - dt * self.leak / self.capacitance * synapse.v,
+        }
+
+    def eligibility(self, synapse, pre, post, port):
+        return synapse.open
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (Opening(), ""),
+        (Opening(tau=1.5), "Opening.tau = 1.5 ms is too short for a step of dt = 2 ms, in which every step "
+         "overshoots; choose a dt of 1.5 ms or less, or a longer tau"),
+        (Opening(tau=1.0), "Opening.tau = 1 ms is too short for a step of dt = 2 ms, in which what is away "
+         "from rest never comes back; choose a dt of 1 ms or less, or a longer tau"),
+        (Opening(other=1.0), "Opening.other = 1 ms is shorter than a step of dt = 2 ms, so it cannot be told "
+         "from a whole one; choose a dt of 1 ms or less, or a longer other"),
+        (Opening(capacitance=15.0), "Opening, update: if 'v' is away from rest, a step of dt = 2 ms makes "
+         "-0.333333 times as much of it, so it overshoots; choose a dt of 1.5 ms or less"),
+        (Opening(capacitance=10.0), "Opening, update: if 'v' is away from rest, a step of dt = 2 ms makes "
+         "-1 times as much of it, so it never comes back; choose a dt of 1 ms or less"),
+        (Opening(memory=1.0), "Opening.memory = 1 ms is too short for a step of dt = 2 ms, in which what is"),
+        (TsodyksMarkram(facilitation=0.9), "TsodyksMarkram.facilitation = 0.9 ms is too short for a step"),
+    ],
+)  # fmt: skip
+def test_synapses_are_compared_with_a_step_as_cells_are(rule, message):
+    ends = [Population("a", 1, Sensory()), Population("b", 1, Prediction())]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            Circuit(ends, [Projection("a", "b", "prediction", 1.0, plasticity=rule, name="up")], dt=2.0)
+            found, fatal = [str(one.message) for one in caught], False
+        except CircuitError as error:
+            found, fatal = [str(error)], True
+    assert len(found) == bool(message)
+    assert not message or found[0].startswith(f"projection 'up': {message}")
+    assert fatal == ("never comes back" in "".join(found))
 
 
 class Unhashable(Cell):

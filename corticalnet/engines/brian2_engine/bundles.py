@@ -7,95 +7,16 @@ back along its synapses is a second sum in the same bundle, towards the source's
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from corticalnet.circuits import Broadcast, Projection
+from corticalnet.engines.brian2_engine.bundle import Bundle, Delayed, Member, Total
 from corticalnet.engines.brian2_engine.code import Formula
 from corticalnet.engines.brian2_engine.fields import Fields
 from corticalnet.engines.plan import Block, Sum
 from corticalnet.errors import EngineError
-
-Indices = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Delayed:
-    """A state of a population that is remembered for some steps."""
-
-    population: str
-    state: str
-    when: str
-    steps: int
-
-
-@dataclass(eq=False)
-class Total:
-    """A sum over a bundle's synapses into a field.
-
-    Attributes:
-        target: the field.
-        reads: the field that is summed.
-        back: whether it runs towards the source's rows.
-        event: whether nearly all that is read is 0: then only cells that fire send, each when it does.
-        magnitudes: of every synapse, if it runs back by the signs of weights alone.
-        phase, order: when; set as the plan is walked.
-    """
-
-    target: str
-    reads: str
-    back: bool
-    event: bool = False
-    magnitudes: list[NDArray[np.float64]] | None = None
-    phase: str = ""
-    order: int = 0
-
-
-@dataclass(frozen=True)
-class Member:
-    """A projection in a bundle: which synapses are its own, and which weight each of them has."""
-
-    projection: str
-    synapses: slice
-    weight: Indices
-
-
-@dataclass(eq=False)
-class Bundle:
-    """One future Synapses object.
-
-    Attributes:
-        name: of the object.
-        weighted: whether synapses have weights (those of broadcasts are 1).
-        totals: what it sums.
-        pre, post: rows of the group, for every synapse.
-        members: projections.
-        plastic: one of them, if they learn.
-        tied: whether synapses share weights and learn.
-    """
-
-    name: str
-    weighted: bool
-    totals: list[Total]
-    pre: list[Indices] = field(default_factory=list)
-    post: list[Indices] = field(default_factory=list)
-    members: list[Member] = field(default_factory=list)
-    plastic: Projection | None = None
-    tied: bool = False
-    learn_phase: str = ""
-    learn_order: int = 0
-    size: int = 0
-
-    def add(self, pre: Indices, post: Indices, projection: str = "", weight: Indices | None = None) -> None:
-        """More synapses."""
-        self.pre.append(pre)
-        self.post.append(post)
-        if weight is not None:
-            self.members.append(Member(projection, slice(self.size, self.size + len(pre)), weight))
-        self.size += len(pre)
 
 
 class Bundles:
@@ -202,7 +123,7 @@ class Bundles:
         key = tuple(way), self._plastic_key(forth), forth.name if tied else ""
         bundle = self._bundle(key, way, f"synapses_{len(self.all) + 1}", True)
         bundle.plastic, bundle.tied = (forth if forth.plasticity else None), tied
-        bundle.add(pre + rows[0][0], post + rows[1][0], forth.name, weight)
+        bundle.add(pre + rows[0][0], post + rows[1][0], Member(forth.name, weight, order))
         for part, total in zip((forth, *backs), bundle.totals, strict=True):
             if total.magnitudes is not None:
                 total.magnitudes.append(np.ravel(np.asarray(part.weight))[weight])

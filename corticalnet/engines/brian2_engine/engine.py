@@ -33,7 +33,7 @@ from corticalnet.engines.stepping import Diverged, Stepping
 from corticalnet.errors import EngineError, one_of
 from corticalnet.experiment.script import Script
 from corticalnet.recordings.recording import Recording
-from corticalnet.recordings.tracks import Track
+from corticalnet.recordings.tracks import Track, tracks_of_cells, tracks_of_synapses
 
 Array = NDArray[np.float64]
 TARGETS = ("numpy", "cython", "cpp_standalone")
@@ -227,6 +227,9 @@ class Brian2Engine(Stepping):
         if track.is_weight:
             self.model.read_weights(self._weights, track.part)
             return torch.from_numpy(self._weights[track.part])
+        if track.is_synapse:
+            values = self.model.of_synapses(track.part, track.state)
+            return torch.from_numpy(values.reshape(1, *self.circuit.synapse_shape(track.part)))
         layout = self.model.layout
         name = layout.names(self.circuit.population(track.part).role, track.state)
         return torch.from_numpy(self.model.field(name)[slice(*layout.rows(track.part))])[None]
@@ -252,12 +255,13 @@ class Brian2Engine(Stepping):
         model = self.model
         total = sum(float(model.field(name).sum()) for name in model.layout.fields)
         total += sum(float(one.variables["w"].get_value().sum()) for one in model.plastic)
+        synapses = [model.variable(f"synapse/{key}") for key in model.synaptic_states()]
+        total += sum(float(one.get_value().sum()) for one in synapses)
         if math.isfinite(total):  # (a sum may overflow by itself: then look closer)
             return None
-        for population in self.circuit.populations:
-            for state in population.cell.state:
-                if not np.isfinite(self._read(Track(population.name, state)).numpy()).all():
-                    return population.name, state
+        for track in (*tracks_of_cells(self.circuit), *tracks_of_synapses(self.circuit)):
+            if not torch.isfinite(self._read(track)).all():
+                return track.part, track.state
         for name, weight in self.weights.items():
             if not np.isfinite(weight).all():
                 return name, "weight"

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from corticalnet.circuits import Circuit, Projection
-from corticalnet.engines.brian2_engine.bundles import Bundle, Bundles, Total
+from corticalnet.engines.brian2_engine.bundle import Bundle, Total
+from corticalnet.engines.brian2_engine.bundles import Bundles
 from corticalnet.engines.brian2_engine.code import Formula, statements
 from corticalnet.engines.brian2_engine.fields import Fields
 from corticalnet.engines.brian2_engine.learning import learning

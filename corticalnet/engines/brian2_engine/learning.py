@@ -8,7 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from corticalnet.circuits.plasticity import Plasticity
-from corticalnet.engines.brian2_engine.bundles import Bundle, Bundles
+from corticalnet.engines.brian2_engine.bundle import Bundle
+from corticalnet.engines.brian2_engine.bundles import Bundles
 from corticalnet.engines.brian2_engine.code import SELECT, Formula, Names, formula, statements
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.engines.brian2_engine.bundles import Bundle
+from corticalnet.engines.brian2_engine.bundle import Bundle
 from corticalnet.engines.brian2_engine.code import Formula, formula
 from corticalnet.engines.brian2_engine.layout import Layout
 from corticalnet.engines.brian2_engine.learning import events, synapse, texts
@@ -244,6 +244,13 @@ class Model:
             return self.cells.variables[name]
         bundle, _, state = name.rpartition("/")
         return self.synapses[bundle].variables[self.layout.names("synapse", state)]
+
+    def of_synapses(self, projection: str, state: str) -> Array:
+        """A state of a projection's synapses, in the order of its connection's list."""
+        bundle = self.layout.bundles.of(projection)
+        member = bundle.member(projection)
+        now = np.asarray(self.variable(f"synapse/{bundle.name}/{state}").get_value())
+        return member.listed(now[member.synapses])
 
     def state(self) -> dict[str, Array]:
         """All fields and states of synapses, by such keys: writing into them changes the model."""

@@ -52,29 +52,41 @@ class Monitors:
     def _what(self, track: Track) -> tuple[Any, str, Any]:
         """Whose variable a track is, its name, and which rows or synapses."""
         layout = self._model.layout
+        if track.is_synapse:
+            bundle = layout.bundles.of(track.part)
+            own = bundle.member(track.part).synapses
+            name = layout.names("synapse", track.state)
+            return self._model.synapses[bundle.name], name, np.arange(own.start, own.stop)
         if track.is_weight:
             bundle = layout.bundles.of(track.part)
-            member = next(m for m in bundle.members if m.projection == track.part)
+            member = bundle.member(track.part)
             _, first = np.unique(member.weight, return_index=True)
-            return self._model.synapses[bundle.name], "w", first + member.synapses.start
+            return self._model.synapses[bundle.name], "w", first + member.first
         name = layout.names(layout.circuit.population(track.part).role, track.state)
         return self._model.cells, name, np.arange(*layout.rows(track.part))
 
     def played(self, recording: Recording) -> dict[tuple[str, str], Tensor]:
-        """All that was seen: by part and state, ``[T, 1, n]`` of all cells, ``[T, *weight shape]``."""
+        """All that was seen: by part and state, ``[T, 1, n]`` of all cells, ``[T, 1, *shape]`` of synapses,
+        ``[T, *weight shape]``.
+        """
         found = {}
         for track in recording.tracks:
             key, name = self._keys[track.part, track.state]
             values = np.asarray(self._by_key[key].variables[name].get_value())
             if track.is_weight:
-                bundle = self._model.layout.bundles.of(track.part)
-                member = next(m for m in bundle.members if m.projection == track.part)
+                member = self._model.layout.bundles.of(track.part).member(track.part)
                 weight = recording.circuit.weights[track.part]
                 flat = np.tile(
                     np.ravel(weight), (len(values), 1)
                 )  # weights that no synapse has stay as they were
                 flat[:, np.unique(member.weight)] = values
                 found[track.part, track.state] = torch.from_numpy(flat.reshape(-1, *weight.shape))
+            elif track.is_synapse:
+                member = self._model.layout.bundles.of(track.part).member(track.part)
+                shape = recording.circuit.synapse_shape(track.part)
+                found[track.part, track.state] = torch.from_numpy(
+                    member.listed(values).reshape(-1, 1, *shape)
+                )
             else:
                 found[track.part, track.state] = torch.from_numpy(values)[:, None]
         return found

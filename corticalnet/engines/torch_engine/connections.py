@@ -44,10 +44,6 @@ class Connected(ABC):
     def arrive(self, each: Tensor) -> Tensor:
         """Numbers of synapses ``[B, ...]`` added up for every post cell: ``[B, M]``."""
 
-    @abstractmethod
-    def shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """Axes of numbers of synapses, without the batch."""
-
 
 class Dense(Connected):
     """All to all; weights ``[M, N]``."""
@@ -78,10 +74,6 @@ class Dense(Connected):
         """Sums over pre cells."""
         return each.sum(2)
 
-    def shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """``[M, N]``."""
-        return post, pre
-
 
 class Single(Connected):
     """One to one; weights ``[M]``."""
@@ -109,10 +101,6 @@ class Single(Connected):
     def arrive(self, each: Tensor) -> Tensor:
         """Each cell has its own synapse."""
         return each
-
-    def shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """``[M]``."""
-        return (post,)
 
 
 class Listed(Connected):
@@ -168,10 +156,6 @@ class Listed(Connected):
     def arrive(self, each: Tensor) -> Tensor:
         """Synapses of a post cell add up."""
         return self._add(each, self.fan_in)
-
-    def shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """``[synapses]``."""
-        return (self.n,)
 
 
 class Fanned(Listed):

@@ -153,8 +153,9 @@ class TorchEngine(Stepping):
         self._weights.renew()
 
     def trouble(self) -> tuple[str, str] | None:
-        """The first population and state (or projection and "weight") that is no longer finite."""
-        return trouble(self.plan, self.states, self._weights.tensors)
+        """See :meth:`Stepping.trouble`."""
+        synapses = {name: learner.synapse for name, learner in self._learners.items()}
+        return trouble(self.plan, self.states, self._weights.tensors, synapses)
 
     # One step ----------------------------------------------------------------------------------
     def advance(self, t: int, steps: int) -> None:
@@ -171,6 +172,8 @@ class TorchEngine(Stepping):
         """What a track records now."""
         if track.is_weight:
             return self._weights.tensors[track.part]
+        if track.is_synapse:
+            return self._learners[track.part].synapse[track.state]
         place = self.plan.places[track.part]
         state: Tensor = getattr(self.states[place.block.index][place.role], track.state)
         return state[:, place.columns]

@@ -118,7 +118,8 @@ class Learner:
         dt: length of a step, ms.
 
     Attributes:
-        synapse: states of synapses by name, ``[B, ...]`` with the connection's axes.
+        shape: of numbers of synapses, without the batch.
+        synapse: states of synapses by name, ``[B, *shape]``.
     """
 
     def __init__(
@@ -127,6 +128,7 @@ class Learner:
         assert projection.plasticity is not None, "only plastic projections learn"
         self.projection, self.connection, self.dt = projection, connection, dt
         self.plasticity, self.sizes = projection.plasticity, (pre.n, post.n)
+        self.shape = projection.connection.synapse_shape(pre.n, post.n)
         rule = self.plasticity
         self.terms = None if rule.states else separate(rule.traced(pre.cell, post.cell))
         #: Share of a step in the trace's memory; 0 if it has none.
@@ -145,7 +147,7 @@ class Learner:
         """
         projection, plan, self.batch = self.projection, readers.plan, batch
         post, source = plan.places[projection.target], plan.places[projection.source]
-        shape = batch, *self.connection.shape(*self.sizes)
+        shape = batch, *self.shape
         self.waiting = False
         self.synapse = {
             name: like.new_full(shape, state.rest) for name, state in self.plasticity.states.items()
@@ -196,8 +198,7 @@ class Learner:
     def carry(self, weight: Tensor, sent: Tensor) -> Tensor:
         """What synapses that do more than weigh bring to their cells: ``[B, M]``."""
         each = self.plasticity.transmits(self._synapse(weight), self._on_pre(sent, weight))
-        shape = self.batch, *self.connection.shape(*self.sizes)
-        return self.connection.arrive(torch.as_tensor(each).to(weight).expand(shape))
+        return self.connection.arrive(torch.as_tensor(each).to(weight).expand(self.batch, *self.shape))
 
     def _awake(self, slots: Mapping[str, Any]) -> bool:
         """Whether weights or traces may change in this step."""

@@ -52,8 +52,20 @@ def named(plan: Plan, kind: str, spaces: States) -> dict[str, Tensor]:
     }
 
 
-def trouble(plan: Plan, states: States, weights: Mapping[str, Tensor]) -> tuple[str, str] | None:
-    """The first population and state (or projection and "weight") that is no longer finite, if any."""
+def trouble(
+    plan: Plan,
+    states: States,
+    weights: Mapping[str, Tensor],
+    synapses: Mapping[str, Mapping[str, Tensor]],
+) -> tuple[str, str] | None:
+    """The first population and state (or projection and its state, or "weight") that is no longer finite.
+
+    Args:
+        plan: that runs.
+        states: of cells.
+        weights: by projection.
+        synapses: their states, by projection and name.
+    """
     every = [
         getattr(space, name)
         for block, roles in zip(plan.blocks, states, strict=True)
@@ -61,6 +73,7 @@ def trouble(plan: Plan, states: States, weights: Mapping[str, Tensor]) -> tuple[
         for name in block.roles[role].state
     ]
     total = float(torch.cat(every, 1).sum()) + sum(float(weights[p.name].sum()) for p in plan.circuit.plastic)
+    total += sum(float(value.sum()) for own in synapses.values() for value in own.values())
     if math.isfinite(total):  # (a sum may overflow by itself: then look closer)
         return None
     for population in plan.circuit.populations:
@@ -69,6 +82,10 @@ def trouble(plan: Plan, states: States, weights: Mapping[str, Tensor]) -> tuple[
             value = getattr(states[place.block.index][place.role], name)[:, place.columns]
             if not torch.isfinite(value).all():
                 return population.name, name
+    for projection, own in synapses.items():
+        for name, value in own.items():
+            if not torch.isfinite(value).all():
+                return projection, name
     for name, weight in weights.items():
         if not torch.isfinite(weight).all():
             return name, "weight"
