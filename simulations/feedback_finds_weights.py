@@ -153,7 +153,7 @@ def expected(
         ((_, link),) = wiring.leaving[node]
         links.append(link)
         lambdas.append(link.feedback(errors[-1], link.weight))
-        errors.append(wiring.area(node).gain(lambdas[-1], activity.traces[node]))
+        errors.append(wiring.area(node).backward(lambdas[-1], activity.traces[node]))
     power = sum(one.double().square().sum(1, keepdim=True) for one in lambdas)
     gaps, conditions = [], []
     for link, error in zip(reversed(links), reversed(errors[:-1]), strict=True):

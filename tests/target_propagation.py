@@ -52,7 +52,7 @@ class TargetPropagation(cn.LearningRule):
             moved = [k.drive(noisy[n] - rates[n]) for n, k in wiring.arriving[node] if self.noise]
             told[node] = torch.tanh(sum(moved, drives[node]))
         delta, guesses = [None] * len(wiring.areas), [None] * len(wiring.areas)
-        delta[-1] = wiring.area(-1).gain(trial_loss.error(rates[-1]), traces[-1])
+        delta[-1] = wiring.area(-1).backward(trial_loss.error(rates[-1]), traces[-1])
         ways = {n: [(a, k) for a, k in wiring.leaving[n] if k.plastic] for n in range(1, wiring.output)}
         for node in range(wiring.output - 1, 0, -1):
             signal, guess = torch.zeros_like(rates[node]), torch.zeros_like(rates[node])
@@ -62,7 +62,7 @@ class TargetPropagation(cn.LearningRule):
                 guess = guess + link.feedback(told[above], v)
             for above, link in wiring.leaving[node]:
                 signal = signal if link.plastic else signal + delta[above]  # its own inverse
-            delta[node], guesses[node] = wiring.area(node).gain(signal, traces[node]), guess
+            delta[node], guesses[node] = wiring.area(node).backward(signal, traces[node]), guess
         held = {"rate": rates, "error": delta, "noisy rate": noisy, "told": told, "guess": guesses}
         self.observer.snapshot(wiring, held)
         plasticity = Plasticity(net, len(rates[0]), accumulate)

@@ -93,7 +93,7 @@ def trajectory_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int 
     own.observer = Values()
     with seeded(seed, x.device):
         wiring = still.levelled() if own.levelled else still.wiring
-        activity = wiring.fire(x)
+        activity = wiring.forward(x)
         energy = Energy(wiring, activity, own.teaching.loss_for(activity.rates[-1], targets))
     with seeded(seed, x.device):  # the same silent columns and the same actions for both
         twin.zero_grad(set_to_none=True)
@@ -152,7 +152,7 @@ def trajectory_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> I
             "the teacher of this recording does not hold the output at its target from the first step on; "
             "a regime can be told of circuits that run in steps (dt = τ/γ)"
         )
-    activity = wiring.fire(twin.admit(cells("value.value", 0)[0]))
+    activity = wiring.forward(twin.admit(cells("value.value", 0)[0]))
     energy = Energy(wiring, activity, Teacher().loss_for(activity.rates[-1], held[0]))
     nodes = range(1, wiring.output + 1)
     errors = [cells("error.error", node) for node in nodes]

@@ -13,14 +13,14 @@ from torch import Tensor
 
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules import LearningRule
 
 
 @torch.no_grad()
 def deltas(
     network: Network, rule: LearningRule, x: Tensor, targets: Tensor
-) -> tuple[Wiring, Activity, list[Tensor]]:
+) -> tuple[Wiring, ForwardState, list[Tensor]]:
     """δ of every sample and column, in the precision of the network.
 
     Args:
@@ -36,7 +36,7 @@ def deltas(
         RuleError: the rule does not say how it brings errors down.
     """
     wiring = network.levelled()
-    activity = wiring.fire(network.admit(x))
+    activity = wiring.forward(network.admit(x))
     error = rule.teaching.loss_for(activity.rates[-1], targets).error(activity.rates[-1])
     found = rule.errors(network, wiring, activity, error)
     if found is None:

@@ -29,7 +29,7 @@ from corticalnet.errors import RuleError, one_of
 from corticalnet.experiment.noise import Noise
 from corticalnet.experiment.protocol import Present, Teach
 from corticalnet.network import Network
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.recordings.recording import Record
 from corticalnet.rules import FaZIL, LearningRule
 from corticalnet.rules.plasticity import Plasticity
@@ -234,7 +234,7 @@ def _judge(fires: Truths, delta: Tensor, depth: int) -> tuple[Truths, Truths, Tr
 def _cosines(
     network: Network,
     wiring: Wiring,
-    activity: Activity,
+    activity: ForwardState,
     delta: list[Tensor],
     pulses: list[NDArray[np.float64]],
     rates: list[NDArray[np.float64]],

@@ -115,7 +115,7 @@ def _reaches_down(link: Link, step: Tensor, network: Network, x: Tensor, seed: i
     signal = torch.randn(len(x), *link.target_shape, generator=rng, dtype=torch.float64)
     node = next(n for n, leaving in enumerate(wiring.leaving) if any(one is link for _, one in leaving))
     trace = network.sweep(x).traces[node]
-    return bool(wiring.area(node).gain(link.feedback(signal, step), trace).abs().max() > UNFELT)
+    return bool(wiring.area(node).backward(link.feedback(signal, step), trace).abs().max() > UNFELT)
 
 
 def carried(

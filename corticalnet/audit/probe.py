@@ -25,7 +25,7 @@ from corticalnet.compare import restored, seeded
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.observed import with_sweeps
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules import LearningRule
 from corticalnet.rules.observer import Broadcasts, Cells, Observer, by_area
 
@@ -115,7 +115,7 @@ class Probe(Observer):
         """A moment."""
         self._at(by_area(wiring, cells), broadcasts or {})
 
-    def _swept(self, activity: Activity, wiring: Wiring) -> None:
+    def _swept(self, activity: ForwardState, wiring: Wiring) -> None:
         """A forward sweep is one too, and what it leaves behind can be disturbed from there on."""
         self._sweeps += 1
         turn = f" of sweep {self._sweeps}" if self._sweeps > 1 else ""

@@ -11,14 +11,14 @@ from corticalnet.network.links import Convolution, Dense, Identity, Link, Local,
 from corticalnet.network.network import Network, mlp
 from corticalnet.network.recurrent import Recurrent, Unrolled
 from corticalnet.network.stages import AvgPool, MaxPool
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 
 __all__ = [
-    "Activity",
     "Area",
     "AvgPool",
     "Convolution",
     "Dense",
+    "ForwardState",
     "Identity",
     "Link",
     "Local",

@@ -81,43 +81,43 @@ class Area(nn.Module):
         fire = next((s for s in self.sequence if isinstance(s, Fire)), None)
         return fire is not None and fire.activation.name in _RECTIFYING
 
-    def fire(self, drive: Tensor, before: Trace | None = None) -> tuple[Tensor, Trace]:
-        """Rates ``[batch, *shape]`` for a drive ``[batch, *drive_shape]``, and the trace of the stages.
+    def forward(self, drive: Tensor, before: Trace | None = None) -> tuple[Tensor, Trace]:
+        """Return rates ``[batch, *shape]`` of a drive ``[batch, *drive_shape]``, and the stages' trace.
 
-        ``before`` is the trace of an earlier firing in the same trial: dropout keeps its mask and slow
+        ``before`` is the trace of an earlier pass of the same trial: dropout keeps its mask and slow
         statistics stay as they were.
         """
         trace: Trace = []
         for k, stage in enumerate(self.sequence):
-            rate, memory = stage.fire(drive, None if before is None else before[k][2])
+            rate, memory = stage.forward(drive, None if before is None else before[k][2])
             trace.append((drive, rate, memory))
             drive = rate
         return drive, trace
 
-    def hold(self, trace: Trace) -> Trace:
-        """The trace with all statistics as constants, so that each sample answers by itself.
+    def freeze_statistics(self, trace: Trace) -> Trace:
+        """Return the trace with all statistics frozen, so that each sample's output depends on it alone.
 
-        Batch homeostasis then keeps its mean and variance in ``fire(drive, trace)``, and ``gain`` does not
-        go through them.
+        Batch homeostasis then keeps its mean and variance in ``forward(drive, trace)``, and ``backward`` does
+        not go through them.
         """
         pairs = zip(self.sequence, trace, strict=True)
-        return [(x, y, stage.hold(memory)) for stage, (x, y, memory) in pairs]
+        return [(x, y, stage.freeze_statistics(memory)) for stage, (x, y, memory) in pairs]
 
-    def gain(self, signal: Tensor, trace: Trace) -> Tensor:
-        """A signal ``[batch, *shape]`` at the rates brought to the drive: ``f'(drive) * signal``."""
+    def backward(self, signal: Tensor, trace: Trace) -> Tensor:
+        """Return the stages' vector-Jacobian product: ``f'(drive) * signal`` of a signal at the rates."""
         if trace and signal.stride() != trace[-1][1].stride():  # take the rates' memory layout
             signal = torch.empty_like(trace[-1][1]).copy_(signal)
         for k in range(len(trace) - 1, -1, -1):
             x, y, memory = trace[k]
             if signal.dtype != x.dtype:  # under autocast, stages may differ in precision
                 signal = signal.to(x.dtype)
-            signal = self.sequence[k].gain(signal, x, y, memory)
+            signal = self.sequence[k].backward(signal, x, y, memory)
         return signal
 
-    def credit(self, trace: Trace) -> list[tuple[nn.Parameter, Tensor]]:
-        """The stages' own parameters, with the batch-summed credit that the last ``gain`` gave them."""
+    def parameter_gradients(self, trace: Trace) -> list[tuple[nn.Parameter, Tensor]]:
+        """Return the stages' own parameters with their batch-summed gradients, by the last ``backward``."""
         pairs = zip(self.sequence, trace, strict=True)
-        return [pair for stage, (_, _, memory) in pairs for pair in stage.credit(memory)]
+        return [pair for stage, (_, _, memory) in pairs for pair in stage.parameter_gradients(memory)]
 
 
 def _standard(

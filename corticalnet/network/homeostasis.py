@@ -26,13 +26,13 @@ from corticalnet.network.stages import Shape, Stage
 
 
 class _Memory:
-    """What one firing leaves behind: its statistics, and later the credit of scale and shift."""
+    """The statistics of one forward pass, and after a backward pass the gradients of scale and shift."""
 
-    __slots__ = ("credit", "held", "inverse", "mean")
+    __slots__ = ("frozen", "gradients", "inverse", "mean")
 
-    def __init__(self, mean: Tensor | None, inverse: Tensor | None, held: bool = False) -> None:
-        self.mean, self.inverse, self.held = mean, inverse, held
-        self.credit: tuple[Tensor, Tensor] | None = None
+    def __init__(self, mean: Tensor | None, inverse: Tensor | None, frozen: bool = False) -> None:
+        self.mean, self.inverse, self.frozen = mean, inverse, frozen
+        self.gradients: tuple[Tensor, Tensor] | None = None
 
 
 class Homeostasis(Stage):
@@ -74,11 +74,11 @@ class Homeostasis(Stage):
         own = [f"{key} {getattr(self, key):g}" for key, value in usual.items() if getattr(self, key) != value]
         return f"{name} homeostasis" + (f" ({', '.join(own)})" if own else "")
 
-    def credit(self, memory: _Memory) -> list[tuple[nn.Parameter, Tensor]]:
-        """Batch-summed credit of scale and shift."""
-        if memory.credit is None:
+    def parameter_gradients(self, memory: _Memory) -> list[tuple[nn.Parameter, Tensor]]:
+        """Return the batch-summed gradients of scale and shift."""
+        if memory.gradients is None:
             return []
-        return [(self.scale, memory.credit[0]), (self.shift, memory.credit[1])]
+        return [(self.scale, memory.gradients[0]), (self.shift, memory.gradients[1])]
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, weight: Tensor | float) -> None:
@@ -105,13 +105,13 @@ class BatchHomeostasis(Homeostasis):
         """One per channel."""
         return shape[:1]
 
-    def hold(self, memory: _Memory) -> _Memory:
-        """The statistics of the batch that has fired, as constants."""
-        return _Memory(memory.mean, memory.inverse, held=True)
+    def freeze_statistics(self, memory: _Memory) -> _Memory:
+        """Return the statistics of this batch as constants."""
+        return _Memory(memory.mean, memory.inverse, frozen=True)
 
-    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """Normalise by the batch while training, by the slow averages otherwise."""
-        if memory is not None and memory.held:
+        if memory is not None and memory.frozen:
             return self._normal(x, memory) * _channels(self.scale, x) + _channels(self.shift, x), memory
         if not self.training:
             mean, variance = self.running_mean, self.running_variance
@@ -127,18 +127,18 @@ class BatchHomeostasis(Homeostasis):
             self._remember(mean.detach(), (inverse.detach() ** -2 - self.eps) * (n / (n - 1)), weight)
         return y, _Memory(mean, inverse)
 
-    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+    def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """The signal through mean and variance too: every sample's depends on all others'."""
-        if memory.held:
+        if memory.frozen:
             others = [dim for dim in range(x.dim()) if dim != 1]
-            memory.credit = (signal * self._normal(x, memory)).sum(others), signal.sum(others)
+            memory.gradients = (signal * self._normal(x, memory)).sum(others), signal.sum(others)
             return signal * _channels(self.scale * memory.inverse, x)
         back: Tensor
         back, scale, shift = torch.ops.aten.native_batch_norm_backward(
             signal, x, self.scale, self.running_mean, self.running_variance,
             memory.mean, memory.inverse, self.training, self.eps, [True, True, True],
         )  # fmt: skip
-        memory.credit = (scale, shift)
+        memory.gradients = (scale, shift)
         return back
 
     def _normal(self, x: Tensor, memory: Any) -> Tensor:
@@ -157,7 +157,7 @@ class SlowHomeostasis(Homeostasis):
         """One per column."""
         return shape
 
-    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """Normalise by the averages of earlier batches (in training too), then let them follow this one."""
         if memory is None:
             memory = _Memory(self.running_mean.clone(), (self.running_variance + self.eps).rsqrt())
@@ -167,9 +167,9 @@ class SlowHomeostasis(Homeostasis):
         normal = (x - memory.mean) * memory.inverse
         return normal * self.scale + self.shift, memory
 
-    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+    def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """``signal * scale / sqrt(variance + eps)``: nothing but the column's own numbers."""
-        memory.credit = ((signal * (x - memory.mean) * memory.inverse).sum(0), signal.sum(0))
+        memory.gradients = ((signal * (x - memory.mean) * memory.inverse).sum(0), signal.sum(0))
         gain: Tensor = self.scale * memory.inverse
         return signal * gain
 

@@ -24,7 +24,7 @@ from corticalnet.network.initialisation import Scheme
 from corticalnet.network.links import Dense, Link
 from corticalnet.network.parts import Parts
 from corticalnet.network.reading import as_rates, finite, place
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.tables import table
 
 Shape = tuple[int, ...]
@@ -127,12 +127,12 @@ class Network(nn.Module):
         """Rates of the output area ``[batch, *output_shape]``; of no samples, none."""
         self.parts.check()
         x = self.admit(x)
-        return self.wiring.fire(x).rates[-1] if len(x) else x.new_zeros(0, *self.output_shape)
+        return self.wiring.forward(x).rates[-1] if len(x) else x.new_zeros(0, *self.output_shape)
 
-    def sweep(self, x: Any) -> Activity:
+    def sweep(self, x: Any) -> ForwardState:
         """Drives and rates of every area for inputs ``[batch, *input_shape]``, at least one of them."""
         self.parts.check()
-        return self.wiring.fire(self.admit(x, least=1))
+        return self.wiring.forward(self.admit(x, least=1))
 
     @torch.no_grad()
     def predict(

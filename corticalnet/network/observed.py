@@ -17,10 +17,10 @@ from torch import Tensor
 from corticalnet.network.links import Link
 from corticalnet.network.network import Network
 from corticalnet.network.parts import Parts
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 
 T = TypeVar("T")
-Swept = Callable[[Activity, Wiring], None]
+Swept = Callable[[ForwardState, Wiring], None]
 #: A link, "drive", "feedback" or "hebbian", the first tensor that it was given, and what came of it.
 Told = Callable[[Link, str, Tensor, Tensor | None], None]
 
@@ -32,8 +32,8 @@ class _ObservedWiring(Wiring):
         super().__init__(wiring.areas, wiring.arriving, wiring.leaving, wiring.depth, wiring.above_input)
         self.swept = swept
 
-    def fire(self, x: Tensor, noise: Callable[[Tensor], Tensor] | None = None) -> Activity:
-        activity = super().fire(x, noise)
+    def forward(self, x: Tensor, noise: Callable[[Tensor], Tensor] | None = None) -> ForwardState:
+        activity = super().forward(x, noise)
         self.swept(activity, self)
         return activity
 

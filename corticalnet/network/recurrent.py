@@ -112,9 +112,9 @@ class Recurrent(nn.Module):
         from_input, from_itself = self.hidden.arriving
         rates = []
         for x in sequence.unbind(1):
-            rate, _ = self.hidden.fire(from_input.drive(x) + from_itself.drive(rate))
+            rate, _ = self.hidden.forward(from_input.drive(x) + from_itself.drive(rate))
             rates.append(rate)
-        outputs = [self.output.fire(self.output.arriving[0].drive(rate))[0] for rate in rates]
+        outputs = [self.output.forward(self.output.arriving[0].drive(rate))[0] for rate in rates]
         return torch.stack(outputs, 1), torch.stack(rates, 1)
 
     def admit(self, sequence: Any, state: Any = None) -> tuple[Tensor, Tensor]:

@@ -1,12 +1,12 @@
 """Stages: what an area's columns do between their drive and the rates they send on.
 
 An area passes its drive through its stages in order: activation, homeostasis, pooling, stochastic
-firing. Every stage knows two things: how it fires, and how a top-down signal goes back through it
-(its local derivative at the state it fired in).
+firing. Every stage has a forward pass, and a backward pass for top-down signals: the vector-Jacobian
+product, by its local derivative at the state of the forward pass.
 
-    y = fire(x)                      signal_x = gain(signal_y)
+    y = forward(x)                   signal_x = backward(signal_y)
 
-``fire`` also returns a memory (dropout mask, winners of a pool) which holds for the whole trial, so
+``forward`` also returns a memory (dropout mask, winners of a pool) which holds for the whole trial, so
 that inference steps of one trial see the same mask.
 """
 
@@ -35,23 +35,23 @@ class Stage(nn.Module, ABC):
         return shape
 
     @abstractmethod
-    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """Output for input ``x``; ``memory`` is what an earlier firing of this trial returned."""
+    def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+        """Return the output for ``x``, and a memory; ``memory`` is that of an earlier pass of this trial."""
 
     @abstractmethod
-    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """The signal at the output brought to the input by the stage's local derivative."""
+    def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+        """Return the vector-Jacobian product: the signal at the output times the stage's local derivative."""
 
-    def hold(self, memory: Any) -> Any:
-        """A memory with which the stage takes nothing from the batch it is given: see :meth:`Area.hold`."""
+    def freeze_statistics(self, memory: Any) -> Any:
+        """Return a memory with frozen statistics: see :meth:`Area.freeze_statistics`."""
         return memory
 
     def describe(self) -> str:
         """A word or two for tables."""
         return type(self).__name__.lower()
 
-    def credit(self, memory: Any) -> list[tuple[nn.Parameter, Tensor]]:
-        """The stage's own parameters with the batch-summed credit that the last ``gain`` gave them."""
+    def parameter_gradients(self, memory: Any) -> list[tuple[nn.Parameter, Tensor]]:
+        """Return the stage's own parameters with their batch-summed gradients, by the last ``backward``."""
         return []
 
 
@@ -62,11 +62,11 @@ class Fire(Stage):
         super().__init__()
         self.activation = activation(choice)
 
-    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """``f(x)``."""
         return self.activation.rate(x), None
 
-    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+    def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """``f'(x) * signal``."""
         return self.activation.gain(signal, x, y)
 
@@ -108,12 +108,12 @@ class _Pool(Stage):
 class MaxPool(_Pool):
     """The strongest column of each ``size`` × ``size`` neighbourhood speaks; feedback returns to it alone."""
 
-    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """The maxima, and who won."""
         y, winners = F.max_pool2d(x, self.size, self.stride, self.padding, return_indices=True)
         return y, winners
 
-    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+    def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """The signal at the winners, zero elsewhere."""
         size, stride, padding = [self.size] * 2, [self.stride] * 2, [self.padding] * 2
         back: Tensor = _ops.max_pool2d_with_indices_backward(
@@ -154,11 +154,11 @@ class AvgPool(_Pool):
         self._over = [*shape[1:]], [1, 1], [0, 0]
         return (shape[0], 1, 1)
 
-    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """The means."""
         return F.avg_pool2d(x, *self._over), None
 
-    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+    def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """An equal share of the signal for each."""
         back: Tensor = _ops.avg_pool2d_backward(signal, x, *self._over, False, True, None)
         return back
@@ -175,11 +175,11 @@ class Flatten(Stage):
         """One after the other."""
         return (torch.Size(shape).numel(),)
 
-    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """``[batch, columns]``."""
         return x.flatten(1), None
 
-    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+    def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """In the shape of the sheet."""
         return signal.reshape(x.shape)
 
@@ -197,13 +197,13 @@ class Dropout(Stage):
             "dropout, the probability of silence,", p, NetworkError, possible, lambda p: 0 <= p < 1
         )
 
-    def fire(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
+    def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """``x * mask / (1 - p)`` while training, ``x`` otherwise."""
         if memory is None and self.training and self.p > 0:
             memory = torch.empty_like(x).bernoulli_(1 - self.p).div_(1 - self.p)
         return (x if memory is None else x * memory), memory
 
-    def gain(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
+    def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
         """The same mask: a silent column hears nothing."""
         return signal if memory is None else signal * memory
 

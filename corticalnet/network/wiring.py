@@ -17,8 +17,8 @@ from corticalnet.network.links import Link, Relay
 
 
 @dataclass
-class Activity:
-    """The state of every node after firing: lists by node; the input has a rate only.
+class ForwardState:
+    """The state of every node after a forward pass: lists by node; the input has a rate only.
 
     Attributes:
         rates, drives, traces: of every node.
@@ -82,12 +82,12 @@ class Wiring:
             drive = drive + link.drive(rates[source])
         return drive
 
-    def fire(self, x: Tensor, noise: Callable[[Tensor], Tensor] | None = None) -> Activity:
-        """One sweep from the input up; with ``noise(rate)`` on the rate of every area, if there is any."""
-        activity = Activity([x], [x], [[]], [] if noise is None else [None])
+    def forward(self, x: Tensor, noise: Callable[[Tensor], Tensor] | None = None) -> ForwardState:
+        """Run a forward pass from the input up, with ``noise(rate)`` added to the rate of every area."""
+        activity = ForwardState([x], [x], [[]], [] if noise is None else [None])
         for node, area in self.above_input:
             drive = self.drive(node, activity.rates)
-            rate, trace = area.fire(drive)
+            rate, trace = area.forward(drive)
             if noise is not None:
                 activity.noise.append(own := noise(rate))
                 rate = rate + own

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from corticalnet.network import Network
 from corticalnet.network.links import Link
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules.observer import SILENT, Observer
 from corticalnet.rules.own_weights import OwnWeights
 from corticalnet.rules.teaching import Teacher, Teaching, TrialLoss
@@ -177,7 +177,7 @@ class LearningRule(OwnWeights, ABC):
         return []
 
     def errors(
-        self, net: Network, wiring: Wiring, activity: Activity, output_error: Tensor
+        self, net: Network, wiring: Wiring, activity: ForwardState, output_error: Tensor
     ) -> list[Tensor | None] | None:
         """δ of every node as one sweep down brings them; None if a rule brings errors down by no sweep.
 

@@ -5,7 +5,7 @@
 
 So ``E[(L̃ − L) ξ_l] / σ²`` is the derivative by the rates of area l, up to terms of order σ² (Williams 1992;
 Lansdell, Prakash & Kording 2020, §3). Each sample has noise of its own, and hears of its own loss alone;
-statistics of the batch are therefore held (:meth:`Area.hold`).
+statistics of the batch are therefore frozen (:meth:`Area.freeze_statistics`).
 """
 
 from __future__ import annotations
@@ -16,20 +16,23 @@ import torch
 from torch import Tensor
 
 from corticalnet.network.area import Trace
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 
 #: Standard-normal noise shaped as a tensor.
 Draw = Callable[[Tensor], Tensor]
 
 
-def held(wiring: Wiring, activity: Activity) -> list[Trace]:
-    """The traces by node, with statistics as constants."""
-    return [wiring.area(node).hold(trace) if node else [] for node, trace in enumerate(activity.traces)]
+def frozen(wiring: Wiring, activity: ForwardState) -> list[Trace]:
+    """Return the traces by node with frozen statistics."""
+    return [
+        wiring.area(node).freeze_statistics(trace) if node else []
+        for node, trace in enumerate(activity.traces)
+    ]
 
 
 def disturb(
     wiring: Wiring,
-    activity: Activity,
+    activity: ForwardState,
     traces: list[Trace],
     noise: list[Tensor | None],
     other_weights: bool = False,
@@ -42,7 +45,7 @@ def disturb(
     for node in range(1, wiring.output + 1):
         same = not other_weights and all(source == 0 for source, _ in wiring.arriving[node])
         drive = activity.drives[node] if same else wiring.drive(node, rates)
-        rate, _ = wiring.area(node).fire(drive, traces[node])
+        rate, _ = wiring.area(node).forward(drive, traces[node])
         own = noise[node]
         rates.append(rate if own is None else rate + own)
     return rates

@@ -28,7 +28,7 @@ from corticalnet.network.area import Area, Trace
 from corticalnet.network.homeostasis import BatchHomeostasis
 from corticalnet.network.reading import finite
 from corticalnet.network.stages import Fire
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules.feedback import Tied
 from corticalnet.rules.teaching import Teacher, TrialLoss
 
@@ -51,7 +51,7 @@ class Energy:
         start: those values after the feedforward sweep ``[batch, n]``, where all hidden errors are 0.
     """
 
-    def __init__(self, wiring: Wiring, activity: Activity, trial_loss: TrialLoss | None = None) -> None:
+    def __init__(self, wiring: Wiring, activity: ForwardState, trial_loss: TrialLoss | None = None) -> None:
         self.wiring, self.activity, self.trial_loss = wiring, activity, trial_loss
         self.nodes = list(range(1, wiring.output + (trial_loss is None)))
         for node in range(1, wiring.output + 1):
@@ -86,7 +86,7 @@ class Energy:
         for node in range(1, self.wiring.output):
             signal = self._feedback.into(self.wiring, node, list(errors))
             assert signal is not None, "every area sends somewhere"
-            slopes[node] = errors[node] - self.wiring.area(node).gain(signal, traces[node])
+            slopes[node] = errors[node] - self.wiring.area(node).backward(signal, traces[node])
         return self.joined(slopes)
 
     def curvature(self, values: Tensor, iterations: int = 200) -> tuple[Tensor, Tensor]:
@@ -107,13 +107,13 @@ class Energy:
         errors = [torch.zeros_like(rates[0])]
         for node in range(1, self.wiring.output):
             errors.append(state[node] - self.wiring.drive(node, rates))
-            rate, trace = self.wiring.area(node).fire(state[node], before[node])
+            rate, trace = self.wiring.area(node).forward(state[node], before[node])
             rates.append(rate)
             traces.append(trace)
         above = self.wiring.area(-1)
-        answer, trace = above.fire(self.wiring.drive(self.wiring.output, rates), before[-1])
+        answer, trace = above.forward(self.wiring.drive(self.wiring.output, rates), before[-1])
         difference = state[-1] - answer if self.trial_loss is None else self.trial_loss.error(answer)
-        errors.append(above.gain(difference, trace))
+        errors.append(above.backward(difference, trace))
         return errors, difference, [*rates, answer], [*traces, trace]
 
     def _by_node(self, values: Tensor) -> list[Tensor]:
@@ -192,7 +192,7 @@ def stability(
     twin = copy.deepcopy(network).double().eval()
     wiring = twin.levelled() if levelled else twin.wiring
     shown = torch.zeros(1, *twin.input_shape) if x is None else x
-    activity = wiring.fire(finite(twin.admit(shown, least=1), "input"))
+    activity = wiring.forward(finite(twin.admit(shown, least=1), "input"))
     if x is None:
         _excite(wiring, activity)
     trial_loss = None if output_free else Teacher().loss_for(activity.rates[-1], activity.rates[-1])
@@ -202,7 +202,7 @@ def stability(
     return Stability(energy.curvature(energy.start, iterations)[1].max().item(), rate)
 
 
-def _excite(wiring: Wiring, activity: Activity) -> None:
+def _excite(wiring: Wiring, activity: ForwardState) -> None:
     """Take every hidden column where its gain is largest; the output answers to that."""
     for node in range(1, wiring.output + 1):
         area, drive = wiring.area(node), activity.drives[node]
@@ -211,7 +211,7 @@ def _excite(wiring: Wiring, activity: Activity) -> None:
         else:
             drive = torch.full_like(drive, most_excitable(area))
         activity.drives[node] = drive
-        activity.rates[node], activity.traces[node] = area.fire(drive)
+        activity.rates[node], activity.traces[node] = area.forward(drive)
 
 
 def most_excitable(area: Area) -> float:
@@ -220,7 +220,7 @@ def most_excitable(area: Area) -> float:
     if fire is None:
         return 0.0
     drives = torch.arange(-200, 201, dtype=torch.float64) / 8
-    gains = fire.gain(torch.ones_like(drives), drives, fire.fire(drives)[0], None)
+    gains = fire.backward(torch.ones_like(drives), drives, fire.forward(drives)[0], None)
     best = drives[gains >= gains.max() * (1 - 1e-12)]
     return float(best[best.abs().argmin()])
 

@@ -175,13 +175,13 @@ class _Columns:
     beta = 0.0
 
     def __init__(self, wiring: Wiring, x: Tensor, bound: float, feedback: float) -> None:
-        activity = wiring.fire(x)
+        activity = wiring.forward(x)
         self.wiring, self.bound, self.feedback = wiring, bound, feedback
         self.rates = activity.rates
         self.states, self.traces = list(activity.drives), list(activity.traces)
         self.signals: list[Tensor | None] = [None] * len(self.rates)
         for node, area in wiring.above_input:
-            trace = self.traces[node] = area.hold(activity.traces[node])
+            trace = self.traces[node] = area.freeze_statistics(activity.traces[node])
             self.states[node] = trace[0][1] if _fires(area) else activity.drives[node]
 
     def nudged(self, trial_loss: TrialLoss, beta: float) -> _Columns:
@@ -209,7 +209,7 @@ class _Columns:
         signal = self.signals[node] = self._signal(node)
         if signal is not None:
             drive = drive + _back(area, signal, self.traces[node])
-        wanted = area.sequence[0].fire(drive)[0] if _fires(area) else drive
+        wanted = area.sequence[0].forward(drive)[0] if _fires(area) else drive
         return wanted.clamp(-self.bound, self.bound) - self.states[node]
 
     def _signal(self, node: int) -> Tensor | None:
@@ -223,13 +223,13 @@ class _Columns:
         ]
         return signals[0] if len(signals) == 1 else torch.stack(signals).sum(0)
 
-    def credit(self, node: int) -> list[tuple[nn.Parameter, Tensor]]:
+    def parameter_gradients(self, node: int) -> list[tuple[nn.Parameter, Tensor]]:
         """What homeostasis of an area learns from what comes down."""
         area, signal = self.wiring.area(node), self.signals[node]
         if signal is None or not area.learns:
             return []
         _back(area, signal, self.traces[node])
-        return area.credit(self.traces[node])
+        return area.parameter_gradients(self.traces[node])
 
 
 def _contrast(plasticity: Plasticity, now: _Columns, before: _Columns, factor: float) -> None:
@@ -246,8 +246,8 @@ def _contrast(plasticity: Plasticity, now: _Columns, before: _Columns, factor: f
             if source and link.plastic and link.weight.requires_grad:  # (the input rests, and so do biases)
                 out, scale, keep = plasticity.slot(link.weight)
                 link.hebbian(now.rates[source] - before.rates[source], state, out, factor * scale, keep)
-        plasticity.credit(now.credit(node), factor)
-        plasticity.credit(before.credit(node), -factor)
+        plasticity.credit(now.parameter_gradients(node), factor)
+        plasticity.credit(before.parameter_gradients(node), -factor)
 
 
 def _fires(area: Area) -> bool:
@@ -267,7 +267,7 @@ def _fire(area: Area, state: Tensor, before: Trace) -> tuple[Tensor, Trace]:
         if isinstance(stage, MaxPool):
             rate = x.flatten(2).gather(2, memory.flatten(2)).view_as(memory)
         else:
-            rate, memory = stage.fire(x, memory)
+            rate, memory = stage.forward(x, memory)
         trace[k] = (x, rate, memory)
     return rate, trace
 
@@ -275,5 +275,5 @@ def _fire(area: Area, state: Tensor, before: Trace) -> tuple[Tensor, Trace]:
 def _back(area: Area, signal: Tensor, trace: Trace) -> Tensor:
     """What comes down to the rates, brought to the states."""
     for k in range(len(trace) - 1, int(_fires(area)) - 1, -1):
-        signal = area.sequence[k].gain(signal, *trace[k])
+        signal = area.sequence[k].backward(signal, *trace[k])
     return signal

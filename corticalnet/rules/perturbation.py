@@ -25,7 +25,7 @@ from torch import Tensor
 
 from corticalnet.checks import fraction, function, positive
 from corticalnet.errors import RuleError, one_of
-from corticalnet.rules.disturbance import Draw, by_sample, disturb, gaussian, held
+from corticalnet.rules.disturbance import Draw, by_sample, disturb, frozen, gaussian
 from corticalnet.rules.observer import Cells
 from corticalnet.rules.trial import Trial
 from corticalnet.rules.trigger import Trigger
@@ -68,7 +68,7 @@ class WeightPerturbation(_Perturbation):
         learned = [p for p in trial.plasticity.learned if p.requires_grad]
         masks = {id(link.weight): link.mask for link in trial.plasticity.net.links if link.mask is not None}
         noise = [self.deviation * self.draw(p.data) * masks.get(id(p), 1) for p in learned]
-        traces = held(wiring, trial.activity)
+        traces = frozen(wiring, trial.activity)
         still: list[Tensor | None] = [None] * len(wiring.areas)
 
         def loss(sign: float) -> Tensor:
@@ -103,7 +103,7 @@ class NodePerturbation(_Perturbation):
     def run(self, trial: Trial) -> None:
         """One disturbed sweep (two, with the opposite noise); rates and gains are the undisturbed ones."""
         wiring, activity, trial_loss = trial.wiring, trial.activity, trial.loss
-        traces = held(wiring, activity)
+        traces = frozen(wiring, activity)
         noise: list[Tensor | None] = [None]
         noise += [self.deviation * self.draw(rate) for rate in activity.rates[1:]]
 
@@ -154,7 +154,7 @@ class REINFORCE(_Perturbation):
         costs = trial_loss.costs(activity.rates[-1])
         advantage = -costs
         if self.baseline == "undisturbed":
-            traces = held(trial.wiring, activity)
+            traces = frozen(trial.wiring, activity)
             still = disturb(trial.wiring, activity, traces, [None] * len(traces))
             advantage = trial_loss.costs(still[-1]) - costs
         elif self.baseline == "average":
@@ -189,10 +189,10 @@ def teach(trial: Trial, noise: list[Tensor | None], told: Tensor, name: str) -> 
     wiring, activity = trial.wiring, trial.activity
     cells: Cells = {"rate": activity.rates, "drive": activity.drives, "noise": noise}
     trial.observer.snapshot(wiring, cells, {name: told})
-    activity = replace(activity, traces=held(wiring, activity))
+    activity = replace(activity, traces=frozen(wiring, activity))
     errors: list[Tensor | None] = [None]
     for node, area in wiring.above_input:
         xi = noise[node]
         assert xi is not None, "every area has noise"
-        errors.append(area.gain(by_sample(told, xi) * xi, activity.traces[node]))
+        errors.append(area.backward(by_sample(told, xi) * xi, activity.traces[node]))
     trial.plasticity.accumulate(wiring, activity, errors)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from corticalnet.network import Network
 from corticalnet.network.links import Link
 from corticalnet.network.links.link import put
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 
 
 class Plasticity:
@@ -76,7 +76,7 @@ class Plasticity:
                 put(credit, out, factor * scale, keep)
 
     def accumulate(
-        self, wiring: Wiring, activity: Activity, errors: Sequence[Tensor | None], scale: float = 1.0
+        self, wiring: Wiring, activity: ForwardState, errors: Sequence[Tensor | None], scale: float = 1.0
     ) -> None:
         """Every link learns the error at its target times the rate of its source; all feedback has been read.
 
@@ -91,7 +91,7 @@ class Plasticity:
                 for source, link in wiring.arriving[node]:
                     self.hebbian(link, activity.rates[source], error, scale**depth)
             if area.learns:  # homeostasis lies beyond the error cell: it learns with the links that leave
-                self.credit(area.credit(activity.traces[node]), scale ** max(depth - 1, 0))
+                self.credit(area.parameter_gradients(activity.traces[node]), scale ** max(depth - 1, 0))
 
     def restart(self) -> None:
         """Begin a new set of changes: the next ones replace what is there."""

@@ -61,10 +61,10 @@ class Columns:
             if area.learns:
                 signal = self.trial.feedback.into(wiring, node, errors)
                 if signal is not None:
-                    area.gain(signal, self.traces[node])
-                    plasticity.credit(area.credit(self.traces[node]))
+                    area.backward(signal, self.traces[node])
+                    plasticity.credit(area.parameter_gradients(self.traces[node]))
         if errors[-1] is not None:
-            plasticity.credit(wiring.area(-1).credit(self.traces[-1]))
+            plasticity.credit(wiring.area(-1).parameter_gradients(self.traces[-1]))
         for node in range(1, wiring.output + 1):
             error = errors[node]
             if error is not None:
@@ -94,7 +94,7 @@ class Columns:
                 error = self.errors[node]
                 self.errors[node] = change if error is None else error + change
                 area = self.wiring.area(node)
-                self.rates[node], self.traces[node] = area.fire(self.values[node], self.traces[node])
+                self.rates[node], self.traces[node] = area.forward(self.values[node], self.traces[node])
         for node in range(1, self.wiring.output + 1):
             sources = self.wiring.arriving[node]
             if weights_change or any(changes[source] is not None for source, _ in sources):
@@ -110,7 +110,7 @@ class Columns:
             return None
         signal, error = self.trial.feedback.into(self.wiring, node, sent), self.errors[node]
         if signal is not None:
-            signal = self.wiring.area(node).gain(signal, self.traces[node])
+            signal = self.wiring.area(node).backward(signal, self.traces[node])
             signal = signal if error is None else signal - error
         elif error is not None:
             signal = -error
@@ -129,10 +129,10 @@ class Columns:
         """The output's error at its present prediction."""
         area, prediction = self.wiring.area(-1), self.predictions[-1]
         if self.moved[-1] is not None:
-            self.rates[-1], self.traces[-1] = area.fire(prediction, self.traces[-1])
+            self.rates[-1], self.traces[-1] = area.forward(prediction, self.traces[-1])
         elif self.errors[-1] is not None:
             return
-        self.errors[-1] = area.gain(self.trial.loss.error(self.rates[-1]), self.traces[-1])
+        self.errors[-1] = area.backward(self.trial.loss.error(self.rates[-1]), self.traces[-1])
 
     def _stand_still(self) -> None:
         """A step is over; whatever tells synapses to learn looks at cells as they are now."""
@@ -151,6 +151,6 @@ class Columns:
             self.values[node] = self.values[node] + disturbance
             self.errors[node] = disturbance
             area = self.wiring.area(node)
-            self.rates[node], self.traces[node] = area.fire(self.values[node], self.traces[node])
+            self.rates[node], self.traces[node] = area.forward(self.values[node], self.traces[node])
         for node in range(2, self.wiring.output + 1):
             self._predict(node)

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from corticalnet.checks import shown
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.feedback import Feedback, NoPathway, Tied
 from corticalnet.rules.feedback.base import with_signals
@@ -187,7 +187,7 @@ class Rule(LearningRule):
         return self.with_trigger(Sweep(), f"{self.name}'s twin")
 
     def errors(
-        self, net: Network, wiring: Wiring, activity: Activity, output_error: Tensor
+        self, net: Network, wiring: Wiring, activity: ForwardState, output_error: Tensor
     ) -> list[Tensor | None]:
         """What a copy of the pathway brings down (one belongs to one network at a time)."""
         feedback = copy.copy(self.feedback)
@@ -265,7 +265,7 @@ class Rule(LearningRule):
         precise = trigger.compares or feedback.compares
         with torch.autocast(x.device.type, enabled=False) if precise else nullcontext():
             wiring = net.levelled() if trigger.levelled else net.wiring
-            activity = wiring.fire(x, trigger.forward_noise)
+            activity = wiring.forward(x, trigger.forward_noise)
             trial_loss = self.teaching.loss_for(activity.rates[-1], targets)
             trial = Trial(wiring, activity, trial_loss, feedback, plasticity, self.observer, change_weights)
             if feedback.learns:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules.observer import SILENT, Observer
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.teaching import TrialLoss
@@ -21,7 +21,7 @@ class Pathway(Protocol):
         """The signal that errors bring down to a node."""
 
     def backward(
-        self, wiring: Wiring, activity: Activity, output_error: Tensor
+        self, wiring: Wiring, activity: ForwardState, output_error: Tensor
     ) -> tuple[list[Tensor | None], list[Tensor | None]]:
         """Errors of all nodes, and the signals that came down to them."""
 
@@ -41,7 +41,7 @@ class Trial:
     """
 
     wiring: Wiring
-    activity: Activity
+    activity: ForwardState
     loss: TrialLoss
     feedback: Pathway
     plasticity: Plasticity

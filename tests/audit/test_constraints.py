@@ -41,12 +41,12 @@ class Around(Trigger):
 
     def run(self, trial):
         wiring, rates, traces = trial.wiring, trial.activity.rates, trial.activity.traces
-        error = wiring.area(-1).gain(trial.loss.error(rates[-1]), traces[-1])
+        error = wiring.area(-1).backward(trial.loss.error(rates[-1]), traces[-1])
         for node in range(wiring.output, 0, -1):
             ((source, link),) = wiring.arriving[node]
             trial.plasticity.hebbian(link, rates[source], error)
             if source:
-                error = wiring.area(source).gain(error @ link.weight, traces[source])
+                error = wiring.area(source).backward(error @ link.weight, traces[source])
 
 
 @pytest.mark.parametrize("name", cn.list_rules())

@@ -175,7 +175,7 @@ def test_a_rule_that_says_nothing_is_watched_from_its_forward_sweep_on():
 def test_sweeps_that_a_rule_does_by_itself_are_watched(wiring):
     class Wide(Hebbian):
         def sweep(self, net, x):
-            return net.wiring.fire(x) if wiring == "wiring" else net.levelled().fire(x)
+            return net.wiring.forward(x) if wiring == "wiring" else net.levelled().forward(x)
 
         def post(self, rates, node, link):
             return rates[node] * rates[-1].sum(1, keepdim=True)

@@ -14,13 +14,13 @@ def test_errors_and_signals_are_derivatives_of_the_loss(make, levelled):
     net = make()
     x, targets = batch(3)
     wiring = net.levelled() if levelled else net.wiring
-    seen = wiring.fire(x)
+    seen = wiring.forward(x)
     for tensor in (*seen.rates[1:], *seen.drives[1:]):
         tensor.retain_grad()
     wanted = torch.nn.functional.one_hot(targets, seen.rates[-1].shape[1]).double()
     (0.5 * (wanted - seen.rates[-1]).square().sum()).backward()
     with torch.no_grad():
-        activity = wiring.fire(x)
+        activity = wiring.forward(x)
         errors, signals = cn.Tied().backward(wiring, activity, wanted - activity.rates[-1])
     assert errors[0] is None
     assert signals[0] is None
@@ -34,7 +34,7 @@ def test_errors_and_signals_are_derivatives_of_the_loss(make, levelled):
 
 def test_straight_feedback_brings_the_outputs_error_to_every_area():
     net, (x, _) = dense("tanh", 4), batch(3)
-    feedback, activity = cn.Direct(), net.wiring.fire(x)
+    feedback, activity = cn.Direct(), net.wiring.forward(x)
     feedback.prepare(net)
     error = torch.randn(3, 5, dtype=F64)
     errors, signals = feedback.backward(net.wiring, activity, error)
@@ -50,7 +50,7 @@ def test_where_nothing_comes_down_there_is_no_error_and_nothing_is_learned():
             return wiring.leaving[node] if node == 2 else []
 
     net, (x, _) = dense("tanh", 3), batch(3)
-    activity = net.wiring.fire(x)
+    activity = net.wiring.forward(x)
     errors, signals = Upper().backward(net.wiring, activity, torch.ones(3, 5, dtype=F64))
     assert [error is None for error in errors] == [True, True, False, False]
     assert signals[1] is None
@@ -68,7 +68,7 @@ def test_what_an_area_learns_is_scaled_once_for_every_link_above_it():
     for link, w in zip(net.links, (2.0, 3.0, 5.0), strict=True):
         link.weight.data.fill_(w)
     with torch.no_grad():
-        activity = net.wiring.fire(torch.ones(1, 1, dtype=F64))
+        activity = net.wiring.forward(torch.ones(1, 1, dtype=F64))
         errors, _ = cn.Tied().backward(net.wiring, activity, 1.0 - activity.rates[-1])  # e = 1 − 30
         Plasticity(net, 1).accumulate(net.wiring, activity, errors, 0.5)
     assert [-link.weight.grad.item() for link in net.links] == [-29 * 15 / 4, -29 * 5 * 2 / 2, -29 * 6.0]

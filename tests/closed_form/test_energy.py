@@ -36,7 +36,7 @@ def around(net, lesson_of=None, seed=0, batch=3, size=0.4):
     rng = torch.Generator().manual_seed(seed)
     x = torch.randn(batch, *net.input_shape, generator=rng, dtype=F64)
     with torch.no_grad():
-        activity = net.wiring.fire(x)
+        activity = net.wiring.forward(x)
     energy = Energy(net.wiring, activity, lesson_of and lesson_of(activity.rates[-1]))
     return x, energy, energy.start + size * torch.randn(energy.start.shape, generator=rng, dtype=F64)
 
@@ -91,7 +91,7 @@ def test_slope_on_every_kind_of_wiring(make, levelled):
     net = make()
     x, y = batch(2)
     wiring = net.levelled() if levelled else net.wiring
-    activity = wiring.fire(x)
+    activity = wiring.forward(x)
     energy = Energy(wiring, activity, Teacher().loss_for(activity.rates[-1], y))
     values = (energy.start + 0.1 * torch.randn_like(energy.start)).detach().requires_grad_()
     energy(values).sum().backward()
@@ -192,7 +192,7 @@ def test_what_has_no_energy_of_its_own():
     with pytest.raises(RuleError, match="rate must be a number above 0, not 0"):
         stability(network(), rate=0)
     net = sheets(homeostasis="batch")
-    activity = net.wiring.fire(batch()[0])
+    activity = net.wiring.forward(batch()[0])
     with pytest.raises(RuleError, match="batch homeostasis mixes samples"):
         Energy(net.wiring, activity)
 

@@ -72,7 +72,7 @@ def test_is_the_gradient_in_the_mean(name, network, monkeypatch):
     rule = cn.rule(name, deviation=1e-4, draw=stream(5))
     estimates = [flat(learned(net, rule, x, y)) for _ in range(250)]
     if network == "batch":
-        monkeypatch.setattr(BatchHomeostasis, "fire", still_statistics)
+        monkeypatch.setattr(BatchHomeostasis, "forward", still_statistics)
     assert_unbiased(estimates, flat(autograd(net, squared, x, y)))
 
 
@@ -124,7 +124,7 @@ def test_reinforce_is_the_gradient_of_the_expected_loss(network, baseline):
         torch.manual_seed(1)
         rates = [x]
         for node in range(1, net.wiring.output + 1):
-            rate, _ = net.wiring.area(node).fire(net.wiring.drive(node, rates))
+            rate, _ = net.wiring.area(node).forward(net.wiring.drive(node, rates))
             rates.append(rate + sigma * same(rate))
         squared(rates[-1], y).backward()
         gradients.append(flat([p.grad for p in net.parameters()]).clone())

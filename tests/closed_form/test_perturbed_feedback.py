@@ -148,12 +148,14 @@ def test_a_gradient_of_the_fit_by_autograd():
         rates = [x]
         with torch.no_grad():
             for node in range(1, wiring.output + 1):
-                rate, _ = wiring.area(node).fire(wiring.drive(node, rates), activity.traces[node])
+                rate, _ = wiring.area(node).forward(wiring.drive(node, rates), activity.traces[node])
                 own = 0.1 * noise[rate.shape[1:]] if node < wiring.output else 0
                 rates.append(rate + own)
             change = trial_loss.losses(rates[-1]) - trial_loss.losses(activity.rates[-1])
         error = [None] * (wiring.output + 1)
-        error[-1] = wiring.area(-1).gain(trial_loss.error(activity.rates[-1]), activity.traces[-1]).detach()
+        error[-1] = (
+            wiring.area(-1).backward(trial_loss.error(activity.rates[-1]), activity.traces[-1]).detach()
+        )
         for node in range(wiring.output - 1, 0, -1):
             target, link = wiring.leaving[node][0]
             b = rule.feedback._own[link.name].detach().clone().requires_grad_()
@@ -162,7 +164,7 @@ def test_a_gradient_of_the_fit_by_autograd():
             signal = link.feedback(error[target], b)
             (0.5 * (wanted - signal).square().sum() / len(x)).backward()
             torch.testing.assert_close(rule.feedback._own[link.name].grad, b.grad)
-            error[node] = wiring.area(node).gain(signal.detach(), activity.traces[node]).detach()
+            error[node] = wiring.area(node).backward(signal.detach(), activity.traces[node]).detach()
 
 
 @pytest.mark.parametrize("hidden", ["linear", "tanh"])

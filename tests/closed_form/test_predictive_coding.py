@@ -27,7 +27,7 @@ def task(activation="tanh", bias=True, sizes=SIZES, batch=3, seed=0):
 
 def begin(net, x, target):
     """The value and error cells of a trial."""
-    activity = net.wiring.fire(x)
+    activity = net.wiring.forward(x)
     trial_loss = Teacher().loss_for(activity.rates[-1], target)
     return Columns(Trial(net.wiring, activity, trial_loss, Tied(), Plasticity(net, len(x))))
 

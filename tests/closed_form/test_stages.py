@@ -33,9 +33,9 @@ def test_rates_and_gains(name):
     x = np.array([-24.0, -3.0, -0.71, 0.0, 0.3, 1.9, 24.0])
     drive, signal = torch.from_numpy(x), torch.linspace(-2, 3, 7, dtype=F64)
     stage = Fire(name)
-    y, memory = stage.fire(drive)
+    y, memory = stage.forward(drive)
     np.testing.assert_allclose(y.numpy(), rate(x), rtol=1e-9, atol=1e-15)
-    found = stage.gain(signal, drive, y, memory).numpy()
+    found = stage.backward(signal, drive, y, memory).numpy()
     np.testing.assert_allclose(found, gain(x) * signal.numpy(), rtol=1e-8, atol=1e-10)
     smooth, h = x != 0, 1e-6
     slope = (rate(x + h) - rate(x - h)) / (2 * h)
@@ -46,9 +46,9 @@ def test_pool_gain_goes_to_the_winners_alone():
     sheet = torch.tensor([[1.0, 2, 0, 5], [4, 3, -1, 0], [-3, -1, 7, 6], [-2, -4, 7.5, 0]])[None, None]
     pool = MaxPool(2)
     assert pool.build((1, 4, 4)) == (1, 2, 2)
-    y, memory = pool.fire(sheet)
+    y, memory = pool.forward(sheet)
     assert y.tolist() == [[[[4, 5], [-1, 7.5]]]]
-    back = pool.gain(torch.tensor([[[[10.0, 20], [30, 40]]]]), sheet, y, memory)
+    back = pool.backward(torch.tensor([[[[10.0, 20], [30, 40]]]]), sheet, y, memory)
     assert back.tolist() == [[[[0, 0, 0, 20], [10, 0, 0, 0], [0, 30, 0, 0], [0, 0, 40, 0]]]]
 
 
@@ -56,9 +56,9 @@ def test_overlapping_padded_pools_add_up_at_a_winner():
     sheet = torch.tensor([[-1.0, -2, -3], [-4, 9, -6], [-7, -8, -5]])[None, None]
     pool = MaxPool(2, stride=1, padding=1)
     assert pool.build((1, 3, 3)) == (1, 4, 4)
-    y, memory = pool.fire(sheet)
+    y, memory = pool.forward(sheet)
     assert y[0, 0].tolist() == [[-1, -1, -2, -3], [-1, 9, 9, -3], [-4, 9, 9, -5], [-7, -7, -5, -5]]
-    back = pool.gain(torch.ones_like(y), sheet, y, memory)
+    back = pool.backward(torch.ones_like(y), sheet, y, memory)
     assert back[0, 0].tolist() == [[3, 1, 2], [1, 4, 0], [2, 0, 3]]
 
 
@@ -66,9 +66,9 @@ def test_an_average_pool_by_hand():
     sheet = torch.tensor([[1.0, 2, 0, 5], [4, 3, -1, 0], [-3, -1, 7, 6], [-2, -4, 7, 0]])[None, None]
     pool = AvgPool(2)
     assert pool.build((1, 4, 4)) == (1, 2, 2)
-    y, memory = pool.fire(sheet)
+    y, memory = pool.forward(sheet)
     assert y.tolist() == [[[[2.5, 1], [-2.5, 5]]]]
-    back = pool.gain(torch.tensor([[[[4.0, 8], [12, 16]]]]), sheet, y, memory)
+    back = pool.backward(torch.tensor([[[[4.0, 8], [12, 16]]]]), sheet, y, memory)
     assert back.tolist() == [[[[1, 1, 2, 2], [1, 1, 2, 2], [3, 3, 4, 4], [3, 3, 4, 4]]]]
 
 
@@ -88,47 +88,47 @@ def test_average_pools_are_torchs(stage, layer):
     assert stage.build((2, 5, 6)) == wanted.shape[1:]
     signal = torch.rand_like(wanted)
     wanted.backward(signal)
-    y, memory = stage.fire(x.detach())
+    y, memory = stage.forward(x.detach())
     assert torch.allclose(y, wanted, rtol=1e-15)
-    assert torch.allclose(stage.gain(signal, x.detach(), y, memory), x.grad, rtol=1e-15)
+    assert torch.allclose(stage.backward(signal, x.detach(), y, memory), x.grad, rtol=1e-15)
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.8])
 def test_dropout_silences_a_fraction_and_keeps_the_mean(p):
     n = 200_000
     stage, x = Dropout(p), torch.full((n,), 3.0)
-    y, memory = stage.fire(x)
+    y, memory = stage.forward(x)
     silent = (y == 0).sum().item()
     assert abs(silent - n * p) < 4.5 * (n * p * (1 - p)) ** 0.5
     assert torch.allclose(y[y != 0], torch.tensor(3 / (1 - p)))
     signal = torch.randn(n)
-    heard = stage.gain(signal, x, y, memory)
+    heard = stage.backward(signal, x, y, memory)
     assert torch.equal(heard == 0, y == 0)
     assert torch.allclose(heard[y != 0], signal[y != 0] / (1 - p))
 
 
 def test_dropout_draws_once_per_trial_and_rests_in_evaluation():
     stage, x = Dropout(0.5), torch.rand(50, 40) + 1
-    one, memory = stage.fire(x)
-    again, kept = stage.fire(2 * x, memory)
+    one, memory = stage.forward(x)
+    again, kept = stage.forward(2 * x, memory)
     assert torch.equal(again, 2 * one)
     assert kept is memory
-    assert not torch.equal(stage.fire(x)[0], one)  # another trial, another mask
+    assert not torch.equal(stage.forward(x)[0], one)  # another trial, another mask
     stage.eval()
-    y, memory = stage.fire(x)
+    y, memory = stage.forward(x)
     assert torch.equal(y, x)
-    assert torch.equal(stage.gain(x, x, y, memory), x)
+    assert torch.equal(stage.backward(x, x, y, memory), x)
 
 
 def test_an_areas_stages_fire_in_order_and_remember_their_trial():
     area = Area(Relay(), stages=[Fire("relu"), Dropout(0.5)])
     drive = torch.randn(20, 30)
-    rate, trace = area.fire(drive)
+    rate, trace = area.forward(drive)
     mask = trace[1][2]
     assert torch.equal(rate, torch.relu(drive) * mask)
-    moved, second = area.fire(drive + 1, trace)
+    moved, second = area.forward(drive + 1, trace)
     assert torch.equal(moved, torch.relu(drive + 1) * mask)
-    assert torch.equal(area.gain(torch.ones_like(drive), second), mask * (drive > -1))
+    assert torch.equal(area.backward(torch.ones_like(drive), second), mask * (drive > -1))
 
 
 @pytest.mark.parametrize("shape", [(4,), (3, 5, 4)])
@@ -156,9 +156,9 @@ def test_batch_homeostasis_is_batch_normalisation(shape, momentum):
         wanted = torch_layer(x)
         wanted.backward(signal)
         with torch.no_grad():
-            y, memory = stage.fire(x)
-            back = stage.gain(signal, x, y, memory)
-        credit = dict(stage.credit(memory))
+            y, memory = stage.forward(x)
+            back = stage.backward(signal, x, y, memory)
+        credit = dict(stage.parameter_gradients(memory))
         pairs = [
             (y, wanted), (back, x.grad), (credit[stage.scale], torch_layer.weight.grad),
             (credit[stage.shift], torch_layer.bias.grad), (stage.running_mean, torch_layer.running_mean),
@@ -173,12 +173,12 @@ def test_batch_homeostasis_keeps_its_averages_within_a_trial_and_needs_two_sampl
     stage = BatchHomeostasis()
     stage.build((3,))
     x = torch.randn(8, 3)
-    _, memory = stage.fire(x)
+    _, memory = stage.forward(x)
     before = stage.running_mean.clone()
-    stage.fire(x + 1, memory)
+    stage.forward(x + 1, memory)
     assert torch.equal(stage.running_mean, before)
     with pytest.raises(NetworkError, match="homeostasis='batch' needs more than one sample"):
-        stage.fire(x[:1])
+        stage.forward(x[:1])
 
 
 def test_slow_homeostasis_by_hand():
@@ -189,22 +189,22 @@ def test_slow_homeostasis_by_hand():
         stage.scale.fill_(3.0)
         stage.shift.fill_(0.5)
     x = torch.tensor([[1.0], [5.0]])  # mean 3, variance 4
-    y, memory = stage.fire(x)  # by mean 0, variance 1
+    y, memory = stage.forward(x)  # by mean 0, variance 1
     torch.testing.assert_close(y, 3 * x / 1.25**0.5 + 0.5)
     assert stage.running_mean.item() == 0.75 * 0 + 0.25 * 3
     assert stage.running_variance.item() == 0.75 * 1 + 0.25 * 4
-    second, _ = stage.fire(torch.tensor([[2.75]]))  # variance 1.75 + eps 0.25
+    second, _ = stage.forward(torch.tensor([[2.75]]))  # variance 1.75 + eps 0.25
     assert second.item() == pytest.approx(3 * (2.75 - 0.75) / 2**0.5 + 0.5)
     assert stage.running_mean.item() == 0.75 * 0.75 + 0.25 * 2.75
     signal = torch.tensor([[1.0], [-2.0]])
-    torch.testing.assert_close(stage.gain(signal, x, y, memory), signal * 3 / 1.25**0.5)
-    (_, scale), (_, shift) = stage.credit(memory)
+    torch.testing.assert_close(stage.backward(signal, x, y, memory), signal * 3 / 1.25**0.5)
+    (_, scale), (_, shift) = stage.parameter_gradients(memory)
     assert scale.item() == pytest.approx((1 - 2 * 5) / 1.25**0.5)
     assert shift.item() == -1.0
     before = stage.running_mean.clone(), stage.running_variance.clone()
-    stage.fire(x, memory)  # later in the same trial
+    stage.forward(x, memory)  # later in the same trial
     stage.eval()
-    stage.fire(x)
+    stage.forward(x)
     assert (stage.running_mean, stage.running_variance) == before
 
 
@@ -219,12 +219,12 @@ def test_slow_homeostasis_is_local(changed):
         stage = SlowHomeostasis(0.5)
         stage.build((4, 3, 3))
         torch.manual_seed(1)
-        stage.fire(torch.randn(6, 4, 3, 3))
+        stage.forward(torch.randn(6, 4, 3, 3))
         at, top = x.clone(), signal.clone()
         at[other] += disturb
         top[other] -= disturb
-        y, memory = stage.fire(at)
-        back = stage.gain(top, at, y, memory)
+        y, memory = stage.forward(at)
+        back = stage.backward(top, at, y, memory)
         results.append((y[here], back[here]))
         assert stage.running_mean.shape == (4, 3, 3)
     assert torch.equal(results[0][0], results[1][0])

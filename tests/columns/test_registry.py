@@ -29,7 +29,7 @@ class OutputOnly(Trigger):
 
     def run(self, trial):
         wiring, rates = trial.wiring, trial.activity.rates
-        error = wiring.area(-1).gain(trial.loss.error(rates[-1]), trial.activity.traces[-1])
+        error = wiring.area(-1).backward(trial.loss.error(rates[-1]), trial.activity.traces[-1])
         for source, link in wiring.arriving[-1]:
             trial.plasticity.hebbian(link, rates[source], error)
 

@@ -196,7 +196,7 @@ def test_inference_goes_down_the_energy_of_the_network_with_shortcuts():
     columns = Columns(Trial(wiring, activity, trial_loss, cn.Tied(), Plasticity(net, len(x))), noise=0.1)
     values = [v.clone().requires_grad_() for v in columns.values[1:-1]]
     with torch.enable_grad():
-        rates = [x, *(wiring.area(k).fire(v)[0] for k, v in enumerate(values, 1))]
+        rates = [x, *(wiring.area(k).forward(v)[0] for k, v in enumerate(values, 1))]
         means = [wiring.drive(node, rates) for node in range(1, wiring.output + 1)]
         energy = sum((v - m).square().sum() for v, m in zip(values, means, strict=False)) / 2
         energy = energy + squared(means[-1], y) * len(x)

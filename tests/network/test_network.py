@@ -188,5 +188,5 @@ def test_relays_make_all_ways_equally_long():
         assert all(level.depth[node] == level.depth[target] + 1 for target, _ in leaving)
     assert len(named(5, 4, 3).levelled().areas) == 4  # nothing skips, nothing is relayed
     x = torch.randn(2, 6)
-    assert torch.equal(level.fire(x).rates[-1], net(x))
+    assert torch.equal(level.forward(x).rates[-1], net(x))
     assert sum(link.synapses for link in net.links) == 24 + 12 + 9 + 12 + 9 + 12

@@ -24,7 +24,7 @@ def test_an_observed_network_learns_what_the_network_learns_and_tells_of_it(make
     assert sorted(told) == sorted(once)
     sweeping = with_sweeps(net, lambda activity, wiring: swept.append((activity, wiring)))
     cn.rule("z-il", simulate=True).learn(sweeping, x, y)
-    sweeping(x), sweeping.sweep(x), sweeping.wiring.fire(x)
+    sweeping(x), sweeping.sweep(x), sweeping.wiring.forward(x)
     assert [wiring for _, wiring in swept] == [sweeping.levelled(), *[sweeping.wiring] * 3]
     assert torch.equal(swept[-1][0].rates[-1], net(x))
     for other in (observed, sweeping):

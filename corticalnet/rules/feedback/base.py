@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.links import Link
-from corticalnet.network.wiring import Activity, Wiring
+from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules.trial import Trial
 
 
@@ -89,7 +89,7 @@ class Feedback(ABC):
         return None
 
     def backward(
-        self, wiring: Wiring, activity: Activity, output_error: Tensor
+        self, wiring: Wiring, activity: ForwardState, output_error: Tensor
     ) -> tuple[list[Tensor | None], list[Tensor | None]]:
         """One sweep down: what backprop computes, if the weights are the links' own.
 
@@ -106,11 +106,11 @@ class Feedback(ABC):
         areas, traces = wiring.above_input, activity.traces
         errors: list[Tensor | None] = [None] * len(traces)
         signals: list[Tensor | None] = [None] * len(traces)
-        errors[-1] = areas[-1][1].gain(output_error, traces[-1])
+        errors[-1] = areas[-1][1].backward(output_error, traces[-1])
         for node, area in areas[-2::-1]:
             signals[node] = signal = self.into(wiring, node, errors)
             if signal is not None:
-                errors[node] = area.gain(signal, traces[node])
+                errors[node] = area.backward(signal, traces[node])
         return errors, signals
 
     def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:

@@ -20,8 +20,8 @@ from corticalnet.network import Network
 from corticalnet.network.area import Trace
 from corticalnet.network.initialisation import Scheme
 from corticalnet.network.links import Link
-from corticalnet.network.wiring import Activity, Wiring
-from corticalnet.rules.disturbance import Draw, by_sample, disturb, gaussian, held
+from corticalnet.network.wiring import ForwardState, Wiring
+from corticalnet.rules.disturbance import Draw, by_sample, disturb, frozen, gaussian
 from corticalnet.rules.feedback.base import Passes
 from corticalnet.rules.feedback.learned import Learned, share
 from corticalnet.rules.feedback.least_squares import LeastSquares
@@ -90,7 +90,7 @@ class Perturbed(Learned):
     def learn(self, trial: Trial) -> None:
         """One disturbed sweep, and one sweep down of the errors that B itself brings."""
         wiring, activity = without_relays(trial)
-        activity.traces = traces = held(wiring, activity)
+        activity.traces = traces = frozen(wiring, activity)
         noise: list[Tensor | None] = [None] * len(wiring.areas)
         for node in range(1, wiring.output):
             noise[node] = self.deviation * self.draw_noise(activity.rates[node])
@@ -162,7 +162,7 @@ class Perturbed(Learned):
         return super().state_dict() | sums
 
 
-def without_relays(trial: Trial) -> tuple[Wiring, Activity]:
+def without_relays(trial: Trial) -> tuple[Wiring, ForwardState]:
     """The network's own wiring, and what its nodes do in this trial."""
     wiring, there = trial.plasticity.net.wiring, trial.activity
     if wiring is trial.wiring:
@@ -171,4 +171,4 @@ def without_relays(trial: Trial) -> tuple[Wiring, Activity]:
     nodes = [place[id(area)] for area in wiring.areas]
     parts: list[list[Tensor]] = [[own[node] for node in nodes] for own in (there.rates, there.drives)]
     traces: list[Trace] = [there.traces[node] for node in nodes]
-    return wiring, Activity(parts[0], parts[1], traces)
+    return wiring, ForwardState(parts[0], parts[1], traces)
