@@ -200,6 +200,11 @@ def test_training_begins_without_ink():
     assert not {name.split(".")[0] for name in reached} & INK
 
 
+def test_nobody_waits_for_scikit_learn():
+    """Its digits are read as they lie there: importing it costs as much as some epochs on them."""
+    assert not [name for name in FILES if any(other.split(".")[0] == "sklearn" for other in EVERYTHING[name])]
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_no_long_file(name):
     lines = len(FILES[name].read_text().splitlines())

@@ -34,7 +34,7 @@ _SETS = (
     Dataset(
         name="digits",
         title="Optical recognition of handwritten digits, 8×8",
-        shape=(1, 8, 8),
+        shape=digits.SHAPE,
         classes=10,
         images="1438 training + 359 test (a fixed split: the set has no official one)",
         licence="CC BY 4.0",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import subprocess
 import sys
@@ -109,6 +110,15 @@ def test_a_rule_of_the_user_is_listed_and_trained_by(cli, monkeypatch):
     assert ["mine", "me,", "today"] in rows
     assert json.loads(cli("train small --rule mine --epochs 1 --json").out)["rule"] == "mine"
     assert "did you mean 'mine'?" in cli("train small --rule minne").err
+
+
+def test_a_command_looks_for_garbage_less_often_and_leaves_all_as_it_was(cli, place):
+    small = (place / "models" / "small.py").read_text()
+    (place / "model.py").write_text(f"{small}\nimport gc\nprint('every', gc.get_threshold()[0])\n")
+    before = gc.get_threshold()
+    done = cli("train model.py --epochs 1")
+    assert int(done.out.splitlines()[0].removeprefix("every ")) > 10 * before[0]
+    assert gc.get_threshold() == before
 
 
 def test_data_list_and_fetch(cli):

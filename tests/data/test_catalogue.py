@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -45,6 +46,15 @@ def test_digits_are_always_there():
     assert about.available
     assert Path(about.where).is_dir()
     assert data.fetch("digits") == Path(about.where)
+
+
+@pytest.mark.parametrize("rows", [None, "1,2,3\n", ",".join(["0"] * 64) + ",11\n", "a,b\n"])
+def test_a_file_of_digits_that_is_missing_or_another_is_refused(tmp_path, monkeypatch, rows):
+    monkeypatch.setattr("corticalnet.data.digits.folder", lambda: str(tmp_path))
+    if rows is not None:
+        (tmp_path / "digits.csv.gz").write_bytes(gzip.compress(rows.encode()))
+    with pytest.raises(DataError, match=re.escape(str(tmp_path / "digits.csv.gz"))):
+        data.load("digits")
 
 
 def test_available_once_every_file_is_there(cache, make):
