@@ -98,7 +98,7 @@ class Simulator(Running):
         Raises:
             ProtocolError: there is no such state.
         """
-        if what not in self._tracks:
+        if not isinstance(what, str) or what not in self._tracks:
             raise ProtocolError(
                 unknown("state", what, dict.fromkeys(track.name for track in self._tracks.values()))
             )

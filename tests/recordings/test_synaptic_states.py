@@ -208,6 +208,9 @@ def test_wishes_that_cannot_be(message, record):
 def test_a_state_to_read_that_is_not_there():
     running = cn.simulator(one())
     np.testing.assert_array_equal(running.read("up.low"), np.full((1, 2, 3), 0.25))
+    for what in (None, ["up.low"]):
+        with pytest.raises(ProtocolError, match="unknown state"):
+            running.read(what)
     with pytest.raises(ProtocolError) as caught:
         running.read("up.lo")
     choices = "a.value, a.rate, b.rate, up.low, up.voltage, up.above"
@@ -254,6 +257,22 @@ def test_other_readers_of_a_recording_leave_synapses_alone(recwarn):
     pytest.importorskip("neo")
     names = [signal.name for signal in cn.to_neo(data).segments[0].analogsignals]
     assert sorted(set(names)) == ["a.rate", "b.rate"]
+
+
+class Releasing(LowPass):
+    """Releases a vesicle, which is called a spike."""
+
+    state = {"spike": State(event=True)}
+
+    def update(self, synapse, pre, post, port, dt):
+        return {"spike": where(pre.rate > 0, 1.0, 0.0)}
+
+
+def test_events_of_synapses_are_no_spikes_of_cells():
+    data = cn.simulate(one(Releasing(), connection=LISTED), shown(4), record="spike")
+    np.testing.assert_array_equal(data["up.spike"][:, 0], np.outer(np.ones(4), [1, 1, 0, 1]))
+    with pytest.raises(ProtocolError, match="neither spikes nor φ"):
+        cn.analysis.spike_times(data)
 
 
 def test_without_record_weights_stand_for_synapses():
