@@ -4,13 +4,16 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
-.PHONY: demo test processors check install clean
+.PHONY: demo test docs processors check install clean
 
 demo: .venv/installed          ## the main job on real digits: trains, compares, draws
 	$(BIN)/corticalnet demo
 
 test: .venv/installed check    ## every test, lint and types
 	$(BIN)/pytest -n 2
+
+docs: .venv/installed          ## the documentation as a site, build/docs/index.html; no network needed
+	$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs build/docs
 
 TESTS ?= -n 2
 

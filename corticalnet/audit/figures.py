@@ -29,7 +29,7 @@ def figure(reports: Sequence[Report]) -> Figure:
 
 
 def figures(report: Validation) -> dict[str, Figure]:
-    """By name: "views", if views were run, and "sweep_of_…", if a setting was swept."""
+    """By name: "views", if views were run, and ``sweep_of_…``, if a setting was swept."""
     from corticalnet.plotting.validation import by_view
 
     found: dict[str, Figure] = {}

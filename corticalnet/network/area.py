@@ -31,12 +31,14 @@ class Area(nn.Module):
         activation: firing rate of a column given its drive (see :mod:`corticalnet.activations`).
         name: how others refer to it; ``area1``, ``area2``, … and ``output`` if not given.
 
-    Other, applied in this order after the activation (Pozzi et al. 2020):
+    Other:
         homeostasis: "batch" (batch normalisation; not local), "slow" (local), or None.
         pool: max-pooling over this many columns in each direction, or a pool: ``MaxPool(3, stride=2)``,
             ``AvgPool(2)``, ``AvgPool()`` (the mean of each channel).
         dropout: probability that a column is silent in a training trial.
         stages: the whole sequence of stages, for another order; replaces all of the above.
+
+    Homeostasis, pool and dropout act in this order after the activation (Pozzi et al. 2020).
     """
 
     def __init__(

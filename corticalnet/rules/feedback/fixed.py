@@ -131,7 +131,7 @@ class SignSymmetric(Random):
     """Feedback weights share only their sign with the feedforward ones (Liao, Leibo & Poggio 2016).
 
     Args:
-        magnitude: "uniform" (every |B| is √(2 / fan-in)) or "random" (fixed random magnitudes).
+        magnitude: "uniform" (every ``|B|`` is √(2 / fan-in)) or "random" (fixed random magnitudes).
         seed: of random magnitudes.
     """
 
@@ -144,17 +144,17 @@ class SignSymmetric(Random):
         self.magnitude = magnitude
 
     def draw(self, link: Link) -> Tensor:
-        """|B|."""
+        """``|B|``."""
         if self.magnitude == "random":
             return super().draw(link).abs()
         return link.present(torch.full_like(link.weight, math.sqrt(2 / link.fans[0])))
 
     def weights(self, link: Link) -> Tensor:
-        """sign(W) ⊙ |B|."""
+        """``sign(W) ⊙ |B|``."""
         return link.weight.sign() * self._weights[link.name] if link.plastic else link.weight
 
     def magnitudes(self, link: Link) -> Tensor | None:
-        """|B|."""
+        """``|B|``."""
         return self._weights[link.name] if link.plastic else None
 
 
