@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from corticalnet.audit.samples import ACTIVATIONS, hierarchy, own
 from corticalnet.audit.settling import RATE, Settling, number, settle
 from corticalnet.audit.stream import autonomy_in_a_stream
 from corticalnet.circuits import Circuit
-from corticalnet.circuits.cells import Clock, PhaseSignal
+from corticalnet.circuits.cells import PhaseSignal
 from corticalnet.columns import circuit as expand
 from corticalnet.errors import CircuitError, CircuitWarning
 from corticalnet.network import Network
@@ -99,17 +99,20 @@ def _streams(
 ) -> Iterator[tuple[bool, str, float]]:
     """(whether the twin learns by the rule itself, condition, largest distance)."""
 
-    def stream(mine: bool, told: bool, silenced: bool = False, slack: tuple[int, int] = SLACK) -> float:
+    def stream(mine: bool, told: bool, clocks: bool = True, slack: tuple[int, int] = SLACK) -> float:
         columns = expand(network, rule, RATE, phase_signal=told)
+        # Whatever hears the teacher and is no phase signal may count time, be its class known here or not.
+        hearing = told if clocks or not told else _phase_signals(columns)
         report = autonomy_in_a_stream(
             network,
             rule,
             trials=TRIALS,
             seed=seed,
             learning_rate=RATE,
-            announced=told,
+            announced=hearing,
+            phase_signal=told,
             slack=slack,
-            circuit=_silenced(columns) if silenced else columns,
+            circuit=columns,
             twin=rule if mine else None,
         )
         return max(number(distance) for distance in report.distances)
@@ -117,8 +120,8 @@ def _streams(
     nothing = stream(False, told=False)
     yield False, "nothing", nothing
     if controls:
-        yield False, "phases", stream(False, told=True, silenced=True)
-        yield True, "phases", stream(True, told=True, silenced=True)
+        yield False, "phases", stream(False, told=True, clocks=False)
+        yield True, "phases", stream(True, told=True, clocks=False)
         if "clock" in controls:
             yield True, "everything", stream(True, told=True)
     elif nothing > EQUAL:
@@ -144,15 +147,10 @@ def _controls(columns: Circuit) -> tuple[str, ...]:
     return tuple(sorted({"phase" if isinstance(cell, PhaseSignal) else "clock" for cell in told}))
 
 
+def _phase_signals(columns: Circuit) -> list[str]:
+    return [p.name for p in columns.populations if isinstance(p.cell, PhaseSignal)]
+
+
 def _hear_the_phase(columns: Circuit) -> list[str]:
-    phases = {p.name for p in columns.populations if isinstance(p.cell, PhaseSignal)}
+    phases = _phase_signals(columns)
     return [target for b in columns.broadcasts if b.source in phases for target in b.targets]
-
-
-def _silenced(columns: Circuit) -> Circuit:
-    """Clocks that never tick."""
-    populations = [
-        replace(p, cell=replace(p.cell, first=1e12, last=1e12)) if isinstance(p.cell, Clock) else p
-        for p in columns.populations
-    ]
-    return replace(columns, populations=populations)

@@ -104,7 +104,7 @@ def autonomy_in_a_stream(
     learning_rate: float = 0.1,
     stimuli: Any = None,
     targets: Any = None,
-    announced: bool = False,
+    announced: bool | Sequence[str] = False,
     phase_signal: bool | None = None,
     slack: tuple[int, int] = (8, 8),
     noise: Sequence[Noise] = (),
@@ -124,7 +124,8 @@ def autonomy_in_a_stream(
         learning_rate: of columns and twin.
         stimuli: ``[trials, *shape]``; uniform in [0, 1) if not given.
         targets: classes ``[trials]`` or vectors ``[trials, n]``; random classes if not given.
-        announced: whether clocks and phase signals hear the teacher come and go.
+        announced: whether control cells (clocks, phase signals) hear the teacher come and go; or which of
+            them do, names of populations.
         phase_signal: see :func:`corticalnet.circuit`; if not given, ungated rules have one if the teacher is
             announced.
         slack: how many steps longer than the circuit needs presentation and teaching last at most; each
@@ -142,7 +143,7 @@ def autonomy_in_a_stream(
         ProtocolError: stimuli and targets are not as many as trials.
         EngineError: an unknown engine, or one that is not installed.
     """
-    told = announced if phase_signal is None else phase_signal
+    told = bool(announced) if phase_signal is None else phase_signal
     columns = circuit or unwarned(network, rule, learning_rate, told)
     x, y = _lessons(network, trials, seed, stimuli, targets)
     least = np.array([max(2, columns.needs.present), columns.needs.teach])
@@ -174,7 +175,7 @@ def autonomy_in_a_stream(
     return StreamReport(
         rule=rule.name,
         engine=engine,
-        announced=announced,
+        announced=bool(announced),
         distances=tuple(max(one.values()) for one in distances),
         by_projection={name: tuple(one[name] for one in distances) for name in distances[0]},
         expected=tuple(expected),
@@ -191,7 +192,12 @@ def _pieces(circuit: Circuit, timing: NDArray[np.int64]) -> list[range]:
 
 
 def _trial(
-    circuit: Circuit, x: Tensor, y: Tensor, timing: NDArray[np.int64], k: int, announced: bool
+    circuit: Circuit,
+    x: Tensor,
+    y: Tensor,
+    timing: NDArray[np.int64],
+    k: int,
+    announced: bool | Sequence[str],
 ) -> list[Element]:
     """A teacher comes to what is there already, and goes when the next stimulus comes.
 
@@ -235,13 +241,13 @@ def _lessons(network: Network, trials: int, seed: int, stimuli: Any, targets: An
     return x, beside(y, x)
 
 
-def teacher(circuit: Circuit, target: Tensor, steps: int, announced: bool) -> Element:
-    """A teacher who only clamps the output, or who tells clocks and phase signals too; or a reward."""
+def teacher(circuit: Circuit, target: Tensor, steps: int, announced: bool | Sequence[str] = True) -> Element:
+    """A teacher who clamps the output and tells all control cells, or some, or none; or a reward."""
     if any("answer" in p.cell.inputs for p in circuit.populations):
         return Reinforce(target, steps)
-    if announced:
+    if announced is True:
         return Teach(target, steps)
-    given: dict[str, Any] = {}
+    given: dict[str, Any] = {f"{name}.teaching": 1.0 for name in announced or ()}
     for population in circuit.populations:
         for name in {"target", "clamped"} & population.cell.inputs.keys():
             value = as_vectors(target, torch.zeros(1, population.n, dtype=torch.float64))

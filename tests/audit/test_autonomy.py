@@ -10,11 +10,12 @@ from corticalnet.audit.autonomy import SWEEP, autonomy
 from corticalnet.audit.judging import judge_autonomy, judge_clock, judge_partial, judge_phases
 from corticalnet.audit.samples import hierarchy, lesson
 from corticalnet.audit.settling import settle, without_phase
-from corticalnet.circuits.cells import Cell, PhaseSignal
+from corticalnet.circuits.cells import Cell, PhaseSignal, State
 from corticalnet.circuits.pointwise import where
-from corticalnet.circuits.quantities import Pure
+from corticalnet.circuits.quantities import ONE, Pure
 from corticalnet.columns import runs
 from corticalnet.columns.detected import DetectedColumns
+from corticalnet.columns.z_il import ZILColumns
 
 
 class StepCounter(Cell):
@@ -45,12 +46,38 @@ class CountingColumns(DetectedColumns):
         return made
 
 
+class OwnClock(Cell):
+    """A clock of somebody's own, and no kind of ours."""
+
+    first: Pure = 0.0
+    state = {"tick": State(pulse=True), "count": 0.0}
+    inputs = {"teaching": ONE}
+
+    def detect(self, cell, port, dt):
+        on = cell.teaching != 0
+        tick = where(on & (cell.count == self.first), 1.0, 0.0)
+        return {"tick": tick, "count": where(on, cell.count + 1, 0.0)}
+
+
+class OwnTime(cn.Rule):
+    """Z-IL, timed by clocks of somebody's own."""
+
+
+@runs(OwnTime)
+class OwnColumns(ZILColumns):
+    """The columns of Z-IL with other clocks."""
+
+    def clock(self, area):
+        return OwnClock(first=area.depth)
+
+
 @pytest.fixture(scope="module")
 def found():
     """Rules measured on one kind of network: tanh, three links."""
     net = hierarchy("tanh", 3, 0)
     names = ("il", "z-il", "fa-z-il", "streaming-fa-z-il")
     rules = {name: cn.rule(name) for name in names} | {"counting": Counting(trigger=cn.FaZIL(gate="pulse"))}
+    rules["own clock"] = OwnTime(trigger=cn.ZIL())
     return {name: autonomy(rule, net) for name, rule in rules.items()}
 
 
@@ -61,7 +88,7 @@ def test_only_streaming_needs_nothing(found):
 
 
 def test_clocks_are_found_by_silencing_them(found):
-    for name in ("il", "z-il"):
+    for name in ("il", "z-il", "own clock"):
         one = found[name]
         assert one.controls == ("clock", "phase")
         assert one.own["everything"]["this network"] < 1e-12
