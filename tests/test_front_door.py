@@ -29,7 +29,7 @@ def test_a_network_and_its_rule_load_torch_alone():
 
 #: Runs commands one after another, in one process, and says after each what it had to load.
 COMMANDS = """
-import contextlib, io, sys
+import contextlib, io, os, sys
 from corticalnet.cli import app, main
 from typer.main import get_command
 
@@ -43,6 +43,12 @@ for call in [*calls(get_command(app)), ["list"], ["list", "--json"], ["data", "l
     with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
         main(call)
     print(*call, ":", len(shown.getvalue()), *(name for name in HEAVY if name in sys.modules))
+
+os.environ |= {"_CORTICALNET_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": "corticalnet train z --rule "}
+shown = io.StringIO()
+with contextlib.redirect_stdout(shown), contextlib.suppress(SystemExit):
+    main([])
+print("completion", ":", len(shown.getvalue()), *(name for name in HEAVY if name in sys.modules))
 """
 
 
@@ -51,7 +57,7 @@ def test_help_and_lists_are_shown_without_torch():
     program = f"HEAVY = {heavy}\n{COMMANDS}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = dict(line.split(" : ") for line in done.stdout.splitlines())
-    assert {"--help", "train --help", "data fetch --help", "list", "data list"} <= loaded.keys()
+    assert {"--help", "train --help", "data fetch --help", "list", "completion"} <= loaded.keys()
     for command, (length, *names) in ((c, found.split()) for c, found in loaded.items()):
         assert names == [], f"corticalnet {command} loads {names}"
         assert int(length) > (10 if command == "--version" else 200), f"corticalnet {command} says little"

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 import corticalnet as cn
+from corticalnet.cli import completion
 from corticalnet.cli.app import app
 from corticalnet.cli.opening import MOST_SEED, parse_sets
 from corticalnet.cli.output import JSON, print_json, say
@@ -16,7 +17,9 @@ from corticalnet.errors import RuleError
 
 @app.command("audit")
 def audit_(
-    names: list[str] = typer.Argument(None, metavar="RULE", help="Rules; all if none is named."),
+    names: list[str] = typer.Argument(
+        None, autocompletion=completion.rules, metavar="RULE", help="Rules; all if none is named."
+    ),
     sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A parameter of the rule."),
     seed: int = typer.Option(0, min=0, max=MOST_SEED, help="Of networks, inputs and timing."),
     quick: bool = typer.Option(False, "--quick", help="One network of each kind instead of several."),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from corticalnet.cli.app import app
+from corticalnet.cli.completion import datasets, models, rules
 from corticalnet.cli.opening import MOST_SEED, finite, open_images, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, print_table, say
 from corticalnet.cli.results import as_figures, as_json_file, try_folder, write
@@ -38,9 +39,15 @@ STREAMS = {
 
 @app.command("autonomy")
 def autonomy_(
-    model: str = typer.Argument(..., help="A model file, or the name of one in models/."),
-    data: str = typer.Option("digits", help="Data set; see `corticalnet data list`."),
-    rule: str | None = typer.Option(None, help="Its teacher and feedback are used; the trigger is φ."),
+    model: str = typer.Argument(
+        ..., autocompletion=models, help="A model file, or the name of one in models/."
+    ),
+    data: str = typer.Option(
+        "digits", autocompletion=datasets, help="Data set; see `corticalnet data list`."
+    ),
+    rule: str | None = typer.Option(
+        None, autocompletion=rules, help="Its teacher and feedback are used; the trigger is φ."
+    ),
     weights: Path | None = typer.Option(
         None, help="Start from the weights of a run (its folder, or a checkpoint)."
     ),

@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from corticalnet import data
+from corticalnet.cli import completion
 from corticalnet.cli.app import app
 from corticalnet.cli.output import JSON, print_json, print_table, say
 
@@ -46,7 +47,9 @@ def list_(as_json: bool = JSON) -> None:
 
 @commands.command()
 def fetch(
-    name: str = typer.Argument(help="Name of a data set; see `corticalnet data list`."),
+    name: str = typer.Argument(
+        autocompletion=completion.datasets, help="Name of a data set; see `corticalnet data list`."
+    ),
     folder: Path | None = typer.Option(None, help="Where to; the cache if not given."),
     as_json: bool = JSON,
 ) -> None:

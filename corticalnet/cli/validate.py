@@ -9,6 +9,7 @@ import typer
 
 import corticalnet as cn
 from corticalnet.cli.app import app
+from corticalnet.cli.completion import datasets, models, rules
 from corticalnet.cli.opening import MOST_CELLS, MOST_SEED, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import Written, as_figures, as_json_file, try_folder, write
@@ -20,7 +21,9 @@ _LONGEST_WINDOW = 1e6
 
 @app.command("validate")
 def validate_(
-    model: str = typer.Argument(..., help="A model file, or the name of one in models/."),
+    model: str = typer.Argument(
+        ..., autocompletion=models, help="A model file, or the name of one in models/."
+    ),
     cells: int = typer.Option(100, min=1, max=MOST_CELLS, help="Spiking cells for each column and sign."),
     cell: str = typer.Option("pif", help="Their kind: pif, poisson or lif."),
     window: str | None = typer.Option(
@@ -31,8 +34,12 @@ def validate_(
         None, help="Sweep one setting instead: dt, tau, delay, noise (rates), cells or window (spikes)."
     ),
     trials: int = typer.Option(3, min=1, help="Images, each with its lesson, each from the same weights."),
-    rule: str | None = typer.Option(None, help="Learning rule; see `corticalnet list`."),
-    data: str = typer.Option("digits", help="Data set; see `corticalnet data list`."),
+    rule: str | None = typer.Option(
+        None, autocompletion=rules, help="Learning rule; see `corticalnet list`."
+    ),
+    data: str = typer.Option(
+        "digits", autocompletion=datasets, help="Data set; see `corticalnet data list`."
+    ),
     weights: Path | None = typer.Option(
         None, help="Start from the weights of a run (its folder, or a checkpoint)."
     ),

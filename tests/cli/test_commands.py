@@ -137,6 +137,28 @@ def test_help_teaches(cli, command):
     assert "Usage" in done.out
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("tra", ["train"]),
+        ("train sm", ["small"]),
+        ("train small --rule fa", ["fa-z-il"]),
+        ("train small --data ci", ["cifar10", "cifar100"]),
+        ("simulate models/sm", []),  # (the shell completes files)
+        ("audit backprop ag", ["agrel"]),
+        ("data fetch sv", ["svhn"]),
+        ("train odd", []),
+    ],
+)
+def test_shells_complete_commands_rules_models_and_data(cli, place, monkeypatch, words, found):
+    (place / "models" / "odd;ls.py").write_text("a shell would run a part of this name")
+    monkeypatch.setenv("_CORTICALNET_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"corticalnet {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+    done = cli("")
+    assert (done.code, done.out.split(), done.err) == (0, found, "")
+
+
 def test_the_package_runs_as_the_console_script():
     command = [sys.executable, "-m", "corticalnet", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)

@@ -1,0 +1,30 @@
+"""What the shell completes beside commands and options: rules, models, data sets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from corticalnet import data
+from corticalnet.rules.catalogue import list_rules, source
+from corticalnet.training.finding import model_files
+
+
+def rules(incomplete: str) -> list[tuple[str, str]]:
+    """Rules whose names begin so, with their sources."""
+    return [(name, source(name)) for name in _beginning(incomplete, list_rules())]
+
+
+def models(incomplete: str) -> list[str]:
+    """Models whose names begin so; where there are none, shells complete files."""
+    return _beginning(incomplete, model_files())
+
+
+def datasets(incomplete: str) -> list[tuple[str, str]]:
+    """Data sets whose names begin so, with their titles."""
+    return [(name, data.describe(name).title) for name in _beginning(incomplete, data.names())]
+
+
+def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:
+    """Those that a shell takes as they are: a file may have a name that is a command."""
+    return [name for name in names if name.startswith(incomplete) and re.fullmatch(r"\w[\w.-]*", name)]
