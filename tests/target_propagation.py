@@ -68,8 +68,8 @@ class TargetPropagation(cn.LearningRule):
         plasticity = Plasticity(net, len(rates[0]), accumulate)
         for node, leaving in ways.items():
             for above, link in leaving:
-                out, scale, keep = plasticity.slot(inverse[f"inverse.{link.name}"])
-                link.hebbian(noisy[node] - guesses[node], told[above], out, self.rate * scale, keep)
+                out, scale, beta = plasticity.gradient_buffer(inverse[f"inverse.{link.name}"])
+                link.hebbian(noisy[node] - guesses[node], told[above], out, self.rate * scale, beta)
         plasticity.accumulate(wiring, activity, delta)
         plasticity.close()
         return LearnResult(trial_loss)

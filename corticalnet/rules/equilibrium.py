@@ -244,8 +244,8 @@ def _contrast(plasticity: Plasticity, now: _Columns, before: _Columns, factor: f
         for source, link in wiring.arriving[node]:
             plasticity.hebbian(link, before.rates[source], moved, factor)
             if source and link.plastic and link.weight.requires_grad:  # (the input rests, and so do biases)
-                out, scale, keep = plasticity.slot(link.weight)
-                link.hebbian(now.rates[source] - before.rates[source], state, out, factor * scale, keep)
+                out, scale, beta = plasticity.gradient_buffer(link.weight)
+                link.hebbian(now.rates[source] - before.rates[source], state, out, factor * scale, beta)
         plasticity.credit(now.parameter_gradients(node), factor)
         plasticity.credit(before.parameter_gradients(node), -factor)
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from corticalnet.network import Network
 from corticalnet.network.links import Link
-from corticalnet.network.links.link import put
+from corticalnet.network.links.link import accumulate_
 from corticalnet.network.wiring import ForwardState, Wiring
 
 
@@ -59,21 +59,21 @@ class Plasticity:
         own: Any = link._parameters  # (as attributes they take a microsecond each)
         weight, bias = own["weight"], own["bias"]
         if weight.requires_grad:
-            out, scale, keep = self.slot(weight)
-            link.hebbian(pre, post, out, factor * scale, keep)
+            out, scale, beta = self.gradient_buffer(weight)
+            link.hebbian(pre, post, out, factor * scale, beta)
             if link in self._partners:
-                out, scale, keep = self.slot(self._partners[link])
-                link.hebbian(pre, post, out, factor * scale, keep)
+                out, scale, beta = self.gradient_buffer(self._partners[link])
+                link.hebbian(pre, post, out, factor * scale, beta)
         if bias is not None and bias.requires_grad:
-            out, scale, keep = self.slot(bias)
-            link.hebbian_bias(post, out, factor * scale, keep)
+            out, scale, beta = self.gradient_buffer(bias)
+            link.hebbian_bias(post, out, factor * scale, beta)
 
     def credit(self, pairs: list[tuple[nn.Parameter, Tensor]], factor: float = 1.0) -> None:
         """Change parameters of stages by their batch-summed credit."""
         for parameter, credit in pairs:
             if parameter.requires_grad:
-                out, scale, keep = self.slot(parameter)
-                put(credit, out, factor * scale, keep)
+                out, scale, beta = self.gradient_buffer(parameter)
+                accumulate_(credit, out, factor * scale, beta)
 
     def accumulate(
         self, wiring: Wiring, activity: ForwardState, errors: Sequence[Tensor | None], scale: float = 1.0
@@ -103,22 +103,22 @@ class Plasticity:
             return
         for parameter in (*self.learned, *self._partners.values()):
             if parameter.requires_grad and id(parameter) not in self._written:
-                out, _, keep = self.slot(parameter)
-                if not keep:
+                out, _, beta = self.gradient_buffer(parameter)
+                if not beta:
                     out.zero_()
 
-    def slot(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:
-        """The tensor to write to, the scale of a credit, and how much of the tensor to keep."""
+    def gradient_buffer(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:
+        """Return the tensor to write to, the factor of what is written, and that of what is there (beta)."""
         first = id(parameter) not in self._written
-        keep = not first or (self.adds and parameter.grad is not None)
+        beta = not first or (self.adds and parameter.grad is not None)
         self._written.add(id(parameter))
         grad = parameter.grad
         if grad is None:
             grad = parameter.grad = torch.zeros_like(parameter)
         if first and id(parameter) in self._decaying:
-            put(parameter.data, grad, self._decaying[id(parameter)], float(keep))
-            keep = True
-        return grad, -1.0 / self.batch, float(keep)
+            accumulate_(parameter.data, grad, self._decaying[id(parameter)], float(beta))
+            beta = True
+        return grad, -1.0 / self.batch, float(beta)
 
 
 class DirectPlasticity(Plasticity):
@@ -145,16 +145,16 @@ class DirectPlasticity(Plasticity):
             for g in optimizer.param_groups
         )
 
-    def slot(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:
+    def gradient_buffer(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:
         """The weight itself. Weights that the optimizer does not know stay as they are."""
         group = self._group.get(id(parameter))
         if group is None:
-            return super().slot(parameter)
+            return super().gradient_buffer(parameter)
         parameter.grad = None  # nothing left for the optimizer to apply again
         first = id(parameter) not in self._written  # (links may share a weight; it decays once)
         self._written.add(id(parameter))
-        keep = 1.0 - group["lr"] * group["weight_decay"] if first else 1.0
-        return parameter.data, group["lr"] / self.batch, keep
+        beta = 1.0 - group["lr"] * group["weight_decay"] if first else 1.0
+        return parameter.data, group["lr"] / self.batch, beta
 
     def close(self) -> None:
         """Weights that nothing taught only decay."""
@@ -162,5 +162,5 @@ class DirectPlasticity(Plasticity):
             return
         for parameter in self.learned:
             if parameter.requires_grad and id(parameter) not in self._written:
-                out, _, keep = self.slot(parameter)
-                out.mul_(keep)
+                out, _, beta = self.gradient_buffer(parameter)
+                out.mul_(beta)

@@ -122,9 +122,9 @@ def test_feedback_is_the_adjoint_of_drive(kind, case, batch):
         close(link.feedback(s, weights), x.grad)
 
 
-@pytest.mark.parametrize(("keep", "scale"), [(0.0, 1.0), (0.0, -0.5), (1.0, 1.0), (1.0, -0.2), (0.9, 0.3)])
+@pytest.mark.parametrize(("beta", "scale"), [(0.0, 1.0), (0.0, -0.5), (1.0, 1.0), (1.0, -0.2), (0.9, 0.3)])
 @pytest.mark.parametrize(("kind", "case"), CASES)
-def test_hebbian_is_autograds_gradient(kind, case, keep, scale):
+def test_hebbian_is_autograds_gradient(kind, case, beta, scale):
     """out = keep · out + scale · ∂<post, drive(pre)>/∂weight; with keep 0 whatever was there is gone."""
     link = make(kind, case)
     for batch in (1, 2, 5):
@@ -132,12 +132,12 @@ def test_hebbian_is_autograds_gradient(kind, case, keep, scale):
         link.zero_grad()
         (post * oracle(kind, case, pre, link.weight, link.bias)).sum().backward()
         before = [torch.randn_like(link.weight), torch.randn_like(link.bias)]
-        out = [b.clone() if keep else torch.full_like(b, float("nan")) for b in before]
+        out = [b.clone() if beta else torch.full_like(b, float("nan")) for b in before]
         with torch.no_grad():
-            link.hebbian(pre, post, out[0], scale, keep)
-            link.hebbian_bias(post, out[1], scale, keep)
-        close(out[0], keep * before[0] + scale * link.weight.grad)
-        close(out[1], keep * before[1] + scale * link.bias.grad)
+            link.hebbian(pre, post, out[0], scale, beta)
+            link.hebbian_bias(post, out[1], scale, beta)
+        close(out[0], beta * before[0] + scale * link.weight.grad)
+        close(out[1], beta * before[1] + scale * link.bias.grad)
 
 
 @torch.no_grad()
@@ -191,5 +191,5 @@ def test_dense_by_hand():
     synapses, offsets = torch.empty(2, 3, dtype=F64), torch.ones(2, dtype=F64)
     link.hebbian(r, s, synapses)
     assert synapses.tolist() == [[1 + 6, 0 + 3, -1], [-2, 0, 2]]
-    link.hebbian_bias(s, offsets, scale=0.5, keep=1.0)
+    link.hebbian_bias(s, offsets, scale=0.5, beta=1.0)
     assert offsets.tolist() == [1 + 0.5 * 4, 1 + 0.5 * -2]

@@ -61,13 +61,13 @@ class Cut(Link):
         back = self.link.feedback(signal[:, self.write], weights)
         return _placed(back, self.read, self.source_shape)
 
-    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
         """Of the two stretches."""
-        self.link.hebbian(pre[:, self.read], post[:, self.write], out, scale, keep)
+        self.link.hebbian(pre[:, self.read], post[:, self.write], out, scale, beta)
 
-    def hebbian_bias(self, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
+    def hebbian_bias(self, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
         """Of the stretch of the target."""
-        self.link.hebbian_bias(post[:, self.write], out, scale, keep)
+        self.link.hebbian_bias(post[:, self.write], out, scale, beta)
 
 
 def _placed(part: Tensor, where: slice, shape: Shape) -> Tensor:

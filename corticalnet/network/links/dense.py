@@ -11,7 +11,7 @@ from torch import Tensor
 from corticalnet.checks import whole
 from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme
-from corticalnet.network.links.link import Link, Shape, put
+from corticalnet.network.links.link import Link, Shape, accumulate_
 
 
 class Dense(Link):
@@ -49,12 +49,12 @@ class Dense(Link):
         back = torch.mm(signal, self.present(weights) if self.sparse else weights)
         return back if len(self.source_shape) == 1 else back.view(-1, *self.source_shape)
 
-    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
         """``scale · sᵀ r``."""
         pre = pre.flatten(1) if pre.dim() > 2 else pre
         if pre.dtype == post.dtype == out.dtype:
-            torch.addmm(out, post.t(), pre, beta=keep, alpha=scale, out=out)
+            torch.addmm(out, post.t(), pre, beta=beta, alpha=scale, out=out)
         else:  # under autocast the product is in the shorter format, and added in that of out
-            put(torch.mm(post.t(), pre.to(post.dtype)), out, scale, keep)
+            accumulate_(torch.mm(post.t(), pre.to(post.dtype)), out, scale, beta)
         if self.sparse:
             self.erase_absent(out)

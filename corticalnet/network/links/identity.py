@@ -60,7 +60,7 @@ class Identity(Link):
         """
         raise NetworkError(f"{self.describe()} hands rates on; it has no synapses that could be pruned")
 
-    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
         """Nothing changes."""
 
 

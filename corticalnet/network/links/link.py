@@ -7,7 +7,7 @@
 Rules are written in these words. Every link here is an explicit tensor operation; none uses autograd.
 Weights are ``[post, pre]``. ``weights`` in ``feedback`` may be any tensor of the weight's shape, so a
 feedback pathway can have its own synapses. ``hebbian`` and ``hebbian_bias`` write into ``out``:
-``out = keep · out + scale · Σ``, so that a rule allocates nothing. ``keep`` 0 replaces, 1 adds.
+``out = beta · out + scale · Σ``, so that a rule allocates nothing. ``beta`` 0 replaces, 1 adds.
 """
 
 from __future__ import annotations
@@ -164,24 +164,24 @@ class Link(nn.Module, ABC):
         """``[batch, *target_shape] -> [batch, *source_shape]`` through ``weights`` (shaped as ``weight``)."""
 
     @abstractmethod
-    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
-        """``out = keep · out + scale · Σ_batch post × pre`` for each synapse."""
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
+        """``out = beta · out + scale · Σ_batch post × pre`` for each synapse."""
 
-    def hebbian_bias(self, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
+    def hebbian_bias(self, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
         """The same for the bias: a synapse from a cell that is always at rate 1."""
         shared = post.dim() - 1 > out.dim()  # one bias per channel
-        put(post.sum((0, 2, 3) if shared else 0), out, scale, keep)
+        accumulate_(post.sum((0, 2, 3) if shared else 0), out, scale, beta)
 
 
 def _automatic(init: str | float | Scheme) -> bool:
     return isinstance(init, str) and init == "auto"
 
 
-def put(total: Tensor, out: Tensor, scale: float, keep: float) -> None:
-    """``out = keep · out + scale · total``; with ``keep`` 0, ``out`` may hold anything (even NaN)."""
-    if keep == 0.0:
+def accumulate_(total: Tensor, out: Tensor, scale: float, beta: float) -> None:
+    """``out = beta · out + scale · total``; with ``beta`` 0, ``out`` may hold anything (even NaN)."""
+    if beta == 0.0:
         torch.mul(total, scale, out=out)
         return
-    if keep != 1.0:
-        out.mul_(keep)
+    if beta != 1.0:
+        out.mul_(beta)
     out.add_(total, alpha=scale)

@@ -11,7 +11,7 @@ from torch import Tensor
 from corticalnet.checks import shown, whole
 from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme
-from corticalnet.network.links.link import Link, Shape, put
+from corticalnet.network.links.link import Link, Shape, accumulate_
 
 Pair = tuple[int, int]
 
@@ -103,14 +103,14 @@ class Convolution(_Spatial):
         beyond = [n - r for n, r in zip(self.source_shape[1:], reached, strict=True)]
         return F.conv_transpose2d(signal, self.present(weights), None, self.stride, self.padding, beyond)
 
-    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
         """The kernel's post × pre summed over positions and batch."""
         kind = post.dtype  # under autocast, pre and weight may be longer
         _, total, _ = torch.ops.aten.convolution_backward(
             post, pre.to(kind), self.weight.to(kind), None, self.stride, self.padding, [1, 1], False,
             [0, 0], 1, [False, True, False],
         )  # fmt: skip
-        put(total, out, scale, keep)
+        accumulate_(total, out, scale, beta)
         self.erase_absent(out)
 
 
@@ -147,13 +147,13 @@ class Local(_Spatial):
                 sheet[i : i + sh * rows : sh, j : j + sw * columns : sw] += parts[:, :, i, j]
         return sheet[ph : ph + height, pw : pw + width].permute(3, 2, 0, 1)
 
-    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, keep: float = 0.0) -> None:
+    def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
         """Each position's post × patch, summed over the batch."""
         positions, patches = self._positions(post), self._patches(pre).transpose(1, 2)
         if patches.dtype == positions.dtype == out.dtype:
-            torch.baddbmm(out, positions, patches, beta=keep, alpha=scale, out=out)
+            torch.baddbmm(out, positions, patches, beta=beta, alpha=scale, out=out)
         else:  # under autocast, as in Dense
-            put(torch.bmm(positions, patches.to(positions.dtype)), out, scale, keep)
+            accumulate_(torch.bmm(positions, patches.to(positions.dtype)), out, scale, beta)
         self.erase_absent(out)
 
     def _patches(self, rates: Tensor) -> Tensor:

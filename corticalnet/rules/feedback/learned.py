@@ -20,7 +20,7 @@ from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.initialisation import Scheme
 from corticalnet.network.links import Link
-from corticalnet.network.links.link import put
+from corticalnet.network.links.link import accumulate_
 from corticalnet.rules.feedback.base import Passes
 from corticalnet.rules.feedback.fixed import Random
 from corticalnet.rules.trial import Trial
@@ -177,8 +177,8 @@ class WeightMirror(Learned):
             seen = torch.empty_like(like)
             link.hebbian(noise, answer, seen, 1 / (self.samples * self.deviation**2))
             b = self._own[link.name]
-            out, _, keep = trial.plasticity.slot(b)
-            put(b - seen / self._places[link.name].to(b).clamp_min(1), out, self.rate, keep)
+            out, _, beta = trial.plasticity.gradient_buffer(b)
+            accumulate_(b - seen / self._places[link.name].to(b).clamp_min(1), out, self.rate, beta)
 
     def extra(self, net: Network) -> Passes:
         """Drives and products of the noise, for a batch as large as ``samples``."""

@@ -127,8 +127,8 @@ class Perturbed(Learned):
             return
         if self.fit == "gradient":
             for error, link in links:
-                out, scale, keep = trial.plasticity.slot(self._own[link.name])
-                link.hebbian(wanted - signal, error, out, self.rate * scale, keep)
+                out, scale, beta = trial.plasticity.gradient_buffer(self._own[link.name])
+                link.hebbian(wanted - signal, error, out, self.rate * scale, beta)
             return
         sums = self._sums[wiring.name(node)]
         sums.add([error for error, _ in links], wanted, self.memory)
