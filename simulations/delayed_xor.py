@@ -175,7 +175,7 @@ def feedback_found(net: Recurrent, rule: ThroughTime) -> dict[str, float]:
     """How like W and how like the identity learned B is at the end."""
     if not rule.rule.feedback.learns:
         return {}
-    b, w = rule.rule.feedback.own()[ITSELF].detach(), net.hidden.arriving[1].weight.detach()
+    b, w = rule.rule.feedback.named_parameters()[ITSELF].detach(), net.hidden.arriving[1].weight.detach()
     alike = {"W": w, "identity": torch.eye(len(b))}
     return {
         name: torch.cosine_similarity(b.flatten(), one.flatten(), dim=0).item() for name, one in alike.items()

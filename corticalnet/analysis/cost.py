@@ -27,7 +27,7 @@ from corticalnet.network.observed import copied, with_links
 from corticalnet.network.reading import converted, numbers
 from corticalnet.network.recurrent import Unrolled
 from corticalnet.rules.base import LearningRule
-from corticalnet.rules.feedback import Passes
+from corticalnet.rules.feedback import SweepCount
 from corticalnet.rules.targets import as_vectors
 
 Update = Callable[[], object]
@@ -112,7 +112,7 @@ def rule_update(net: Network, rule: LearningRule, x: Any, classes: Any, lr: floa
     return lambda: rule.update(own, x, classes, optimizer)
 
 
-def passes(net: Network, rule: LearningRule, x: Any, targets: Any) -> Passes:
+def passes(net: Network, rule: LearningRule, x: Any, targets: Any) -> SweepCount:
     """Sweeps that one ``learn`` takes: operations of links, counted; 1 is all links once, for the batch.
 
     Neither network nor rule is changed; a pathway that draws its weights does so before anything is counted.
@@ -136,4 +136,4 @@ def passes(net: Network, rule: LearningRule, x: Any, targets: Any) -> Passes:
     rule.learn(own, x, targets)
     counted.update(dict.fromkeys(counted, 0.0))
     rule.learn(own, x, targets)
-    return Passes(*counted.values())
+    return SweepCount(*counted.values())

@@ -20,7 +20,7 @@ from .feedback import (
     Learned as Learned,
     Matching as Matching,
     NoPathway as NoPathway,
-    Passes as Passes,
+    SweepCount as SweepCount,
     Perturbed as Perturbed,
     Random as Random,
     SignSymmetric as SignSymmetric,

@@ -26,7 +26,7 @@ class Plasticity:
         net: whose parameters change; those with ``requires_grad=False`` are left alone.
         batch: number of samples; changes are means over them.
         accumulate: add to the gradients that are there instead of replacing them.
-        partners: by link name, weights that change as the link's do: synapses down, between the same columns.
+        paired_weights: by link name, weights that change as the link's do: synapses down between its columns.
         decay: λ; weights that have a partner, and their partners, get λ times themselves on top.
         learned: all parameters of ``net`` as they are in this trial, if they have been looked up.
     """
@@ -36,19 +36,19 @@ class Plasticity:
         net: Network,
         batch: int,
         accumulate: bool = False,
-        partners: Mapping[str, nn.Parameter] | None = None,
+        paired_weights: Mapping[str, nn.Parameter] | None = None,
         decay: float = 0.0,
         learned: tuple[nn.Parameter, ...] | None = None,
     ) -> None:
         self.net, self.batch, self.adds = net, batch, accumulate
         self.learned = net.learned if learned is None else learned
-        self._partners: dict[Link, nn.Parameter] = {}
+        self._paired: dict[Link, nn.Parameter] = {}
         self._decaying: dict[int, float] = {}
-        if partners:
-            pairs = {link: partners[link.name] for link in net.links if link.name in partners}
-            self._partners = {link: b for link, b in pairs.items() if link.weight.requires_grad}
+        if paired_weights:
+            pairs = {link: paired_weights[link.name] for link in net.links if link.name in paired_weights}
+            self._paired = {link: b for link, b in pairs.items() if link.weight.requires_grad}
             if decay:
-                decaying = (p for link, b in self._partners.items() for p in (link.weight, b))
+                decaying = (p for link, b in self._paired.items() for p in (link.weight, b))
                 self._decaying = {id(p): decay for p in decaying}
         self._written: set[int] = set()  # by id: hashing a tensor takes longer
 
@@ -61,8 +61,8 @@ class Plasticity:
         if weight.requires_grad:
             out, scale, beta = self.gradient_buffer(weight)
             link.hebbian(pre, post, out, factor * scale, beta)
-            if link in self._partners:
-                out, scale, beta = self.gradient_buffer(self._partners[link])
+            if link in self._paired:
+                out, scale, beta = self.gradient_buffer(self._paired[link])
                 link.hebbian(pre, post, out, factor * scale, beta)
         if bias is not None and bias.requires_grad:
             out, scale, beta = self.gradient_buffer(bias)
@@ -101,7 +101,7 @@ class Plasticity:
         """Parameters that nothing taught this time get a zero change."""
         if self.adds and not self._decaying:
             return
-        for parameter in (*self.learned, *self._partners.values()):
+        for parameter in (*self.learned, *self._paired.values()):
             if parameter.requires_grad and id(parameter) not in self._written:
                 out, _, beta = self.gradient_buffer(parameter)
                 if not beta:

@@ -142,7 +142,7 @@ class Rule(LearningRule):
         if not self.feedback.draws:
             return {}
         self.feedback.prepare(net)
-        return {f"feedback.{name}": b for name, b in self.feedback.own().items()}
+        return {f"feedback.{name}": b for name, b in self.feedback.named_parameters().items()}
 
     def named_buffers(self) -> dict[str, Tensor]:
         """What the parts keep and no optimizer moves."""
@@ -151,7 +151,7 @@ class Rule(LearningRule):
     def feedback_routes(self, net: Network) -> list[Route]:
         """Those of the pathway."""
         self.feedback.prepare(net)
-        ways = self.feedback.ways(net.wiring)
+        ways = self.feedback.feedback_routes(net.wiring)
         own = self.feedback
         return [Route(*way, own.weights(way[2]), own.magnitudes(way[2])) for way in ways]
 
@@ -218,7 +218,7 @@ class Rule(LearningRule):
             net,
             x,
             targets,
-            Plasticity(net, len(x), accumulate, feedback.partners, feedback.decay, self._learned),
+            Plasticity(net, len(x), accumulate, feedback.paired_weights, feedback.decay, self._learned),
         )
         return LearnResult(trial.loss, trial.details)
 
@@ -236,7 +236,9 @@ class Rule(LearningRule):
         if self.trigger.writes_once and not feedback.learns and DirectPlasticity.suits(optimizer):
             plasticity = DirectPlasticity(net, len(x), optimizer, self._learned)
         else:
-            plasticity = Plasticity(net, len(x), False, feedback.partners, feedback.decay, self._learned)
+            plasticity = Plasticity(
+                net, len(x), False, feedback.paired_weights, feedback.decay, self._learned
+            )
         if self.trigger.changes_during_trial:
             trial = self.trial(net, x, targets, plasticity, optimizer.step)
         else:

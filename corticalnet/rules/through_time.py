@@ -120,7 +120,7 @@ class ThroughTime:
         # Learned weights go by the name of their link; a window of one step has no feedback along W.
         rule.feedback.prepare(net.unrolled(2) if rule.feedback.learns else deep)
         decay = rule.feedback.decay if first else 0.0  # once for a sequence, however it is cut
-        plasticity = Plasticity(deep, len(x), not first, rule.feedback.partners, decay)
+        plasticity = Plasticity(deep, len(x), not first, rule.feedback.paired_weights, decay)
         trial = rule.trial(deep, deep.join(x, state), wanted, plasticity)
         last = next(n for n, area in trial.wiring.above_input if area.name == f"hidden{deep.steps}")
         rates = trial.loss.rates.view(len(x), deep.steps, -1)

@@ -149,7 +149,7 @@ def test_feedback_learns_what_its_link_learns(network, hidden, batch):
 
 
 def flat(pathway, name):
-    return pathway.own()[name].detach().numpy().ravel()
+    return pathway.named_parameters()[name].detach().numpy().ravel()
 
 
 def test_feedback_that_learns_changes_what_is_learned_below():

@@ -143,7 +143,7 @@ def test_recurrent_columns_are_followed_through_time():
     assert 20 < angle < 160
     seen = Following(rule, x, t).look(net, 0)
     rule.parameters(net)
-    b, w = rule.rule.feedback.own()["hidden->hidden"], net.hidden.arriving[1].weight
+    b, w = rule.rule.feedback.named_parameters()["hidden->hidden"], net.hidden.arriving[1].weight
     gap = ((w - b).norm() / w.norm()).item()
     assert seen["gap"].sel(link="hidden->hidden").item() == pytest.approx(gap)
     assert set(seen["link"].values) == {"hidden->hidden", "hidden->output"}

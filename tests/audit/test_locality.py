@@ -73,7 +73,7 @@ class Nosy(cn.WeightMirror):
 
     def learn(self, trial):
         super().learn(trial)
-        for b in self.own().values():
+        for b in self.named_parameters().values():
             b.grad += b.grad.roll(1, 1)
 
 

@@ -38,7 +38,7 @@ def test_straight_feedback_brings_the_outputs_error_to_every_area():
     feedback.prepare(net)
     error = torch.randn(3, 5, dtype=F64)
     errors, signals = feedback.backward(net.wiring, activity, error)
-    for node, _, link in feedback.ways(net.wiring):
+    for node, _, link in feedback.feedback_routes(net.wiring):
         signal = error @ feedback.weights(link)
         torch.testing.assert_close(signals[node], signal, rtol=0, atol=1e-14)
         torch.testing.assert_close(errors[node], signal * (1 - activity.rates[node] ** 2), rtol=0, atol=1e-14)
@@ -46,7 +46,7 @@ def test_straight_feedback_brings_the_outputs_error_to_every_area():
 
 def test_where_nothing_comes_down_there_is_no_error_and_nothing_is_learned():
     class Upper(cn.Tied):
-        def leaving(self, wiring, node):
+        def outgoing(self, wiring, node):
             return wiring.leaving[node] if node == 2 else []
 
     net, (x, _) = dense("tanh", 3), batch(3)

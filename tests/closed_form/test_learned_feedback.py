@@ -9,7 +9,7 @@ import torch
 import corticalnet as cn
 import corticalnet.data as data
 from corticalnet.analysis import align, passes
-from corticalnet.rules import Passes
+from corticalnet.rules import SweepCount
 from corticalnet.rules.own_weights import PATIENCE
 from tests.networks import F64, NETWORKS, autograd, batch, dense, distance, learned, squared
 
@@ -141,11 +141,11 @@ def test_says_what_it_costs(name, kind):
     fixed = passes(net, cn.rule("feedback-alignment"), x, y)
     feedback = PATHWAYS[name]()
     found = passes(net, cn.rule("feedback-alignment", feedback=feedback), x, y)
-    np.testing.assert_allclose(np.subtract(found, fixed), feedback.extra(net), atol=1e-12)
+    np.testing.assert_allclose(np.subtract(found, fixed), feedback.extra_cost(net), atol=1e-12)
     share = sum(k.synapses for k in net.links[1:]) / sum(k.synapses for k in net.links)
     down = {"weight-mirror": (share, 0, share), "perturbed": (share, share, share)}
-    assert feedback.extra(net) == pytest.approx(down.get(name, (0, 0, share)))
-    assert Passes() == cn.Random().extra(net)
+    assert feedback.extra_cost(net) == pytest.approx(down.get(name, (0, 0, share)))
+    assert SweepCount() == cn.Random().extra_cost(net)
 
 
 def test_straight_synapses_count_as_well():
@@ -155,8 +155,10 @@ def test_straight_synapses_count_as_well():
     one, other = (passes(net, cn.rule("feedback-alignment", feedback=k), x, y) for k in (fixed, learned))
     whole, straight = 9 * 8 + 8 * 7 + 7 * 5, 5 * (8 + 7)
     assert one.down == pytest.approx(straight / whole)
-    np.testing.assert_allclose(np.subtract(other, one), learned.extra(net), atol=1e-12)
-    assert learned.extra(net) == pytest.approx(((whole - 9 * 8) / whole, straight / whole, straight / whole))
+    np.testing.assert_allclose(np.subtract(other, one), learned.extra_cost(net), atol=1e-12)
+    assert learned.extra_cost(net) == pytest.approx(
+        ((whole - 9 * 8) / whole, straight / whole, straight / whole)
+    )
 
 
 # Kolen-Pollack and matching ---------------------------------------------------------------------

@@ -125,7 +125,7 @@ def test_feedback_is_the_adjoint_of_drive(kind, case, batch):
 @pytest.mark.parametrize(("beta", "scale"), [(0.0, 1.0), (0.0, -0.5), (1.0, 1.0), (1.0, -0.2), (0.9, 0.3)])
 @pytest.mark.parametrize(("kind", "case"), CASES)
 def test_hebbian_is_autograds_gradient(kind, case, beta, scale):
-    """out = keep · out + scale · ∂<post, drive(pre)>/∂weight; with keep 0 whatever was there is gone."""
+    """out = beta · out + scale · ∂<post, drive(pre)>/∂weight; with beta 0 whatever was there is gone."""
     link = make(kind, case)
     for batch in (1, 2, 5):
         pre, post = draw(link, batch)

@@ -214,8 +214,10 @@ def test_straight_feedback_that_learns_is_moved_with_the_outputs_weights():
     other = cn.rule("perturbed-feedback", direct=True, seed=5)
     other.parameters(net)
     other.load_state_dict(rule.state_dict())
-    assert [*map(id, other.parameters(copy.deepcopy(net)))] == [*map(id, other.feedback.own().values())]
-    assert all(torch.equal(a, c) for a, c in zip(other.feedback.own().values(), b, strict=True))
+    assert [*map(id, other.parameters(copy.deepcopy(net)))] == [
+        *map(id, other.feedback.named_parameters().values())
+    ]
+    assert all(torch.equal(a, c) for a, c in zip(other.feedback.named_parameters().values(), b, strict=True))
 
 
 def test_fixed_weights_are_found_down_the_gradient():

@@ -191,7 +191,7 @@ def test_with_the_transpose_it_is_backprop(name, window):
         rule = ThroughTime(cn.rule("backprop", feedback=Given(transport(net))), window)
     else:
         rule.rule.feedback.prepare(net.unrolled(2))
-        for link, b in rule.rule.feedback.own().items():
+        for link, b in rule.rule.feedback.named_parameters().items():
             b.data.copy_(transport(net)[link])
     assert furthest(learned(net, rule, *given)[0], wanted) <= 1e-12
 

@@ -127,7 +127,7 @@ def test_brings_signals_down_as_they_are_whatever_carries_them_elsewhere(pathway
         assert torch.allclose(feedback.into(wiring, node, errors), wanted, rtol=1e-14)
     own = {route.link.name for route in cn.Rule(feedback=feedback).feedback_routes(net) if route.link.plastic}
     assert len(own) == 4
-    assert {link.name for link in feedback.carrying(net)} == own
+    assert {link.name for link in feedback.feedback_links(net)} == own
 
 
 def test_direct_feedback_goes_past_it():

@@ -5,7 +5,7 @@
 does to the loss.
 """
 
-from corticalnet.rules.feedback.base import Feedback, Passes, Tied
+from corticalnet.rules.feedback.base import Feedback, SweepCount, Tied
 from corticalnet.rules.feedback.fixed import Direct, NoPathway, Random, SignSymmetric
 from corticalnet.rules.feedback.learned import KolenPollack, Learned, Matching, WeightMirror
 from corticalnet.rules.feedback.perturbed import Perturbed
@@ -17,10 +17,10 @@ __all__ = [
     "Learned",
     "Matching",
     "NoPathway",
-    "Passes",
     "Perturbed",
     "Random",
     "SignSymmetric",
+    "SweepCount",
     "Tied",
     "WeightMirror",
 ]

@@ -24,8 +24,8 @@ from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules.trial import Trial
 
 
-class Passes(NamedTuple):
-    """What a trial takes, in sweeps of its batch through all of the network's synapses.
+class SweepCount(NamedTuple):
+    """The cost of a trial, in sweeps of its batch through all of the network's synapses.
 
     Attributes:
         up: drives.
@@ -47,7 +47,7 @@ class Feedback(ABC):
         draws: whether the pathway has weights of its own (False: those of the network's links, or none).
         learns: whether they change.
         compares: whether it looks at small differences of losses, which autocast would round away.
-        partners: weights down that get the same post × pre product as the link of this name, whoever
+        paired_weights: weights down that get the same post × pre product as the link of this name, whoever
             teaches it.
         decay: λ; the gradient of weights with a partner gets λ w, that of the partner λ b.
     """
@@ -58,7 +58,7 @@ class Feedback(ABC):
     draws = True
     learns = False
     compares = False
-    partners: Mapping[str, nn.Parameter] = {}
+    paired_weights: Mapping[str, nn.Parameter] = {}
     decay = 0.0
 
     def __init__(self) -> None:
@@ -116,24 +116,24 @@ class Feedback(ABC):
     def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
         """The top-down signal ``[batch, *shape]`` at the rates of ``node``; None if nothing comes."""
         total: Tensor | None = None
-        for target, link in self.leaving(wiring, node):
+        for target, link in self.outgoing(wiring, node):
             error = errors[target]
             if error is not None:
                 signal = link.feedback(error, self.weights(link))
                 total = signal if total is None else total + signal
         return total
 
-    def leaving(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
-        """Links along which signals come down to ``node``, each with the node that they come from."""
+    def outgoing(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
+        """Return the links along which signals come down to ``node``, each with its upper node."""
         return wiring.leaving[node]
 
-    def ways(self, wiring: Wiring) -> list[tuple[int, int, Link]]:
-        """All ways down to hidden areas, from below: to which node, from which, along which link."""
-        return [(n, above, k) for n in range(1, wiring.output) for above, k in self.leaving(wiring, n)]
+    def feedback_routes(self, wiring: Wiring) -> list[tuple[int, int, Link]]:
+        """Return all routes down to hidden areas, from below: (to node, from node, along link)."""
+        return [(n, above, k) for n in range(1, wiring.output) for above, k in self.outgoing(wiring, n)]
 
-    def carrying(self, net: Network) -> list[Link]:
-        """All links with weights along which signals come down to hidden areas."""
-        return [link for _, _, link in self.ways(net.wiring) if link.plastic]
+    def feedback_links(self, net: Network) -> list[Link]:
+        """Return all links with weights along which signals come down to hidden areas."""
+        return [link for _, _, link in self.feedback_routes(net.wiring) if link.plastic]
 
     @property
     def cannot_unroll(self) -> str:
@@ -153,17 +153,17 @@ class Feedback(ABC):
         Called once in every trial, after the forward pass, when the trial's loss is known.
         """
 
-    def own(self) -> Mapping[str, nn.Parameter]:
-        """Weights that an optimizer has to move, by the name of their link."""
+    def named_parameters(self) -> Mapping[str, nn.Parameter]:
+        """Return the weights that an optimizer has to move, by the name of their link."""
         return {}
 
-    def extra(self, net: Network) -> Passes:
-        """What the pathway takes beyond what any rule takes without it."""
-        return Passes()
+    def extra_cost(self, net: Network) -> SweepCount:
+        """Return the sweeps that the pathway takes beyond those of any rule without it."""
+        return SweepCount()
 
     def state_dict(self) -> dict[str, Tensor]:
         """All that the pathway has learned: its own weights, unless it keeps more."""
-        return {name: b.data for name, b in self.own().items()}
+        return {name: b.data for name, b in self.named_parameters().items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from what :meth:`state_dict` said.

@@ -33,7 +33,7 @@ class NoPathway(Feedback):
         """There are none."""
         raise RuleError("without a pathway there are no feedback weights; choose a pathway")
 
-    def leaving(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
+    def outgoing(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
         """Nothing comes."""
         return []
 
@@ -45,7 +45,7 @@ class Random(Feedback):
         seed: of the feedback weights (drawn by name, apart from the network's).
         init: their scheme, as for links; if not given "he", or "lecun" (s.d. 1/√outputs) if direct.
         direct: whether they come straight from the output to every hidden area, along links of their own
-            (:class:`Straight`), instead of beside the network's links.
+            (:class:`DirectFeedbackLink`), instead of beside the network's links.
     """
 
     equation = "signal = B error,  B fixed and random"
@@ -57,15 +57,15 @@ class Random(Feedback):
         self.init = init if init is not None else "he" if self.layered else "lecun"
         scheme(self.init, "feedback")
         self._weights: dict[str, Tensor] = {}  # by the name of the link
-        self._straight: dict[str, Straight] = {}
+        self._direct_links: dict[str, DirectFeedbackLink] = {}
 
     def build(self, net: Network) -> None:
         """Draw B for every link."""
-        self.lay(net)
-        links = net.links if self.layered else self.carrying(net)
+        self.build_direct_links(net)
+        links = net.links if self.layered else self.feedback_links(net)
         self._weights = {link.name: self.draw(link) for link in links if link.plastic}
 
-    def lay(self, net: Network) -> None:
+    def build_direct_links(self, net: Network) -> None:
         """Make the links from the output, if signals come straight from there.
 
         Raises:
@@ -76,17 +76,19 @@ class Random(Feedback):
         if len(net.output_shape) != 1:
             raise RuleError(f"direct feedback needs a row of output columns, not {net.output_shape}")
         areas = {net.wiring.name(node): net.wiring.area(node) for node in range(1, net.wiring.output)}
-        there = {name: self._straight.get(name) for name in areas}
-        self._straight = {
-            name: old if (old := there[name]) is not None and old.fits(net, area) else Straight(net, area)
+        there = {name: self._direct_links.get(name) for name in areas}
+        self._direct_links = {
+            name: old
+            if (old := there[name]) is not None and old.fits(net, area)
+            else DirectFeedbackLink(net, area)
             for name, area in areas.items()
         }
 
-    def leaving(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
+    def outgoing(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
         """The network's links, or the straight one."""
         if self.layered:
-            return super().leaving(wiring, node)
-        straight = self._straight.get(wiring.name(node))
+            return super().outgoing(wiring, node)
+        straight = self._direct_links.get(wiring.name(node))
         return [] if straight is None else [(wiring.output, straight)]
 
     def draw(self, link: Link) -> Tensor:
@@ -100,7 +102,7 @@ class Random(Feedback):
         return self._weights[link.name] if link.plastic else link.weight
 
 
-class Straight(Dense):
+class DirectFeedbackLink(Dense):
     """A dense link between a hidden area and the output that only brings signals down.
 
     Args:

@@ -21,7 +21,7 @@ from corticalnet.network import Network
 from corticalnet.network.initialisation import Scheme
 from corticalnet.network.links import Link
 from corticalnet.network.links.link import accumulate_
-from corticalnet.rules.feedback.base import Passes
+from corticalnet.rules.feedback.base import SweepCount
 from corticalnet.rules.feedback.fixed import Random
 from corticalnet.rules.trial import Trial
 
@@ -46,8 +46,8 @@ class Learned(Random):
     @torch.no_grad()
     def build(self, net: Network) -> None:
         """Draw B for a network with other links; bring B to the network's precision and device."""
-        self.lay(net)
-        links = {link.name: link for link in self.carrying(net)}
+        self.build_direct_links(net)
+        links = {link.name: link for link in self.feedback_links(net)}
         if {name: b.shape for name, b in self._own.items()} != {n: k.weight.shape for n, k in links.items()}:
             self._own = {name: nn.Parameter(self.draw(link)) for name, link in links.items()}
             self.begin(net)
@@ -64,7 +64,7 @@ class Learned(Random):
         own = self._own.get(link.name)
         return link.weight if own is None else own
 
-    def own(self) -> Mapping[str, nn.Parameter]:
+    def named_parameters(self) -> Mapping[str, nn.Parameter]:
         """B by link."""
         return self._own
 
@@ -94,13 +94,13 @@ class KolenPollack(Learned):
         self.decay = not_negative("Kolen-Pollack: decay", decay, RuleError)
 
     @property
-    def partners(self) -> Mapping[str, nn.Parameter]:  # type: ignore[override]
+    def paired_weights(self) -> Mapping[str, nn.Parameter]:  # type: ignore[override]
         """All of B."""
         return self._own
 
-    def extra(self, net: Network) -> Passes:
+    def extra_cost(self, net: Network) -> SweepCount:
         """One more product for every synapse down."""
-        return Passes(learning=share(net, self.carrying(net)))
+        return SweepCount(learning=share(net, self.feedback_links(net)))
 
 
 class Matching(KolenPollack):
@@ -153,7 +153,7 @@ class WeightMirror(Learned):
 
     def begin(self, net: Network) -> None:
         """Count in how many places each weight is used."""
-        for link in self.carrying(net):
+        for link in self.feedback_links(net):
             ones = link.weight.new_ones(1, *link.source_shape), link.weight.new_ones(1, *link.target_shape)
             self._places[link.name] = torch.empty_like(link.weight)
             link.hebbian(*ones, self._places[link.name])
@@ -161,7 +161,7 @@ class WeightMirror(Learned):
     def learn(self, trial: Trial) -> None:
         """One noise phase of all links."""
         wiring = trial.plasticity.net.wiring
-        for source, target, link in self.ways(wiring):
+        for source, target, link in self.feedback_routes(wiring):
             if not link.plastic:
                 continue
             like = link.weight
@@ -180,10 +180,10 @@ class WeightMirror(Learned):
             out, _, beta = trial.plasticity.gradient_buffer(b)
             accumulate_(b - seen / self._places[link.name].to(b).clamp_min(1), out, self.rate, beta)
 
-    def extra(self, net: Network) -> Passes:
+    def extra_cost(self, net: Network) -> SweepCount:
         """Drives and products of the noise, for a batch as large as ``samples``."""
-        down = share(net, self.carrying(net))
-        return Passes(up=down, learning=down)
+        down = share(net, self.feedback_links(net))
+        return SweepCount(up=down, learning=down)
 
 
 def share(net: Network, links: list[Link]) -> float:

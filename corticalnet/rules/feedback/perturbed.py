@@ -22,7 +22,7 @@ from corticalnet.network.initialisation import Scheme
 from corticalnet.network.links import Link
 from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules.disturbance import Draw, by_sample, disturb, frozen, gaussian
-from corticalnet.rules.feedback.base import Passes
+from corticalnet.rules.feedback.base import SweepCount
 from corticalnet.rules.feedback.learned import Learned, share
 from corticalnet.rules.feedback.least_squares import LeastSquares
 from corticalnet.rules.trial import Trial
@@ -83,7 +83,7 @@ class Perturbed(Learned):
         self._sums = {}
         if self.fit == "least squares":
             for node in range(1, net.wiring.output):
-                links = [link for _, link in self.leaving(net.wiring, node) if link.plastic]
+                links = [link for _, link in self.outgoing(net.wiring, node) if link.plastic]
                 if links:
                     self._sums[net.wiring.name(node)] = LeastSquares(links, self.ridge)
 
@@ -116,7 +116,7 @@ class Perturbed(Learned):
         errors: list[Tensor | None],
     ) -> None:
         links: list[tuple[Tensor, Link]] = []
-        for target, link in self.leaving(wiring, node):
+        for target, link in self.outgoing(wiring, node):
             error = errors[target]
             assert error is not None, "errors come from above"
             if link.plastic:
@@ -135,11 +135,11 @@ class Perturbed(Learned):
         for (_, link), solution in zip(links, sums.solution(), strict=True):
             self._own[link.name].data.copy_(solution)
 
-    def own(self) -> Mapping[str, nn.Parameter]:
+    def named_parameters(self) -> Mapping[str, nn.Parameter]:
         """B, if an optimizer has to move it."""
         return self._own if self.fit == "gradient" else {}
 
-    def extra(self, net: Network) -> Passes:
+    def extra_cost(self, net: Network) -> SweepCount:
         """A disturbed sweep above the first areas, a sweep down, and a product for every synapse down."""
         self.prepare(net)
         wiring = net.wiring
@@ -149,8 +149,8 @@ class Perturbed(Learned):
             for _, link in wiring.arriving[node]
             if any(source for source, _ in wiring.arriving[node])
         ]
-        down = share(net, self.carrying(net))
-        return Passes(share(net, disturbed), down, down)
+        down = share(net, self.feedback_links(net))
+        return SweepCount(share(net, disturbed), down, down)
 
     def state_dict(self) -> dict[str, Tensor]:
         """B, and the sums over samples that least squares is solved from."""
