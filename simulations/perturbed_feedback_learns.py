@@ -51,7 +51,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import Following
 from corticalnet.rules import Feedback
-from corticalnet.rules.disturbance import disturb, frozen
+from corticalnet.rules.perturbed_pass import frozen, perturb
 from corticalnet.tables import table
 from simulations.parts.common import kept, mean_sd, plus_minus, simulation
 
@@ -146,7 +146,7 @@ def wrong_answers(net: cn.Network, x: Tensor, y: Tensor, sigma: float) -> float:
     """Share of wrong answers, with noise of s.d. σ on the rates of hidden areas."""
     activity = net.sweep(x)
     inner = [sigma * torch.randn_like(rates) for rates in activity.rates[1:-1]]
-    rates = disturb(net.wiring, activity, frozen(net.wiring, activity), [None, *inner, None])
+    rates = perturb(net.wiring, activity, frozen(net.wiring, activity), [None, *inner, None])
     return (rates[-1].argmax(1) != y).float().mean().item()
 
 

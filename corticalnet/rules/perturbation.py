@@ -1,4 +1,4 @@
-"""Learning without feedback: disturb, and keep what made the loss smaller. Everyone hears one number.
+"""Learning without feedback: perturb, and keep what made the loss smaller. One global scalar (neuromodulator) comes back.
 
     weight perturbation    w̃ = w + ξ            Δw = −(L̃ − L) ξ / σ²
     node perturbation      r̃ = f(Σ w r̃) + ξ     Δw = ⟨−(L̃ − L) ξ / σ² ⊙ f'(drive) × r⟩
@@ -12,7 +12,7 @@ are worse than nodes (Lillicrap et al. 2020).
 
 They are triggers of the product, with any teaching signal: L is the trial's loss, for each sample (if
 reward teaches, that of the action that was taken; REINFORCE, which acts at random, hears of the reward
-itself). What comes back is one number that everyone hears, so there is no pathway.
+itself). What comes back is one number that is broadcast to all synapses, so there is no pathway.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from torch import Tensor
 
 from corticalnet.checks import fraction, function, positive
 from corticalnet.errors import RuleError, one_of
-from corticalnet.rules.disturbance import Draw, by_sample, disturb, frozen, gaussian
 from corticalnet.rules.observer import Cells
+from corticalnet.rules.perturbed_pass import Draw, by_sample, frozen, gaussian, perturb
 from corticalnet.rules.trial import Trial
 from corticalnet.rules.trigger import Trigger
 
@@ -52,7 +52,7 @@ class WeightPerturbation(_Perturbation):
 
     Args:
         deviation: σ.
-        baseline: what the disturbed loss is compared with: that of the "undisturbed" sweep; that of the
+        baseline: what the perturbed loss is compared with: that of the "undisturbed" sweep; that of the
             "opposite" noise (half their difference: terms of second order cancel, one sweep more); "none".
         draw: noise for a tensor, instead of standard-normal numbers (of variance 1).
     """
@@ -63,7 +63,7 @@ class WeightPerturbation(_Perturbation):
         super().__init__(deviation, baseline, _BASELINES, draw)
 
     def run(self, trial: Trial) -> None:
-        """Disturb, sweep, put everything back."""
+        """Perturb the weights, run a forward pass, restore the weights."""
         wiring, trial_loss, batch = trial.wiring, trial.loss, trial.plasticity.batch
         learned = [p for p in trial.plasticity.learned if p.requires_grad]
         masks = {id(link.weight): link.mask for link in trial.plasticity.net.links if link.mask is not None}
@@ -75,7 +75,7 @@ class WeightPerturbation(_Perturbation):
             before = [p.data.clone() for p in learned]
             for p, xi in zip(learned, noise, strict=True):
                 p.data.add_(xi, alpha=sign)
-            rates = disturb(wiring, trial.activity, traces, still, other_weights=True)
+            rates = perturb(wiring, trial.activity, traces, still, other_weights=True)
             for p, weights in zip(learned, before, strict=True):
                 p.data.copy_(weights)
             return trial_loss.losses(rates[-1])
@@ -101,7 +101,7 @@ class NodePerturbation(_Perturbation):
         super().__init__(deviation, baseline, _BASELINES, draw)
 
     def run(self, trial: Trial) -> None:
-        """One disturbed sweep (two, with the opposite noise); rates and gains are the undisturbed ones."""
+        """One perturbed forward pass (two, with the opposite noise); rates and gains are the undisturbed ones."""
         wiring, activity, trial_loss = trial.wiring, trial.activity, trial.loss
         traces = frozen(wiring, activity)
         noise: list[Tensor | None] = [None]
@@ -109,14 +109,14 @@ class NodePerturbation(_Perturbation):
 
         def loss(sign: float) -> Tensor:
             signed = [None if xi is None else sign * xi for xi in noise]
-            return trial_loss.losses(disturb(wiring, activity, traces, signed)[-1])
+            return trial_loss.losses(perturb(wiring, activity, traces, signed)[-1])
 
         change = compared(self.baseline, loss, trial_loss.losses(activity.rates[-1]))
         teach(trial, noise, -change / self.deviation**2, "loss difference")
 
 
 class REINFORCE(_Perturbation):
-    """Columns that fire at random around f(drive) and are told how good the outcome was (Williams 1992).
+    """Columns that fire at random around f(drive) and learn by a global scalar, how good the outcome was (Williams 1992).
 
     The sweep that answers, and that is taught about, is the random one. Evaluation has no noise. L is the
     loss; if a reward teaches, it is −r, whatever was expected: noise in the rates makes other choices, and
@@ -155,7 +155,7 @@ class REINFORCE(_Perturbation):
         advantage = -costs
         if self.baseline == "undisturbed":
             traces = frozen(trial.wiring, activity)
-            still = disturb(trial.wiring, activity, traces, [None] * len(traces))
+            still = perturb(trial.wiring, activity, traces, [None] * len(traces))
             advantage = trial_loss.costs(still[-1]) - costs
         elif self.baseline == "average":
             self._average = self._average.to(costs.device)
@@ -171,28 +171,28 @@ class REINFORCE(_Perturbation):
 
 def compared(baseline: str, loss: Callable[[float], Tensor], undisturbed: Tensor) -> Tensor:
     """L̃ less its baseline, ``[batch]``; ``loss(sign)`` is L̃ with ``sign`` times the noise."""
-    disturbed = loss(1.0)
+    perturbed = loss(1.0)
     if baseline == "opposite":
-        return (disturbed - loss(-1.0)) / 2
-    return disturbed - undisturbed if baseline == "undisturbed" else disturbed
+        return (perturbed - loss(-1.0)) / 2
+    return perturbed - undisturbed if baseline == "undisturbed" else perturbed
 
 
-def teach(trial: Trial, noise: list[Tensor | None], told: Tensor, name: str) -> None:
-    """Every link learns ``told · noise · gain`` of its target, times the rate of its source.
+def teach(trial: Trial, noise: list[Tensor | None], broadcast: Tensor, name: str) -> None:
+    """Every link learns ``broadcast · noise · gain`` of its target, times the rate of its source.
 
     Args:
         trial: whose activity has the rates and gains.
         noise: by node.
-        told: the number that everyone hears ``[batch]``.
+        broadcast: the global scalar that all synapses learn by ``[batch]``.
         name: of that number.
     """
     wiring, activity = trial.wiring, trial.activity
     cells: Cells = {"rate": activity.rates, "drive": activity.drives, "noise": noise}
-    trial.observer.snapshot(wiring, cells, {name: told})
+    trial.observer.snapshot(wiring, cells, {name: broadcast})
     activity = replace(activity, traces=frozen(wiring, activity))
     errors: list[Tensor | None] = [None]
     for node, area in wiring.above_input:
         xi = noise[node]
         assert xi is not None, "every area has noise"
-        errors.append(area.backward(by_sample(told, xi) * xi, activity.traces[node]))
+        errors.append(area.backward(by_sample(broadcast, xi) * xi, activity.traces[node]))
     trial.plasticity.accumulate(wiring, activity, errors)

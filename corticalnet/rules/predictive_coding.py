@@ -43,7 +43,7 @@ class Columns:
         #: How far predictions moved in the last step (None: none did).
         self.moved: list[Tensor | None] = [None] * nodes
         if noise:
-            self._disturb(noise)
+            self._perturb(noise)
         self._update_output_error()
         self._stand_still()
 
@@ -145,11 +145,11 @@ class Columns:
         }
         self.trial.observer.snapshot(self.wiring, cells)
 
-    def _disturb(self, noise: float) -> None:
+    def _perturb(self, noise: float) -> None:
         for node in self.hidden:
-            disturbance = noise * torch.randn_like(self.values[node])
-            self.values[node] = self.values[node] + disturbance
-            self.errors[node] = disturbance
+            shift = noise * torch.randn_like(self.values[node])
+            self.values[node] = self.values[node] + shift
+            self.errors[node] = shift
             area = self.wiring.area(node)
             self.rates[node], self.traces[node] = area.forward(self.values[node], self.traces[node])
         for node in range(2, self.wiring.output + 1):

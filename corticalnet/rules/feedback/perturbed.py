@@ -1,6 +1,6 @@
 """Feedback learned by perturbation: synapses down learn to predict what activity does to the loss.
 
-    λ_l = −(L̃ − L) ξ_l / σ²                     what a disturbed sweep says of the rates of area l
+    λ_l = −(L̃ − L) ξ_l / σ²                     what a perturbed forward pass says of the rates of area l
     B   = argmin Σ ‖λ_l − feedback(ê, B)‖²        ê: errors above, as B itself brings them down
 
 Lansdell, Prakash & Kording 2020 (node-perturbation synthetic gradients). As samples grow and σ → 0 the top B
@@ -21,10 +21,10 @@ from corticalnet.network.area import Trace
 from corticalnet.network.initialisation import Scheme
 from corticalnet.network.links import Link
 from corticalnet.network.wiring import ForwardState, Wiring
-from corticalnet.rules.disturbance import Draw, by_sample, disturb, frozen, gaussian
 from corticalnet.rules.feedback.base import SweepCount
 from corticalnet.rules.feedback.learned import Learned, share
 from corticalnet.rules.feedback.least_squares import LeastSquares
+from corticalnet.rules.perturbed_pass import Draw, by_sample, frozen, gaussian, perturb
 from corticalnet.rules.trial import Trial
 
 
@@ -88,13 +88,13 @@ class Perturbed(Learned):
                     self._sums[net.wiring.name(node)] = LeastSquares(links, self.ridge)
 
     def learn(self, trial: Trial) -> None:
-        """One disturbed sweep, and one sweep down of the errors that B itself brings."""
+        """One perturbed forward pass, and one sweep down of the errors that B itself brings."""
         wiring, activity = without_relays(trial)
         activity.traces = traces = frozen(wiring, activity)
         noise: list[Tensor | None] = [None] * len(wiring.areas)
         for node in range(1, wiring.output):
             noise[node] = self.deviation * self.draw_noise(activity.rates[node])
-        rates = disturb(wiring, activity, traces, noise)
+        rates = perturb(wiring, activity, traces, noise)
         change = trial.loss.losses(rates[-1]) - trial.loss.losses(activity.rates[-1])
         errors, signals = self.backward(wiring, activity, trial.loss.error(activity.rates[-1]))
         cells = {"noise": noise, "feedback": signals, "error": errors}
@@ -140,17 +140,17 @@ class Perturbed(Learned):
         return self._own if self.fit == "gradient" else {}
 
     def extra_cost(self, net: Network) -> SweepCount:
-        """A disturbed sweep above the first areas, a sweep down, and a product for every synapse down."""
+        """A perturbed forward pass above the first areas, a sweep down, and a product for every synapse down."""
         self.prepare(net)
         wiring = net.wiring
-        disturbed = [
+        perturbed = [
             link
             for node in range(1, wiring.output + 1)
             for _, link in wiring.arriving[node]
             if any(source for source, _ in wiring.arriving[node])
         ]
         down = share(net, self.feedback_links(net))
-        return SweepCount(share(net, disturbed), down, down)
+        return SweepCount(share(net, perturbed), down, down)
 
     def state_dict(self) -> dict[str, Tensor]:
         """B, and the sums over samples that least squares is solved from."""

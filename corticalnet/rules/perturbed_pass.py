@@ -1,10 +1,10 @@
-"""A disturbed sweep: the network fires once more, with noise on its rates and all else as it was.
+"""A perturbed forward pass: once more through the network, with noise on its rates and all else as it was.
 
     r̃_l = f(Σ W r̃_below) + ξ_l          the same dropout masks, the same homeostasis
     L̃ − L = Σ_l (∂L/∂r_l) ξ_l + O(ξ²)      for each sample
 
 So ``E[(L̃ − L) ξ_l] / σ²`` is the derivative by the rates of area l, up to terms of order σ² (Williams 1992;
-Lansdell, Prakash & Kording 2020, §3). Each sample has noise of its own, and hears of its own loss alone;
+Lansdell, Prakash & Kording 2020, §3). Each sample has noise and a loss of its own;
 statistics of the batch are therefore frozen (:meth:`Area.freeze_statistics`).
 """
 
@@ -30,7 +30,7 @@ def frozen(wiring: Wiring, activity: ForwardState) -> list[Trace]:
     ]
 
 
-def disturb(
+def perturb(
     wiring: Wiring,
     activity: ForwardState,
     traces: list[Trace],
