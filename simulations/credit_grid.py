@@ -84,7 +84,7 @@ TRIGGERS: dict[str, Callable[[], Any]] = {
     "weight perturbation": WeightPerturbation,
     "REINFORCE": REINFORCE,
 }
-#: Learn by a number that everyone hears, in steps so much smaller (REINFORCE: 0.1 runs away).
+#: Learn by a global scalar, in steps so much smaller (REINFORCE: 0.1 runs away).
 GUESSES = {"node perturbation": 0.1, "weight perturbation": 0.01, "REINFORCE": 0.03}
 BATCH, BEYOND = 32, 1e4
 

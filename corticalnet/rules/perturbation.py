@@ -1,4 +1,4 @@
-"""Learning without feedback: perturb, and keep what made the loss smaller. One global scalar (neuromodulator) comes back.
+"""Learning without feedback: perturb, and learn by the change of the loss, a global scalar (neuromodulator).
 
     weight perturbation    w̃ = w + ξ            Δw = −(L̃ − L) ξ / σ²
     node perturbation      r̃ = f(Σ w r̃) + ξ     Δw = ⟨−(L̃ − L) ξ / σ² ⊙ f'(drive) × r⟩
@@ -37,8 +37,8 @@ class _Perturbation(Trigger):
     """What they fraction: noise, a baseline, and numbers for all."""
 
     writes_once = True
-    hears_all = True
-    compares = True
+    uses_global_signal = True
+    needs_full_precision = True
 
     def __init__(self, deviation: float, baseline: str, baselines: list[str], draw: Draw) -> None:
         kind = type(self).__name__
@@ -101,7 +101,7 @@ class NodePerturbation(_Perturbation):
         super().__init__(deviation, baseline, _BASELINES, draw)
 
     def run(self, trial: Trial) -> None:
-        """One perturbed forward pass (two, with the opposite noise); rates and gains are the undisturbed ones."""
+        """Run a perturbed forward pass (two, with the opposite noise); learn by rates and gains of the other."""
         wiring, activity, trial_loss = trial.wiring, trial.activity, trial.loss
         traces = frozen(wiring, activity)
         noise: list[Tensor | None] = [None]
@@ -116,7 +116,7 @@ class NodePerturbation(_Perturbation):
 
 
 class REINFORCE(_Perturbation):
-    """Columns that fire at random around f(drive) and learn by a global scalar, how good the outcome was (Williams 1992).
+    """Columns fire at random around f(drive) and learn by a global scalar, the outcome (Williams 1992).
 
     The sweep that answers, and that is taught about, is the random one. Evaluation has no noise. L is the
     loss; if a reward teaches, it is −r, whatever was expected: noise in the rates makes other choices, and

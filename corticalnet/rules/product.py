@@ -52,7 +52,7 @@ class Rule(LearningRule):
     ) -> None:
         self.teaching = Teacher() if teaching is None else teaching
         self.trigger, self.name = Sweep() if trigger is None else trigger, name
-        usual: Feedback = NoPathway() if getattr(trigger, "hears_all", False) else Tied()
+        usual: Feedback = NoPathway() if getattr(trigger, "uses_global_signal", False) else Tied()
         self.feedback = usual if feedback is None else feedback
         for part, kind in ((self.teaching, Teaching), (self.feedback, Feedback), (self.trigger, Trigger)):
             if not isinstance(part, kind):
@@ -62,13 +62,17 @@ class Rule(LearningRule):
                 f"{type(self.trigger).__name__} needs feedback that comes down link by link, "
                 f"which {type(self.feedback).__name__} does not; choose another feedback or trigger"
             )
-        if self.trigger.hears_all != isinstance(self.feedback, NoPathway):
-            need = "learns by what everyone hears: NoPathway" if self.trigger.hears_all else "needs a pathway"
+        if self.trigger.uses_global_signal != isinstance(self.feedback, NoPathway):
+            need = (
+                "learns by a global signal: NoPathway"
+                if self.trigger.uses_global_signal
+                else "needs a pathway"
+            )
             raise RuleError(
                 f"{type(self.trigger).__name__} {need}, not {type(self.feedback).__name__}; "
                 "choose another feedback or trigger"
             )
-        self.needs_full_precision = self.trigger.compares or self.feedback.compares
+        self.needs_full_precision = self.trigger.needs_full_precision or self.feedback.needs_full_precision
         if self.needs_full_precision and isinstance(self.teaching, SoftmaxReward):
             raise RuleError(
                 f"{name} compares losses, and SoftmaxReward's error is no loss's derivative; "
@@ -79,7 +83,7 @@ class Rule(LearningRule):
     @property
     def stochastic(self) -> bool:  # type: ignore[override]
         """Whether synapses learn by noise and by how the outcome was."""
-        return self.trigger.hears_all
+        return self.trigger.uses_global_signal
 
     @property
     def rewarded(self) -> bool:  # type: ignore[override]
@@ -264,7 +268,7 @@ class Rule(LearningRule):
             change_weights: an optimizer's step, for triggers that change weights within the trial.
         """
         trigger, feedback = self.trigger, self.feedback
-        precise = trigger.compares or feedback.compares
+        precise = trigger.needs_full_precision or feedback.needs_full_precision
         with torch.autocast(x.device.type, enabled=False) if precise else nullcontext():
             wiring = net.levelled() if trigger.levelled else net.wiring
             activity = wiring.forward(x, trigger.forward_noise)

@@ -42,8 +42,8 @@ class Trigger(ABC):
         writes_once: whether each weight changes once, after all feedback has been read.
         changes_during_trial: whether weights may change before the trial's end.
         forward_noise: from an area's rate to noise on it, in the sweep whose output is taught; None: none.
-        hears_all: whether synapses learn by numbers that everyone hears, so that no pathway is used.
-        compares: whether it looks at small differences of losses, which autocast would round away.
+        uses_global_signal: whether synapses learn by global scalars (neuromodulators), without a pathway.
+        needs_full_precision: whether it compares losses, whose differences autocast would round away.
         takes_time: whether it is a process in time, and no sweep.
         inference_rate: γ of inference steps down an energy; None if it infers nothing.
         may_diverge: what of it may let training run away, and the cure: "" if nothing.
@@ -51,8 +51,8 @@ class Trigger(ABC):
 
     equation = ""
     forward_noise: Callable[[Tensor], Tensor] | None = None
-    hears_all = False
-    compares = False
+    uses_global_signal = False
+    needs_full_precision = False
     needs_layers = False
     levelled = False
     writes_once = False

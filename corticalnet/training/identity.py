@@ -46,11 +46,15 @@ def identity(model: Model, content: dict[str, str]) -> dict[str, Any]:
     }
 
 
+#: What a rule works out from its parts, or says for people.
+_DERIVED = ("equation", "needs_full_precision")
+
+
 def describe(part: object) -> str:
     """A rule's parts and their numbers in one line: ``Sweep()``, ``Reward(exploration=0.02, …)``."""
     words = []
     for key, value in sorted(vars(part).items()):
-        if key.startswith("_") or key == "equation" or callable(value):
+        if key.startswith("_") or key in _DERIVED or callable(value):
             continue
         if value is None or isinstance(value, bool | int | float | str):
             words.append(f"{key}={value!r}")

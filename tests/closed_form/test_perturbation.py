@@ -294,9 +294,7 @@ def test_what_it_costs():
 
 
 def test_what_does_not_go_together_is_told():
-    with pytest.raises(
-        RuleError, match=r"NodePerturbation learns by what everyone hears.*not Random; choose"
-    ):
+    with pytest.raises(RuleError, match=r"NodePerturbation learns by a global signal.*not Random; choose"):
         cn.rule("node-perturbation", feedback="random")
     with pytest.raises(RuleError, match="Sweep needs a pathway, not NoPathway; choose another feedback"):
         cn.rule("backprop", feedback="none")

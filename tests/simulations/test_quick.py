@@ -308,7 +308,7 @@ def test_the_credit_grid_tells_pathways_apart_and_triggers_not():
         angle = {pathway: cell["runs"][0]["angle"] for pathway, cell in sweep.items() if "runs" in cell}
         assert angle["tied"] < 0.1 < angle["weight mirror"] < angle["random"]
         assert "link by link" in columns["direct"]["refused"]
-        assert "what everyone hears" in guesses["tied"]["refused"]
+        assert "by a global signal" in guesses["tied"]["refused"]
         assert "needs a pathway" in sweep["none"]["refused"]
         assert sweep["tied"]["passes"]["up"] == sweep["tied"]["passes"]["learning"] == 1
         assert guesses["none"]["passes"]["up"] > 1 > guesses["none"]["passes"]["down"] == 0

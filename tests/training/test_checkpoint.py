@@ -13,6 +13,7 @@ from corticalnet import data
 from corticalnet.errors import CheckpointError, RuleError
 from corticalnet.training import Settings, load_weights, train
 from corticalnet.training.checkpoint import read_checkpoint, write_checkpoint
+from corticalnet.training.identity import describe
 
 KINDS = [
     ("backprop", {"dropout": 0.3, "optimizer": "adam", "lr": 0.01, "weight_decay": 1e-3}),
@@ -33,6 +34,31 @@ def same(one, other):
     others, _ = read_checkpoint(other)
     assert tensors.keys() == others.keys()
     return all(torch.equal(tensors[name], others[name]) for name in tensors)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            "z-il",
+            "Rule(feedback=Tied(), name='z-il', teaching=Teacher(loss='squared'), "
+            "trigger=ZIL(levelled=False, noise=0.0, rate=1.0, simulate=False, writes_once=True))",
+        ),
+        (
+            "node-perturbation",
+            "Rule(feedback=NoPathway(), name='node-perturbation', teaching=Teacher(loss='squared'), "
+            "trigger=NodePerturbation(baseline='undisturbed', deviation=0.01))",
+        ),
+        (
+            "brainprop",
+            "Rule(feedback=Tied(), name='brainprop', teaching=Reward(exploration=0.02, temperature=1.0), "
+            "trigger=Sweep(feedback_cells=True))",
+        ),
+    ],
+)
+def test_a_checkpoint_knows_its_rule_by_the_same_words_as_earlier_ones(rule, said):
+    """Names of classes and settings are in checkpoints; another word would refuse all earlier runs."""
+    assert describe(cn.rule(rule)) == said
 
 
 @pytest.mark.parametrize(("rule", "settings"), KINDS, ids=[rule for rule, _ in KINDS])

@@ -46,7 +46,7 @@ class Feedback(ABC):
         transports_weights: whether a feedback synapse must know the weight of a feedforward one.
         draws: whether the pathway has weights of its own (False: those of the network's links, or none).
         learns: whether they change.
-        compares: whether it looks at small differences of losses, which autocast would round away.
+        needs_full_precision: whether it compares losses, whose differences autocast would round away.
         paired_weights: weights down that get the same post × pre product as the link of this name, whoever
             teaches it.
         decay: λ; the gradient of weights with a partner gets λ w, that of the partner λ b.
@@ -57,7 +57,7 @@ class Feedback(ABC):
     transports_weights = False
     draws = True
     learns = False
-    compares = False
+    needs_full_precision = False
     paired_weights: Mapping[str, nn.Parameter] = {}
     decay = 0.0
 

@@ -19,15 +19,15 @@ from corticalnet.rules.feedback.base import Feedback
 
 
 class NoPathway(Feedback):
-    """No synapse carries anything down: all that comes back is a number that everyone hears.
+    """No synapse carries anything down: all that comes back is a global scalar (neuromodulator).
 
     For rules that learn by that number (weight and node perturbation, REINFORCE), and for them alone.
     """
 
-    equation = "none: everyone hears how good the outcome was"
+    equation = "none: a global scalar says how good the outcome was"
     layered = False
     draws = False
-    cannot_unroll = ""  # what everyone hears does not come down
+    cannot_unroll = ""  # a global scalar does not come down
 
     def weights(self, link: Link) -> Tensor:
         """There are none."""

@@ -47,7 +47,7 @@ class Perturbed(Learned):
     """
 
     equation = "signal = B error,  B = argmin ‖−(L̃ − L) ξ / σ² − B error‖²"
-    compares = True
+    needs_full_precision = True
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class Perturbed(Learned):
         return self._own if self.fit == "gradient" else {}
 
     def extra_cost(self, net: Network) -> SweepCount:
-        """A perturbed forward pass above the first areas, a sweep down, and a product for every synapse down."""
+        """Return a perturbed forward pass above the first areas, a sweep down, and a product per synapse."""
         self.prepare(net)
         wiring = net.wiring
         perturbed = [
