@@ -101,7 +101,7 @@ class NodePerturbation(_Perturbation):
         super().__init__(deviation, baseline, _BASELINES, draw)
 
     def run(self, trial: Trial) -> None:
-        """Run a perturbed forward pass (two, with the opposite noise); learn by the other's rates and gains."""
+        """Run a perturbed forward pass (two, with the opposite noise); learn by the plain one's rates."""
         wiring, activity, trial_loss = trial.wiring, trial.activity, trial.loss
         traces = frozen(wiring, activity)
         noise: list[Tensor | None] = [None]
