@@ -110,7 +110,7 @@ def regime(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0) -> Regi
         seed: of silent columns, actions and noise.
 
     Raises:
-        RuleError: the rule infers nothing, or its value cells go down no energy.
+        RuleError: the rule is none of predictive coding, or its value cells go down no energy.
         ShapeError: inputs or targets do not fit.
 
     >>> import torch, corticalnet as cn

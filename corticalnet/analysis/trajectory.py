@@ -249,6 +249,6 @@ def _with_energy(rule: Any) -> LearningRule:
 def _no_energy(rule: Any) -> RuleError:
     name = getattr(rule, "name", type(rule).__name__)
     return RuleError(
-        f"{name} infers nothing, so there is no energy to relax; a regime can be told of rules of predictive "
-        "coding: il, ipc, z-il, fa-z-il, streaming-fa-z-il"
+        f"{name} goes down no energy of predictive coding, so it has no regime; "
+        "choices: il, ipc, z-il, fa-z-il, streaming-fa-z-il"
     )

@@ -44,6 +44,8 @@ class Autonomy:
         settling: kind of network -> one trial; φ hears the phase (the paper's condition: it must know that a
             change came by feedback).
         untold: the same, and φ is not told either (with weights at their usual scale only, if φ was).
+        phase_cells: control cells that tell columns, not only synapses, what the teacher does, and that the
+            circuit has also where it is made without a phase signal.
         streams: condition -> activation -> largest distance after any trial to a twin that learns by the
             rule's sweep (backprop, if feedback is tied). "nothing": nobody is told anything; "phases": phases
             are told, no clock ticks; "fixed timing": nobody is told, but every trial lasts the same.
@@ -54,6 +56,7 @@ class Autonomy:
     controls: tuple[str, ...] = ()
     settling: dict[str, Settling] = field(default_factory=dict)
     untold: dict[str, Settling] = field(default_factory=dict)
+    phase_cells: tuple[str, ...] = ()
     streams: dict[str, dict[str, float]] = field(default_factory=dict)
     own: dict[str, dict[str, float]] = field(default_factory=dict)
 
@@ -78,7 +81,9 @@ def autonomy(
     with np.errstate(all="ignore"), warnings.catch_warnings():  # weights and values may run away
         warnings.simplefilter("ignore", CircuitWarning)
         try:
-            example = expand(_networks(network, seed)[0][1], rule, RATE)
+            one = _networks(network, seed)[0][1]
+            example = expand(one, rule, RATE)
+            alone = expand(one, rule, RATE, phase_signal=False)
         except CircuitError as error:
             return Autonomy(f"no circuit: {error}")
         settling = {kind: settle(one, rule, seed) for kind, one in _networks(network, seed, scales)}
@@ -91,7 +96,7 @@ def autonomy(
         for kind, one in _networks(network, seed):
             for mine, condition, distance in _streams(one, rule, controls, seed):
                 found[mine].setdefault(condition, {})[kind] = distance
-    return Autonomy("", controls, settling, untold, found[False], found[True])
+    return Autonomy("", controls, settling, untold, _phase_cells(alone), found[False], found[True])
 
 
 def _streams(
@@ -149,6 +154,15 @@ def _controls(columns: Circuit) -> tuple[str, ...]:
 
 def _phase_signals(columns: Circuit) -> list[str]:
     return [p.name for p in columns.populations if isinstance(p.cell, PhaseSignal)]
+
+
+def _phase_cells(columns: Circuit) -> tuple[str, ...]:
+    """Control cells that speak to populations."""
+    cells = {p.name for p in columns.populations}
+    told = {p.name for p in columns.populations if "teaching" in p.cell.inputs}
+    speaking = {b.source for b in columns.broadcasts if cells & set(b.targets)}
+    speaking |= {p.source for p in columns.projections} | {w.source for w in columns.wires}
+    return tuple(sorted(told & speaking))
 
 
 def _hear_the_phase(columns: Circuit) -> list[str]:

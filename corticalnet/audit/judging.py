@@ -144,9 +144,13 @@ def judge_signed(found: Signals) -> Finding:
 
 
 def judge_phases(found: Autonomy) -> Finding:
-    """Nobody but a clock is told which phase it is."""
+    """No column is told which phase it is (a clock may tell synapses when to learn)."""
     if found.reason == SWEEP:
         return Finding("phases", "no", None, "a sweep up, then a sweep down")
+    if found.phase_cells:
+        names, away = ", ".join(f"'{name}'" for name in found.phase_cells), max(found.own["phases"].values())
+        detail = f"{names} tells columns which phase it is; untold, they are {brief(away)} away from the rule"
+        return Finding("phases", "no", away, detail)
     return _settled(found, "phases", found.untold)
 
 

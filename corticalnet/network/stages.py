@@ -6,8 +6,9 @@ product, by its local derivative at the state of the forward pass.
 
     y = forward(x)                   signal_x = backward(signal_y)
 
-``forward`` also returns a memory (dropout mask, winners of a pool) which holds for the whole trial, so
-that inference steps of one trial see the same mask.
+``forward`` also returns a memory (a dropout mask, statistics, the winners of a pool). Given to the next
+``forward``, masks and slow statistics hold for the whole trial, so that inference steps of one trial see the
+same mask; who wins in a pool is looked at anew.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ class LearningRule(OwnWeights, ABC):
         needs_full_precision: whether it looks at differences so small that autocast would round them away.
         takes_vectors: whether it can be taught target vectors; an audit then disturbs them, column by column.
         takes_time: whether it is a process in time; False for sweeps that no columns are there for.
-        inference_rate: γ of inference steps down an energy; None if it infers nothing.
+        inference_rate: γ of inference steps down the energy of predictive coding; None if it is another.
         transports_weights: whether a synapse down has to know the weight of one up; None if it does not say.
         tied: whether what comes down comes by the transpose of the weights up.
         levelled: whether its trials run on wirings with relays (:meth:`Wiring.levelled`).

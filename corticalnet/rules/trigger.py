@@ -45,7 +45,7 @@ class Trigger(ABC):
         uses_global_signal: whether synapses learn by global scalars (neuromodulators), without a pathway.
         needs_full_precision: whether it compares losses, whose differences autocast would round away.
         takes_time: whether it is a process in time, and no sweep.
-        inference_rate: γ of inference steps down an energy; None if it infers nothing.
+        inference_rate: γ of inference steps down the energy of predictive coding; None if it is another.
         may_diverge: what of it may let training run away, and the cure: "" if nothing.
     """
 

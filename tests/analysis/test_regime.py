@@ -208,7 +208,7 @@ def test_numbers_for_people_and_for_json():
     "rule", [cn.rule("backprop"), cn.rule("brainprop"), cn.rule("feedback-alignment"), 3]
 )
 def test_what_infers_nothing_has_no_regime(rule):
-    with pytest.raises(RuleError, match="infers nothing, so there is no energy to relax"):
+    with pytest.raises(RuleError, match="goes down no energy of predictive coding"):
         regime(*task()[:1], rule, *task()[1:])
 
 

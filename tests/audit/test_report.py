@@ -22,7 +22,7 @@ KNOWN = {
     "ipc": "nyynn nynynn",
     "z-il": "yysnn nynsnn",
     "streaming-fa-z-il": "yyyyy nynyyn",
-    "equilibrium-propagation": "nyynn nynynn",
+    "equilibrium-propagation": "nyynn nynnnn",
 }
 LETTERS = {"yes": "y", "some": "s", "no": "n", "none": "-"}
 
@@ -111,7 +111,7 @@ def test_a_network_of_ones_own():
     assert report["equality"].mark == "yes"
     assert report["locality"].detail.startswith("leaks: other samples of the batch")
     assert report["weight tying"].mark == "no"
-    assert "an area has an activation alone" in report["autonomy"].detail
+    assert "no circuit: area 'area1' fires through relu, batch homeostasis" in report["autonomy"].detail
     assert net.links[0].weight.dtype == torch.float32
 
 
