@@ -22,13 +22,15 @@ from sphinx.util.docutils import SphinxDirective
 import corticalnet
 
 LIST = Path(corticalnet.__file__).with_name("__init__.pyi")
+#: Rooms within rooms whose names are for who writes a cell, a plasticity or a task.
+INNER = ("circuits.cells", "circuits.plasticity", "reinforcement.tasks")
 #: Of what is said of a class.
 OPTIONS = ("   :members:", "   :show-inheritance:")
 
 
 def rooms() -> dict[str, list[str]]:
     """Each room of the package -> the names of ``corticalnet`` that stand in it."""
-    found: dict[str, list[str]] = {}
+    found: dict[str, list[str]] = {room: [] for room in INNER}
     for statement in ast.parse(LIST.read_text()).body:
         if isinstance(statement, ast.ImportFrom):
             names = [alias.name for alias in statement.names]
@@ -104,7 +106,18 @@ class Room(SphinxDirective):
         return found
 
 
+def import_for_types(_app: Sphinx) -> None:
+    """Import what modules import for a type checker alone, so that types are the classes that they name."""
+    for room in rooms():
+        entries(room)  # imports all that there is to describe
+    for name in [name for name in sys.modules if name.startswith("corticalnet.")]:
+        for statement in ast.parse(inspect.getsource(sys.modules[name])).body:
+            if isinstance(statement, ast.If) and ast.unparse(statement.test) == "TYPE_CHECKING":
+                exec(ast.unparse(statement.body), vars(sys.modules[name]))
+
+
 def setup(app: Sphinx) -> dict:
     """Sphinx calls this."""
+    app.connect("builder-inited", import_for_types)
     app.add_directive("room", Room)
     return {"parallel_read_safe": True}

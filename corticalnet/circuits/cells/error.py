@@ -24,7 +24,7 @@ class Error(Cell):
             area below receives.
         nonlinear_output: the error of an output that fires nonlinearly, ``error = f'(μ) · (y − f(μ))``:
             ``difference`` is y − f(μ), held as a drive; the prediction cell tells the ``gain`` f'(μ).
-        measured: it also tells its ``size`` = |error|, to a φ that watches many.
+        measured: it also tells its ``size = |error|``, to a φ that watches many.
     """
 
     gated: bool = False

@@ -56,7 +56,7 @@ class OutputPrediction(Cell):
 class WatchedPrediction(Cell):
     """A prediction cell that also knows its rate, its gain, and how far it has moved lately.
 
-        motion ← (1 − dt/memory) motion + shift         size = |motion|
+        motion ← (1 − dt/memory) motion + shift         ``size = |motion|``
 
     Args:
         activation: f of the column.

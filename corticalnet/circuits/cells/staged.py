@@ -29,7 +29,7 @@ class StagedError(Cell):
 
         τ d error/dt = −error + (value − prediction)              (at once if τ = dt)
 
-    States: ``difference`` (value − prediction, held as a drive of its own), ``error``, ``size`` = |error|,
+    States: ``difference`` (value − prediction, held as a drive of its own), ``error``, ``size = |error|``,
     ``stage``, ``sent`` (what the area below receives). Ports: ``change`` (value's change −
     prediction's shift), ``gain`` (if ``curved``), ``stage``.
 
