@@ -26,7 +26,7 @@ from corticalnet.audit.judging import (
 )
 from corticalnet.audit.locality import locality
 from corticalnet.audit.report import Report
-from corticalnet.audit.samples import ACTIVATIONS, hierarchy, own, title
+from corticalnet.audit.samples import ACTIVATIONS, random_mlp, title, training_copy
 from corticalnet.audit.synapses import tying
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
@@ -83,7 +83,7 @@ def audit_rule(
         carried, signals = part("feedback", (transport(rule, network, seed), signed(rule, network, seed)))
         told = part("teacher", taught(rule, network, seed))
         time = part("autonomy", autonomy(rule, network, seed, (1.0,) if quick else SCALES))
-    tied = tying(own(hierarchy("tanh", 3, seed) if network is None else network))
+    tied = tying(training_copy(random_mlp("tanh", 3, seed) if network is None else network))
     kinds = f"dense networks with {LINKS[0]} to {LINKS[-1]} links ({', '.join(ACTIVATIONS)})"
     return Report(
         title(rule),

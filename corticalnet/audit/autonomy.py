@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from corticalnet.audit.equality import EQUAL
-from corticalnet.audit.samples import ACTIVATIONS, hierarchy, own
+from corticalnet.audit.samples import ACTIVATIONS, random_mlp, training_copy
 from corticalnet.audit.settling import RATE, Settling, number, settle
 from corticalnet.audit.stream import autonomy_in_a_stream
 from corticalnet.circuits import Circuit
@@ -138,9 +138,9 @@ def _networks(
 ) -> list[tuple[str, Network]]:
     """Kinds of networks, and one of each."""
     if network is not None:
-        return [("this network", own(network))]
+        return [("this network", training_copy(network))]
     return [
-        (f"{activation} × {scale:g}" if scales else activation, hierarchy(activation, LINKS, seed, scale))
+        (f"{activation} × {scale:g}" if scales else activation, random_mlp(activation, LINKS, seed, scale))
         for activation in ACTIVATIONS
         for scale in scales or (1.0,)
     ]

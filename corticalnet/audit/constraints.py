@@ -23,7 +23,14 @@ from torch import Tensor
 
 from corticalnet.audit.null_space import NullSpace, null_space
 from corticalnet.audit.probe import Probe, Scene
-from corticalnet.audit.samples import change, hierarchy, lesson, links_above, moved, own
+from corticalnet.audit.samples import (
+    links_above,
+    random_batch,
+    random_mlp,
+    relative_change,
+    training_copy,
+    weight_update,
+)
 from corticalnet.compare import relative_error, seeded
 from corticalnet.network import Network
 from corticalnet.network.links import Link
@@ -63,7 +70,7 @@ class Transport:
 def transport(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Transport:
     """Change forward weights and see whether feedback follows."""
     unfelt = null_space(rule, network, seed)
-    network = own(hierarchy("tanh", 3, seed) if network is None else network)
+    network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
     now, before = _below(rule, network, seed), dict.fromkeys(ALTERATIONS, 0.0)
     if signed(rule, network, seed).count:  # a pathway that is not used carries nothing
         with torch.no_grad():
@@ -109,7 +116,7 @@ def _distance(now: list[Tensor], before: list[Tensor]) -> float:
 
 def _below(rule: LearningRule, network: Network, seed: int) -> dict[str, float]:
     """Relative moves of changes below a link whose weights change after the rule's last forward sweep."""
-    x, targets = lesson(network, seed)
+    x, targets = random_batch(network, seed)
     probe = Probe(network, rule, x, targets)
     found = dict.fromkeys(ALTERATIONS, 0.0)
     above = list(links_above(probe.network))
@@ -122,7 +129,8 @@ def _below(rule: LearningRule, network: Network, seed: int) -> dict[str, float]:
                     w.data.copy_(alter(w.data.clone()))
 
                 if any(before[n].any() for n in below):
-                    found[name] = max(found[name], moved(probe.disturbed(number, disturb), before, below))
+                    after = probe.disturbed(number, disturb)
+                    found[name] = max(found[name], relative_change(after, before, below))
     return found
 
 
@@ -137,10 +145,10 @@ class Signals:
 
 def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Signals:
     """Listen to a rule's feedback in one trial."""
-    network = own(hierarchy("tanh", 3, seed) if network is None else network)
+    network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
     heard: list[Tensor] = []
     listening, observed = _heard(rule, network, heard)
-    change(observed, listening, *lesson(network, seed, 20), seed)
+    weight_update(observed, listening, *random_batch(network, seed, 20), seed)
     if not heard:
         return Signals(0.0, 0.0, 0)
     signals = torch.cat([one.flatten() for one in heard])
@@ -178,9 +186,9 @@ class Taught:
 
 def taught(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Taught:
     """Name other classes and see whether the change follows."""
-    network = own(hierarchy("tanh", 3, seed) if network is None else network)
-    x, targets = lesson(network, seed, 20)
-    before, step = change(network, rule, x, targets, seed)
+    network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
+    x, targets = random_batch(network, seed, 20)
+    before, step = weight_update(network, rule, x, targets, seed)
     answer = getattr(step, "prediction", None)
     if answer is None:
         with torch.no_grad(), seeded(seed):
@@ -189,7 +197,7 @@ def taught(rule: LearningRule, network: Network | None = None, seed: int = 0) ->
     wrong = (targets + 1) % classes
     wrong = torch.where(wrong == answer, (wrong + 1) % classes, wrong)
     wrong = torch.where(targets == answer, targets, wrong)
-    named, _ = change(network, rule, x, wrong, seed)
-    other, _ = change(network, rule, x, (targets + 1) % classes, seed)
+    named, _ = weight_update(network, rule, x, wrong, seed)
+    other, _ = weight_update(network, rule, x, (targets + 1) % classes, seed)
     lessons = int((wrong != targets).sum())
-    return Taught(moved(named, before), moved(other, before), lessons)
+    return Taught(relative_change(named, before), relative_change(other, before), lessons)

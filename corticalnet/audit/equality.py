@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corticalnet.audit.samples import ACTIVATIONS, change, hierarchy, lesson, own
+from corticalnet.audit.samples import ACTIVATIONS, random_batch, random_mlp, training_copy, weight_update
 from corticalnet.compare import cosine, relative_error, seeded, size
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
@@ -65,18 +65,18 @@ def equality(
     found: dict[str, list[dict[int, tuple[float, float]]]] = {}
     chosen = range(seed * seeds, (seed + 1) * seeds)
     if network is not None:
-        found["this network"] = [compare(own(network), rule, k) for k in chosen]
+        found["this network"] = [compare(training_copy(network), rule, k) for k in chosen]
     else:
         for activation, links, k in itertools.product(ACTIVATIONS, LINKS, chosen):
-            compared = compare(hierarchy(activation, links, k), rule, k)
+            compared = compare(random_mlp(activation, links, k), rule, k)
             found.setdefault(activation, []).append(compared)
     return {kind: _worst(rows) for kind, rows in found.items()}
 
 
 def compare(network: Network, rule: LearningRule, seed: int) -> dict[int, tuple[float, float]]:
     """Links to the output -> (relative error, cosine) of the weights of that area, for one batch."""
-    x, targets = lesson(network, seed)
-    mine, step = change(network, rule, x, targets, seed)
+    x, targets = random_batch(network, seed)
+    mine, step = weight_update(network, rule, x, targets, seed)
     backprop = gradient(network, x, targets, getattr(step, "trial_loss", None), seed)
     largest = max(size(one) for one in backprop.values())
     found: dict[int, tuple[float, float]] = {}

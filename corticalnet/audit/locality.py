@@ -24,7 +24,7 @@ from torch import Tensor
 
 from corticalnet.audit.paths import difference
 from corticalnet.audit.probe import BEFORE, Probe, Scene, nudge
-from corticalnet.audit.samples import change, hierarchy, lesson, own
+from corticalnet.audit.samples import random_batch, random_mlp, training_copy, weight_update
 from corticalnet.audit.synapses import Synapse, down, synapses
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
@@ -68,8 +68,8 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
         network: not changed; a dense one with three links, tanh, if not given.
         seed: of the batch.
     """
-    network = own(hierarchy("tanh", 3, seed) if network is None else network)
-    x, targets = lesson(network, seed)
+    network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
+    x, targets = random_batch(network, seed)
     probe = Probe(network, rule, x, targets)
     ends = synapses(probe.network, probe.rule)
     leaks: dict[str, float] = {}
@@ -189,13 +189,13 @@ def _retarget(targets: Tensor) -> None:
 
 def _mixing(network: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int) -> float:
     """How far the change is from a sum over samples."""
-    other_x, other_targets = lesson(network, seed + 1, len(x))
-    change(network, rule, x, targets)  # it meets the network
+    other_x, other_targets = random_batch(network, seed + 1, len(x))
+    weight_update(network, rule, x, targets)  # it meets the network
 
     def changed(first: bool, others: bool) -> dict[str, Tensor]:
         new = torch.tensor([first, *[others] * (len(x) - 1)])
         pixels = torch.where(new.view(-1, *[1] * (x.dim() - 1)), other_x, x)
-        found = change(network, rule, pixels, torch.where(new, other_targets, targets))[0]
+        found = weight_update(network, rule, pixels, torch.where(new, other_targets, targets))[0]
         taught = {name: b.grad for name, b in down(network, rule).items()}
         return found | {name: grad.clone() for name, grad in taught.items() if grad is not None}
 

@@ -20,7 +20,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from corticalnet.audit.samples import change, lesson, links_above, moved, own
+from corticalnet.audit.samples import links_above, random_batch, relative_change, training_copy, weight_update
 from corticalnet.columns.links import as_connection
 from corticalnet.compare import seeded
 from corticalnet.errors import CircuitError
@@ -73,19 +73,19 @@ def null_space(rule: LearningRule, network: Network | None = None, seed: int = 0
     """
     if network is None:
         network = mlp([8, COLUMNS, COLUMNS, 6], "tanh", seed=seed, dtype=torch.float64)
-    found = _tried(rule, own(network), seed, SAMPLES)
+    found = _tried(rule, training_copy(network), seed, SAMPLES)
     if not found.crowded:
         return found
-    one = _tried(rule, own(network), seed, 1)  # brings fewer rates
+    one = _tried(rule, training_copy(network), seed, 1)  # brings fewer rates
     now, before = one.now | found.now, one.before | found.before
     return NullSpace(now, before, tuple(name for name in found.crowded if name not in now))
 
 
 def _tried(rule: LearningRule, network: Network, seed: int, samples: int) -> NullSpace:
-    x, targets = lesson(network, seed, samples)
+    x, targets = random_batch(network, seed, samples)
 
     def learned(one: LearningRule) -> dict[str, Tensor]:
-        return change(network, one, x, targets, seed)[0]
+        return weight_update(network, one, x, targets, seed)[0]
 
     def met() -> LearningRule:
         one = copy.deepcopy(rule)
@@ -102,8 +102,8 @@ def _tried(rule: LearningRule, network: Network, seed: int, samples: int) -> Nul
         one, usual = met(), link.weight.data.clone()
         wanted = learned(one)
         link.weight.data += step
-        now[link.name] = moved(learned(one), wanted, below)
-        before[link.name] = moved(learned(met()), wanted, below)
+        now[link.name] = relative_change(learned(one), wanted, below)
+        before[link.name] = relative_change(learned(met()), wanted, below)
         link.weight.data.copy_(usual)
     return NullSpace(now, before, tuple(crowded))
 
@@ -132,7 +132,7 @@ def carried(
     with seeded(seed), torch.no_grad():
         watched.sweep(x)
     for _ in range(2):  # in its first trial it may draw weights, or compare with nothing before
-        change(watched, rule, x, targets, seed)
+        weight_update(watched, rule, x, targets, seed)
     return {name: torch.cat(parts) for name, parts in found.items()}
 
 

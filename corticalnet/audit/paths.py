@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from corticalnet.audit.probe import Probe
-from corticalnet.audit.samples import own
+from corticalnet.audit.samples import training_copy
 from corticalnet.audit.synapses import down
 from corticalnet.compare import restored, seeded
 from corticalnet.network import Network
@@ -60,7 +60,7 @@ def _unwatched(
     trial: Callable[[LearningRule, Network], object],
 ) -> Changes:
     """Gradients, and moves of weights, of a trial of a rule that has met the network, as in a probe."""
-    network, rule = own(network), copy.deepcopy(rule)
+    network, rule = training_copy(network), copy.deepcopy(rule)
     start = {name: value.clone() for name, value in network.state_dict().items()}
     with seeded(0), restored(rule):
         rule.learn(network, x, targets)

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corticalnet.audit.samples import own
+from corticalnet.audit.samples import training_copy
 from corticalnet.audit.synapses import down
 from corticalnet.compare import restored, seeded
 from corticalnet.errors import RuleError
@@ -77,7 +77,8 @@ class Probe(Observer):
     """
 
     def __init__(self, network: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> None:
-        self.network, self.rule = with_sweeps(own(network), self._swept), copy.deepcopy(rule).for_audit()
+        self.network = with_sweeps(training_copy(network), self._swept)
+        self.rule = copy.deepcopy(rule).for_audit()
         self.rule.observer = self
         self.x = x
         vectors = torch.nn.functional.one_hot(targets, torch.Size(network.output_shape).numel()).double()

@@ -17,8 +17,8 @@ ACTIVATIONS = ("sigmoid", "tanh", "relu")
 BATCH = 5
 
 
-def hierarchy(activation: str, links: int, seed: int, scale: float = 1.0) -> Network:
-    """A dense network with 6 to 11 columns in every area; ``scale`` times its usual weights."""
+def random_mlp(activation: str, links: int, seed: int, scale: float = 1.0) -> Network:
+    """Return a dense network with 6 to 11 columns in every area; ``scale`` times its usual weights."""
     rng = torch.Generator().manual_seed(1000 * links + seed)
     columns = torch.randint(6, 12, (links + 1,), generator=rng).tolist()
     network = mlp(columns, activation, seed=seed, dtype=torch.float64)
@@ -28,23 +28,23 @@ def hierarchy(activation: str, links: int, seed: int, scale: float = 1.0) -> Net
     return network
 
 
-def lesson(network: Network, seed: int, batch: int = BATCH) -> tuple[Tensor, Tensor]:
-    """Inputs ``[batch, *shape]``, uniform in [0, 1), and classes ``[batch]``."""
+def random_batch(network: Network, seed: int, batch: int = BATCH) -> tuple[Tensor, Tensor]:
+    """Return inputs ``[batch, *shape]``, uniform in [0, 1), and classes ``[batch]``."""
     rng = torch.Generator().manual_seed(seed)
     x = torch.rand(batch, *network.input_shape, generator=rng, dtype=torch.float64)
     classes = torch.Size(network.output_shape).numel()
     return x, torch.randint(classes, (batch,), generator=rng)
 
 
-def own(network: Network) -> Network:
-    """A float64 copy, in training."""
+def training_copy(network: Network) -> Network:
+    """Return a float64 copy on the CPU, in training mode."""
     return float64_copy(network).cpu().train()
 
 
-def change(
+def weight_update(
     network: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int = 0
 ) -> tuple[dict[str, Tensor], Any]:
-    """The rule's weight change by parameter name, and its step; network and rule stay as they were."""
+    """Return the rule's weight update by parameter name, and its result; network and rule stay as they were."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.zero_grad()
     with seeded(seed), restored(rule):
@@ -69,8 +69,8 @@ def links_above(network: Network) -> Iterator[tuple[Any, list[str]]]:
             yield link, [names[id(p)] for one in below for p in one.parameters()]
 
 
-def moved(now: dict[str, Tensor], before: dict[str, Tensor], names: Any = None) -> float:
-    """``‖now − before‖ / ‖before‖`` over some parameters; infinite if there was no change before."""
+def relative_change(now: dict[str, Tensor], before: dict[str, Tensor], names: Any = None) -> float:
+    """Return ``‖now − before‖ / ‖before‖`` over some parameters; infinite if there was no change before."""
     chosen = list(before if names is None else names)
     found, wanted = (torch.cat([one[name].flatten() for name in chosen]) for one in (now, before))
     return relative_error(found, wanted)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.audit.samples import lesson
+from corticalnet.audit.samples import random_batch
 from corticalnet.audit.stream import teacher
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.cells import PhaseSignal
@@ -81,7 +81,7 @@ def settle(network: Network, rule: LearningRule, seed: int, told: bool = True) -
         found = replace(_trial(columns, network, rule, seed, LONG)[0], sooner=found.distance)
     if told:
         return found
-    x, _ = lesson(network, seed, 1)
+    x, _ = random_batch(network, seed, 1)
     shown = [Present(x, SHORT)]
     early = simulate(columns, shown, record=[network.links[-1].name], last=1, check=False, diverged="ignore")
     before = _norm(joined(recorded_changes(early, network)))
@@ -112,7 +112,7 @@ def _trial(
     columns: Circuit, network: Network, rule: LearningRule, seed: int, steps: int
 ) -> tuple[Settling, bool]:
     """One trial, and whether errors still fell when the teacher came."""
-    x, targets = lesson(network, seed, 1)
+    x, targets = random_batch(network, seed, 1)
     teach, watched = columns.needs.teach, steps // 2
     errors = any("error" in p.cell.state for p in columns.populations)
     data = simulate(
@@ -135,7 +135,7 @@ def _trial(
 
 def _wanted(network: Network, rule: LearningRule, seed: int) -> NDArray[np.float64]:
     """What the rule changes, all in a row."""
-    return joined(learned_changes(network, rule, [lesson(network, seed, 1)], RATE))
+    return joined(learned_changes(network, rule, [random_batch(network, seed, 1)], RATE))
 
 
 def _norm(values: Any) -> float:

@@ -8,7 +8,7 @@ import torch
 import corticalnet as cn
 from corticalnet.audit.autonomy import SWEEP, autonomy
 from corticalnet.audit.judging import judge_autonomy, judge_clock, judge_partial, judge_phases
-from corticalnet.audit.samples import hierarchy, lesson
+from corticalnet.audit.samples import random_batch, random_mlp
 from corticalnet.audit.settling import settle, without_phase
 from corticalnet.circuits.cells import Cell, PhaseSignal, State
 from corticalnet.circuits.pointwise import where
@@ -74,7 +74,7 @@ class OwnColumns(ZILColumns):
 @pytest.fixture(scope="module")
 def found():
     """Rules measured on one kind of network: tanh, three links."""
-    net = hierarchy("tanh", 3, 0)
+    net = random_mlp("tanh", 3, 0)
     names = ("il", "z-il", "fa-z-il", "streaming-fa-z-il")
     rules = {name: cn.rule(name) for name in names} | {"counting": Counting(trigger=cn.FaZIL(gate="pulse"))}
     rules["own clock"] = OwnTime(trigger=cn.ZIL())
@@ -129,11 +129,11 @@ def test_partial_autonomy_is_coming_to_rest(found):
     assert zil.rest > 0.1
     assert judge_partial(found["il"]).mark == "yes"
     assert judge_partial(found["z-il"]).mark == "no"
-    assert settle(hierarchy("sigmoid", 3, 0, 0.5), cn.rule("z-il"), 0).equal
+    assert settle(random_mlp("sigmoid", 3, 0, 0.5), cn.rule("z-il"), 0).equal
 
 
 def test_without_a_phase_the_papers_phi_learns_from_the_stimulus_too():
-    net, rule = hierarchy("sigmoid", 2, 0), cn.rule("fa-z-il")
+    net, rule = random_mlp("sigmoid", 2, 0), cn.rule("fa-z-il")
     untold = settle(net, rule, 0, told=False)
     assert untold.before > 0.1
     assert untold.distance > 0.1
@@ -141,7 +141,7 @@ def test_without_a_phase_the_papers_phi_learns_from_the_stimulus_too():
 
 
 def test_only_value_cells_lose_the_phase():
-    net = hierarchy("tanh", 2, 0)
+    net = random_mlp("tanh", 2, 0)
     told = cn.circuit(net, cn.rule("fa-z-il"))
     (broadcast,) = without_phase(told).broadcasts
     assert broadcast.targets
@@ -162,9 +162,9 @@ def test_a_sweep_is_no_process_in_time_and_some_rules_have_no_circuit():
 
 
 def test_autonomy_does_not_change_the_rule_or_the_network():
-    net, rule = hierarchy("tanh", 2, 0), cn.rule("streaming-fa-z-il", feedback="random")
+    net, rule = random_mlp("tanh", 2, 0), cn.rule("streaming-fa-z-il", feedback="random")
     before = [w.clone() for w in net.parameters()]
     found = autonomy(rule, net)
     assert found.streams["nothing"]["this network"] < 1e-12  # the twin has the same random feedback
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), before, strict=True))
-    rule.learn(net, *lesson(net, 0))
+    rule.learn(net, *random_batch(net, 0))

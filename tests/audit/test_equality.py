@@ -5,7 +5,7 @@ import torch
 
 import corticalnet as cn
 from corticalnet.audit.equality import compare, equality, gradient
-from corticalnet.audit.samples import ACTIVATIONS, change, hierarchy, lesson
+from corticalnet.audit.samples import ACTIVATIONS, random_batch, random_mlp, weight_update
 from tests.networks import F64, autograd, batch, dense, squared
 
 
@@ -21,8 +21,8 @@ def test_the_oracle_is_minus_the_gradient_of_the_loss():
 def test_the_oracle_takes_the_rules_own_lesson():
     """By hand, linear: the rewarded column's change is (r − y_s) x, all others' are 0."""
     net = cn.mlp([4, 3], "linear", dtype=F64)
-    x, y = lesson(net, 0, 1)
-    _, step = change(net, cn.rule("brainprop", exploration=0.0), x, y)
+    x, y = random_batch(net, 0, 1)
+    _, step = weight_update(net, cn.rule("brainprop", exploration=0.0), x, y)
     (found,) = gradient(net, x, y, step.trial_loss, 0).values()
     rates = (net.links[0].weight @ x[0]).detach()
     chosen = int(rates.argmax())
@@ -53,7 +53,7 @@ def test_what_differs_is_measured_area_by_area():
         def weights(self, link):
             return 0.5 * link.weight if link.name.endswith("output") else link.weight
 
-    found = compare(hierarchy("tanh", 3, 0), cn.Rule(feedback=Half()), 0)
+    found = compare(random_mlp("tanh", 3, 0), cn.Rule(feedback=Half()), 0)
     assert found[0] == (pytest.approx(0, abs=1e-12), pytest.approx(1))
     for depth in (1, 2):
         assert found[depth] == (pytest.approx(0.5), pytest.approx(1))

@@ -10,7 +10,7 @@ from corticalnet.audit.constraints import signed, transport
 from corticalnet.audit.judging import judge_transport
 from corticalnet.audit.locality import locality
 from corticalnet.audit.null_space import SAMPLES, carried, null_space, unfelt
-from corticalnet.audit.samples import change, lesson
+from corticalnet.audit.samples import random_batch, weight_update
 from tests.networks import F64
 from tests.target_propagation import TargetPropagation
 
@@ -73,7 +73,7 @@ def gradient(net, x, targets):
 
 def moved_network(net, k, seed):
     """The network with the k-th link's weights moved unfelt by a sweep; and a batch."""
-    x, targets = lesson(net, seed, SAMPLES)
+    x, targets = random_batch(net, seed, SAMPLES)
     other = copy.deepcopy(net)
     other.links[k].weight.data += unfelt(net.links[k], net.sweep(x).rates[k].detach(), seed)
     return other, x, targets
@@ -130,7 +130,7 @@ def test_moves_that_only_silent_columns_could_tell_of_are_no_test():
 def test_all_that_a_link_carries_in_a_trial_is_heard():
     """One sweep to begin with; 1 + T of them in each of two trials, but the input's."""
     net = cn.mlp([3, 4, 2], "tanh", dtype=F64)
-    x, targets = lesson(net, 0, 2)
+    x, targets = random_batch(net, 0, 2)
     rates = carried(cn.rule("il", steps=5), net, x, targets)
     assert torch.equal(rates["area1->output"][:2], net.sweep(x).rates[1])
     assert len(rates["input->area1"]) == 2 * 3
@@ -161,7 +161,7 @@ def test_half_a_transpose_moves_by_half_of_what_backprop_does():
     other, x, targets = moved_network(net, 1, 3)
     first = [next(n for n, _ in net.named_parameters())]
     away = gradient(other, x, targets)[first[0]] - gradient(net, x, targets)[first[0]]
-    size = change(net, Stranger(Half()), x, targets)[0][first[0]].norm()
+    size = weight_update(net, Stranger(Half()), x, targets)[0][first[0]].norm()
     wanted = (0.5 * away.norm() / size).item()
     assert null_space(rule, net, seed=3).now == pytest.approx({"area1->output": wanted}, rel=1e-9)
 
