@@ -13,7 +13,7 @@ Kolen–Pollack (λ = 0.01, which takes 100 epochs: feedback_learns_itself), 47 
 and 40 ± 12° random, 50 ± 4 and 53 ± 9° direct; 16 ± 2 and 23 ± 1° IL; 65 ± 13 and 48 ± 14° nodes, 80 ± 8
 and 76 ± 2° REINFORCE, 88 ± 1 and 93 ± 0° weights. IL is farthest at the output, 67 ± 17°.
 
-Next: corticalnet/analysis/following.py.
+Next: corticalnet/analysis/tracking.py.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
-from corticalnet.analysis import Following
+from corticalnet.analysis import AlignmentTracker
 from corticalnet.tables import table
 from simulations.parts.common import plus_minus, simulation
 
@@ -62,14 +62,14 @@ def course(digits: datasets.Data, name: str, seed: int, looks: list[int]):  # ty
     rule = cn.rule(name)
     x, y = digits.train.batch(slice(None), torch.float32)
     optimizer = torch.optim.SGD([*net.parameters(), *rule.parameters(net)], lr=RATES.get(name, RATE))
-    following = Following(rule, x[:500], y[:500])
+    tracker = AlignmentTracker(rule, x[:500], y[:500])
     torch.manual_seed(seed)
     for epoch in range(looks[-1] + 1):
         if epoch in looks:
-            following.look(net, epoch)
+            tracker.measure(net, epoch)
         for index in torch.randperm(len(x)).split(BATCH):
             rule.update(net, x[index], y[index], optimizer)
-    return following.recording()
+    return tracker.recording()
 
 
 def report(results: dict) -> str:

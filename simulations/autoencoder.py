@@ -51,7 +51,7 @@ from torch import Tensor
 
 import corticalnet as cn
 import corticalnet.data as datasets
-from corticalnet.analysis import Following
+from corticalnet.analysis import AlignmentTracker
 from corticalnet.rules import Feedback
 from corticalnet.training import load_model
 from simulations.parts.autoencoder_shown import draw, report
@@ -218,19 +218,19 @@ def course(images: Images, way: Way, seed: int, looks: list[int]) -> tuple[dict,
     groups = [{"params": decaying, "weight_decay": decay(way.rate, updates)}] if decaying else []
     groups.append({"params": [p for p in others if all(p is not one for one in decaying)]})
     optimizer = (torch.optim.Adam if way.adam else torch.optim.SGD)(groups, lr=way.rate)
-    following = Following(rule, images.train[:500], images.train[:500])
+    tracker = AlignmentTracker(rule, images.train[:500], images.train[:500])
     found: dict = {"validation": [], "test": []}
     torch.manual_seed(seed)
     for epoch in range(epochs + 1):
         if epoch in looks:
-            following.look(net, epoch)
+            tracker.measure(net, epoch)
             found["validation"].append(loss(net, images.validation))
             found["test"].append(loss(net, images.test))
         if epoch == epochs or not math.isfinite(loss(net, images.validation[:500])):
             break
         for index in torch.randperm(len(images.train)).split(BATCH):
             rule.update(net, images.train[index], images.train[index], optimizer)
-    recording = following.recording()
+    recording = tracker.recording()
     for what in ("angle", "gap"):
         found[what] = recording[what].values.tolist()
     activity = net.sweep(images.test[:2000])

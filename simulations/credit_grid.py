@@ -46,7 +46,7 @@ from rich.progress import Progress
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import passes
-from corticalnet.analysis.following import Following
+from corticalnet.analysis.tracking import AlignmentTracker
 from corticalnet.errors import RuleError, one_of
 from corticalnet.rules import REINFORCE, FaZIL, NodePerturbation, NoPathway, WeightPerturbation
 from simulations.parts.common import kept, simulation
@@ -196,7 +196,7 @@ def worst_angle(
     net: cn.Network, rule: cn.Rule, x: torch.Tensor, y: torch.Tensor, reference: cn.Rule | None
 ) -> float | None:
     """Of all hidden areas (°); None if one does not change at all."""
-    angles = Following(rule, x, y, reference).look(net, 0)["angle"].values[:-1]
+    angles = AlignmentTracker(rule, x, y, reference).measure(net, 0)["angle"].values[:-1]
     return None if np.isnan(angles).any() else float(angles.max())
 
 

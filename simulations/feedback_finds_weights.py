@@ -45,7 +45,7 @@ from torch import Tensor
 
 import corticalnet as cn
 import corticalnet.data as datasets
-from corticalnet.analysis import Following
+from corticalnet.analysis import AlignmentTracker
 from corticalnet.tables import table
 from simulations.parts.common import kept, plus_minus, simulation
 
@@ -110,7 +110,7 @@ def course(images: datasets.Data, case: Case, seed: int) -> dict:
     net = cn.mlp([x[0].numel(), *case.hidden, 10], case.activation, seed=seed, bias=True, init=init)
     feedback = cn.Perturbed(case.sigma, "least squares", ridge=RIDGE, seed=100 + seed)
     rule = cn.rule("backprop", feedback=feedback)
-    following = Following(rule, x[:1000], y[:1000], unit="sample")
+    tracker = AlignmentTracker(rule, x[:1000], y[:1000], unit="sample")
     looks = iter([*np.geomspace(2000, case.samples, 12).round().astype(int).tolist(), float("inf")])
     seen, due, times = 0, next(looks), []
     torch.manual_seed(seed)
@@ -119,11 +119,11 @@ def course(images: datasets.Data, case: Case, seed: int) -> dict:
         rule.learn(net, x[index], y[index])  # no optimizer moves W
         seen += len(index)
         if seen >= due:
-            following.look(net, seen)
+            tracker.measure(net, seen)
             times.append(seen)
             while seen >= due:
                 due = next(looks)
-    recording = following.recording()
+    recording = tracker.recording()
     theory, condition = expected(net, x[:10_000], y[:10_000], times)
     found = {what: recording[what].values.tolist() for what in ("angle", "gap")}
     return {"samples": times, **found, "expected": theory, "condition": condition}

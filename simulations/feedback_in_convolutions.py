@@ -57,7 +57,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
-from corticalnet.analysis import Following
+from corticalnet.analysis import AlignmentTracker
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network.initialisation import glorot
 from corticalnet.network.stages import Fire, MaxPool
@@ -146,7 +146,7 @@ def training(data: datasets.Data, arm: Arm, seed: int, looks: int) -> dict:
     rule = cn.rule("backprop", loss="cross-entropy", feedback=feedback)
     movers = optimizers(net, rule, arm)
     x, y = data.train.batch(slice(0, images), torch.float32)
-    following, accuracy = Following(rule, x[:500], y[:500], unit="update"), []
+    tracker, accuracy = AlignmentTracker(rule, x[:500], y[:500], unit="update"), []
     torch.manual_seed(seed)
     order = [index for _ in range(epochs) for index in torch.randperm(len(x)).split(BATCH)]
     when = {round(at) for at in np.linspace(0, len(order), looks)}
@@ -154,7 +154,7 @@ def training(data: datasets.Data, arm: Arm, seed: int, looks: int) -> dict:
         if done in when:
             if not all((p.abs() < BEYOND).all() for p in net.parameters()):  # nor is nan
                 return {"ran away": done}
-            following.look(net, done)
+            tracker.measure(net, done)
             accuracy.append(right(net, data.validation, 2000))
         if done < len(order):
             for group in itertools.chain.from_iterable(mover.param_groups for mover in movers):
@@ -162,7 +162,7 @@ def training(data: datasets.Data, arm: Arm, seed: int, looks: int) -> dict:
             rule.learn(net, x[order[done]], y[order[done]])
             for mover in movers[int(done < arm.warm * len(order)) :]:
                 mover.step()
-    seen = following.recording()
+    seen = tracker.recording()
     return {
         "updates": sorted(when),
         "areas": seen["area"].values.tolist(),

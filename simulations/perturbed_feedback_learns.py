@@ -49,7 +49,7 @@ from torch import Tensor
 
 import corticalnet as cn
 import corticalnet.data as datasets
-from corticalnet.analysis import Following
+from corticalnet.analysis import AlignmentTracker
 from corticalnet.rules import Feedback
 from corticalnet.rules.perturbed_pass import frozen, perturb
 from corticalnet.tables import table
@@ -120,7 +120,7 @@ def course(
     feedback = ARMS[name](100 + seed)
     rule = cn.rule("backprop", feedback=feedback)
     optimizer = torch.optim.SGD(net.parameters(), lr=rate)
-    following = Following(rule, x[:1000], y[:1000], unit="update")
+    tracker = AlignmentTracker(rule, x[:1000], y[:1000], unit="update")
     pick = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
 
@@ -133,11 +133,11 @@ def course(
     error: dict[str, list[float]] = {"error": [], "error with noise": []}
     for update in range(looks[-1] + 1):
         if update in looks:
-            following.look(net, update)
+            tracker.measure(net, update)
             for what, sigma in zip(error, (0.0, getattr(feedback, "deviation", 0.0)), strict=True):
                 error[what].append(100 * wrong_answers(net, test_x, test_y, sigma))
         rule.update(net, *some(), optimizer)
-    recording = following.recording()
+    recording = tracker.recording()
     return {**error, **{what: recording[what].values.tolist() for what in ("angle", "gap")}}
 
 

@@ -2,16 +2,16 @@
 
 from corticalnet.analysis.alignment import Alignment, align
 from corticalnet.analysis.cost import Cost, autograd_update, interleave, passes, rule_update
-from corticalnet.analysis.following import Following
 from corticalnet.analysis.ranges import ranges
 from corticalnet.analysis.regime import Regime, recorded_regime, regime
+from corticalnet.analysis.tracking import AlignmentTracker
 from corticalnet.recordings.neo import to_neo
 from corticalnet.recordings.spikes import cv, isi, population_rate, spike_times
 
 __all__ = [
     "Alignment",
+    "AlignmentTracker",
     "Cost",
-    "Following",
     "Regime",
     "align",
     "autograd_update",

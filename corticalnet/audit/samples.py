@@ -44,7 +44,7 @@ def training_copy(network: Network) -> Network:
 def weight_update(
     network: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int = 0
 ) -> tuple[dict[str, Tensor], Any]:
-    """Return the rule's weight update by parameter name, and its result; network and rule stay as they were."""
+    """Return the rule's weight update by parameter name, and its result; both stay as they were."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.zero_grad()
     with seeded(seed), restored(rule):

@@ -21,7 +21,7 @@ def alignment(data: xr.Dataset) -> Figure:
     Thin lines: what chance would be (90°, half of all signs), and no gap.
 
     Args:
-        data: a recording of ``corticalnet.analysis.Following``.
+        data: a recording of ``corticalnet.analysis.AlignmentTracker``.
     """
     names = [name for name, (dim, *_) in _PANELS.items() if data.sizes[dim]]
     figure = Figure(figsize=(0.6 + 3.2 * len(names), 2.7), layout="constrained")

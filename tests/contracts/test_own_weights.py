@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 import corticalnet as cn
-from corticalnet.analysis import Following, align, passes
+from corticalnet.analysis import AlignmentTracker, align, passes
 from corticalnet.audit.locality import locality
 from corticalnet.audit.synapses import synapses
 from corticalnet.cli import main
@@ -148,9 +148,9 @@ def test_a_rule_that_has_learned_is_followed_aligned_counted_and_left_alone(kind
     net, rule, (x, y) = dense("tanh"), kind(), batch()
     rule.update(net, x, y, torch.optim.SGD(net.parameters(), lr=0.1))
     before = copy.deepcopy(rule.state_dict())
-    following = Following(rule, x, y)
-    following.look(net, 0.0)
-    angles = following.recording()["angle"].values
+    tracker = AlignmentTracker(rule, x, y)
+    tracker.measure(net, 0.0)
+    angles = tracker.recording()["angle"].values
     assert angles[0, -1] == pytest.approx(0, abs=1e-3)  # the output needs no inverse
     assert align(net, rule, x, y).areas["output"] == pytest.approx(1.0)
     whole, down = (sum(link.synapses for link in some) for some in (net.links, net.links[1:]))

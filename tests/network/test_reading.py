@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 
 import corticalnet as cn
-from corticalnet.analysis import Following, align, passes, regime
+from corticalnet.analysis import AlignmentTracker, align, passes, regime
 from corticalnet.errors import ShapeError
 from corticalnet.rules.energy import stability
 
@@ -182,7 +182,7 @@ def test_what_measures_a_rule_reads_alike():
             with pytest.raises(ShapeError):
                 measure(net, rule, plain[0], wrong)
     assert stability(net, given[0]) == stability(net, plain[0])
-    looks = [Following(cn.rule("feedback-alignment"), *one).look(net, 0) for one in (plain, given)]
+    looks = [AlignmentTracker(cn.rule("feedback-alignment"), *one).measure(net, 0) for one in (plain, given)]
     assert looks[0].equals(looks[1])
 
 

@@ -1,13 +1,13 @@
-"""Following a rule while it learns: does its feedback become backprop's?
+"""Track the alignment of a rule while it learns: does its feedback become backprop's?
 
 angle        of a rule's change of all synapses into an area to backprop's, 0° to 180°, over a batch
 gap          ‖W − B‖ / ‖W‖ of a link, W up and B down
 congruence   share of a link's synapses with sign W = sign B
 
-following = Following(rule, x, targets)
+tracker = AlignmentTracker(rule, x, targets)
 ...                                             train; now and then:
-following.look(net, epoch)
-recording = following.recording()               xarray; corticalnet.plotting.alignment draws it
+tracker.measure(net, epoch)
+recording = tracker.recording()               xarray; corticalnet.plotting.alignment draws it
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from corticalnet.network import Recurrent
 from corticalnet.rules import LearningRule, ThroughTime
 
 
-class Following:
+class AlignmentTracker:
     """Looks at a rule and its network; changes neither, nor the random numbers of the training.
 
     Weight decay that belongs to the rule (Kolen–Pollack's) is left out of angles: they tell what was learned,
@@ -38,7 +38,7 @@ class Following:
         targets: class indices ``[batch]`` or vectors, or a sequence of them.
         reference: backprop if not given, of the rule's own lessons: with the same actions and rewards, say.
         seed: of dropout masks, noise and exploration, the same at every look.
-        unit: of the times that ``look`` is told.
+        unit: of the times that ``measure`` is told.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Following:
         self._times: list[float] = []
         self._looks: list[xr.Dataset] = []
 
-    def look(self, net: Taught, time: float) -> xr.Dataset:
+    def measure(self, net: Taught, time: float) -> xr.Dataset:
         """How it is now; kept for :meth:`recording`.
 
         Args:
@@ -87,7 +87,7 @@ class Following:
             RuleError: nobody has looked yet.
         """
         if not self._looks:
-            raise RuleError("a rule that was never looked at has no recording; call look(net, time) first")
+            raise RuleError("a rule that was never looked at has no recording; call measure(net, time) first")
         data = xr.concat(self._looks, xr.Variable("time", self._times, {"units": self.unit}))
         return data.assign_attrs(rule=parts(self.rule).name)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.analysis import Following, align, passes
+from corticalnet.analysis import AlignmentTracker, align, passes
 from corticalnet.errors import RuleError
 from corticalnet.plotting import alignment
 from tests.networks import NETWORKS, batch
@@ -37,7 +37,7 @@ def test_angle_gap_and_signs_by_hand(taught):
     rule = cn.rule("feedback-alignment")
     rule.learn(net, x, t)
     b, w = rule.feedback.weights(net.links[1]).numpy(), net.links[1].weight.detach().numpy()
-    seen = Following(rule, x, t).look(net, 0)
+    seen = AlignmentTracker(rule, x, t).measure(net, 0)
     assert seen["angle"].sel(area="area1").item() == pytest.approx(by_hand(net, b, x, t), abs=1e-9)
     assert seen["angle"].sel(area="output").item() == pytest.approx(0, abs=1e-5)
     gap = np.sqrt(((w - b) ** 2).sum() / (w**2).sum())
@@ -51,7 +51,7 @@ def test_feedback_upside_down_is_half_a_turn_away(taught):
     net, x, t = taught
     rule = cn.rule("backprop", feedback=cn.Matching())
     rule.parameters(net)[0].data.copy_(-net.links[1].weight)
-    seen = Following(rule, x, t).look(net, 0)
+    seen = AlignmentTracker(rule, x, t).measure(net, 0)
     assert seen["angle"].sel(area="area1").item() == pytest.approx(180, abs=1e-5)
     assert (seen["gap"].item(), seen["congruence"].item()) == (pytest.approx(2), 0)
 
@@ -60,16 +60,16 @@ def test_kolen_pollacks_law_is_seen_and_looking_changes_nothing(taught):
     """‖W − B‖ shrinks by 1 − lr λ; decay is no part of the angle; masks and draws stay what they were."""
     net, x, t = taught
     twins = [(copy.deepcopy(net), cn.rule("kolen-pollack", decay=0.5, seed=3)) for _ in range(2)]
-    following, sizes = Following(twins[0][1], x, t), []
+    tracker, sizes = AlignmentTracker(twins[0][1], x, t), []
     for looked, (own, rule) in zip((True, False), twins, strict=True):
         optimizer = torch.optim.SGD([*own.parameters(), *rule.parameters(own)], lr=0.1)
         torch.manual_seed(5)
         for step in range(100):
             if looked and step % 10 == 0:
-                following.look(own, step)
+                tracker.measure(own, step)
                 sizes.append(own.links[1].weight.norm().item())
             rule.update(own, x + torch.randn_like(x), t, optimizer)
-    data = following.recording()
+    data = tracker.recording()
     apart = data["gap"].values[:, 0] * np.array(sizes)
     np.testing.assert_allclose(apart[1:] / apart[:-1], 0.95**10, rtol=1e-10)
     np.testing.assert_allclose(data["angle"].sel(area="output"), 0, atol=1e-5)
@@ -84,7 +84,7 @@ def test_every_rule_can_be_followed(name):
     """Those that are backprop have angle 0 everywhere; what does not come link by link has no gap."""
     net, (x, y) = NETWORKS["dense-2"]("tanh", 0), batch()
     rule = cn.rule(name)
-    seen = Following(rule, x, y).look(net, 0)
+    seen = AlignmentTracker(rule, x, y).measure(net, 0)
     assert seen["angle"].notnull().all()
     exact = rule.equals is not None or name in ("brainprop", "agrel")
     assert (seen["angle"].max().item() < 1e-4) is exact
@@ -104,16 +104,16 @@ def test_no_change_has_no_angle(taught):
 
 def test_a_recording_needs_a_look(taught):
     with pytest.raises(RuleError, match="never looked at"):
-        Following(cn.rule("backprop"), *taught[1:]).recording()
+        AlignmentTracker(cn.rule("backprop"), *taught[1:]).recording()
 
 
 @pytest.mark.parametrize(("name", "panels"), [("weight-mirror", 3), ("direct-feedback-alignment", 1)])
 def test_the_figure_shows_the_recording(name, panels):
     net, (x, y) = NETWORKS["dense-2"]("tanh", 0), batch()
-    following = Following(cn.rule(name), x, y, unit="update")
+    tracker = AlignmentTracker(cn.rule(name), x, y, unit="update")
     for time in (0, 3):
-        following.look(net, time)
-    data = following.recording()
+        tracker.measure(net, time)
+    data = tracker.recording()
     figure = alignment(data)
     assert len(figure.axes) == panels
     for axes, what in zip(figure.axes, ("angle", "gap", "congruence"), strict=False):
@@ -141,7 +141,7 @@ def test_recurrent_columns_are_followed_through_time():
     found = align(net, plain, x, t, state=state)
     assert found.angles == pytest.approx({"hidden": angle, "output": 0}, abs=1e-5)
     assert 20 < angle < 160
-    seen = Following(rule, x, t).look(net, 0)
+    seen = AlignmentTracker(rule, x, t).measure(net, 0)
     rule.parameters(net)
     b, w = rule.rule.feedback.named_parameters()["hidden->hidden"], net.hidden.arriving[1].weight
     gap = ((w - b).norm() / w.norm()).item()
