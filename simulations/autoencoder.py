@@ -31,7 +31,7 @@ Deviations
     3. The output's weights begin small, so that no column is silent at first, except in "their start".
     4. Kolen–Pollack and the mirror are not in the paper. Its runs with noise are not here.
 
-Next: corticalnet/training/goal.py.
+Next: corticalnet/training/objective.py.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def _given(what: Model | Network, x: Any, y: Any, trials: int, seed: int) -> tup
             raise ProtocolError(
                 f"{images.name} has {len(images.train)} training images, but trials = {trials}"
             )
-        return what.settings.goal.batch(images.train, slice(0, trials), torch.float64)
+        return what.settings.objective.batch(images.train, slice(0, trials), torch.float64)
     rng = np.random.default_rng(seed)
     shape, actions = (trials, *what.input_shape), int(np.prod(what.output_shape))
     return rng.uniform(size=shape), rng.integers(0, actions, trials)

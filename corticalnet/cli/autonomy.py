@@ -100,11 +100,11 @@ def autonomy_(
     try_folder(folder, "autonomy.json", "autonomy.png")
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
     runs = len(DETECTORS) * len(PRECISIONS) * len(SILENCES)
-    goal = built.settings.goal
-    x, y = goal.batch(images.test, slice(0, samples), torch.float64)
+    objective = built.settings.objective
+    x, y = objective.batch(images.test, slice(0, samples), torch.float64)
     with bar("detection", runs) as tick:
         found = detection_by_silence(built.network, built.rule, x, y, SILENCES, PRECISIONS, progress=tick)
-    x, y = goal.batch(images.train, slice(0, trials), torch.float64)
+    x, y = objective.batch(images.train, slice(0, trials), torch.float64)
     streams = {}
     for name, (detector, announced) in STREAMS.items():
         with bar(f"stream, {name}", trials) as tick:

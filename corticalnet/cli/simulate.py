@@ -262,7 +262,7 @@ def _stream(model: cn.Model, circuit: cn.Circuit, trials: int, slack: int, seed:
     images = open_images(model)
     if trials > len(images.train):
         raise ProtocolError(f"{images.name} has {len(images.train)} training images, but trials = {trials}")
-    x, y = model.settings.goal.batch(images.train, slice(0, trials), torch.float64)
+    x, y = model.settings.objective.batch(images.train, slice(0, trials), torch.float64)
     present, teach = circuit.needs.present, circuit.needs.teach
     teaching, urge = getattr(model.rule, "teaching", None), None
     if isinstance(teaching, cn.Reward):

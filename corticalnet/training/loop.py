@@ -22,8 +22,8 @@ from corticalnet.data import Data, chance
 from corticalnet.errors import TrainingError
 from corticalnet.network.initialisation import generator
 from corticalnet.rules.base import LearnResult
-from corticalnet.training.goal import CLASSES, Goal
 from corticalnet.training.model import Model
+from corticalnet.training.objective import CLASSES, Objective
 from corticalnet.training.preparation import (
     check_fit,
     check_initial_weights,
@@ -34,7 +34,7 @@ from corticalnet.training.preparation import (
     number_format,
     open_data,
 )
-from corticalnet.training.progress import Watch, scalars
+from corticalnet.training.progress import ProgressDisplay, scalars
 from corticalnet.training.result import Result, finish, score
 from corticalnet.training.run_folder import RunFolder
 from corticalnet.training.settings import Settings
@@ -119,22 +119,22 @@ def _run(
     """Epochs until the history says that it is enough."""
     model, history = state.model, state.history
     title = f"{model.name or 'model'} · {model.rule.name} · seed {model.settings.seed}"
-    epochs, goal = model.settings.epochs, model.settings.goal
-    watch = Watch(title, epochs, len(data.train), len(history), progress, goal)
-    with watch, scalars(None if folder is None else folder.path, len(history)) as board:
+    epochs, objective = model.settings.epochs, model.settings.objective
+    display = ProgressDisplay(title, epochs, len(data.train), len(history), progress, objective)
+    with display, scalars(None if folder is None else folder.path, len(history)) as board:
         while not finished(history, model.settings):
-            record = _epoch(state, data, watch)
+            record = _epoch(state, data, display)
             history.append(record)
             improved = state.remember_best()
             if folder is not None:
                 folder.keep(state, improved)
-            watch.epoch(record)
+            display.epoch(record)
             board(record)
             if on_epoch is not None:
                 on_epoch(record)
 
 
-def _epoch(state: State, data: Data, watch: Watch) -> Record:
+def _epoch(state: State, data: Data, display: ProgressDisplay) -> Record:
     """One epoch and its record.
 
     Raises:
@@ -145,13 +145,13 @@ def _epoch(state: State, data: Data, watch: Watch) -> Record:
     set_learning_rate(state.optimizer, lr)
     started = time.perf_counter()
     try:
-        reading = run_epoch(model, state.optimizer, data, epoch, partial(watch.look, epoch))
+        reading = run_epoch(model, state.optimizer, data, epoch, partial(display.update, epoch))
     except NotFinite:
         raise TrainingError(explain(model, epoch, lr)) from None
     seconds = time.perf_counter() - started
-    goal = model.settings.goal.answered_by(model.rule)
-    held_out = score(model.network, data.validation, goal)
-    return {"epoch": epoch, **reading, goal.validation: held_out, "lr": lr, "seconds": seconds}
+    objective = model.settings.objective.answered_by(model.rule)
+    held_out = score(model.network, data.validation, objective)
+    return {"epoch": epoch, **reading, objective.validation: held_out, "lr": lr, "seconds": seconds}
 
 
 def run_epoch(
@@ -178,12 +178,12 @@ def run_epoch(
         batches = list(data_order(len(split), settings.seed, epoch).split(settings.batch))
     if settings.drop_last and len(batches[-1]) < settings.batch:
         batches.pop()
-    meter, looked = Meter(split.labels.device, settings.goal), time.perf_counter()
+    meter, looked = Meter(split.labels.device, settings.objective), time.perf_counter()
     net.train()
     for x, labels in split.draw(batches, dtype, own_seed):
         if data.transform is not None:
             x = data.transform(x, own_seed, meter.samples)
-        targets = settings.goal.targets(x, labels)
+        targets = settings.objective.targets(x, labels)
         meter.add(rule.update(net, x, targets, optimizer), targets)
         if time.perf_counter() - looked > LOOK_EVERY:
             look(meter.samples, meter.read())
@@ -212,7 +212,7 @@ class Meter:
     """
 
     device: torch.device
-    goal: Goal = CLASSES
+    objective: Objective = CLASSES
     samples: int = 0
     judged: bool = False
     rewarded: bool = False
@@ -220,16 +220,16 @@ class Meter:
 
     def __post_init__(self) -> None:
         zeros = torch.zeros(3, dtype=torch.float64, device=self.device)
-        self.loss, self.right, self.reward = zeros.unbind()
+        self.loss, self.count_correct, self.reward = zeros.unbind()
 
     def add(self, step: LearnResult, targets: Tensor) -> None:
         """Count one update."""
         self.samples += len(targets)
         self.loss.add_(step.loss, alpha=len(targets))
-        right = self.goal.right(step, targets)
+        right = self.objective.count_correct(step, targets)
         if right is not None:
             self.judged = True
-            self.right.add_(right)
+            self.count_correct.add_(right)
         reward = getattr(step.trial_loss, "reward", None)
         if reward is not None:
             self.rewarded = True
@@ -241,7 +241,7 @@ class Meter:
         Raises:
             NotFinite: the loss is not.
         """
-        sums = torch.stack((self.loss, self.right, self.reward))
+        sums = torch.stack((self.loss, self.count_correct, self.reward))
         loss, right, reward = (sums / max(self.samples, 1)).tolist()
         if not math.isfinite(loss):
             raise NotFinite

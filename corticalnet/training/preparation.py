@@ -181,7 +181,7 @@ def check_fit(model: Model, data: Data, dtype: torch.dtype = torch.float32) -> N
             raise DataError(
                 f"{data.name}: a number in {name} is too large for {str(dtype).removeprefix('torch.')}"
             )
-    settings.goal.check(net, data, model.rule)
+    settings.objective.check(net, data, model.rule)
     single = len(data.train) % settings.batch == 1 and not settings.drop_last
     if single and any(isinstance(stage, BatchHomeostasis) for stage in net.modules()):
         raise SettingError(

@@ -8,25 +8,31 @@ from pathlib import Path
 from types import TracebackType
 
 from corticalnet.progress import bars
-from corticalnet.training.goal import CLASSES, Goal
+from corticalnet.training.objective import CLASSES, Objective
 from corticalnet.training.state import Record
 
 #: What of a record TensorBoard is told.
 _SHOWN = ("loss", "accuracy", "reward", "validation_accuracy", "validation_loss", "lr", "samples_per_second")
 
 
-class Watch:
-    """Shows a run of ``epochs`` epochs of ``samples`` samples, if ``show``; ``goal`` says what is good."""
+class ProgressDisplay:
+    """Shows the progress of a run of ``epochs`` epochs of ``samples`` samples, if ``show``."""
 
     def __init__(
-        self, title: str, epochs: int, samples: int, done: int, show: bool = True, goal: Goal = CLASSES
+        self,
+        title: str,
+        epochs: int,
+        samples: int,
+        done: int,
+        show: bool = True,
+        objective: Objective = CLASSES,
     ) -> None:
-        self.epochs, self.samples, self.show, self.goal = epochs, samples, show, goal
+        self.epochs, self.samples, self.show, self.objective = epochs, samples, show, objective
         self.bars = bars(show, counts=False, stay=True)
         self.title, self._validation = title, ""
         self._task = self.bars.add_task(title, total=epochs * samples, completed=done * samples)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> ProgressDisplay:
         self.bars.start()
         return self
 
@@ -35,7 +41,7 @@ class Watch:
     ) -> None:
         self.bars.stop()
 
-    def look(self, epoch: int, samples: int, reading: Record) -> None:
+    def update(self, epoch: int, samples: int, reading: Record) -> None:
         """Show how an epoch goes."""
         self.bars.update(
             self._task,
@@ -45,9 +51,11 @@ class Watch:
 
     def epoch(self, record: Record) -> None:
         """Show how an epoch went."""
-        epoch, validation = record["epoch"], record[self.goal.validation]
-        self._validation = "" if validation is None else f"  validation {self.goal.words(validation)}"
-        self.look(epoch, self.samples, record)
+        epoch, validation = record["epoch"], record[self.objective.validation]
+        self._validation = (
+            "" if validation is None else f"  validation {self.objective.format_score(validation)}"
+        )
+        self.update(epoch, self.samples, record)
         if self.show and self.bars.disable:
             self.bars.console.print(self._words(epoch, record) + self._validation, soft_wrap=True)
 

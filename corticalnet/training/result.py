@@ -15,7 +15,7 @@ from corticalnet.network import Network
 from corticalnet.network.links import Convolution, Dense
 from corticalnet.store import write_json
 from corticalnet.training.checkpoint import give_weights
-from corticalnet.training.goal import CLASSES, Goal
+from corticalnet.training.objective import CLASSES, Objective
 from corticalnet.training.run_folder import RunFolder
 from corticalnet.training.settings import Settings
 from corticalnet.training.state import History, State, best_epoch
@@ -33,7 +33,7 @@ class Result:
             validation_loss), lr, samples_per_second, seconds. Accuracies are fractions; what there is none of
             is None.
         best_epoch: the epoch with the best validation score (the last one if nothing was held out).
-        last_test: score on the test set, after the last epoch: accuracy, or what else the goal measures.
+        last_test: score on the test set, after the last epoch: accuracy, or what else the objective measures.
         best_test: on the test set, after the best epoch. Validation chose it, not the test set.
         seconds: all epochs together.
         out: the run's folder, if there is one.
@@ -75,14 +75,14 @@ class Result:
         Raises:
             SettingError: it is not.
         """
-        if self.settings.goal.measure != measure:
-            target, own = self.settings.target, self.settings.goal.measure
+        if self.settings.objective.measure != measure:
+            target, own = self.settings.target, self.settings.objective.measure
             raise SettingError(f"a run with target='{target}' has no test {measure}, but a test {own}")
         return score
 
     def to_dict(self) -> dict[str, Any]:
         """The result without its history, as JSON can hold it."""
-        goal = self.settings.goal
+        objective = self.settings.objective
         return {
             "model": self.model,
             "rule": self.rule,
@@ -90,39 +90,40 @@ class Result:
             "seed": self.settings.seed,
             "epochs": len(self.history),
             "best_epoch": self.best_epoch,
-            f"last_test_{goal.measure}": self.last_test,
-            f"best_test_{goal.measure}": self.best_test,
-            goal.validation: self.history[self.best_epoch - 1][goal.validation],
+            f"last_test_{objective.measure}": self.last_test,
+            f"best_test_{objective.measure}": self.best_test,
+            objective.validation: self.history[self.best_epoch - 1][objective.validation],
             "seconds": self.seconds,
             "out": None if self.out is None else str(self.out),
         }
 
     def __str__(self) -> str:
-        goal = self.settings.goal
+        objective = self.settings.objective
+        last, best = (objective.format_score(score) for score in (self.last_test, self.best_test))
         return (
             f"{self.model or 'model'} by {self.rule} on {self.settings.data}: "
-            f"test {goal.measure} {goal.words(self.last_test)} after the last epoch ({len(self.history)}), "
-            f"{goal.words(self.best_test)} after the best by validation ({self.best_epoch}); "
+            f"test {objective.measure} {last} after the last epoch ({len(self.history)}), "
+            f"{best} after the best by validation ({self.best_epoch}); "
             f"{self.seconds:.1f} s"
         )
 
 
 @torch.no_grad()
-def answers(net: Network, split: Split, goal: Goal = CLASSES, batch: int = 1024) -> Tensor:
+def answers(net: Network, split: Split, objective: Objective = CLASSES, batch: int = 1024) -> Tensor:
     """Answers ``[N, …]`` to every image of a split that has some, in its order, in evaluation mode."""
     dtype = next(net.parameters()).dtype
     was_training = net.training
     net.eval()
     try:
         parts = (slice(start, start + batch) for start in range(0, len(split), batch))
-        return torch.cat([goal.answers(net, split.batch(part, dtype)[0]) for part in parts])
+        return torch.cat([objective.outputs(net, split.batch(part, dtype)[0]) for part in parts])
     finally:
         net.train(was_training)
 
 
-def score(net: Network, split: Split, goal: Goal = CLASSES) -> float | None:
-    """Accuracy, or what else the goal measures; None for a split without images."""
-    return goal.score(answers(net, split, goal), split) if len(split) else None
+def score(net: Network, split: Split, objective: Objective = CLASSES) -> float | None:
+    """Accuracy, or what else the objective measures; None for a split without images."""
+    return objective.score(answers(net, split, objective), split) if len(split) else None
 
 
 def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
@@ -130,7 +131,7 @@ def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
 
     The network keeps the weights of the last epoch.
     """
-    goal = state.model.settings.goal
+    objective = state.model.settings.objective
     last, best = _answers(state, data)
     result = Result(
         model=state.model.name,
@@ -138,14 +139,14 @@ def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
         settings=state.model.settings,
         history=state.history,
         best_epoch=state.best_epoch,
-        last_test=goal.score(last, data.test),
-        best_test=goal.score(best, data.test),
+        last_test=objective.score(last, data.test),
+        best_test=objective.score(best, data.test),
         seconds=sum(record["seconds"] for record in state.history),
         out=None if folder is None else folder.path,
     )
     if folder is not None:
         try:
-            draw(folder.path, state.model.network, data, state.history, best, goal)
+            draw(folder.path, state.model.network, data, state.history, best, objective)
             write_json(folder.summary, result.to_dict(), CheckpointError)
         except CheckpointError as error:
             raise CheckpointError(
@@ -156,19 +157,19 @@ def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
 
 def _answers(state: State, data: Data) -> tuple[Tensor, Tensor]:
     """Answers ``[N, …]`` to the test set after the last and the best epoch."""
-    net, goal = state.model.network, state.model.settings.goal.answered_by(state.model.rule)
-    last = answers(net, data.test, goal)
+    net, objective = state.model.network, state.model.settings.objective.answered_by(state.model.rule)
+    last = answers(net, data.test, objective)
     if state.best_epoch == len(state.history):
         return last, last
     kept = state.weights()
     give_weights(net, state.best, "the best epoch's weights")
-    best = answers(net, data.test, goal)
+    best = answers(net, data.test, objective)
     give_weights(net, kept, "the last epoch's weights")
     return last, best
 
 
 def draw(
-    folder: Path, net: Network, data: Data, history: History, answers: Tensor, goal: Goal = CLASSES
+    folder: Path, net: Network, data: Data, history: History, answers: Tensor, objective: Objective = CLASSES
 ) -> list[Path]:
     """Write the figures of a run to its folder; return their paths.
 
@@ -178,16 +179,16 @@ def draw(
         data: its classes and test images.
         history: one record for each epoch.
         answers: what the best epoch's network said to the test images.
-        goal: what it was to say.
+        objective: what it was to say.
     """
     from corticalnet import plotting  # matplotlib is slow to import
 
-    best = best_epoch(history, goal)
-    figures = {"curves": plotting.learning_curves(history, goal.measure, goal.validation, best)}
+    best = best_epoch(history, objective)
+    figures = {"curves": plotting.learning_curves(history, objective.measure, objective.validation, best)}
     weights = weights_as_images(net, data.shape)
     if weights is not None:
         figures["weights"] = plotting.receptive_fields(weights, net.wiring.arriving[1][0][1].name)
-    figures[goal.picture] = goal.draw(answers, data)
+    figures[objective.picture] = objective.draw(answers, data)
     return plotting.save(figures, folder, CheckpointError)
 
 

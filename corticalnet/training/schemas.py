@@ -55,7 +55,7 @@ class SeedsAbout(ModelAbout):
 
 
 class EpochAbout(BaseModel):
-    """One epoch's record; of the validation scores it has its goal's."""
+    """One epoch's record; of the validation scores it has its objective's."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -42,7 +42,7 @@ class SeedsResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Means, standard deviations and every run, as JSON can hold them."""
-        measure = self.results[0].settings.goal.measure
+        measure = self.results[0].settings.objective.measure
         fields = {
             "last_test": f"last_test_{measure}",
             "best_test": f"best_test_{measure}",
@@ -55,12 +55,13 @@ class SeedsResult:
         }
 
     def __str__(self) -> str:
-        goal = self.results[0].settings.goal
+        objective = self.results[0].settings.objective
         lines = [f"seed {result.settings.seed}: {result}" for result in self.results]
         for key, words in (("last", "after the last epoch"), ("best", "after the best by validation")):
             mean, sd = self.mean(f"{key}_test"), self.sd(f"{key}_test")
-            spread = "" if sd is None else f" ± {goal.words(sd)}"
-            lines.append(f"test {goal.measure} {words}: {goal.words(mean)}{spread} (n = {len(self.results)})")
+            spread = "" if sd is None else f" ± {objective.format_score(sd)}"
+            shown = f"{objective.format_score(mean)}{spread} (n = {len(self.results)})"
+            lines.append(f"test {objective.measure} {words}: {shown}")
         return "\n".join(lines)
 
 

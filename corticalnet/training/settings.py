@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from corticalnet.errors import SettingError, unknown
-from corticalnet.training.goal import GOALS, Goal
+from corticalnet.training.objective import OBJECTIVES, Objective
 
 Optimizer = Literal["sgd", "adam", "adamw", "rmsprop"]
 Precision = Literal["float32", "float64", "tf32", "bfloat16"]
@@ -36,7 +36,7 @@ class Settings(BaseModel):
         momentum: of sgd and rmsprop.
         weight_decay: as torch means it; for the weights of links only, never for a bias or homeostasis.
         halve_every: the learning rate halves after every so many epochs; None: constant.
-        target: "class", or "image": to reconstruct what is shown (:mod:`corticalnet.training.goal`).
+        target: "class", or "image": to reconstruct what is shown (:mod:`corticalnet.training.objective`).
         patience: epochs without a better validation score before training stops; None: never.
         min_improvement: by how much a score must be better to count for patience: an accuracy by this
             fraction of 1, a loss by this share of what it was.
@@ -102,9 +102,9 @@ class Settings(BaseModel):
         return self
 
     @property
-    def goal(self) -> Goal:
+    def objective(self) -> Objective:
         """What the target makes of training."""
-        return GOALS[self.target]
+        return OBJECTIVES[self.target]
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

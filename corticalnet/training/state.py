@@ -25,9 +25,9 @@ from corticalnet.training.checkpoint import (
     under,
     write_checkpoint,
 )
-from corticalnet.training.goal import CLASSES, Goal
 from corticalnet.training.identity import check_identity, continued, identity, versions
 from corticalnet.training.model import Model
+from corticalnet.training.objective import CLASSES, Objective
 from corticalnet.training.schemas import StateAbout
 from corticalnet.training.settings import Settings
 
@@ -36,16 +36,16 @@ Record = dict[str, Any]
 History = list[Record]
 
 
-def best_epoch(history: History, goal: Goal = CLASSES) -> int:
+def best_epoch(history: History, objective: Objective = CLASSES) -> int:
     """The first epoch with the best validation score; the last epoch if nothing was held out."""
     if not history:
         return 0
-    scores = [record[goal.validation] for record in history]
+    scores = [record[objective.validation] for record in history]
     if scores[-1] is None:
         return len(history)
     best = 0
     for k, score in enumerate(scores):
-        best = k if goal.better(score, scores[best]) else best
+        best = k if objective.better(score, scores[best]) else best
     return 1 + best
 
 
@@ -54,15 +54,15 @@ def finished(history: History, settings: Settings) -> bool:
 
     It has when it is better by more than ``min_improvement`` than the last value that counted.
     """
-    goal = settings.goal
+    objective = settings.objective
     if len(history) >= settings.epochs:
         return True
-    if settings.patience is None or not history or history[-1][goal.validation] is None:
+    if settings.patience is None or not history or history[-1][objective.validation] is None:
         return False
     reached, risen = None, 0
     for record in history:
-        score = record[goal.validation]
-        if reached is None or goal.better(score, reached, settings.min_improvement):
+        score = record[objective.validation]
+        if reached is None or objective.better(score, reached, settings.min_improvement):
             reached, risen = score, record["epoch"]
     return len(history) - risen >= settings.patience
 
@@ -95,7 +95,7 @@ class State:
     @property
     def best_epoch(self) -> int:
         """The first with the best validation score, counted from 1."""
-        return best_epoch(self.history, self.model.settings.goal)
+        return best_epoch(self.history, self.model.settings.objective)
 
     def weights(self) -> Tensors:
         """A copy of the network's present state."""
@@ -179,13 +179,13 @@ class State:
                 raise CheckpointError(f"its tensor '{name}' is {'extra' if name in tensors else 'missing'}")
             if name.split(".", 1)[0] not in ("network", "best", "optimizer", "random", "rule"):
                 raise CheckpointError(f"its tensor '{name}' is of no known kind")
-        net, history, goal = self.model.network, about["history"], self.model.settings.goal
-        scores = [record.get(goal.validation, "nothing") for record in history]
+        net, history, objective = self.model.network, about["history"], self.model.settings.objective
+        scores = [record.get(objective.validation, "nothing") for record in history]
         if not (set(scores) == {None} or all(type(s) in (int, float) and math.isfinite(s) for s in scores)):
-            raise CheckpointError(f"its history has {goal.validation} {scores}")
+            raise CheckpointError(f"its history has {objective.validation} {scores}")
         check_weights(net, under("network", tensors), "it", exact=True)
         best = under("best", tensors)
-        if (best_epoch(history, goal) != len(history)) != bool(best):
+        if (best_epoch(history, objective) != len(history)) != bool(best):
             raise CheckpointError("its history and its best weights do not belong together")
         if about["versions"][-1]["from_epoch"] > len(history):
             raise CheckpointError(f"its versions are of epochs after the {len(history)} of its history")

@@ -6,7 +6,7 @@ import torch
 import corticalnet as cn
 from corticalnet import data
 from corticalnet.training import Settings, train
-from corticalnet.training.goal import GOALS
+from corticalnet.training.objective import OBJECTIVES
 from corticalnet.training.result import answers, score
 
 
@@ -36,21 +36,21 @@ def by_hand(net, images, area):
 
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("area", [{"dropout": 0.5}, {"homeostasis": "batch"}], ids=["dropout", "homeostasis"])
-@pytest.mark.parametrize("target", GOALS)
+@pytest.mark.parametrize("target", OBJECTIVES)
 def test_answers_are_those_of_a_network_out_of_training(digits, target, area, training):
-    goal, net = GOALS[target], network(64 if target == "image" else 10, **area)
+    objective, net = OBJECTIVES[target], network(64 if target == "image" else 10, **area)
     net.train(training)
     before = {name: tensor.clone() for name, tensor in net.state_dict().items()}
     images, labels = digits.batch(slice(None))
     wanted = by_hand(net, images, area)
-    found = answers(net, digits, goal, batch=25)
+    found = answers(net, digits, objective, batch=25)
     if target == "class":
         assert torch.equal(found, wanted.argmax(1))
         right = (wanted.argmax(1) == labels).float().mean().item()
     else:
         torch.testing.assert_close(found, wanted)
         right = (images.flatten(1) - wanted).square().sum().item() / (2 * len(images))
-    assert score(net, digits, goal) == pytest.approx(right, rel=1e-5)
+    assert score(net, digits, objective) == pytest.approx(right, rel=1e-5)
     assert all(module.training is training for module in net.modules())
     assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())
 
@@ -60,7 +60,7 @@ def test_a_network_is_back_in_training_after_an_evaluation_that_failed(digits, t
     net = network(10, dropout=0.5)
     net.train(training)
 
-    class Broken(type(GOALS["class"])):
+    class Broken(type(OBJECTIVES["class"])):
         def answers(self, net, x):
             assert not net.training
             raise ArithmeticError("broken")

@@ -14,7 +14,7 @@ from corticalnet.data import SPLITS
 from corticalnet.errors import CheckpointError, DataError, SettingError, ShapeError
 from corticalnet.plotting import confusion, receptive_fields, reconstructions
 from corticalnet.training import Settings, run_seeds, train
-from corticalnet.training.goal import GOALS
+from corticalnet.training.objective import OBJECTIVES
 from corticalnet.training.result import weights_as_images
 
 CENTRES = torch.randn(3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 2
@@ -243,7 +243,7 @@ def test_samples_are_drawn_as_far_as_they_are_images(shape):
     if fields is not None:
         assert fields.shape == (5, *(1,) * (3 - len(shape)), *shape)
         assert "5 of 5" in receptive_fields(fields, "first").axes[0].get_title()
-    picture = GOALS["image"].draw(torch.rand(4, torch.Size(shape).numel()), made)
+    picture = OBJECTIVES["image"].draw(torch.rand(4, torch.Size(shape).numel()), made)
     assert len(picture.axes) == 2 * 4
     height, width = shape[-2:] if len(shape) in (2, 3) else (1, torch.Size(shape).numel())
     assert all(axes.images[0].get_size() == (height, width) for axes in picture.axes)

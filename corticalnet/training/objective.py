@@ -1,4 +1,4 @@
-"""Goals: what a network is trained to answer. All that classes and images do differently is said here.
+"""Objectives: what a network is trained to answer. All that classes and images do differently is said here.
 
                what the rule is told    an answer             score                     better
     Classes    the label                the class index       accuracy                  higher
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-class Goal(ABC):
-    """Base of goals.
+class Objective(ABC):
+    """Base of objectives.
 
     Attributes:
         measure: name of the score; ``validation`` is that of the held-out images in a record.
@@ -40,8 +40,8 @@ class Goal(ABC):
     picture: str
     rule: LearningRule = Rule()
 
-    def answered_by(self, rule: LearningRule) -> Goal:
-        """The same goal for networks that answer as a rule says."""
+    def answered_by(self, rule: LearningRule) -> Objective:
+        """Return the same objective for networks that answer as a rule says."""
         own = copy.copy(self)
         own.rule = rule
         return own
@@ -64,7 +64,7 @@ class Goal(ABC):
 
     @abstractmethod
     def check(self, net: Network, data: Data, rule: LearningRule) -> None:
-        """The data's targets must fit the output, and the rule's teaching signal the goal.
+        """The data's targets must fit the output, and the rule's teaching signal the objective.
 
         Raises:
             ShapeError: a target does not fit.
@@ -72,8 +72,8 @@ class Goal(ABC):
         """
 
     @abstractmethod
-    def answers(self, net: Network, x: Tensor) -> Tensor:
-        """What the network says to inputs, as its rule has it answer."""
+    def outputs(self, net: Network, x: Tensor) -> Tensor:
+        """Return the network's outputs for inputs, as its rule has it answer."""
 
     @abstractmethod
     def score(self, answers: Tensor, split: Split) -> float:
@@ -84,11 +84,11 @@ class Goal(ABC):
         """Whether a score beats another by more than ``by``."""
 
     @abstractmethod
-    def words(self, score: float) -> str:
-        """A score for people."""
+    def format_score(self, score: float) -> str:
+        """Return a score as text for people."""
 
-    def right(self, step: LearnResult, targets: Tensor) -> Tensor | None:
-        """How many answers of an update were right; None where none is simply right or wrong."""
+    def count_correct(self, step: LearnResult, targets: Tensor) -> Tensor | None:
+        """Return how many answers of an update were right; None where none is simply right or wrong."""
         return None
 
     @abstractmethod
@@ -96,7 +96,7 @@ class Goal(ABC):
         """The answers to the test images."""
 
 
-class Classes(Goal):
+class Classes(Objective):
     """To name the class of an image."""
 
     measure, picture = "accuracy", "confusion"
@@ -116,7 +116,7 @@ class Classes(Goal):
                     f"{data.name}: label {bad} is out of range; the output has columns 0 to {outputs - 1}"
                 )
 
-    def answers(self, net: Network, x: Tensor) -> Tensor:
+    def outputs(self, net: Network, x: Tensor) -> Tensor:
         """Class indices ``[B]``."""
         return self.rule.predict(net, x)
 
@@ -128,11 +128,11 @@ class Classes(Goal):
         """By a fraction of 1."""
         return score > than + by
 
-    def words(self, score: float) -> str:
+    def format_score(self, score: float) -> str:
         """In percent."""
         return f"{score:.2%}"
 
-    def right(self, step: LearnResult, targets: Tensor) -> Tensor | None:
+    def count_correct(self, step: LearnResult, targets: Tensor) -> Tensor | None:
         """Those that are the label."""
         return (step.prediction == targets).sum()
 
@@ -143,7 +143,7 @@ class Classes(Goal):
         return plotting.confusion(answers, data.test.labels, data.classes)
 
 
-class Images(Goal):
+class Images(Objective):
     """To reconstruct an image: the output has a column for each of its numbers."""
 
     measure, picture = "loss", "reconstructions"
@@ -166,7 +166,7 @@ class Images(Goal):
                 "rewarded for a class; choose another rule, such as backprop, or target='class'"
             )
 
-    def answers(self, net: Network, x: Tensor) -> Tensor:
+    def outputs(self, net: Network, x: Tensor) -> Tensor:
         """The output's rates ``[B, n]``."""
         return self.rule.answer(net, x)
 
@@ -180,7 +180,7 @@ class Images(Goal):
         """By a share of what it was."""
         return score < than * (1 - by)
 
-    def words(self, score: float) -> str:
+    def format_score(self, score: float) -> str:
         """Four digits."""
         return f"{score:.4g}"
 
@@ -192,9 +192,9 @@ class Images(Goal):
         return plotting.reconstructions(answers, images.reshape(-1, *data.shape), labels, data.classes)
 
 
-#: Goals by the setting ``target``.
-GOALS: dict[str, Goal] = {"class": Classes(), "image": Images()}
-CLASSES = GOALS["class"]
+#: Objectives by the setting ``target``.
+OBJECTIVES: dict[str, Objective] = {"class": Classes(), "image": Images()}
+CLASSES = OBJECTIVES["class"]
 
 
 def _row(net: Network) -> int:

@@ -81,7 +81,7 @@ def test_patience_waits_for_a_loss_that_falls_by_a_share():
         return [{"epoch": k, "validation_loss": one} for k, one in enumerate(losses, start=1)]
 
     settings = Settings(target="image", epochs=100, patience=2, min_improvement=0.1)
-    assert best_epoch(history(5, 3, 4, 3), settings.goal) == 2
+    assert best_epoch(history(5, 3, 4, 3), settings.objective) == 2
     assert not finished(history(20, 17, 15), settings)
     assert finished(history(20, 18.5, 18.1), settings)  # each a tenth or less below 20
     assert not finished(history(20, 18.5, 17.9), settings)  # small steps add up
@@ -131,7 +131,7 @@ def test_answers_in_bfloat16_are_held_against_the_image_itself():
     split = data.Split(torch.tensor([100, 37], dtype=torch.uint8).view(2, 1, 1, 1), torch.tensor([0, 1]))
     answers = torch.tensor([[0.0], [0.25]], dtype=torch.bfloat16)
     wanted = ((100 / 255) ** 2 + (37 / 255 - 0.25) ** 2) / 4
-    assert Settings(target="image").goal.score(answers, split) == pytest.approx(wanted, rel=1e-6)
+    assert Settings(target="image").objective.score(answers, split) == pytest.approx(wanted, rel=1e-6)
 
 
 @pytest.mark.parametrize("rule", ["brainprop", "agrel"])
@@ -166,14 +166,14 @@ def test_the_folder_has_reconstructions(build, tmp_path, monkeypatch):
 
 def test_the_picture_shows_every_class_and_what_was_made_of_it():
     digits = data.load("digits", limit=60)
-    goal, (x, wanted) = (
-        Settings(target="image").goal,
-        Settings(target="image").goal.batch(digits.test, slice(None)),
+    objective, (x, wanted) = (
+        Settings(target="image").objective,
+        Settings(target="image").objective.batch(digits.test, slice(None)),
     )
-    figure = goal.draw(0.5 * wanted, digits)
+    figure = objective.draw(0.5 * wanted, digits)
     shown = [axes.images[0].get_array() for axes in figure.axes]
     above, below = shown[: len(shown) // 2], shown[len(shown) // 2 :]
     assert all((2 * b == a).all() for a, b in zip(above, below, strict=True))
     assert len({axes.get_title() for axes in figure.axes[: len(above)]}) == 10
-    assert f"{goal.score(0.5 * wanted, digits.test):.4g}" in figure.get_suptitle()
-    assert goal.score(0.5 * wanted, digits.test) == pytest.approx(x.square().sum().item() / 8 / len(x))
+    assert f"{objective.score(0.5 * wanted, digits.test):.4g}" in figure.get_suptitle()
+    assert objective.score(0.5 * wanted, digits.test) == pytest.approx(x.square().sum().item() / 8 / len(x))
