@@ -181,11 +181,11 @@ def settle(energy: Energy, values: Tensor) -> Tensor:
                                line_search_fn="strong_wolfe")  # fmt: skip
 
     @torch.no_grad()
-    def look() -> Tensor:
+    def closure() -> Tensor:
         x.grad = energy.slope(x)
         return energy(x).sum()
 
-    search.step(look)  # type: ignore[no-untyped-call]
+    search.step(closure)  # type: ignore[no-untyped-call]
     return torch.minimum(F, energy(x).sum(1).mean())
 
 

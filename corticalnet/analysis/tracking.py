@@ -66,7 +66,7 @@ class AlignmentTracker:
         parts(rule).decay = 0.0
         found = align(net, rule, self.x, self.targets, self.reference, self.seed)
         angles, pathway = found.angles, compare_pathway(net, self.rule)
-        look = xr.Dataset(
+        sample = xr.Dataset(
             {
                 "angle": ("area", [*angles.values()], {"units": "degree"}),
                 "gap": ("link", [gap for gap, _ in pathway.values()]),
@@ -75,8 +75,8 @@ class AlignmentTracker:
             coords={"area": [*angles], "link": np.array([*pathway], dtype=str)},
         )
         self._times.append(time)
-        self._looks.append(look)
-        return look
+        self._looks.append(sample)
+        return sample
 
     def recording(self) -> xr.Dataset:
         """``angle`` ``[time, area]``, ``gap`` and ``congruence`` ``[time, link]``.

@@ -80,8 +80,8 @@ class Area(nn.Module):
     @property
     def rectifying(self) -> bool:
         """Whether the first activation is of the ReLU kind (which sets the default initialisation)."""
-        fire = next((s for s in self.sequence if isinstance(s, Fire)), None)
-        return fire is not None and fire.activation.name in _RECTIFYING
+        firing = next((s for s in self.sequence if isinstance(s, Fire)), None)
+        return firing is not None and firing.activation.name in _RECTIFYING
 
     def forward(self, drive: Tensor, before: Trace | None = None) -> tuple[Tensor, Trace]:
         """Return rates ``[batch, *shape]`` of a drive ``[batch, *drive_shape]``, and the stages' trace.

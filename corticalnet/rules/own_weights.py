@@ -236,14 +236,14 @@ class OwnWeights:
         moved, by = self._moved
         if moved is learned and by() is optimizer:
             return
-        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        moving = {id(p) for group in optimizer.param_groups for p in group["params"]}
         now = {id(p) for p in learned}
-        if held.isdisjoint(now | {id(p) for p in self._own.values()}):
+        if moving.isdisjoint(now | {id(p) for p in self._own.values()}):
             raise RuleError(
                 f"{self.name}: the optimizer holds none of the network's parameters, and would move nothing; "
                 "make it anew of net.parameters()"
             )
-        if self._updated() is net and any(id(p) in held and id(p) not in now for p in moved):
+        if self._updated() is net and any(id(p) in moving and id(p) not in now for p in moved):
             raise RuleError(
                 f"{self.name}: parameters of the network were replaced since the last update, and the "
                 "optimizer holds the old ones; make the optimizer anew"

@@ -159,11 +159,11 @@ def run_epoch(
     optimizer: torch.optim.Optimizer,
     data: Data,
     epoch: int,
-    look: Callable[[int, Record], None],
+    show: Callable[[int, Record], None],
 ) -> Record:
     """Update on every batch of an epoch and return what :meth:`Meter.read` says.
 
-    Samples are shown as the data's transform makes them. ``look`` is called now and then with
+    Samples are shown as the data's transform makes them. ``show`` is called now and then with
     the number of samples done and the reading.
 
     Raises:
@@ -186,7 +186,7 @@ def run_epoch(
         targets = settings.objective.targets(x, labels)
         meter.add(rule.update(net, x, targets, optimizer), targets)
         if time.perf_counter() - looked > LOOK_EVERY:
-            look(meter.samples, meter.read())
+            show(meter.samples, meter.read())
             looked = time.perf_counter()
     reading = meter.read()
     with torch.no_grad():  # (weights that were made in inference mode have no other way)
@@ -220,16 +220,16 @@ class Meter:
 
     def __post_init__(self) -> None:
         zeros = torch.zeros(3, dtype=torch.float64, device=self.device)
-        self.loss, self.count_correct, self.reward = zeros.unbind()
+        self.loss, self.correct, self.reward = zeros.unbind()
 
     def add(self, step: LearnResult, targets: Tensor) -> None:
         """Count one update."""
         self.samples += len(targets)
         self.loss.add_(step.loss, alpha=len(targets))
-        right = self.objective.count_correct(step, targets)
-        if right is not None:
+        correct = self.objective.count_correct(step, targets)
+        if correct is not None:
             self.judged = True
-            self.count_correct.add_(right)
+            self.correct.add_(correct)
         reward = getattr(step.trial_loss, "reward", None)
         if reward is not None:
             self.rewarded = True
@@ -241,14 +241,14 @@ class Meter:
         Raises:
             NotFinite: the loss is not.
         """
-        sums = torch.stack((self.loss, self.count_correct, self.reward))
-        loss, right, reward = (sums / max(self.samples, 1)).tolist()
+        sums = torch.stack((self.loss, self.correct, self.reward))
+        loss, correct, reward = (sums / max(self.samples, 1)).tolist()
         if not math.isfinite(loss):
             raise NotFinite
         seconds = time.perf_counter() - self.started
         return {
             "loss": loss,
-            "accuracy": right if self.judged else None,
+            "accuracy": correct if self.judged else None,
             "reward": reward if self.rewarded else None,
             "samples_per_second": self.samples / seconds,
         }

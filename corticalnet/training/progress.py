@@ -60,10 +60,10 @@ class ProgressDisplay:
             self.bars.console.print(self._words(epoch, record) + self._validation, soft_wrap=True)
 
     def _words(self, epoch: int, reading: Record) -> str:
-        right = "" if reading["accuracy"] is None else f"  accuracy {reading['accuracy']:.2%}"
+        correct = "" if reading["accuracy"] is None else f"  accuracy {reading['accuracy']:.2%}"
         reward = "" if reading["reward"] is None else f"  reward {reading['reward']:.3f}"
         return (
-            f"epoch {epoch}/{self.epochs}  loss {reading['loss']:.4g}{right}"
+            f"epoch {epoch}/{self.epochs}  loss {reading['loss']:.4g}{correct}"
             f"{reward}  {reading['samples_per_second']:,.0f} samples/s"
         )
 

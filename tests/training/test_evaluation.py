@@ -61,7 +61,7 @@ def test_a_network_is_back_in_training_after_an_evaluation_that_failed(digits, t
     net.train(training)
 
     class Broken(type(OBJECTIVES["class"])):
-        def answers(self, net, x):
+        def outputs(self, net, x):
             assert not net.training
             raise ArithmeticError("broken")
 
