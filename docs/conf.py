@@ -43,5 +43,6 @@ html_theme = "furo"
 html_title = f"corticalnet {release}"
 html_show_copyright = False
 html_copy_source = False
+html_show_search_summary = False  # fetches pages, which browsers refuse where the site is opened as files
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
