@@ -10,7 +10,7 @@ from corticalnet.audit.detection import Detection, detect, detection_by_silence,
 from corticalnet.audit.figures import figure, figures
 from corticalnet.audit.report import PROPERTIES, SONG, TALK, Finding, Report, side_by_side, tables
 from corticalnet.audit.stream import StreamReport, autonomy_in_a_stream
-from corticalnet.audit.sweeps import SWEEPS, Sweep, run_sweep
+from corticalnet.audit.sweeps import SWEEPS, ParameterSweep, run_sweep
 from corticalnet.audit.trials import Trials
 from corticalnet.audit.validating import validate
 from corticalnet.audit.validation import Found, Validation
@@ -28,9 +28,9 @@ __all__ = [
     "Finding",
     "Found",
     "Law",
+    "ParameterSweep",
     "Report",
     "StreamReport",
-    "Sweep",
     "Trials",
     "Validation",
     "View",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from corticalnet.audit.comparison import ALL
 from corticalnet.audit.report import GLYPHS, PROPERTIES, SONG, SONG_TITLE, TALK, TALK_TITLE, Report, brief
-from corticalnet.audit.sweeps import Sweep
+from corticalnet.audit.sweeps import ParameterSweep
 from corticalnet.audit.validation import Validation
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def figures(report: Validation) -> dict[str, Figure]:
     return found
 
 
-def _sweep(sweep: Sweep, name: str) -> Figure:
+def _sweep(sweep: ParameterSweep, name: str) -> Figure:
     """Errors, and cosines, area by area."""
     from corticalnet.plotting.validation import over_setting
 

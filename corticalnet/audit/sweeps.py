@@ -70,7 +70,7 @@ SWEEPS: dict[str, Setting] = {
 
 
 @dataclass(frozen=True)
-class Sweep:
+class ParameterSweep:
     """One setting, and how errors follow it.
 
     Attributes:
@@ -121,7 +121,7 @@ def run_sweep(
     seed: int = 0,
     tick: Any = None,
     **options: Any,
-) -> Sweep:
+) -> ParameterSweep:
     """Run the trials at every value of a setting.
 
     Raises:
@@ -145,4 +145,4 @@ def run_sweep(
         except SimulationError as error:
             raise SimulationError(f"sweep of {name}, at {value:g}: {error}") from None
         found.append(tuple(compare(*sides) for sides in zip(changes, wanted, own, strict=True)))
-    return Sweep(name, setting.label, tried, tuple(found))
+    return ParameterSweep(name, setting.label, tried, tuple(found))

@@ -8,7 +8,7 @@ from typing import Any
 
 from corticalnet.audit.comparison import ALL, LEAST, Comparison, mean, typical
 from corticalnet.audit.report import brief, finite
-from corticalnet.audit.sweeps import Sweep
+from corticalnet.audit.sweeps import ParameterSweep
 from corticalnet.tables import table
 
 
@@ -53,7 +53,7 @@ class Validation:
     name: str
     areas: tuple[str, ...]
     views: tuple[Found, ...] = ()
-    sweep: Sweep | None = None
+    sweep: ParameterSweep | None = None
 
     def __getitem__(self, view: str) -> Found:
         """A view by its name, or by how it begins ("rates" is the last of them)."""
@@ -101,7 +101,7 @@ class Validation:
         return "\n".join([table(header, rows, title), *reasons])
 
 
-def _lines(sweep: Sweep, name: str) -> str:
+def _lines(sweep: ParameterSweep, name: str) -> str:
     rows = [
         [
             area,
@@ -126,7 +126,7 @@ def _plain(trial: Mapping[str, Comparison]) -> dict[str, Any]:
     return {area: asdict(comparison) for area, comparison in trial.items()}
 
 
-def _swept(sweep: Sweep) -> dict[str, Any]:
+def _swept(sweep: ParameterSweep) -> dict[str, Any]:
     laws = {area: sweep.law(area) for area in sweep.areas}
     return {
         "name": sweep.name,

@@ -21,7 +21,7 @@ _MOST_RECORDS, _LONGEST_NAMES = 60_000, 2**16
 
 
 @dataclass(frozen=True)
-class Layout:
+class RecordLayout:
     """Where things lie: the ``archive``, its members, and how many ``label_bytes`` open a record.
 
     The last label byte is the one we use (CIFAR-100 has a coarse label, then the fine one).
@@ -37,7 +37,7 @@ class Layout:
 
 _TEN = "cifar-10-batches-bin"
 _HUNDRED = "cifar-100-binary"
-CIFAR10 = Layout(
+CIFAR10 = RecordLayout(
     archive="cifar-10-binary.tar.gz",
     train=tuple(f"{_TEN}/data_batch_{i}.bin" for i in range(1, 6)),
     test=f"{_TEN}/test_batch.bin",
@@ -45,7 +45,7 @@ CIFAR10 = Layout(
     label_bytes=1,
     classes=10,
 )
-CIFAR100 = Layout(
+CIFAR100 = RecordLayout(
     archive="cifar-100-binary.tar.gz",
     train=(f"{_HUNDRED}/train.bin",),
     test=f"{_HUNDRED}/test.bin",
@@ -55,7 +55,7 @@ CIFAR100 = Layout(
 )
 
 
-def _records(content: bytes, path: Path, layout: Layout) -> Pictures:
+def _records(content: bytes, path: Path, layout: RecordLayout) -> Pictures:
     size = layout.label_bytes + PIXELS
     if not content or len(content) % size:
         raise DataError(f"{path}: found {len(content)} bytes, expected a multiple of {size}")
@@ -71,7 +71,7 @@ def _names(content: bytes, path: Path, count: int) -> tuple[str, ...]:
     return names
 
 
-def read(folder: Path, layout: Layout) -> Arrays:
+def read(folder: Path, layout: RecordLayout) -> Arrays:
     """Read the archive that ``layout`` describes; raises DataError naming the unsound member."""
     path = folder / layout.archive
     batches = dict.fromkeys((*layout.train, layout.test), _MOST_RECORDS * (layout.label_bytes + PIXELS))

@@ -81,7 +81,7 @@ def _reason(error: Exception) -> str:
 
 
 @dataclass(frozen=True)
-class Source:
+class SampleSource:
     """Items of a dataset, and how a loader reads them.
 
     Attributes:
@@ -154,7 +154,7 @@ class Drawn(Samples):
         content: a digest of samples and labels, taken when they were read first.
     """
 
-    source: Source
+    source: SampleSource
     index: Tensor
     labels: Tensor
     content: str
@@ -188,7 +188,7 @@ class Drawn(Samples):
         return replace(self, labels=place(self.labels, device))
 
 
-def sampled(source: Source, seed: int) -> list[Tensor]:
+def sampled(source: SampleSource, seed: int) -> list[Tensor]:
     """The batches of dataset indices that a loader's sampler chooses, with the random numbers of ``seed``.
 
     Raises:
@@ -211,7 +211,7 @@ def sampled(source: Source, seed: int) -> list[Tensor]:
     return [torch.tensor(batch) for batch in batches]
 
 
-def survey(source: Source, index: Tensor, what: str, keep: bool) -> tuple[Tensor, list[Any], str]:
+def survey(source: SampleSource, index: Tensor, what: str, keep: bool) -> tuple[Tensor, list[Any], str]:
     """Read items once: samples (all with ``keep``, else the first), labels batch by batch, and a digest.
 
     Raises:

@@ -17,7 +17,7 @@ from torch.utils import data as torchdata
 from corticalnet.data import arrays
 from corticalnet.data.augmentation import Augmentation
 from corticalnet.data.digest import digest
-from corticalnet.data.drawn import Drawn, Source, sampled, survey
+from corticalnet.data.drawn import Drawn, SampleSource, sampled, survey
 from corticalnet.data.order import cut, seeded_order, validation_count
 from corticalnet.data.split import Data, Samples, Split
 from corticalnet.errors import DataError
@@ -31,13 +31,14 @@ class _Part:
     """What was given for a split: samples in memory or a source of them, and labels when they are known."""
 
     what: str
-    samples: Tensor | Source
+    samples: Tensor | SampleSource
     labels: np.ndarray | None = None
 
     @property
     def index(self) -> Tensor:
         """What can be chosen of it."""
-        return self.samples.index if isinstance(self.samples, Source) else torch.arange(len(self.samples))
+        samples = self.samples
+        return samples.index if isinstance(samples, SampleSource) else torch.arange(len(samples))
 
     def taken(self, index: Tensor, keep: bool) -> _Taken:
         """Those at ``index``, in memory with ``keep``."""
@@ -57,7 +58,7 @@ class _Taken:
 
     samples: Tensor
     labels: np.ndarray
-    drawn: tuple[Source, Tensor, str] | None = None
+    drawn: tuple[SampleSource, Tensor, str] | None = None
 
     def labelled(self, labels: Tensor) -> Samples:
         """The split with its labels as class indices."""
@@ -103,7 +104,7 @@ def wrap(
     augmentation = None if transform is None else Augmentation(transform)
     part = _part(train, "training data")
     given = {"validation": _given(validation, "validation data"), "test": _given(test, "test data")}
-    own = isinstance(part.samples, Source) and part.samples.own
+    own = isinstance(part.samples, SampleSource) and part.samples.own
     if own and (given["test"] is None or (given["validation"] is None and fraction)):
         sampler = type(train.sampler).__name__
         raise DataError(
@@ -150,7 +151,7 @@ def _choose(
         count = validation_count(fraction, len(index))
         chosen["validation"] = part, index[order[:count]]
         # (a loader that keeps the order keeps it among those that are left)
-        keeps = isinstance(part.samples, Source) and not part.samples.shuffled
+        keeps = isinstance(part.samples, SampleSource) and not part.samples.shuffled
         index = index[order[count:].sort().values if keeps else order[count:]]
     else:
         chosen["validation"] = given["validation"], given["validation"].index
@@ -177,7 +178,7 @@ def _part(source: Any, what: str) -> _Part:
             )
         return _pair(source[0], source[1], what)
     if isinstance(source, torchdata.Dataset) or (isinstance(source, list) and _items(source)):
-        return _Part(what, Source(source, torch.arange(_length(source, what))))
+        return _Part(what, SampleSource(source, torch.arange(_length(source, what))))
     many = f" of {len(source)}" if isinstance(source, tuple | list) else ""
     raise DataError(f"{what}: found {type(source).__name__}{many}, expected {_CHOICES}")
 
@@ -212,23 +213,23 @@ def _length(items: Any, what: str) -> int:
     return count
 
 
-def _of_loader(loader: Any, what: str) -> Source:
+def _of_loader(loader: Any, what: str) -> SampleSource:
     count, sampler = _length(loader.dataset, what), loader.sampler
     if loader.batch_sampler is None:
         raise DataError(f"{what}: the DataLoader makes no batches (batch_size=None); give it a batch_size")
     plain = type(loader.batch_sampler) is torchdata.BatchSampler
     everything = torch.arange(count)
     if plain and type(sampler) is torchdata.SequentialSampler:
-        return Source(loader.dataset, everything, False, loader)
+        return SampleSource(loader.dataset, everything, False, loader)
     if (
         plain
         and type(sampler) is torchdata.RandomSampler
         and not sampler.replacement
         and len(sampler) == count
     ):
-        return Source(loader.dataset, everything, True, loader)
+        return SampleSource(loader.dataset, everything, True, loader)
     if plain and type(sampler) is torchdata.SubsetRandomSampler:
-        return Source(loader.dataset, torch.as_tensor(list(sampler.indices)), True, loader)
+        return SampleSource(loader.dataset, torch.as_tensor(list(sampler.indices)), True, loader)
     try:
         len(loader.batch_sampler)
     except Exception as error:
@@ -236,10 +237,10 @@ def _of_loader(loader: Any, what: str) -> Source:
         raise DataError(
             f"{what}: the DataLoader's {kind} has no length, and an epoch must have an end"
         ) from error
-    source = Source(loader.dataset, everything, False, loader, own=True)
+    source = SampleSource(loader.dataset, everything, False, loader, own=True)
     return source if what == "training data" else _fixed(source)
 
 
-def _fixed(source: Source) -> Source:
+def _fixed(source: SampleSource) -> SampleSource:
     """What a sampler chooses once, for a split that does not change."""
-    return Source(source.items, torch.cat(sampled(source, 0)), False, source.loader)
+    return SampleSource(source.items, torch.cat(sampled(source, 0)), False, source.loader)

@@ -25,7 +25,7 @@ _OFF = np.zeros((1, 1))
 
 
 @dataclass(frozen=True, eq=False)
-class Entry:
+class PlacedElement:
     """An element, where it stands in the protocol, how many steps it lasts, and inputs that it names."""
 
     where: str
@@ -34,7 +34,7 @@ class Entry:
     named: Mapping[Key, Change]
 
 
-def stimuli_of(circuit: Circuit, entry: Entry) -> dict[Key, Change]:
+def stimuli_of(circuit: Circuit, entry: PlacedElement) -> dict[Key, Change]:
     """What an element shows: the part of its changes that may bring a batch of samples."""
     element, where = entry.element, entry.where
     if isinstance(element, Present):
@@ -49,7 +49,7 @@ def stimuli_of(circuit: Circuit, entry: Entry) -> dict[Key, Change]:
     return {}
 
 
-def changes_of(circuit: Circuit, entry: Entry, batch: int) -> dict[Key, Change]:
+def changes_of(circuit: Circuit, entry: PlacedElement, batch: int) -> dict[Key, Change]:
     """All else that an element changes, in a simulation of ``batch`` samples."""
     element, where = entry.element, entry.where
     if isinstance(element, Give | Play):
@@ -96,7 +96,7 @@ class Batches:
         """Samples that run side by side."""
         return self._size
 
-    def add(self, entry: Entry, stimuli: Mapping[Key, Change]) -> None:
+    def add(self, entry: PlacedElement, stimuli: Mapping[Key, Change]) -> None:
         """See that what is shown goes with the rest.
 
         Raises:
@@ -126,7 +126,7 @@ class Batches:
             self._size, self._first = found, entry.where.rstrip(",")
 
 
-def _fitting(changes: Mapping[Key, Change], batch: int, entry: Entry) -> dict[Key, Change]:
+def _fitting(changes: Mapping[Key, Change], batch: int, entry: PlacedElement) -> dict[Key, Change]:
     """Changes, if each is of one sample or of all."""
     for name, change in changes.items():
         if change.shape[-2] not in (1, batch):

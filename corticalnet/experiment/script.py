@@ -16,8 +16,8 @@ from corticalnet.errors import ProtocolError, one_of, unknown
 from corticalnet.experiment.changes import (
     Batches,
     Change,
-    Entry,
     Key,
+    PlacedElement,
     changes_of,
     named_inputs,
     stimuli_of,
@@ -159,7 +159,9 @@ def is_protocol(protocol: object) -> bool:
     return isinstance(protocol, Element | Stream | Sequence)
 
 
-def _flatten(circuit: Circuit, protocol: Iterable[Element | Stream] | Element | Stream) -> list[Entry]:
+def _flatten(
+    circuit: Circuit, protocol: Iterable[Element | Stream] | Element | Stream
+) -> list[PlacedElement]:
     """All elements in order, streams as their trials."""
     listed = [protocol] if isinstance(protocol, Element | Stream) else list(protocol)
     entries = []
@@ -178,7 +180,7 @@ def _flatten(circuit: Circuit, protocol: Iterable[Element | Stream] | Element | 
             )
         for where, part in found:
             steps = part.length(circuit.dt, where)
-            entries.append(Entry(where, part, steps, named_inputs(circuit, part, where, steps)))
+            entries.append(PlacedElement(where, part, steps, named_inputs(circuit, part, where, steps)))
     if not entries:
         raise ProtocolError(
             "the protocol is empty; give it at least one element, such as Present(x, steps=6)"
@@ -187,7 +189,7 @@ def _flatten(circuit: Circuit, protocol: Iterable[Element | Stream] | Element | 
 
 
 def _shown(
-    circuit: Circuit, entries: list[Entry], stimuli: list[dict[Key, Change]], held: Held, check: bool
+    circuit: Circuit, entries: list[PlacedElement], stimuli: list[dict[Key, Change]], held: Held, check: bool
 ) -> int | None:
     """For how long the last stimulus has been on; on the way, that phases are as long as the circuit needs.
 

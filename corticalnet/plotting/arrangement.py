@@ -19,7 +19,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Box:
+class PopulationBox:
     """An area's box: lower left corner, size, room for its heading to the left, cells' centres."""
 
     left: float
@@ -57,7 +57,7 @@ def by_area(circuit: Any) -> dict[str, list[Any]]:
     return members
 
 
-def arrange(circuit: Any) -> dict[str, Box]:
+def arrange(circuit: Any) -> dict[str, PopulationBox]:
     """Area -> box.
 
     To the left stand areas that no projection reaches or leaves (clocks, phase signals), and single cells
@@ -66,7 +66,7 @@ def arrange(circuit: Any) -> dict[str, Box]:
     members = by_area(circuit)
     level = _levels(circuit, list(members))
     rows = [[a for a in members if level.get(a) == k] for k in range(max(level.values(), default=-1) + 1)]
-    boxes: dict[str, Box] = {}
+    boxes: dict[str, PopulationBox] = {}
     bottom = 0.0
     for row in rows:
         sizes = [_size(members[area]) for area in row]
@@ -86,7 +86,7 @@ def arrange(circuit: Any) -> dict[str, Box]:
     return boxes
 
 
-def _aim(circuit: Any, populations: list[Any], boxes: dict[str, Box]) -> float:
+def _aim(circuit: Any, populations: list[Any], boxes: dict[str, PopulationBox]) -> float:
     """The mean height of what an area projects or broadcasts to."""
     area = stands(circuit)
     ends = {p.name: (area[p.source], area[p.target]) for p in circuit.projections}
@@ -151,8 +151,8 @@ def _room(populations: list[Any]) -> float:
     return LETTER * max(len(line) for line in heading(populations).split("\n")) + 0.15
 
 
-def _box(populations: list[Any], left: float, bottom: float, width: float, height: float) -> Box:
+def _box(populations: list[Any], left: float, bottom: float, width: float, height: float) -> PopulationBox:
     places = _places(populations)
     inset = (width - max(x for x, _ in places.values())) / 2
     centres = {name: (left + inset + x, bottom + MARGIN + y) for name, (x, y) in places.items()}
-    return Box(left, bottom, width, height, _room(populations), centres)
+    return PopulationBox(left, bottom, width, height, _room(populations), centres)

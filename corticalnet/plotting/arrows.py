@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, FancyArrowPatch
 
-from corticalnet.plotting.arrangement import Box, Point
+from corticalnet.plotting.arrangement import Point, PopulationBox
 
 #: Of a population's circle.
 RADIUS = 0.3
@@ -35,7 +35,7 @@ class Arrows:
         ways: points on all arrows.
     """
 
-    def __init__(self, axes: Axes, cells: dict[str, Circle], boxes: Iterable[Box] = ()) -> None:
+    def __init__(self, axes: Axes, cells: dict[str, Circle], boxes: Iterable[PopulationBox] = ()) -> None:
         self.axes = axes
         self.cells = cells
         self.boxes = list(boxes)

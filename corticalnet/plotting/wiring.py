@@ -15,7 +15,16 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, FancyBboxPatch
 
-from corticalnet.plotting.arrangement import Box, Point, arrange, by_area, delivery, heading, kind, stands
+from corticalnet.plotting.arrangement import (
+    Point,
+    PopulationBox,
+    arrange,
+    by_area,
+    delivery,
+    heading,
+    kind,
+    stands,
+)
 from corticalnet.plotting.arrows import RADIUS, Arrows
 from corticalnet.recordings.reading import SYMBOLS
 
@@ -64,7 +73,7 @@ def wiring(circuit: Any) -> Figure:
     return figure
 
 
-def _frame(axes: Axes, circuit: Any, boxes: list[Box], arrows: Arrows) -> None:
+def _frame(axes: Axes, circuit: Any, boxes: list[PopulationBox], arrows: Arrows) -> None:
     """Title and legend, and a sheet of paper on which all has its place."""
     xs, ys = zip(*arrows.ways, strict=True) if arrows.ways else ((0.0,), (0.0,))
     left = min(*xs, *(box.left - box.room for box in boxes)) - EDGE
@@ -82,7 +91,7 @@ def _frame(axes: Axes, circuit: Any, boxes: list[Box], arrows: Arrows) -> None:
     figure.legend(handles=keys, loc="lower center", ncols=across, frameon=False, fontsize=7)
 
 
-def _area(axes: Axes, box: Box, populations: list[Any]) -> None:
+def _area(axes: Axes, box: PopulationBox, populations: list[Any]) -> None:
     pad = 0.12
     corner, size = (box.left + pad, box.bottom + pad), (box.width - 2 * pad, box.height - 2 * pad)
     style = f"round,pad={pad},rounding_size=0.16"

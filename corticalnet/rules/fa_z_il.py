@@ -23,7 +23,7 @@ from torch import Tensor
 from corticalnet.checks import flag, not_negative, whole
 from corticalnet.errors import RuleError, one_of
 from corticalnet.rules.detector import ChangeDetector
-from corticalnet.rules.predictive_coding import Columns
+from corticalnet.rules.predictive_coding import PredictiveCodingState
 from corticalnet.rules.trial import Trial
 from corticalnet.rules.trigger import Equality, Trigger
 
@@ -89,7 +89,7 @@ class FaZIL(Trigger):
 
     def run(self, trial: Trial) -> None:
         """No clock and no layer index: every column watches itself."""
-        columns = Columns(trial)
+        columns = PredictiveCodingState(trial)
         watch = self.gate, self.silence, self.threshold, self.pooled
         detectors = [ChangeDetector(*watch) for _ in columns.errors]
         trial.details = found = Detections()

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from corticalnet.checks import not_negative, positive, whole
 from corticalnet.errors import RuleError, one_of
-from corticalnet.rules.predictive_coding import Columns
+from corticalnet.rules.predictive_coding import PredictiveCodingState
 from corticalnet.rules.trial import Trial
 from corticalnet.rules.trigger import Trigger
 
@@ -54,7 +54,7 @@ class IL(Trigger):
 
     def run(self, trial: Trial) -> None:
         """Infer, then learn; or both at every step."""
-        columns = Columns(trial, self.noise)
+        columns = PredictiveCodingState(trial, self.noise)
         for step in range(self.steps):
             if self.changes_during_trial:
                 if step and trial.change_weights is not None:

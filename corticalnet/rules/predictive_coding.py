@@ -24,7 +24,7 @@ from torch import Tensor
 from corticalnet.rules.trial import Trial
 
 
-class Columns:
+class PredictiveCodingState:
     """Value and error cells of every area in one trial, starting from the feedforward sweep (C1).
 
     Lists go by node of the trial's wiring. An error of None is exactly zero everywhere.

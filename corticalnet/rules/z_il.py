@@ -16,7 +16,7 @@ import copy
 
 from corticalnet.checks import flag, not_negative, positive
 from corticalnet.errors import RuleError
-from corticalnet.rules.predictive_coding import Columns
+from corticalnet.rules.predictive_coding import PredictiveCodingState
 from corticalnet.rules.trial import Trial
 from corticalnet.rules.trigger import Equality, Trigger
 
@@ -63,7 +63,7 @@ class ZIL(Trigger):
             errors, _ = trial.feedback.backward(wiring, activity, trial.loss.error(activity.rates[-1]))
             trial.plasticity.accumulate(wiring, activity, errors, self.rate)
             return
-        columns, depth = Columns(trial, self.noise), trial.wiring.depth
+        columns, depth = PredictiveCodingState(trial, self.noise), trial.wiring.depth
         for step in range(depth[0]):
             if step:
                 columns.move(self.rate)

@@ -70,7 +70,7 @@ class EpochAbout(BaseModel):
     seconds: Positive
 
 
-class Identity(BaseModel):
+class RunIdentity(BaseModel):
     """Which run it is, see :mod:`corticalnet.training.identity`."""
 
     network: str
@@ -83,7 +83,7 @@ class Identity(BaseModel):
 class StateAbout(BaseModel):
     """What ``last.safetensors`` says beside its tensors."""
 
-    identity: Identity
+    identity: RunIdentity
     history: Annotated[list[EpochAbout], Field(min_length=1)]
     optimizer: dict[str, dict[str, bool | int | float | None]]
     tensors: list[str]

@@ -10,7 +10,7 @@ from corticalnet.audit.samples import random_batch, random_mlp, relative_change,
 from corticalnet.audit.synapses import synapses, tying
 from corticalnet.errors import RuleError
 from corticalnet.rules import Sweep, Trigger
-from corticalnet.rules.predictive_coding import Columns
+from corticalnet.rules.predictive_coding import PredictiveCodingState
 from tests.networks import F64
 
 
@@ -21,7 +21,7 @@ class Peeking(Trigger):
     levelled = True
 
     def run(self, trial):
-        columns, depth = Columns(trial), trial.wiring.depth
+        columns, depth = PredictiveCodingState(trial), trial.wiring.depth
         for step in range(depth[0]):
             if step:
                 columns.move(1.0)

@@ -9,7 +9,7 @@ from corticalnet.audit.locality import ROUNDING, locality
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules import ZIL
 from corticalnet.rules.observer import SILENT, by_area
-from corticalnet.rules.predictive_coding import Columns
+from corticalnet.rules.predictive_coding import PredictiveCodingState
 
 
 class Peeking(ZIL):
@@ -22,7 +22,7 @@ class Peeking(ZIL):
         return True
 
     def run(self, trial):
-        columns, depth = Columns(trial), trial.wiring.depth
+        columns, depth = PredictiveCodingState(trial), trial.wiring.depth
         for step in range(depth[0]):
             if step:
                 columns.move(1.0)

@@ -7,7 +7,7 @@ import torch
 import corticalnet as cn
 from corticalnet.rules import Teacher, Tied, Trial
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.predictive_coding import Columns
+from corticalnet.rules.predictive_coding import PredictiveCodingState
 from tests.closed_form.song import Song, agree, from_grad, from_weights
 
 F64 = torch.float64
@@ -29,7 +29,7 @@ def begin(net, x, target):
     """The value and error cells of a trial."""
     activity = net.wiring.forward(x)
     trial_loss = Teacher().loss_for(activity.rates[-1], target)
-    return Columns(Trial(net.wiring, activity, trial_loss, Tied(), Plasticity(net, len(x))))
+    return PredictiveCodingState(Trial(net.wiring, activity, trial_loss, Tied(), Plasticity(net, len(x))))
 
 
 def inferred(net, activation, x, target, steps, gamma):

@@ -10,7 +10,7 @@ import corticalnet as cn
 from corticalnet.errors import NetworkError
 from corticalnet.rules import Trial
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.predictive_coding import Columns
+from corticalnet.rules.predictive_coding import PredictiveCodingState
 from tests.networks import CLASSES, F64, batch, distance, learned, residual, squared
 
 #: Pathways that bring signals down link by link, as they are made for a rule.
@@ -193,7 +193,8 @@ def test_inference_goes_down_the_energy_of_the_network_with_shortcuts():
     net, (x, y) = residual(), batch()
     wiring, activity = net.wiring, net.sweep(x)
     trial_loss = cn.Teacher().loss_for(activity.rates[-1], y)
-    columns = Columns(Trial(wiring, activity, trial_loss, cn.Tied(), Plasticity(net, len(x))), noise=0.1)
+    trial = Trial(wiring, activity, trial_loss, cn.Tied(), Plasticity(net, len(x)))
+    columns = PredictiveCodingState(trial, noise=0.1)
     values = [v.clone().requires_grad_() for v in columns.values[1:-1]]
     with torch.enable_grad():
         rates = [x, *(wiring.area(k).forward(v)[0] for k, v in enumerate(values, 1))]

@@ -1,0 +1,111 @@
+"""Words: code has the names of the field, none that were replaced, and two classes have two names."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import corticalnet
+
+PACKAGE = Path(corticalnet.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+TREES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in FILES}
+
+#: By room (a folder or a file; "": all): a word that nothing is called there -> the word for it.
+RENAMED = {
+    "": {
+        "Lesson": "TrialLoss",
+        "EachStep": "PerStepLoss",
+        "Course": "SequenceResult or InferenceTrajectory",
+        "Step": "LearnResult",
+        "Activity": "ForwardState",
+        "Passes": "SweepCount",
+        "Straight": "DirectFeedbackLink",
+        "Following": "AlignmentTracker",
+        "Goal": "Objective",
+        "Watch": "ProgressDisplay",
+        "hears_all": "uses_global_signal",
+        "lesson_input": "trial_input",
+        "carrying": "feedback_links",
+        "partners": "paired_weights",
+    },
+    "rules": {
+        "lesson": "trial_loss",
+        "taught": "output_error",
+        "compares": "needs_full_precision",
+        "disturb": "perturb",
+        "held": "frozen",
+        "put": "accumulate_",
+        "slot": "gradient_buffer",
+        "lay": "build_direct_links",
+        "extra": "extra_cost",
+        "leaving": "outgoing",
+        "greedy": "without_exploration",
+    },
+    "network": {
+        "fire": "forward",
+        "hold": "freeze_statistics",
+        "credit": "parameter_gradients",
+        "put": "accumulate_",
+        "keep": "beta",
+    },
+    "analysis": {"look": "measure", "course": "trajectory"},
+    "audit/samples.py": {
+        "hierarchy": "random_mlp",
+        "lesson": "random_batch",
+        "own": "training_copy",
+        "change": "weight_update",
+        "moved": "relative_change",
+        "drawn": "seeded",
+        "as_it_was": "restored",
+    },
+    "training": {"goal": "objective", "right": "count_correct", "words": "format_score", "look": "update"},
+}
+
+#: Classes that still share their name with another: one in the words of users, one of an engine or a view.
+SHARED = {
+    "Activation", "ChangeDetector", "Code", "Dense", "Feedback", "Inputs", "Learning", "Model", "Parts",
+    "Plasticity", "Record", "State", "Total", "View",
+}  # fmt: skip
+
+
+def definitions(tree: ast.AST) -> Iterator[str]:
+    """What code gives a name to: classes, functions, arguments, and attributes of classes."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.FunctionDef(name=name) | ast.arg(arg=name):
+                yield name
+            case ast.ClassDef(name=name, body=body):
+                yield name
+                for line in body:
+                    match line:
+                        case (
+                            ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)])
+                        ):
+                            yield name
+
+
+@pytest.mark.parametrize("room", RENAMED)
+def test_words_that_were_replaced_name_nothing(room):
+    left = {
+        f"{file}: {name} (now {RENAMED[room][name]})"
+        for file, tree in TREES.items()
+        if file.startswith(room)
+        for name in definitions(tree)
+        if name in RENAMED[room]
+    }
+    assert not left
+
+
+def test_no_two_classes_have_one_name():
+    """A private helper may share its name with another's; what others import may not."""
+    places = defaultdict(list)
+    for file, tree in TREES.items():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(file)
+    assert {name for name, files in places.items() if len(files) > 1} == SHARED
