@@ -89,8 +89,9 @@ def test_a_cheat_is_named_in_the_report():
     report = audit_rule(cn.Rule(trigger=Peeking(), name="peeking"), quick=True)
     assert report["locality"].mark == "no"
     assert report["locality"].detail.startswith("leaks: error of output")
-    assert report["autonomy"].detail == (
-        "no circuit: peeking: Peeking has no circuit; triggers that have one: FaZIL, IL, Sweep, ZIL; "
+    detail = report["autonomy"].detail
+    assert detail.startswith("no circuit: peeking: Peeking has no circuit; triggers that have one: FaZIL, ")
+    assert detail.endswith(
         "a ColumnModel of your own under @corticalnet.columns.runs(Peeking) is its circuit"
     )
 

@@ -1,5 +1,7 @@
 """A rule of one's own gets its columns by registering a model of them, from wherever that stands."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -162,25 +164,23 @@ def test_the_nearest_class_counts_and_of_several_models_the_newest_that_does_not
         (
             Hebbian(),
             {"dynamics": "latch"},
-            "hebbian: columns of Hebbian taught by Teacher do not run in continuous time; those of FaZIL, "
-            "IL, Sweep, ZIL do",
+            "hebbian: columns of Hebbian taught by Teacher do not run in continuous time; those of … do",
         ),
         (
             cn.Rule(cn.Reward(), trigger=OutputOnly(), name="delta"),
             {},
-            "delta: columns of OutputOnly are taught by Teacher, not by Reward; by Reward those of FaZIL, "
-            "Sweep",
+            "delta: columns of OutputOnly are taught by Teacher, not by Reward; by Reward those of …",
         ),
         (
             cn.rule("node-perturbation"),
             {},
-            "node-perturbation: NodePerturbation has no circuit; triggers that have one: FaZIL, IL, "
-            "OutputOnly, Sweep, ZIL; a ColumnModel of your own under "
-            "@corticalnet.columns.runs(NodePerturbation) is its circuit",
+            "node-perturbation: NodePerturbation has no circuit; triggers that have one: …; a ColumnModel of "
+            "your own under @corticalnet.columns.runs(NodePerturbation) is its circuit",
         ),
     ],
 )
 def test_what_no_model_runs_is_said_in_a_sentence(rule, options, message):
     with pytest.raises(CircuitError) as caught:
         cn.circuit(cn.mlp([3, 2]), rule, **options)
-    assert str(caught.value) == message
+    triggers = r"[A-Z]\w+(, [A-Z]\w+)+"  # (those that there are today are nobody's business here)
+    assert re.sub(triggers, "…", str(caught.value)) == message
