@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 BOUND = 1e-12
 
 
-class Pyramidal(Cell):
+class TwoDendrites(Cell):
     """Basal dendrites drive it, apical ones teach it; interneurons and a global gain act at once."""
 
     tau: Milliseconds = 5.0
@@ -57,9 +57,9 @@ def pyramidal_circuit():
     return cn.Circuit(
         [
             cn.Population("eye", 3, Sensory()),
-            cn.Population("one.pyramid", 4, Pyramidal()),
+            cn.Population("one.pyramid", 4, TwoDendrites()),
             cn.Population("one.interneuron", 4, Interneuron()),
-            cn.Population("two.pyramid", 5, Pyramidal(tau=7.0)),
+            cn.Population("two.pyramid", 5, TwoDendrites(tau=7.0)),
             cn.Population("arousal", 1, Sensory()),
         ],
         [
@@ -146,9 +146,9 @@ def test_a_port_hears_wires_at_once_and_projections_when_its_phase_or_their_send
 def test_a_port_that_is_not_there_is_refused_by_name():
     parts = pyramidal_circuit()
     for message, change in [
-        ("projection 'eye->one.pyramid': unknown port of Pyramidal 'basl'; did you mean 'basal'",
+        ("projection 'eye->one.pyramid': unknown port of TwoDendrites 'basl'; did you mean 'basal'",
          {"projections": [cn.Projection("eye", "one.pyramid", "basl", 1.0)]}),
-        ("broadcast 'arousal': unknown port of Pyramidal 'gian'; did you mean 'gain'",
+        ("broadcast 'arousal': unknown port of TwoDendrites 'gian'; did you mean 'gain'",
          {"projections": [], "broadcasts": [cn.Broadcast("arousal", ["one.pyramid"], port="gian")]}),
         ("unknown port of Interneuron 'apical'",
          {"projections": [], "wires": [cn.Wire("one.pyramid", "one.interneuron", "apical")]}),

@@ -189,7 +189,7 @@ def test_agrel_without_its_expansive_function_is_not():
     """Rare successes then count too little."""
 
     class Plain(cn.SoftmaxReward):
-        taught = cn.SoftmaxReward.rpe
+        output_error = cn.SoftmaxReward.rpe
 
     net = NETWORKS["dense-2"]("sigmoid", 0)
     x, y = batch(2)
