@@ -34,7 +34,7 @@ class TwoDendrites(Cell):
         return {"tuft": cell.tuft + dt / self.tau * (port.apical - cell.tuft)}
 
 
-class Interneuron(Cell):
+class Inhibitory(Cell):
     """Follows its pyramidal cell, and another area's."""
 
     ports = {"own_pyramid": "", "others": "predict"}
@@ -58,7 +58,7 @@ def pyramidal_circuit():
         [
             cn.Population("eye", 3, Sensory()),
             cn.Population("one.pyramid", 4, TwoDendrites()),
-            cn.Population("one.interneuron", 4, Interneuron()),
+            cn.Population("one.interneuron", 4, Inhibitory()),
             cn.Population("two.pyramid", 5, TwoDendrites(tau=7.0)),
             cn.Population("arousal", 1, Sensory()),
         ],
@@ -150,7 +150,7 @@ def test_a_port_that_is_not_there_is_refused_by_name():
          {"projections": [cn.Projection("eye", "one.pyramid", "basl", 1.0)]}),
         ("broadcast 'arousal': unknown port of TwoDendrites 'gian'; did you mean 'gain'",
          {"projections": [], "broadcasts": [cn.Broadcast("arousal", ["one.pyramid"], port="gian")]}),
-        ("unknown port of Interneuron 'apical'",
+        ("unknown port of Inhibitory 'apical'",
          {"projections": [], "wires": [cn.Wire("one.pyramid", "one.interneuron", "apical")]}),
     ]:  # fmt: skip
         with pytest.raises(CircuitError, match=message):
