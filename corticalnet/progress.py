@@ -58,7 +58,10 @@ def bar(
         begin: how many were done before the first.
         stay: leave the last state on the screen.
     """
-    shown = bars(show, stay=stay)
+    if not show:  # (a console takes longer to make than a step of a simulation)
+        yield None
+        return
+    shown = bars(stay=stay)
     if shown.disable:
         yield None
         return

@@ -1,6 +1,6 @@
 """Is this checkout as fast as another one?
 
-    python -m simulations.two_versions --other ../before      about 4 minutes on one core
+    python -m simulations.two_versions --other ../before      about 1 minute on one core
     python -m simulations.two_versions --quick                this checkout beside itself, about 5 s
 
 Both packages are loaded into one process, each with modules of its own, and take turns: one update by each
