@@ -9,8 +9,7 @@ thread, process time, the three in turn in one process, the first round dropped;
 rounds of (other / one run in the same round). Networks of 64-12-10 columns.
 
 Wanted: on torch a loop costs at most twice one run (2.0 to 2.2 is measured); Brian2 builds nothing anew (a
-build takes as long as
-some thousand steps). Numbers in docs/results/cost.md.
+build takes as long as some thousand steps). Numbers in docs/results/cost.md.
 
 Next: corticalnet/engines/simulator.py.
 """

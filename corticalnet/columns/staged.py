@@ -5,6 +5,7 @@ One class for each construction of :mod:`corticalnet.columns.continuous`, which 
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from math import ceil, log
 from typing import Any, ClassVar
@@ -228,9 +229,9 @@ class DelayColumns(_ByPhi):
 class _ByClock(StagedColumns):
     """Base of those in which a clock says when."""
 
+    @abstractmethod
     def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
         """The clock of an area, and its name."""
-        raise NotImplementedError
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]

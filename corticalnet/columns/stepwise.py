@@ -11,6 +11,7 @@ come to rest by itself.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -128,9 +129,9 @@ class Stepwise(ColumnModel):
 class Clocked(Stepwise):
     """Base of models that are told by clocks when to learn; clocks start with the teacher."""
 
+    @abstractmethod
     def clock(self, area: AreaSpec) -> cells.Clock:
         """The clock that ``trigger`` names."""
-        raise NotImplementedError
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
