@@ -92,3 +92,14 @@ def test_the_shown_commands_exist():
 
 def test_who_cites_cites_this_version():
     assert f"\nversion: {cn.__version__}\n" in Path("CITATION.cff").read_text()
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=str)
+def test_lines_of_text_are_wrapped_at_120(path):
+    """Outside code, tables, and a picture or link that cannot be broken."""
+    code = False
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        code ^= line.lstrip().startswith("```")
+        assert code or len(line) <= 120 or line.startswith(("|", "![")), (
+            f"{path}:{number}: {len(line)} characters"
+        )
