@@ -4,7 +4,7 @@ BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export MPLBACKEND ?= Agg
 
-.PHONY: demo test docs processors check install clean
+.PHONY: demo test docs results processors check install clean
 
 demo: .venv/installed          ## the main job on real digits: trains, compares, draws
 	$(BIN)/corticalnet demo
@@ -14,6 +14,9 @@ test: .venv/installed check    ## every test, lint and types
 
 docs: .venv/installed          ## the documentation as a site, build/docs/index.html; no network needed
 	$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs build/docs
+
+results: .venv/installed       ## tables of measured numbers into every page that shows them
+	$(BIN)/python -m simulations.parts.results
 
 TESTS ?= -n 2
 

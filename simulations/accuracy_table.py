@@ -1,6 +1,6 @@
-"""How well, and how fast, does BrainProp learn next to error-backprop? (form of Pozzi et al., Tables 1 and 2)
+"""How well, and how fast, does BrainProp learn next to error-backprop?
 
-    python -m simulations.accuracy_table --epochs 26 --batch 32 --halve-every 10     over an hour on one core
+    python -m simulations.accuracy_table --epochs 26 --batch 32 --halve-every 10     3 seeds, over 1 h
     python -m simulations.accuracy_table --quick          digits, one seed, a minute
 
 Trains a model and its error-backprop twin with the same budget, over seeds. Every run has a folder; a run

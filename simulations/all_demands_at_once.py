@@ -1,6 +1,6 @@
 """Does a rule learn images that has no teacher, no weight transport and no clock, all at once?
 
-    python -m simulations.all_demands_at_once                     Fashion-MNIST, 784-200-100-10, 3 seeds
+    python -m simulations.all_demands_at_once                     784-200-100-10, 3 seeds, 4 min
     python -m simulations.all_demands_at_once --quick             digits, one seed, 10 epochs, seconds
 
 Reward (an action, its reward, one number of dopamine) × Kolen–Pollack feedback (synapses down of their own,

@@ -1,4 +1,4 @@
-"""Which rule has which property? Song et al. 2020, Table 2, and the constraints of Lillicrap's talk.
+"""Which learning rule is local, autonomous, equal to backprop, and free of weight transport?
 
     python -m simulations.audit_table                    all rules, 3 seeds, about 2 min
     python -m simulations.audit_table --rules z-il       one of them

@@ -1,4 +1,4 @@
-"""Does AuGMEnT learn its papers' working memory tasks, and in how many trials? (Rombouts et al. 2015)
+"""Does AuGMEnT learn its papers' working memory tasks, and in how many trials?
 
     python -m simulations.augment_tasks                      20 seeds of each task; 31 minutes on a busy core
     python -m simulations.augment_tasks --task saccade       one of them

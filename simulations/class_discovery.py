@@ -1,4 +1,4 @@
-"""BrainProp finds the classes one after another, on stairs; backprop all at once (Pozzi et al. 2020, Fig. 5)
+"""Does a rewarded network find the classes one after another, where a taught one learns them all at once?
 
     python -m simulations.class_discovery            Fashion-MNIST, 3 seeds, about 6 minutes on one core
     python -m simulations.class_discovery --quick    digits, one seed, about 15 s

@@ -1,4 +1,4 @@
-"""Which of Z-IL's three conditions does it need to be backprop? (Song et al. 2020, Fig. 3)
+"""Which of Z-IL's three conditions does it need to be backprop?
 
     python -m simulations.divergence             digits, 3 seeds, about 6 minutes on one core
     python -m simulations.divergence --quick     one seed, few values, about 15 s

@@ -1,6 +1,6 @@
-"""How noisy is a guess at the gradient? Weights guessed at one by one, against columns, over width.
+"""How noisy is a guess at the gradient, of weights one by one and of columns, as networks grow wider?
 
-    python -m simulations.perturbation_variance              5 seeds, about a minute
+    python -m simulations.perturbation_variance              5 seeds, about 1 min
     python -m simulations.perturbation_variance --quick      one seed, small widths, about 5 s
 
 A network n-n-n, one random sample and target, σ → 0. For one guess ĝ, E‖ĝ − g‖² / ‖g‖² with g by backprop.

@@ -1,4 +1,4 @@
-"""How well does φ detect that an error has come? Song et al. 2020, Table 3, and what it depends on.
+"""How well does φ detect that an error has come, and what does it depend on?
 
     python -m simulations.phi_detection            digits, 3 seeds, about 8 minutes
     python -m simulations.phi_detection --quick    one seed, few points, about 20 s

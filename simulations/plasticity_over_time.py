@@ -1,4 +1,4 @@
-"""When does each synapse of a column network change, and by how much? One trial, watched step by step.
+"""When does each synapse of a column network change, and by how much, in one trial?
 
     python -m simulations.plasticity_over_time                    streaming Fa-Z-IL, 10 seeds, about 10 s
     python -m simulations.plasticity_over_time --rule il          inference learning: all areas at once

@@ -1,4 +1,4 @@
-"""What does one weight update cost, next to backprop by torch's autograd? (form of Song et al., Table 4)
+"""What does one weight update cost, next to backprop by torch's autograd?
 
     python -m simulations.update_cost            about 6 minutes on one core
     python -m simulations.update_cost --quick    small networks only, about 20 s

@@ -1,0 +1,264 @@
+"""What simulations found, typed once: the numbers stand in ``docs/results/NAME.json``, and pages show them.
+
+    python -m simulations.parts.results        writes every table of docs between its markers (`make results`)
+
+A page says which table it shows, and where it ends::
+
+    <!-- results: delayed_xor feedback -->
+    <!-- end -->
+
+Instead of a table's name, ``deviations`` shows what is not as in the paper; ``questions: GROUP`` instead of
+``results: …`` shows which simulations there are. Nothing here waits for torch: a simulation's header is read,
+not run.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from corticalnet.errors import CorticalnetError, unknown
+
+#: The folder of simulations, and the one that has it.
+HERE = Path(__file__).resolve().parents[1]
+ROOT = HERE.parent
+#: Where results are: in a checkout beside the pages that show them, in a wheel with the simulations.
+RESULTS = next((path for path in (ROOT / "docs" / "results", HERE / "results") if path.is_dir()), HERE)
+#: What is asked about, in the order of pages.
+GROUPS = ("learning", "feedback", "predictive_coding", "reward", "circuits", "spikes", "cost")
+
+_COMMAND = re.compile(r"^ {4}(python -m simulations\.\w+.*?)(?: {2,}(.*))?$", re.MULTILINE)
+_MINUTES = re.compile(r"(\d+(?:\.\d+)?) (s|min|minutes?|h)\b")
+_BLOCK = re.compile(r"<!-- (results|questions): (.*?) -->\n.*?<!-- end -->", re.DOTALL)
+_SPREAD = re.compile(r"^(.*?) ± ([\d.e+−-]+)(.*)$")
+
+
+class ResultsError(CorticalnetError):
+    """Results, or a page that shows them, are not as they should be."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of the paper's beside ours, as text; what is not known is empty.
+
+    Attributes:
+        what: was measured.
+        paper: what the paper says.
+        ours: the mean, with its unit.
+        spread: over seeds (sample standard deviation); empty for a single one.
+    """
+
+    what: str
+    paper: str
+    ours: str
+    spread: str = ""
+
+
+@dataclass(frozen=True)
+class Published:
+    """A simulation, and what it found.
+
+    Attributes:
+        name: of the simulation.
+        question: that it asks.
+        group: one of :data:`GROUPS`.
+        paper: whose table or figure it is after; "this toolkit" where it has none.
+        command: of the full run.
+        minutes: that it takes on one core.
+        rows: the numbers that matter most.
+        deviations: what is not as in the paper.
+        figure: a picture of it, if there is one.
+        tables: all numbers, by the table's name: ``{"columns": [...], "rows": [[...], ...]}``.
+    """
+
+    name: str
+    question: str
+    group: str
+    paper: str
+    command: str
+    minutes: float
+    rows: list[Row] = field(default_factory=list)
+    deviations: list[str] = field(default_factory=list)
+    figure: Path | None = None
+    tables: dict[str, dict] = field(default_factory=dict)
+
+
+def names() -> list[str]:
+    """All simulations."""
+    return sorted(path.stem for path in HERE.glob("[!_]*.py"))
+
+
+def published() -> list[Published]:
+    """All simulations with what they found, group by group.
+
+    Raises:
+        ResultsError: a header or a file of results is not as it should be.
+    """
+    found = [read(name) for name in names()]
+    return sorted(found, key=lambda one: (GROUPS.index(one.group), one.name))
+
+
+def read(name: str) -> Published:
+    """One simulation.
+
+    Raises:
+        ResultsError: there is none of that name, or its header or results are not as they should be.
+    """
+    if name not in names():
+        raise ResultsError(unknown("simulation", name, names()))
+    question, command, minutes = header(HERE / f"{name}.py")
+    path = RESULTS / f"{name}.json"
+    try:
+        facts = json.loads(path.read_text())
+        group, paper, tables = facts["group"], facts["paper"], facts["tables"]
+        if group not in GROUPS:
+            raise ResultsError(f"{path}: {unknown('group', group, GROUPS)}")
+        rows = [Row(*row) for row in facts.get("rows", [])] or _rows(tables, facts.get("headline"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultsError(f"{path} has no results as they should be: {error!r}") from error
+    figure = ROOT / "docs" / "figures" / f"{name}.png"
+    return Published(
+        name, question, group, paper, command, minutes, rows, facts.get("deviations", []),
+        figure if figure.is_file() else None, tables,
+    )  # fmt: skip
+
+
+def header(path: Path) -> tuple[str, str, float]:
+    """A simulation's question, its full run's command, and the minutes that this takes.
+
+    A header begins with the question, in a line of its own; its first command is the full run, and behind it
+    stands what that is and how long it takes.
+
+    Raises:
+        ResultsError: something of this is not there.
+    """
+    text = ast.get_docstring(ast.parse(path.read_text()), clean=False) or ""
+    command = _COMMAND.search(text)
+    time = _MINUTES.search(command[2] or "") if command else None
+    if not command or not time:
+        raise ResultsError(f"{path}: the header shows no command with how long it takes ('3 seeds, 5 min')")
+    minutes = float(time[1]) * {"s": 1 / 60, "m": 1, "h": 60}[time[2][0]]
+    return text.partition("\n")[0], command[1].strip(), minutes
+
+
+def _rows(tables: Mapping[str, dict], headline: Mapping[str, Any] | None) -> list[Row]:
+    """What the headline names: of which table, in which columns, and of which rows only.
+
+    The paper's number stands in a column of its own, or in one row for all (``paper_row``).
+    """
+    if headline is None:
+        return []
+    table = tables[headline["table"]]
+    lines = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+    first = table["columns"][0]
+    papers = next((line for line in lines if line[first] == headline.get("paper_row")), {})
+    found = []
+    for line in (line for line in lines if line is not papers):
+        label = ", ".join(filter(None, (line[column] for column in headline["what"]))).replace("`", "")
+        if label not in headline.get("only", [label]):
+            continue
+        for number in headline["numbers"]:
+            columns = [column for column in number["ours"] if line[column]]
+            if columns:
+                column = columns[0]
+                of = [headline["of"]] if "of" in headline else []
+                several = [column] if len(headline["numbers"]) > 1 else []
+                what = ": ".join([*of, ", ".join([label, *several])])
+                paper = papers.get(column, "") or line.get(number.get("paper"), "")
+                found.append(Row(what, paper, *_apart(line[column])))
+    return found
+
+
+def _apart(number: str) -> tuple[str, str]:
+    """ "88.7 ± 4.3 %" as "88.7 %" and "4.3"."""
+    parts = _SPREAD.match(number) if number.count("±") == 1 else None
+    return (parts[1] + parts[3], parts[2]) if parts else (number, "")
+
+
+def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as Markdown has it."""
+    lines = [columns, ["---"] * len(columns), *rows]
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in lines]
+    return "\n".join("| " + " | ".join(line) + " |" for line in cells).replace("|  |", "| |")
+
+
+def shown(page: str) -> str:
+    """A page's text with every block between markers as the results have it.
+
+    Raises:
+        ResultsError: a block asks for something that is not there.
+    """
+    return _BLOCK.sub(lambda found: _block(found[1], found[2].split()), page)
+
+
+def _block(kind: str, words: list[str]) -> str:
+    try:
+        if kind == "questions":
+            (group,) = words
+            content = _questions(group)
+        else:
+            name, what = words
+            content = _of(read(name), what)
+    except ValueError:
+        raise ResultsError(f"a block is 'results: NAME TABLE' or 'questions: GROUP', not {words}") from None
+    return f"<!-- {kind}: {' '.join(words)} -->\n\n{content}\n\n<!-- end -->"
+
+
+def _questions(group: str) -> str:
+    if group not in GROUPS:
+        raise ResultsError(unknown("group", group, GROUPS))
+    rows = [
+        [one.question, f"`{one.name}`", one.paper, minutes(one.minutes)]
+        for one in published()
+        if one.group == group
+    ]
+    return markdown(["question", "simulation", "after", "takes"], rows)
+
+
+def minutes(value: float) -> str:
+    """A time as people say it.
+
+    >>> minutes(0.25), minutes(8.0), minutes(90)
+    ('15 s', '8 min', '1.5 h')
+    """
+    if value < 2 and value != 1:
+        return f"{60 * value:.0f} s"
+    return f"{value:g} min" if value < 60 else f"{value / 60:g} h"
+
+
+def _of(one: Published, what: str) -> str:
+    if what == "deviations":
+        return "\n".join(f"{k}. {text}" for k, text in enumerate(map(_wrapped, one.deviations), 1))
+    if what not in one.tables:
+        raise ResultsError(f"{one.name}: {unknown('table', what, [*one.tables, 'deviations'])}")
+    return markdown(one.tables[what]["columns"], one.tables[what]["rows"])
+
+
+def _wrapped(text: str) -> str:
+    """An item of a list in lines of at most 120 characters."""
+    return textwrap.fill(text, 120 - 3, subsequent_indent="   ", break_on_hyphens=False)
+
+
+def pages() -> list[Path]:
+    """The pages that show results."""
+    found = [ROOT / "README.md", HERE / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [path for path in found if path.is_file() and _BLOCK.search(path.read_text())]
+
+
+def main(say: Callable[[str], object] = print) -> None:
+    """Write every block of every page anew."""
+    for path in pages():
+        before = path.read_text()
+        if (after := shown(before)) != before:
+            path.write_text(after)
+            say(f"written: {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
