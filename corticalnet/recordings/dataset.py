@@ -25,7 +25,12 @@ if TYPE_CHECKING:
     import xarray as xr
 
 Array = NDArray[Any]
-_TIME = "time at which the step began; values are those after it"
+#: A step of dt takes the state at its time to the state at its time + dt; the latter is recorded.
+_TIME = {
+    "units": "ms",
+    "long_name": "time at which the step begins",
+    "comment": "a recorded value is the state after the step that begins at its time",
+}
 #: A file keeps what is 0 nearly always in a hundredth of the room.
 _PACKED = {"zlib": True, "complevel": 1}
 
@@ -49,7 +54,7 @@ def build_dataset(
 
     circuit, steps = recording.circuit, recording.kept
     where: dict[str, Any] = {
-        "time": (("time",), steps * float(circuit.dt), {"units": "ms", "long_name": _TIME}),
+        "time": (("time",), steps * float(circuit.dt), _TIME),
         "step": (
             ("time",),
             steps,
