@@ -7,9 +7,12 @@ import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
+from tests.browser import Browser, launched
 from tests.seeds import shifted
 
 torch.set_num_threads(int(os.environ.get("CORTICALNET_TEST_THREADS", "1")))
@@ -27,3 +30,10 @@ def pytest_runtest_protocol(item):
 @pytest.fixture(autouse=True)
 def _seed() -> None:
     torch.manual_seed(20201206)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium (tests/browser.py), for a module's tests: beside it no other event loop can run."""
+    with launched() as found:
+        yield found
