@@ -22,9 +22,8 @@ from typing import Annotated
 import matplotlib.pyplot as plt
 import typer
 
-from corticalnet.tables import table
 from corticalnet.training import load_model, train
-from simulations.parts.common import plus_minus, simulation
+from simulations.parts.common import plus_minus, simulation, table
 
 
 def run(

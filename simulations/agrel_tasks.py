@@ -47,8 +47,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
-from corticalnet.tables import table
-from simulations.parts.common import plus_minus, simulation
+from simulations.parts.common import plus_minus, simulation, table
 
 SURE, LOOK, GIVE_UP = 0.75, 25, 40_000
 

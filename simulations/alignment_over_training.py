@@ -29,8 +29,7 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
-from corticalnet.tables import table
-from simulations.parts.common import plus_minus, simulation
+from simulations.parts.common import plus_minus, simulation, table
 
 SIZES, BATCH, RATE = [64, 32, 16, 10], 32, 0.1
 #: Smaller steps for guesses, which are noisy.

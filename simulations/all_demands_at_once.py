@@ -27,9 +27,8 @@ import matplotlib.pyplot as plt
 import typer
 
 import corticalnet as cn
-from corticalnet.tables import table
 from corticalnet.training import Settings, train
-from simulations.parts.common import plus_minus, simulation
+from simulations.parts.common import plus_minus, simulation, table
 
 #: λ of Kolen–Pollack feedback; exploration of those that choose.
 DECAY, EXPLORATION = 0.0005, 0.02
@@ -66,7 +65,7 @@ def run(
     hidden, shape, rate, batch = (200, 100), (1, 28, 28), RATE, 32
     if quick:
         data, seeds, epochs = "digits", 1, 10
-        hidden, shape, rate, batch = (64, 32), (1, 8, 8), 0.1, 16
+        hidden, shape, rate, batch, runs = (64, 32), (1, 8, 8), 0.1, 16, runs / "quick"
     found: dict = {"data": data, "epochs": epochs, "rules": {}}
     for name in rules.split(","):
         results = []

@@ -39,8 +39,7 @@ import typer
 from corticalnet.plotting.style import GREY, plain
 from corticalnet.reinforcement import AuGMEnT, learn, watch
 from corticalnet.reinforcement.tasks import ProbabilisticClassification, Saccade, TwelveAX
-from corticalnet.tables import table
-from simulations.parts.common import simulation
+from simulations.parts.common import simulation, table
 
 #: 12-AX has leaky memory units beside the others, feedback of its own, and choices that become sharper.
 HYBRID: dict[str, Any] = {

@@ -34,8 +34,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
-from corticalnet.tables import table
-from simulations.parts.common import plus_minus, simulation
+from simulations.parts.common import plus_minus, simulation, table
 
 #: Streaming, gated and pooled φ, taught by reward.
 DETECTORS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -38,8 +38,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.audit import autonomy_in_a_stream, with_detector
 from corticalnet.plotting.autonomy import BAR, distances
-from corticalnet.tables import table
-from simulations.parts.common import simulation
+from simulations.parts.common import simulation, table
 
 #: Name -> detector, and whether it is told when the teacher is there.
 WHO = {

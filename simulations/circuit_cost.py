@@ -35,9 +35,8 @@ import corticalnet as cn
 from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.experiment.script import compile_protocol
 from corticalnet.recordings.recording import plan_recording
-from corticalnet.tables import table
 from simulations.parts import brian2_by_hand
-from simulations.parts.common import simulation
+from simulations.parts.common import simulation, table
 
 RATE, PRESENT, TEACH = 0.05, 9, 5
 

@@ -27,9 +27,8 @@ import typer
 from rich.progress import Progress
 
 import corticalnet.data as datasets
-from corticalnet.tables import table
 from corticalnet.training import load_model
-from simulations.parts.common import simulation
+from simulations.parts.common import simulation, table
 
 
 def run(

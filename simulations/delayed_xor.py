@@ -53,8 +53,7 @@ from corticalnet.data import delayed_xor
 from corticalnet.network import Recurrent
 from corticalnet.network.links import Link
 from corticalnet.rules import Feedback, ThroughTime
-from corticalnet.tables import table
-from simulations.parts.common import mean_sd, plus_minus, simulation
+from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
 WINDOW, BATCH, STEPS, COLUMNS = 7, 20, 700, 50
 READOUT, ITSELF = "hidden->output", "hidden->hidden"

@@ -30,8 +30,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
-from corticalnet.tables import table
-from simulations.parts.common import mean_sd, simulation
+from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
 SEEDS = (1482555873, 698841058, 2283198659)
 SIGMAS = (0.0, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)
@@ -101,8 +100,8 @@ def report(results: dict) -> str:
     """One row for each broken (or kept) condition."""
     rows = []
     for key, runs in results["divergence"].items():
-        error, weights = (mean_sd([r[k] for r in runs]) for k in ("error", "weights"))
-        rows.append([key, f"{error[0]:.2f} ± {error[1]:.2f}", f"{weights[0]:.1e}"])
+        error, weights = ([r[k] for r in runs] for k in ("error", "weights"))
+        rows.append([key, plus_minus(error), f"{mean_sd(weights)[0]:.1e}"])
     title = f"{results['data']}, {results['hidden']} hidden areas, {results['epochs']} epochs"
     return table(["condition", "(a) test error difference, points", "(b) weight distance"], rows, title)
 

@@ -39,8 +39,7 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.circuits.schedule import SCHEDULE, Phase
-from corticalnet.tables import table
-from simulations.parts.common import simulation
+from simulations.parts.common import simulation, table
 
 RULES = {
     "il": lambda: cn.rule("il", steps=8),

@@ -46,8 +46,7 @@ from torch import Tensor
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
-from corticalnet.tables import table
-from simulations.parts.common import kept, plus_minus, simulation
+from simulations.parts.common import kept, plus_minus, simulation, table
 
 #: γ and the first batches are the authors'; later ones are a share of all samples seen, up to a limit.
 RIDGE, BATCH, SHARE, LARGEST = 0.1, 32, 0.05, 4096

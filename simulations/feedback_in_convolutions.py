@@ -62,8 +62,7 @@ from corticalnet.errors import RuleError, one_of
 from corticalnet.network.initialisation import glorot
 from corticalnet.network.stages import Fire, MaxPool
 from corticalnet.rules import Feedback
-from corticalnet.tables import table
-from simulations.parts.common import kept, plus_minus, simulation
+from simulations.parts.common import kept, plus_minus, simulation, table
 
 COLOURS = ["black", "0.3", "0.6", "#2166ac", "#1a9850", "#d6604d", "#8c6bb1", "#f4a582", "#c994c7"]
 BATCH, MOMENTUM, BEYOND = 32, 0.9, 1e3

@@ -36,8 +36,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import align
 from corticalnet.rules import Feedback
-from corticalnet.tables import table
-from simulations.parts.common import mean_sd, plus_minus, simulation
+from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
 NETWORKS = {"two hidden areas": [64, 32, 16, 10], "four hidden areas": [64, 16, 16, 16, 16, 10]}
 PATHWAYS: dict[str, Callable[[int], Feedback]] = {

@@ -40,8 +40,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
-from corticalnet.tables import table
-from simulations.parts.common import mean_sd, simulation
+from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
 GAMMAS, LONG, CHECKED, BATCH, FIRST = (0.03, 0.1, 0.3, 1.0), 100, 20, 16, 4
 AREAS = ("area1", "area2", "output")
@@ -164,8 +163,8 @@ def report(results: dict) -> str:
 
 def spread(values: Sequence[float]) -> str:
     """ "mean ± s.d." to two digits, however large."""
-    mean, sd = mean_sd(list(values))
-    return f"{mean:.2f} ± {sd:.2f}" if abs(mean) < 100 else f"{mean:.0e}"
+    mean = mean_sd(list(values))[0]
+    return plus_minus(list(values)) if abs(mean) < 100 else f"{mean:.0e}"
 
 
 def draw(results: dict) -> plt.Figure:

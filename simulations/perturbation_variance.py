@@ -26,8 +26,7 @@ import torch
 import typer
 
 import corticalnet as cn
-from corticalnet.tables import table
-from simulations.parts.common import mean_sd, plus_minus, simulation
+from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
 #: Rule -> how many samples of their own noise go in one batch (weights have one noise for all).
 RULES = {"weight-perturbation": 1, "node-perturbation": 500}

@@ -37,8 +37,7 @@ import corticalnet.data as datasets
 from corticalnet.errors import RuleError, one_of
 from corticalnet.recordings.reading import weight_change
 from corticalnet.recordings.reading import weights as weights_at
-from corticalnet.tables import table
-from simulations.parts.common import simulation
+from simulations.parts.common import simulation, table
 
 #: Rules whose weights change once in a trial.
 RULES = ("streaming-fa-z-il", "fa-z-il", "z-il", "il")

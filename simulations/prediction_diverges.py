@@ -40,8 +40,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.recordings.reading import all_cells
 from corticalnet.rules.energy import stability
-from corticalnet.tables import table
-from simulations.parts.common import mean_sd, simulation
+from simulations.parts.common import plus_minus, simulation, table
 
 SCALES = tuple(round(float(s), 3) for s in np.geomspace(0.25, 3.0, 15))
 ACTIVATIONS, DEPTHS, BATCH, LONG, REST = ("sigmoid", "tanh", "relu"), (2, 3, 5), 4, 300, 1e-9
@@ -163,12 +162,6 @@ def steps_of(gated: list[dict]) -> str:
         return f"{took.count(None)} of {len(took)} never"
     least, most, left = min(took), max(took), max(g["left"] for g in gated)
     return f"{least}" + (f"–{most}" if most > least else "") + f", {left:.0e} left"
-
-
-def plus_minus(values: list[float]) -> str:
-    """ "mean ± s.d." """
-    mean, sd = mean_sd(values)
-    return f"{mean:.2f} ± {sd:.2f}"
 
 
 def draw(results: dict) -> plt.Figure:

@@ -37,8 +37,7 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.rules import Feedback
-from corticalnet.tables import table
-from simulations.parts.common import plus_minus, simulation
+from simulations.parts.common import plus_minus, simulation, table
 
 SIZES, BATCH, RATE, EXPLORATION = (64, 32, 16, 10), 32, 0.08, 0.02
 PATHWAYS: dict[str, Callable[[int], Feedback]] = {

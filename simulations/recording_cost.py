@@ -31,8 +31,7 @@ import typer
 import corticalnet as cn
 from corticalnet.engines import joining
 from corticalnet.errors import RecordingWarning
-from corticalnet.tables import table
-from simulations.parts.common import simulation
+from simulations.parts.common import simulation, table
 
 RULES = ("z-il", "fa-z-il", "streaming-fa-z-il")
 #: Peaks are told in kB on Linux, in bytes on a Mac.

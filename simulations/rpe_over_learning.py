@@ -39,8 +39,7 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.recordings.reading import all_cells
-from corticalnet.tables import table
-from simulations.parts.common import plus_minus, simulation
+from simulations.parts.common import plus_minus, simulation, table
 
 CLASSES, HIDDEN, BATCH, RATE, EXPLORATION = 4, 24, 8, 0.1, 0.1
 REST, SHOWN, OUTCOME = 4, 8, 3

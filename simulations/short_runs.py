@@ -29,8 +29,7 @@ import typer
 from rich.progress import track
 
 import corticalnet as cn
-from corticalnet.tables import table
-from simulations.parts.common import simulation
+from simulations.parts.common import simulation, table
 
 RULES, ENGINES = ("z-il", "streaming-fa-z-il", "brainprop"), ("torch", "brian2")
 WAYS = ("one run", "loop", "generator")

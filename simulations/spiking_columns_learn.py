@@ -34,8 +34,7 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.recordings.reading import all_cells
-from corticalnet.tables import table
-from simulations.parts.common import plus_minus, simulation
+from simulations.parts.common import plus_minus, simulation, table
 
 CLASSES, SIZES, BATCH, RATE, EXPLORATION = 4, (64, 16, 4), 32, 0.4, 0.1
 #: Leaky columns, bids and eligibilities that last for a while, bursts of dopamine; all in ms.

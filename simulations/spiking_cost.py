@@ -38,9 +38,8 @@ from corticalnet.circuits.cells import Sensory
 from corticalnet.engines.torch_engine import TorchEngine
 from corticalnet.experiment.script import Script, compile_protocol
 from corticalnet.recordings.recording import plan_recording
-from corticalnet.tables import table
 from simulations.parts import spiking_by_hand as hand
-from simulations.parts.common import simulation
+from simulations.parts.common import simulation, table
 from simulations.parts.spiking_cost_brian2 import brian2_compiled, brian2_numpy
 from simulations.parts.spiking_networks import (
     CELL,

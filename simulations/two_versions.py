@@ -31,8 +31,7 @@ import typer
 from rich.progress import track
 
 from corticalnet.errors import CorticalnetError
-from corticalnet.tables import table
-from simulations.parts.common import simulation
+from simulations.parts.common import simulation, table
 
 HERE = Path(__file__).parents[1]
 RULES = ("backprop", "feedback-alignment", "brainprop", "z-il", "fa-z-il", "il")

@@ -30,8 +30,7 @@ from torch import nn
 
 import corticalnet as cn
 from corticalnet.analysis import autograd_update, interleave, rule_update
-from corticalnet.tables import table
-from simulations.parts.common import simulation
+from simulations.parts.common import simulation, table
 
 RULES = ("backprop", "feedback-alignment", "brainprop", "z-il", "fa-z-il", "il")
 

@@ -51,8 +51,7 @@ from corticalnet.columns.registry import spiking_dynamics
 from corticalnet.errors import CircuitWarning
 from corticalnet.plotting.validation import curves
 from corticalnet.recordings.reading import all_cells
-from corticalnet.tables import table
-from simulations.parts.common import simulation
+from simulations.parts.common import simulation, table
 
 SIZES, KINDS, RULES = (4, 5, 4, 3), ("poisson", "pif", "lif"), ("z-il", "brainprop")
 TARGET = (0.6, -0.3, 0.4)

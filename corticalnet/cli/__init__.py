@@ -1,6 +1,18 @@
 """The command line: ``corticalnet COMMAND``. Each command is a file here that registers with ``app``."""
 
-from corticalnet.cli import audit, autonomy, data, demo, listing, simulate, train, validate
+from corticalnet.cli import audit, autonomy, data, demo, listing, reproduce, simulate, train, validate
 from corticalnet.cli.app import app, main
 
-__all__ = ["app", "audit", "autonomy", "data", "demo", "listing", "main", "simulate", "train", "validate"]
+__all__ = [
+    "app",
+    "audit",
+    "autonomy",
+    "data",
+    "demo",
+    "listing",
+    "main",
+    "reproduce",
+    "simulate",
+    "train",
+    "validate",
+]

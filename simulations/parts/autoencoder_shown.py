@@ -5,8 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 
-from corticalnet.tables import table
-from simulations.parts.common import mean_sd, plus_minus
+from simulations.parts.common import mean_sd, plus_minus, table
 
 COLOURS = {
     "backprop": "black",

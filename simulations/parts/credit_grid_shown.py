@@ -15,8 +15,7 @@ from matplotlib.colors import Colormap, to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
-from corticalnet.tables import table
-from simulations.parts.common import mean_sd
+from simulations.parts.common import mean_sd, table
 
 REFUSED, LOST = "0.88", "#b2182b"
 
@@ -43,7 +42,8 @@ def words(cell: dict, what: str) -> str:
         return " + ".join(f"{value:.2f}" for value in cell["passes"].values())
     if math.isnan(mean):
         return "ran away" if lost else "no change"
-    return f"{mean:.0f} ± {sd:.0f}" + (f" ({lost} away)" if lost else "")
+    many = len(cell["runs"]) - lost > 1
+    return f"{mean:.0f}" + (f" ± {sd:.0f}" if many else "") + (f" ({lost} away)" if lost else "")
 
 
 def report(results: dict) -> str:

@@ -1,0 +1,99 @@
+"""``corticalnet reproduce``: the papers' tables and figures beside ours, and the runs that make them."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from corticalnet import about
+from corticalnet.cli.app import app
+from corticalnet.cli.output import JSON, print_json, print_table, say
+from corticalnet.errors import ModelError, SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: What is said of a simulation that follows no paper.
+_OURS = ("this toolkit", "another version of this toolkit")
+
+
+def _completed(incomplete: str) -> list[str]:
+    return [name for name in simulations().names() if name.startswith(incomplete)]
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def reproduce(
+    context: typer.Context,
+    name: str | None = typer.Argument(None, help="A simulation to run.", autocompletion=_completed),
+    quick: bool = typer.Option(
+        False, "--quick", help="Seconds instead of minutes; numbers are no reproduction."
+    ),
+    everything: bool = typer.Option(False, "--all", help="List questions of this toolkit's own, too."),
+    as_json: bool = JSON,
+) -> None:
+    """List the papers' tables and figures, their numbers beside ours, or run one of them by name.
+
+    What a simulation takes itself (`--seeds`, `--out`, …) may follow its name; `-- --help` shows it.
+    """
+    known = simulations()
+    if name is None:
+        if quick or context.args:
+            raise SettingError("to run a simulation, give its name: corticalnet reproduce NAME")
+        _list([one for one in known.published() if everything or one.paper not in _OURS], as_json)
+        return
+    one = known.read(name)
+    if as_json or everything:
+        raise SettingError(f"--json and --all list simulations, and do not go with a name ('{name}')")
+    module = importlib.import_module(f"simulations.{name}")
+    command = importlib.import_module("simulations.parts.common").command
+    asked = ["--quick"] if quick else shlex.split(one.command)[3:]
+    ran = command(module.run, module.report, module.draw)
+    ran([*asked, *context.args], prog_name=f"corticalnet reproduce {name}", standalone_mode=False)
+
+
+def simulations() -> Any:
+    """The module that knows the simulations: those beside the package, or else those of the current folder.
+
+    Raises:
+        ModelError: there are none.
+    """
+    for folder in (about.FOLDER.parent, Path.cwd()):
+        if (folder / "simulations" / "parts" / "results.py").is_file():
+            if str(folder) not in sys.path:
+                sys.path.insert(0, str(folder))
+            return importlib.import_module("simulations.parts.results")
+    raise ModelError("there are no simulations beside this installation or in this folder")
+
+
+def _list(found: list[Any], as_json: bool) -> None:
+    if as_json:
+        print_json([_as_json(one) for one in found])
+        return
+    minutes = simulations().minutes
+    for one in found:
+        title = f"{one.paper}: corticalnet reproduce {one.name} ({minutes(one.minutes)})\n{one.question}"
+        rows = [
+            [row.what, row.paper, f"{row.ours} ± {row.spread}" if row.spread else row.ours]
+            for row in one.rows
+        ]
+        print_table(title, ["", "the paper", "here"], rows)
+        for line in _deviations(one.deviations):
+            say(line)
+
+
+def _deviations(deviations: list[str]) -> Iterator[str]:
+    if deviations:
+        yield "Not as in the paper:"
+        yield from (f"  {number}. {text}" for number, text in enumerate(deviations, 1))
+        yield ""
+
+
+def _as_json(one: Any) -> dict[str, Any]:
+    facts = asdict(one)
+    return facts | {"figure": str(one.figure) if one.figure else None}
