@@ -52,7 +52,7 @@ from .experiment.noise import (
     Noise as Noise,
 )
 from .experiment.protocol import (
-    Give as Give,
+    SetInput as SetInput,
     Play as Play,
     Present as Present,
     Reinforce as Reinforce,
@@ -61,7 +61,7 @@ from .experiment.protocol import (
 )
 from .experiment.stream import (
     Stream as Stream,
-    urges as urges,
+    exploration_noise as exploration_noise,
 )
 from .network import (
     Area as Area,

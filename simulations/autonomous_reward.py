@@ -6,7 +6,7 @@
 Reward × φ: predictive-coding columns (Song et al. 2020) whose output chooses, and which dopamine kicks at the
 chosen column when an outcome comes (Pozzi et al. 2020); φ alone decides when a synapse changes. A digit is
 there for a random time, an outcome for a random time, then at once the next digit. Nobody is told when.
-Beside the columns a network learns by BrainProp, from the same images, with the same urges to explore.
+Beside the columns a network learns by BrainProp, from the same images, with the same exploration noise.
 
 Expected: in every trial every projection changes as BrainProp's, to 1e-10, for streaming, gated and pooled φ
 and any activation; so the columns learn what BrainProp learns. Neither paper has this.
@@ -71,14 +71,14 @@ def run(
 
 
 class Stream:
-    """Digits, right answers, urges and times; columns live through it, and their twin is taught it.
+    """Digits, right answers, noise and times; columns live through it, and their twin is taught it.
 
     Args:
         digits: the images.
         sizes, hidden: of the network.
         trials, batch: how many, and images side by side.
         exploration: probability of a Boltzmann choice.
-        seed: of weights, order, urges and times.
+        seed: of weights, order, noise and times.
     """
 
     def __init__(
@@ -94,7 +94,9 @@ class Stream:
         rng = np.random.default_rng(seed)
         order = torch.from_numpy(rng.integers(0, len(digits.train), (trials, batch)))
         self.lessons = [digits.train.batch(index, torch.float64) for index in order]
-        self.urges = cn.urges(trials * batch, sizes[-1], exploration, seed=seed).reshape(trials, batch, -1)
+        self.exploration_noise = cn.exploration_noise(
+            trials * batch, sizes[-1], exploration, seed=seed
+        ).reshape(trials, batch, -1)
         self.waits, self.stays = rng.integers(0, SLACK + 1, (2, trials))
         self.tested = digits.test.batch(slice(None), torch.float64)
         self.net, self.twin = (cn.mlp(sizes, hidden, seed=seed, dtype=torch.float64) for _ in range(2))
@@ -109,7 +111,9 @@ class Stream:
         begin = self.of_the_twin()
         for k, (x, y) in enumerate(self.lessons):
             mine, its = dict(running.weights), self.of_the_twin()
-            shown = cn.Present(x, circuit.needs.present + int(self.waits[k]), urge=self.urges[k])
+            shown = cn.Present(
+                x, circuit.needs.present + int(self.waits[k]), exploration_noise=self.exploration_noise[k]
+            )
             running.run([shown, cn.Reinforce(y, circuit.needs.teach + int(self.stays[k]))], record="rpe")
             step = self.brainprop(k).update(self.twin, x, y, optimizer)
             now, there = running.weights, self.of_the_twin()
@@ -124,9 +128,9 @@ class Stream:
         return found
 
     def brainprop(self, k: int) -> cn.LearningRule:
-        """The twin's rule in trial k: it feels the same urges."""
-        urge = torch.from_numpy(self.urges[k])
-        return cn.rule("brainprop", choose=lambda rates: (rates + urge).argmax(1))
+        """The twin's rule in trial k: it feels the same exploration noise."""
+        noise = torch.from_numpy(self.exploration_noise[k])
+        return cn.rule("brainprop", choose=lambda rates: (rates + noise).argmax(1))
 
     def of_the_twin(self) -> dict[str, np.ndarray]:
         """Weights by projection."""

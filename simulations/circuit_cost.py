@@ -33,7 +33,7 @@ import typer
 
 import corticalnet as cn
 from corticalnet.engines.brian2_engine import Brian2Engine
-from corticalnet.experiment.script import compile_protocol
+from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.recordings.recording import plan_recording
 from simulations.parts import brian2_by_hand
 from simulations.parts.common import simulation, table
@@ -171,9 +171,9 @@ def _standalone(b2: Any, circuit: cn.Circuit, trials: Trials) -> Iterator[Side]:
 
 def _ready(engine: Brian2Engine, circuit: cn.Circuit, trials: Trials) -> Callable[[], Any]:
     """A run of the engine, its protocol compiled: the model by hand begins with its arrays, too."""
-    script = compile_protocol(circuit, trials.protocol)
-    recording = plan_recording(circuit, script, ["output.error.error"], every=script.steps)
-    return lambda: engine.run(script, recording)
+    compiled = compile_protocol(circuit, trials.protocol)
+    recording = plan_recording(circuit, compiled, ["output.error.error"], every=compiled.steps)
+    return lambda: engine.run(compiled, recording)
 
 
 def _timed(work: Callable[[], Any]) -> float:
@@ -191,13 +191,13 @@ def torch_cost(columns: tuple[int, ...], batch: int, rounds: int) -> dict[str, f
     x, y = torch.rand(batch, 784, dtype=torch.float64), torch.randint(0, 10, (batch,))
     simulator = cn.simulator(circuit)
     protocol = [cn.Present(x, steps=circuit.needs.present), cn.Teach(y, steps=steps)]
-    script = compile_protocol(circuit, protocol)
-    recording = plan_recording(circuit, script, ["output.error.error"], every=1, last=1)
+    compiled = compile_protocol(circuit, protocol)
+    recording = plan_recording(circuit, compiled, ["output.error.error"], every=1, last=1)
     weights = [torch.tensor(circuit.weights[link.name]) for link in net.links]
     target = torch.nn.functional.one_hot(y, 10).double()
     mine, its = [], []
     for _ in range(rounds):
-        mine.append(_timed(lambda: simulator.engine.run(script, recording)) / script.steps)
+        mine.append(_timed(lambda: simulator.engine.run(compiled, recording)) / compiled.steps)
         its.append(_timed(lambda: _by_hand(weights, x, target, steps, 0.1)) / steps)
     return {
         "engine_ms": 1e3 * statistics.median(mine) / batch,

@@ -53,10 +53,10 @@ PANELS: dict[str, tuple[str, dict[str, Line]]] = {
     "waiting": (
         "s / τ",
         {
-            "latch": ([2, 3, 5, 8, 10, 12, 15, 20], lambda s: {"settle": s}),
+            "latch": ([2, 3, 5, 8, 10, 12, 15, 20], lambda s: {"read_delay": s}),
             "sample_and_hold": (
                 [2, 3, 5, 8, 10, 12, 15, 20],
-                lambda s: {"construction": "sample_and_hold", "settle": s},
+                lambda s: {"construction": "sample_and_hold", "read_delay": s},
             ),
         },
     ),
@@ -72,7 +72,7 @@ PANELS: dict[str, tuple[str, dict[str, Line]]] = {
         {
             "delay": (
                 [0.5, 1, 1.5, 1.9, 2.1, 2.5, 3],
-                lambda s: {"construction": "delay", "delay": 10, "settle": 10 * s},
+                lambda s: {"construction": "delay", "delay": 10, "read_delay": 10 * s},
             )
         },
     ),
@@ -83,7 +83,7 @@ PANELS: dict[str, tuple[str, dict[str, Line]]] = {
     "step": (
         "dt / τ",
         {
-            "latch, s = 10 τ": ([1, 0.5, 0.2, 0.1, 0.05], lambda h: {"settle": 10, "dt": h}),
+            "latch, s = 10 τ": ([1, 0.5, 0.2, 0.1, 0.05], lambda h: {"read_delay": 10, "dt": h}),
             "delay, Δ = 10 τ": (
                 [1, 0.5, 0.2, 0.1],
                 lambda h: {"construction": "delay", "delay": 10, "dt": h},
@@ -109,7 +109,7 @@ PANELS: dict[str, tuple[str, dict[str, Line]]] = {
         },
     ),
 }
-_TIMES = ("settle", "delay", "dt", "tau_error", "local_delay", "ramp")
+_TIMES = ("read_delay", "delay", "dt", "tau_error", "local_delay", "ramp")
 
 
 def run(
@@ -134,7 +134,7 @@ def run(
     for engine in ("torch", "brian2"):
         for s in (10,) if quick else (10, 20):
             dt, trials = (usual, 2) if quick else (usual / 2, 5)
-            errors = [apart({"settle": s, "dt": dt}, seed, trials, engine) for seed in range(seeds)]
+            errors = [apart({"read_delay": s, "dt": dt}, seed, trials, engine) for seed in range(seeds)]
             runs[f"{engine}, s = {s} τ"] = np.max(errors, axis=0).tolist()
     return {"seeds": seeds, "panels": found, "law": law(found["waiting"]["latch"]), "autonomous": runs}
 

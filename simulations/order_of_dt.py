@@ -78,7 +78,7 @@ def beside_backprop(engine: str, dt: float, seed: int) -> dict[str, float]:
 
 def order(dt: float, seed: int) -> dict[str, list[float]]:
     """The change at s = 4 τ, and the lowest area's error every 5 ms from when the teacher comes."""
-    trials, how = bench(seed), cn.Continuous("latch", tau=TAU, dt=dt, settle=4 * TAU)
+    trials, how = bench(seed), cn.Continuous("latch", tau=TAU, dt=dt, read_delay=4 * TAU)
     made = trials.circuit(how)
     needs = trials.circuit(replace(how, dt=5.0)).needs  # the same times for every dt
     shown = trials.stimuli.numpy(), trials.targets.numpy()

@@ -74,7 +74,7 @@ def learn(feedback: Feedback, digits: datasets.Data, trials: int, seed: int) -> 
     running = cn.simulator(circuit)
     rng = np.random.default_rng(seed)
     order = torch.from_numpy(rng.integers(0, len(digits.train), (trials, BATCH)))
-    urges = cn.urges(trials * BATCH, SIZES[-1], EXPLORATION, seed=seed).reshape(trials, BATCH, -1)
+    noise = cn.exploration_noise(trials * BATCH, SIZES[-1], EXPLORATION, seed=seed).reshape(trials, BATCH, -1)
     looks = [look(circuit, running.weights, net, digits)]
     dopamine = []
     for first in range(0, trials, every(trials)):
@@ -82,7 +82,7 @@ def learn(feedback: Feedback, digits: datasets.Data, trials: int, seed: int) -> 
         for k in range(first, min(first + every(trials), trials)):
             x, y = digits.train.batch(order[k], torch.float64)
             protocol += [
-                cn.Present(x, circuit.needs.present, urge=urges[k]),
+                cn.Present(x, circuit.needs.present, exploration_noise=noise[k]),
                 cn.Reinforce(y, circuit.needs.teach),
             ]
         data = running.run(protocol, record="rpe")

@@ -66,12 +66,12 @@ def learn(digits: datasets.Data, trials: int, seed: int) -> dict:
     circuit = cn.circuit(net, cn.rule("brainprop"), RATE)
     running = cn.simulator(circuit)
     order = np.random.default_rng(seed).integers(0, len(images), (trials, BATCH))
-    urges = cn.urges(trials * BATCH, CLASSES, EXPLORATION, seed=seed).reshape(trials, BATCH, -1)
+    noise = cn.exploration_noise(trials * BATCH, CLASSES, EXPLORATION, seed=seed).reshape(trials, BATCH, -1)
     before, blocks = probe(circuit, digits), []
     for first in range(0, trials, BLOCK):
         protocol: list = []
         for k in range(first, min(first + BLOCK, trials)):
-            shown = cn.Present(images[order[k]], SHOWN, urge=urges[k])
+            shown = cn.Present(images[order[k]], SHOWN, exploration_noise=noise[k])
             protocol += [cn.Rest(REST), shown, cn.Reinforce(classes[order[k]], OUTCOME)]
         blocks.append(mean_of(signals(running.run(protocol, record=["rpe", "expected", "reward"]))))
     after = probe(circuit.with_weights(running.weights), digits)

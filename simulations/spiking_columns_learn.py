@@ -7,7 +7,7 @@ BrainProp's columns (64-16-4, ReLU; Pozzi et al. 2020), leaky, in steps of 1 ms.
 is told by 10 Poisson cells for each column (at 100 Hz for a rate of 1), up and down, and dopamine by 100
 cells for each sign. A trial: 150 ms of a digit, 30 of an outcome, which dopamine answers with a burst or a
 dip of 20 ms; synapses remember what they were eligible for (30 ms). 32 animals share their weights. Beside
-them rate columns and the rule on the network learn from the same images with the same urges to explore.
+them rate columns and the rule on the network learn from the same images with the same exploration noise.
 
 Expected: the same end, and the same spikes in both engines.
 
@@ -38,7 +38,7 @@ from simulations.parts.common import plus_minus, simulation, table
 
 CLASSES, SIZES, BATCH, RATE, EXPLORATION = 4, (64, 16, 4), 32, 0.4, 0.1
 #: Leaky columns, bids and eligibilities that last for a while, bursts of dopamine; all in ms.
-DYNAMICS = cn.Continuous(tau=10, dt=1, settle=100, average=30, burst=20)
+DYNAMICS = cn.Continuous(tau=10, dt=1, read_delay=100, average=30, burst=20)
 SHOWN, OUTCOME, SYNAPSE, DOPAMINE_CELLS = 150, 30, 10, 100
 VOICES = {"input": ["input.value.on"], "hidden": ["area1.value.on"],
           "output,\nfeedback": ["output.feedback.on"],
@@ -82,17 +82,17 @@ def spikes(circuit: cn.Circuit, cells: int, cell: str) -> cn.Circuit:
 
 @dataclass
 class Task:
-    """What everybody learns from: images side by side, right answers, urges to explore; and a network.
+    """What everybody learns from: images side by side, right answers, exploration noise; and a network.
 
     Attributes:
         lessons: images ``[B, 64]`` and classes ``[B]`` of each trial.
-        urges: ``[trials, B, classes]``.
+        exploration_noise: ``[trials, B, classes]``.
         held_out: images and classes that nobody learns from.
         seed: of the network's weights.
     """
 
     lessons: list[tuple[torch.Tensor, torch.Tensor]]
-    urges: np.ndarray
+    exploration_noise: np.ndarray
     held_out: tuple[torch.Tensor, torch.Tensor]
     seed: int
 
@@ -101,8 +101,10 @@ class Task:
         """Digits of the first classes in random order."""
         (x, y), tested = few(digits.train), few(digits.test)
         order = np.random.default_rng(seed).integers(0, len(x), (trials, BATCH))
-        urges = cn.urges(trials * BATCH, CLASSES, EXPLORATION, seed=seed).reshape(trials, BATCH, -1)
-        return cls([(x[index], y[index]) for index in order], urges, tested, seed)
+        noise = cn.exploration_noise(trials * BATCH, CLASSES, EXPLORATION, seed=seed).reshape(
+            trials, BATCH, -1
+        )
+        return cls([(x[index], y[index]) for index in order], noise, tested, seed)
 
     def network(self) -> cn.Network:
         """As it is before learning."""
@@ -117,7 +119,10 @@ class Task:
         running = cn.simulator(circuit, seed=self.seed, precision="float32")
         looks, dopamine = [self.look(circuit)], []
         for k, (x, y) in enumerate(self.lessons):
-            trial = [cn.Present(x, SHOWN, urge=self.urges[k]), cn.Reinforce(y, OUTCOME)]
+            trial = [
+                cn.Present(x, SHOWN, exploration_noise=self.exploration_noise[k]),
+                cn.Reinforce(y, OUTCOME),
+            ]
             data = running.run(trial, record="rpe", last=OUTCOME, check=False)
             dopamine.append(rms(np.abs(data["dopamine.rpe"].values).max((0, 2))))
             if (k + 1) % every(len(self.lessons)) == 0:
@@ -138,14 +143,14 @@ class Task:
         return {"network": float((net.predict(x) == y).double().mean())}
 
     def learn_by_rule(self) -> dict[str, list[float]]:
-        """The network view learns from the same images with the same urges."""
+        """The network view learns from the same images with the same exploration noise."""
         net, looks, dopamine = self.network(), [], []
         optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
         for k, (x, y) in enumerate(self.lessons):
             if k % every(len(self.lessons)) == 0:
                 looks.append(self.right(net)["network"])
-            urge = torch.from_numpy(self.urges[k])
-            rule = cn.rule("brainprop", choose=lambda rates, urge=urge: (rates + urge).argmax(1))
+            noise = torch.from_numpy(self.exploration_noise[k])
+            rule = cn.rule("brainprop", choose=lambda rates, noise=noise: (rates + noise).argmax(1))
             dopamine.append(rms(rule.update(net, x, y, optimizer).trial_loss.rpe.numpy()))
         return {"network": [*looks, self.right(net)["network"]], "rpe": dopamine}
 

@@ -36,7 +36,7 @@ import typer
 import corticalnet as cn
 from corticalnet.circuits.cells import Sensory
 from corticalnet.engines.torch_engine import TorchEngine
-from corticalnet.experiment.script import Script, compile_protocol
+from corticalnet.experiment.compiled import CompiledProtocol, compile_protocol
 from corticalnet.recordings.recording import plan_recording
 from simulations.parts import spiking_by_hand as hand
 from simulations.parts.common import simulation, table
@@ -86,8 +86,8 @@ def layered(batch: int, steps: int, rounds: int) -> dict[str, Any]:
         for k, w in enumerate(weights)
     ]
     circuit = cn.Circuit(populations, links, dt=hand.DT)
-    script = compile_protocol(circuit, [cn.Present(one, steps=1) for one in x], check=False)
-    engine, spikes, step = _engine(circuit, script, names[1:])
+    compiled = compile_protocol(circuit, [cn.Present(one, steps=1) for one in x], check=False)
+    engine, spikes, step = _engine(circuit, compiled, names[1:])
     voltages = [_scattered(engine, name, batch) for name in names[1:]]
     # In a circuit a spike needs a step to the next population: there it decays from rest for one step.
     voltages[1] = voltages[1] * (1 - hand.DT / hand.TAU)
@@ -107,8 +107,8 @@ def recurrent(n: int, steps: int, rounds: int) -> dict[str, Any]:
     """One population with synapses to a tenth of itself; peers with dense and with sparse weights."""
     weights, drive = network(n)
     circuit = recurrent_circuit(weights, drive, listed=False)
-    script = compile_protocol(circuit, [cn.Present(drive, steps=steps)], check=False)
-    engine, (spikes,), _ = _engine(circuit, script, ["net.cells"])
+    compiled = compile_protocol(circuit, [cn.Present(drive, steps=steps)], check=False)
+    engine, (spikes,), _ = _engine(circuit, compiled, ["net.cells"])
     voltage = _scattered(engine, "net.cells", 1)
     w, x = (torch.tensor(a, dtype=torch.float32) for a in (weights, drive[None]))
     others: dict[str, Work] = {
@@ -120,33 +120,35 @@ def recurrent(n: int, steps: int, rounds: int) -> dict[str, Any]:
         for form, sparse in (("dense", False), ("its sparse spikes", True)):
             others[f"Norse LIFRecurrentCell, {form}"] = hand.norse_recurrent(w, voltage, x, steps, sparse)
     found = {name: {"differ": apart(work(), spikes)} for name, work in others.items()}
-    listed, (same,), _ = _engine(recurrent_circuit(weights, drive, listed=True), script, ["net.cells"])
+    listed, (same,), _ = _engine(recurrent_circuit(weights, drive, listed=True), compiled, ["net.cells"])
     name = "the engine, a list of synapses"
-    others[name], found[name] = _from_rest(listed, script), {"differ": apart(same, spikes)}
-    work = _from_rest(engine, script)
+    others[name], found[name] = _from_rest(listed, compiled), {"differ": apart(same, spikes)}
+    work = _from_rest(engine, compiled)
     rates = {"net.cells": hertz(spikes[steps // 2 :])}
     return {"rates": rates, **_compare(work, others, found, rounds, steps)}
 
 
-def _from_rest(engine: TorchEngine, script: Script) -> Work:
+def _from_rest(engine: TorchEngine, compiled: CompiledProtocol) -> Work:
     """A whole run from the same beginning, so that as many spikes are carried every time."""
-    recording = plan_recording(engine.circuit, script, ["net.cells.spike"])
+    recording = plan_recording(engine.circuit, compiled, ["net.cells.spike"])
 
     def again() -> None:
         engine.reset()
-        engine.run(script, recording)
+        engine.run(compiled, recording)
 
     return again
 
 
-def _engine(circuit: cn.Circuit, script: Script, watched: Any) -> tuple[TorchEngine, list[np.ndarray], Work]:
+def _engine(
+    circuit: cn.Circuit, compiled: CompiledProtocol, watched: Any
+) -> tuple[TorchEngine, list[np.ndarray], Work]:
     """The engine, what its cells fired in a first run, and the same steps again (inputs are tensors now)."""
     engine = TorchEngine(circuit, precision="float32")
-    spikes = engine.run(script, plan_recording(circuit, script, [f"{name}.spike" for name in watched]))
+    spikes = engine.run(compiled, plan_recording(circuit, compiled, [f"{name}.spike" for name in watched]))
 
     @torch.no_grad()
     def again() -> None:
-        for t in range(script.steps):
+        for t in range(compiled.steps):
             engine.step(t)
 
     return engine, spikes, again

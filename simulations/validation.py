@@ -144,7 +144,7 @@ def autonomous(rule: str, cells: int, seed: int) -> dict[str, list[float]]:
     for link in net.links:
         link.weight.data *= 1.5
     learning, count = cn.rule(rule), 3
-    how = cn.Continuous("latch", dt=STEP, settle=200.0, average=50.0, threshold=0.05, quiet=0.2)
+    how = cn.Continuous("latch", dt=STEP, read_delay=200.0, average=50.0, threshold=0.05, quiet=0.2)
     rates = cn.circuit(net, learning, 0.5, dynamics=how)
     rng = np.random.default_rng(seed)
     x, y = rng.uniform(0, 1, (count, 8)), rng.uniform(-1, 1, (count, 4))

@@ -23,6 +23,6 @@ def test_weights_and_noise_and_cells_before_all_time_draw_from_their_names():
     spikes = cn.spiking(rates, 3, "lif", ranges={p.name: (-1, 1) for p in rates.populations})
     cells = spikes.population("input.value.on")
     states = Plan(spikes, seed=5).scattered(cells, 1)
-    wanted = cells.cell.scatter((cells.n,), np.random.default_rng(0xA02531DF640482BB))
+    wanted = cells.cell.initial_spread((cells.n,), np.random.default_rng(0xA02531DF640482BB))
     assert wanted.keys() == states.keys() == {"voltage"}
     assert np.array_equal(states["voltage"][0], wanted["voltage"])

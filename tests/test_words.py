@@ -28,6 +28,32 @@ RENAMED = {
         "Following": "AlignmentTracker",
         "Goal": "Objective",
         "Watch": "ProgressDisplay",
+        "WatchedPrediction": "PredictionWithMotion",
+        "SizedError": "ErrorWithMagnitude",
+        "Total": "Sum",
+        "Bid": "ActionValue",
+        "PatientBid": "LeakyActionValue",
+        "Contest": "PairwiseCompetition",
+        "Outcome": "RewardSource",
+        "StagedDetector": "ContinuousDetector",
+        "ClosingDetector": "DelayedDetector",
+        "CreditByCurrent": "CreditTimesSynapticRate",
+        "by_current": "for_spiking_input",
+        "Fan": "Grouped",
+        "Needs": "MinimumDurations",
+        "Code": "RateCode",
+        "speakers": "spiking_populations",
+        "highest": "max_rate",
+        "Give": "SetInput",
+        "Script": "CompiledProtocol",
+        "script": "compiled",
+        "wish": "request",
+        "Track": "RecordedVariable",
+        "track": "variable",
+        "tracks": "variables",
+        "urge": "exploration_noise",
+        "urges": "exploration_noise",
+        "scatter": "initial_spread",
         "hears_all": "uses_global_signal",
         "lesson_input": "trial_input",
         "carrying": "feedback_links",
@@ -53,6 +79,10 @@ RENAMED = {
         "put": "accumulate_",
         "keep": "beta",
     },
+    "circuits/cells": {"settle": "read_delay", "urge": "exploration_noise", "worth": "mean"},
+    "circuits/cells/staged.py": {"reads": "read_out", "ends": "release"},
+    "columns": {"settle": "read_delay", "carry": "encode"},
+    "engines": {"_said": "_inputs_of", "_spoken": "_sender_phase", "_heard": "_delivery_phase"},
     "analysis": {"look": "measure", "course": "trajectory"},
     "audit/samples.py": {
         "hierarchy": "random_mlp",
@@ -68,13 +98,13 @@ RENAMED = {
 
 #: Classes that still share their name with another: one in the words of users, one of an engine or a view.
 SHARED = {
-    "Activation", "ChangeDetector", "Code", "Dense", "Feedback", "Inputs", "Learning", "Model", "Parts",
-    "Plasticity", "Record", "State", "Total", "View",
+    "Activation", "ChangeDetector", "Dense", "Feedback", "Inputs", "Learning", "Model", "Parts",
+    "Plasticity", "Record", "State", "View",
 }  # fmt: skip
 
 
 def definitions(tree: ast.AST) -> Iterator[str]:
-    """What code gives a name to: classes, functions, arguments, and attributes of classes."""
+    """What code gives a name to: classes, functions, arguments, attributes of classes, and states of cells."""
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.arg(arg=name):
@@ -87,6 +117,8 @@ def definitions(tree: ast.AST) -> Iterator[str]:
                             ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)])
                         ):
                             yield name
+                        case ast.Assign(value=ast.Dict(keys=keys)):  # states, ports and inputs of cells
+                            yield from (key.value for key in keys if isinstance(key, ast.Constant))
 
 
 @pytest.mark.parametrize("room", RENAMED)

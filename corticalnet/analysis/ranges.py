@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corticalnet.circuits import Circuit
-from corticalnet.columns.spiking import SPEAKERS, Range, speakers
+from corticalnet.columns.spiking import SPIKING, Range, spiking_populations
 from corticalnet.engines import simulate
 from corticalnet.errors import ProtocolError
 
@@ -20,7 +20,7 @@ def ranges(
     protocol: Any,
     margin: float = 1.2,
     *,
-    populations: Sequence[str] = SPEAKERS,
+    populations: Sequence[str] = SPIKING,
     check: bool = True,
 ) -> dict[str, Range]:
     """Run a circuit of rates, and see what each population that could speak in spikes has to say.
@@ -42,9 +42,9 @@ def ranges(
     """
     if isinstance(margin, str) or not 1 <= margin < float("inf"):
         raise ProtocolError(f"ranges: margin must be a number from 1, not {margin!r}")
-    told = speakers(circuit, populations)
-    wishes = [f"{name}.{state}" for name, state in told.items()]
-    data = simulate(circuit, protocol, record=wishes, check=check)
+    told = spiking_populations(circuit, populations)
+    requests = [f"{name}.{state}" for name, state in told.items()]
+    data = simulate(circuit, protocol, record=requests, check=check)
     found: dict[str, Range] = {}
     for name, state in told.items():
         seen = data[f"{name}.{state}"].values

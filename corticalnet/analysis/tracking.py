@@ -1,4 +1,4 @@
-"""Track the alignment of a rule while it learns: does its feedback become backprop's?
+"""RecordedVariable the alignment of a rule while it learns: does its feedback become backprop's?
 
 angle        of a rule's change of all synapses into an area to backprop's, 0° to 180°, over a batch
 gap          ‖W − B‖ / ‖W‖ of a link, W up and B down

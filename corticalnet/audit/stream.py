@@ -30,7 +30,7 @@ from corticalnet.compare import float64_copy
 from corticalnet.engines import simulator
 from corticalnet.errors import CircuitWarning, ProtocolError
 from corticalnet.experiment.noise import Noise
-from corticalnet.experiment.protocol import Element, Give, Present, Reinforce, Teach
+from corticalnet.experiment.protocol import Element, Present, Reinforce, SetInput, Teach
 from corticalnet.network import Network
 from corticalnet.network.reading import as_rates, beside, finite, numbers
 from corticalnet.recordings.reading import all_cells
@@ -252,7 +252,7 @@ def teacher(circuit: Circuit, target: Tensor, steps: int, announced: bool | Sequ
         for name in {"target", "clamped"} & population.cell.inputs.keys():
             value = as_vectors(target, torch.zeros(1, population.n, dtype=torch.float64))
             given[f"{population.name}.{name}"] = value.numpy() if name == "target" else 1.0
-    return Give(given, steps)
+    return SetInput(given, steps)
 
 
 def _expected(network: Network, rule: LearningRule, x: Tensor, y: Tensor, circuit: Circuit) -> int:

@@ -16,7 +16,7 @@ from corticalnet.audit.trials import Trials
 from corticalnet.audit.views import View, windowed
 from corticalnet.columns import Continuous
 from corticalnet.columns.registry import spiking_dynamics
-from corticalnet.columns.spiking import Code
+from corticalnet.columns.spiking import RateCode
 from corticalnet.errors import ProtocolError, SimulationError, one_of
 from corticalnet.rules import LearningRule
 
@@ -42,7 +42,7 @@ class Setting:
 
 def _rates(label: str, values: tuple[float, ...], times: Callable[[float], dict[str, Any]]) -> Setting:
     def view(rule: LearningRule, value: float, cells: int, cell: str) -> View:
-        return View(f"{value:g}", Continuous(**{"tau": TAU, "settle": 20 * TAU, **times(value)}))
+        return View(f"{value:g}", Continuous(**{"tau": TAU, "read_delay": 20 * TAU, **times(value)}))
 
     return Setting(label, values, False, view)
 
@@ -130,7 +130,7 @@ def run_sweep(
         SimulationError: numbers run away at a value.
     """
     one_of("sweep", name, SWEEPS, ProtocolError)
-    Code(cells, cell)  # impossible ones are told at once
+    RateCode(cells, cell)  # impossible ones are told at once
     setting = SWEEPS[name]
     tried = tuple(setting.values if values is None else values)
     if not tried:

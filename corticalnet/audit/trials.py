@@ -29,7 +29,7 @@ from corticalnet.rules import LearningRule, Rule, Sweep, Tied
 #: Learning rate in circuits: so small that a change within a trial does not spoil what is measured.
 RATE = 0.01
 #: Added to the bid of the action that the network would take, so that noise makes no view take another.
-URGE = 1e3
+EXPLORATION_NOISE = 1e3
 
 
 class Trials:
@@ -92,8 +92,8 @@ class Trials:
         if self.rewarded:
             with torch.no_grad():
                 rates = self.network(x)
-            urge = URGE * torch.nn.functional.one_hot(rates.argmax(1), rates.shape[1]).double()
-            shown, lesson = Present(x, needs.present, urge=urge), Reinforce(y, needs.teach)
+            noise = EXPLORATION_NOISE * torch.nn.functional.one_hot(rates.argmax(1), rates.shape[1]).double()
+            shown, lesson = Present(x, needs.present, exploration_noise=noise), Reinforce(y, needs.teach)
         else:
             shown, lesson = Present(x, needs.present), Teach(y, needs.teach)
         waits = dynamics is not None and dynamics.construction in ("latch", "delay") and not self.rewarded

@@ -13,7 +13,7 @@ from corticalnet.circuits import Circuit
 from corticalnet.columns import Continuous
 from corticalnet.columns.beside import Changes
 from corticalnet.columns.registry import spiking_dynamics
-from corticalnet.columns.spiking import SPEAKERS, Code, speakers, spiking
+from corticalnet.columns.spiking import SPIKING, RateCode, spiking, spiking_populations
 from corticalnet.errors import CircuitError, CircuitWarning
 from corticalnet.experiment.noise import Noise
 
@@ -32,7 +32,7 @@ class View:
         cell: their kind.
         noise: standard deviation of noise in every cell on which plastic synapses end, in each step.
         network: whether it is the network view; then there is no circuit at all.
-        options: of ``cn.spiking``: ranges (measured if not given), highest, synapse, push_pull.
+        options: of ``cn.spiking``: ranges (measured if not given), max_rate, synapse, push_pull.
     """
 
     name: str
@@ -52,7 +52,7 @@ class View:
         rates = trials.circuit(self.dynamics)
         if not self.cells:
             return rates
-        cells = self.cells * sum(rates.population(name).n for name in speakers(rates, SPEAKERS))
+        cells = self.cells * sum(rates.population(name).n for name in spiking_populations(rates, SPIKING))
         if cells > MOST_CELLS:
             raise CircuitError(
                 f"{cells:,} spiking cells for each sign are more than the {MOST_CELLS:,} that a trial is run "
@@ -119,13 +119,13 @@ def usual_views(
         View(f"rates, dt = {share * tau:g} ms", Continuous(tau=tau, dt=share * tau))
         for share in (0.5, 0.2, 0.1)
     ]
-    Code(cells, cell)  # impossible ones are told at once
+    RateCode(cells, cell)  # impossible ones are told at once
     how = spiking_dynamics(rule)
     if window is not None:
-        how = windowed(how, Continuous(settle=window).ms("settle"))
+        how = windowed(how, Continuous(read_delay=window).ms("read_delay"))
     return [*found, View(f"{cells} {cell} cells", how, cells, cell)]
 
 
 def windowed(how: Continuous, window: float) -> Continuous:
     """The same dynamics with another window: s, and averages of the same share of it."""
-    return replace(how, settle=window, average=how.ms("average") * window / how.ms("settle"))
+    return replace(how, read_delay=window, average=how.ms("average") * window / how.ms("read_delay"))

@@ -1,15 +1,15 @@
 """The circuit view: a network as explicit populations of cells, joined by projections, in time."""
 
 from corticalnet.circuits.circuit import Circuit
-from corticalnet.circuits.connection import AllToAll, Fan, OneToOne, Synapses
-from corticalnet.circuits.parts import Broadcast, Needs, Population, Projection, Wire
+from corticalnet.circuits.connection import AllToAll, Grouped, OneToOne, Synapses
+from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Wire
 
 __all__ = [
     "AllToAll",
     "Broadcast",
     "Circuit",
-    "Fan",
-    "Needs",
+    "Grouped",
+    "MinimumDurations",
     "OneToOne",
     "Population",
     "Projection",

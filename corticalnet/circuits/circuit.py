@@ -16,7 +16,7 @@ import numpy as np
 
 from corticalnet.circuits.checks import check
 from corticalnet.circuits.index import Index
-from corticalnet.circuits.parts import Broadcast, Needs, Population, Projection, Weights, Wire
+from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Weights, Wire
 from corticalnet.circuits.quantities import MS, POSITIVE, quantity
 from corticalnet.circuits.schedule import SCHEDULE, Schedule
 from corticalnet.circuits.serialisation import load, save, to_dict
@@ -70,9 +70,10 @@ class Circuit(Index):
             object.__setattr__(self, part, listed)
         object.__setattr__(self, "dt", quantity(self.dt, MS, "dt"))
         POSITIVE.check(self.dt, MS, "dt")
-        if not isinstance(self.name, str) or not isinstance(self.needs, Needs):
+        if not isinstance(self.name, str) or not isinstance(self.needs, MinimumDurations):
             raise CircuitError(
-                f"a circuit has a name and Needs(...), not {self.name!r} and needs = {self.needs!r}"
+                f"a circuit has a name and MinimumDurations(...), "
+                f"not {self.name!r} and needs = {self.needs!r}"
             )
         object.__setattr__(self, "projections", tuple(self._shaped(p) for p in self.projections))
         check(self)

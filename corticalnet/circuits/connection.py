@@ -81,7 +81,7 @@ class OneToOne(Connection):
 
 
 @dataclass(frozen=True)
-class Fan(Connection):
+class Grouped(Connection):
     """Each cell of the smaller population meets as many cells of the larger; one weight for all.
 
     Cell k of the larger belongs to cell k // N of the smaller.
@@ -90,7 +90,9 @@ class Fan(Connection):
     def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
         """``(1,)``."""
         if max(pre, post) % min(pre, post):
-            raise CircuitError(f"a fan joins one cell with equally many, not {pre} cells with {post}")
+            raise CircuitError(
+                f"a grouped connection joins one cell with equally many, not {pre} cells with {post}"
+            )
         return (1,)
 
     def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
@@ -101,7 +103,7 @@ class Fan(Connection):
 
     def describe(self) -> str:
         """One to many, or many to one, as it comes."""
-        return "fan"
+        return "grouped"
 
 
 @dataclass(frozen=True, eq=False)

@@ -77,7 +77,7 @@ class BroadcastAbout(Strict):
     name: str
 
 
-class NeedsAbout(Strict):
+class MinimumDurationsAbout(Strict):
     """Least numbers of steps."""
 
     present: Count
@@ -89,7 +89,7 @@ class CircuitAbout(Strict):
 
     name: str
     dt: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    needs: NeedsAbout
+    needs: MinimumDurationsAbout
     schedule: list[str]
     populations: list[PopulationAbout]
     projections: list[ProjectionAbout]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from corticalnet.circuits.parts import Broadcast, Needs, Population, Projection, Wire
+from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Wire
 from corticalnet.errors import CircuitError, one_of
 
 
@@ -20,7 +20,7 @@ class Index:
     broadcasts: Sequence[Broadcast] = ()
     dt: float = 1.0
     name: str = "circuit"
-    needs: Needs = field(default_factory=Needs)
+    needs: MinimumDurations = field(default_factory=MinimumDurations)
 
     def population(self, name: str, what: str = "population") -> Population:
         """The population of this name.

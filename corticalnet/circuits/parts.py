@@ -185,7 +185,7 @@ class Broadcast:
 
 
 @dataclass(frozen=True)
-class Needs:
+class MinimumDurations:
     """What a trial must have for the circuit to learn what it should: least numbers of steps.
 
     Raises:

@@ -23,11 +23,11 @@ from safetensors.numpy import load as unpack
 from safetensors.numpy import save as pack
 
 from corticalnet.circuits.cells import Cell
-from corticalnet.circuits.connection import AllToAll, Connection, Fan, OneToOne, Synapses
+from corticalnet.circuits.connection import AllToAll, Connection, Grouped, OneToOne, Synapses
 from corticalnet.circuits.description import CircuitAbout
 from corticalnet.circuits.index import Index
 from corticalnet.circuits.parameters import Part
-from corticalnet.circuits.parts import Broadcast, Needs, Population, Projection, Wire
+from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Wire
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.schedule import SCHEDULE
 from corticalnet.errors import CircuitError, one_of
@@ -36,7 +36,7 @@ from corticalnet.store import expanded, read_whole, validated, write_whole
 Arrays = dict[str, NDArray[Any]]
 Made = TypeVar("Made", bound=Index)
 #: Kinds of connection that can be written down.
-CONNECTIONS = (AllToAll, OneToOne, Fan, Synapses)
+CONNECTIONS = (AllToAll, OneToOne, Grouped, Synapses)
 
 
 def to_dict(circuit: Index) -> dict[str, Any]:
@@ -119,7 +119,7 @@ def from_dict(
             broadcasts=[Broadcast(**broadcast) for broadcast in content["broadcasts"]],
             dt=content["dt"],
             name=content["name"],
-            needs=Needs(**content["needs"]),
+            needs=MinimumDurations(**content["needs"]),
         )
     except (TypeError, AttributeError, KeyError) as error:  # of cells and plasticity of the user's own
         raise CircuitError(f"the description of the circuit does not fit: {error}") from None
@@ -151,7 +151,7 @@ def _part(kind: type[Part], content: Mapping[str, Any], where: str) -> Any:
 def _connection(how: Mapping[str, Any], name: str, arrays: Mapping[str, NDArray[Any]]) -> Connection:
     kinds = [kind.__name__ for kind in CONNECTIONS]
     one_of(f"connection kind of projection '{name}'", how["kind"], kinds, CircuitError)
-    simple = {kind.__name__: kind for kind in (AllToAll, OneToOne, Fan)}
+    simple = {kind.__name__: kind for kind in (AllToAll, OneToOne, Grouped)}
     if how["kind"] in simple:
         return simple[how["kind"]]()
     pre, post, index = (_array(arrays, name, part) for part in ("pre", "post", "index"))

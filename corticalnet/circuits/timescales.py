@@ -35,7 +35,7 @@ _EXACT = 1 - 1e-9
 
 
 def check_timescales(circuit: Index) -> None:
-    """Compare every time constant, duration and highest rate with the circuit's step.
+    """Compare every time constant, duration and maximal rate with the circuit's step.
 
     Raises:
         CircuitError: a state could never come to rest.

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from corticalnet.analysis import Regime
 
-#: Of each spiking population so many cells are recorded if nothing else is wished for.
+#: Of each spiking population so many cells are recorded if nothing else is asked for.
 RECORDED_CELLS = 100
 #: A trial of more would never end, nor fit into a file.
 _MOST_STEPS = 10**9
@@ -65,7 +65,7 @@ def simulate_(
     ),
     tau: str | None = typer.Option(None, help="In continuous time: of value cells, such as '10 ms'."),
     dt: str | None = typer.Option(None, help="In continuous time: length of a step, such as '1 ms'."),
-    settle: str | None = typer.Option(
+    read_delay: str | None = typer.Option(
         None, help="In continuous time: from an error leaving rest to its being read; 20 tau if not given."
     ),
     cells: int = typer.Option(
@@ -124,7 +124,7 @@ def simulate_(
         raise ProtocolError(f"{folder} holds a recording already; give another --out, or --overwrite")
     open_weights(built, weights)
     usual = spiking_dynamics(built.rule) if cells and dynamics is None else None
-    how = _dynamics(dynamics, usual, tau=tau, dt=dt, settle=settle)
+    how = _dynamics(dynamics, usual, tau=tau, dt=dt, read_delay=read_delay)
     told = [dynamics, f"{cells} {cell} cells for each column" if cells else ""]
     title = ", ".join([f"{built.name} by {built.rule.name}", *filter(None, told)])
     circuit = cn.circuit(
@@ -213,7 +213,7 @@ def _some_cells(circuit: cn.Circuit) -> list[str | cn.Record]:
     import numpy as np
 
     spiking = [p for p in circuit.populations if p.cell.sends == "spike"]
-    wishes: list[str | cn.Record] = [p.name for p in circuit.populations if p not in spiking]
+    requests: list[str | cn.Record] = [p.name for p in circuit.populations if p not in spiking]
     if any(p.n > RECORDED_CELLS for p in spiking):
         warnings.warn(
             f"not recorded: all but {RECORDED_CELLS} cells of each spiking population (record='spike' keeps "
@@ -222,7 +222,7 @@ def _some_cells(circuit: cn.Circuit) -> list[str | cn.Record]:
             stacklevel=2,
         )
     spread = {p.name: np.unique(np.linspace(0, p.n - 1, RECORDED_CELLS).astype(int)) for p in spiking}
-    return [*wishes, *(cn.Record(f"{name}.spike", which.tolist()) for name, which in spread.items())]
+    return [*requests, *(cn.Record(f"{name}.spike", which.tolist()) for name, which in spread.items())]
 
 
 def _kept(path: Path | None) -> str:
@@ -264,17 +264,17 @@ def _stream(model: cn.Model, circuit: cn.Circuit, trials: int, slack: int, seed:
         raise ProtocolError(f"{images.name} has {len(images.train)} training images, but trials = {trials}")
     x, y = model.settings.objective.batch(images.train, slice(0, trials), torch.float64)
     present, teach = circuit.needs.present, circuit.needs.teach
-    teaching, urge = getattr(model.rule, "teaching", None), None
+    teaching, noise = getattr(model.rule, "teaching", None), None
     if isinstance(teaching, cn.Reward):
         actions = torch.Size(model.network.output_shape).numel()
-        urge = cn.urges(trials, actions, teaching.exploration, teaching.temperature, seed)
+        noise = cn.exploration_noise(trials, actions, teaching.exploration, teaching.temperature, seed)
     longest = max(present, teach) + slack
     if longest > _MOST_STEPS:
         raise ProtocolError(
-            f"a trial would take {longest:.3g} steps; take a longer --dt, or less --slack or --settle"
+            f"a trial would take {longest:.3g} steps; take a longer --dt, or less --slack or --read-delay"
         )
     lengths = {"present": (present, present + slack), "teach": (teach, teach + slack)}
-    return cn.Stream(x, y, **lengths, seed=seed, rewarded=urge is not None, urges=urge)
+    return cn.Stream(x, y, **lengths, seed=seed, rewarded=noise is not None, exploration_noise=noise)
 
 
 def _verdict(model: cn.Model, recording: Any) -> Regime | None:

@@ -17,11 +17,11 @@ def add_actions(made: AreaPopulations, area: AreaSpec, role: str, rate: str, ave
         made: the cells of the output.
         area: the output.
         role, rate: whose state is what the action is worth.
-        average: for how long (ms) bids weigh what it is worth; 0 for now.
+        average: for how long (ms) bids average what it is worth; 0 for now.
     """
-    bid = cells.PatientBid(average) if average else cells.Bid()
+    bid = cells.LeakyActionValue(average) if average else cells.ActionValue()
     made.cells |= {"bid": bid, "action": cells.Action(rivals=float(area.n - 1))}
-    expected = ("bid", "worth") if average else (role, rate)
+    expected = ("bid", "mean") if average else (role, rate)
     made.wires += [Wire(role, "bid", "value", rate), Wire(expected[0], "action", "value", expected[1])]
 
 
@@ -35,7 +35,7 @@ def world_and_dopamine(output: AreaSpec, hearing: list[str], burst: float = 0.0)
     """
     n, name = output.n, output.name
     dopamine = cells.PhasicDopamine(burst) if burst else cells.Dopamine()
-    populations = [Population("world", n, cells.Outcome()), Population("dopamine", 1, dopamine)]
+    populations = [Population("world", n, cells.RewardSource()), Population("dopamine", 1, dopamine)]
     projections = [
         Projection(f"{name}.action", "world", "action", 1.0, OneToOne(), "action"),
         Projection("world", "dopamine", "reward", 1.0, AllToAll(), "reward"),
@@ -44,7 +44,7 @@ def world_and_dopamine(output: AreaSpec, hearing: list[str], burst: float = 0.0)
     first, second = np.triu_indices(n, 1)
     if len(first):
         index = np.arange(len(first))
-        populations.insert(0, Population("contest", len(first), cells.Contest()))
+        populations.insert(0, Population("contest", len(first), cells.PairwiseCompetition()))
         for side, winner, sign in ((first, "first", 1.0), (second, "second", -1.0)):
             bids, wins = Synapses(side, index, index * 0, 1), Synapses(index, side, index * 0, 1)
             projections += [

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.cells import Cell, Total
+from corticalnet.circuits.cells import Cell, Sum
 from corticalnet.circuits.connection import AllToAll
 from corticalnet.circuits.parts import Broadcast, Population, Projection, Wire
 
@@ -101,7 +101,7 @@ class AreaPopulations:
             phi: the detector.
             tells: broadcasts from "phi" to all cells of a role.
         """
-        self.pools |= {"motion": Total(), "phi": phi}
+        self.pools |= {"motion": Sum(), "phi": phi}
         self.wires.append(Wire("motion", "phi", "motion", "total"))
         self.projections += [
             Projection("prediction", "motion", "terms", 1.0, AllToAll(), "size"),

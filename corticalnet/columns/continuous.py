@@ -24,7 +24,18 @@ from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.errors import CircuitError, CircuitWarning, one_of
 
 CONSTRUCTIONS = ("latch", "delay", "sample_and_hold", "nudge")
-_TIMES = ("tau", "dt", "settle", "silence", "delay", "tau_error", "local_delay", "ramp", "average", "burst")
+_TIMES = (
+    "tau",
+    "dt",
+    "read_delay",
+    "silence",
+    "delay",
+    "tau_error",
+    "local_delay",
+    "ramp",
+    "average",
+    "burst",
+)
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class Continuous:
         construction: "latch", "delay", "sample_and_hold" or "nudge".
         tau: τ of value cells.
         dt: length of a step; τ gives the rule's own steps.
-        settle: s, from an error leaving rest to its being read. 20 τ if not given; 1.9 Δ for "delay"; for
+        read_delay: s, from an error leaving rest to its being read. 20 τ if not given; 1.9 Δ for "delay"; for
             "nudge" 50 τ from the teacher's coming.
         silence: how long an error must have been at rest for φ; 20 τ if not given.
         delay: Δ, of axons between areas, both ways. 0 if not given; 10 τ for "delay".
@@ -53,7 +64,7 @@ class Continuous:
         burst: how long dopamine stays when a reward comes; 0 for one step.
 
     Columns that learn from reward have cells of their own for what comes down, and need no construction: of
-    all this only tau, dt, settle, delay, average and burst are theirs.
+    all this only tau, dt, read_delay, delay, average and burst are theirs.
 
     Raises:
         CircuitError: an unknown construction, or an impossible time or number.
@@ -65,7 +76,7 @@ class Continuous:
     construction: str = "latch"
     tau: float | str = 10.0
     dt: float | str = 1.0
-    settle: float | str | None = None
+    read_delay: float | str | None = None
     silence: float | str | None = None
     delay: float | str | None = None
     tau_error: float | str = 0.0
@@ -86,7 +97,7 @@ class Continuous:
         usual = {"delay": 1.9 * delay, "nudge": 50 * tau}.get(self.construction, 20 * tau)
         given = {
             "delay": delay,
-            "settle": usual if self.settle is None else self.settle,
+            "read_delay": usual if self.read_delay is None else self.read_delay,
             "silence": 20 * tau if self.silence is None else self.silence,
             "quiet": self.threshold if self.quiet is None else self.quiet,
         }
@@ -118,14 +129,14 @@ class Continuous:
 
     def problems(self) -> list[str]:
         """What is known to go wrong with these settings, in sentences."""
-        tau, dt, settle, delay = (self.ms(name) for name in ("tau", "dt", "settle", "delay"))
+        tau, dt, read_delay, delay = (self.ms(name) for name in ("tau", "dt", "read_delay", "delay"))
         by_phi = self.construction in ("latch", "delay")
         found = [
             (dt > tau, f"dt = {dt:g} ms is longer than tau = {tau:g} ms, so values overshoot"),
             (
-                self.construction == "delay" and settle >= 2 * delay,
-                f"an error is read {settle:g} ms after it left rest, but what it caused comes back after "
-                f"2Δ = {2 * delay:g} ms and spoils it; choose settle < {2 * delay:g} ms",
+                self.construction == "delay" and read_delay >= 2 * delay,
+                f"an error is read {read_delay:g} ms after it left rest, but what it caused comes back after "
+                f"2Δ = {2 * delay:g} ms and spoils it; choose read_delay < {2 * delay:g} ms",
             ),
             (
                 self.construction == "nudge" and delay >= tau,
@@ -146,8 +157,9 @@ class Continuous:
                 f"threshold = {self.threshold:g} is below the rounding of float64, so φ may never see rest",
             ),
             (
-                by_phi and settle < 3 * tau and dt < tau,
-                f"settle = {settle:g} ms is less than 3 tau, so errors are read long before they have grown",
+                by_phi and read_delay < 3 * tau and dt < tau,
+                f"read_delay = {read_delay:g} ms is less than 3 tau, "
+                "so errors are read long before they have grown",
             ),
             (
                 by_phi and not self.pooled and self.ms("ramp") > 0,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.parts import Broadcast, Needs, Wire
+from corticalnet.circuits.parts import Broadcast, MinimumDurations, Wire
 from corticalnet.columns.area import AreaPopulations, AreaSpec, links_to_input
 from corticalnet.columns.registry import Options, Source, runs
 from corticalnet.columns.stepwise import Stepwise
@@ -39,7 +39,7 @@ class DetectedColumns(Stepwise):
         """One φ for the area hears how far all predictions moved."""
         if not self.detector.pooled:
             return super().prediction(area)
-        return cells.WatchedPrediction(area.activation, area.nonlinear_output, memory=self.dt)
+        return cells.PredictionWithMotion(area.activation, area.nonlinear_output, memory=self.dt)
 
     def error(self, area: AreaSpec) -> cells.Cell:
         """It sends only what φ lets pass, if φ gates; one φ for the area hears how large all errors are."""
@@ -73,10 +73,10 @@ class DetectedColumns(Stepwise):
         ]
         return made
 
-    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+    def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """Errors must have been silent for t_d steps when the teacher comes.
 
         The teacher stays for the trial's steps: where f' = 0 the paper's φ fires late, and learns late.
         """
         links = links_to_input(areas)
-        return Needs(links + self.detector.silence, max(links, self.detector.steps or 0))
+        return MinimumDurations(links + self.detector.silence, max(links, self.detector.steps or 0))

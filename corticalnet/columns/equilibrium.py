@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.cells.relaxing import Nudge, NudgedRate, Relaxing, RelaxingNext
-from corticalnet.circuits.parts import Broadcast, Needs, Population
+from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.plasticity.hebbian import SentTimesRate
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations
@@ -88,6 +88,6 @@ class EquilibriumColumns(ColumnModel):
         """Steps with a nudge."""
         return self.rule.steps * (2 if self.rule.symmetric else 1)
 
-    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+    def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """Phases of the rule's length; the first step with a teacher is the last of the free phase."""
-        return Needs(self.rule.steps, 1 + self._taught)
+        return MinimumDurations(self.rule.steps, 1 + self._taught)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.parts import Needs
+from corticalnet.circuits.parts import MinimumDurations
 from corticalnet.columns.area import AreaSpec, links_to_input
 from corticalnet.columns.registry import Options, runs
 from corticalnet.columns.stepwise import Clocked
@@ -32,6 +32,6 @@ class ILColumns(Clocked):
         """It fires at the last step, or at all up to it."""
         return cells.Clock(first=0 if self.every_step else self.last, last=self.last)
 
-    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+    def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """The output's error is one step behind its prediction: it must be gone when the teacher comes."""
-        return Needs(links_to_input(areas) + 1, self.last + 1)
+        return MinimumDurations(links_to_input(areas) + 1, self.last + 1)

@@ -150,7 +150,7 @@ def contests(area: AreaSpec) -> tuple[list[Population], list[Projection]]:
             Projection(f"{area.name}.value", name, "difference", sign, bids, "rate", f"{name} {winner}"),
             Projection(name, f"{area.name}.winner", "wins", 1.0, wins, winner, f"{name} wins, {winner}"),
         ]
-    return [Population(name, len(first), cells.Contest())], projections
+    return [Population(name, len(first), cells.PairwiseCompetition())], projections
 
 
 def neighbourhoods(wiring: Wiring, node: int) -> Indices | None:

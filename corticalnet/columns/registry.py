@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from corticalnet.circuits.parts import Needs
+from corticalnet.circuits.parts import MinimumDurations
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations
 from corticalnet.columns.continuous import Continuous
@@ -125,7 +125,7 @@ class ColumnModel(ABC):
         return self.delay
 
     @abstractmethod
-    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+    def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """How long a trial of a network of these areas must last."""
 
     def global_populations(
@@ -193,7 +193,7 @@ def spiking_dynamics(rule: Any) -> Continuous:
     Steps of ½ ms, 200 ms from area to area, and averages. φ (Fa-Z-IL) bears the noise of some hundred perfect
     integrate-and-fire cells for each column; other rules go by a clock.
     """
-    usual = Continuous("sample_and_hold", dt=0.5, settle=200.0, average=40.0, burst=50.0)
+    usual = Continuous("sample_and_hold", dt=0.5, read_delay=200.0, average=40.0, burst=50.0)
     found = (model.spiking_dynamics(rule) for model in _registered(rule))
     return next((dynamics for dynamics in found if dynamics is not None), usual)
 

@@ -17,7 +17,7 @@ from math import ceil
 from typing import Any
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.parts import Needs, Wire
+from corticalnet.circuits.parts import MinimumDurations, Wire
 from corticalnet.circuits.plasticity import CreditTimesRate, ErrorTimesRate
 from corticalnet.columns.actions import add_actions, world_and_dopamine
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, links_to_input
@@ -97,14 +97,14 @@ class RewardedColumns(ColumnModel):
         output = next(area for area in areas if area.output)
         return world_and_dopamine(output, list(learning))
 
-    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+    def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """Until the outcome may come: up, two steps for a contest, and down (the last step is its own).
 
         Dopamine hears what is expected one step after the choice; where there is nothing to come down, it is
         this that takes longest.
         """
         links = links_to_input(areas)
-        return Needs(max(2 * links, links + 2), 1)
+        return MinimumDurations(max(2 * links, links + 2), 1)
 
 
 @runs(Sweep)
@@ -153,7 +153,7 @@ class LeakyRewardedColumns(RewardedColumns):
         output = next(area for area in areas if area.output)
         return world_and_dopamine(output, list(learning), self.burst)
 
-    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+    def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """Signals settle on their way up and down, and are averaged for five time constants."""
-        settled = self.dynamics.ms("settle") + 2 * links_to_input(areas) * self.delay + 5 * self.average
-        return Needs(ceil(settled / self.dt) + 3, ceil(self.burst / self.dt) + 2)
+        settled = self.dynamics.ms("read_delay") + 2 * links_to_input(areas) * self.delay + 5 * self.average
+        return MinimumDurations(ceil(settled / self.dt) + 3, ceil(self.burst / self.dt) + 2)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.parts import Needs, Wire
+from corticalnet.circuits.parts import MinimumDurations, Wire
 from corticalnet.columns.actions import add_actions, world_and_dopamine
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, links_to_input
 from corticalnet.columns.detected import DetectedColumns
@@ -55,10 +55,10 @@ class RewardedDetectedColumns(DetectedColumns):
             made.wires.append(Wire("action", "value", "action", sends="action"))
         return made
 
-    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+    def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """Two steps more for a choice, and one for dopamine."""
         links = links_to_input(areas)
-        return Needs(links + self.detector.silence + 2, max(links + 1, self.detector.steps or 0))
+        return MinimumDurations(links + self.detector.silence + 2, max(links + 1, self.detector.steps or 0))
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]

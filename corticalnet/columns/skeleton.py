@@ -11,7 +11,7 @@ import numpy as np
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.connection import AllToAll, Synapses
-from corticalnet.circuits.parts import Broadcast, Needs, Population, Projection, Wire
+from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Wire
 from corticalnet.columns.area import AreaSpec
 from corticalnet.columns.links import as_connection, bias_connection, flat
 from corticalnet.columns.pooling import PoolLink, activation_of, contests, neighbourhoods, unfolded
@@ -82,7 +82,7 @@ class Skeleton:
             self._needs(areas),
         )
 
-    def _needs(self, areas: list[AreaSpec]) -> Needs:
+    def _needs(self, areas: list[AreaSpec]) -> MinimumDurations:
         """Those of the model; a winner is found one step late."""
         needs = self.model.needs(areas)
         return replace(needs, present=needs.present + sum(area.members is not None for area in areas))

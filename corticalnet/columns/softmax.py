@@ -13,7 +13,7 @@ _INSTEAD: dict[type, type] = {
     cells.TaughtValue: cells.StagedSoftmaxValue,
     cells.NudgedValue: cells.NudgedSoftmaxValue,
     cells.OutputPrediction: cells.SoftmaxPrediction,
-    cells.WatchedPrediction: cells.SoftmaxPrediction,
+    cells.PredictionWithMotion: cells.SoftmaxPrediction,
     cells.StagedPrediction: cells.StagedSoftmaxPrediction,
     cells.Error: cells.SoftmaxError,
     cells.StagedError: cells.StagedSoftmaxError,

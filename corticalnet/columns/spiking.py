@@ -4,7 +4,7 @@
 
 A column itself computes as before. Whoever heard its rate now hears what the spikes of its N cells leave
 behind in a synapse: weights, plasticity, and all that happens within columns stay as they are. A signal that
-can be negative has cells for either sign: "on" cells fire at r = highest · z / z_max, "off" cells at −z.
+can be negative has cells for either sign: "on" cells fire at r = max_rate · z / z_max, "off" cells at −z.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from math import ceil
 from corticalnet.checks import whole
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Circuit
-from corticalnet.circuits.connection import Fan
-from corticalnet.circuits.parts import Broadcast, Needs, Population, Projection
+from corticalnet.circuits.connection import Grouped
+from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection
 from corticalnet.circuits.quantities import KHZ, MS, POSITIVE, number, quantity
 from corticalnet.errors import CircuitError, one_of
 
 #: Spiking cells by name.
 KINDS: dict[str, type[cells.Spiking]] = {"poisson": cells.Poisson, "pif": cells.PIF, "lif": cells.LIF}
 #: What speaks from area to area.
-SPEAKERS = ("value", "error", "feedback")
+SPIKING = ("value", "error", "feedback")
 #: Ranges of rates by activation; others are taken as from −1 to 1.
 _RATES = {"sigmoid": (0.0, 1.0), "relu": (0.0, 1.0), "softplus": (0.0, 1.0)}
 
@@ -32,15 +32,15 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Code:
+class RateCode:
     """How a signal is told in spikes.
 
     Args:
         per_column: N, for each sign of each column.
         kind: "poisson", "pif" or "lif".
-        highest: the rate that stands for the largest signal, in 1/ms or as "100 Hz".
+        max_rate: the rate that stands for the largest signal, in 1/ms or as "100 Hz".
         synapse: time constant of what a spike leaves behind, in ms or as "20 ms".
-        push_pull: both signs fire all the time, ``r = highest · (½ ± ½ z / z_max)``. For leaky cells if not
+        push_pull: both signs fire all the time, ``r = max_rate · (½ ± ½ z / z_max)``. For leaky cells if not
             given: they forget where they were in their cycle when they are silent, and then fire together.
 
     Raises:
@@ -49,7 +49,7 @@ class Code:
 
     per_column: int = 100
     kind: str = "poisson"
-    highest: float | str = 0.1
+    max_rate: float | str = 0.1
     synapse: float | str = 20.0
     push_pull: bool | None = None
 
@@ -57,7 +57,7 @@ class Code:
         one_of("spiking cell", self.kind, KINDS, CircuitError)
         cells = whole("cells_per_column", self.per_column, CircuitError)
         object.__setattr__(self, "per_column", cells)
-        for name, unit in (("highest", KHZ), ("synapse", MS)):
+        for name, unit in (("max_rate", KHZ), ("synapse", MS)):
             value = quantity(getattr(self, name), unit, name)
             POSITIVE.check(value, unit, name)
             object.__setattr__(self, name, value)
@@ -68,9 +68,9 @@ class Code:
 
     def cell(self) -> cells.Spiking:
         """One of the cells."""
-        return KINDS[self.kind](highest=float(self.highest), base=0.5 if self.push_pull else 0.0)
+        return KINDS[self.kind](max_rate=float(self.max_rate), base=0.5 if self.push_pull else 0.0)
 
-    def carry(
+    def encode(
         self, speaker: Population, state: str, between: Range
     ) -> tuple[list[Population], list[Projection]]:
         """The cells and synapses that carry a population's state, which lies between two numbers.
@@ -86,9 +86,9 @@ class Code:
         largest = max(abs(low), abs(high))
         if not (low < high and 0 < largest < float("inf")):
             raise CircuitError(f"{what} must be (least, greatest), not {between!r}")
-        n, fan = speaker.n * self.per_column, Fan()
+        n, grouped = speaker.n * self.per_column, Grouped()
         drive = (0.5 if self.push_pull else 1.0) / largest
-        jump = largest / (self.per_column * float(self.highest) * float(self.synapse))
+        jump = largest / (self.per_column * float(self.max_rate) * float(self.synapse))
         current = Population(current_of(speaker.name), speaker.n, cells.SynapticCurrent(float(self.synapse)))
         populations, projections = [current], []
         for side, sign in (("on", 1.0), ("off", -1.0)):
@@ -96,8 +96,8 @@ class Code:
                 name = f"{speaker.name}.{side}"
                 populations.append(Population(name, n, self.cell()))
                 projections += [
-                    Projection(speaker.name, name, "drive", sign * drive, fan, state, f"{name} drive"),
-                    Projection(name, current.name, "spikes", sign * jump, fan, "spike", f"{name} spikes"),
+                    Projection(speaker.name, name, "drive", sign * drive, grouped, state, f"{name} drive"),
+                    Projection(name, current.name, "spikes", sign * jump, grouped, "spike", f"{name} spikes"),
                 ]
         return populations, projections
 
@@ -112,9 +112,9 @@ def spiking(
     cells_per_column: int = 100,
     cell: str = "poisson",
     *,
-    populations: Sequence[str] = SPEAKERS,
+    populations: Sequence[str] = SPIKING,
     ranges: Mapping[str, Range] | None = None,
-    highest: float | str = "100 Hz",
+    max_rate: float | str = "100 Hz",
     synapse: float | str = "20 ms",
     push_pull: bool | None = None,
 ) -> Circuit:
@@ -129,24 +129,24 @@ def spiking(
         ranges: (least, greatest) signal of populations by name; see :func:`corticalnet.analysis.ranges`. By
             activation if not given; a larger signal than that means a higher rate, and no clipping (but with
             ``push_pull`` the other sign falls silent).
-        highest: rate of the greatest signal.
+        max_rate: rate of the greatest signal.
         synapse: time constant of synaptic currents.
         push_pull: whether both signs fire all the time; leaky cells do if not given.
 
     Raises:
         CircuitError: a population is unknown or tells no other area anything, or an impossible number.
     """
-    code = Code(cells_per_column, cell, highest, synapse, push_pull)
+    code = RateCode(cells_per_column, cell, max_rate, synapse, push_pull)
     if not isinstance(circuit, Circuit):
         raise CircuitError(f"cn.spiking takes a Circuit (cn.circuit(...)), not {type(circuit).__name__}")
-    if float(code.highest) * circuit.dt > 1:
+    if float(code.max_rate) * circuit.dt > 1:
         raise CircuitError(
-            f"highest = {code.highest:g} 1/ms is more than one spike in a step of {circuit.dt:g} ms, so the "
-            f"largest signals could not be told; choose at most {1000 / circuit.dt:g} Hz, or a smaller dt"
+            f"max_rate = {code.max_rate:g} 1/ms is more than one spike in a step of {circuit.dt:g} ms, so "
+            f"the largest signals could not be told; choose at most {1000 / circuit.dt:g} Hz, or a smaller dt"
         )
     if ranges is not None and not isinstance(ranges, Mapping):
         raise CircuitError(f"ranges must be {{population: (least, greatest)}}, not {ranges!r}")
-    speaking = speakers(circuit, populations)
+    speaking = spiking_populations(circuit, populations)
     known = {p.name for p in circuit.populations}
     for name in ranges or {}:
         one_of("population in ranges", name, known, CircuitError)
@@ -154,14 +154,14 @@ def spiking(
     joints: list[Projection] = []
     for name, state in speaking.items():
         speaker = circuit.population(name)
-        cells_of, joints_of = code.carry(speaker, state, (ranges or {}).get(name) or _range(speaker))
+        cells_of, joints_of = code.encode(speaker, state, (ranges or {}).get(name) or _range(speaker))
         more += cells_of
         joints += joints_of
 
     def moved(part: Projection) -> Projection:
         if part.source not in speaking or not _far(circuit, part):
             return part
-        learns = None if part.plasticity is None else part.plasticity.by_current()
+        learns = None if part.plasticity is None else part.plasticity.for_spiking_input()
         return replace(part, source=current_of(part.source), sends="rate", plasticity=learns)
 
     def told(part: Broadcast) -> Broadcast:
@@ -177,7 +177,7 @@ def spiking(
         projections=[*map(moved, circuit.projections), *joints],
         broadcasts=[*map(told, circuit.broadcasts)],
         name=f"{circuit.name}, {cells_per_column} {cell} cells",
-        needs=Needs(circuit.needs.present + slack, circuit.needs.teach + slack),
+        needs=MinimumDurations(circuit.needs.present + slack, circuit.needs.teach + slack),
     )
 
 
@@ -187,7 +187,7 @@ def _far(circuit: Circuit, projection: Projection) -> bool:
     return source.area != target.area and "." in source.name and "." in target.name
 
 
-def speakers(circuit: Circuit, populations: Sequence[str]) -> dict[str, str]:
+def spiking_populations(circuit: Circuit, populations: Sequence[str]) -> dict[str, str]:
     """Populations that are to spike, and the state that each of them tells.
 
     Raises:
@@ -208,8 +208,8 @@ def speakers(circuit: Circuit, populations: Sequence[str]) -> dict[str, str]:
     found = {circuit.population(name).role for name in told} | set(told)
     choices = [p.name for p in circuit.populations if p.name in {q.source for q in circuit.projections}]
     for name in asked:
-        if name not in found and asked != list(SPEAKERS):
-            one_of("population (or role) that is to spike", name, [*SPEAKERS, *choices], CircuitError)
+        if name not in found and asked != list(SPIKING):
+            one_of("population (or role) that is to spike", name, [*SPIKING, *choices], CircuitError)
             raise CircuitError(f"'{name}' tells no other area anything in circuit '{circuit.name}'")
     if not told:
         raise CircuitError(f"no population of circuit '{circuit.name}' tells another area anything")

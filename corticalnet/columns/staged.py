@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.connection import OneToOne
-from corticalnet.circuits.parts import Broadcast, Needs, Projection, Wire
+from corticalnet.circuits.parts import Broadcast, MinimumDurations, Projection, Wire
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.columns.area import (
     AreaPopulations,
@@ -73,7 +73,7 @@ class StagedColumns(ColumnModel):
         """φ tells, where there is φ."""
         if not isinstance(rule.trigger, FaZIL):
             return None
-        return Continuous("latch", dt=0.5, settle=200.0, average=50.0, threshold=0.05, quiet=0.2)
+        return Continuous("latch", dt=0.5, read_delay=200.0, average=50.0, threshold=0.05, quiet=0.2)
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
         """Value, prediction and error."""
@@ -122,9 +122,9 @@ class StagedColumns(ColumnModel):
 
     def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
         """Error × rate, noted when the error is read, made when it is let go."""
-        return ErrorTimesRate(self.rate, "reads", consolidation="ends")
+        return ErrorTimesRate(self.rate, "read_out", consolidation="release")
 
-    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+    def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """For predictions to come to rest and be silent; for errors to come down and be read, one by one."""
         how = self.dynamics
         tau, slack = how.ms("tau"), how.ms("local_delay") + how.ms("tau_error")
@@ -135,7 +135,7 @@ class StagedColumns(ColumnModel):
             (tau + slack) * log(3 * widest / min(max(how.threshold, 1e-12), 0.1)) * (1 if how.pooled else 2)
         )
         present = (links + 1) * (fall + 4 * tau + 2 * self.delay) + self.silence()
-        return Needs(ceil(present / self.dt), ceil(self.taught(links) / self.dt) + 1)
+        return MinimumDurations(ceil(present / self.dt), ceil(self.taught(links) / self.dt) + 1)
 
     def silence(self) -> float:
         """How long (ms) all must have been at rest before the teacher comes."""
@@ -145,7 +145,7 @@ class StagedColumns(ColumnModel):
         """How long (ms) the teacher must stay."""
         how = self.dynamics
         slack = how.ms("local_delay") + how.ms("tau_error")
-        return how.ms("ramp") + links * (how.ms("settle") + self.delay + 3 * how.ms("tau") + slack)
+        return how.ms("ramp") + links * (how.ms("read_delay") + self.delay + 3 * how.ms("tau") + slack)
 
 
 def _by_direct(rule: Any) -> str | None:
@@ -172,14 +172,14 @@ def _by_inference(rule: Any) -> str | None:
 class _ByPhi(StagedColumns):
     """Base of those in which φ says when; one φ for an area, or one for each column."""
 
-    def phi(self) -> cells.StagedDetector:
+    def phi(self) -> cells.ContinuousDetector:
         """The detector."""
-        return cells.StagedDetector(**self._times())
+        return cells.ContinuousDetector(**self._times())
 
     def _times(self) -> dict[str, float]:
         how = self.dynamics
         levels = {"threshold": how.threshold, "quiet": float(how.quiet or 0.0)}
-        return {"settle": how.ms("settle"), "silence": how.ms("silence"), **levels}
+        return {"read_delay": how.ms("read_delay"), "silence": how.ms("silence"), **levels}
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
         """Value, prediction, error and φ."""
@@ -215,11 +215,11 @@ class DelayColumns(_ByPhi):
 
     construction = "delay"
 
-    def phi(self) -> cells.StagedDetector:
+    def phi(self) -> cells.ContinuousDetector:
         """It sends until what it caused may come back; what it sent must arrive before weights change."""
         back = 2 * self.delay
-        closes = max(back, self.dynamics.ms("settle") + self.dt)
-        return cells.ClosingDetector(**self._times(), release=back, closes=closes)
+        closes = max(back, self.dynamics.ms("read_delay") + self.dt)
+        return cells.DelayedDetector(**self._times(), release_delay=back, closes=closes)
 
     def silence(self) -> float:
         """What is on its way must have arrived, too."""
@@ -252,8 +252,8 @@ class SampleAndHoldColumns(_ByClock):
 
     def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
         """One for each depth."""
-        at = (area.depth + 1) * self.dynamics.ms("settle")
-        return f"clock{area.depth}", cells.StagedClock(opens=at, settle=at)
+        at = (area.depth + 1) * self.dynamics.ms("read_delay")
+        return f"clock{area.depth}", cells.StagedClock(opens=at, read_delay=at)
 
 
 @runs(Sweep, IL, ZIL, FaZIL)
@@ -273,12 +273,12 @@ class NudgeColumns(_ByClock):
 
     def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
         """The same; errors are β times as large."""
-        return ErrorTimesRate(self.rate / self.dynamics.nudge, "reads", consolidation="ends")
+        return ErrorTimesRate(self.rate / self.dynamics.nudge, "read_out", consolidation="release")
 
     def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
         """One for all."""
-        return "clock", cells.StagedClock(opens=0.0, settle=self.dynamics.ms("settle"))
+        return "clock", cells.StagedClock(opens=0.0, read_delay=self.dynamics.ms("read_delay"))
 
     def taught(self, links: int) -> float:
         """Until all are at rest again."""
-        return self.dynamics.ms("ramp") + self.dynamics.ms("settle") + self.dynamics.ms("tau")
+        return self.dynamics.ms("ramp") + self.dynamics.ms("read_delay") + self.dynamics.ms("tau")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from corticalnet.circuits import cells
-from corticalnet.circuits.parts import Needs
+from corticalnet.circuits.parts import MinimumDurations
 from corticalnet.columns.area import AreaSpec, links_to_input
 from corticalnet.columns.refusals import by_feedback
 from corticalnet.columns.registry import Options, runs
@@ -47,13 +47,13 @@ class ZILColumns(Clocked):
         """It fires once."""
         return cells.Clock(first=area.depth, last=area.depth)
 
-    def needs(self, areas: Sequence[AreaSpec]) -> Needs:
+    def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """The output's error is one step behind its prediction: it must be gone when the teacher comes.
 
         Gone from axons, too, if it has some of its own to every area.
         """
         links = links_to_input(areas)
-        return Needs(2 * links if self.direct else links + 1, links)
+        return MinimumDurations(2 * links if self.direct else links + 1, links)
 
     def direct_delay(self, area: AreaSpec) -> float:
         """A step for each link; the first passes anyway."""

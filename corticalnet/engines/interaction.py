@@ -95,8 +95,8 @@ class Interaction:
         left = np.full(self._world.n, self.trials)
         while (left > 0).any():
             size = (self._world.n, self._choices)
-            urge = explore(self._random, size, self.exploration, self.temperature)
-            yield Present(self._seen, present, urge=urge)
+            noise = explore(self._random, size, self.exploration, self.temperature)
+            yield Present(self._seen, present, exploration_noise=noise)
             chosen = running.read(actor)
             if not chosen.any(axis=1).all():
                 raise ProtocolError(

@@ -57,8 +57,8 @@ class Parts:
             whole = all_of_it or recording
             numbers = sum(
                 math.prod(shape)
-                for shape, track in zip(whole.shapes(), whole.tracks, strict=True)
-                if track.state != "spike"  # (they are packed)
+                for shape, variable in zip(whole.shapes(), whole.variables, strict=True)
+                if variable.state != "spike"  # (they are packed)
             )
             self._file.expect(empty, numbers)
 
@@ -105,17 +105,17 @@ def joined(
     """
     recording = made[0][0]
     if len(made) > 1:
-        scripts = [one.script for one, _ in made]
-        events = tuple(event for script in scripts for event in script.events)
-        script = replace(scripts[0], steps=sum(s.steps for s in scripts), events=events)
-        recording = replace(recording, script=script, kept=np.concatenate([one.kept for one, _ in made]))
+        compiled_parts = [one.compiled for one, _ in made]
+        events = tuple(event for compiled in compiled_parts for event in compiled.events)
+        compiled = replace(compiled_parts[0], steps=sum(s.steps for s in compiled_parts), events=events)
+        recording = replace(recording, compiled=compiled, kept=np.concatenate([one.kept for one, _ in made]))
     arrays = _end_to_end([arrays for _, arrays in made])
     after = running.engine.weights
 
     def build() -> xr.Dataset:
         return build_dataset(recording, arrays, before, after, _attributes(running, recording, last))
 
-    return later(build) if recording.script.steps < _SHORT else build()
+    return later(build) if recording.compiled.steps < _SHORT else build()
 
 
 def _end_to_end(parts: list[list[Array]]) -> list[Array]:
@@ -141,8 +141,8 @@ def _attributes(running: Running, recording: Recording, last: int | None) -> dic
     settings = {
         "every": recording.every,
         "last": last,
-        "steps": recording.script.steps,
-        "batch": recording.script.batch,
+        "steps": recording.compiled.steps,
+        "batch": recording.compiled.batch,
         **running.options,
     }
     return {
@@ -151,6 +151,6 @@ def _attributes(running: Running, recording: Recording, last: int | None) -> dic
         "dt": dt,
         "seed": running.seed,
         "settings": json.dumps(settings, default=str),
-        "events": json.dumps([[step * dt, label] for step, label in recording.script.events]),
+        "events": json.dumps([[step * dt, label] for step, label in recording.compiled.events]),
         "schedule": " → ".join(Schedule(circuit.schedule()).names()),
     }

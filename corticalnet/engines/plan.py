@@ -5,7 +5,7 @@ Areas of the same make (same cells, same wires, hearing in the same phases) are 
 walk the same list:
 
     Deliver      outside inputs of this step
-    Sum          one port of one role of a block: every projection that ends there
+    PortSum          one port of one role of a block: every projection that ends there
     Act          the cells of one role of a block, in one phase
     Learn        all plastic projections
     Record
@@ -90,7 +90,7 @@ class Deliver:
 
 
 @dataclass(frozen=True, eq=False)
-class Sum:
+class PortSum:
     """A port takes the sum of what arrives: for every area of the block, its projections and broadcasts."""
 
     block: Block
@@ -125,7 +125,7 @@ class Record:
     """What was asked for is written down."""
 
 
-Operation = Deliver | Sum | Act | Learn | Record
+Operation = Deliver | PortSum | Act | Learn | Record
 
 
 class Plan:
@@ -154,7 +154,7 @@ class Plan:
             roles = {p.role: p.cell for p in populations}
             wires = {(p.role, port): self._wires(p, port) for p in populations for port in p.cell.ports}
             heard = tuple(
-                self._spoken(self._senders(p.name, port))
+                self._sender_phase(self._senders(p.name, port))
                 for p in populations
                 for port, phase in p.cell.ports.items()
                 if not phase
@@ -175,7 +175,7 @@ class Plan:
         draws = []
         for sample in range(batch):
             rng = np.random.default_rng(seed_of(self.seed, population.name, sample, size=8))
-            draws.append(population.cell.scatter((population.n,), rng))
+            draws.append(population.cell.initial_spread((population.n,), rng))
             if not draws[0]:
                 return {}
         return {state: np.stack([draw[state] for draw in draws]) for state in draws[0]}
@@ -205,15 +205,15 @@ class Plan:
             for role, cell in block.roles.items()
             if phase.name in cell.phases
         ]
-        found += [s for s in sums if not s.delivered and phase.name == self._heard(s)]
+        found += [s for s in sums if not s.delivered and phase.name == self._delivery_phase(s)]
         if phase.name == "learn" and self.circuit.plastic:
             found.append(Learn(self.circuit.plastic))
         if phase.name == "record":
             found.append(Record())
         return found
 
-    def _sums(self) -> list[Sum]:
-        sums: dict[tuple[int, str, str], Sum] = {}
+    def _sums(self) -> list[PortSum]:
+        sums: dict[tuple[int, str, str], PortSum] = {}
         arriving: list[tuple[str, str, Projection | Broadcast]] = [
             (p.target, p.port, p) for p in self.circuit.projections
         ]
@@ -222,15 +222,15 @@ class Plan:
             place = self.places[target]
             key = place.block.index, place.role, port
             if key not in sums:
-                sums[key] = Sum(place.block, place.role, port, [[] for _ in place.block.areas])
+                sums[key] = PortSum(place.block, place.role, port, [[] for _ in place.block.areas])
             sums[key].arriving[place.block.columns.index(place.columns)].append(part)
         return list(sums.values())
 
-    def _heard(self, total: Sum) -> str:
+    def _delivery_phase(self, total: PortSum) -> str:
         """The phase at whose end a sum is heard that none delivers; all areas of a block have the same."""
-        return next(filter(None, map(self._spoken, total.arriving)))
+        return next(filter(None, map(self._sender_phase, total.arriving)))
 
-    def _spoken(self, parts: Sequence[Projection | Broadcast]) -> str:
+    def _sender_phase(self, parts: Sequence[Projection | Broadcast]) -> str:
         """The phase in which the last of these senders acts: then their sum is heard; "" if there is none."""
         order = [phase.name for phase in self.schedule]
         last = -1

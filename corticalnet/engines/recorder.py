@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from corticalnet.recordings.recording import Recording
-from corticalnet.recordings.tracks import Track
+from corticalnet.recordings.variables import RecordedVariable
 
 _REDUCE: dict[str, Callable[[Tensor], Tensor]] = {
     "mean": lambda x: x.mean(1),
@@ -44,49 +44,53 @@ class Windows:
 
 
 class Recorder:
-    """Writes tracks at the steps that are kept.
+    """Writes variables at the steps that are kept.
 
     Args:
         recording: what to keep.
-        read: the present state of a track, ``[B, n]`` (or the weights).
+        read: the present state of a variable, ``[B, n]`` (or the weights).
         like: a tensor of the engine's precision and device.
         windows: what the last run left of a window that had begun; sums go on in it.
     """
 
     def __init__(
-        self, recording: Recording, read: Callable[[Track], Tensor], like: Tensor, windows: Windows
+        self, recording: Recording, read: Callable[[RecordedVariable], Tensor], like: Tensor, windows: Windows
     ) -> None:
-        self._read, self._tracks, self._windows = read, recording.tracks, windows
+        self._read, self._variables, self._windows = read, recording.variables, windows
         self._recording = recording
         self._kept, self._rows = recording.kept.tolist(), 0
         # (a single row is made when it is there: many short runs do not pay for room)
         shapes = recording.shapes() if len(self._kept) != 1 else []
-        self._kinds = [_KINDS[track.kind.name] if track.kind else like.dtype for track in self._tracks]
+        self._kinds = [
+            _KINDS[variable.kind.name] if variable.kind else like.dtype for variable in self._variables
+        ]
         self._arrays = [
             torch.empty(shape, dtype=kind, device=like.device)
             for shape, kind in zip(shapes, self._kinds, strict=False)
         ]
         self._index: list[Any] = [
-            None if track.index is None else torch.as_tensor(np.asarray(track.index), device=like.device)
-            for track in self._tracks
+            None
+            if variable.index is None
+            else torch.as_tensor(np.asarray(variable.index), device=like.device)
+            for variable in self._variables
         ]
-        if (windows.every, windows.step) != (recording.every, recording.script.begin):
+        if (windows.every, windows.step) != (recording.every, recording.compiled.begin):
             windows.every, windows.sums = recording.every, {}
-        self._sums = [recording.adds_up(track) for track in self._tracks]
-        added = [track for track, adds in zip(self._tracks, self._sums, strict=True) if adds]
-        self._added = {(track.part, track.state): track for track in added}
+        self._sums = [recording.adds_up(variable) for variable in self._variables]
+        added = [variable for variable, adds in zip(self._variables, self._sums, strict=True) if adds]
+        self._added = {(variable.part, variable.state): variable for variable in added}
         windows.sums = {key: total for key, total in windows.sums.items() if key in self._added}
 
     def take(self, step: int) -> None:
         """Write step ``step`` down, if it is to be kept."""
         windows, k = self._windows, self._rows
-        for key, track in self._added.items():
-            state, total = self._read(track), windows.sums.get(key)
+        for key, variable in self._added.items():
+            state, total = self._read(variable), windows.sums.get(key)
             windows.sums[key] = state.clone() if total is None else total + state
         windows.step = step + 1
         if k < len(self._kept) and self._kept[k] == step:
             self._rows += 1
-            now = [self._now(*one) for one in zip(self._tracks, self._index, self._sums, strict=True)]
+            now = [self._now(*one) for one in zip(self._variables, self._index, self._sums, strict=True)]
             if len(self._kept) == 1:
                 self._arrays = [
                     value.to(kind, copy=True)[None] for value, kind in zip(now, self._kinds, strict=True)
@@ -97,14 +101,14 @@ class Recorder:
         if windows.step % windows.every == 0:
             windows.sums.clear()
 
-    def _now(self, track: Track, index: Tensor | None, adds: bool) -> Tensor:
-        """What a track tells now."""
-        state = self._windows.sums[track.part, track.state] if adds else self._read(track)
+    def _now(self, variable: RecordedVariable, index: Tensor | None, adds: bool) -> Tensor:
+        """What a variable tells now."""
+        state = self._windows.sums[variable.part, variable.state] if adds else self._read(variable)
         state = state if index is None else state[:, index]
-        return _REDUCE[track.reduce](state.flatten(1)) if track.reduce else state
+        return _REDUCE[variable.reduce](state.flatten(1)) if variable.reduce else state
 
     def finish(self) -> list[NDArray[Any]]:
-        """One array for each track, time first: all steps to be kept that there have been."""
+        """One array for each variable, time first: all steps to be kept that there have been."""
         if len(self._kept) == 1 and not self._rows:  # stopped before
             shapes = zip(self._recording.shapes(), self._kinds, strict=True)
             self._arrays = [torch.empty((0, *shape[1:]), dtype=kind) for shape, kind in shapes]

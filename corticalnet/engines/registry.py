@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from corticalnet.engines.recorder import Windows
 from corticalnet.engines.torch_engine import TorchEngine
-from corticalnet.experiment.script import Script
+from corticalnet.experiment.compiled import CompiledProtocol
 from corticalnet.recordings.recording import Recording
-from corticalnet.recordings.tracks import Track
+from corticalnet.recordings.variables import RecordedVariable
 
 Array = NDArray[np.float64]
 
@@ -31,19 +31,19 @@ class Engine(Protocol):
 
     def run(
         self,
-        script: Script,
+        compiled: CompiledProtocol,
         recording: Recording,
         progress: Callable[[int], None] | None = None,
         *,
         guard: bool = False,
     ) -> list[NDArray[Any]]:
-        """Run a script from where the last one ended; return what was recorded, track by track."""
+        """Run a compiled protocol from where the last one ended; return an array for each variable."""
 
     def reset(self, batch: int = 1) -> None:
         """Bring every state to rest."""
 
-    def read(self, track: Track) -> Array:
-        """What a track would record now: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
+    def read(self, variable: RecordedVariable) -> Array:
+        """What a variable would record now: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
 
     def trouble(self) -> tuple[str, str] | None:
         """The first population and state (or projection and its state, or "weight") that is not finite."""

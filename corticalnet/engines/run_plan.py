@@ -1,4 +1,4 @@
-"""How a run is laid out: scripts one after another, and what is recorded of each."""
+"""How a run is laid out: compiled protocols one after another, and what is recorded of each."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 from corticalnet.engines.running import Running
 from corticalnet.errors import ProtocolError, RecordingWarning
-from corticalnet.experiment.script import Script, compile_protocol, is_protocol
+from corticalnet.experiment.compiled import CompiledProtocol, compile_protocol, is_protocol
 from corticalnet.recordings.recording import Recording, again, plan_recording
 
 
 class RunPlan:
-    """How a run is laid out: scripts, and what is recorded of each.
+    """How a run is laid out: compiled protocols, and what is recorded of each.
 
     Attributes:
         steps, recording: of the whole run, if they are known.
@@ -35,15 +35,15 @@ class RunPlan:
         self.steps: int | None = None
         self.recording: Recording | None = None
 
-    def whole(self, protocol: Any) -> Iterator[tuple[Script, Recording]]:
+    def whole(self, protocol: Any) -> Iterator[tuple[CompiledProtocol, Recording]]:
         """A protocol that is known; in pieces that fit into memory if it streams to a file."""
-        script = self._compiled(protocol)
-        self.steps = script.steps
-        recording = self.recording = self._counted(self._recorded(script, self.last))
-        pieces = recording.pieces() if self._streams else [(script, recording)]
+        compiled = self._compiled(protocol)
+        self.steps = compiled.steps
+        recording = self.recording = self._counted(self._recorded(compiled, self.last))
+        pieces = recording.pieces() if self._streams else [(compiled, recording)]
         return iter(pieces)
 
-    def one_by_one(self, elements: Any) -> Iterator[tuple[Script, Recording]]:
+    def one_by_one(self, elements: Any) -> Iterator[tuple[CompiledProtocol, Recording]]:
         """A protocol that is made while it runs."""
         if self.last is not None:
             raise ProtocolError("last=… needs a protocol whose length is known, a list of elements")
@@ -55,17 +55,17 @@ class RunPlan:
             ) from None
         return self._each(elements)
 
-    def _each(self, elements: Iterator[Any]) -> Iterator[tuple[Script, Recording]]:
-        tracks = None
+    def _each(self, elements: Iterator[Any]) -> Iterator[tuple[CompiledProtocol, Recording]]:
+        variables = None
         for element in elements:
-            script = self._compiled(element if is_protocol(element) else [element])
-            recording = self._recorded(script, None)
-            tracks = recording.tracks if tracks is None else tracks
-            yield script, self._counted(replace(recording, tracks=tracks))
-        if tracks is None:
+            compiled = self._compiled(element if is_protocol(element) else [element])
+            recording = self._recorded(compiled, None)
+            variables = recording.variables if variables is None else variables
+            yield compiled, self._counted(replace(recording, variables=variables))
+        if variables is None:
             self._compiled([])  # says that there was nothing to do
 
-    def _compiled(self, protocol: Any) -> Script:
+    def _compiled(self, protocol: Any) -> CompiledProtocol:
         running = self._running
         return compile_protocol(
             running.circuit,
@@ -77,30 +77,38 @@ class RunPlan:
             seed=running.seed,
         )
 
-    def _recorded(self, script: Script, last: int | None) -> Recording:
+    def _recorded(self, compiled: CompiledProtocol, last: int | None) -> Recording:
         running = self._running
         # Many short runs record the same: what that is need not be found out again and again.
-        wish = tuple(self._record) if isinstance(self._record, list) else self._record
-        key = (wish, self.every, last, self._streams, script.steps, script.batch, script.begin % self.every)
+        request = tuple(self._record) if isinstance(self._record, list) else self._record
+        key = (
+            request,
+            self.every,
+            last,
+            self._streams,
+            compiled.steps,
+            compiled.batch,
+            compiled.begin % self.every,
+        )
         if key == running._planned[0]:
-            return again(running._planned[1], script)
-        recording = plan_recording(running.circuit, script, self._record, self.every, last, self._streams)
+            return again(running._planned[1], compiled)
+        recording = plan_recording(running.circuit, compiled, self._record, self.every, last, self._streams)
         running._planned = key, recording
         return recording
 
     def _counted(self, recording: Recording) -> Recording:
         """Without the record of a window whose first steps were not counted: its sums would be too small."""
-        begin, every, windows = recording.script.begin, recording.every, self._running.engine.windows
+        begin, every, windows = recording.compiled.begin, recording.every, self._running.engine.windows
         end = begin - begin % every + every - 1
         if begin % every == 0 or end not in recording.kept:
             return recording
         goes_on = (windows.every, windows.step) == (every, begin)
-        for track in filter(recording.adds_up, recording.tracks):
-            if not goes_on or (track.part, track.state) not in windows.sums:
+        for variable in filter(recording.adds_up, recording.variables):
+            if not goes_on or (variable.part, variable.state) not in windows.sums:
                 warnings.warn(
-                    f"there is no record of steps {end - every + 1} to {end}: '{track.state}' of "
-                    f"'{track.part}' was not counted before step {begin}, so every={every} begins with the "
-                    "next window",
+                    f"there is no record of steps {end - every + 1} to {end}: '{variable.state}' of "
+                    f"'{variable.part}' was not counted before step {begin}, so every={every} begins with "
+                    "the next window",
                     RecordingWarning,
                     stacklevel=5,
                 )
@@ -110,7 +118,7 @@ class RunPlan:
 
 def until(recording: Recording, step: int) -> Recording:
     """What has been recorded before a step, at which a run stopped."""
-    if step == recording.script.end:
+    if step == recording.compiled.end:
         return recording
-    script = recording.script.part(recording.script.begin, step)
-    return replace(recording, script=script, kept=recording.kept[recording.kept < step])
+    compiled = recording.compiled.part(recording.compiled.begin, step)
+    return replace(recording, compiled=compiled, kept=recording.kept[recording.kept < step])

@@ -12,7 +12,7 @@ from corticalnet.checks import whole
 from corticalnet.circuits import Circuit
 from corticalnet.engines.registry import ENGINES, Engine
 from corticalnet.errors import EngineError, ProtocolError, one_of
-from corticalnet.experiment.script import Held
+from corticalnet.experiment.compiled import Held
 
 
 class Running:
@@ -37,7 +37,7 @@ class Running:
         self.seed = whole("seed", seed, ProtocolError, least=0)
         self._asked = None if batch is None else whole("batch", batch, ProtocolError)
         self._held = Held()
-        self._planned: tuple[Any, Any] = (None, None)  # which wish, and what it was planned to be
+        self._planned: tuple[Any, Any] = (None, None)  # which request, and what it was planned to be
         make = ENGINES[name]()
         try:
             inspect.signature(make).bind(circuit, seed=seed, **options)

@@ -44,7 +44,7 @@ def simulate(
 
     Args:
         circuit: populations and what joins them.
-        protocol: a list of ``Present``, ``Teach``, ``Reinforce``, ``Rest``, ``Give``, ``Play``,
+        protocol: a list of ``Present``, ``Teach``, ``Reinforce``, ``Rest``, ``SetInput``, ``Play``,
             ``Stream``; or a function of the simulator that yields them one after another, and may look at
             states in between (a closed loop).
         engine: "torch" (batches, CPU or GPU) or "brian2" (one sample).

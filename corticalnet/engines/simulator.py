@@ -36,10 +36,10 @@ from corticalnet.engines.snapshot import About, Snapshot, digest, fitting, held_
 from corticalnet.engines.stepping import Diverged
 from corticalnet.engines.trouble import explain
 from corticalnet.errors import CircuitWarning, ProtocolError, SimulationError, one_of, unknown
-from corticalnet.experiment.script import Held, Script, is_protocol
+from corticalnet.experiment.compiled import CompiledProtocol, Held, is_protocol
 from corticalnet.progress import bar
 from corticalnet.recordings.recording import Recording
-from corticalnet.recordings.tracks import Track, tracks_of_cells, tracks_of_synapses
+from corticalnet.recordings.variables import RecordedVariable, variables_of_cells, variables_of_synapses
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -98,18 +98,18 @@ class Simulator(Running):
         Raises:
             ProtocolError: there is no such state.
         """
-        if not isinstance(what, str) or what not in self._tracks:
+        if not isinstance(what, str) or what not in self._variables:
             raise ProtocolError(
-                unknown("state", what, dict.fromkeys(track.name for track in self._tracks.values()))
+                unknown("state", what, dict.fromkeys(variable.name for variable in self._variables.values()))
             )
-        return self.engine.read(self._tracks[what])
+        return self.engine.read(self._variables[what])
 
     @cached_property
-    def _tracks(self) -> dict[str, Track]:
+    def _variables(self) -> dict[str, RecordedVariable]:
         """All that can be read, by name."""
-        found = {track.name: track for track in tracks_of_cells(self.circuit)}
-        found |= {p.name: Track(p.name, p.cell.sends) for p in self.circuit.populations}
-        return found | {t.name: t for t in tracks_of_synapses(self.circuit) if t.name not in found}
+        found = {variable.name: variable for variable in variables_of_cells(self.circuit)}
+        found |= {p.name: RecordedVariable(p.name, p.cell.sends) for p in self.circuit.populations}
+        return found | {t.name: t for t in variables_of_synapses(self.circuit) if t.name not in found}
 
     def reset(self, weights: bool = False) -> None:
         """Begin anew: time 0, all states at rest, no inputs; another batch may follow.
@@ -150,14 +150,14 @@ class Simulator(Running):
         plan = RunPlan(self, record, every, last, noise, check, to is not None)
         taken = Parts(self, last, to)
         if is_protocol(protocol):
-            parts: Iterator[tuple[Script, Recording]] = plan.whole(protocol)
+            parts: Iterator[tuple[CompiledProtocol, Recording]] = plan.whole(protocol)
         else:
             parts = plan.one_by_one(protocol(self) if callable(protocol) else protocol)
         with taken, bar("steps", plan.steps, progress, begin=self.step, stay=True) as tick:
-            for number, (script, recording) in enumerate(parts):
+            for number, (compiled, recording) in enumerate(parts):
                 if number == 0:
                     taken.expect(recording, plan.recording)
-                arrays, trouble = self._run(script, recording, tick, diverged)
+                arrays, trouble = self._run(compiled, recording, tick, diverged)
                 done = until(recording, self.step)
                 taken.add(done, [array[: len(done.kept)] for array in arrays])
                 del arrays  # (what is taken is given away when the parts are joined)
@@ -167,27 +167,31 @@ class Simulator(Running):
         return taken.recording()
 
     def _run(
-        self, script: Script, recording: Recording, tick: Callable[[int], None] | None, diverged: str
+        self,
+        compiled: CompiledProtocol,
+        recording: Recording,
+        tick: Callable[[int], None] | None,
+        diverged: str,
     ) -> tuple[list[NDArray[Any]], SimulationError | None]:
-        """One script; how far it came is known also when it is interrupted."""
-        done = script.begin
+        """One compiled protocol; how far it came is known also when it is interrupted."""
+        done = compiled.begin
 
         def progress(steps: int) -> None:
             nonlocal done
-            done = script.begin + steps
+            done = compiled.begin + steps
             if tick is not None:
                 tick(done)
 
         try:
-            arrays = self.engine.run(script, recording, progress, guard=diverged == "stop")
-            done = script.end
+            arrays = self.engine.run(compiled, recording, progress, guard=diverged == "stop")
+            done = compiled.end
         except Diverged as stopped:
             done = stopped.step + 1
             return stopped.arrays, SimulationError(explain(self.circuit, self.weights, stopped))
         finally:
-            self._held = script.held_at(done)
+            self._held = compiled.held_at(done)
         if diverged == "warn" and (found := self.engine.trouble()):
-            said = explain(self.circuit, self.weights, Diverged(script.end - 1, *found, []))
+            said = explain(self.circuit, self.weights, Diverged(compiled.end - 1, *found, []))
             warnings.warn(said, CircuitWarning, stacklevel=4)
         return arrays, None
 

@@ -38,7 +38,7 @@ class About:
         engine, seed, options: of the simulator.
         step: absolute number of the next step.
         batch: samples.
-        shown: see :class:`corticalnet.experiment.script.Held`.
+        shown: see :class:`corticalnet.experiment.compiled.Held`.
         every: steps between records.
         version: of corticalnet.
     """

@@ -1,6 +1,6 @@
 """What engines that go step by step have in common: the loop, its records, a guard on numbers, snapshots.
 
-An engine says how to take a script's inputs, how to make one step and what its state is.
+An engine says how to take a compiled protocol's inputs, how to make one step and what its state is.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from torch import Tensor
 
 from corticalnet.circuits import Circuit
 from corticalnet.engines.recorder import Recorder, Windows
-from corticalnet.experiment.script import Script
+from corticalnet.experiment.compiled import CompiledProtocol
 from corticalnet.recordings.recording import Recording
-from corticalnet.recordings.tracks import Track
+from corticalnet.recordings.variables import RecordedVariable
 
 Array = NDArray[np.float64]
 #: The guard looks each so many steps, and then finds the very step.
@@ -52,16 +52,16 @@ class Stepping(ABC):
     _batch = 1
 
     @abstractmethod
-    def begin(self, script: Script) -> None:
-        """Take a script's inputs."""
+    def begin(self, compiled: CompiledProtocol) -> None:
+        """Take a compiled protocol's inputs."""
 
     @abstractmethod
     def advance(self, t: int, steps: int) -> None:
-        """Make steps of the script from (absolute) step ``t`` on, and :meth:`record` each."""
+        """Make steps of the compiled protocol from (absolute) step ``t`` on, and :meth:`record` each."""
 
     @abstractmethod
-    def _read(self, track: Track) -> Tensor:
-        """What a track records now."""
+    def _read(self, variable: RecordedVariable) -> Tensor:
+        """What a variable records now."""
 
     @abstractmethod
     def _state(self) -> dict[str, Tensor]:
@@ -83,18 +83,19 @@ class Stepping(ABC):
     @torch.no_grad()
     def run(
         self,
-        script: Script,
+        compiled: CompiledProtocol,
         recording: Recording,
         progress: Callable[[int], None] | None = None,
         *,
         guard: bool = False,
     ) -> list[NDArray[Any]]:
-        """Run a script from where the last one ended; return what was recorded, one array for each track.
+        """Run a compiled protocol from where the last one ended; return what was recorded, one array for each
+        variable.
 
         States at rest and another batch: see :meth:`reset`.
 
         Args:
-            script: what to run.
+            compiled: what to run.
             recording: what to write down.
             progress: called with the number of steps done.
             guard: whether to stop at a number that is not finite.
@@ -102,13 +103,13 @@ class Stepping(ABC):
         Raises:
             Diverged: with ``guard``, such a number was met.
         """
-        if script.batch != self._batch:
-            self.reset(script.batch)
-        self.begin(script)
+        if compiled.batch != self._batch:
+            self.reset(compiled.batch)
+        self.begin(compiled)
         recorder = self._recorder = Recorder(recording, self._read, self._like, self.windows)
-        t = script.begin
-        while t < script.end:
-            steps = min(self.stride or script.steps, script.end - t)
+        t = compiled.begin
+        while t < compiled.end:
+            steps = min(self.stride or compiled.steps, compiled.end - t)
             sound, sums = self._state() if steps > 1 else {}, dict(self.windows.sums)
             try:
                 self.advance(t, steps)
@@ -119,13 +120,13 @@ class Stepping(ABC):
                 raise
             if guard and (found := self.trouble()):
                 raise (
-                    self._find_trouble(script, sound, t)
+                    self._find_trouble(compiled, sound, t)
                     if steps > 1
                     else Diverged(t, *found, recorder.finish())
                 )
             t += steps
             if progress is not None:
-                progress(t - script.begin)
+                progress(t - compiled.begin)
         self._recorder = None
         return recorder.finish()
 
@@ -139,21 +140,21 @@ class Stepping(ABC):
         if self._recorder is not None:
             self._recorder.take(t)
 
-    def _find_trouble(self, script: Script, sound: Mapping[str, Tensor], begin: int) -> Diverged:
+    def _find_trouble(self, compiled: CompiledProtocol, sound: Mapping[str, Tensor], begin: int) -> Diverged:
         """Go back to where all was sound, and make the same steps again until it is not."""
         recorder, self._recorder = self._recorder, None
         assert recorder is not None, "it was running"
         arrays, found, t = recorder.finish(), None, begin
         self._restore(sound)
-        self.begin(script)
+        self.begin(compiled)
         while found is None:
             self.advance(t, 1)
             found, t = self.trouble(), t + 1
         return Diverged(t - 1, *found, arrays)
 
-    def read(self, track: Track) -> Array:
-        """What a track would record now: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
-        return self._read(track).cpu().numpy().astype(np.float64)
+    def read(self, variable: RecordedVariable) -> Array:
+        """What a variable would record now: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
+        return self._read(variable).cpu().numpy().astype(np.float64)
 
     def snapshot(self) -> dict[str, Array]:
         """All that the next step depends on, but for inputs, as arrays."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.errors import ProtocolError, one_of, unknown
-from corticalnet.experiment.protocol import Element, Give, Play, Present, Reinforce, Teach
+from corticalnet.experiment.protocol import Element, Play, Present, Reinforce, SetInput, Teach
 from corticalnet.experiment.values import course, pattern, samples, target
 
 #: Numbers of an input; see above.
@@ -43,7 +43,7 @@ def stimuli_of(circuit: Circuit, entry: PlacedElement) -> dict[Key, Change]:
             size = circuit.population(name).n
             new[name, "stimulus"] = pattern(value, size, f"{where}: stimulus of '{name}'")
         return new
-    if isinstance(element, Give | Play):
+    if isinstance(element, SetInput | Play):
         shows = {"stimulus"} & {name for _, name in circuit.inputs} or {name for _, name in entry.named}
         return {key: change for key, change in entry.named.items() if key[1] in shows}
     return {}
@@ -52,7 +52,7 @@ def stimuli_of(circuit: Circuit, entry: PlacedElement) -> dict[Key, Change]:
 def changes_of(circuit: Circuit, entry: PlacedElement, batch: int) -> dict[Key, Change]:
     """All else that an element changes, in a simulation of ``batch`` samples."""
     element, where = entry.element, entry.where
-    if isinstance(element, Give | Play):
+    if isinstance(element, SetInput | Play):
         return _fitting(entry.named, batch, entry)
     if isinstance(element, Reinforce):
         answers = _by_population(circuit, "answer", element.answer, where)
@@ -71,11 +71,17 @@ def changes_of(circuit: Circuit, entry: PlacedElement, batch: int) -> dict[Key, 
             if "clamped" in circuit.population(name).cell.inputs:
                 new[name, "clamped"] = _OFF + 1
         return _fitting(new, batch, entry)
-    new |= {key: _OFF for key in circuit.inputs if key[1] == "urge"}
+    new |= {key: _OFF for key in circuit.inputs if key[1] == "exploration_noise"}
     if isinstance(element, Present):
-        urge = {} if element.urge is None else _by_population(circuit, "urge", element.urge, where)
-        for name, value in urge.items():
-            new[name, "urge"] = pattern(value, circuit.population(name).n, f"{where}: urge of '{name}'")
+        noise = (
+            {}
+            if element.exploration_noise is None
+            else _by_population(circuit, "exploration_noise", element.exploration_noise, where)
+        )
+        for name, value in noise.items():
+            new[name, "exploration_noise"] = pattern(
+                value, circuit.population(name).n, f"{where}: exploration_noise of '{name}'"
+            )
     else:
         new |= {key: _OFF for key in circuit.inputs if key[1] == "stimulus"}
     return _fitting(new, batch, entry)
@@ -118,7 +124,7 @@ class Batches:
                     f"{entry.where}: '{name}' has a batch of {found}, "
                     f"but {self._first} has one of {self._size}; a batch of 1 goes with any"
                 )
-            if isinstance(entry.element, Give) and found == entry.steps:
+            if isinstance(entry.element, SetInput) and found == entry.steps:
                 raise ProtocolError(
                     f"{entry.where}: '{name}' has {found} rows and lasts {found} steps: for numbers that "
                     f"change in time use Play, for {found} samples say batch={found}"
@@ -138,8 +144,8 @@ def _fitting(changes: Mapping[Key, Change], batch: int, entry: PlacedElement) ->
 
 
 def named_inputs(circuit: Circuit, element: Element, where: str, steps: int) -> dict[Key, Change]:
-    """The inputs that Give and Play name, and their numbers; nothing for other elements."""
-    if not isinstance(element, Give | Play):
+    """The inputs that SetInput and Play name, and their numbers; nothing for other elements."""
+    if not isinstance(element, SetInput | Play):
         return {}
     known = {f"{p}.{name}": (p, name) for p, name in circuit.inputs}
     signals = element.signals
@@ -150,7 +156,7 @@ def named_inputs(circuit: Circuit, element: Element, where: str, steps: int) -> 
         if full not in known:
             raise ProtocolError(unknown(f"input in {where}", full, known or ["none"]))
         n, what = circuit.population(known[full][0]).n, f"{where}: {full}"
-        if isinstance(element, Give):
+        if isinstance(element, SetInput):
             found[known[full]] = pattern(value, n, what, number=True)
         else:
             values = element.sampled(value, steps, float(circuit.dt), what)

@@ -64,8 +64,8 @@ class Present(Element):
         stimulus: ``[n]``, ``[B, n]`` or ``[B, *shape]``; {population: array} where several take a stimulus.
         steps: how long, in steps.
         ms: or in ms (30, "30 ms").
-        urge: to explore: what is added to the bid of each action, ``[n]`` or ``[B, n]``; 0 if not given. See
-            :func:`urges`.
+        exploration_noise: what is added to the bid of each action, ``[n]`` or ``[B, n]``; 0 if not given. See
+            :func:`exploration_noise`.
 
     Raises:
         ProtocolError: not exactly one of steps and ms.
@@ -74,7 +74,7 @@ class Present(Element):
     stimulus: Any
     steps: int | None = None
     ms: float | str | None = field(default=None, kw_only=True)
-    urge: Any = field(default=None, kw_only=True)
+    exploration_noise: Any = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +133,7 @@ class Rest(Element):
 
 
 @dataclass(frozen=True, eq=False)
-class Give(Element):
+class SetInput(Element):
     """Drive any inputs by name with numbers that stay; all others stay as they are.
 
     Args:
@@ -152,7 +152,7 @@ class Give(Element):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not isinstance(self.signals, Mapping):
-            raise ProtocolError(f"Give takes {{'population.input': array}}, not {self.signals!r}")
+            raise ProtocolError(f"SetInput takes {{'population.input': array}}, not {self.signals!r}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Streams: trials of random timing, one after another, and urges to explore in them."""
+"""Streams: trials of random timing, one after another, and exploration noise in them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Stream:
         present, teach: least and greatest number of steps of each; every number between is as likely.
         seed: of the lengths; a longer stream begins like a shorter one.
         rewarded: an outcome comes instead of a teacher; targets say which action brings reward.
-        urges: to explore, ``[trials, n]`` or ``[trials, B, n]``, see :func:`urges`.
+        exploration_noise: to explore, ``[trials, n]`` or ``[trials, B, n]``, see :func:`exploration_noise`.
 
     Raises:
         ProtocolError: lengths that are no range, or not as many targets as stimuli.
@@ -38,18 +38,25 @@ class Stream:
     teach: tuple[int, int] = field(kw_only=True)
     seed: int = field(default=0, kw_only=True)
     rewarded: bool = field(default=False, kw_only=True)
-    urges: Any = field(default=None, kw_only=True)
+    exploration_noise: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        for name in ("stimuli", "targets", *(["urges"] if self.urges is not None else [])):
+        for name in (
+            "stimuli",
+            "targets",
+            *(["exploration_noise"] if self.exploration_noise is not None else []),
+        ):
             object.__setattr__(
                 self, name, array(f"Stream: {name}", getattr(self, name), ProtocolError, finite=True)
             )
         if np.ndim(self.stimuli) < 2 or np.ndim(self.targets) < 1 or len(self.stimuli) != len(self.targets):
             shapes = f"{np.shape(self.stimuli)} and {np.shape(self.targets)}"
             raise ProtocolError(f"Stream: stimuli and targets have shapes {shapes}; both begin with trials")
-        if self.urges is not None and len(self.urges) != len(self.stimuli):
-            raise ProtocolError(f"Stream: urges are for {len(self.urges)} of {len(self.stimuli)} trials")
+        if self.exploration_noise is not None and len(self.exploration_noise) != len(self.stimuli):
+            raise ProtocolError(
+                f"Stream: exploration_noise is for {len(self.exploration_noise)} "
+                f"of {len(self.stimuli)} trials"
+            )
         for name in ("present", "teach"):
             object.__setattr__(self, name, self._range(name))
 
@@ -70,16 +77,16 @@ class Stream:
         trials: list[Element] = []
         lesson = Reinforce if self.rewarded else Teach
         for k, (shown, taught) in enumerate(lengths):
-            urge = None if self.urges is None else self.urges[k]
-            trials.append(Present(self.stimuli[k], int(shown), urge=urge))
+            noise = None if self.exploration_noise is None else self.exploration_noise[k]
+            trials.append(Present(self.stimuli[k], int(shown), exploration_noise=noise))
             trials.append(lesson(self.targets[k], int(taught)))
         return trials
 
 
-def urges(
+def exploration_noise(
     trials: int, actions: int, exploration: float = 0.02, temperature: float = 1.0, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Urges to explore, ``[trials, actions]``: with them the best bid is the max-Boltzmann choice.
+    """Exploration noise, ``[trials, actions]``: with it the best bid is the max-Boltzmann choice.
 
     In a trial in which nobody explores all are 0. Otherwise they are temperature × Gumbel noise, and the
     winner is a draw from softmax(y / temperature) (Pozzi et al. 2020: exploration 0.02, temperature 1).
@@ -87,18 +94,22 @@ def urges(
     Raises:
         ProtocolError: an impossible number of them, probability or temperature.
     """
-    size = whole("urges: trials", trials, ProtocolError), whole("urges: actions", actions, ProtocolError)
+    size = (
+        whole("exploration_noise: trials", trials, ProtocolError),
+        whole("exploration_noise: actions", actions, ProtocolError),
+    )
     if not 0 <= exploration <= 1 or not 0 < temperature < math.inf:
         raise ProtocolError(
-            f"urges: exploration = {exploration} is a probability, temperature = {temperature} more than 0"
+            f"exploration_noise: exploration = {exploration} is a probability, "
+            f"temperature = {temperature} more than 0"
         )
-    rng = np.random.default_rng(whole("urges: seed", seed, ProtocolError, least=0))
+    rng = np.random.default_rng(whole("exploration_noise: seed", seed, ProtocolError, least=0))
     return explore(rng, size, exploration, temperature)
 
 
 def explore(
     rng: np.random.Generator, size: tuple[int, int], exploration: float, temperature: float
 ) -> NDArray[np.float64]:
-    """Urges ``[trials, actions]`` from a generator that goes on; see :func:`urges`."""
+    """Draw ``[trials, actions]`` from a generator that goes on; see :func:`exploration_noise`."""
     explores = rng.random((size[0], 1)) < exploration
     return np.where(explores, temperature * rng.gumbel(size=size), 0.0)

@@ -1,7 +1,7 @@
 """What numbers of a protocol mean: patterns for cells, courses in time, targets.
 
-A batch comes from stimuli alone: a target, an answer or an urge goes with the samples that are there, so a
-one-hot row of whole numbers is one target and never several samples.
+A batch comes from stimuli alone: a target, an answer or exploration noise goes with the samples that are
+there, so a one-hot row of whole numbers is one target and never several samples.
 """
 
 from __future__ import annotations

@@ -150,9 +150,9 @@ def _traces(data: xr.Dataset, states: Sequence[str] | None) -> list[tuple[str, x
     if states is None:
         firsts = (next((name for name in some if name in known), "") for some in USUAL)
         states = [name for name in firsts if name]
-    for wish in states:
-        one_of("recorded state", wish, [*tops, *all_of_them] or ["none"], ProtocolError)
-    return [(all_of_them | tops)[wish] for wish in states]
+    for request in states:
+        one_of("recorded state", request, [*tops, *all_of_them] or ["none"], ProtocolError)
+    return [(all_of_them | tops)[request] for request in states]
 
 
 def _trace(axes: Axes, array: xr.DataArray, label: str, columns: int) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from corticalnet.about import VERSION
 from corticalnet.recordings.layout import LAYOUT, axes, coordinates, synapse_axes, weight_axes, weights_name
 from corticalnet.recordings.recording import Recording
-from corticalnet.recordings.tracks import Track, state_of
+from corticalnet.recordings.variables import RecordedVariable, state_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -46,7 +46,7 @@ def build_dataset(
 
     Args:
         recording: what was asked for.
-        arrays: one for each track, as :meth:`Recording.allocate` shaped them.
+        arrays: one for each variable, as :meth:`Recording.allocate` shaped them.
         before, after: weights of the plastic projections.
         attrs: what the engine adds: its name, seed, settings.
     """
@@ -60,22 +60,24 @@ def build_dataset(
             steps,
             {"units": "1", "long_name": "step of the whole simulation, counted from 0"},
         ),
-        "batch": (("batch",), np.arange(recording.script.batch), {"units": "1", "long_name": "sample"}),
+        "batch": (("batch",), np.arange(recording.compiled.batch), {"units": "1", "long_name": "sample"}),
     }
     variables: dict[str, Any] = {}
     order = {p.name: k for k, p in enumerate(circuit.populations)}
-    found = zip(recording.tracks, arrays, axes(circuit, recording.tracks), strict=True)
-    for track, array, axis in sorted(found, key=lambda one: order.get(one[0].part, len(order))):
+    found = zip(recording.variables, arrays, axes(circuit, recording.variables), strict=True)
+    for variable, array, axis in sorted(found, key=lambda one: order.get(one[0].part, len(order))):
         if axis is not None:
             where |= coordinates(axis)
-        if not track.is_weight:
+        if not variable.is_weight:
             dims: tuple[str, ...] = () if axis is None else (axis.name,)
-            if track.is_synapse and not track.reduce:
-                dims = synapse_axes(circuit, track.part)
-            packed = {} if track.kind is None else _PACKED
-            variables[track.name] = ("time", "batch", *dims), array, _describe(recording, track), packed
+            if variable.is_synapse and not variable.reduce:
+                dims = synapse_axes(circuit, variable.part)
+            packed = {} if variable.kind is None else _PACKED
+            variables[variable.name] = ("time", "batch", *dims), array, _describe(recording, variable), packed
     during = {
-        track.name: array for track, array in zip(recording.tracks, arrays, strict=True) if track.is_weight
+        variable.name: array
+        for variable, array in zip(recording.variables, arrays, strict=True)
+        if variable.is_weight
     }
     for name in [p.name for p in circuit.plastic]:
         shape = weight_axes(circuit, name)
@@ -87,23 +89,26 @@ def build_dataset(
     return xr.Dataset(variables, where, _attributes(recording) | dict(attrs))
 
 
-def _describe(recording: Recording, track: Track) -> dict[str, str]:
+def _describe(recording: Recording, variable: RecordedVariable) -> dict[str, str]:
     """What is to be known of a variable; ``data.filter_by_attrs`` chooses by it."""
-    what = f"{track.reduce} of {track.state}" if track.reduce else track.state
-    about = {"units": state_of(recording.circuit, track).unit.symbol}
-    if track.is_synapse:
-        about |= {"long_name": f"{what} of synapses {track.part}".replace("_", " "), "projection": track.part}
+    what = f"{variable.reduce} of {variable.state}" if variable.reduce else variable.state
+    about = {"units": state_of(recording.circuit, variable).unit.symbol}
+    if variable.is_synapse:
+        about |= {
+            "long_name": f"{what} of synapses {variable.part}".replace("_", " "),
+            "projection": variable.part,
+        }
     else:
-        population = recording.circuit.population(track.part)
+        population = recording.circuit.population(variable.part)
         about |= {
             "long_name": f"{what} of {population.role} cells".replace("_", " "),
             "population": population.name,
             "area": population.area,
             "role": population.role,
         }
-    about["state"] = track.state
-    about |= {"reduce": track.reduce} if track.reduce else {}
-    return about | ({"cell_methods": "time: sum"} if recording.adds_up(track) else {})  # (as CF has it)
+    about["state"] = variable.state
+    about |= {"reduce": variable.reduce} if variable.reduce else {}
+    return about | ({"cell_methods": "time: sum"} if recording.adds_up(variable) else {})  # (as CF has it)
 
 
 def _attributes(recording: Recording) -> dict[str, Any]:
@@ -111,7 +116,7 @@ def _attributes(recording: Recording) -> dict[str, Any]:
     return {
         "title": circuit.name,
         "dt": dt,
-        "events": json.dumps([[step * dt, label] for step, label in recording.script.events]),
+        "events": json.dumps([[step * dt, label] for step, label in recording.compiled.events]),
         "schedule": " → ".join(circuit.schedule().names()),
         "every": recording.every,
         "corticalnet": VERSION,

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.parts import Population
 from corticalnet.errors import ProtocolError
-from corticalnet.recordings.tracks import Track
+from corticalnet.recordings.variables import RecordedVariable
 
 #: Recordings of another layout cannot be read.
 LAYOUT = 2
@@ -47,17 +47,17 @@ class Axis:
     columns: NDArray[np.int64] | None = None
 
 
-def axes(circuit: Circuit, tracks: Iterable[Track]) -> list[Axis | None]:
-    """The axis of cells of each track; None for what is reduced, and for weights and synapses."""
+def axes(circuit: Circuit, variables: Iterable[RecordedVariable]) -> list[Axis | None]:
+    """The axis of cells of each variable; None for what is reduced, and for weights and synapses."""
     known: dict[str, Axis] = {}
     found: list[Axis | None] = []
-    for track in tracks:
-        if track.is_weight or track.is_synapse or track.reduce:
+    for variable in variables:
+        if variable.is_weight or variable.is_synapse or variable.reduce:
             found.append(None)
             continue
-        population = circuit.population(track.part)
-        names = [f"{track.part}:cell", f"{track.name}:cell"]
-        cells = np.arange(population.n) if track.index is None else np.asarray(track.index)
+        population = circuit.population(variable.part)
+        names = [f"{variable.part}:cell", f"{variable.name}:cell"]
+        cells = np.arange(population.n) if variable.index is None else np.asarray(variable.index)
         if len(cells) == population.n == _columns(circuit, population.area):
             names.insert(0, f"{population.area}:cell" if population.area in COMMON else population.area)
         for name in names:  # (two states of one population may be of other cells)
@@ -93,15 +93,15 @@ def columns_name(axis: str) -> str:
     return f"{axis.removesuffix(':cell')}:column"  # (files take no space in it)
 
 
-def see_that_names_differ(circuit: Circuit, tracks: Iterable[Track]) -> None:
+def see_that_names_differ(circuit: Circuit, variables: Iterable[RecordedVariable]) -> None:
     """Two things must not be called the same.
 
     Raises:
         ProtocolError: they are.
     """
-    listed = list(tracks)
+    listed = list(variables)
     found = [axis for axis in axes(circuit, listed) if axis is not None]
-    names = [track.name for track in listed] + [weights_name(p.name) for p in circuit.plastic]
+    names = [variable.name for variable in listed] + [weights_name(p.name) for p in circuit.plastic]
     names += {axis.name for axis in found} | {columns_name(a.name) for a in found if a.columns is not None}
     names += COMMON
     for name, count in Counter(names).items():

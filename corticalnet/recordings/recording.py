@@ -3,7 +3,7 @@
     simulate(circuit, protocol, record=["error", "weights"])
     simulate(circuit, protocol, record=Record("error", where={"area1": [0, 1]}), every=10)
 
-A plan is a list of tracks; engines fill one array per track, and
+A plan is a list of variables; engines fill one array per variable, and
 :mod:`corticalnet.recordings.dataset` puts them together.
 
 With ``every=k`` something is written down after each k steps (steps k − 1, 2k − 1, … of the whole simulation,
@@ -25,14 +25,14 @@ from corticalnet.checks import array, whole
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.parts import Population
 from corticalnet.errors import ProtocolError, one_of, unknown
-from corticalnet.experiment.script import Script
+from corticalnet.experiment.compiled import CompiledProtocol
 from corticalnet.recordings.layout import see_that_names_differ
-from corticalnet.recordings.tracks import (
-    Track,
-    default_tracks,
+from corticalnet.recordings.variables import (
+    RecordedVariable,
+    default_variables,
     state_of,
-    tracks_of_cells,
-    tracks_of_synapses,
+    variables_of_cells,
+    variables_of_synapses,
     with_kind,
 )
 
@@ -46,7 +46,7 @@ PIECE = 8_000_000
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """One wish.
+    """One request.
 
     Args:
         what: a state of all cells or synapses that have it ("error", "trace"), a population ("area1.error",
@@ -75,61 +75,61 @@ class Recording:
     """The plan of one simulation.
 
     Attributes:
-        circuit, script: what runs.
-        tracks: what to write down.
+        circuit, compiled: what runs.
+        variables: what to write down.
         kept: ``[K]``, after which steps (absolute numbers, increasing).
         every: steps from one record to the next; events of all of them are added up.
     """
 
     circuit: Circuit
-    script: Script
-    tracks: list[Track]
+    compiled: CompiledProtocol
+    variables: list[RecordedVariable]
     kept: Indices
     every: int = 1
 
-    def adds_up(self, track: Track) -> bool:
-        """Whether a track tells the sum of several steps."""
-        return self.every > 1 and not track.is_weight and _adds_up(self.circuit, track)
+    def adds_up(self, variable: RecordedVariable) -> bool:
+        """Whether a variable tells the sum of several steps."""
+        return self.every > 1 and not variable.is_weight and _adds_up(self.circuit, variable)
 
     def allocate(self) -> list[NDArray[Any]]:
-        """An empty array per track: ``[K, B, n]``, ``[K, B]`` if reduced, ``[K, *weight shape]``; of
+        """An empty array per variable: ``[K, B, n]``, ``[K, B]`` if reduced, ``[K, *weight shape]``; of
         synapses ``[K, B, *shape]``."""
-        kinds = [track.kind or np.float64 for track in self.tracks]
+        kinds = [variable.kind or np.float64 for variable in self.variables]
         return [np.empty(shape, kind) for shape, kind in zip(self.shapes(), kinds, strict=True)]
 
     def shapes(self) -> list[tuple[int, ...]]:
-        """Shape of each track's array."""
-        weights = self.circuit.weights if any(track.is_weight for track in self.tracks) else {}
-        return [self._shape(track, weights) for track in self.tracks]
+        """Shape of each variable's array."""
+        weights = self.circuit.weights if any(variable.is_weight for variable in self.variables) else {}
+        return [self._shape(variable, weights) for variable in self.variables]
 
-    def _shape(self, track: Track, weights: Mapping[str, Floats]) -> tuple[int, ...]:
-        kept, batch = len(self.kept), self.script.batch
-        if track.is_weight:
-            return kept, *weights[track.part].shape
-        if track.reduce:
+    def _shape(self, variable: RecordedVariable, weights: Mapping[str, Floats]) -> tuple[int, ...]:
+        kept, batch = len(self.kept), self.compiled.batch
+        if variable.is_weight:
+            return kept, *weights[variable.part].shape
+        if variable.reduce:
             return kept, batch
-        if track.is_synapse:
-            return kept, batch, *self.circuit.synapse_shape(track.part)
-        cells = self.circuit.population(track.part).n if track.index is None else len(track.index)
+        if variable.is_synapse:
+            return kept, batch, *self.circuit.synapse_shape(variable.part)
+        cells = self.circuit.population(variable.part).n if variable.index is None else len(variable.index)
         return kept, batch, cells
 
-    def pieces(self) -> list[tuple[Script, Recording]]:
+    def pieces(self) -> list[tuple[CompiledProtocol, Recording]]:
         """The same in parts that are recorded one after another, each of about ``PIECE`` numbers at most."""
         each = sum(int(np.prod(shape[1:])) for shape in self.shapes())
         rows = max(1, PIECE // max(1, each))
         ends = [int(step) + 1 for step in self.kept[rows - 1 :: rows]]
-        cuts = [self.script.begin, *(end for end in ends if end < self.script.end), self.script.end]
+        cuts = [self.compiled.begin, *(end for end in ends if end < self.compiled.end), self.compiled.end]
         found = []
         for begin, end in itertools.pairwise(cuts):
-            script = self.script.part(begin, end)
+            compiled = self.compiled.part(begin, end)
             kept = self.kept[(self.kept >= begin) & (self.kept < end)]
-            found.append((script, replace(self, script=script, kept=kept)))
+            found.append((compiled, replace(self, compiled=compiled, kept=kept)))
         return found
 
 
 def plan_recording(
     circuit: Circuit,
-    script: Script,
+    compiled: CompiledProtocol,
     record: str | Record | Sequence[str | Record] | None = None,
     every: int = 1,
     last: int | None = None,
@@ -139,8 +139,8 @@ def plan_recording(
 
     Args:
         circuit: that runs.
-        script: what it does.
-        record: wishes; a name stands for ``Record(name)``. None: all states (or if that is more than
+        compiled: what it does.
+        record: requests; a name stands for ``Record(name)``. None: all states (or if that is more than
             20 million numbers, the first of each cell) and weights (unless more than 5 million numbers); of
             spiking cells only their spikes (or if that is more than 20 million, those of each second cell,
             each third, …). What is left out is said (:class:`RecordingWarning`).
@@ -152,45 +152,45 @@ def plan_recording(
         ProtocolError: unknown names, cells that are not there, no whole numbers.
     """
     every = whole("every", every, ProtocolError)
-    begin = script.begin
+    begin = compiled.begin
     if last is not None:
-        begin = max(begin, script.end - whole("last", last, ProtocolError))
+        begin = max(begin, compiled.end - whole("last", last, ProtocolError))
     first = -(-(begin + 1) // every) * every - 1  # windows end at steps every − 1, 2 · every − 1, …
-    kept = np.arange(first, script.end, every, dtype=np.int64)
+    kept = np.arange(first, compiled.end, every, dtype=np.int64)
     if record is None:
-        tracks = default_tracks(circuit, len(kept), script.batch, 0 if stream else 1)
+        variables = default_variables(circuit, len(kept), compiled.batch, 0 if stream else 1)
     else:
-        tracks = _wished(circuit, record)
-    tracks = [with_kind(track, circuit, every) for track in tracks]
-    see_that_names_differ(circuit, tracks)
-    return Recording(circuit, script, tracks, kept, every)
+        variables = _requested(circuit, record)
+    variables = [with_kind(variable, circuit, every) for variable in variables]
+    see_that_names_differ(circuit, variables)
+    return Recording(circuit, compiled, variables, kept, every)
 
 
-def _wished(circuit: Circuit, record: str | Record | Sequence[str | Record]) -> list[Track]:
-    """Tracks of all wishes, each once."""
-    wishes = [record] if isinstance(record, str | Record) else list(record)
-    tracks_by: dict[tuple[str, str, str, bool], Track] = {}
-    for wish in wishes:
-        if not isinstance(wish, str | Record):
-            raise ProtocolError(f"record takes names and Records, not {wish!r}")
-        for track in _tracks(circuit, Record(wish) if isinstance(wish, str) else wish):
-            key = (track.part, track.state, track.reduce, track.is_synapse)
-            tracks_by[key] = _both(tracks_by[key], track) if key in tracks_by else track
-    return list(tracks_by.values())
+def _requested(circuit: Circuit, record: str | Record | Sequence[str | Record]) -> list[RecordedVariable]:
+    """Recorded variables of all requests, each once."""
+    requests = [record] if isinstance(record, str | Record) else list(record)
+    variables_by: dict[tuple[str, str, str, bool], RecordedVariable] = {}
+    for request in requests:
+        if not isinstance(request, str | Record):
+            raise ProtocolError(f"record takes names and Records, not {request!r}")
+        for variable in _variables(circuit, Record(request) if isinstance(request, str) else request):
+            key = (variable.part, variable.state, variable.reduce, variable.is_synapse)
+            variables_by[key] = _both(variables_by[key], variable) if key in variables_by else variable
+    return list(variables_by.values())
 
 
-def again(recording: Recording, script: Script) -> Recording:
-    """The same tracks in another script of the same length, batch and phase of ``every``."""
-    kept = recording.kept + (script.begin - recording.script.begin)
-    return Recording(recording.circuit, script, recording.tracks, kept, recording.every)
+def again(recording: Recording, compiled: CompiledProtocol) -> Recording:
+    """The same variables in another compiled protocol of the same length, batch and phase of ``every``."""
+    kept = recording.kept + (compiled.begin - recording.compiled.begin)
+    return Recording(recording.circuit, compiled, recording.variables, kept, recording.every)
 
 
-def _adds_up(circuit: Circuit, track: Track) -> bool:
-    return state_of(circuit, track).adds_up
+def _adds_up(circuit: Circuit, variable: RecordedVariable) -> bool:
+    return state_of(circuit, variable).adds_up
 
 
-def _both(one: Track, other: Track) -> Track:
-    """Two wishes for one state: the cells of either; what is reduced must be of the same cells."""
+def _both(one: RecordedVariable, other: RecordedVariable) -> RecordedVariable:
+    """Two requests for one state: the cells of either; what is reduced must be of the same cells."""
     if one.index is None or other.index is None:
         same, index = one.index is other.index, None
     else:
@@ -202,17 +202,17 @@ def _both(one: Track, other: Track) -> Track:
     return replace(one, index=index)
 
 
-def _tracks(circuit: Circuit, record: Record) -> list[Track]:
-    """A wish as tracks."""
+def _variables(circuit: Circuit, record: Record) -> list[RecordedVariable]:
+    """A request as variables."""
     what = record.what
     plastic = [p.name for p in circuit.plastic]
     names = {p.name: p for p in circuit.populations}
     owner, _, last_word = what.rpartition(".")
     having = [p for p in circuit.populations if what in p.cell.state]
     synapses = [
-        replace(t, reduce=record.reduce) for t in tracks_of_synapses(circuit) if what in (t.state, t.name)
+        replace(t, reduce=record.reduce) for t in variables_of_synapses(circuit) if what in (t.state, t.name)
     ]
-    also: list[Track] = []
+    also: list[RecordedVariable] = []
     if what in names:
         found = [(names[what], state) for state in names[what].cell.state]
     elif owner in names and last_word in names[owner].cell.state:
@@ -223,7 +223,10 @@ def _tracks(circuit: Circuit, record: Record) -> list[Track]:
     elif what in plastic or (what == "weights" and plastic):
         if record.where is not None or record.reduce:
             raise ProtocolError(f"record '{what}': weights are recorded as a whole, without where and reduce")
-        return [Track(name, "weight", is_weight=True) for name in (plastic if what == "weights" else [what])]
+        return [
+            RecordedVariable(name, "weight", is_weight=True)
+            for name in (plastic if what == "weights" else [what])
+        ]
     elif synapses:
         if record.where is not None:
             raise ProtocolError(f"record '{what}': where chooses cells, and this is a state of synapses")
@@ -231,20 +234,24 @@ def _tracks(circuit: Circuit, record: Record) -> list[Track]:
     else:
         raise ProtocolError(_unknown(circuit, what))
     chosen = _where(record, [population for population, _ in found])
-    return [Track(p.name, s, chosen[p.name], record.reduce) for p, s in found if p.name in chosen] + also
+    return [
+        RecordedVariable(p.name, s, chosen[p.name], record.reduce) for p, s in found if p.name in chosen
+    ] + also
 
 
 def _unknown(circuit: Circuit, what: str) -> str:
     """What there is instead: in the population or projection that is named, or in all."""
     owner, _, state = what.rpartition(".")
-    cells, synapses = tracks_of_cells(circuit), tracks_of_synapses(circuit)
-    for part, tracks, name in (
+    cells, synapses = variables_of_cells(circuit), variables_of_synapses(circuit)
+    for part, variables, name in (
         (circuit.populations, cells, f"state of '{owner}' to record"),
         (circuit.plastic, synapses, f"state of synapses of '{owner}' to record"),
     ):
         if owner in {one.name for one in part}:
-            return unknown(name, state, [track.state for track in tracks if track.part == owner] or ["none"])
-    states = dict.fromkeys(track.state for track in (*cells, *synapses))
+            return unknown(
+                name, state, [variable.state for variable in variables if variable.part == owner] or ["none"]
+            )
+    states = dict.fromkeys(variable.state for variable in (*cells, *synapses))
     plastic = [p.name for p in circuit.plastic]
     names = [p.name for p in circuit.populations]
     choices = [*states, *names, *(["weights"] if plastic else []), *plastic]

@@ -18,7 +18,7 @@ import numpy as np
 import corticalnet as cn
 from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.engines.plan import Plan
-from corticalnet.experiment.script import compile_protocol
+from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.recordings.recording import plan_recording
 from simulations.parts.spiking_by_hand import DT, SYNAPSE, TAU
 from simulations.parts.spiking_networks import apart, hertz, network, quartiles, recurrent_circuit, timed
@@ -28,20 +28,20 @@ WARM, WATCHED = 20, 100
 
 
 def _brian2_sides(n: int, steps: int) -> Any:
-    """A circuit with its script and recording, and what the model by hand is made of."""
+    """A circuit with its compiled and recording, and what the model by hand is made of."""
     weights, drive = network(n)
     circuit = recurrent_circuit(weights, drive, listed=True)
-    script = compile_protocol(circuit, [cn.Present(drive, steps=steps)], check=False)
-    recording = plan_recording(circuit, script, [cn.Record("net.cells.spike", where=range(WATCHED))])
+    compiled = compile_protocol(circuit, [cn.Present(drive, steps=steps)], check=False)
+    recording = plan_recording(circuit, compiled, [cn.Record("net.cells.spike", where=range(WATCHED))])
     voltage = Plan(circuit).scattered(circuit.population("net.cells"), 1)["voltage"][0]
-    return circuit, script, recording, (weights, voltage, drive)
+    return circuit, compiled, recording, (weights, voltage, drive)
 
 
 def brian2_numpy(n: int, steps: int, rounds: int) -> dict[str, Any]:
     """Both in this process; steps alone are timed, between two looks at the clock within a run."""
     import brian2 as b2
 
-    circuit, script, recording, world = _brian2_sides(n, steps)
+    circuit, compiled, recording, world = _brian2_sides(n, steps)
     b2.prefs.codegen.target = "numpy"
     engine = Brian2Engine(circuit)
     rival, clock, monitor = brian2_network(b2, *world, WATCHED)
@@ -50,7 +50,7 @@ def brian2_numpy(n: int, steps: int, rounds: int) -> dict[str, Any]:
         sides.append(looks := [])
         net.add(_clockwork(b2, looks, ticking))
     works = (
-        lambda: engine.run(script, recording)[0],
+        lambda: engine.run(compiled, recording)[0],
         lambda: rival.run(steps * DT * b2.ms, namespace={}),
     )
     spikes, _ = (work() for work in works)
@@ -76,10 +76,10 @@ def brian2_compiled(n: int, steps: int, rounds: int) -> dict[str, Any]:
     import brian2 as b2
     from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
-    circuit, script, recording, world = _brian2_sides(n, steps)
+    circuit, compiled, recording, world = _brian2_sides(n, steps)
     with tempfile.TemporaryDirectory() as mine, tempfile.TemporaryDirectory() as its:
         engine = Brian2Engine(circuit, target="cpp_standalone", directory=mine)
-        spikes = engine.run(script, recording)[0]
+        spikes = engine.run(compiled, recording)[0]
         device = CPPStandaloneDevice()
         b2.set_device(device, build_on_run=False)
         try:
@@ -91,7 +91,7 @@ def brian2_compiled(n: int, steps: int, rounds: int) -> dict[str, Any]:
             b2.devices.reset_device()
         times = []
         for _ in range(rounds):
-            engine.run(script, recording)
+            engine.run(compiled, recording)
             device.run(with_output=False)
             times.append([_own_time(Path(folder)) / steps for folder in (mine, its)])
     return _brian2_found(times, spikes[:, 0], fired)

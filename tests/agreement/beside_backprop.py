@@ -55,7 +55,7 @@ def trials(circuit, x, y, told=True):
     needs, protocol = circuit.needs, []
     for stimulus, target in zip(x, y, strict=True):
         comes = {"output.value.target": target, "output.value.clamped": 1.0}
-        comes = cn.Teach(target, needs.teach) if told else cn.Give(comes, needs.teach)
+        comes = cn.Teach(target, needs.teach) if told else cn.SetInput(comes, needs.teach)
         protocol += [cn.Present(stimulus, needs.present), comes]
     return [*protocol, cn.Rest(needs.present)]
 

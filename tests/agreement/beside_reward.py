@@ -39,24 +39,24 @@ FEEDBACK = {"tied": cn.Tied, "random": lambda: cn.Random(seed=3)}
 
 
 class Stream:
-    """Random stimuli, right actions, urges to explore (in every other trial) and times."""
+    """Random stimuli, right actions, exploration noise (in every other trial) and times."""
 
     def __init__(self, net, batch, trials=TRIALS, seed=0):
         rng = np.random.default_rng(seed)
         actions = int(np.prod(net.output_shape))
         self.x = rng.normal(size=(trials, batch, *net.input_shape))
         self.y = rng.integers(0, actions, (trials, batch))
-        urges = cn.urges(trials * batch, actions, 0.5, 1.0, seed)
-        self.urge = urges.reshape(trials, batch, actions)
+        noise = cn.exploration_noise(trials * batch, actions, 0.5, 1.0, seed)
+        self.exploration_noise = noise.reshape(trials, batch, actions)
         self.waits = rng.integers(0, 5, trials)
         self.stays = rng.integers(0, 5, trials)
 
     def protocol(self, circuit, only=slice(None)):
         parts = []
-        for x, y, urge, waits, stays in list(
-            zip(self.x, self.y, self.urge, self.waits, self.stays, strict=True)
+        for x, y, noise, waits, stays in list(
+            zip(self.x, self.y, self.exploration_noise, self.waits, self.stays, strict=True)
         )[only]:
-            shown = cn.Present(x, circuit.needs.present + int(waits), urge=urge)
+            shown = cn.Present(x, circuit.needs.present + int(waits), exploration_noise=noise)
             parts += [shown, cn.Reinforce(y, circuit.needs.teach + int(stays))]
         return parts
 
@@ -64,8 +64,8 @@ class Stream:
         """The network's own run of it; returns changes by projection name, and the actions taken."""
         before = {p: p.detach().clone() for p in net.parameters()}
         optimizer, actions = torch.optim.SGD(net.parameters(), lr=RATE), []
-        for x, y, urge in list(zip(self.x, self.y, self.urge, strict=True))[only]:
-            pushed = torch.tensor(urge)
+        for x, y, noise in list(zip(self.x, self.y, self.exploration_noise, strict=True))[only]:
+            pushed = torch.tensor(noise)
             rule = cn.rule(
                 "brainprop", feedback=feedback, choose=lambda rates, u=pushed: (rates + u).argmax(1)
             )

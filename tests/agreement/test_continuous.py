@@ -35,24 +35,24 @@ from tests.agreement.test_engines_agree import apart, both
 LATE = {"tau_error": 5.0, "local_delay": 5.0, "ramp": 20.0}
 
 
-def lacking(settle, dt):
+def lacking(read_delay, dt):
     """What an error still lacks of its final value when it is read: e^(−s/τ) as dt → 0."""
-    return (1 - dt / TAU) ** (settle / dt + 1)
+    return (1 - dt / TAU) ** (read_delay / dt + 1)
 
 
 # The latch against backprop ---------------------------------------------------------------------
 @pytest.mark.parametrize(
-    ("network", "settle", "bar"),
+    ("network", "read_delay", "bar"),
     [*((name, 100, 2e-4) for name in NETWORKS), ("tanh-2", 200, 1e-7)],
 )
-def test_autonomous_trials_beside_backprop(network, settle, bar):
+def test_autonomous_trials_beside_backprop(network, read_delay, bar):
     """Five trials in one run, nobody tells when a teacher comes; and it is no better than the law allows.
 
     For each area on the way the law's share is lacking: 0.9 to 1.3 times (three seeds each).
     """
     make, depth = NETWORKS[network]
-    found = worst(make(), cn.Continuous(dt=TAU / 2, settle=settle))
-    lacks = lacking(settle, TAU / 2)
+    found = worst(make(), cn.Continuous(dt=TAU / 2, read_delay=read_delay))
+    lacks = lacking(read_delay, TAU / 2)
     assert found < bar
     assert lacks < found < 1.75 * depth * lacks
 
@@ -73,21 +73,21 @@ def test_an_output_that_rectifies():
 def test_other_rules_that_equal_a_sweep(rule):
     """Random feedback goes its own way down, and is compared with its own sweep."""
     lacks = lacking(100, TAU / 2)
-    found = worst(mlp("tanh", 3), cn.Continuous(dt=TAU / 2, settle=100), rule, count=2)
+    found = worst(mlp("tanh", 3), cn.Continuous(dt=TAU / 2, read_delay=100), rule, count=2)
     assert lacks < found < 4.5 * lacks
 
 
 def test_sample_and_hold_beside_backprop():
     """As the latch, by clocks: 5.1 (s.d. 0.7, six seeds) times what one error lacks."""
     lacks = lacking(100, TAU / 2)
-    how = cn.Continuous("sample_and_hold", dt=TAU / 2, settle=100)
+    how = cn.Continuous("sample_and_hold", dt=TAU / 2, read_delay=100)
     assert lacks < worst(mlp("tanh", 3), how, count=3) < 9 * lacks
 
 
 def test_both_bars_on_both_engines():
     pytest.importorskip("brian2")
-    for settle, bar in ((100, 2e-4), (200, 1e-7)):
-        how = cn.Continuous(dt=TAU / 2, settle=settle)
+    for read_delay, bar in ((100, 2e-4), (200, 1e-7)):
+        how = cn.Continuous(dt=TAU / 2, read_delay=read_delay)
         its, wanted = compared(mlp("tanh", 3), how, engine="brian2", count=1)
         mine, _ = compared(mlp("tanh", 3), how, count=1)
         assert max(lag(its, wanted).values()) < bar
@@ -102,13 +102,13 @@ def test_a_gain_is_held_while_its_error_is_attended_to():
 @pytest.mark.parametrize("construction", ["latch", "sample_and_hold"])
 def test_single_columns(construction):
     """One φ for each column is exact where no error is small."""
-    how = cn.Continuous(construction, dt=TAU / 2, settle=200, pooled=False)
+    how = cn.Continuous(construction, dt=TAU / 2, read_delay=200, pooled=False)
     assert worst(mlp("sigmoid", 2), how, count=2) < 1e-7
 
 
 def test_slow_cells_late_wires_and_a_slow_teacher_only_take_longer():
     """τ of error cells, delays within columns and between areas, a ramp: all at once, s = 40 τ."""
-    assert worst(mlp("tanh", 3), cn.Continuous(dt=TAU / 4, settle=400, delay=10, **LATE), count=1) < 1e-8
+    assert worst(mlp("tanh", 3), cn.Continuous(dt=TAU / 4, read_delay=400, delay=10, **LATE), count=1) < 1e-8
 
 
 # Closed forms -----------------------------------------------------------------------------------
@@ -124,13 +124,13 @@ SENSITIVE = {"threshold": 1e-12}
 @pytest.mark.parametrize(("construction", "delay"), [("latch", 0), ("latch", 20), ("delay", 40)])
 def test_a_read_error_to_every_digit(construction, delay):
     """Into depth l a trial's change is backprop's, times (1 − q)^(l + 1) (latch), or P(l + 1, ·) (delay)."""
-    dt, settle, depth = 5.0, 50.0, 3
-    how = cn.Continuous(construction, dt=dt, settle=settle, delay=delay, **SENSITIVE)
+    dt, read_delay, depth = 5.0, 50.0, 3
+    how = cn.Continuous(construction, dt=dt, read_delay=read_delay, delay=delay, **SENSITIVE)
     found, wanted = compared(mlp("tanh", depth), how, count=1)
     for name, above in zip(wanted, reversed(range(depth)), strict=True):
-        share = (1 - lacking(settle, dt)) ** (above + 1)
+        share = (1 - lacking(read_delay, dt)) ** (above + 1)
         if construction == "delay":
-            share = coins(above + 1, above + 1 + round(settle / dt), dt / TAU)
+            share = coins(above + 1, above + 1 + round(read_delay / dt), dt / TAU)
         np.testing.assert_allclose(found[name], share * wanted[name], rtol=1e-9, atol=1e-13)
 
 
@@ -138,7 +138,7 @@ def test_error_falls_as_e_to_the_settling_time_over_tau():
     """The slope of its logarithm is −1 per τ, as dt goes to 0 (ln(1 − a)/a in steps)."""
     a = 0.1
     times = {"dt": a * TAU, "silence": 4 * TAU}
-    four, nine = (worst(mlp("tanh", 2), cn.Continuous(settle=s * TAU, **times), count=1) for s in (4, 9))
+    four, nine = (worst(mlp("tanh", 2), cn.Continuous(read_delay=s * TAU, **times), count=1) for s in (4, 9))
     slope = np.log(nine / four) / 5
     assert slope == pytest.approx(np.log(1 - a) / a, rel=0.02)
     assert slope == pytest.approx(-1, rel=0.06)
@@ -148,12 +148,12 @@ def test_longer_axons_are_more_exact_until_what_was_sent_comes_back():
     """s = 1.9 Δ: the deepest area lacks most, P(3, ·); s > 2 Δ reads what came back."""
     dt, errors = 5.0, []
     for delay in (50, 100):
-        how = cn.Continuous("delay", dt=dt, delay=delay, settle=1.9 * delay)
+        how = cn.Continuous("delay", dt=dt, delay=delay, read_delay=1.9 * delay)
         errors.append(worst(mlp("tanh", 3), how, count=1))
     assert errors[0] < 0.01
     assert errors[1] < 1e-5
     with pytest.warns(CircuitWarning, match="comes back after 2Δ = 100 ms"):
-        how = cn.Continuous("delay", dt=dt, delay=50, settle=150)
+        how = cn.Continuous("delay", dt=dt, delay=50, read_delay=150)
     assert worst(mlp("tanh", 3), how, count=1) > 0.03
 
 
@@ -170,7 +170,7 @@ def test_a_nudged_linear_network_by_one_linear_solve():
             for parameter in net.parameters():
                 parameter *= 0.4
         w1, w2, w3 = (link.weight.detach().numpy().copy() for link in net.links)
-        how = cn.Continuous("nudge", dt=TAU / 4, settle=60 * TAU, nudge=beta)
+        how = cn.Continuous("nudge", dt=TAU / 4, read_delay=60 * TAU, nudge=beta)
         found, wanted = compared(net, how, count=1)
         answer = w3 @ w2 @ w1 @ x[0, 0]
         answers = np.eye(3) + w3 @ (np.eye(6) + w2 @ w2.T) @ w3.T  # d x_out / d ε_out
@@ -191,7 +191,7 @@ def test_a_nudged_linear_network_by_one_linear_solve():
 def test_who_is_told_that_a_teacher_comes(construction):
     """Columns with φ have no control, and do the same whether a teacher is announced or not."""
     net = mlp("tanh", 2)
-    times = {"dt": TAU / 4, "silence": 40, "settle": 35, "threshold": 1e-2}
+    times = {"dt": TAU / 4, "silence": 40, "read_delay": 35, "threshold": 1e-2}
     times |= {"delay": 20} if construction == "delay" else {}
     circuit = cn.circuit(net, cn.rule("backprop"), RATE, dynamics=cn.Continuous(construction, **times))
     told = [p.name for p in circuit.populations if "teaching" in p.cell.inputs]
@@ -215,15 +215,15 @@ def test_who_is_told_that_a_teacher_comes(construction):
 def test_no_weight_changes_before_its_error_is_let_go():
     """Read at one step, changed at a later one; and feedback goes through the old weights all the while."""
     net = mlp("tanh", 3)
-    circuit = cn.circuit(net, cn.rule("backprop"), RATE, dynamics=cn.Continuous(dt=TAU / 2, settle=100))
+    circuit = cn.circuit(net, cn.rule("backprop"), RATE, dynamics=cn.Continuous(dt=TAU / 2, read_delay=100))
     x, y = lessons(net, 1)
-    data = cn.simulate(circuit, trials(circuit, x, y), record=["reads", "ends", "weights"])
+    data = cn.simulate(circuit, trials(circuit, x, y), record=["read_out", "release", "weights"])
     below_has_read = 0
     for link, area in zip(net.links, ("area1", "area2", "output"), strict=True):
         weights = data[link.name].values
         moved = np.flatnonzero(np.diff(weights.reshape(len(weights), -1), axis=0).any(1)) + 1
         of = f"{area}.prediction"
-        marks = (data[f"{of}.{name}"].values[:, 0].any(1) for name in ("reads", "ends"))
+        marks = (data[f"{of}.{name}"].values[:, 0].any(1) for name in ("read_out", "release"))
         (read,), (ended,) = (np.flatnonzero(mark) for mark in marks)
         assert moved.tolist() == [ended]
         assert ended > read
@@ -232,7 +232,7 @@ def test_no_weight_changes_before_its_error_is_let_go():
 
 
 # The other engine -------------------------------------------------------------------------------
-SHORT = {"dt": 5.0, "settle": 40.0, "silence": 25.0, "threshold": 0.02}
+SHORT = {"dt": 5.0, "read_delay": 40.0, "silence": 25.0, "threshold": 0.02}
 EVERY = {
     "latch": {},
     "latch-late": {**LATE, "delay": 10.0},

@@ -148,8 +148,8 @@ def test_cells_and_plasticity_of_ones_own_with_delays_noise_and_broadcasts():
         broadcasts=[cn.Broadcast("dopamine", ["up", "a.wild"], name="reward", port="modulator")],
     )  # fmt: skip
     protocol = [
-        cn.Give({"eye.stimulus": rng.random(5), "dopamine.stimulus": 0.4}, steps=20),
-        cn.Give({"dopamine.stimulus": -0.2}, ms=10),
+        cn.SetInput({"eye.stimulus": rng.random(5), "dopamine.stimulus": 0.4}, steps=20),
+        cn.SetInput({"dopamine.stimulus": -0.2}, ms=10),
         cn.Rest(steps=5),
     ]
     noise = [cn.Noise("a.wild", "prediction", 0.1, seed=1), cn.Noise("b.wild", "feedback", 0.2, seed=2)]
@@ -181,7 +181,10 @@ def test_a_state_that_two_phases_write():
         [cn.Population("x.cell", 2, Twice())],
         [cn.Projection("x.cell", "x.cell", "feedback", 1.0, cn.OneToOne())],
     )
-    protocol = [cn.Give({"x.cell.stimulus": 2.0}, steps=3), cn.Give({"x.cell.stimulus": 1.0}, steps=2)]
+    protocol = [
+        cn.SetInput({"x.cell.stimulus": 2.0}, steps=3),
+        cn.SetInput({"x.cell.stimulus": 1.0}, steps=2),
+    ]
     mine, its = both(circuit, protocol)
     for data in (mine, its):
         assert data["x.cell.v"].values[:, 0, 0].tolist() == [2, 4, 6, 7, 8]

@@ -85,7 +85,7 @@ def test_a_pyramidal_cell_has_the_dendrites_it_says(tmp_path):
     """Torch and Brian2 agree, also of the circuit that comes back from a file; apical synapses learn."""
     circuit = pyramidal_circuit()
     eye = np.random.default_rng(0).random(3)
-    protocol = [cn.Give({"eye.stimulus": eye, "arousal.stimulus": 0.5}, steps=25), cn.Rest(steps=5)]
+    protocol = [cn.SetInput({"eye.stimulus": eye, "arousal.stimulus": 0.5}, steps=25), cn.Rest(steps=5)]
     mine, its = both(circuit, protocol)
     assert max(apart(mine, its).values()) < BOUND
     apical = "two.pyramid->one.pyramid"

@@ -1,7 +1,7 @@
 """BrainProp in time = the network's rule, trial by trial, on both engines (float64, 1e-10).
 
 Trials of random timing, weights changing throughout. Columns and rule take the same actions, for both add
-the same urges to what actions are worth; nothing else is shared.
+the same exploration noise to what actions are worth; nothing else is shared.
 """
 
 import numpy as np
@@ -83,7 +83,7 @@ def test_presentations_of_the_least_length_are_enough_and_one_step_less_is_not(n
     net = NETWORKS[network]("tanh")
     circuit, stream = made(net, cn.Random(seed=3)), Stream(net, 8, trials=20, seed=5)
     stream.x *= 2
-    stream.urge *= 0
+    stream.exploration_noise *= 0
     stream.waits = stream.stays = np.zeros(20, int)
     enough = cn.simulate(circuit, stream.protocol(circuit), record=["rpe"])
     stream.waits = stream.waits - 1
@@ -172,7 +172,7 @@ def test_nobody_is_told_and_everything_that_learns_hears_dopamine():
         circuit = made(NETWORKS["skipping"]("tanh"), feedback(seed=3))
         given = {(p.name, name) for p in circuit.populations for name in p.cell.inputs}
         assert given == {
-            ("input.value", "stimulus"), ("output.bid", "urge"), ("world", "answer"),
+            ("input.value", "stimulus"), ("output.bid", "exploration_noise"), ("world", "answer"),
             ("dopamine", "reward"), ("dopamine", "outcome"),
         }  # fmt: skip
         (broadcast,) = circuit.broadcasts
@@ -188,7 +188,8 @@ def test_it_prints_what_it_is():
     net = NETWORKS["two links"]("relu")
     shown = str(made(net, cn.Matching(seed=3)))
     for words in (
-        "Feedforward(activation=relu)", "Feedback()", "Bid()", "Contest()", "Action(rivals=2)", "Outcome()",
+        "Feedforward(activation=relu)", "Feedback()", "ActionValue()", "PairwiseCompetition()",
+        "Action(rivals=2)", "RewardSource()",
         "Dopamine()", "CreditTimesRate(rate=0.2, modulator=dopamine)",
         "ErrorTimesRate(rate=0.2, modulator=dopamine)",
     ):  # fmt: skip

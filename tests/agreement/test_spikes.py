@@ -140,10 +140,10 @@ def backprop_by_reward(net, x, y):
 def test_leaky_columns_learn_what_brainprop_learns(hidden):
     """The error dies out exponentially with s, through a chain of six low-passes."""
     errors = []
-    for settle in (100.0, 200.0, 300.0):
+    for read_delay in (100.0, 200.0, 300.0):
         net = network(hidden)
         made = cn.circuit(net, cn.rule("brainprop", exploration=0.0), 0.5,
-                          dynamics=cn.Continuous(tau=10.0, dt=1.0, settle=settle))  # fmt: skip
+                          dynamics=cn.Continuous(tau=10.0, dt=1.0, read_delay=read_delay))  # fmt: skip
         protocol = trial(made, cn.Reinforce(1, steps=made.needs.teach))
         data = cn.simulate(made, protocol, record=["rpe"], check=False)
         wanted = backprop_by_reward(net, protocol[0].stimulus, 1)
@@ -236,7 +236,7 @@ def test_a_remembered_eligibility_is_a_low_pass_that_dopamine_reads(engine, kind
     protocol = [
         cn.Present(shown, steps=10),
         cn.Rest(steps=5),
-        cn.Give({"dopamine.reward": 0.7, "dopamine.outcome": 1.0}, steps=3),
+        cn.SetInput({"dopamine.reward": 0.7, "dopamine.outcome": 1.0}, steps=3),
     ]
     data = cn.simulate(made, protocol, engine)
     left = sum((1 / 8) * (7 / 8) ** (15 - t) for t in range(10))  # shown at t, read at step 15
@@ -256,11 +256,11 @@ def test_a_remembered_eligibility_is_a_low_pass_that_dopamine_reads(engine, kind
         ({"populations": ["contest"]}, "tells no other area anything"),
         ({"ranges": {"area1.valu": (0, 1)}}, "area1.value"),
         ({"ranges": {"area1.value": (1, 0)}}, "(least, greatest)"),
-        ({"highest": "10 mV"}, "rate"),
+        ({"max_rate": "10 mV"}, "rate"),
         ({"synapse": 0}, "more than 0"),
         ({"synapse": float("nan")}, "synapse must be more than 0 ms, and finite, not nan"),
-        ({"highest": 0}, "highest must be more than 0 1/ms"),
-        ({"highest": "2.5 kHz"}, "more than one spike in a step of 0.5 ms"),
+        ({"max_rate": 0}, "max_rate must be more than 0 1/ms"),
+        ({"max_rate": "2.5 kHz"}, "more than one spike in a step of 0.5 ms"),
         ({"push_pull": "yes"}, "push_pull must be True, False or None, not 'yes'"),
         ({"cells_per_column": True}, "whole number from 1, not True"),
         ({"populations": 3}, "populations must be names or roles, not 3"),

@@ -9,7 +9,7 @@ from corticalnet.circuits.plasticity import Plasticity, TsodyksMarkram
 from corticalnet.circuits.pointwise import relax
 from corticalnet.circuits.quantities import MV, Milliseconds
 from corticalnet.errors import CircuitError
-from corticalnet.experiment.script import compile_protocol
+from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.recordings.recording import plan_recording
 from tests.agreement.test_engines_agree import apart, both
 from tests.engines.reference import Reference
@@ -71,7 +71,7 @@ def test_an_exponential_trace_by_its_closed_form(engine):
     """low_t = r + (low_0 − r) q^t with q = 1 − dt/τ; w = w_0 + rate Σ low."""
     r, q, steps = np.array([1.0, 0.5, 0.0]), 0.9, 12
     running = cn.simulator(one(Tracing(0.1)), engine)
-    running.run([cn.Give({"a.stimulus": r}, steps)])
+    running.run([cn.SetInput({"a.stimulus": r}, steps)])
     t = np.arange(1, steps + 1)[:, None]
     low = r + (0.25 - r) * q**t
     np.testing.assert_allclose(running.weights["up"][1], 0.5 + 0.1 * low.sum(0), rtol=0, atol=1e-13)
@@ -94,7 +94,7 @@ def test_engines_agree_on_synapses_with_states(rule, delay, connection):
     """With memory and consolidation, delays, and weights that are shared; also with a loop in NumPy."""
     circuit = one(RULES[rule], delay=delay, connection=connection)
     rng = np.random.default_rng(0)
-    protocol = [cn.Give({"a.stimulus": rng.normal(size=3)}, 2) for _ in range(8)]
+    protocol = [cn.SetInput({"a.stimulus": rng.normal(size=3)}, 2) for _ in range(8)]
     states = [f"up.{state}" for state in RULES[rule].states]
     mine, its = both(circuit, protocol, record=["rate", "up", *states])
     assert {*states} < set(mine.data_vars)
@@ -102,8 +102,8 @@ def test_engines_agree_on_synapses_with_states(rule, delay, connection):
     assert np.ptp(mine["up"].values, axis=0).max() > 1e-3
     if rule == "memory":  # (the loop knows none)
         return
-    reference, script = Reference(circuit), compile_protocol(circuit, protocol)
-    reference.run(script, plan_recording(circuit, script, ["rate"]))
+    reference, compiled = Reference(circuit), compile_protocol(circuit, protocol)
+    reference.run(compiled, plan_recording(circuit, compiled, ["rate"]))
     np.testing.assert_allclose(weights_after(circuit, protocol), reference.weights["up"], rtol=0, atol=1e-13)
 
 
@@ -118,7 +118,7 @@ def test_channels_stay_open_after_what_opened_them(engine):
     """A pulse of 1 in step 2 at weight 0.5: 0.5 · 0.8^k from step 3 on, to the last bit a decay."""
     frozen = Conductance(0.0)
     data = cn.simulate(
-        one(frozen), [cn.Rest(steps=2), cn.Give({"a.stimulus": [1.0, 0, 0]}, 1), cn.Rest(steps=4)], engine
+        one(frozen), [cn.Rest(steps=2), cn.SetInput({"a.stimulus": [1.0, 0, 0]}, 1), cn.Rest(steps=4)], engine
     )
     heard = data["b.rate"].values[:, 0, 0]
     np.testing.assert_allclose(heard, [0, 0, 0, 0.5, 0.4, 0.32, 0.256], rtol=0, atol=1e-15)
@@ -127,9 +127,9 @@ def test_channels_stay_open_after_what_opened_them(engine):
 @pytest.mark.parametrize("engine", ENGINES)
 def test_short_term_dynamics_settle_where_tsodyks_and_markram_say(engine):
     """u = U (1 + τ_f r) / (1 + U τ_f r), x = 1 / (1 + u τ_d r), and what arrives is w u x r."""
-    rule = TsodyksMarkram(release=0.2, recovery=50.0, facilitation=80.0, highest=0.1)
+    rule = TsodyksMarkram(release=0.2, recovery=50.0, facilitation=80.0, max_rate=0.1)
     rates = np.array([1.0, 0.5, 0.0])
-    data = cn.simulate(one(rule), [cn.Give({"a.stimulus": rates}, 1500)], engine, last=1)
+    data = cn.simulate(one(rule), [cn.SetInput({"a.stimulus": rates}, 1500)], engine, last=1)
     r = 0.1 * rates
     u = 0.2 * (1 + 80 * r) / (1 + 0.2 * 80 * r)
     x = 1 / (1 + u * 50 * r)
@@ -140,16 +140,16 @@ def test_short_term_dynamics_settle_where_tsodyks_and_markram_say(engine):
 def test_pieces_of_a_run_with_states_of_synapses_are_the_whole(engine, tmp_path):
     circuit, pulse = one(Conductance(0.3)), {"a.stimulus": [1.0, -0.5, 0.25]}
     whole = cn.simulator(circuit, engine)
-    whole.run([cn.Give(pulse, 9)])
+    whole.run([cn.SetInput(pulse, 9)])
     first, other = cn.simulator(circuit, engine), cn.simulator(circuit, engine)
-    first.run([cn.Give(pulse, 4)])
+    first.run([cn.SetInput(pulse, 4)])
     other.restore(first.snapshot())
-    other.run([cn.Give(pulse, 5)])
+    other.run([cn.SetInput(pulse, 5)])
     np.testing.assert_array_equal(other.weights["up"], whole.weights["up"])
     np.testing.assert_array_equal(other.read("b.rate"), whole.read("b.rate"))
     circuit.save(tmp_path / "channels")
     again = cn.simulator(cn.Circuit.load(tmp_path / "channels"), engine)
-    again.run([cn.Give(pulse, 9)])
+    again.run([cn.SetInput(pulse, 9)])
     np.testing.assert_array_equal(again.weights["up"], whole.weights["up"])
 
 
@@ -159,7 +159,7 @@ def test_animals_of_a_batch_have_states_of_their_own():
 
     def moved(stimulus):
         running = cn.simulator(one(Tracing(0.1)), batch=len(stimulus))
-        running.run([cn.Give({"a.stimulus": stimulus}, 6)])
+        running.run([cn.SetInput({"a.stimulus": stimulus}, 6)])
         return running.weights["up"]
 
     np.testing.assert_allclose(moved(pulses), (moved(pulses[:1]) + moved(pulses[1:])) / 2, rtol=0, atol=1e-14)

@@ -148,7 +148,9 @@ def test_lessons_must_be_as_many_as_trials():
 def test_continuous_time_is_measured_when_the_teacher_has_gone():
     """The latch changes weights when errors are back at rest; with dt = τ its steps are those of the rule."""
     rule = cn.rule("streaming-fa-z-il")
-    circuit = cn.circuit(net(depth=2), rule, 0.1, dynamics=cn.Continuous("latch", tau=10, dt=10, settle=50))
+    circuit = cn.circuit(
+        net(depth=2), rule, 0.1, dynamics=cn.Continuous("latch", tau=10, dt=10, read_delay=50)
+    )
     report = autonomy_in_a_stream(net(depth=2), rule, trials=3, circuit=circuit)
     assert report.worst < 1e-10
     assert report.spikes == report.expected == (2, 2, 2)

@@ -38,8 +38,8 @@ def test_ranges_of_signals_that_are_known():
     ways = [cn.Projection(f"{k}.value", "d.prediction", "prediction", 1.0) for k in "abc"]
     circuit = cn.Circuit(populations, ways)
     protocol = [
-        cn.Give({"a.value.stimulus": [[0.1, 0.3], [0.0, 0.2]], "b.value.stimulus": 0.5}, steps=3),
-        cn.Give({"a.value.stimulus": [[0.1, -0.8], [0.0, 0.1]], "b.value.stimulus": 0.7}, steps=3),
+        cn.SetInput({"a.value.stimulus": [[0.1, 0.3], [0.0, 0.2]], "b.value.stimulus": 0.5}, steps=3),
+        cn.SetInput({"a.value.stimulus": [[0.1, -0.8], [0.0, 0.1]], "b.value.stimulus": 0.7}, steps=3),
     ]
     found = ranges(circuit, protocol)
     assert found == {"a.value": pytest.approx((-0.96, 0.36)), "b.value": pytest.approx((0.0, 0.84))}
@@ -168,7 +168,7 @@ def test_all_views_take_the_same_action_however_close_the_bids():
         other -= (other @ rates - 1e-3) / (rates @ rates) * rates
         weight = bench.network.links[1].weight
         weight[1], weight[2] = weight[0] + other, weight[0] - 3 * rates
-    how = cn.Continuous(dt=1.0, settle=100.0, average=20.0, burst=20.0)
+    how = cn.Continuous(dt=1.0, read_delay=100.0, average=20.0, burst=20.0)
     found = View("spikes", how, 5, "poisson").run(bench)
     for k, change in enumerate(found):
         mine, its = (np.abs(side["output"].reshape(3, 4)).sum(1) for side in (change, bench.learned(k)))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.circuits.cells import Action, Bid, Contest, Dopamine, Outcome
+from corticalnet.circuits.cells import Action, ActionValue, Dopamine, PairwiseCompetition, RewardSource
 from corticalnet.columns import circuit as expand
 from corticalnet.errors import CorticalnetError, ProtocolError
 from corticalnet.recordings.reading import all_cells, weight_change
@@ -22,10 +22,12 @@ def direct(n, rate=0.0):
     return expand(net, cn.rule("brainprop"), rate)
 
 
-def chosen(y, urge=None):
+def chosen(y, noise=None):
     """Actions ``[batch, n]`` when the outcome may come."""
     circuit = direct(y.shape[1])
-    data = cn.simulate(circuit, cn.Present(y, circuit.needs.present, urge=urge), record="action")
+    data = cn.simulate(
+        circuit, cn.Present(y, circuit.needs.present, exploration_noise=noise), record="action"
+    )
     return data["output.action.action"][-1]
 
 
@@ -34,9 +36,9 @@ def chosen(y, urge=None):
 @pytest.mark.parametrize("n", [1, 2, 3, 7])
 def test_one_action_and_the_best(n, pushed):
     rng = np.random.default_rng(n)
-    y, urge = rng.normal(size=(500, n)), rng.normal(size=(500, n)) * pushed
-    wanted = np.eye(n)[(y + urge).argmax(1)]
-    assert np.array_equal(chosen(y, urge).values, wanted)
+    y, noise = rng.normal(size=(500, n)), rng.normal(size=(500, n)) * pushed
+    wanted = np.eye(n)[(y + noise).argmax(1)]
+    assert np.array_equal(chosen(y, noise).values, wanted)
     assert n == 1 or 0 < wanted[:, 0].sum() < 500
 
 
@@ -52,7 +54,8 @@ def test_a_choice_changes_with_its_stimulus_and_an_urge_lasts_one_presentation()
     least = circuit.needs.present
     protocol = [
         cn.Present([1.0, 0.5], least), cn.Present([0.5, 1.0], least),
-        cn.Present([0.5, 1.0], least, urge=[2.0, 0.0]), cn.Reinforce(0, 2), cn.Present([0.5, 1.0], least),
+        cn.Present([0.5, 1.0], least, exploration_noise=[2.0, 0.0]),
+        cn.Reinforce(0, 2), cn.Present([0.5, 1.0], least),
     ]  # fmt: skip
     action = cn.simulate(circuit, protocol, record="action")["output.action.action"].values[:, 0]
     ends = [least - 1, 2 * least - 1, 3 * least - 1, 3 * least + 1, 4 * least + 1]
@@ -74,8 +77,8 @@ def softmax(y):
 @pytest.mark.parametrize("y", [[0.2, 0.9], [0.1, 0.7, 0.4, -0.5]])
 def test_exploring_draws_from_softmax(y, temperature):
     """Through the contests, 20,000 animals side by side."""
-    urge = cn.urges(DRAWS, len(y), exploration=1, temperature=temperature, seed=1)
-    counts = chosen(np.tile(y, (DRAWS, 1)), urge).values.sum(0)
+    noise = cn.exploration_noise(DRAWS, len(y), exploration=1, temperature=temperature, seed=1)
+    counts = chosen(np.tile(y, (DRAWS, 1)), noise).values.sum(0)
     assert likely(counts, softmax(np.array(y) / temperature))
     assert not likely(counts, softmax(np.array(y) / temperature / 2))  # the test can tell
 
@@ -83,21 +86,23 @@ def test_exploring_draws_from_softmax(y, temperature):
 @pytest.mark.parametrize("exploration", [0.02, 0.3])
 def test_how_often_somebody_explores(exploration):
     """max-Boltzmann: greedy, but for a fraction of trials; the best may be drawn in these too."""
-    urge = cn.urges(DRAWS, 3, exploration, seed=2)
-    explores = (urge != 0).any(1)
+    noise = cn.exploration_noise(DRAWS, 3, exploration, seed=2)
+    explores = (noise != 0).any(1)
     assert likely(explores.sum(), exploration)
-    assert np.array_equal((urge != 0).all(1), explores)
+    assert np.array_equal((noise != 0).all(1), explores)
     y = np.array([0.3, 0.8, 0.1])
     wanted = exploration * softmax(y) + (1 - exploration) * np.eye(3)[1]
-    assert likely(np.bincount((y + urge).argmax(1), minlength=3), wanted)
+    assert likely(np.bincount((y + noise).argmax(1), minlength=3), wanted)
 
 
 def test_nobody_explores_and_seeds():
-    assert not cn.urges(DRAWS, 4, exploration=0).any()
-    one, again, other = (cn.urges(50, 4, 0.5, seed=seed) for seed in (3, 3, 4))
+    assert not cn.exploration_noise(DRAWS, 4, exploration=0).any()
+    one, again, other = (cn.exploration_noise(50, 4, 0.5, seed=seed) for seed in (3, 3, 4))
     assert np.array_equal(one, again)
     assert not np.array_equal(one, other)
-    assert np.array_equal(cn.urges(50, 4, 1.0, 3.0, seed=3), 3 * cn.urges(50, 4, 1.0, 1.0, seed=3))
+    assert np.array_equal(
+        cn.exploration_noise(50, 4, 1.0, 3.0, seed=3), 3 * cn.exploration_noise(50, 4, 1.0, 1.0, seed=3)
+    )
 
 
 # Dopamine ---------------------------------------------------------------------------------------
@@ -129,7 +134,7 @@ def test_reward_from_elsewhere_adds_up_and_one_outcome_follows_another_in_silenc
     """A second outcome right after the first is the same one, for nothing ended between them."""
     circuit = direct(2)
     least = circuit.needs.present
-    extra = cn.Give({"dopamine.reward": 0.25}, 1)
+    extra = cn.SetInput({"dopamine.reward": 0.25}, 1)
     protocol = [cn.Present([0.5, 0.2], least), extra, cn.Reinforce(0, 2), cn.Reinforce(1, 2)]
     rpe = cn.simulate(circuit, protocol, record="rpe")["dopamine.rpe"].values.ravel()
     assert rpe == pytest.approx([0] * (least + 1) + [0.75, 0, 0, 0], abs=1e-15)
@@ -238,8 +243,8 @@ def test_kinds_of_cells_that_stand_outside_the_columns():
     """n actions have n (n − 1) / 2 contests; one action has none, and is taken."""
     for n in (1, 2, 5):
         counts = {type(p.cell): p.n for p in direct(n).populations}
-        assert [counts[kind] for kind in (Bid, Action, Outcome, Dopamine)] == [n, n, n, 1]
-        assert counts.get(Contest, 0) == n * (n - 1) // 2
+        assert [counts[kind] for kind in (ActionValue, Action, RewardSource, Dopamine)] == [n, n, n, 1]
+        assert counts.get(PairwiseCompetition, 0) == n * (n - 1) // 2
 
 
 # What each mistake says -------------------------------------------------------------------------
@@ -257,10 +262,13 @@ SHOWN = cn.Present([1.0, 2.0], 9)
         ([SHOWN, cn.Reinforce([0.1, 0.2, 0.3], 1)], "(3,), but must have (2,) or (batch, 2)"),
         ([SHOWN, cn.Reinforce([0.1, np.nan], 1)], "not finite"),
         ([cn.Present([1.0, 2.0], 2), cn.Reinforce(0, 1)], "lasts 2 steps, but must last at least 3"),
-        ([cn.Present([1.0, 2.0], 9, urge=[1.0] * 3)], "urge of 'output.bid' has shape (3,)"),
         (
-            [cn.Present([1.0, 2.0], 9, urge=[np.inf, 0])],
-            "urge of 'output.bid' has a value that is not finite",
+            [cn.Present([1.0, 2.0], 9, exploration_noise=[1.0] * 3)],
+            "exploration_noise of 'output.bid' has shape (3,)",
+        ),
+        (
+            [cn.Present([1.0, 2.0], 9, exploration_noise=[np.inf, 0])],
+            "exploration_noise of 'output.bid' has a value that is not finite",
         ),
         ([SHOWN, cn.Teach(0, 1)], "no population of circuit 'brainprop columns' takes a target"),
     ],
@@ -275,7 +283,7 @@ def test_protocols_that_do_not_fit(protocol, message):
 def test_circuits_that_know_no_choice():
     taught = expand(cn.mlp([2, 2], seed=0), cn.rule("z-il"), 0.1)
     for protocol, message in (
-        ([cn.Present([1.0, 2.0], 9, urge=[0.0, 0.1])], "takes an urge"),
+        ([cn.Present([1.0, 2.0], 9, exploration_noise=[0.0, 0.1])], "takes an exploration_noise"),
         ([SHOWN, cn.Reinforce(0, 3)], "takes an answer"),
     ):
         with pytest.raises(ProtocolError, match="no population of circuit 'z-il columns' " + message):
@@ -290,12 +298,12 @@ def test_circuits_that_know_no_choice():
         ({"exploration": float("nan")}, "exploration = nan"),
         ({"temperature": 0.0}, "temperature = 0.0 more than 0"),
         ({"temperature": float("inf")}, "temperature = inf"),
-        ({"seed": -1}, "urges: seed must be a whole number from 0, not -1"),
-        ({"trials": 0}, "urges: trials must be a whole number from 1, not 0"),
-        ({"actions": 2.5}, "urges: actions must be a whole number from 1, not 2.5"),
+        ({"seed": -1}, "exploration_noise: seed must be a whole number from 0, not -1"),
+        ({"trials": 0}, "exploration_noise: trials must be a whole number from 1, not 0"),
+        ({"actions": 2.5}, "exploration_noise: actions must be a whole number from 1, not 2.5"),
     ],
 )
 def test_impossible_urges(given, message):
     with pytest.raises(CorticalnetError) as caught:
-        cn.urges(**{"trials": 4, "actions": 3} | given)
+        cn.exploration_noise(**{"trials": 4, "actions": 3} | given)
     assert message in str(caught.value)

@@ -154,7 +154,7 @@ def test_a_linear_chain_comes_to_rest_as_worked_by_hand(engine):
     w, v, p, b, m, x, t = 0.7, 0.9, 0.6, 0.5, -0.4, 0.8, 1.5
     made = microcircuit([[w]], [[v]], [[p]], [[b]], [[m]], "linear", learns=False)
     given = {"retina.stimulus": [x], "output.pyramidal.target": [t], "output.pyramidal.taught": 1.0}
-    data = cn.simulate(made, [cn.Give(given, ms=600)], engine=engine, record=["potential", "mismatch"])
+    data = cn.simulate(made, [cn.SetInput(given, ms=600)], engine=engine, record=["potential", "mismatch"])
     equations = [[1.9, -0.8 * b, -0.8 * m], [-v, 1.9, 0.0], [-p, -0.8, 1.9]]
     u, o, i = np.linalg.solve(equations, [w * x, 0.8 * t, 0.0])
     last = data.isel(time=-1, batch=0)
@@ -167,15 +167,17 @@ def test_a_linear_chain_comes_to_rest_as_worked_by_hand(engine):
 def test_without_a_teacher_the_apical_dendrite_is_silent():
     """The self-predicting state of Sacramento et al.: exactly, for any f."""
     made = drawn(learns=False)
-    quiet = cn.simulate(made, [cn.Give(IMAGE, ms=400)], record=["apical"])["area1.pyramidal.apical"]
-    told = cn.simulate(made, [cn.Give(IMAGE | TAUGHT, ms=400)], record=["apical"])["area1.pyramidal.apical"]
+    quiet = cn.simulate(made, [cn.SetInput(IMAGE, ms=400)], record=["apical"])["area1.pyramidal.apical"]
+    told = cn.simulate(made, [cn.SetInput(IMAGE | TAUGHT, ms=400)], record=["apical"])[
+        "area1.pyramidal.apical"
+    ]
     assert abs(quiet.isel(time=-1)).max() < 1e-12
     assert abs(told.isel(time=-1)).max() > 0.01
 
 
 def test_engines_files_recordings_and_figures_take_them(tmp_path):
     made = drawn()
-    protocol = [cn.Give(IMAGE, ms=50), cn.Give(IMAGE | TAUGHT, ms=50)]
+    protocol = [cn.SetInput(IMAGE, ms=50), cn.SetInput(IMAGE | TAUGHT, ms=50)]
     data = cn.simulate(made, protocol)
     other = cn.simulate(made, protocol, engine="brian2")
     assert max(float(abs(data[name] - other[name]).max()) for name in data.data_vars) < 1e-12

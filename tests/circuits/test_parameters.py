@@ -59,7 +59,7 @@ class Membrane(Cell):
     decay: Milliseconds = 3.0
     capacitance: Picofarads = 200.0
     leak: Nanosiemens = 10.0
-    highest: PerMillisecond = 0.1
+    max_rate: PerMillisecond = 0.1
     chance: Probability = 0.5
     threshold: Magnitude = 1.0
     steps: Count = 3.0
@@ -76,7 +76,7 @@ class Membrane(Cell):
         wanted = self.gain * port.prediction + self.offset + self.chance + self.threshold + self.steps
         late = where(cell.age > maximum(self.refractory, self.lead), wanted / self.width, 0.0)
         return {
-            "rate": cell.rate * exp(-dt / self.tau) + late * self.highest * dt,
+            "rate": cell.rate * exp(-dt / self.tau) + late * self.max_rate * dt,
             "age": cell.age + dt / maximum(self.decay / dt, 1.0),
             "v": cell.v * (1 - dt * self.leak / self.capacitance),
         }
@@ -92,7 +92,7 @@ class Membrane(Cell):
         ("lead", math.inf, "Membrane.lead must be a finite number (in ms), not inf ms"),
         ("capacitance", 0, "Membrane.capacitance must be more than 0 pF, and finite, not 0 pF"),
         ("leak", -1, "Membrane.leak must be 0 nS or more, and finite, not -1 nS"),
-        ("highest", "-3 Hz", "Membrane.highest must be 0 1/ms or more, and finite, not -0.003 1/ms"),
+        ("max_rate", "-3 Hz", "Membrane.max_rate must be 0 1/ms or more, and finite, not -0.003 1/ms"),
         ("chance", 1.5, "Membrane.chance must be a finite number from 0 to 1, not 1.5"),
         ("threshold", -0.5, "Membrane.threshold must be 0 or more, and finite, not -0.5"),
         ("steps", 2.5, "Membrane.steps must be a whole number from 0, not 2.5"),
@@ -179,8 +179,8 @@ def test_a_clock_stops_no_earlier_than_it_begins():
     assert cells.Clock(first=2, last=2).last == 2.0
 
 
-@pytest.mark.parametrize("settings", [{"highest": 0}, {"base": -1e-6}, {"base": -0.5}])
+@pytest.mark.parametrize("settings", [{"max_rate": 0}, {"base": -1e-6}, {"base": -0.5}])
 def test_a_leaky_cell_that_is_held_silent_begins_below_its_threshold(settings):
-    voltage = cells.LIF(**settings).scatter((50,), np.random.default_rng(0))["voltage"]
+    voltage = cells.LIF(**settings).initial_spread((50,), np.random.default_rng(0))["voltage"]
     assert ((voltage >= 0) & (voltage < 1)).all()
     assert Poisson(**settings).wanted(0.0) == 0.0

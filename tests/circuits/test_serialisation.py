@@ -10,7 +10,16 @@ import torch
 import xarray as xr
 from safetensors.torch import save as torch_pack
 
-from corticalnet.circuits import Broadcast, Circuit, Needs, OneToOne, Population, Projection, Synapses, Wire
+from corticalnet.circuits import (
+    Broadcast,
+    Circuit,
+    MinimumDurations,
+    OneToOne,
+    Population,
+    Projection,
+    Synapses,
+    Wire,
+)
 from corticalnet.circuits.cells import Cell, Clamped, Clock, Error, Prediction, Sensory, Value
 from corticalnet.circuits.connection import AllToAll
 from corticalnet.circuits.plasticity import ErrorTimesRate
@@ -48,7 +57,7 @@ def circuit():
         Projection("output.error", "area1.value", "feedback", 0.125, OneToOne(), name="one"),
     ]  # fmt: skip
     broadcast = Broadcast("clock", ["kernel", "dense"], "tick")
-    return Circuit(populations, projections, wires, [broadcast], 0.5, "small", Needs(2, 3))
+    return Circuit(populations, projections, wires, [broadcast], 0.5, "small", MinimumDurations(2, 3))
 
 
 def tied():

@@ -16,7 +16,7 @@ KINDS = {"poisson": Poisson, "pif": PIF, "lif": LIF}
 def fired(cell, drive, steps, n=200, dt=0.5, seed=0):
     """Spikes of n cells that hear a constant drive, ``[steps, n]``."""
     rng = np.random.default_rng(seed)
-    now = {**{k: np.full(n, v) for k, v in cell.rest().items()}, **cell.scatter((n,), rng)}
+    now = {**{k: np.full(n, v) for k, v in cell.rest().items()}, **cell.initial_spread((n,), rng)}
     found = []
     for _ in range(steps):
         now |= cell.predict(SimpleNamespace(**now), SimpleNamespace(drive=drive), dt)
@@ -28,8 +28,8 @@ def fired(cell, drive, steps, n=200, dt=0.5, seed=0):
 @pytest.mark.parametrize("drive", [0.05, 1.0, 2.5])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_rate_is_the_wanted_one(kind, drive, dt):
-    """highest · drive, also where the interval between spikes is no whole number of steps."""
-    cell, ms, n = KINDS[kind](highest=0.1), 1000.0, 400
+    """max_rate · drive, also where the interval between spikes is no whole number of steps."""
+    cell, ms, n = KINDS[kind](max_rate=0.1), 1000.0, 400
     spikes = fired(cell, drive, round(ms / dt), n, dt)
     wanted = 0.1 * drive * ms * n
     noise = 4 * math.sqrt(wanted) if kind == "poisson" else n  # four s.d.; one spike of each cell

@@ -31,10 +31,10 @@ def steps(cell, phase, names, **heard):
 
 # φ --------------------------------------------------------------------------------------------
 #: An error is read after 15 ms, if it has been silent for 10 ms.
-TIMES = {"settle": 15.0, "silence": 10.0, "threshold": 0.1, "quiet": 0.2}
+TIMES = {"read_delay": 15.0, "silence": 10.0, "threshold": 0.1, "quiet": 0.2}
 
 
-def watch(errors, moves=None, cell=cells.StagedDetector, port="error", **times):
+def watch(errors, moves=None, cell=cells.ContinuousDetector, port="error", **times):
     moves = [0.0] * len(errors) if moves is None else moves
     found = steps(cell(**TIMES | times), "detect", "phi stage", **{port: errors, "motion": moves})
     return [[int(x) for x in values] for values in found]
@@ -55,7 +55,7 @@ def test_sizes_up_to_the_threshold_are_rest(port):
 
 
 def test_both_ports_of_phi_add_up():
-    cell = cells.StagedDetector(**TIMES)
+    cell = cells.ContinuousDetector(**TIMES)
     assert act(cell, "detect", rest_of(cell), error=-0.06, errors=0.06).phi == 1
     assert act(cell, "detect", rest_of(cell), error=-0.06, errors=0.03).phi == 0
 
@@ -86,23 +86,23 @@ def test_an_error_that_ends_early_is_not_read():
 
 def test_release_waits_for_rest():
     """At rest for 10 ms: an error that passes through 0 is held."""
-    assert watch([1, 1, 1, 1, 0, 1, 0, 0, 0, 0], release=10.0)[1] == [1, 1, 1, 2, 2, 2, 2, 2, 0, 0]
-    assert watch([1, 1, 1, 1, 0, 1, 0], release=0.0)[1] == [1, 1, 1, 2, 0, 0, 0]
+    assert watch([1, 1, 1, 1, 0, 1, 0, 0, 0, 0], release_delay=10.0)[1] == [1, 1, 1, 2, 2, 2, 2, 2, 0, 0]
+    assert watch([1, 1, 1, 1, 0, 1, 0], release_delay=0.0)[1] == [1, 1, 1, 2, 0, 0, 0]
     # (predictions that move meanwhile do not count)
-    assert watch([1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 9, 9, 9], release=10.0)[1] == [1, 1, 1, 2, 2, 2, 0]
+    assert watch([1, 1, 1, 1, 0, 0, 0], [0, 0, 0, 0, 9, 9, 9], release_delay=10.0)[1] == [1, 1, 1, 2, 2, 2, 0]
 
 
 def test_what_is_closed_is_no_longer_sent():
     """25 ms after the error left rest; it stays closed until the error is at rest."""
-    phi, stage = watch([1] * 8 + [0], cell=cells.ClosingDetector, closes=25.0)
+    phi, stage = watch([1] * 8 + [0], cell=cells.DelayedDetector, closes=25.0)
     assert sum(phi) == 1
     assert stage == [1, 1, 1, 2, 2, 3, 3, 3, 0]
-    assert watch([1, 1, 1, 1, 0], cell=cells.ClosingDetector, closes=25.0)[1] == [1, 1, 1, 2, 0]
+    assert watch([1, 1, 1, 1, 0], cell=cells.DelayedDetector, closes=25.0)[1] == [1, 1, 1, 2, 0]
 
 
 def test_steps_that_do_not_add_up_exactly():
     """30 × 0.1 ms is a little more than 3 ms, 3 × 0.1 a little more than 0.3: counting does not mind."""
-    cell, stages = cells.StagedDetector(settle=3.0, silence=0.3, threshold=0.0), []
+    cell, stages = cells.ContinuousDetector(read_delay=3.0, silence=0.3, threshold=0.0), []
     state = rest_of(cell)
     for error in [1.0] * 31:
         new = cell.detect(state, SimpleNamespace(error=error, motion=0.0, errors=0.0), 0.1)
@@ -112,13 +112,13 @@ def test_steps_that_do_not_add_up_exactly():
 
 
 def test_a_clock_goes_through_the_same_stages():
-    cell = cells.StagedClock(opens=10.0, settle=20.0)
+    cell = cells.StagedClock(opens=10.0, read_delay=20.0)
     state, found = rest_of(cell), []
     for teaching in (0, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1):
         state.teaching = float(teaching)
         found.append(act(cell, "detect", state).stage)
     assert found == [0, 0, 0, 1, 1, 2, 2, 0, 0, 0, 1]
-    at_once = cells.StagedClock(opens=0.0, settle=0.0)
+    at_once = cells.StagedClock(opens=0.0, read_delay=0.0)
     assert act(at_once, "detect", SimpleNamespace(stage=0.0, count=0.0, teaching=1.0)).stage == 2
 
 
@@ -163,14 +163,14 @@ def test_an_output_that_fires_nonlinearly_scales_its_difference():
 
 def test_synapses_hear_once_that_the_error_is_read_and_that_it_is_let_go():
     cell = cells.StagedPrediction()
-    assert steps(cell, "send", "reads ends", stage=STAGES) == [[0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 1]]
+    assert steps(cell, "send", "read_out release", stage=STAGES) == [[0, 0, 0, 1, 0, 0], [0, 0, 0, 0, 0, 1]]
     closed = [1, 2, 2, 3, 3, 0, 0]
-    assert steps(cell, "send", "reads ends", stage=closed) == [
+    assert steps(cell, "send", "read_out release", stage=closed) == [
         [0, 1, 0, 0, 0, 0, 0],
         [0, 0, 0, 0, 0, 1, 0],
     ]
     early = [0, 1, 1, 0, 0]  # never read: nothing to let go
-    assert steps(cell, "send", "reads ends", stage=early) == [[0] * 5, [0] * 5]
+    assert steps(cell, "send", "read_out release", stage=early) == [[0] * 5, [0] * 5]
 
 
 def test_a_gain_is_held_from_when_an_error_left_rest():
@@ -187,25 +187,25 @@ def test_a_gain_is_held_from_when_an_error_left_rest():
 def test_how_far_a_prediction_moved_lately():
     """memory = 20 ms, dt = 5 ms: three quarters of the last motion, and the new shift."""
     moved = [1.0, 1.0, 3.0, -4.0]
-    cell = cells.WatchedPrediction(memory=20.0)
+    cell = cells.PredictionWithMotion(memory=20.0)
     shift, motion, size = steps(cell, "predict", "shift motion size", prediction=moved)
     assert shift == [1, 0, 2, -7]
     assert motion == [1, 0.75, 2.5625, -5.078125]
     assert size == [1, 0.75, 2.5625, 5.078125]
-    last = cells.WatchedPrediction(memory=DT)
+    last = cells.PredictionWithMotion(memory=DT)
     assert steps(last, "predict", "motion", prediction=moved)[0] == [1, 0, 2, -7]
 
 
 def test_motion_of_a_rate():
     """An output that fires nonlinearly compares rates: σ(ln 3) = ¾ is ¼ more than σ(0); gain 3/16."""
-    cell = cells.WatchedPrediction(activation="sigmoid", rates=True, memory=DT)
+    cell = cells.PredictionWithMotion(activation="sigmoid", rates=True, memory=DT)
     shift, gain = steps(cell, "predict", "shift gain", prediction=[0.0, math.log(3)])
     assert shift == pytest.approx([0.5, 0.25], abs=1e-15)
     assert gain == pytest.approx([0.25, 0.1875], abs=1e-15)
 
 
 def test_a_total_is_what_it_hears():
-    assert steps(cells.Total(), "compare", "total", terms=[0.5, 0.0, 2.0])[0] == [0.5, 0.0, 2.0]
+    assert steps(cells.Sum(), "compare", "total", terms=[0.5, 0.0, 2.0])[0] == [0.5, 0.0, 2.0]
 
 
 # Values -----------------------------------------------------------------------------------------
@@ -258,12 +258,12 @@ def test_a_teacher_that_only_nudges():
 
 # Parameters -------------------------------------------------------------------------------------
 def test_times_know_their_units():
-    assert cells.StagedDetector(settle="0.2 s", silence="50 ms").settle == 200.0
-    assert cells.StagedDetector(silence="50 ms").rest()["silent"] == 50.0
+    assert cells.ContinuousDetector(read_delay="0.2 s", silence="50 ms").read_delay == 200.0
+    assert cells.ContinuousDetector(silence="50 ms").rest()["silent"] == 50.0
     assert cells.LeakyValue(tau="0.01 s") == cells.LeakyValue(tau=10.0)
     for make in (
         lambda: cells.StagedError(tau="3 mV"),
-        lambda: cells.ClosingDetector(closes="1 Hz"),
+        lambda: cells.DelayedDetector(closes="1 Hz"),
         lambda: cells.StagedClock(opens="1 mV"),
     ):
         with pytest.raises(CircuitError, match="but must be a time"):

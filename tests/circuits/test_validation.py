@@ -7,7 +7,7 @@ import pytest
 from corticalnet.circuits import (
     Broadcast,
     Circuit,
-    Needs,
+    MinimumDurations,
     OneToOne,
     Population,
     Projection,
@@ -85,10 +85,10 @@ def refused(message, make):
         ("populations of a circuit must be a list of Populations", lambda: Circuit([Value()])),
         ("wires of a circuit must be a list of Wires, not None", lambda: circuit(wires=None)),
         ("dt must be a number (in ms) or a text like '10 ms', not True", lambda: circuit(dt=True)),
-        ("needs.present must be a whole number from 0, not -1", lambda: Needs(-1)),
-        ("needs.teach must be a whole number from 0, not 1.5", lambda: Needs(1, 1.5)),
+        ("needs.present must be a whole number from 0, not -1", lambda: MinimumDurations(-1)),
+        ("needs.teach must be a whole number from 0, not 1.5", lambda: MinimumDurations(1, 1.5)),
         (
-            "a circuit has a name and Needs(...), not 'circuit' and needs = (1, 2)",
+            "a circuit has a name and MinimumDurations(...), not 'circuit' and needs = (1, 2)",
             lambda: circuit(needs=(1, 2)),
         ),
         (

@@ -77,12 +77,14 @@ def test_the_engines_agree(cli, place):
 
 @pytest.mark.filterwarnings("always::corticalnet.errors.CircuitWarning")
 def test_continuous_time(cli, place):
-    """Each area leaves rest one settle after the area above; a warning is one line."""
+    """Each area leaves rest one read delay after the area above; a warning is one line."""
     said = cli("simulate small --data digits --rule z-il --trials 1 --no-plot --out here --dynamics latch "
-               "--dt 5ms --settle 25")  # fmt: skip
+               "--dt 5ms --read-delay 25")  # fmt: skip
     assert said.code == 0, said.err
     (warning,) = (line for line in said.err.splitlines() if "warning" in line.lower())
-    assert warning.startswith("warning: continuous time, latch: settle = 25 ms is less than 3 tau, so errors")
+    assert warning.startswith(
+        "warning: continuous time, latch: read_delay = 25 ms is less than 3 tau, so errors"
+    )
     data = cn.load_recording(place / "here" / "recording.nc")
     assert data.attrs["dt"] == 5
     areas = ("output", "area1")
@@ -175,7 +177,7 @@ def test_what_was_streamed_until_numbers_ran_away_is_there(cli, place):
 
 @pytest.mark.filterwarnings("always::corticalnet.errors.RecordingWarning")
 def test_what_is_left_out_is_said_in_the_words_of_the_command(cli, monkeypatch):
-    monkeypatch.setattr("corticalnet.recordings.tracks.MOST_WEIGHTS", 10)
+    monkeypatch.setattr("corticalnet.recordings.variables.MOST_WEIGHTS", 10)
     said = cli("simulate small --data digits --rule z-il --trials 1 --no-plot --out here")
     assert said.code == 0
     (line,) = said.err.splitlines()

@@ -23,7 +23,7 @@ def small(*sizes, hidden="tanh"):
         (f"unknown construction '3'. {CHOICES}", 3, {}),
         ("Continuous: tau must be more than 0, not 0 ms", "latch", {"tau": 0}),
         ("Continuous: dt must be more than 0, not nan ms", "latch", {"dt": float("nan")}),
-        ("Continuous: settle must be 0 ms or more, not -1 ms", "delay", {"settle": -1}),
+        ("Continuous: read_delay must be 0 ms or more, not -1 ms", "delay", {"read_delay": -1}),
         ("Continuous: silence must be 0 ms or more, not inf ms", "latch", {"silence": "inf ms"}),
         ("Continuous: ramp must be 0 ms or more, not -2000 ms", "nudge", {"ramp": "-2 s"}),
         ("Continuous: delay = '3 mV' is a voltage, but must be a time; units: ms, us, s",
@@ -48,13 +48,13 @@ def test_what_is_not_given():
     """s = 20 τ, 1.9 Δ with Δ = 10 τ, or 50 τ; silence 20 τ; quiet as the threshold; units are known."""
     given = {name: cn.Continuous(name, tau="0.02 s", threshold=0.5) for name in CONSTRUCTIONS}
     assert [how.tau for how in given.values()] == [20.0] * 4
-    assert [how.settle for how in given.values()] == [400, 380, 400, 1000]
+    assert [how.read_delay for how in given.values()] == [400, 380, 400, 1000]
     assert [how.delay for how in given.values()] == [0, 200, 0, 0]
     assert [how.silence for how in given.values()] == [400] * 4
     assert [how.quiet for how in given.values()] == [0.5] * 4
     assert cn.Continuous(quiet=0.0).quiet == 0.0
     assert cn.Continuous(threshold=np.float32(0.25)).threshold == 0.25
-    assert cn.Continuous("delay", delay="30 ms").settle == 57
+    assert cn.Continuous("delay", delay="30 ms").read_delay == 57
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_what_is_not_given():
         ("dt = 12 ms is longer than tau = 10 ms, so values overshoot", "latch", {"dt": 12}),
         (
             "an error is read 150 ms after it left rest, but what it caused comes back after 2Δ = 150 ms and "
-            "spoils it; choose settle < 150 ms",
+            "spoils it; choose read_delay < 150 ms",
             "delay",
-            {"delay": 75, "settle": 150},
+            {"delay": 75, "read_delay": 150},
         ),
         (
             "axonal delays of 10 ms with live feedback are unstable from about tau = 10 ms",
@@ -88,9 +88,9 @@ def test_what_is_not_given():
             {"threshold": 1e-13},
         ),
         (
-            "settle = 29 ms is less than 3 tau, so errors are read long before they have grown",
+            "read_delay = 29 ms is less than 3 tau, so errors are read long before they have grown",
             "latch",
-            {"settle": 29},
+            {"read_delay": 29},
         ),
         (
             "single columns notice a teacher that comes slowly at different times; choose pooled=True",
@@ -111,12 +111,12 @@ def test_what_is_known_to_fail(message, construction, settings):
     ("construction", "settings"),
     [
         *((name, {}) for name in CONSTRUCTIONS),
-        ("latch", {"dt": 10, "settle": 0}),  # the rule's own steps need no time to settle
-        ("latch", {"tau_error": 5, "local_delay": 5, "settle": 30, "ramp": 5}),
+        ("latch", {"dt": 10, "read_delay": 0}),  # the rule's own steps need no time to settle
+        ("latch", {"tau_error": 5, "local_delay": 5, "read_delay": 30, "ramp": 5}),
         ("latch", {"delay": 100}),
-        ("sample_and_hold", {"threshold": 0.0, "settle": 5, "pooled": False, "ramp": 5}),
+        ("sample_and_hold", {"threshold": 0.0, "read_delay": 5, "pooled": False, "ramp": 5}),
         ("nudge", {"delay": 9}),
-        ("delay", {"settle": 199.9}),
+        ("delay", {"read_delay": 199.9}),
     ],
 )
 def test_no_warning_where_none_is_due(construction, settings):
@@ -130,18 +130,26 @@ def test_a_construction_by_its_name():
         made = [cn.circuit(small(), BACKPROP, dynamics=how) for how in (name, cn.Continuous(name))]
         assert str(made[0]) == str(made[1])
         assert made[0].needs == made[1].needs
-    assert "StagedDetector(settle=200" in str(cn.circuit(small(), BACKPROP, dynamics="latch"))
+    assert "ContinuousDetector(read_delay=200" in str(cn.circuit(small(), BACKPROP, dynamics="latch"))
 
 
 @pytest.mark.parametrize("pooled", [True, False])
 def test_every_setting_reaches_its_place(pooled):
-    times = {"tau": 8, "dt": 2, "settle": 24, "silence": 26, "delay": 14, "tau_error": 4, "local_delay": 2}
+    times = {
+        "tau": 8,
+        "dt": 2,
+        "read_delay": 24,
+        "silence": 26,
+        "delay": 14,
+        "tau_error": 4,
+        "local_delay": 2,
+    }
     how = cn.Continuous("delay", **times, threshold=0.25, quiet=0.125, pooled=pooled, ramp=6 * pooled)
     made = cn.circuit(cn.mlp([3, 4, 2], "tanh", bias=True), BACKPROP, 0.5, dynamics=how)
     phi = made.population("area1.phi")
-    assert (phi.n, phi.cell.settle, phi.cell.silence) == (1 if pooled else 4, 24, 26)
+    assert (phi.n, phi.cell.read_delay, phi.cell.silence) == (1 if pooled else 4, 24, 26)
     assert (phi.cell.threshold, phi.cell.quiet) == (0.25, 0.125)
-    assert (phi.cell.release, phi.cell.closes) == (28, 28)  # 2 Δ: what was sent may come back
+    assert (phi.cell.release_delay, phi.cell.closes) == (28, 28)  # 2 Δ: what was sent may come back
     assert made.population("area1.error").cell.tau == 4
     assert made.population("area1.value").cell.tau == made.population("output.value").cell.tau == 8
     assert made.population("output.value").cell.ramp == 6 * pooled

@@ -8,7 +8,7 @@ import torch
 
 import corticalnet as cn
 from corticalnet.circuits import cells
-from corticalnet.circuits.parts import Needs
+from corticalnet.circuits.parts import MinimumDurations
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.columns import AreaPopulations, ColumnModel, Options, Target, runs, unregister
 from corticalnet.columns.area import broadcasters, links_to_input
@@ -83,7 +83,7 @@ class HebbianColumns(ColumnModel):
         return RateTimesRate(self.rate, trigger="clock")
 
     def needs(self, areas):
-        return Needs(links_to_input(areas), 1)
+        return MinimumDurations(links_to_input(areas), 1)
 
     def global_populations(self, areas, learning):
         return broadcasters({"clock": (cells.Clock(first=0, last=0), list(learning))})
@@ -107,7 +107,7 @@ def test_a_rule_and_its_columns_from_this_very_file_learn_alike(rule, engine):
     y = y[: len(x)]
     circuit = cn.circuit(net, rule, RATE)
     needs = circuit.needs
-    teach = cn.Teach(y, needs.teach) if isinstance(rule, cn.Rule) else cn.Give({"clock.teaching": 1.0}, 1)
+    teach = cn.Teach(y, needs.teach) if isinstance(rule, cn.Rule) else cn.SetInput({"clock.teaching": 1.0}, 1)
     protocol = [cn.Present(x, steps=needs.present), teach]
     data = cn.simulate(circuit, protocol, engine, record=["rate"], last=1)
     rule.learn(net, x, y)

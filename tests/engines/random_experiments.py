@@ -10,7 +10,7 @@ from corticalnet.circuits.cells import LIF, PIF, ChangeDetector, Poisson, Sensor
 from corticalnet.circuits.parts import Wire
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.experiment.noise import Noise
-from corticalnet.experiment.protocol import Give, Play, Present, Rest
+from corticalnet.experiment.protocol import Play, Present, Rest, SetInput
 from tests.engines.small import Leaky
 
 DT = 0.5
@@ -39,7 +39,7 @@ class Experiment:
 def circuit(seed, sizes, cell, slots, delay, late):
     """in → a ⇄ b, a → spiking cells → b; φ beside b; ``slots`` of the plasticity from a to b (None: none)."""
     rng, sizes = np.random.default_rng(seed), dict(zip(("in", "a", "b"), sizes, strict=True))
-    spiking = {"pif": PIF, "lif": LIF, "poisson": Poisson}[cell](highest=0.4, base=0.2)
+    spiking = {"pif": PIF, "lif": LIF, "poisson": Poisson}[cell](max_rate=0.4, base=0.2)
     plasticity = None if slots is None else DecayingHebb(0.05, **slots)
 
     def weights(post, pre):
@@ -72,7 +72,7 @@ def element(rng, kind, steps, made, batch):
     if kind == "present":
         return Present(rng.normal(size=(batch, n)), steps)
     if kind == "give":
-        return Give({"a.drive": rng.normal(size=(batch, m))}, steps)
+        return SetInput({"a.drive": rng.normal(size=(batch, m))}, steps)
     return Play(rng.normal(size=(steps, batch, n))) if kind == "play" else Rest(steps)
 
 
@@ -127,9 +127,9 @@ def _part(element, begin, end):
     if isinstance(element, Play):
         return Play(element.signals[begin:end])
     if begin:
-        return Give({}, end - begin)
+        return SetInput({}, end - begin)
     return {
         Present: lambda: Present(element.stimulus, end),
-        Give: lambda: Give(element.signals, end),
+        SetInput: lambda: SetInput(element.signals, end),
         Rest: lambda: Rest(end),
     }[type(element)]()

@@ -6,7 +6,7 @@ import numpy as np
 
 from corticalnet.circuits import Broadcast
 from corticalnet.circuits.schedule import SCHEDULE
-from corticalnet.engines.plan import Act, Deliver, Learn, Plan, Sum
+from corticalnet.engines.plan import Act, Deliver, Learn, Plan, PortSum
 
 REDUCE = {"mean": np.mean, "norm": np.linalg.norm, "max": lambda x: np.max(np.abs(x))}
 
@@ -27,12 +27,12 @@ class Reference:
         return [p for p in self.circuit.populations if self.plan.places[p.name].block is operation.block
                 and p.role == operation.role]  # fmt: skip
 
-    def run(self, script, recording):
+    def run(self, compiled, recording):
         arrays, row, window = recording.allocate(), 0, {}
-        for t in range(script.begin, script.end):
+        for t in range(compiled.begin, compiled.end):
             for _, operations in self.plan.steps:
                 for operation in operations:
-                    self.do(operation, script, t)
+                    self.do(operation, compiled, t)
             for (part, state), total in window.items() if t % recording.every else ():
                 window[part, state] = total + self.state[part][state]
             if t % recording.every == 0:
@@ -43,38 +43,38 @@ class Reference:
                     if state.event or state.pulse
                 }
             if t in recording.kept:
-                for array, track in zip(arrays, recording.tracks, strict=True):
-                    if track.is_weight:
-                        array[row] = self.weights[track.part]
+                for array, variable in zip(arrays, recording.variables, strict=True):
+                    if variable.is_weight:
+                        array[row] = self.weights[variable.part]
                         continue
-                    x = window.get((track.part, track.state), self.state[track.part][track.state])
-                    x = x if track.index is None else x[track.index]
-                    array[row, 0] = REDUCE[track.reduce](x) if track.reduce else x
+                    x = window.get((variable.part, variable.state), self.state[variable.part][variable.state])
+                    x = x if variable.index is None else x[variable.index]
+                    array[row, 0] = REDUCE[variable.reduce](x) if variable.reduce else x
                 row += 1
         return arrays
 
-    def do(self, operation, script, t):
+    def do(self, operation, compiled, t):
         if isinstance(operation, Deliver):
-            for (name, one), signal in script.signals.items():
-                self.state[name][one] = signal.patterns[signal.index[t - script.begin], 0] + np.zeros(
+            for (name, one), signal in compiled.signals.items():
+                self.state[name][one] = signal.patterns[signal.index[t - compiled.begin], 0] + np.zeros(
                     self.circuit.population(name).n
                 )
         elif isinstance(operation, Act):
             for p in self.members(operation):
                 cell, port = (
                     SimpleNamespace(**self.state[p.name]),
-                    SimpleNamespace(**self.heard(p, script, t)),
+                    SimpleNamespace(**self.heard(p, compiled, t)),
                 )
                 new = p.cell.act(operation.phase)(cell, port, self.circuit.dt)
                 self.state[p.name] |= {k: np.asarray(v) + np.zeros(p.n) for k, v in new.items()}
-        elif isinstance(operation, Sum):
+        elif isinstance(operation, PortSum):
             for p in self.members(operation):
                 self.port[p.name, operation.port] = sum(
                     (self.arrives(x, p) for x in self.parts(p, operation.port)), np.zeros(p.n)
                 )
         elif isinstance(operation, Learn):
             for projection in operation.projections:
-                self.learn(projection, script, t)
+                self.learn(projection, compiled, t)
 
     def parts(self, p, port):
         projections = [x for x in self.circuit.projections if (x.target, x.port) == (p.name, port)]
@@ -115,7 +115,7 @@ class Reference:
         np.add.at(matrix, (post, pre), self.weights[part.name].ravel()[index])
         return matrix
 
-    def heard(self, p, script, t):
+    def heard(self, p, compiled, t):
         found = {}
         for port in p.cell.ports:
             total = self.port.get((p.name, port), 0.0)
@@ -125,14 +125,14 @@ class Reference:
                         total
                         + wire.weight * self.state[wire.source][self.circuit.sent(wire.source, wire.sends)]
                     )
-            noise = script.noise.get((p.name, port))
+            noise = compiled.noise.get((p.name, port))
             found[port] = total + (0.0 if noise is None else noise.at(t, 1, p.n)[0]) + np.zeros(p.n)
         return found
 
-    def learn(self, x, script, t):
+    def learn(self, x, compiled, t):
         pre, post = self.circuit.population(x.source), self.circuit.population(x.target)
         i, j, index = x.connection.synapses(pre.n, post.n)
-        ports, rule, w = self.heard(post, script, t), x.plasticity, self.weights[x.name].ravel()
+        ports, rule, w = self.heard(post, compiled, t), x.plasticity, self.weights[x.name].ravel()
         slots = {}
         for slot, name in rule.slots.items():
             if name in ports:

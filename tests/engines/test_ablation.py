@@ -13,8 +13,8 @@ from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.pointwise import absolute, maximum, minimum, where
 from corticalnet.circuits.quantities import ONE
 from corticalnet.engines.registry import ENGINES
+from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.experiment.protocol import Present, Rest
-from corticalnet.experiment.script import compile_protocol
 from corticalnet.recordings.recording import plan_recording
 from tests.engines.reference import Reference
 
@@ -78,14 +78,14 @@ def as_numpy_does(circuit, engine):
     if engine == "brian2":
         pytest.importorskip("brian2")
     x = np.array([0.7, -0.4, 0.2])
-    script = compile_protocol(circuit, [Present(x, 4), Rest(2), Present(-x, 3)])
-    recording = plan_recording(circuit, script)
+    compiled = compile_protocol(circuit, [Present(x, 4), Rest(2), Present(-x, 3)])
+    recording = plan_recording(circuit, compiled)
     running, reference = ENGINES[engine]()(circuit), Reference(circuit)
-    for track, found, right in zip(
-        recording.tracks, running.run(script, recording), reference.run(script, recording), strict=True
+    for variable, found, right in zip(
+        recording.variables, running.run(compiled, recording), reference.run(compiled, recording), strict=True
     ):
         np.testing.assert_allclose(
-            found, right, rtol=1e-12, atol=1e-12, err_msg=f"{track.part} {track.state}"
+            found, right, rtol=1e-12, atol=1e-12, err_msg=f"{variable.part} {variable.state}"
         )
     return running
 
@@ -125,14 +125,16 @@ def test_a_port_to_which_nothing_comes_hears_0(engine):
     """Also a detector of change, and leaky cells; what cells make of it is the same in NumPy."""
     if engine == "brian2":
         pytest.importorskip("brian2")
-    cells = {"divided": Divided(), "phi": ChangeDetector(), "lif": LIF(highest=0.4, base=0.2)}
+    cells = {"divided": Divided(), "phi": ChangeDetector(), "lif": LIF(max_rate=0.4, base=0.2)}
     circuit = Circuit([Population(name, 2, cell) for name, cell in cells.items()])
-    script = compile_protocol(circuit, [Rest(12)])
-    recording = plan_recording(circuit, script, ["rate", "phi", "spike", "lif.voltage"])
+    compiled = compile_protocol(circuit, [Rest(12)])
+    recording = plan_recording(circuit, compiled, ["rate", "phi", "spike", "lif.voltage"])
     running, reference = ENGINES[engine]()(circuit), Reference(circuit)
     reference.state["lif"] |= {
         k: v[0] for k, v in reference.plan.scattered(circuit.populations[2], 1).items()
     }
-    right = reference.run(script, recording)
-    for track, found, expected in zip(recording.tracks, running.run(script, recording), right, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-12, err_msg=f"{track.part} {track.state}")
+    right = reference.run(compiled, recording)
+    for variable, found, expected in zip(
+        recording.variables, running.run(compiled, recording), right, strict=True
+    ):
+        np.testing.assert_allclose(found, expected, rtol=1e-12, err_msg=f"{variable.part} {variable.state}")

@@ -33,9 +33,9 @@ from corticalnet.circuits.quantities import Milliseconds
 from corticalnet.circuits.schedule import SCHEDULE, Schedule
 from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.errors import EngineError
+from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.experiment.noise import Noise
-from corticalnet.experiment.protocol import Give, Present, Teach
-from corticalnet.experiment.script import compile_protocol
+from corticalnet.experiment.protocol import Present, SetInput, Teach
 from corticalnet.recordings.recording import Record, plan_recording
 from tests.engines.reference import Reference
 
@@ -138,16 +138,19 @@ def trials(circuit, seed=0, count=3, steps=(8, 9)):
     return compile_protocol(circuit, parts, check=False)
 
 
-def same(circuit, script, recording=None, schedule=SCHEDULE, **options):
+def same(circuit, compiled, recording=None, schedule=SCHEDULE, **options):
     """Run both twice (states and weights go on); all traces and weights must be equal."""
-    recording = recording or plan_recording(circuit, script)
+    recording = recording or plan_recording(circuit, compiled)
     reference, engine = Reference(circuit, schedule), Brian2Engine(circuit, schedule=schedule, **options)
     for _ in range(2):
-        for track, right, found in zip(
-            recording.tracks, reference.run(script, recording), engine.run(script, recording), strict=True
+        for variable, right, found in zip(
+            recording.variables,
+            reference.run(compiled, recording),
+            engine.run(compiled, recording),
+            strict=True,
         ):
             np.testing.assert_allclose(
-                found, right, rtol=1e-12, atol=1e-12, err_msg=f"{track.part} {track.state}"
+                found, right, rtol=1e-12, atol=1e-12, err_msg=f"{variable.part} {variable.state}"
             )
         for name, right in reference.weights.items():
             np.testing.assert_allclose(engine.weights[name], right, rtol=1e-12, atol=1e-12, err_msg=name)
@@ -192,7 +195,7 @@ def test_delay_noise_and_a_cell_of_the_users_own():
     )
     parts = [
         Present({"one.tau-x": np.arange(4.0) / 3, "e": np.ones(3)}, steps=12),
-        Give({"two.stimulus": 0.5}, steps=9),
+        SetInput({"two.stimulus": 0.5}, steps=9),
     ]
     noise = [Noise("one.tau-x", "prediction", 0.1, seed=3), Noise("e", "feedback", 0.2, seed=4)]
     same(circuit, compile_protocol(circuit, parts, noise))
@@ -252,13 +255,13 @@ def test_synapses_on_top_of_one_another_and_unused_weights():
 
 def test_recording_parts():
     circuit = network((3, 4, 2))
-    script = trials(circuit)
-    wishes = [Record("error", where={"area1": [1, 3], "output": [0]}), Record("area1.phi"), "input->area1"]
-    wishes += [Record("value", reduce=how) for how in ("mean",)]
+    compiled = trials(circuit)
+    requests = [Record("error", where={"area1": [1, 3], "output": [0]}), Record("area1.phi"), "input->area1"]
+    requests += [Record("value", reduce=how) for how in ("mean",)]
     for every, last in ((1, None), (3, None), (1, 7), (4, 10)):
-        same(circuit, script, plan_recording(circuit, script, wishes, every, last))
+        same(circuit, compiled, plan_recording(circuit, compiled, requests, every, last))
     for how in ("norm", "max"):
-        same(circuit, script, plan_recording(circuit, script, Record("error", reduce=how)))
+        same(circuit, compiled, plan_recording(circuit, compiled, Record("error", reduce=how)))
 
 
 @pytest.mark.parametrize("order", [("feedback", "predict"), ("learn", "feedback")])
@@ -267,24 +270,24 @@ def test_another_order_is_another_answer(order):
     names.insert(names.index(order[1]), names.pop(names.index(order[0])))
     swapped = Schedule(next(p for p in SCHEDULE if p.name == name) for name in names)
     circuit = clocked()
-    script = trials(circuit)
-    other, right = same(circuit, script, schedule=swapped), same(circuit, script)
+    compiled = trials(circuit)
+    other, right = same(circuit, compiled, schedule=swapped), same(circuit, compiled)
     worst = max(np.abs(other.weights[name] - right.weights[name]).max() for name in right.weights)
     assert worst > 1e-6
 
 
 def test_users_may_add_to_the_network():
     circuit = network((3, 4, 2))
-    script = trials(circuit)
+    compiled = trials(circuit)
     engine = Brian2Engine(circuit)
     ours = [one for one in engine.network.sorted_objects if one.when in SCHEDULE.names()]
     monitor = brian2.StateMonitor(engine.cells, "error_error", record=True, when="record")
     engine.network.add(monitor)
-    recording = plan_recording(circuit, script, "area1.error.error")
-    (found,) = engine.run(script, recording)
+    recording = plan_recording(circuit, compiled, "area1.error.error")
+    (found,) = engine.run(compiled, recording)
     np.testing.assert_array_equal(monitor.error_error[3:7].T, found[:, 0])
-    engine.run(script, recording)
-    assert len(monitor.t) == 2 * script.steps
+    engine.run(compiled, recording)
+    assert len(monitor.t) == 2 * compiled.steps
     slots = [(one.when, one.order) for one in ours]
     assert len(slots) == len(set(slots))
     assert len(slots) > 10
@@ -295,16 +298,16 @@ def test_preferences_stay_as_they_were():
     names = ("codegen.target", "codegen.loop_invariant_optimisations", "codegen.cpp.extra_compile_args_gcc")
     before = [prefs[name] for name in names]
     circuit = network((3, 4, 2))
-    script = trials(circuit)
-    Brian2Engine(circuit).run(script, plan_recording(circuit, script))
+    compiled = trials(circuit)
+    Brian2Engine(circuit).run(compiled, plan_recording(circuit, compiled))
     assert [prefs[name] for name in names] == before
 
 
 def test_progress_ends_at_the_last_step():
     circuit, seen = network((3, 4, 2)), []
-    script = trials(circuit)
-    Brian2Engine(circuit).run(script, plan_recording(circuit, script, last=5), seen.append)
-    assert seen[-1] == script.steps
+    compiled = trials(circuit)
+    Brian2Engine(circuit).run(compiled, plan_recording(circuit, compiled, last=5), seen.append)
+    assert seen[-1] == compiled.steps
     assert seen == sorted(seen)
 
 
@@ -337,10 +340,10 @@ def test_standalone_runs_again_without_compiling(tmp_path):
     engine = Brian2Engine(circuit, target="cpp_standalone", directory=tmp_path / "program")
     reference = Reference(circuit)  # states and weights go on
     for seed in (1, 2):
-        script = trials(circuit, seed, count=1)
-        recording = plan_recording(circuit, script, "output.error")
-        right = reference.run(script, recording)
-        equal(engine.run(script, recording), right, [track.part for track in recording.tracks])
+        compiled = trials(circuit, seed, count=1)
+        recording = plan_recording(circuit, compiled, "output.error")
+        right = reference.run(compiled, recording)
+        equal(engine.run(compiled, recording), right, [variable.part for variable in recording.variables])
         equal(engine.weights.values(), reference.weights.values(), list(engine.weights))
         built = (tmp_path / "program" / "main").stat().st_mtime_ns
         if seed == 1:
@@ -348,4 +351,4 @@ def test_standalone_runs_again_without_compiling(tmp_path):
     assert built == first
     engine.set_weights(circuit.weights)
     assert type(brian2.get_device()).__name__ == "RuntimeDevice"
-    same(circuit, script, recording)  # in this process, as if nothing had been
+    same(circuit, compiled, recording)  # in this process, as if nothing had been

@@ -7,7 +7,7 @@ import torch
 import corticalnet as cn
 from corticalnet.circuits import Circuit, Population
 from corticalnet.errors import EngineError, ProtocolError
-from corticalnet.experiment.script import compile_protocol
+from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.recordings.reading import all_cells, weight_change
 from tests.engines.small import Leaky
 from tests.engines.test_torch_engine import GAMMA, driven, pair
@@ -147,9 +147,9 @@ def test_rows_for_as_many_steps_are_no_animals():
     with pytest.raises(
         ProtocolError, match=r"4 rows and lasts 4 steps: .* use Play, for 4 samples say batch=4"
     ):
-        cn.simulate(leaky(), [cn.Give({"a.drive": rows}, 4)])
-    assert cn.simulate(leaky(), [cn.Give({"a.drive": rows}, 4)], batch=4).sizes["batch"] == 4
-    assert cn.simulate(leaky(), [cn.Give({"a.drive": rows}, 3)]).sizes["batch"] == 4
+        cn.simulate(leaky(), [cn.SetInput({"a.drive": rows}, 4)])
+    assert cn.simulate(leaky(), [cn.SetInput({"a.drive": rows}, 4)], batch=4).sizes["batch"] == 4
+    assert cn.simulate(leaky(), [cn.SetInput({"a.drive": rows}, 3)]).sizes["batch"] == 4
 
 
 def test_a_batch_that_was_asked_for_holds():
@@ -170,16 +170,16 @@ CLASS_2 = [
 @pytest.mark.parametrize("given", CLASS_2)
 def test_a_target_is_one_target(given):
     """However class 2 of 3 is written, for one sample."""
-    script = compile_protocol(columns("z-il"), [cn.Present(X, 9), cn.Teach(given, 9)])
-    assert script.batch == 1
-    assert script.after.patterns["output.value", "target"].tolist() == [[0, 0, 1]]
+    compiled = compile_protocol(columns("z-il"), [cn.Present(X, 9), cn.Teach(given, 9)])
+    assert compiled.batch == 1
+    assert compiled.after.patterns["output.value", "target"].tolist() == [[0, 0, 1]]
 
 
 @pytest.mark.parametrize("given", [[2, 0], [[2], [0]], np.array([[0, 0, 1], [1, 0, 0]]), np.eye(3)[[2, 0]],
                                    np.eye(3, dtype=bool)[[2, 0]]])  # fmt: skip
 def test_targets_of_two_samples(given):
-    script = compile_protocol(columns("z-il"), [cn.Present(np.stack([X, X]), 9), cn.Teach(given, 9)])
-    assert script.after.patterns["output.value", "target"].tolist() == [[0, 0, 1], [1, 0, 0]]
+    compiled = compile_protocol(columns("z-il"), [cn.Present(np.stack([X, X]), 9), cn.Teach(given, 9)])
+    assert compiled.after.patterns["output.value", "target"].tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_a_program_of_its_own_goes_on_too():
 def test_a_window_whose_begin_was_not_counted_is_left_out_and_said(engine, before):
     """Cells that fire once in ten steps: no window may say that they did not, or that they were slower."""
     made = Circuit(
-        [Population("in", 1, Sensory()), Population("cells", 4, PIF(highest="100 Hz"))],
+        [Population("in", 1, Sensory()), Population("cells", 4, PIF(max_rate="100 Hz"))],
         [Projection("in", "cells", "drive", 1.0)],
     )
     running = cn.simulator(made, engine)
@@ -128,7 +128,7 @@ def test_a_window_whose_begin_was_not_counted_is_left_out_and_said(engine, befor
 
 def test_noise_that_comes_and_goes_is_the_same_on_both_engines_and_costs_no_new_code(monkeypatch):
     made = Circuit(
-        [Population("in", 1, Sensory()), Population("cells", 4, PIF(highest="100 Hz"))],
+        [Population("in", 1, Sensory()), Population("cells", 4, PIF(max_rate="100 Hz"))],
         [Projection("in", "cells", "drive", 1.0)],
     )
     noise = [Noise("cells", "drive", sd=0.9)]

@@ -9,8 +9,8 @@ from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.pointwise import tanh
 from corticalnet.circuits.quantities import ONE, Milliseconds
-from corticalnet.experiment.protocol import Give
-from corticalnet.experiment.script import compile_protocol
+from corticalnet.experiment.compiled import compile_protocol
+from corticalnet.experiment.protocol import SetInput
 from tests.engines.test_brian2 import moved, random, same
 
 pytest.importorskip("brian2")
@@ -62,7 +62,7 @@ def test_delayed_synapses_learn_by_what_arrives(slots):
     )
     draw = np.random.default_rng(5).normal
     parts = [
-        Give({"one.cell.stimulus": draw(size=4), "two.cell.stimulus": draw(size=3)}, 1) for _ in range(12)
+        SetInput({"one.cell.stimulus": draw(size=4), "two.cell.stimulus": draw(size=3)}, 1) for _ in range(12)
     ]
     assert moved(same(circuit, compile_protocol(circuit, parts))) > 1e-3
 
@@ -94,7 +94,7 @@ def stdp(delay):
 
 
 def weights_of(circuit, told, engine):
-    parts = [Give({f"{name}.told": spikes for name, spikes in step.items()}, 1) for step in told]
+    parts = [SetInput({f"{name}.told": spikes for name, spikes in step.items()}, 1) for step in told]
     return cn.simulate(circuit, parts, engine, record=["up"])["up"].values
 
 

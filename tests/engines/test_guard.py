@@ -66,7 +66,7 @@ def test_the_very_step_is_found_under_the_inputs_that_were_on(engine):
             return {"rate": where(cell.drive > 0, cell.rate * cell.rate, cell.rate)}
 
     circuit = Circuit([Population("wild", 1, Driven())])
-    protocol = [cn.Rest(40), cn.Give({"wild.drive": 1.0}, 60)]
+    protocol = [cn.Rest(40), cn.SetInput({"wild.drive": 1.0}, 60)]
     with pytest.raises(SimulationError, match="in step 48 ") as caught:
         cn.simulate(circuit, protocol, engine)
     assert caught.value.recording.step.values.tolist() == list(range(49))

@@ -7,7 +7,7 @@ import torch
 
 import corticalnet as cn
 from corticalnet.errors import ProtocolError, TaskError
-from corticalnet.experiment.stream import urges
+from corticalnet.experiment.stream import exploration_noise
 from corticalnet.recordings.reading import all_cells
 from corticalnet.reinforcement.tasks import Classification, Saccade, as_gymnasium
 
@@ -28,7 +28,7 @@ def test_it_is_the_loop_written_by_hand(engine):
     def by_hand(running):
         seen, _ = task.reset(seed=4)
         for _ in range(5):
-            yield cn.Present(seen, needs.present, urge=np.zeros(3))
+            yield cn.Present(seen, needs.present, exploration_noise=np.zeros(3))
             action = int(running.read("output.action.action")[0].argmax())
             _, reward, *_ = task.step(action)
             done.append((action, reward))
@@ -82,7 +82,7 @@ def test_animals_are_a_batch_and_life_goes_on_from_run_to_run():
 
 
 def test_exploration_is_the_max_boltzmann_choice():
-    """The first urges are those that a stream would have; whoever explores always chooses otherwise."""
+    """The first exploration noise is what a stream would have; whoever explores always chooses otherwise."""
     life, shown = cn.Interaction(Classification(IMAGES, LABELS), 1, exploration=1.0, seed=3), []
 
     def watched(running):
@@ -91,7 +91,9 @@ def test_exploration_is_the_max_boltzmann_choice():
             yield element
 
     cn.simulate(columns(), watched)
-    np.testing.assert_array_equal(shown[0].urge, urges(1, 3, exploration=1.0, seed=3))
+    np.testing.assert_array_equal(
+        shown[0].exploration_noise, exploration_noise(1, 3, exploration=1.0, seed=3)
+    )
 
 
 class Corridor(gymnasium.Env):

@@ -139,7 +139,7 @@ def test_an_interrupted_run_knows_how_far_it_came():
         running.run(long, **options)
     del engine.step
     assert 0 < running.step <= 50
-    rest = running.run([cn.Give({}, 70 - running.step)], **options)
+    rest = running.run([cn.SetInput({}, 70 - running.step)], **options)
     assert rest.step[0] > 30
     for name in ("b.cells.rate", "a.spikes.spike", "up"):
         np.testing.assert_array_equal(rest[name].values, whole[name].values[-len(rest.time) :])

@@ -12,7 +12,7 @@ from corticalnet.circuits.cells import Cell, Sensory, State
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.engines import simulate
 from corticalnet.engines.torch_engine.weights import Weights
-from corticalnet.experiment.protocol import Give
+from corticalnet.experiment.protocol import SetInput
 from tests.engines.small import area
 
 PRE, POST, BATCH = 264, 257, 2
@@ -101,7 +101,7 @@ def test_a_circuit_of_many_spiking_cells_beside_a_loop(counts):
     """Both ways, six steps, weights that change under the spikes."""
     circuit = columns(Pairs(0.3))
     shown = [[firing(c, n, seed=10 * t) for c, n in zip((PRE, POST), counts, strict=True)] for t in range(6)]
-    protocol = [Give({"below.told": below, "above.told": above}, 1) for below, above in shown]
+    protocol = [SetInput({"below.told": below, "above.told": above}, 1) for below, above in shown]
     data = simulate(circuit, protocol, record=["echo"])
     w, echoes = circuit.weights["up"].copy(), []
     for below, above in shown:

@@ -16,7 +16,7 @@ from corticalnet.engines import simulate, simulator
 from corticalnet.engines.torch_engine.weights import Weights
 from corticalnet.errors import EngineError, ProtocolError
 from corticalnet.experiment.noise import Noise
-from corticalnet.experiment.protocol import Give, Rest
+from corticalnet.experiment.protocol import Rest, SetInput
 from tests.engines.small import Leaky, area, listed, synapses
 
 RNG = np.random.default_rng(11)
@@ -44,7 +44,7 @@ def pair(**changes):
 
 
 def driven(steps=STEPS):
-    return [Rest(2), Give({"a.drive": DRIVE, "b.drive": OTHER}, steps - 2)]
+    return [Rest(2), SetInput({"a.drive": DRIVE, "b.drive": OTHER}, steps - 2)]
 
 
 def loop(steps=STEPS, noise=0.0, late=3):
@@ -176,7 +176,7 @@ def test_broadcasts_and_wires():
 
     def saying(k):  # one number for each sample
         words = {"early.signal": [[k], [2 * k]], "late.signal": [[10 * k], [20 * k]]}
-        return Give(words | {"four.mouth.signal": [k, 0, 1]}, 1)
+        return SetInput(words | {"four.mouth.signal": [k, 0, 1]}, 1)
 
     data = simulate(made, [saying(1), saying(2), saying(3)])
     assert area(data, "heard", "one").tolist() == [[[1] * 2, [2] * 2], [[2] * 2, [4] * 2], [[3] * 2, [6] * 2]]
@@ -204,7 +204,7 @@ def learning():
 
 
 def test_two_runs_are_one_longer_run():
-    first, second = driven(7)[1:], [Give({"a.drive": 2 * DRIVE, "b.drive": -OTHER}, 6)]
+    first, second = driven(7)[1:], [SetInput({"a.drive": 2 * DRIVE, "b.drive": -OTHER}, 6)]
     whole = simulate(learning(), first + second)
     engine = simulator(learning())
     parts = [engine.run(first), engine.run(second)]
@@ -229,9 +229,9 @@ def test_reset_brings_states_to_rest_and_keeps_weights():
     assert np.array_equal(area(again, "rate", "b"), area(fresh, "rate", "b"))
     assert not np.array_equal(area(again, "rate", "b"), area(first, "rate", "b"))
     with pytest.raises(ProtocolError, match=r"batch of 2, but this simulation runs 4 samples; .* reset\(\)"):
-        engine.run([Give({"a.drive": DRIVE[:2]}, 1)])
+        engine.run([SetInput({"a.drive": DRIVE[:2]}, 1)])
     engine.reset()
-    other = engine.run([Give({"a.drive": DRIVE[:2]}, 1)])  # another batch begins at rest
+    other = engine.run([SetInput({"a.drive": DRIVE[:2]}, 1)])  # another batch begins at rest
     close(area(other, "rate", "a")[0], 0.25 + GAMMA * (0.25 * BACK.sum(1) + SELF * 0.25 + DRIVE[:2] - 0.25))
 
 

@@ -8,7 +8,7 @@ from corticalnet.circuits.cells import Sensory
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.pointwise import tanh, where
 from corticalnet.engines import simulate, simulator
-from corticalnet.experiment.protocol import Give
+from corticalnet.experiment.protocol import SetInput
 from corticalnet.recordings.reading import weight_change
 from tests.engines.small import Leaky, area, carried, listed, synapses
 
@@ -99,7 +99,9 @@ def circuit(kind, rule, slots=(), weights=None, delay=0, memory=0.0):
 
 def protocol(made, given, samples=slice(None), steps=STEPS):
     names = [p.name for p in made.populations if p.name != "area"]
-    return [Give({f"{name}.stimulus": given[name][t, samples] for name in names}, 1) for t in range(steps)]
+    return [
+        SetInput({f"{name}.stimulus": given[name][t, samples] for name in names}, 1) for t in range(steps)
+    ]
 
 
 def loop(kind, rule, given, slots=(), steps=STEPS, delay=0, memory=0.0):
@@ -291,7 +293,7 @@ def test_all_changes_of_a_step_are_computed_from_the_same_weights():
     first, second = (
         Projection("eye", "area", "prediction", weights, name=name, plasticity=Bounded(RATE)) for name in "ab"
     )
-    data = simulate(Circuit(populations, [first, second]), [Give({"eye.stimulus": 2.0}, 1)])
+    data = simulate(Circuit(populations, [first, second]), [SetInput({"eye.stimulus": 2.0}, 1)])
     assert data["weights a"].sel(when="after").item() == data["weights b"].sel(when="after").item()
     y = 0.25 + (2.0 - 0.25) / 4.0  # arrived: 2 · (0.5 + 0.5)
     assert data["weights a"].sel(when="after").item() == pytest.approx(

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from corticalnet.circuits import Circuit, Needs, Population
+from corticalnet.circuits import Circuit, MinimumDurations, Population
 from corticalnet.circuits.cells import Clamped, Clock, Prediction, Sensory, Value
 from corticalnet.errors import CorticalnetError, ProtocolError
+from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.experiment.noise import Noise
-from corticalnet.experiment.protocol import Give, Present, Rest, Teach
-from corticalnet.experiment.script import compile_protocol
+from corticalnet.experiment.protocol import Present, Rest, SetInput, Teach
 from corticalnet.experiment.stream import Stream
 
 STIMULUS, TARGET = ("input.value", "stimulus"), ("output.value", "target")
@@ -27,9 +27,9 @@ def circuit(**changes):
     return Circuit(populations, **{"dt": 0.5, "name": "small", **changes})
 
 
-def over_time(script, key):
+def over_time(compiled, key):
     """A signal laid out: [T, B or 1, n or 1]."""
-    signal = script.signals[key]
+    signal = compiled.signals[key]
     return signal.patterns[signal.index]
 
 
@@ -41,55 +41,58 @@ def refused(message, protocol, on=None, error=ProtocolError, **options):
 
 
 def test_a_trial_by_hand():
-    script = compile_protocol(circuit(), [Present([1, 2], steps=2), Teach(1, ms="1.5 ms"), Rest(steps=1)])
-    assert (script.steps, script.batch) == (6, 1)
-    assert script.events == ((0, "present"), (2, "teach"), (5, "rest"))
-    assert over_time(script, STIMULUS).squeeze().tolist() == [[1, 2]] * 5 + [[0, 0]]
-    assert over_time(script, TARGET).squeeze().tolist() == [[0, 0, 0]] * 2 + [[0, 1, 0]] * 3 + [[0, 0, 0]]
+    compiled = compile_protocol(circuit(), [Present([1, 2], steps=2), Teach(1, ms="1.5 ms"), Rest(steps=1)])
+    assert (compiled.steps, compiled.batch) == (6, 1)
+    assert compiled.events == ((0, "present"), (2, "teach"), (5, "rest"))
+    assert over_time(compiled, STIMULUS).squeeze().tolist() == [[1, 2]] * 5 + [[0, 0]]
+    assert over_time(compiled, TARGET).squeeze().tolist() == [[0, 0, 0]] * 2 + [[0, 1, 0]] * 3 + [[0, 0, 0]]
     for key in (CLAMPED, TEACHING):
-        assert over_time(script, key).squeeze().tolist() == [0, 0, 1, 1, 1, 0]
-    assert script.noise == {}
+        assert over_time(compiled, key).squeeze().tolist() == [0, 0, 1, 1, 1, 0]
+    assert compiled.noise == {}
 
 
 def test_a_teacher_may_come_first_and_a_single_element_is_a_protocol():
-    script = compile_protocol(circuit(), Teach([0.5, 0, -1.0], steps=2))
-    assert over_time(script, TARGET).squeeze().tolist() == [[0.5, 0, -1]] * 2
-    assert STIMULUS not in script.signals
+    compiled = compile_protocol(circuit(), Teach([0.5, 0, -1.0], steps=2))
+    assert over_time(compiled, TARGET).squeeze().tolist() == [[0.5, 0, -1]] * 2
+    assert STIMULUS not in compiled.signals
 
 
 def test_batches_shapes_and_tensors():
     images = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]], requires_grad=True)
-    script = compile_protocol(circuit(), [Present(images, 1), Teach([2, 0], 1), Present([5, 6], 1)])
-    assert script.batch == 2
-    shown = over_time(script, STIMULUS).tolist()
+    compiled = compile_protocol(circuit(), [Present(images, 1), Teach([2, 0], 1), Present([5, 6], 1)])
+    assert compiled.batch == 2
+    shown = over_time(compiled, STIMULUS).tolist()
     assert shown == [[[1, 2], [3, 4]], [[1, 2], [3, 4]], [[5, 6], [5, 6]]]
-    assert over_time(script, TARGET)[1].tolist() == [[0, 0, 1], [1, 0, 0]]
+    assert over_time(compiled, TARGET)[1].tolist() == [[0, 0, 1], [1, 0, 0]]
     whole = compile_protocol(circuit(), [Teach(torch.tensor([2, 0]), 1), Teach(np.int64(1), 1)], batch=2)
     assert over_time(whole, TARGET)[1].tolist() == [[0, 1, 0]] * 2
 
 
 def test_patterns_are_kept_once():
-    script = compile_protocol(circuit(), [Present([1, 2], 100), Present([3, 4], 100)] * 3)
-    signal = script.signals[STIMULUS]
+    compiled = compile_protocol(circuit(), [Present([1, 2], 100), Present([3, 4], 100)] * 3)
+    signal = compiled.signals[STIMULUS]
     assert signal.patterns.shape == (2, 1, 2)
     assert signal.index.tolist() == ([0] * 100 + [1] * 100) * 3
-    assert script.signals[CLAMPED].patterns.tolist() == [[[0]]]
+    assert compiled.signals[CLAMPED].patterns.tolist() == [[[0]]]
 
 
 def test_give_drives_by_name_and_leaves_the_rest():
-    protocol = [Present([1, 2], 1), Give({"output.clock.teaching": 1, "output.value.target": [1, 2, 3]}, 2)]
-    script = compile_protocol(circuit(), protocol)
-    assert over_time(script, STIMULUS).squeeze().tolist() == [[1, 2]] * 3
-    assert over_time(script, TEACHING).squeeze().tolist() == [0, 1, 1]
-    assert over_time(script, TARGET)[2].tolist() == [[1, 2, 3]]
-    assert over_time(script, CLAMPED).squeeze().tolist() == [0, 0, 0]
+    protocol = [
+        Present([1, 2], 1),
+        SetInput({"output.clock.teaching": 1, "output.value.target": [1, 2, 3]}, 2),
+    ]
+    compiled = compile_protocol(circuit(), protocol)
+    assert over_time(compiled, STIMULUS).squeeze().tolist() == [[1, 2]] * 3
+    assert over_time(compiled, TEACHING).squeeze().tolist() == [0, 1, 1]
+    assert over_time(compiled, TARGET)[2].tolist() == [[1, 2, 3]]
+    assert over_time(compiled, CLAMPED).squeeze().tolist() == [0, 0, 0]
 
 
 def test_several_eyes():
     eyes = Circuit([Population("left.value", 1, Sensory()), Population("right.value", 2, Sensory())])
-    script = compile_protocol(eyes, [Present({"right.value": [1, 2]}, 1), Present({"left.value": [3]}, 1)])
-    assert over_time(script, ("right.value", "stimulus")).squeeze().tolist() == [[1, 2], [0, 0]]
-    assert over_time(script, ("left.value", "stimulus")).squeeze().tolist() == [0, 3]
+    compiled = compile_protocol(eyes, [Present({"right.value": [1, 2]}, 1), Present({"left.value": [3]}, 1)])
+    assert over_time(compiled, ("right.value", "stimulus")).squeeze().tolist() == [[1, 2], [0, 0]]
+    assert over_time(compiled, ("left.value", "stimulus")).squeeze().tolist() == [0, 3]
     refused("several populations take a stimulus", [Present([1], 1)], eyes)
     refused("choices: left.value, right.value", [Present([1], 1)], eyes)
     refused("did you mean 'left.value'?", [Present({"left": [1]}, 1)], eyes)
@@ -110,11 +113,11 @@ def test_streams_are_the_same_for_a_seed():
     assert lengths(trials=6) == lengths()[:12]
     assert len(set(lengths()[::2])) > 1
     stream = Stream(stimuli, labels, present=(3, 9), teach=(2, 2), seed=4)
-    script = compile_protocol(circuit(), [stream])
-    assert script.steps == sum(lengths())
-    assert len(script.events) == 20
-    assert script.signals[STIMULUS].patterns.shape == (10, 1, 2)
-    assert script.signals[TARGET].patterns.shape == (4, 1, 3)  # three classes, and no teacher
+    compiled = compile_protocol(circuit(), [stream])
+    assert compiled.steps == sum(lengths())
+    assert len(compiled.events) == 20
+    assert compiled.signals[STIMULUS].patterns.shape == (10, 1, 2)
+    assert compiled.signals[TARGET].patterns.shape == (4, 1, 3)  # three classes, and no teacher
     batched = Stream(np.ones((4, 5, 2)), np.zeros((4, 5), dtype=int), present=(1, 1), teach=(1, 1))
     assert compile_protocol(circuit(), [batched]).batch == 5
 
@@ -160,7 +163,7 @@ def test_noise_has_a_stream_for_each_port():
 
 
 def test_phases_as_long_as_the_circuit_needs():
-    needy = circuit(needs=Needs(present=4, teach=3))
+    needy = circuit(needs=MinimumDurations(present=4, teach=3))
     good = [Present([1, 2], 4), Teach(0, 3), Rest(1), Present([1, 2], 1)]
     assert compile_protocol(needy, good).steps == 9
     shown = (
@@ -172,7 +175,7 @@ def test_phases_as_long_as_the_circuit_needs():
     )
     refused(taught, [Present([1, 2], 4), Teach(0, 2)], needy)
     assert compile_protocol(needy, [Present([1, 2], 1), Teach(0, 1)], check=False).steps == 2
-    given = Give({"output.clock.teaching": 0}, 2)
+    given = SetInput({"output.clock.teaching": 0}, 2)
     assert compile_protocol(needy, [Present([1, 2], 2), given, Teach(0, 1), given]).steps == 7
     stream = Stream(np.ones((3, 2)), [0, 1, 2], present=(4, 4), teach=(2, 2))
     refused("element 1 of the protocol (Stream), trial 1, teach, lasts 2 steps", [stream], needy)
@@ -212,8 +215,8 @@ def test_phases_as_long_as_the_circuit_needs():
             "but the stimuli have one of 2",
             [Present(np.ones((2, 2)), 1), Teach(np.ones((4, 3)), 1)],
         ),
-        ("did you mean 'input.value.stimulus'?", [Give({"input.value.stimuls": 1}, 1)]),
-        ("input.value.stimulus has shape (3,)", [Give({"input.value.stimulus": [1, 2, 3]}, 1)]),
+        ("did you mean 'input.value.stimulus'?", [SetInput({"input.value.stimuls": 1}, 1)]),
+        ("input.value.stimulus has shape (3,)", [SetInput({"input.value.stimulus": [1, 2, 3]}, 1)]),
         ("lasts 0.7 ms, which is no whole number of steps of 0.5 ms", [Rest(ms=0.7)]),
         ("lasts 0 ms", [Rest(ms=0)]),
         ("lasts inf ms", [Rest(ms="inf ms")]),
@@ -227,7 +230,7 @@ def test_nobody_listens():
     deaf = Circuit([Population("area1.value", 3, Value())], name="deaf")
     refused("no population of circuit 'deaf' takes a stimulus", [Present([1], 1)], deaf)
     refused("no population of circuit 'deaf' takes a target", [Teach(0, 1)], deaf)
-    refused("Choices: none", [Give({"none": 0}, 1)], deaf)
+    refused("Choices: none", [SetInput({"none": 0}, 1)], deaf)
     assert compile_protocol(deaf, [Rest(3)]).signals == {}
 
 
@@ -240,7 +243,7 @@ def test_nobody_listens():
         ("not 1.5", lambda: Rest(1.5)),
         ("not True", lambda: Rest(True)),
         ("Rest: ms", lambda: Rest(ms="3 mV")),
-        ("population.input", lambda: Give(3, 1)),
+        ("population.input", lambda: SetInput(3, 1)),
     ],
 )
 def test_elements_that_cannot_be(message, make):

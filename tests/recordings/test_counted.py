@@ -17,7 +17,7 @@ X = np.random.default_rng(0).uniform(0.2, 1, (2, 4))
 def simulated(every, record=None, **options):
     """Two trials of two samples by spikes, with φ; trials begin at steps 20 and 90, between two records."""
     net = cn.mlp([4, 3, 2], "sigmoid", seed=0, dtype=torch.float64)
-    how = cn.Continuous(tau=1.0, dt=DT, settle=4.0, silence=2.0, threshold=0.05, quiet=0.5)
+    how = cn.Continuous(tau=1.0, dt=DT, read_delay=4.0, silence=2.0, threshold=0.05, quiet=0.5)
     made = cn.circuit(net, cn.rule("streaming-fa-z-il"), dynamics=how, cells_per_column=5, cell="pif")
     trial = [cn.Present(X, ms=25), cn.Teach(np.array([0.5, -0.5]), ms=10)]
     protocol = [cn.Rest(ms=10), *trial, *trial]
@@ -65,8 +65,8 @@ def test_bursts_and_choices_are_counted_too():
 
 @pytest.mark.parametrize("reduce", ["mean", "norm", "max"])
 def test_what_is_reduced_is_the_sum(reduce, fine, coarse):
-    wish = [cn.Record("phi", reduce=reduce), cn.Record("area1.value.on.spike", reduce=reduce)]
-    found = simulated(EVERY, wish)
+    request = [cn.Record("phi", reduce=reduce), cn.Record("area1.value.on.spike", reduce=reduce)]
+    found = simulated(EVERY, request)
     apply = {
         "mean": lambda a: np.nanmean(a, 2),
         "norm": lambda a: np.sqrt(np.nansum(a.astype(float) ** 2, 2)),

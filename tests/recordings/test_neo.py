@@ -28,7 +28,7 @@ def protocol():
 def data():
     """φ fires and so do columns: predictive coding by spikes, a teacher, and two samples."""
     net = cn.mlp([4, 3, 2], "sigmoid", seed=0, dtype=torch.float64)
-    how = cn.Continuous(tau=1.0, dt=0.5, settle=4.0, silence=2.0, threshold=0.05, quiet=0.5)
+    how = cn.Continuous(tau=1.0, dt=0.5, read_delay=4.0, silence=2.0, threshold=0.05, quiet=0.5)
     made = cn.circuit(net, cn.rule("streaming-fa-z-il"), dynamics=how, cells_per_column=5, cell="pif")
     return cn.simulate(made, protocol(), check=False)
 

@@ -1,4 +1,4 @@
-"""Recordings: which tracks a wish becomes, the data set they make, and the way through a file."""
+"""Recordings: which variables a request becomes, the data set they make, and the way through a file."""
 
 import json
 from dataclasses import replace
@@ -14,8 +14,8 @@ from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.circuits.pointwise import where
 from corticalnet.circuits.quantities import MV
 from corticalnet.errors import ProtocolError, RecordingWarning
+from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.experiment.protocol import Present, Rest
-from corticalnet.experiment.script import compile_protocol
 from corticalnet.recordings.dataset import build_dataset
 from corticalnet.recordings.loading import load_recording
 from corticalnet.recordings.recording import Record, plan_recording
@@ -60,16 +60,16 @@ def circuit(size=3):
 
 def plan(record=None, on=None, batch=2, steps=4, **options):
     on = on or circuit()
-    script = compile_protocol(on, [Present(np.ones((batch, 2)), steps), Rest(1)])
-    return plan_recording(on, script, record, **options)
+    compiled = compile_protocol(on, [Present(np.ones((batch, 2)), steps), Rest(1)])
+    return plan_recording(on, compiled, record, **options)
 
 
 def names(recording):
-    return [(t.part, t.state) for t in recording.tracks]
+    return [(t.part, t.state) for t in recording.variables]
 
 
 def filled(recording):
-    """A data set in which number k of a track's array is k."""
+    """A data set in which number k of a variable's array is k."""
     arrays = recording.allocate()
     for array in arrays:
         array.flat = np.arange(array.size)
@@ -91,20 +91,20 @@ def test_a_name_is_a_state_a_population_or_both():
     assert names(plan("area1.phi.silent")) == [("area1.phi", "silent")]
     weights = plan(["weights", UP])
     assert names(weights) == [(UP, "weight"), (SIDE, "weight")]
-    assert all(track.is_weight for track in weights.tracks)
+    assert all(variable.is_weight for variable in weights.variables)
     assert names(plan(SIDE)) == [(SIDE, "weight")]
-    assert plan([]).tracks == []
+    assert plan([]).variables == []
 
 
 def test_cells_by_area_or_by_list():
-    tracks = plan(Record("error", where={"output": [2, 0, 2]})).tracks
-    assert [(t.part, t.index.tolist()) for t in tracks] == [("output.error", [0, 2])]
-    tracks = plan(Record("area1.phi", where=range(1, 3))).tracks
-    assert [t.index.tolist() for t in tracks] == [[1, 2], [1, 2]]
+    variables = plan(Record("error", where={"output": [2, 0, 2]})).variables
+    assert [(t.part, t.index.tolist()) for t in variables] == [("output.error", [0, 2])]
+    variables = plan(Record("area1.phi", where=range(1, 3))).variables
+    assert [t.index.tolist() for t in variables] == [[1, 2], [1, 2]]
     both = [Record("area1.error", where=[0]), Record("error", where={"area1": [2]})]
-    assert [t.index.tolist() for t in plan(both).tracks] == [[0, 2]]
-    assert [t.index for t in plan([*both, "area1.error"]).tracks] == [None]
-    assert [t.index for t in plan(["error", *both]).tracks] == [None, None]
+    assert [t.index.tolist() for t in plan(both).variables] == [[0, 2]]
+    assert [t.index for t in plan([*both, "area1.error"]).variables] == [None]
+    assert [t.index for t in plan(["error", *both]).variables] == [None, None]
 
 
 def test_by_default_all_that_is_not_too_much():
@@ -134,8 +134,8 @@ def test_which_steps():
 
 
 def test_shapes_to_fill():
-    wishes = [Record("area1.error", where=[1]), "area1.phi.phi", Record("error", reduce="norm"), "weights"]
-    shapes = [array.shape for array in plan(wishes, every=2).allocate()]
+    requests = [Record("area1.error", where=[1]), "area1.phi.phi", Record("error", reduce="norm"), "weights"]
+    shapes = [array.shape for array in plan(requests, every=2).allocate()]
     assert shapes == [(2, 2, 1), (2, 2, 3), (2, 2), (2, 2), (2, 3, 2), (2, 3)]
 
 
@@ -185,8 +185,8 @@ def test_numbers_of_a_recording_are_those_that_were_written_and_no_copy():
     arrays = recording.allocate()
     weights = {p.name: np.asarray(p.weight) for p in recording.circuit.plastic}
     data = build_dataset(recording, arrays, weights, weights, {})
-    for track, array in zip(recording.tracks, arrays, strict=True):
-        assert np.shares_memory(data[track.name].values, array)
+    for variable, array in zip(recording.variables, arrays, strict=True):
+        assert np.shares_memory(data[variable.name].values, array)
 
 
 def test_cells_of_one_area_share_an_axis():
@@ -341,7 +341,7 @@ def test_a_file_of_another_layout_is_said_to_be_one(lazy, tmp_path):
         ),
     ],
 )
-def test_wishes_that_cannot_be(message, record):
+def test_requests_that_cannot_be(message, record):
     refused(message, record)
 
 

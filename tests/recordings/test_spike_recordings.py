@@ -8,7 +8,7 @@ import xarray as xr
 import corticalnet as cn
 from corticalnet.circuits.cells import PIF, Sensory
 from corticalnet.errors import RecordingWarning
-from corticalnet.experiment.script import compile_protocol
+from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.recordings.recording import plan_recording
 
 X = np.random.default_rng(3).uniform(0, 1, 6)
@@ -31,27 +31,29 @@ def data():
 @pytest.mark.parametrize("kind", ["poisson", "pif", "lif"])
 def test_by_default_spikes_of_spiking_cells_and_all_states_of_others(kind):
     made = circuit(kind=kind)
-    tracks = [t for t in plan(made, 60).tracks if not t.is_weight]
+    variables = [t for t in plan(made, 60).variables if not t.is_weight]
     spiking = {p.name for p in made.populations if p.name.endswith((".on", ".off"))}
-    assert {(t.part, t.state) for t in tracks if t.part in spiking} == {(name, "spike") for name in spiking}
+    assert {(t.part, t.state) for t in variables if t.part in spiking} == {
+        (name, "spike") for name in spiking
+    }
     others = {(p.name, state) for p in made.populations if p.name not in spiking for state in p.cell.state}
-    assert {(t.part, t.state) for t in tracks if t.part not in spiking} == others
-    assert all(t.index is None for t in tracks)
+    assert {(t.part, t.state) for t in variables if t.part not in spiking} == others
+    assert all(t.index is None for t in variables)
 
 
 def test_of_too_many_spikes_each_column_keeps_some_cells():
     """28 · 500 cells for 1,600 steps are more than 20 million numbers, half of them are not."""
     made = circuit(500, "lif")
     with pytest.warns(RecordingWarning, match=r"all but one cell in 2 .*; record='spike' keeps them"):
-        tracks = [t for t in plan(made, 800).tracks if t.state == "spike"]
-    cells = sum(made.population(t.part).n for t in tracks)
-    kept = sum(len(t.index) for t in tracks)
+        variables = [t for t in plan(made, 800).variables if t.state == "spike"]
+    cells = sum(made.population(t.part).n for t in variables)
+    kept = sum(len(t.index) for t in variables)
     assert cells * 1600 > 20_000_000 >= kept * 1600
     assert kept == cells / 2
-    for t in tracks:
+    for t in variables:
         columns = made.population(t.part.rpartition(".")[0]).n
         np.testing.assert_array_equal(np.bincount(t.index // 500), np.full(columns, 250))
-    assert all(t.index is None for t in plan(made, 800, every=2).tracks)
+    assert all(t.index is None for t in plan(made, 800, every=2).variables)
 
 
 def test_every_cell_knows_the_column_that_it_speaks_for(data):
@@ -74,11 +76,13 @@ def test_chosen_cells_keep_their_number_and_column():
 
 
 def test_spiking_cells_that_speak_for_nobody_are_columns_themselves():
-    populations = [cn.Population("retina", 3, Sensory()), cn.Population("layer.pif", 3, PIF(highest=0.5))]
+    populations = [cn.Population("retina", 3, Sensory()), cn.Population("layer.pif", 3, PIF(max_rate=0.5))]
     made = cn.Circuit(
         populations, [cn.Projection("retina", "layer.pif", "drive", 1.0, cn.OneToOne())], dt=1.0
     )
-    data = cn.simulate(made, [cn.Give({"retina.stimulus": [1.0, 0.5, 0.0]}, ms=9)], record="spike", seed=0)
+    data = cn.simulate(
+        made, [cn.SetInput({"retina.stimulus": [1.0, 0.5, 0.0]}, ms=9)], record="spike", seed=0
+    )
     assert data["layer"].values.tolist() == [0, 1, 2]
     assert "layer:column" not in data
     # PIFs fire at 0.5, 0.25 and 0 per ms; where they stood in their cycle at first is worth one spike more.

@@ -9,7 +9,7 @@ from corticalnet.circuits import Circuit, OneToOne, Population, Projection
 from corticalnet.circuits.cells import LIF, PIF, Poisson, Sensory
 from corticalnet.engines import simulate
 from corticalnet.errors import ProtocolError, UnitError
-from corticalnet.experiment.protocol import Give
+from corticalnet.experiment.protocol import SetInput
 
 DT, ON, OFF = 0.5, "area1.value.on", "area1.value.off"
 
@@ -72,11 +72,11 @@ def test_intervals_and_their_variation():
 def fire(cell, drive, steps=8000, n=40):
     populations = [Population("source", n, Sensory()), Population("cells", n, cell)]
     up = Projection("source", "cells", "drive", 1.0, OneToOne())
-    protocol = [Give({"source.stimulus": np.full(n, drive)}, steps=steps)]
+    protocol = [SetInput({"source.stimulus": np.full(n, drive)}, steps=steps)]
     return simulate(Circuit(populations, [up], dt=DT), protocol, record="spike", seed=1)
 
 
-@pytest.mark.parametrize("cell", [PIF(highest=0.1), LIF(highest=0.1)])
+@pytest.mark.parametrize("cell", [PIF(max_rate=0.1), LIF(max_rate=0.1)])
 def test_integrators_are_clocks(cell):
     """40 Hz: every interval is 50 steps of ½ ms."""
     data = fire(cell, 0.4, steps=1200)
@@ -90,7 +90,7 @@ def test_integrators_are_clocks(cell):
 
 def test_poisson_cells_are_as_irregular_as_coins():
     """In steps, intervals are geometric: mean 1/p steps and CV √(1 − p), p = r dt."""
-    data = fire(Poisson(highest=0.2), 1.0)
+    data = fire(Poisson(max_rate=0.2), 1.0)
     p = 0.2 * DT
     gaps = isi(data)
     joined = np.concatenate(list(gaps.values()))

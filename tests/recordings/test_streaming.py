@@ -51,10 +51,11 @@ def test_a_file_holds_what_memory_would(engine, every, tmp_path):
     assert streamed["a.spikes.spike"].dtype == whole["a.spikes.spike"].dtype == np.int8
 
 
-def test_wishes_are_streamed_too(tmp_path):
-    wishes = [cn.Record("b.cells", where=[1]), cn.Record("spike", reduce="mean"), "up"]
+def test_requests_are_streamed_too(tmp_path):
+    requests = [cn.Record("b.cells", where=[1]), cn.Record("spike", reduce="mean"), "up"]
     whole, streamed = (
-        run(running(), EXPERIMENT.elements, record=wishes, last=11, to=to) for to in (None, tmp_path / "a.nc")
+        run(running(), EXPERIMENT.elements, record=requests, last=11, to=to)
+        for to in (None, tmp_path / "a.nc")
     )
     xr.testing.assert_identical(streamed, whole)
 

@@ -6,7 +6,7 @@ import xarray as xr
 
 import corticalnet as cn
 from corticalnet.circuits.cells import Sensory, State
-from corticalnet.circuits.connection import Fan
+from corticalnet.circuits.connection import Grouped
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.pointwise import relax, where
 from corticalnet.circuits.quantities import MV, Milliseconds, Millivolts
@@ -47,7 +47,7 @@ def one(rule=None, post=2, **more):
 
 
 def shown(steps, rates=RATES):
-    return [cn.Give({"a.stimulus": rates}, steps)]
+    return [cn.SetInput({"a.stimulus": rates}, steps)]
 
 
 def low(rates, steps):
@@ -102,7 +102,7 @@ OWN = cn.Synapses(np.array([2, 0, 1, 2]), np.array([0, 0, 1, 1]))
         (cn.OneToOne(), 3, [0, 1, 2], "up weight"),
         (OWN, 2, [2, 0, 1, 2], "up weight"),
         (LISTED, 2, [2, 0, 1, 2], "up synapse"),
-        (Fan(), 6, [0, 0, 1, 1, 2, 2], "up synapse"),
+        (Grouped(), 6, [0, 0, 1, 1, 2, 2], "up synapse"),
     ],
 )
 def test_synapses_stand_in_the_order_of_their_list(connection, post, pre, axis, delay, engine):
@@ -140,19 +140,19 @@ def test_states_of_synapses_are_made_one_number_as_those_of_cells_are(engine, re
     np.testing.assert_allclose(data[f"up.low {reduce}"][:, 0], right, rtol=0, atol=1e-14)
 
 
-WISH = ["rate", "up.low", "up.above", "up"]
+REQUEST = ["rate", "up.low", "up.above", "up"]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("every", [1, 3])
 def test_pieces_are_the_whole_also_through_a_snapshot_and_a_file(engine, every, tmp_path):
     """What adds up is the sum of a window that two runs share."""
-    whole = cn.simulate(one(), shown(11), engine, record=WISH, every=every)
+    whole = cn.simulate(one(), shown(11), engine, record=REQUEST, every=every)
     first, other = cn.simulator(one(), engine), cn.simulator(one(), engine)
-    parts = [first.run(shown(4), WISH, every=every, to=tmp_path / "run.nc").load()]
+    parts = [first.run(shown(4), REQUEST, every=every, to=tmp_path / "run.nc").load()]
     first.snapshot().save(tmp_path / "half")
     other.restore(tmp_path / "half")
-    parts.append(other.run(shown(7), WISH, every=every))
+    parts.append(other.run(shown(7), REQUEST, every=every))
     joined = cn.join(parts)
     assert set(whole.data_vars) == {"a.rate", "b.rate", "up.low", "up.above", "up", "weights up"}
     assert whole.sizes["time"] == 11 // every
@@ -165,7 +165,7 @@ def test_pieces_are_the_whole_also_through_a_snapshot_and_a_file(engine, every, 
         whole["up.low"][:, 0, 1], low(RATES, 11)[every - 1 :: every], rtol=0, atol=1e-14
     )
     assert (whole["up.above"].attrs.get("cell_methods") == "time: sum") == (every > 1)
-    first.run(shown(7), WISH, every=every, to=tmp_path / "run.nc")
+    first.run(shown(7), REQUEST, every=every, to=tmp_path / "run.nc")
     for name, array in cn.load_recording(tmp_path / "run.nc").data_vars.items():
         np.testing.assert_array_equal(array, whole[name], err_msg=name)
 
@@ -198,7 +198,7 @@ def test_a_state_that_cells_and_synapses_have_is_recorded_of_both():
         ("record 'low': where chooses cells", Record("low", where=[0])),
     ],
 )  # fmt: skip
-def test_wishes_that_cannot_be(message, record):
+def test_requests_that_cannot_be(message, record):
     with pytest.raises(ProtocolError) as caught:
         cn.simulate(one(), shown(2), record=record)
     assert str(caught.value).startswith(message)
@@ -248,7 +248,7 @@ def test_a_state_of_synapses_that_runs_away_stops_the_simulation(engine):
 
 def test_other_readers_of_a_recording_leave_synapses_alone(recwarn):
     """Also of a list of synapses, whose states have as many axes as those of cells."""
-    data = cn.simulate(one(connection=LISTED), shown(4), record=WISH)
+    data = cn.simulate(one(connection=LISTED), shown(4), record=REQUEST)
     assert len(traces(data).axes) == len(traces(data.drop_vars(["up.low", "up.above"])).axes)
     with pytest.raises(
         ProtocolError, match=r"'up\.low' is a state of synapses, and figures show states of cells"
@@ -283,9 +283,9 @@ def test_without_record_weights_stand_for_synapses():
 @pytest.mark.parametrize("connection", [cn.AllToAll(), LISTED])
 def test_a_program_of_its_own_records_and_reads_the_same(connection):
     circuit = one(LowPass(0.1, memory=4.0), connection=connection)
-    mine = cn.simulate(circuit, shown(7), record=[*WISH, "trace"], every=2)
+    mine = cn.simulate(circuit, shown(7), record=[*REQUEST, "trace"], every=2)
     running = cn.simulator(circuit, "brian2", target="cpp_standalone")
-    its = running.run(shown(7), [*WISH, "trace"], every=2)
+    its = running.run(shown(7), [*REQUEST, "trace"], every=2)
     xr.testing.assert_allclose(mine, its, rtol=0, atol=1e-12)
     np.testing.assert_allclose(
         running.read("up.low")[0, ..., 0],

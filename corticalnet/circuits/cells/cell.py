@@ -90,7 +90,9 @@ class Cell(Part, ABC):
         """Every state at rest (a subclass may make it depend on its parameters)."""
         return {name: state.rest for name, state in self.states().items()}
 
-    def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, NDArray[np.float64]]:
+    def initial_spread(
+        self, shape: tuple[int, ...], rng: np.random.Generator
+    ) -> dict[str, NDArray[np.float64]]:
         """States in which cells differ before all time, drawn from ``rng``; a subclass may have some."""
         return {}
 

@@ -1,11 +1,11 @@
 """Choosing and being rewarded: bids, contests, one action, and dopamine.
 
-    bid_n       = y_n + urge_n                        urge: exploration, drawn by the protocol
+    bid_n       = y_n + noise_n                        noise: to explore, drawn by the protocol
     contest     = bid_i ≥ bid_j, for every pair       lateral competition, pair by pair
     action_n    = 1 if n wins all its contests
     dopamine    = reward − Σ action_n y_n, in the step in which the outcome comes
 
-With urge = 0 the most active column wins; with urge = temperature × Gumbel noise the winner is a draw from
+Without noise the most active column wins; with temperature × Gumbel noise the winner is a draw from
 softmax(y / temperature): together the max-Boltzmann choice of Pozzi et al. 2020.
 """
 
@@ -19,38 +19,38 @@ from corticalnet.circuits.pointwise import maximum, relax, where
 from corticalnet.circuits.quantities import MS, ONE, Count, Milliseconds
 
 
-class Bid(Cell):
-    """What an action is worth now: its column's rate (port ``value``) and an urge to explore (an input)."""
+class ActionValue(Cell):
+    """The value of an action now, its column's rate (port ``value``), plus noise to explore (an input)."""
 
     ports = {"value": ""}
     state = {"bid": 0.0}
-    inputs = {"urge": ONE}
+    inputs = {"exploration_noise": ONE}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Value and urge."""
-        return {"bid": port.value + cell.urge}
+        """Value and exploration noise."""
+        return {"bid": port.value + cell.exploration_noise}
 
 
-class PatientBid(Bid):
-    """A bid that weighs for a while: ``average d worth/dt = −worth + value``;  bid = worth + urge.
+class LeakyActionValue(ActionValue):
+    """An action value that is averaged: ``average d mean/dt = −mean + value``;  bid = mean + noise.
 
     Args:
         average: time constant.
     """
 
     average: Milliseconds = 50.0
-    state = {"bid": 0.0, "worth": 0.0}
+    state = {"bid": 0.0, "mean": 0.0}
 
     def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Weigh."""
-        return {"worth": relax(cell.worth, port.value, self.average, dt)}
+        return {"mean": relax(cell.mean, port.value, self.average, dt)}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Value so far, and urge."""
-        return {"bid": cell.worth + cell.urge}
+        """Mean value and exploration noise."""
+        return {"bid": cell.mean + cell.exploration_noise}
 
 
-class Contest(Cell):
+class PairwiseCompetition(Cell):
     """Two actions against each other; port ``difference`` hears that of their bids."""
 
     ports = {"difference": "predict"}
@@ -82,7 +82,7 @@ class Action(Cell):
         return {"action": action, "expected": action * port.value}
 
 
-class Outcome(Cell):
+class RewardSource(Cell):
     """The world, not the brain: it hears an action (port ``action``) and may reward it (input ``answer``)."""
 
     ports = {"action": ""}

@@ -53,7 +53,7 @@ class OutputPrediction(Cell):
         }
 
 
-class WatchedPrediction(Cell):
+class PredictionWithMotion(Cell):
     """A prediction cell that also knows its rate, its gain, and how far it has moved lately.
 
         motion ← (1 − dt/memory) motion + shift         ``size = |motion|``
@@ -86,7 +86,7 @@ class WatchedPrediction(Cell):
         }
 
 
-class Total(Cell):
+class Sum(Cell):
     """Adds up what it hears at ``terms`` (state ``total``): how much a population moves, in sum."""
 
     ports = {"terms": ""}

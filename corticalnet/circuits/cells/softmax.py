@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from corticalnet.circuits.cells.error import Error
-from corticalnet.circuits.cells.prediction import WatchedPrediction
+from corticalnet.circuits.cells.prediction import PredictionWithMotion
 from corticalnet.circuits.cells.staged import AveragedError, StagedError, StagedPrediction
 from corticalnet.circuits.cells.value import Clamped, NudgedValue, TaughtValue
 from corticalnet.circuits.pointwise import absolute, exp, maximum, minimum, relax, where
@@ -41,10 +41,10 @@ class SoftmaxValue(Clamped):
         return {**super().rest(), "value": self.share, "rate": self.share}
 
 
-class SoftmaxPrediction(WatchedPrediction):
+class SoftmaxPrediction(PredictionWithMotion):
     """A prediction cell that also tells its ``power``, exp(rate)."""
 
-    state = {**WatchedPrediction.state, "power": 0.0}
+    state = {**PredictionWithMotion.state, "power": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Drive, rate, gain and power; and how far they moved."""

@@ -1,6 +1,6 @@
 """Spiking cells: they turn a rate that is wanted into spikes, and synapses turn spikes into a rate again.
 
-    wanted rate r = highest · max(0, base + drive)
+    wanted rate r = max_rate · max(0, base + drive)
 
     Poisson     a spike in each step with probability r dt
     PIF         dv/dt = r;  a spike at v = 1, which is taken off v            perfect integrate-and-fire
@@ -36,18 +36,18 @@ class Spiking(Cell, ABC):
     """Base: a cell that fires at a rate that is wanted. Port: ``drive``.
 
     Args:
-        highest: rate at a drive of 1.
+        max_rate: rate at a drive of 1.
         base: drive that is always there.
     """
 
-    highest: PerMillisecond = 0.1
+    max_rate: PerMillisecond = 0.1
     base: Pure = 0.0
     ports = {"drive": "predict"}
     output = "spike"
 
     def wanted(self, drive: Any) -> Any:
-        """``highest · max(0, base + drive)``."""
-        return self.highest * maximum(self.base + drive, 0.0)
+        """``max_rate · max(0, base + drive)``."""
+        return self.max_rate * maximum(self.base + drive, 0.0)
 
 
 class Poisson(Spiking):
@@ -70,7 +70,7 @@ class Poisson(Spiking):
         fires = chance < self.wanted(port.drive) * dt
         return {"spike": where(fires, 1.0, 0.0), "first": first, "second": second, "third": third}
 
-    def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
+    def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
         """Every cell begins somewhere else."""
         sizes = {"first": 30269, "second": 30307, "third": 30323}
         return {name: rng.integers(1, size, shape).astype(np.float64) for name, size in sizes.items()}
@@ -87,7 +87,7 @@ class PIF(Spiking):
         fires = voltage >= 1
         return {"spike": where(fires, 1.0, 0.0), "voltage": where(fires, voltage - 1, voltage)}
 
-    def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
+    def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
         """Any phase."""
         return {"voltage": rng.random(shape)}
 
@@ -123,9 +123,9 @@ class LIF(Spiking):
             "voltage": where(fires, current * (1 - exp(-left / self.tau)), voltage),
         }
 
-    def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
-        """Any phase of the cycle at the rate of its base (at half the highest rate without one)."""
-        rate = float(self.highest) * (float(self.base) or 0.5)
+    def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
+        """Any phase of the cycle at the rate of its base (at half the maximal rate without one)."""
+        rate = float(self.max_rate) * (float(self.base) or 0.5)
         phase = rng.random(shape)
         if rate <= 0:  # held silent: anywhere below the threshold
             return {"voltage": phase}
@@ -160,7 +160,7 @@ class DrivenLIF(Cell):
             "current": current,
         }
 
-    def scatter(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
+    def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
         """Any voltage below threshold."""
         return {"voltage": rng.random(shape)}
 

@@ -8,8 +8,8 @@ An area's φ (or a clock) goes through three stages, and its columns hear which 
     (3  the error is no longer sent, where feedback must not go on)
 
 and back to 0 when the error is at rest again: then the changes are made. Between 1 and 2 lies the time
-``settle`` (s): an error that follows a step of feedback through k low-passes of time constant τ reaches its
-final value up to about e^(−s/τ).
+``read_delay`` (s): an error that follows a step of feedback through k low-passes of time constant τ reaches
+its final value up to about e^(−s/τ).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from corticalnet.circuits.cells.cell import Cell
-from corticalnet.circuits.cells.prediction import WatchedPrediction
+from corticalnet.circuits.cells.prediction import PredictionWithMotion
 from corticalnet.circuits.cells.state import State
 from corticalnet.circuits.pointwise import absolute, relax, where
 from corticalnet.circuits.quantities import MS, ONE, Magnitude, Milliseconds
@@ -87,16 +87,22 @@ class AveragedError(StagedError):
         return super().send(replaced(cell, error=cell.mean), port, dt)
 
 
-class StagedPrediction(WatchedPrediction):
+class StagedPrediction(PredictionWithMotion):
     """A prediction cell that tells its synapses when the error is read and when it is let go.
 
     From the moment in which an error has left rest its gain stays as it is: what areas below make of the
     trial may move the prediction (a ReLU column might even fall silent), but no longer what it passes on.
-    States ``reads`` and ``ends`` are 1 in the one step in which stage 2 begins, and in which all is over.
+    States ``read_out`` and ``release`` are 1 in the one step in which stage 2 begins, and in which all is
+    over.
     """
 
     ports = {"prediction": "predict", "error": "", "stage": ""}
-    state = {**WatchedPrediction.state, "stage": 0.0, "reads": State(pulse=True), "ends": State(pulse=True)}
+    state = {
+        **PredictionWithMotion.state,
+        "stage": 0.0,
+        "read_out": State(pulse=True),
+        "release": State(pulse=True),
+    }
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Drive and rate; gain while at rest."""
@@ -108,12 +114,12 @@ class StagedPrediction(WatchedPrediction):
         stage = port.stage
         return {
             "stage": stage,
-            "reads": where((stage == 2) & (cell.stage < 2), 1.0, 0.0),
-            "ends": where((stage == 0) & (cell.stage >= 2), 1.0, 0.0),
+            "read_out": where((stage == 2) & (cell.stage < 2), 1.0, 0.0),
+            "release": where((stage == 0) & (cell.stage >= 2), 1.0, 0.0),
         }
 
 
-class StagedDetector(Cell):
+class ContinuousDetector(Cell):
     """φ in continuous time, of one column or of a whole area.
 
     An error leaves rest if it is larger than ``threshold``, has been at rest for ``silence``, and the
@@ -122,16 +128,16 @@ class StagedDetector(Cell):
     an error leaves rest), ``stage``, ``silent`` and ``since`` (ms).
 
     Args:
-        settle: s, from leaving rest to being read.
+        read_delay: s, from leaving rest to being read.
         silence: for how long all must have been at rest.
-        release: for how long an error must be at rest again before it is let go.
+        release_delay: for how long an error must be at rest again before it is let go.
         threshold: sizes up to this count as rest.
         quiet: moves of predictions up to this count as none.
     """
 
-    settle: Milliseconds = 200.0
+    read_delay: Milliseconds = 200.0
     silence: Milliseconds = 200.0
-    release: Milliseconds = 0.0
+    release_delay: Milliseconds = 0.0
     threshold: Magnitude = 1e-4
     quiet: Magnitude = 1e-4
     ports = {"error": "", "motion": "", "errors": ""}
@@ -146,9 +152,9 @@ class StagedDetector(Cell):
         # over in step k for every dt and on every engine.
         phi = rests & loud & (moving == 0) & (cell.silent + dt / 2 > self.silence)
         quiet = where(loud, 0.0 * dt, cell.silent + dt)
-        holds = (rests == 0) & (loud | (quiet < self.release + dt / 2))
+        holds = (rests == 0) & (loud | (quiet < self.release_delay + dt / 2))
         since = where(holds, cell.since + dt, 0.0 * dt)
-        done = (cell.stage >= 2) | (since + dt / 2 > self.settle)
+        done = (cell.stage >= 2) | (since + dt / 2 > self.read_delay)
         return {
             "phi": where(phi, 1.0, 0.0),
             "stage": where(phi | holds, where(done, 2.0, 1.0), 0.0),
@@ -162,7 +168,7 @@ class StagedDetector(Cell):
         return {**super().rest(), "silent": self.silence}
 
 
-class ClosingDetector(StagedDetector):
+class DelayedDetector(ContinuousDetector):
     """The same with a stage 3: the error has been read, and is no longer sent.
 
     Args:
@@ -183,18 +189,18 @@ class StagedClock(Cell):
 
     Args:
         opens: stage 1 begins.
-        settle: stage 2 begins; it ends with the teacher.
+        read_delay: stage 2 begins; it ends with the teacher.
     """
 
     opens: Milliseconds = 0.0
-    settle: Milliseconds = 200.0
+    read_delay: Milliseconds = 200.0
     state = {"stage": 0.0, "count": State(0.0, MS)}
     inputs = {"teaching": ONE}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Count, and go from stage to stage."""
         teaching, passed = cell.teaching != 0, cell.count + dt / 2
-        stage = where(passed > self.settle, 2.0, where(passed > self.opens, 1.0, 0.0))
+        stage = where(passed > self.read_delay, 2.0, where(passed > self.opens, 1.0, 0.0))
         return {"stage": where(teaching, stage, 0.0), "count": where(teaching, cell.count + dt, 0.0 * dt)}
 
 

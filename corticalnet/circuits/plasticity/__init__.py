@@ -6,11 +6,11 @@ Every file here is imported, so that circuits in files find it by name: a new on
 from importlib import import_module
 from pkgutil import iter_modules
 
-from corticalnet.circuits.plasticity.hebbian import CreditByCurrent, CreditTimesRate, ErrorTimesRate
+from corticalnet.circuits.plasticity.hebbian import CreditTimesRate, CreditTimesSynapticRate, ErrorTimesRate
 from corticalnet.circuits.plasticity.plasticity import Plasticity
 from corticalnet.circuits.plasticity.short_term import TsodyksMarkram
 
 for _file in iter_modules(__path__, f"{__name__}."):
     import_module(_file.name)
 
-__all__ = ["CreditByCurrent", "CreditTimesRate", "ErrorTimesRate", "Plasticity", "TsodyksMarkram"]
+__all__ = ["CreditTimesRate", "CreditTimesSynapticRate", "ErrorTimesRate", "Plasticity", "TsodyksMarkram"]

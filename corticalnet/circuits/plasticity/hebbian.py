@@ -31,12 +31,12 @@ class CreditTimesRate(Plasticity):
         """``rate · credit``."""
         return port.rate * pre.credit
 
-    def by_current(self) -> Plasticity:
+    def for_spiking_input(self) -> Plasticity:
         """Credit as a current."""
-        return CreditByCurrent(**self.parameters())
+        return CreditTimesSynapticRate(**self.parameters())
 
 
-class CreditByCurrent(CreditTimesRate):
+class CreditTimesSynapticRate(CreditTimesRate):
     """The same where the credit of the column above comes by spikes."""
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:

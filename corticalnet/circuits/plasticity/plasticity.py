@@ -127,7 +127,7 @@ class Plasticity(Part, ABC):
         """Whether synapses do no more than multiply by their weights."""
         return type(self).transmits is Plasticity.transmits
 
-    def by_current(self) -> Plasticity:
+    def for_spiking_input(self) -> Plasticity:
         """The same plasticity where the presynaptic signal comes by spikes: as the ``rate`` of a current."""
         return self
 

@@ -23,18 +23,18 @@ class TsodyksMarkram(Plasticity):
         release: U, the utilisation at the first spike.
         recovery: τ_d.
         facilitation: τ_f.
-        highest: how many spikes a rate of 1 stands for.
+        max_rate: how many spikes a rate of 1 stands for.
     """
 
     release: Probability = 0.5
     recovery: Milliseconds = 800.0
     facilitation: Milliseconds = 50.0
-    highest: PerMillisecond = 0.1
+    max_rate: PerMillisecond = 0.1
     state: ClassVar[dict[str, float]] = {"utilisation": 0.0, "resources": 1.0}
 
     def update(self, synapse: Any, pre: Any, post: Any, port: Any, dt: Any) -> dict[str, Any]:
         """A step of both."""
-        u, x, spikes = synapse.utilisation, synapse.resources, self.highest * pre.rate * dt
+        u, x, spikes = synapse.utilisation, synapse.resources, self.max_rate * pre.rate * dt
         return {
             "utilisation": u
             + increment(self.release - u, self.facilitation, dt)

@@ -24,7 +24,7 @@ class Delayed:
 
 
 @dataclass(eq=False)
-class Total:
+class SummedVariable:
     """A sum over a bundle's synapses into a field.
 
     Attributes:
@@ -89,7 +89,7 @@ class Bundle:
 
     name: str
     weighted: bool
-    totals: list[Total]
+    totals: list[SummedVariable]
     pre: list[Indices] = field(default_factory=list)
     post: list[Indices] = field(default_factory=list)
     members: list[Member] = field(default_factory=list)

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from corticalnet.circuits import Broadcast, Projection
-from corticalnet.engines.brian2_engine.bundle import Bundle, Delayed, Member, Total
+from corticalnet.engines.brian2_engine.bundle import Bundle, Delayed, Member, SummedVariable
 from corticalnet.engines.brian2_engine.code import Formula
 from corticalnet.engines.brian2_engine.fields import Fields
-from corticalnet.engines.plan import Block, Sum
+from corticalnet.engines.plan import Block, PortSum
 from corticalnet.errors import EngineError
 
 
@@ -30,15 +30,15 @@ class Bundles:
         self.fields, self.plan, self.circuit = fields, fields.plan, fields.circuit
         self.all: list[Bundle] = []
         self._by_key: dict[Any, Bundle] = {}
-        self._by_part: dict[tuple[str, str], tuple[Bundle, Total]] = {}
+        self._by_part: dict[tuple[str, str], tuple[Bundle, SummedVariable]] = {}
         self._arriving: dict[tuple[int, str, str], dict[str, None]] = {}
         self._sums = {
             (s.block.index, s.role, s.port): phase.name
             for phase, operations in self.plan.steps
             for s in operations
-            if isinstance(s, Sum)
+            if isinstance(s, PortSum)
         }
-        self._readers: dict[Delayed, list[Total]] = {}
+        self._readers: dict[Delayed, list[SummedVariable]] = {}
         for projection in self.circuit.projections:
             if not projection.shared_with:
                 self._project(projection)
@@ -64,7 +64,7 @@ class Bundles:
         """The bundle of a projection."""
         return next(b for b in self.all for m in b.members if m.projection == projection)
 
-    def totals(self, operation: Sum) -> list[Total]:
+    def totals(self, operation: PortSum) -> list[SummedVariable]:
         """The sums that an operation of the plan asks for."""
         place = operation.block.index, operation.role, operation.port
         parts = [
@@ -80,12 +80,12 @@ class Bundles:
         here = [p.name for p in self.circuit.populations if (p.area, p.role) == (area, place[1])]
         return next(target for target in part.targets if target in here)
 
-    def broadcasts(self, projection: Projection) -> list[Total]:
+    def broadcasts(self, projection: Projection) -> list[SummedVariable]:
         """Sums that bring broadcasts to a projection's plasticity."""
         return [total for (name, target), (_, total) in self._by_part.items() if target == projection.name
                 and name in [b.name for b in self.circuit.broadcasts]]  # fmt: skip
 
-    def finished(self, total: Total, done: set[int]) -> list[Delayed]:
+    def finished(self, total: SummedVariable, done: set[int]) -> list[Delayed]:
         """Registers that a sum was the last to read."""
         return [
             d
@@ -165,14 +165,14 @@ class Bundles:
                 words, k = (role, port, "port"), 1
                 while self.fields.names(*words) in self.fields.values:
                     words, k = (role, port, f"port{k + 1}"), k + 1
-                total = Total(self.fields.new(*words), reads, back, event and weighted)
+                total = SummedVariable(self.fields.new(*words), reads, back, event and weighted)
                 total.magnitudes = [] if signs else None
                 totals.append(total)
             self._by_key[key] = Bundle(name, weighted, totals)
             self.all.append(self._by_key[key])
         return self._by_key[key]
 
-    def _note(self, part: Projection | Broadcast, target: str, bundle: Bundle, total: Total) -> None:
+    def _note(self, part: Projection | Broadcast, target: str, bundle: Bundle, total: SummedVariable) -> None:
         self._by_part[part.name, target] = bundle, total
         if target not in self.plan.places:
             return
@@ -182,7 +182,7 @@ class Bundles:
             for state in self.circuit.carried(part):
                 self._remember(part, state, total)
 
-    def _remember(self, projection: Projection, state: str, total: Total) -> None:
+    def _remember(self, projection: Projection, state: str, total: SummedVariable) -> None:
         """A delayed projection's sum reads a register of this state, which moves when all have read it."""
         source, when, steps = projection.source, self._when(projection), self.circuit.delay_steps(projection)
         if projection.plasticity is not None:  # it learns by what arrived, after the register has moved on
@@ -209,7 +209,7 @@ class Bundles:
             if key not in self._by_key:
                 heard = self.fields.new("heard", broadcast.name)
                 self._by_key[key] = Bundle(
-                    name, False, [Total(heard, self.fields.names(place.role, state), False)]
+                    name, False, [SummedVariable(heard, self.fields.names(place.role, state), False)]
                 )
                 self.all.append(self._by_key[key])
             bundle = self._by_key[key]

@@ -2,7 +2,7 @@
 
     engine = Brian2Engine(circuit)
     engine.network.add(my_monitor)          all of Brian2 is there
-    arrays = engine.run(script, recording)
+    arrays = engine.run(compiled, recording)
 
 Every object has a slot of its own: Brian2's schedule is the step contract. Quantities are the plain
 numbers of the description, which has already checked their dimensions; time is in ms.
@@ -31,16 +31,16 @@ from corticalnet.engines.plan import Plan
 from corticalnet.engines.recorder import Recorder
 from corticalnet.engines.stepping import Diverged, Stepping
 from corticalnet.errors import EngineError, one_of
-from corticalnet.experiment.script import Script
+from corticalnet.experiment.compiled import CompiledProtocol
 from corticalnet.recordings.recording import Recording
-from corticalnet.recordings.tracks import Track, tracks_of_cells, tracks_of_synapses
+from corticalnet.recordings.variables import RecordedVariable, variables_of_cells, variables_of_synapses
 
 Array = NDArray[np.float64]
 TARGETS = ("numpy", "cython", "cpp_standalone")
 
 
 class Brian2Engine(Stepping):
-    """Runs scripts on a circuit with Brian2.
+    """Runs compiled protocols on a circuit with Brian2.
 
     Args:
         circuit: what to run.
@@ -163,7 +163,7 @@ class Brian2Engine(Stepping):
     # Running -----------------------------------------------------------------------------------
     def run(
         self,
-        script: Script,
+        compiled: CompiledProtocol,
         recording: Recording,
         progress: Callable[[int], None] | None = None,
         *,
@@ -172,38 +172,38 @@ class Brian2Engine(Stepping):
         """See :meth:`Stepping.run`.
 
         Raises:
-            EngineError: the script has a batch.
+            EngineError: the compiled protocol has a batch.
         """
         if self._standalone is None:
-            return super().run(script, recording, progress, guard=guard)
-        if script.batch != 1:
-            self.reset(script.batch)
-        played = self._standalone.run(script, recording, self._weights)
+            return super().run(compiled, recording, progress, guard=guard)
+        if compiled.batch != 1:
+            self.reset(compiled.batch)
+        played = self._standalone.run(compiled, recording, self._weights)
         self.model.read_weights(self._weights)
-        now = script.begin
+        now = compiled.begin
 
-        def read(track: Track) -> Tensor:
-            return played[track.part, track.state][now - script.begin]
+        def read(variable: RecordedVariable) -> Tensor:
+            return played[variable.part, variable.state][now - compiled.begin]
 
         recorder = Recorder(recording, read, self._like, self.windows)
-        for now in range(script.begin, script.end):
+        for now in range(compiled.begin, compiled.end):
             recorder.take(now)
         trouble = self.trouble() if guard else None
         if trouble:
-            raise Diverged(script.end - 1, *trouble, recorder.finish())
+            raise Diverged(compiled.end - 1, *trouble, recorder.finish())
         if progress is not None:
-            progress(script.steps)
+            progress(compiled.steps)
         return recorder.finish()
 
-    def begin(self, script: Script) -> None:
-        """Take a script's inputs; code is written anew only if a port is noisy that never was."""
+    def begin(self, compiled: CompiledProtocol) -> None:
+        """Take a compiled protocol's inputs; code is written anew only if a port is noisy that never was."""
         model = self.model
-        noise = {(self.circuit.population(name).role, port) for name, port in script.noise}
+        noise = {(self.circuit.population(name).role, port) for name, port in compiled.noise}
         if not noise <= self._noise:  # (noise that has gone is 0)
             self._noise = self._noise | noise
             model.follow(Layout(self._plan, allowed, noise=self._noise))
         model.look()
-        self._inputs = Inputs(model, script)
+        self._inputs = Inputs(model, compiled)
 
     def advance(self, t: int, steps: int) -> None:
         """Make steps."""
@@ -223,16 +223,16 @@ class Brian2Engine(Stepping):
         self.record(self.model.timestep + self._late)
 
     # State -------------------------------------------------------------------------------------
-    def _read(self, track: Track) -> Tensor:
-        if track.is_weight:
-            self.model.read_weights(self._weights, track.part)
-            return torch.from_numpy(self._weights[track.part])
-        if track.is_synapse:
-            values = self.model.of_synapses(track.part, track.state)
-            return torch.from_numpy(values.reshape(1, *self.circuit.synapse_shape(track.part)))
+    def _read(self, variable: RecordedVariable) -> Tensor:
+        if variable.is_weight:
+            self.model.read_weights(self._weights, variable.part)
+            return torch.from_numpy(self._weights[variable.part])
+        if variable.is_synapse:
+            values = self.model.of_synapses(variable.part, variable.state)
+            return torch.from_numpy(values.reshape(1, *self.circuit.synapse_shape(variable.part)))
         layout = self.model.layout
-        name = layout.names(self.circuit.population(track.part).role, track.state)
-        return torch.from_numpy(self.model.field(name)[slice(*layout.rows(track.part))])[None]
+        name = layout.names(self.circuit.population(variable.part).role, variable.state)
+        return torch.from_numpy(self.model.field(name)[slice(*layout.rows(variable.part))])[None]
 
     def _state(self) -> dict[str, Tensor]:
         found = self.model.state() if self._standalone is None else dict(self._standalone.state)
@@ -259,9 +259,9 @@ class Brian2Engine(Stepping):
         total += sum(float(one.get_value().sum()) for one in synapses)
         if math.isfinite(total):  # (a sum may overflow by itself: then look closer)
             return None
-        for track in (*tracks_of_cells(self.circuit), *tracks_of_synapses(self.circuit)):
-            if not torch.isfinite(self._read(track)).all():
-                return track.part, track.state
+        for variable in (*variables_of_cells(self.circuit), *variables_of_synapses(self.circuit)):
+            if not torch.isfinite(self._read(variable)).all():
+                return variable.part, variable.state
         for name, weight in self.weights.items():
             if not np.isfinite(weight).all():
                 return name, "weight"

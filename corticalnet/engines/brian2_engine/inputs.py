@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from corticalnet.engines.brian2_engine.model import Model
-from corticalnet.experiment.script import Script
+from corticalnet.experiment.compiled import CompiledProtocol
 
 
 class Inputs:
@@ -11,24 +11,24 @@ class Inputs:
 
     Args:
         model: whose fields are filled.
-        script: the compiled protocol.
+        compiled: the compiled protocol.
     """
 
-    def __init__(self, model: Model, script: Script) -> None:
+    def __init__(self, model: Model, compiled: CompiledProtocol) -> None:
         circuit, layout = model.layout.circuit, model.layout
-        self._begin, self._inputs, self._noise = script.begin, [], []
+        self._begin, self._inputs, self._noise = compiled.begin, [], []
         for population in circuit.populations:
             rows = slice(*layout.rows(population.name))
             for name in population.cell.inputs:
                 field = model.field(layout.names(population.role, name))[rows]
-                signal = script.signals.get((population.name, name))
+                signal = compiled.signals.get((population.name, name))
                 if signal is None:
                     field[:] = 0.0
                 else:
                     self._inputs.append((field, signal.patterns[:, 0], signal.index))
             for port in population.cell.ports:
                 field = model.field(layout.names(population.role, port, "noise"))[rows]
-                stream = script.noise.get((population.name, port))
+                stream = compiled.noise.get((population.name, port))
                 if stream is None:
                     field[:] = 0.0
                 else:

@@ -1,8 +1,8 @@
 """A plan as Brian2 will hold it: fields of one flat group, bundles of synapses, and code in order.
 
 Nothing here needs Brian2. All columns of all blocks are rows of one group; every state of every role is
-a field of all rows. Projections that do the same thing are one *bundle*, one Synapses object. Code of the
-same rows is joined as long as nothing between reads or writes what it writes or reads.
+a field of all rows. Projections that do the same thing are one *bundle*, one Synapses object. Instructions of
+the same rows is joined as long as nothing between reads or writes what it writes or reads.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from corticalnet.circuits import Circuit, Projection
-from corticalnet.engines.brian2_engine.bundle import Bundle, Total
+from corticalnet.engines.brian2_engine.bundle import Bundle, SummedVariable
 from corticalnet.engines.brian2_engine.bundles import Bundles
 from corticalnet.engines.brian2_engine.code import Formula, statements
 from corticalnet.engines.brian2_engine.fields import Fields
 from corticalnet.engines.brian2_engine.learning import learning
-from corticalnet.engines.plan import Act, Block, Deliver, Learn, Plan, Sum
+from corticalnet.engines.plan import Act, Block, Deliver, Learn, Plan, PortSum
 
 Touched = set[tuple[str, int]]
 
 
 @dataclass(eq=False)
-class Code:
+class Instructions:
     """Statements for some rows of the group.
 
     Attributes:
@@ -41,7 +41,7 @@ class Code:
     writes: Touched
     order: int = 0
 
-    def meets(self, other: Code) -> bool:
+    def meets(self, other: Instructions) -> bool:
         """Whether the two must stay in their order."""
         return bool(self.writes & (other.writes | other.reads) or self.reads & other.writes)
 
@@ -69,7 +69,7 @@ class Layout:
     allowed: Callable[[str], bool]
     tabled: Collection[tuple[str, str]] = ()
     noise: Collection[tuple[str, str]] = ()
-    codes: list[Code] = field(default_factory=list)
+    codes: list[Instructions] = field(default_factory=list)
     record_order: int = 0
     deliver_phase: str = ""
 
@@ -88,7 +88,7 @@ class Layout:
     def _walk(self) -> None:
         """Every operation of the plan in turn."""
         self._orders: dict[str, int] = {}
-        passed: list[Code] = []
+        passed: list[Instructions] = []
         done: set[int] = set()
         for phase, operations in self.plan.steps:
             for operation in operations:
@@ -96,7 +96,7 @@ class Layout:
                     new = list(self._deliver(phase.name))
                 elif isinstance(operation, Act):
                     new = [self._act(operation)]
-                elif isinstance(operation, Sum):
+                elif isinstance(operation, PortSum):
                     new = self._totals(self.bundles.totals(operation), phase.name, done)
                 elif isinstance(operation, Learn):
                     new = []
@@ -106,7 +106,7 @@ class Layout:
                 else:
                     self.record_order = self._next(phase.name)
                     every = {(name, b.index) for name in self.fields for b in self.plan.blocks}
-                    new = [Code(phase.name, (0, 0), [], every, set())]
+                    new = [Instructions(phase.name, (0, 0), [], every, set())]
                 for code in new:
                     self._place(code, passed)
         self.codes = [code for code in passed if code.lines]
@@ -115,7 +115,7 @@ class Layout:
         self._orders[phase] = self._orders.get(phase, 0) + 1
         return self._orders[phase]
 
-    def _place(self, code: Code, passed: list[Code]) -> None:
+    def _place(self, code: Instructions, passed: list[Instructions]) -> None:
         """Join code to earlier code of the same rows, or put it at the end."""
         for earlier in reversed(passed):
             if code.lines and earlier.lines and earlier.rows == code.rows:
@@ -128,14 +128,14 @@ class Layout:
         code.order = code.order or self._next(code.phase)
         passed.append(code)
 
-    def _code(self, phase: str, block: Block, rows: tuple[int, int], lines: list[str]) -> Code:
+    def _code(self, phase: str, block: Block, rows: tuple[int, int], lines: list[str]) -> Instructions:
         reads, writes = set[str](), set[str]()
         for line in lines:
             name, _, value = line.partition(" = ")
             writes.add(name)
             reads |= set(re.findall(r"\w+", value))
         known = self.fields.keys()
-        return Code(
+        return Instructions(
             phase,
             rows,
             lines,
@@ -143,7 +143,7 @@ class Layout:
             {(n, block.index) for n in writes & known},
         )
 
-    def _deliver(self, phase: str) -> Iterable[Code]:
+    def _deliver(self, phase: str) -> Iterable[Instructions]:
         """Inputs that are filled from tables, population by population."""
         self.deliver_phase = phase
         for population in self.circuit.populations:
@@ -160,7 +160,7 @@ class Layout:
         """Names of a signal's table of patterns and of its list of which one is on."""
         return self.names("patterns", population, name), self.names("shown", population, name)
 
-    def _act(self, act: Act) -> Code:
+    def _act(self, act: Act) -> Instructions:
         """One role in one phase: its cell's function, called with formulas."""
         cell = act.block.roles[act.role]
         known = (*cell.state, *cell.inputs)
@@ -172,7 +172,7 @@ class Layout:
         prefix = f"_{self.names('new', act.role, act.phase)}_"
         return self._code(act.phase, act.block, (span.start, span.stop), statements(values, prefix))
 
-    def _totals(self, totals: Iterable[Total], phase: str, done: set[int]) -> list[Code]:
+    def _totals(self, totals: Iterable[SummedVariable], phase: str, done: set[int]) -> list[Instructions]:
         """Sums of bundles, each once, and the registers that move when all have read them."""
         found = []
         everywhere = [block.index for block in self.plan.blocks]
@@ -184,11 +184,11 @@ class Layout:
                 empty = self._next(phase)
                 rows, zero = (0, self.n), [f"{total.target} = 0.0"]
                 filled = {(total.target, b) for b in everywhere}
-                found.append(Code(phase, rows, zero, set(), filled, order=empty))
+                found.append(Instructions(phase, rows, zero, set(), filled, order=empty))
                 self._next(phase)
             total.phase, total.order = phase, self._next(phase)
             reads, writes = ({(name, b) for b in everywhere} for name in (total.reads, total.target))
-            found.append(Code(phase, (0, 0), [], set(reads), set(writes), order=total.order))
+            found.append(Instructions(phase, (0, 0), [], set(reads), set(writes), order=total.order))
             for delayed in self.bundles.finished(total, done):
                 place = self.plan.places[delayed.population]
                 past = [self.names(place.role, delayed.state)]
@@ -200,7 +200,7 @@ class Layout:
                 found.append(self._code(phase, place.block, self.rows(delayed.population), lines))
         return found
 
-    def _learn(self, projection: Projection, phase: str) -> Code:
+    def _learn(self, projection: Projection, phase: str) -> Instructions:
         """The place of a bundle's learning in the order of things."""
         bundle: Bundle = self.bundles.of(projection.name)
         code = learning(self.bundles, bundle)
@@ -211,4 +211,4 @@ class Layout:
             self._orders[phase] += 9
         words = {re.sub("_(pre|post)$", "", word) for word in re.findall(r"\w+", code.text)}
         reads = {(name, b.index) for name in words & self.fields.keys() for b in self.plan.blocks}
-        return Code(phase, (0, 0), [], reads, set(), order=bundle.learn_order)
+        return Instructions(phase, (0, 0), [], reads, set(), order=bundle.learn_order)

@@ -12,7 +12,7 @@ from torch import Tensor
 from corticalnet.engines.brian2_engine.library import brian2
 from corticalnet.engines.brian2_engine.model import Model
 from corticalnet.recordings.recording import Recording
-from corticalnet.recordings.tracks import Track
+from corticalnet.recordings.variables import RecordedVariable
 
 Array = NDArray[np.float64]
 
@@ -34,13 +34,13 @@ class Monitors:
         when = "record" if "record" in model.network.schedule else "end"
         wanted: dict[tuple[str, bytes], tuple[Any, Any, list[str]]] = {}
         self._keys: dict[tuple[str, str], tuple[tuple[str, bytes], str]] = {}
-        for track in recording.tracks:
-            source, name, index = self._what(track)
+        for variable in recording.variables:
+            source, name, index = self._what(variable)
             key = (source.name, index.tobytes())
             _, _, names = wanted.setdefault(key, (source, index, []))
             if name not in names:
                 names.append(name)
-            self._keys[track.part, track.state] = key, name
+            self._keys[variable.part, variable.state] = key, name
         self._by_key = {
             key: b2.StateMonitor(
                 source, names, record=index, name=f"record_{k}", when=when, order=model.layout.record_order
@@ -49,44 +49,44 @@ class Monitors:
         }
         self.monitors = list(self._by_key.values())
 
-    def _what(self, track: Track) -> tuple[Any, str, Any]:
-        """Whose variable a track is, its name, and which rows or synapses."""
+    def _what(self, variable: RecordedVariable) -> tuple[Any, str, Any]:
+        """Whose variable a variable is, its name, and which rows or synapses."""
         layout = self._model.layout
-        if track.is_synapse:
-            bundle = layout.bundles.of(track.part)
-            own = bundle.member(track.part).synapses
-            name = layout.names("synapse", track.state)
+        if variable.is_synapse:
+            bundle = layout.bundles.of(variable.part)
+            own = bundle.member(variable.part).synapses
+            name = layout.names("synapse", variable.state)
             return self._model.synapses[bundle.name], name, np.arange(own.start, own.stop)
-        if track.is_weight:
-            bundle = layout.bundles.of(track.part)
-            member = bundle.member(track.part)
+        if variable.is_weight:
+            bundle = layout.bundles.of(variable.part)
+            member = bundle.member(variable.part)
             _, first = np.unique(member.weight, return_index=True)
             return self._model.synapses[bundle.name], "w", first + member.first
-        name = layout.names(layout.circuit.population(track.part).role, track.state)
-        return self._model.cells, name, np.arange(*layout.rows(track.part))
+        name = layout.names(layout.circuit.population(variable.part).role, variable.state)
+        return self._model.cells, name, np.arange(*layout.rows(variable.part))
 
     def played(self, recording: Recording) -> dict[tuple[str, str], Tensor]:
         """All that was seen: by part and state, ``[T, 1, n]`` of all cells, ``[T, 1, *shape]`` of synapses,
         ``[T, *weight shape]``.
         """
         found = {}
-        for track in recording.tracks:
-            key, name = self._keys[track.part, track.state]
+        for variable in recording.variables:
+            key, name = self._keys[variable.part, variable.state]
             values = np.asarray(self._by_key[key].variables[name].get_value())
-            if track.is_weight:
-                member = self._model.layout.bundles.of(track.part).member(track.part)
-                weight = recording.circuit.weights[track.part]
+            if variable.is_weight:
+                member = self._model.layout.bundles.of(variable.part).member(variable.part)
+                weight = recording.circuit.weights[variable.part]
                 flat = np.tile(
                     np.ravel(weight), (len(values), 1)
                 )  # weights that no synapse has stay as they were
                 flat[:, np.unique(member.weight)] = values
-                found[track.part, track.state] = torch.from_numpy(flat.reshape(-1, *weight.shape))
-            elif track.is_synapse:
-                member = self._model.layout.bundles.of(track.part).member(track.part)
-                shape = recording.circuit.synapse_shape(track.part)
-                found[track.part, track.state] = torch.from_numpy(
+                found[variable.part, variable.state] = torch.from_numpy(flat.reshape(-1, *weight.shape))
+            elif variable.is_synapse:
+                member = self._model.layout.bundles.of(variable.part).member(variable.part)
+                shape = recording.circuit.synapse_shape(variable.part)
+                found[variable.part, variable.state] = torch.from_numpy(
                     member.listed(values).reshape(-1, 1, *shape)
                 )
             else:
-                found[track.part, track.state] = torch.from_numpy(values)[:, None]
+                found[variable.part, variable.state] = torch.from_numpy(values)[:, None]
         return found

@@ -1,6 +1,6 @@
 """The Brian2 model as a C++ program of its own.
 
-It is compiled once for one shape of script and recording, and then runs again with other weights, states,
+It is compiled once for one shape of compiled and recording, and then runs again with other weights, states,
 patterns and noise: it goes on from where the last run ended. It has a device and a folder of its own, so
 other simulations of the process do not notice.
 """
@@ -23,7 +23,7 @@ from corticalnet.engines.brian2_engine.library import allowed, brian2, preferenc
 from corticalnet.engines.brian2_engine.model import Model
 from corticalnet.engines.brian2_engine.monitors import Monitors
 from corticalnet.engines.plan import Plan
-from corticalnet.experiment.script import Script
+from corticalnet.experiment.compiled import CompiledProtocol
 from corticalnet.recordings.recording import Recording
 
 Array = NDArray[np.float64]
@@ -54,22 +54,22 @@ class Standalone:
         self.state = {}
 
     def run(
-        self, script: Script, recording: Recording, weights: Mapping[str, Array]
+        self, compiled: CompiledProtocol, recording: Recording, weights: Mapping[str, Array]
     ) -> dict[tuple[str, str], Tensor]:
-        """Run a script with these weights; every step of what was recorded, by part and state."""
-        shape = _shape(script, recording)
+        """Run a compiled protocol with these weights; every step of what was recorded, by part and state."""
+        shape = _shape(compiled, recording)
         if shape != self._shape:
             self._shape = None
-            self._build(script, recording, weights)
+            self._build(compiled, recording, weights)
             self._shape = shape
         else:
-            self._again(script, weights)
+            self._again(compiled, weights)
         assert self._monitors is not None, "made when built"
         assert self.model is not None, "made when built"
         self.state = {key: np.array(values) for key, values in self.model.state().items()}
         return self._monitors.played(recording)
 
-    def _build(self, script: Script, recording: Recording, weights: Mapping[str, Array]) -> None:
+    def _build(self, compiled: CompiledProtocol, recording: Recording, weights: Mapping[str, Array]) -> None:
         b2 = brian2()
         from brian2.devices.cpp_standalone.device import CPPStandaloneDevice
 
@@ -77,17 +77,17 @@ class Standalone:
         if self._given is None:
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
         self._device = CPPStandaloneDevice()
-        noise = {(self._plan.circuit.population(name).role, port) for name, port in script.noise}
+        noise = {(self._plan.circuit.population(name).role, port) for name, port in compiled.noise}
         b2.set_device(self._device, build_on_run=False)
         try:
             with preferences("cpp_standalone"):
-                layout = Layout(self._plan, allowed, list(script.signals), noise)
+                layout = Layout(self._plan, allowed, list(compiled.signals), noise)
                 self.model = model = Model(layout, weights)
                 for key, values in self.state.items():
                     model.variable(key).set_value(values)
-                for name, (array, dt) in self._tables(script).items():
+                for name, (array, dt) in self._tables(compiled).items():
                     model.namespace[name] = b2.TimedArray(array, dt=dt, name=name)
-                for k, (population, port) in enumerate(script.noise):
+                for k, (population, port) in enumerate(compiled.noise):
                     role = self._plan.circuit.population(population).role
                     table = layout.names("noise", population, port)
                     line, phase = (
@@ -97,12 +97,12 @@ class Standalone:
                     model.regularly(layout.rows(population), [line], phase.name, -1 - k)
                 self._monitors = Monitors(model, recording)
                 model.network.add(self._monitors.monitors)
-                model.network.run(script.steps * model.dt, namespace={})
+                model.network.run(compiled.steps * model.dt, namespace={})
                 self._device.build(directory=folder, compile=True, run=True, with_output=False)
         finally:
             b2.devices.reset_device()
 
-    def _again(self, script: Script, weights: Mapping[str, Array]) -> None:
+    def _again(self, compiled: CompiledProtocol, weights: Mapping[str, Array]) -> None:
         """The compiled program with other numbers."""
         model = self.model
         assert model is not None, "made when built"
@@ -113,28 +113,28 @@ class Standalone:
         for key, values in (self.state or model.at_rest()).items():
             variable = model.variable(key)
             changed[variable.owner.state(variable.name)] = values
-        changed |= {model.namespace[name]: array for name, (array, _) in self._tables(script).items()}
+        changed |= {model.namespace[name]: array for name, (array, _) in self._tables(compiled).items()}
         self._device.run(run_args=changed, with_output=False)
 
-    def _tables(self, script: Script) -> dict[str, tuple[Array, Any]]:
-        """A script's signals and noise as tables by name, with the time between their rows."""
+    def _tables(self, compiled: CompiledProtocol) -> dict[str, tuple[Array, Any]]:
+        """A compiled protocol's signals and noise as tables by name, with the time between their rows."""
         assert self.model is not None, "made when built"
         b2, layout, found = brian2(), self.model.layout, {}
-        for key, signal in script.signals.items():
+        for key, signal in compiled.signals.items():
             table, shown = layout.signal(*key)
             n = layout.circuit.population(key[0]).n
             patterns = np.broadcast_to(signal.patterns[:, 0], (len(signal.patterns), n)).copy()
             found[table] = patterns, 1 * b2.ms
             found[shown] = signal.index.astype(np.float64), self.model.dt
-        for key, stream in script.noise.items():
+        for key, stream in compiled.noise.items():
             n = layout.circuit.population(key[0]).n
-            values = stream.table(script.begin, script.steps, 1, n)[:, 0]
+            values = stream.table(compiled.begin, compiled.steps, 1, n)[:, 0]
             found[layout.names("noise", *key)] = values, self.model.dt
         return found
 
 
-def _shape(script: Script, recording: Recording) -> Any:
+def _shape(compiled: CompiledProtocol, recording: Recording) -> Any:
     """What a compiled program fits."""
-    tracks = [(t.part, t.state) for t in recording.tracks]
-    signals = {key: signal.patterns.shape for key, signal in script.signals.items()}
-    return script.steps, signals, list(script.noise), tracks
+    variables = [(t.part, t.state) for t in recording.variables]
+    signals = {key: signal.patterns.shape for key, signal in compiled.signals.items()}
+    return compiled.steps, signals, list(compiled.noise), variables

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from corticalnet.circuits.connection import AllToAll, Connection, Fan, OneToOne, Synapses
+from corticalnet.circuits.connection import AllToAll, Connection, Grouped, OneToOne, Synapses
 
 
 class Connected(ABC):
@@ -187,5 +187,5 @@ def connected(connection: Connection, pre: int, post: int, device: torch.device)
     if isinstance(connection, OneToOne):
         return Single()
     listed = Synapses(*connection.synapses(pre, post))
-    kind = Fanned if isinstance(connection, Fan) else Listed
+    kind = Fanned if isinstance(connection, Grouped) else Listed
     return kind(listed, pre, post, int(np.prod(connection.weight_shape(pre, post))), device)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.schedule import SCHEDULE, Phase
-from corticalnet.engines.plan import Act, Deliver, Learn, Operation, Plan, Sum
+from corticalnet.engines.plan import Act, Deliver, Learn, Operation, Plan, PortSum
 from corticalnet.engines.stepping import Stepping
 from corticalnet.engines.torch_engine import functions  # noqa: F401  (pointwise functions learn what tensors are)
 from corticalnet.engines.torch_engine.inputs import Inputs
@@ -25,8 +25,8 @@ from corticalnet.engines.torch_engine.readers import Readers
 from corticalnet.engines.torch_engine.states import named, states_at_rest, trouble
 from corticalnet.engines.torch_engine.weights import Array, Weights
 from corticalnet.errors import EngineError, one_of
-from corticalnet.experiment.script import Script
-from corticalnet.recordings.tracks import Track
+from corticalnet.experiment.compiled import CompiledProtocol
+from corticalnet.recordings.variables import RecordedVariable
 
 _PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
 
@@ -104,7 +104,7 @@ class TorchEngine(Stepping):
         if isinstance(operation, Act):
             shape = self._batch, operation.block.n
             return Acting(operation, readers, shape, float(self.circuit.dt), self._like).run
-        if isinstance(operation, Sum):
+        if isinstance(operation, PortSum):
             return Summing(operation, readers, self._weights, self._learners, self._batch, self._like).run
         if isinstance(operation, Learn):
             return Learning(
@@ -112,9 +112,9 @@ class TorchEngine(Stepping):
             ).run
         return self._inputs.deliver if isinstance(operation, Deliver) else self.record
 
-    def begin(self, script: Script) -> None:
-        """Take a script's inputs."""
-        self._inputs.begin(script)
+    def begin(self, compiled: CompiledProtocol) -> None:
+        """Take a compiled protocol's inputs."""
+        self._inputs.begin(compiled)
 
     def _state(self) -> dict[str, Tensor]:
         """All that the next step depends on, but for inputs: tensors that are replaced, never written into.
@@ -168,12 +168,12 @@ class TorchEngine(Stepping):
         for do in self._operations:
             do(t)
 
-    def _read(self, track: Track) -> Tensor:
-        """What a track records now."""
-        if track.is_weight:
-            return self._weights.tensors[track.part]
-        if track.is_synapse:
-            return self._learners[track.part].synapse[track.state]
-        place = self.plan.places[track.part]
-        state: Tensor = getattr(self.states[place.block.index][place.role], track.state)
+    def _read(self, variable: RecordedVariable) -> Tensor:
+        """What a variable records now."""
+        if variable.is_weight:
+            return self._weights.tensors[variable.part]
+        if variable.is_synapse:
+            return self._learners[variable.part].synapse[variable.state]
+        place = self.plan.places[variable.part]
+        state: Tensor = getattr(self.states[place.block.index][place.role], variable.state)
         return state[:, place.columns]

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from corticalnet.engines.plan import Block, Place, Plan
+from corticalnet.experiment.compiled import CompiledProtocol
 from corticalnet.experiment.noise import NoiseStream
-from corticalnet.experiment.script import Script
 
 Array = NDArray[np.float64]
 
@@ -41,14 +41,14 @@ class Inputs:
         self.noise: dict[tuple[int, str, str], Tensor] = {}
         self._turns: dict[int, list[_Input]] = {}
 
-    def begin(self, script: Script) -> None:
-        """Take a script's signals and noise."""
-        self._begin, self._streams, self.noise = script.begin, {}, {}
+    def begin(self, compiled: CompiledProtocol) -> None:
+        """Take a compiled protocol's signals and noise."""
+        self._begin, self._streams, self.noise = compiled.begin, {}, {}
         self._turns = {}
         for one in self._inputs:
-            for step in one.begin(script):
+            for step in one.begin(compiled):
                 self._turns.setdefault(step, []).append(one)
-        for (population, port), stream in script.noise.items():
+        for (population, port), stream in compiled.noise.items():
             place = self._plan.places[population]
             self._streams.setdefault((place.block.index, place.role, port), []).append((place, stream))
 
@@ -80,9 +80,9 @@ class _Input:
         self.nothing = like.new_zeros((1, 1))
         setattr(state, name, self.nothing)
 
-    def begin(self, script: Script) -> list[int]:
-        """Take the signals of a script; return the steps of it in which patterns change."""
-        self.signals = [script.signals.get((population, self.name)) for population in self.populations]
+    def begin(self, compiled: CompiledProtocol) -> list[int]:
+        """Take the signals of a compiled protocol; return the steps of it in which patterns change."""
+        self.signals = [compiled.signals.get((population, self.name)) for population in self.populations]
         self.which: list[int] | None = None
         self.tensors: dict[tuple[int, int], Tensor] = {}
         turns = {0}
@@ -92,7 +92,7 @@ class _Input:
         return sorted(turns)
 
     def show(self, t: int) -> None:
-        """The patterns of step ``t``. Nothing happens while they stay, also from one script to the next."""
+        """Take the patterns of step ``t``; nothing happens while they stay, also across protocols."""
         which = [-1 if s is None else int(s.index[t]) for s in self.signals]
         if which == self.which:
             return

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from corticalnet.circuits import Projection
-from corticalnet.engines.plan import Act, Place, Sum
+from corticalnet.engines.plan import Act, Place, PortSum
 from corticalnet.engines.torch_engine.learning import Learner
 from corticalnet.engines.torch_engine.readers import Readers
 from corticalnet.engines.torch_engine.weights import Weights
@@ -79,7 +79,7 @@ class Summing:
 
     def __init__(
         self,
-        total: Sum,
+        total: PortSum,
         readers: Readers,
         weights: Weights,
         learners: dict[str, Learner],

@@ -1,4 +1,4 @@
-"""Tracks, what a recording is made of, and those that are recorded when nobody names any."""
+"""Recorded variables, what a recording is made of, and those that are recorded when nobody names any."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MOST_STATES, MOST_WEIGHTS = 20_000_000, 5_000_000
 
 
 @dataclass(frozen=True, eq=False)
-class Track:
+class RecordedVariable:
     """One array to fill.
 
     Attributes:
@@ -50,43 +50,48 @@ class Track:
         return f"{self.part}.{self.state}" + (f" {self.reduce}" if self.reduce else "")
 
 
-def tracks_of_cells(circuit: Circuit) -> list[Track]:
+def variables_of_cells(circuit: Circuit) -> list[RecordedVariable]:
     """All states of all populations."""
-    return [Track(p.name, state) for p in circuit.populations for state in p.cell.state]
+    return [RecordedVariable(p.name, state) for p in circuit.populations for state in p.cell.state]
 
 
-def tracks_of_synapses(circuit: Circuit) -> list[Track]:
+def variables_of_synapses(circuit: Circuit) -> list[RecordedVariable]:
     """All states of synapses, traces among them."""
     rules = [(p.name, p.plasticity) for p in circuit.plastic]
-    return [Track(name, state, is_synapse=True) for name, rule in rules if rule for state in rule.states]
+    return [
+        RecordedVariable(name, state, is_synapse=True)
+        for name, rule in rules
+        if rule
+        for state in rule.states
+    ]
 
 
-def state_of(circuit: Circuit, track: Track) -> State:
-    """What is said of the state that a track tells of."""
-    if not track.is_synapse:
-        return circuit.population(track.part).cell.states()[track.state]
-    rule = circuit.projection(track.part).plasticity
+def state_of(circuit: Circuit, variable: RecordedVariable) -> State:
+    """What is said of the state that a variable tells of."""
+    if not variable.is_synapse:
+        return circuit.population(variable.part).cell.states()[variable.state]
+    rule = circuit.projection(variable.part).plasticity
     assert rule is not None, "only plastic projections have states"
-    return rule.states[track.state]
+    return rule.states[variable.state]
 
 
-def with_kind(track: Track, circuit: Circuit, every: int) -> Track:
-    """A track that knows the kind of its numbers.
+def with_kind(variable: RecordedVariable, circuit: Circuit, every: int) -> RecordedVariable:
+    """A variable that knows the kind of its numbers.
 
     Spikes, φ and choices are 0 or 1, and so are sums of them whole numbers (with a sign, so that a difference
     of "on" and "off" is right); what lasts and is 0 or 1 is a truth value.
     """
-    if track.is_weight or track.is_synapse or track.reduce:
-        return track
-    cell = circuit.population(track.part).cell
+    if variable.is_weight or variable.is_synapse or variable.reduce:
+        return variable
+    cell = circuit.population(variable.part).cell
     try:
         whole = _binary(cell)
     except TypeError:  # a parameter that has no hash
         whole = _binary.__wrapped__(cell)
-    if track.state not in whole:
-        return track
-    counted = cell.states()[track.state].adds_up
-    return replace(track, kind=np.min_scalar_type(-every - 1) if counted else np.dtype(bool))
+    if variable.state not in whole:
+        return variable
+    counted = cell.states()[variable.state].adds_up
+    return replace(variable, kind=np.min_scalar_type(-every - 1) if counted else np.dtype(bool))
 
 
 @lru_cache(maxsize=1024)
@@ -94,7 +99,7 @@ def _binary(cell: Cell) -> set[str]:
     return binary(cell.equations)
 
 
-def default_tracks(circuit: Circuit, kept: int, batch: int, limited: int = 1) -> list[Track]:
+def default_variables(circuit: Circuit, kept: int, batch: int, limited: int = 1) -> list[RecordedVariable]:
     """All states and weights, or what of them is not too much; what is left out is said.
 
     Of spiking cells spikes alone: their voltages and dice are many, and tell nothing more. Of synapses
@@ -113,15 +118,17 @@ def default_tracks(circuit: Circuit, kept: int, batch: int, limited: int = 1) ->
     if states > MOST_STATES:
         left.append(f"all states but the first of each cell ({_size(states)} in all; record=[…] names some)")
     most = None if states <= MOST_STATES else 1
-    tracks = [Track(p.name, state) for p in others for state in list(p.cell.state)[:most]]
+    variables = [RecordedVariable(p.name, state) for p in others for state in list(p.cell.state)[:most]]
     spikes = kept * batch * sum(p.n for p in spiking) * limited
     stride = max(1, -(-spikes // MOST_STATES))
     if stride > 1:
         left.append(f"spikes of all but one cell in {stride} ({_size(spikes)}; record='spike' keeps them)")
-    tracks += [Track(p.name, "spike", None if stride == 1 else np.arange(0, p.n, stride)) for p in spiking]
+    variables += [
+        RecordedVariable(p.name, "spike", None if stride == 1 else np.arange(0, p.n, stride)) for p in spiking
+    ]
     weights = kept * sum(circuit.weights[p.name].size for p in circuit.plastic) * limited
     if weights <= MOST_WEIGHTS:
-        tracks += [Track(p.name, "weight", is_weight=True) for p in circuit.plastic]
+        variables += [RecordedVariable(p.name, "weight", is_weight=True) for p in circuit.plastic]
     else:
         left.append(f"weights over time ({_size(weights)}; record='weights' keeps them)")
     if left:
@@ -130,7 +137,7 @@ def default_tracks(circuit: Circuit, kept: int, batch: int, limited: int = 1) ->
             RecordingWarning,
             stacklevel=5,
         )
-    return tracks
+    return variables
 
 
 def _size(numbers: int) -> str:

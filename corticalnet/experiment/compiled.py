@@ -1,6 +1,6 @@
 """A protocol made ready for one circuit: for each input a table of patterns, and which one is on when.
 
-A script begins where another ended: what was on stays on, and steps are counted on.
+A compiled protocol begins where another ended: what was on stays on, and steps are counted on.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from corticalnet.experiment.changes import (
     stimuli_of,
 )
 from corticalnet.experiment.noise import Noise, NoiseStream
-from corticalnet.experiment.protocol import Element, Give, Play, Present, Reinforce, Rest, Teach
+from corticalnet.experiment.protocol import Element, Play, Present, Reinforce, Rest, SetInput, Teach
 from corticalnet.experiment.stream import Stream
 
 Floats = NDArray[np.float64]
 #: What a protocol is made of.
-ELEMENTS = (Present, Teach, Reinforce, Rest, Give, Play)
+ELEMENTS = (Present, Teach, Reinforce, Rest, SetInput, Play)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Signal:
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """Where a script ended: what the next one goes on from.
+    """Where a compiled protocol ended: what the next one goes on from.
 
     Attributes:
         step: absolute number of the next step.
@@ -62,7 +62,7 @@ class Held:
 
 
 @dataclass(frozen=True, eq=False)
-class Script:
+class CompiledProtocol:
     """A compiled protocol.
 
     Attributes:
@@ -72,7 +72,7 @@ class Script:
         noise: by (population, port).
         events: (absolute step, what begins then).
         begin: absolute number of the first step.
-        after: what the next script goes on from.
+        after: what the next compiled protocol goes on from.
     """
 
     steps: int
@@ -88,15 +88,15 @@ class Script:
         """Absolute number of the step after the last."""
         return self.begin + self.steps
 
-    def part(self, begin: int, end: int) -> Script:
+    def part(self, begin: int, end: int) -> CompiledProtocol:
         """What happens from one absolute step up to another."""
         a, b = begin - self.begin, end - self.begin
         signals = {key: Signal(s.patterns, s.index[a:b]) for key, s in self.signals.items()}
         events = tuple((t, label) for t, label in self.events if begin <= t < end)
-        return Script(b - a, self.batch, signals, self.noise, events, begin, self.held_at(end))
+        return CompiledProtocol(b - a, self.batch, signals, self.noise, events, begin, self.held_at(end))
 
     def held_at(self, step: int) -> Held:
-        """What another script would go on from before an absolute step."""
+        """What another compiled protocol would go on from before an absolute step."""
         if step == self.end:
             return self.after
         k = step - self.begin - 1
@@ -113,7 +113,7 @@ def compile_protocol(
     held: Held = Held(),
     batch: int | None = None,
     seed: int = 0,
-) -> Script:
+) -> CompiledProtocol:
     """See that a protocol fits a circuit, and lay it out in steps.
 
     Args:
@@ -121,8 +121,8 @@ def compile_protocol(
         protocol: elements in order.
         noise: what to add to ports.
         check: whether phases must be as long as the circuit needs them.
-        held: what an earlier script left.
-        batch: samples; as the stimuli (or an earlier script) have them if not given.
+        held: what an earlier compiled protocol left.
+        batch: samples; as the stimuli (or an earlier compiled protocol) have them if not given.
         seed: of the simulation, for its noise.
 
     Raises:
@@ -143,7 +143,7 @@ def compile_protocol(
     starts = held.step + np.cumsum(steps) - steps
     total = int(steps.sum())
     last = {key: signal.patterns[signal.index[-1]] for key, signal in signals.items()}
-    return Script(
+    return CompiledProtocol(
         steps=total,
         batch=size,
         signals=signals,
@@ -207,14 +207,14 @@ def _shown(
             if check and shown is not None and shown < least:
                 raise _short(present or f"the stimulus before {entry.where}", shown, least)
             after = k + 1
-            while after < len(entries) and isinstance(entries[after].element, Give | Play):
+            while after < len(entries) and isinstance(entries[after].element, SetInput | Play):
                 after += 1
             taught = sum(e.steps for e in entries[k:after])
             if check and taught < circuit.needs.teach:
                 raise _short(entry.where, taught, circuit.needs.teach)
             shown = None
         elif (
-            isinstance(element, Give | Play)
+            isinstance(element, SetInput | Play)
             and shown is not None
             and not (isinstance(element, Play) and stimulus)
         ):
