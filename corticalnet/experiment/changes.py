@@ -168,7 +168,7 @@ def _by_population(circuit: Circuit, port: str, value: Any, where: str) -> dict[
     """Whom a stimulus or target is for."""
     takers = [name for name, taken in circuit.inputs if taken == port]
     if not takers:
-        one = f"{'an' if port[0] in 'aeiou' else 'a'} {port}"
+        one = f"{'an' if port[0] in 'aeiou' else 'a'} {port.replace('_', ' ')}"
         raise ProtocolError(f"{where}: no population of circuit '{circuit.name}' takes {one}")
     if isinstance(value, Mapping):
         for name in value:

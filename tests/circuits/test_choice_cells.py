@@ -283,7 +283,7 @@ def test_protocols_that_do_not_fit(protocol, message):
 def test_circuits_that_know_no_choice():
     taught = expand(cn.mlp([2, 2], seed=0), cn.rule("z-il"), 0.1)
     for protocol, message in (
-        ([cn.Present([1.0, 2.0], 9, exploration_noise=[0.0, 0.1])], "takes an exploration_noise"),
+        ([cn.Present([1.0, 2.0], 9, exploration_noise=[0.0, 0.1])], "takes an exploration noise"),
         ([SHOWN, cn.Reinforce(0, 3)], "takes an answer"),
     ):
         with pytest.raises(ProtocolError, match="no population of circuit 'z-il columns' " + message):
