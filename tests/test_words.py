@@ -104,7 +104,7 @@ SHARED = {
 
 
 def definitions(tree: ast.AST) -> Iterator[str]:
-    """What code gives a name to: classes, functions, arguments, attributes of classes, and states of cells."""
+    """What code gives a name to: classes, functions, arguments, attributes of classes, states of cells."""
     for node in ast.walk(tree):
         match node:
             case ast.FunctionDef(name=name) | ast.arg(arg=name):
