@@ -12,25 +12,15 @@ import corticalnet as cn
 from corticalnet.columns import registry
 from corticalnet.rules import catalogue
 from corticalnet.training import load_model, train
+from tests.documentation import outputs
 
 DOCUMENTS = [Path("README.md"), Path("CONTRIBUTING.md"), *sorted(Path(".").glob("*/**/*.md"))]
 DOCUMENTS = [p for p in DOCUMENTS if not p.parts[0].startswith(".") and p.parts[0] not in ("runs", "figures")]
 
 
 def blocks(path, language="python"):
-    """The fenced blocks of a document in one language ("" for none)."""
-    found, inside = [], None
-    for line in path.read_text().splitlines(keepends=True):
-        if line.startswith("```"):
-            if inside is None:
-                inside, kind = "", line[3:].strip()
-                continue
-            if kind == language:
-                found.append(inside)
-            inside = None
-        elif inside is not None:
-            inside += line
-    return found
+    """The text of the fenced blocks of a document in one language ("" for none)."""
+    return [block.text for block in outputs.blocks(path, language)]
 
 
 @pytest.fixture(autouse=True)
@@ -39,11 +29,23 @@ def _rules_as_before(monkeypatch):
     monkeypatch.setattr(registry, "_models", dict(registry._models))
 
 
-@pytest.mark.parametrize("path", [p for p in DOCUMENTS if blocks(p)], ids=str)
-def test_blocks_run(path):
-    names: dict = {}
-    for block in blocks(path):
-        exec(compile(block, str(path), "exec"), names)
+def running():
+    """Documents that have something to run; tutorials take their time."""
+    for path in DOCUMENTS:
+        if outputs.blocks(path, *outputs.RUN):
+            slow = [pytest.mark.slow] if path.parent.name == "tutorials" else []
+            yield pytest.param(path, marks=slow, id=str(path))
+
+
+@pytest.mark.parametrize("path", list(running()))
+def test_blocks_run_and_print_what_is_shown(path, tmp_path):
+    draws = path.parent.name == "tutorials"  # others show pictures that simulations have drawn
+    folder = tmp_path if draws else Path.cwd()
+    for block, printed, shown in outputs.run(path, folder):
+        if shown is not None:
+            where = f"{path}:{block.start + 1}"
+            assert outputs.agree(shown.text, printed), f"{where} shows\n{shown.text}\nbut prints\n{printed}"
+    assert not draws or [name for name in outputs.pictures(path) if not (folder / name).is_file()] == []
 
 
 def test_the_documented_model_trains(tmp_path):
@@ -81,7 +83,12 @@ def test_links_lead_somewhere(path):
 
 def test_the_shown_commands_exist():
     """Every `corticalnet …` line in a document parses as far as its options' names."""
-    shown = {line.split("#")[0].strip() for p in DOCUMENTS for b in blocks(p, "") for line in b.splitlines()}
+    shown = {
+        line.split("#")[0].strip()
+        for p in DOCUMENTS
+        for b in blocks(p, "") + blocks(p, "bash")
+        for line in b.splitlines()
+    }
     commands = {line.split()[1] for line in shown if line.startswith("corticalnet ")}
     text = subprocess.run(
         [sys.executable, "-m", "corticalnet", "--help"], capture_output=True, text=True, check=True
