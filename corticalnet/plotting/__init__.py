@@ -1,7 +1,10 @@
 """Figures as a paper would print them: of circuits and their recordings, and of training runs.
 
 save(figures(data, circuit), "runs/fa-z-il")        all that make sense of a recording, as png
-traces(data, states=["value", "error"], columns=4)  or one of them, as a matplotlib Figure
+traces(data, ["value", "error"], columns=4)         or one of them, as a matplotlib Figure
+raster(data, area="area1", role="value")            chosen by the same words in all: states, area, role,
+                                                    columns, batch; see plotting/selection.py
+weight_traces(data, "input->area1", post=3, pre=0)  one weight over time, and when it changed by how much
 """
 
 from __future__ import annotations
@@ -16,13 +19,14 @@ from matplotlib.figure import Figure
 from corticalnet.errors import CorticalnetError, OutputError
 from corticalnet.plotting.alignment import alignment
 from corticalnet.plotting.raster import raster
+from corticalnet.plotting.selection import recorded
 from corticalnet.plotting.spikes import spikes
 from corticalnet.plotting.traces import traces
 from corticalnet.plotting.training import confusion, learning_curves, receptive_fields, reconstructions
+from corticalnet.plotting.weight_traces import weight_traces
 from corticalnet.plotting.weights import weight_changes
 from corticalnet.plotting.wiring import wiring
-from corticalnet.recordings.firing import spiking
-from corticalnet.recordings.reading import plastic_projections, state_names
+from corticalnet.recordings.reading import plastic_projections
 from corticalnet.store import make_folder, replacing
 
 __all__ = [
@@ -37,6 +41,7 @@ __all__ = [
     "spikes",
     "traces",
     "weight_changes",
+    "weight_traces",
     "wiring",
 ]
 
@@ -49,16 +54,16 @@ def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:
         circuit: a Circuit; with it comes the figure "wiring".
 
     Returns:
-        "traces" if cell states were recorded, "raster" if φ was, "spikes" if spikes were, "weights" if
+        "traces" if states of cells were recorded, "raster" if φ was, "spikes" if spikes were, "weights" if
         projections are plastic.
     """
     drawn = {} if circuit is None else {"wiring": wiring(circuit)}
-    states = state_names(data)
-    if states:
+    states = {one.state for one in recorded(data)}
+    if states - {"spike"}:
         drawn["traces"] = traces(data)
     if "phi" in states:
-        drawn["raster"] = raster(data)
-    if spiking(data):
+        drawn["raster"] = raster(data, "phi")
+    if "spike" in states:
         drawn["spikes"] = spikes(data)
     if plastic_projections(data):
         drawn["weights"] = weight_changes(data)

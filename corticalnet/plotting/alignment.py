@@ -6,7 +6,7 @@ import xarray as xr
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from corticalnet.plotting.style import LABEL, plain
+from corticalnet.plotting.style import LABEL, plain, styled
 
 _PANELS = {
     "angle": ("area", "angle to backprop (°)", (-4, 184), 90.0),
@@ -15,6 +15,7 @@ _PANELS = {
 }
 
 
+@styled
 def alignment(data: xr.Dataset) -> Figure:
     """Angles by area, and how alike the synapses up and down are by link; darker is nearer the output.
 

@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from corticalnet.plotting.style import GREY, LABEL, plain
+from corticalnet.plotting.style import GREY, LABEL, plain, styled
 from corticalnet.tables import percent
 
 #: What is drawn for a distance of exactly 0, or one that is not finite.
@@ -26,6 +26,7 @@ BAR = 1e-10
 _STYLES = ("-", "--", ":", "-.")
 
 
+@styled
 def autonomy(
     success: Mapping[str, Mapping[Any, float]], curves: Mapping[str, Sequence[float | None]]
 ) -> Figure:

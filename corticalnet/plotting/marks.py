@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from corticalnet.plotting.style import GREY, LABEL
+from corticalnet.plotting.style import GREY, LABEL, styled
 
 #: Pale, and told apart without colour by the mark itself.
 COLOURS = {"yes": "#cfe8cf", "some": "#fbe9b7", "no": "#f4cccc", "none": "#f2f2f2"}
 
 
+@styled
 def marks(
     rows: Mapping[str, Mapping[str, tuple[str, str, str]]], groups: Sequence[tuple[str, Sequence[str]]]
 ) -> Figure:

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
 
+from corticalnet.plotting.style import styled
 
+
+@styled
 def accuracy_by_rule(curves: Mapping[str, Sequence[float]], title: str = "") -> Figure:
     """Validation accuracy over epochs.
 
@@ -24,6 +27,7 @@ def accuracy_by_rule(curves: Mapping[str, Sequence[float]], title: str = "") -> 
     return figure
 
 
+@styled
 def cost_and_likeness(rules: Mapping[str, tuple[float, float]]) -> Figure:
     """Time of an update, and cosine of its weight change to backprop's.
 

@@ -1,25 +1,114 @@
-"""The look of all figures: plain axes, pale bands for phases, one hue for each kind of cell."""
+"""The look of all figures: type, lines and colours by role, and pale bands for phases.
+
+Colours are those of Okabe & Ito (2008), told apart by people who see red and green alike. A draw function
+that is ``@styled`` draws in this look; a colour with a meaning is ``COLOURS[role]``, others come from the
+cycle.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import textwrap
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
+from cycler import cycler
+from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from corticalnet.errors import printable
+
 GREY = "0.45"
 LABEL = 8
+#: By what a population does, or what is drawn of it.
+COLOURS = {
+    "value": "#0072b2",
+    "prediction": "#009e73",
+    "error": "#d55e00",
+    "feedback": "#d55e00",
+    "phi": "#e69f00",
+    "weight": "#882255",
+    "dopamine": "#000000",
+    "rpe": "#000000",
+}
+#: Anything else that has a role.
+OTHER = "#8d8d8d"
+#: For what has no role (rules, areas, columns), in this order; after them the same broken.
+CYCLE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000", "#882255")
+STYLE: dict[Any, Any] = {
+    "font.size": LABEL,
+    "axes.titlesize": LABEL + 1,
+    "axes.labelsize": LABEL,
+    "xtick.labelsize": LABEL,
+    "ytick.labelsize": LABEL,
+    "legend.fontsize": LABEL - 1,
+    "figure.titlesize": LABEL + 2,
+    "axes.prop_cycle": cycler(linestyle=["-", "--"]) * cycler(color=CYCLE),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "legend.frameon": False,
+    **{f"{axis}tick.major.{what}": size for axis in "xy" for what, size in (("width", 0.6), ("size", 2.5))},
+    **{f"{axis}tick.minor.{what}": size for axis in "xy" for what, size in (("width", 0.4), ("size", 1.5))},
+}
 #: One for each phase label, in the order in which the labels appear.
 BANDS = ("#f6f6f6", "#fdf0e1", "#eaf2fa", "#edf6ea", "#f8ecf4", "#fcf8e2")
 #: More phases than this are no longer seen as bands.
 MOST_BANDS = 60
 #: Letters that fit into an inch.
 LETTERS = 13
+#: The same of a title.
+WIDE_LETTERS = 11
 
 Phases = Sequence[tuple[float, float, str]]
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def styled(draw: Callable[P, T]) -> Callable[P, T]:
+    """A function that makes a figure, and makes it in the look of all figures."""
+
+    @wraps(draw)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> T:
+        with rc_context(STYLE):
+            figure = draw(*args, **kwargs)
+            for axes in figure.axes if isinstance(figure, Figure) else ():
+                _keep_ticks(axes)
+        return figure
+
+    return inside
+
+
+def _keep_ticks(axes: Axes) -> None:
+    """Ticks that matplotlib makes later, when the figure is saved, look like those that are there."""
+    for axis in (axes.xaxis, axes.yaxis):
+        for which in ("major", "minor"):
+            given = axis.get_tick_params(which=which)
+            own = {"width": STYLE[f"xtick.{which}.width"], "length": STYLE[f"xtick.{which}.size"]}
+            own |= {"labelsize": LABEL}
+            axis.set_tick_params(which=which, **{k: v for k, v in own.items() if k not in given})  # type: ignore[arg-type]
+
+
+def words(name: object) -> str:
+    """A name that comes from a user as it is written, whatever matplotlib makes of "$", and of escapes."""
+    return printable(name).replace("$", r"\$")
+
+
+def entitle(figure: Figure, title: object, **where: Any) -> int:
+    """A title in as many lines as the figure's width asks for; how many these are."""
+    lines = textwrap.wrap(words(title), max(int(WIDE_LETTERS * figure.get_figwidth()), 12))
+    figure.suptitle("\n".join(lines), **where)
+    return len(lines)
+
+
+def shades(n: int) -> list[tuple[float, ...]]:
+    """Colours of n things that have an order (areas, columns), from pale to dark."""
+    return [colormaps["viridis_r"](0.2 + 0.8 * (k + 1) / n) for k in range(n)]
 
 
 def plain(axes: Axes, ticks: int = 3) -> None:
@@ -64,7 +153,11 @@ def name_phases(figure: Figure, tops: Sequence[Axes], phases: Phases, width: flo
         return
     place: Any = "outside lower center" if figure.get_constrained_layout() else "lower center"
     keys = [Patch(facecolor=colour, label=label) for label, colour in _colours(phases).items()]
-    legend = figure.legend(handles=keys, loc=place, ncols=6, frameon=False, fontsize=LABEL, labelcolor=GREY)
+    room = max(len(str(patch.get_label())) for patch in keys) + 7  # letters of the longest, with its patch
+    beside = max(1, int(LETTERS * figure.get_figwidth() / room))
+    legend = figure.legend(
+        handles=keys, loc=place, ncols=beside, frameon=False, fontsize=LABEL, labelcolor=GREY
+    )
     for patch in legend.get_patches():
         patch.set(edgecolor="0.75", linewidth=0.5)
 

@@ -2,145 +2,186 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from corticalnet.errors import ProtocolError
-from corticalnet.plotting.style import LABEL, mark_phases, name_phases, plain
-from corticalnet.recordings.reading import area_names, numbers, phases, state, state_names, summed, symbol
+from corticalnet.plotting.selection import Columns, Names, Selected, areas_of, choose, select
+from corticalnet.plotting.style import (
+    COLOURS,
+    CYCLE,
+    LABEL,
+    entitle,
+    mark_phases,
+    name_phases,
+    plain,
+    styled,
+    words,
+)
+from corticalnet.recordings.reading import phases, summed
 
 #: What is shown if no states are named: of these, the set of which most was recorded.
 USUAL = (("value", "prediction", "error"), ("rate", "value.rate", "credit", "action", "rpe"))
-#: Up to so many lines are told apart by a legend.
-NAMED = 4
+#: Up to so many lines are told apart by a legend, more by a colour bar.
+NAMED = len(CYCLE)
 #: Names of so many letters and more (of a role and its state) take two lines.
-LONG = 12
+LONG = 16
 #: Of a panel, and the room around it, in inches.
 WIDTH, HEIGHT = 1.75, 1.05
-ASIDE, BETWEEN = 0.58, 0.2
+ASIDE, BETWEEN = 0.62, 0.2
+#: For the title and the names of areas.
+TOP = 0.75
+#: Entries of a legend beside each other, and what a line of them takes.
+ACROSS, LINE = 4, 0.14
 
 
-def traces(data: xr.Dataset, states: Sequence[str] | None = None, batch: int = 0, columns: int = 8) -> Figure:
-    """States over time (ms), to a scale of their own in each area.
+@styled
+def traces(
+    data: xr.Dataset,
+    states: Names = None,
+    *,
+    area: Names = None,
+    role: Names = None,
+    columns: Columns = 8,
+    batch: int = 0,
+) -> Figure:
+    """States over time (ms), each to a scale of its own in each area; a column has one colour in all rows.
+
+    Of spiking cells the first of each column is drawn.
 
     Args:
         data: a recording.
         states: names, one row each. If not given: value, prediction and error (of rewarded columns: rate,
             credit, action and dopamine), as far as they were recorded; every state if none of them was.
-        batch: which trial of the batch.
-        columns: at most so many columns of an area, evenly chosen; a column has one colour in all rows.
+        area, role: only those of these areas ("area1") and roles ("value", "error"); one or several.
+        columns: at most so many of each area, evenly chosen, or a list of their numbers.
+        batch: which sample of the batch.
 
     Raises:
-        ProtocolError: a state was not recorded, there is no such trial, or there is nothing to draw.
+        ProtocolError: a state, area, role, column or sample is not in the recording, or there is nothing to
+            draw.
     """
-    known = state_names(data)
+    known = list(
+        dict.fromkeys(one.kind for one in choose(data, area=area, role=role) if one.state != "spike")
+    )
     usual = max(([s for s in some if s in known] for some in USUAL), key=len)
-    names = list(states) if states is not None else usual or known
-    if not names or columns < 1:
-        raise ProtocolError(f"traces need at least 1 state and 1 column, not {len(names)} and {columns}")
-    arrays = {name: state(data, name, batch) for name in names}
-    shown = _shown(data, arrays, columns)
-    figure, grid = _grid(len(names), len(shown))
-    bands = phases(data)
-    for k, (area, cells) in enumerate(shown.items()):
-        drawn = [
-            axes
-            for axes, array in zip(grid[:, k], arrays.values(), strict=True)
-            if _panel(axes, array.get(area), cells)
-        ]
-        for axes in drawn:
-            mark_phases(axes, bands)
-        drawn[-1].tick_params(labelbottom=True)
-        drawn[-1].set_xlabel("time (ms)", fontsize=LABEL)
-        total = len(_held(arrays, area))
-        which = (
-            f"{len(cells)} of {total} columns" if len(cells) < total else f"{total} column{'s' * (total > 1)}"
+    wanted = [states] if isinstance(states, str) else list(states) if states is not None else usual or known
+    if not wanted:
+        raise ProtocolError(
+            "traces need at least 1 state, and none was named or recorded; record='value', say"
         )
-        drawn[0].set_title(f"{area}  ({which})", fontsize=LABEL + 1, pad=15)
-        if 1 < len(cells) <= NAMED:
-            _legend(drawn[-1])
-    for row, name in zip(grid, names, strict=True):
-        first = next((axes for axes in row if axes.get_visible()), row[0])
-        label = symbol(name, next(iter(arrays[name].values())))
-        label = label if len(label) < LONG else label.replace(" ", "\n", 1)
-        upright = {"rotation": 0, "ha": "right", "va": "center"} if len(label) < 3 else {}
-        first.set_ylabel(label, fontsize=LABEL + 2, **upright)
+    found = select(data, wanted, area=area, role=role, columns=columns, batch=batch)
+    rows: dict[str, dict[str, Selected]] = {}
+    for one in found:
+        rows.setdefault(one.what.kind, {})[one.what.area] = one
+    areas = areas_of([one.what for one in found], data)
+    shown = {a: np.unique(np.concatenate([r[a].column for r in rows.values() if a in r])) for a in areas}
+    most = max(len(cells) for cells in shown.values())
+    figure, grid = _grid(len(rows), len(areas), -(-min(most, NAMED) // ACROSS) if most > 1 else 0)
+    bands = phases(data)
+    for k, (name, cells) in enumerate(shown.items()):
+        lines = _lines(cells)
+        drawn = []
+        for axes, row in zip(grid[:, k], rows.values(), strict=True):
+            if name in row:
+                _panel(axes, data, row[name], lines)
+                mark_phases(axes, bands)
+                drawn.append(axes)
+            else:
+                axes.set_visible(False)
+        drawn[-1].tick_params(labelbottom=True)
+        drawn[-1].set_xlabel("time (ms)")
+        total = len(np.unique(np.concatenate([r[name].what.column for r in rows.values() if name in r])))
+        which = f"{len(cells)} of {total}" if len(cells) < total else f"{total}"
+        drawn[0].set_title(f"{words(name)}  ({which} column{'s' * (total > 1)})", pad=15)
+        _key(figure, drawn[-1], lines)
+    for row, panels in zip(rows.values(), grid, strict=True):
+        _label(row, {name: axes for name, axes in zip(areas, panels, strict=True) if name in row})
     tops = [next(axes for axes in column if axes.get_visible()) for column in grid.T]
     name_phases(figure, tops, bands, WIDTH)
-    figure.suptitle(data.attrs.get("title", ""), fontsize=LABEL + 2, y=1 - 0.1 / figure.get_figheight())
+    tall = figure.get_figheight()
+    extra = 0.17 * (entitle(figure, data.attrs.get("title", ""), y=1 - 0.1 / tall) - 1)
+    if extra > 0:
+        figure.subplots_adjust(top=1 - (TOP + extra) / tall)
     return figure
 
 
-def _grid(rows: int, across: int) -> tuple[Figure, np.ndarray]:
+def _grid(rows: int, across: int, keys: int) -> tuple[Figure, NDArray[Any]]:
     """Panels of one size: an area without some state must not push the others apart."""
     wide = across * (WIDTH + ASIDE) + 0.4
-    tall = rows * (HEIGHT + BETWEEN) + 1.35
+    below = 0.85 + (keys + 1) * LINE * (keys > 0)
+    tall = rows * (HEIGHT + BETWEEN) + 0.55 + below
     figure = Figure(figsize=(wide, tall))
     space = {"wspace": ASIDE / WIDTH, "hspace": BETWEEN / HEIGHT}
     edges = {
         "left": (ASIDE + 0.2) / wide,
         "right": 1 - 0.2 / wide,
-        "bottom": 0.8 / tall,
-        "top": 1 - 0.75 / tall,
+        "bottom": below / tall,
+        "top": 1 - TOP / tall,
     }
-    grid: np.ndarray = figure.subplots(
+    grid: NDArray[Any] = figure.subplots(
         rows, across, sharex=True, squeeze=False, gridspec_kw={**space, **edges}
     )
     return figure, grid
 
 
-def _shown(
-    data: xr.Dataset, arrays: dict[str, dict[str, xr.DataArray]], columns: int
-) -> dict[str, np.ndarray]:
-    """Area -> numbers of the cells that are drawn."""
-    shown = {}
-    for area in area_names(data):
-        cells = _held(arrays, area)
-        if len(cells):
-            shown[area] = cells[np.linspace(0, len(cells) - 1, min(columns, len(cells))).round().astype(int)]
-    return shown
+def _lines(cells: NDArray[np.int64]) -> dict[int, Any]:
+    """Column -> colour of its line."""
+    if len(cells) <= NAMED:
+        return dict(zip(cells.tolist(), CYCLE, strict=False))
+    return dict(zip(cells.tolist(), colormaps["viridis"](np.linspace(0, 0.95, len(cells))), strict=True))
 
 
-def _held(arrays: dict[str, dict[str, xr.DataArray]], area: str) -> np.ndarray:
-    """Numbers of the cells of an area that have one of the states."""
-    cells = [numbers(by_area[area]) for by_area in arrays.values() if area in by_area]
-    return np.unique(np.concatenate(cells)) if cells else np.array([], dtype=np.int64)
-
-
-def _legend(axes: Axes) -> None:
-    """Which line is which column, below the time axis."""
-    lines = [line for line in axes.get_lines() if not str(line.get_label()).startswith("_")]
-    words = ["column", *(str(line.get_label()).removeprefix("column ") for line in lines)]
-    tight: Any = {"frameon": False, "handlelength": 0.8, "handletextpad": 0.3, "columnspacing": 0.7}
-    below: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.32), "ncols": NAMED + 1}
-    axes.legend([Line2D([], [], lw=0), *lines], words, fontsize=LABEL - 1, **tight, **below)
-
-
-def _panel(axes: Axes, array: xr.DataArray | None, cells: np.ndarray) -> bool:
-    """Lines of one state in one area; False, and no axes to be seen, if the area has no such state."""
-    at = {} if array is None else {int(number): k for k, number in enumerate(numbers(array))}
-    if array is None or not set(at) & set(cells.tolist()):
-        axes.set_visible(False)
-        return False
-    few = len(cells) <= 10
-    hues = colormaps["tab10"](range(10)) if few else colormaps["viridis"](np.linspace(0, 0.95, len(cells)))
-    axes.axhline(0, color="0.3", lw=0.5, zorder=0)
-    for cell, hue in zip(cells.tolist(), hues, strict=False):
-        if cell in at:
-            axes.plot(
-                array["time"],
-                array.values[:, at[cell]],
-                color=hue,
-                lw=0.9,
-                drawstyle="steps-pre" if summed(array) else "steps-post",
-                label=f"column {cell}",
-            )
+def _panel(axes: Axes, data: xr.Dataset, one: Selected, lines: dict[int, Any]) -> None:
+    """A line for each column of one state in one area."""
+    axes.axhline(0, color="0.3", lw=0.5, ls="-", zorder=0)
+    for column, at in zip(*np.unique(one.column, return_index=True), strict=True):
+        axes.plot(
+            data["time"],
+            one.values[:, at],
+            color=lines[int(column)],
+            ls="-",
+            lw=0.9,
+            drawstyle="steps-pre" if summed(one.what.array) else "steps-post",
+            label=f"column {column}",
+        )
     plain(axes)
-    return True
+
+
+def _key(figure: Figure, axes: Axes, lines: dict[int, Any]) -> None:
+    """Which line is which column, below the time axis."""
+    if len(lines) > NAMED:
+        colours = ListedColormap(list(lines.values()))
+        scale = ScalarMappable(BoundaryNorm(np.arange(len(lines) + 1) - 0.5, len(lines)), colours)
+        bar = figure.colorbar(scale, cax=axes.inset_axes((0, -0.55, 1, 0.07)), orientation="horizontal")
+        ends = [0, len(lines) // 2, len(lines) - 1]
+        bar.set_ticks(ends, labels=[str(list(lines)[k]) for k in ends])
+        bar.ax.tick_params(labelsize=LABEL - 1)
+        bar.ax.minorticks_off()
+        bar.set_label("column", fontsize=LABEL - 1, labelpad=1)
+    elif len(lines) > 1:
+        tight: Any = {"handlelength": 0.8, "handletextpad": 0.3, "columnspacing": 0.7, "labelspacing": 0.2}
+        below: Any = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.34), "ncols": ACROSS}
+        drawn = {str(line.get_label()): line for line in axes.get_lines()}
+        keys = [drawn[f"column {column}"] for column in lines if f"column {column}" in drawn]
+        names = [str(line.get_label()).removeprefix("column ") for line in keys]
+        axes.legend(keys, names, title="column", title_fontsize=LABEL - 1, borderpad=0, **tight, **below)
+
+
+def _label(row: dict[str, Selected], panels: dict[str, Axes]) -> None:
+    """What a row shows, at its first panel; at others where it differs there (by its unit, say)."""
+    said = ""
+    for name, axes in panels.items():
+        label = row[name].what.label()
+        if label != said:
+            short = label if len(label) < LONG else label.replace(" ", "\n", 1)
+            axes.set_ylabel(short, color=COLOURS.get(row[name].what.state, "black"))
+            said = said or label

@@ -11,7 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from corticalnet.errors import printable
+from corticalnet.plotting.style import styled, words
 
 #: So many receptive fields are shown.
 MOST_FIELDS = 64
@@ -19,6 +19,7 @@ MOST_FIELDS = 64
 MOST_IMAGES = 12
 
 
+@styled
 def learning_curves(history: Sequence[Mapping[str, Any]], measure: str, validation: str, best: int) -> Figure:
     """Loss, what is measured, and learning rate over epochs.
 
@@ -52,6 +53,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]], measure: str, validati
     return figure
 
 
+@styled
 def receptive_fields(weights: Tensor, name: str) -> Figure:
     """Weights of a link as images: a column's receptive field, or a convolution's kernel.
 
@@ -63,11 +65,12 @@ def receptive_fields(weights: Tensor, name: str) -> Figure:
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
     axes.imshow(_mosaic(images), cmap="RdBu_r", vmin=0, vmax=1)
-    axes.set_title(f"{name}: weights of {len(images)} of {len(weights)}, each to its own scale")
+    axes.set_title(f"{words(name)}: weights of {len(images)} of {len(weights)}, each to its own scale")
     axes.axis("off")
     return figure
 
 
+@styled
 def confusion(answers: Tensor, labels: Tensor, classes: Sequence[str]) -> Figure:
     """How often each class (rows) was taken for each (columns), as fractions of the class."""
     answers, labels = answers.cpu(), labels.cpu()
@@ -78,7 +81,7 @@ def confusion(answers: Tensor, labels: Tensor, classes: Sequence[str]) -> Figure
     axes = figure.subplots()
     figure.colorbar(axes.imshow(shares, cmap="magma", vmin=0, vmax=1), label="fraction of the class")
     if size <= 30:
-        names = [*map(_words, classes), *(f"column {k}" for k in range(len(classes), size))]
+        names = [*map(words, classes), *(f"column {k}" for k in range(len(classes), size))]
         axes.set_xticks(range(size), names, rotation=90, fontsize="small")
         axes.set_yticks(range(size), names, fontsize="small")
     right = int((answers == labels).sum()) / len(labels)
@@ -86,6 +89,7 @@ def confusion(answers: Tensor, labels: Tensor, classes: Sequence[str]) -> Figure
     return figure
 
 
+@styled
 def reconstructions(answers: Tensor, images: Tensor, labels: Tensor, classes: Sequence[str]) -> Figure:
     """Test images, the first of each class in turn, above what the network made of them.
 
@@ -109,7 +113,7 @@ def reconstructions(answers: Tensor, images: Tensor, labels: Tensor, classes: Se
             axes.imshow(picture.clamp(0, 1).permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=1)
             axes.set(xticks=[], yticks=[])
             axes.spines[:].set_visible(False)
-        column[0].set_title(_words(classes[int(labels[k])]), fontsize=8)
+        column[0].set_title(words(classes[int(labels[k])]), fontsize=8)
     grid[0, 0].set_ylabel("image", fontsize=8)
     grid[1, 0].set_ylabel("answer", fontsize=8)
     figure.suptitle(f"test set, best epoch: loss {loss:.4g}", fontsize=10)
@@ -135,11 +139,6 @@ def _mosaic(images: list[np.ndarray]) -> np.ndarray:
         top, left = k // columns * (height + 1), k % columns * (width + 1)
         sheet[top : top + height, left : left + width] = image
     return sheet
-
-
-def _words(name: str) -> str:
-    """A class's name as it is written, whatever matplotlib makes of "$" and a terminal of escapes."""
-    return printable(name).replace("$", r"\$")
 
 
 def _in_turn(labels: Tensor, count: int) -> list[int]:

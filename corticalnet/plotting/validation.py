@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from corticalnet.plotting.style import GREY, LABEL, plain
+from corticalnet.plotting.style import GREY, LABEL, plain, styled
 
 #: What is drawn for an error of exactly 0.
 LEAST = 1e-17
@@ -22,6 +22,7 @@ _COLOURS = ("C0", "C1", "C2", "C3", "C4", "C5", "C6", "C8", "C9")
 _TITLES = ("cosine", "norm ratio", "relative error")
 
 
+@styled
 def by_view(
     views: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]]]], title: str = ""
 ) -> Figure:
@@ -67,6 +68,7 @@ def by_view(
     return figure
 
 
+@styled
 def over_setting(
     x: Sequence[float],
     errors: Mapping[str, Sequence[Sequence[float]]],

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from corticalnet.errors import ProtocolError
-from corticalnet.plotting.style import GREY, LABEL, mark_phases, name_phases, plain
+from corticalnet.errors import ProtocolError, one_of
+from corticalnet.plotting.selection import Names
+from corticalnet.plotting.style import COLOURS, GREY, LABEL, mark_phases, name_phases, plain, styled, words
 from corticalnet.recordings.reading import phases, plastic_projections, weight_change, weights
 
 ACROSS = 3
@@ -21,24 +22,26 @@ STEMS = 64
 WIDTH, HEIGHT = 2.8, 2.3
 
 
-def weight_changes(data: xr.Dataset) -> Figure:
-    """The change of every plastic projection.
+@styled
+def weight_changes(data: xr.Dataset, projections: Names = None) -> Figure:
+    """The change of plastic projections.
 
     On top, if weights were recorded, ‖W(t) − W(before)‖ over time (ms). Below, after − before of each
     projection: ``[post, pre]`` as an image (red for more, blue for less, each to its own scale), weights in
     a line as stems.
 
+    Args:
+        data: a recording.
+        projections: a name or several; all that are plastic if not given.
+
     Raises:
-        ProtocolError: no projection is plastic.
+        ProtocolError: no projection is plastic, or not the one that is named.
     """
-    names = plastic_projections(data)
-    if not names:
-        title = data.attrs.get("title", "recording")
-        raise ProtocolError(f"no projection of '{title}' is plastic, so there are no weight changes to draw")
+    names = plastic(data, projections)
     recorded = [name for name in names if name in data and "time" in data[name].dims]
     across = min(ACROSS, len(names))
     down = math.ceil(len(names) / across)
-    tall = 0.7 * HEIGHT if recorded else 0.0
+    tall = max(0.7 * HEIGHT, 0.5 + 0.15 * len(recorded)) if recorded else 0.0
     wide = max(WIDTH * across, 4.5)
     figure = Figure(figsize=(wide, HEIGHT * down + tall + 0.4), layout="constrained")
     # apart, so that the legend on top does not squeeze the images below
@@ -54,8 +57,26 @@ def weight_changes(data: xr.Dataset) -> Figure:
     for axes, name in zip(panels, names, strict=False):
         change = weight_change(data, name)
         (_image if change.ndim == 2 else _line)(axes, change)
-        axes.set_title(name, fontsize=LABEL)
+        axes.set_title(words(name), fontsize=LABEL)
     return figure
+
+
+def plastic(data: xr.Dataset, projections: Names = None) -> list[str]:
+    """Plastic projections: those that are named, or all.
+
+    Raises:
+        ProtocolError: none is plastic, or not the one that is named.
+    """
+    known = plastic_projections(data)
+    if not known:
+        title = data.attrs.get("title", "recording")
+        raise ProtocolError(f"no projection of '{title}' is plastic, so there are no weight changes to draw")
+    names = (
+        [projections] if isinstance(projections, str) else list(known if projections is None else projections)
+    )
+    for name in names or [""]:
+        one_of("plastic projection", name, known, ProtocolError)
+    return names
 
 
 def _distances(axes: Axes, data: xr.Dataset, names: list[str]) -> None:
@@ -63,14 +84,14 @@ def _distances(axes: Axes, data: xr.Dataset, names: list[str]) -> None:
     for name in names:
         change = data[name].values - weights(data, name, "before")
         norm = np.sqrt((change**2).reshape(len(change), -1).sum(1))
-        axes.plot(data["time"], norm, lw=1.2, drawstyle="steps-post", label=name)
+        axes.plot(data["time"], norm, lw=1.2, drawstyle="steps-post", label=words(name))
     plain(axes)
     mark_phases(axes, phases(data))
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("time (ms)", fontsize=LABEL)
-    axes.set_ylabel("‖W(t) − W(0)‖", fontsize=LABEL)
+    axes.set_xlabel("time (ms)")
+    axes.set_ylabel("‖W(t) − W(0)‖")
     lines: list[Any] = axes.get_lines()
-    axes.legend(handles=lines, fontsize=LABEL - 1, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.legend(handles=lines, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _image(axes: Axes, change: np.ndarray) -> None:
@@ -86,16 +107,24 @@ def _image(axes: Axes, change: np.ndarray) -> None:
     axes.spines[:].set_linewidth(0.6)
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(4, integer=True))
-    axes.set_xlabel("pre", fontsize=LABEL)
-    axes.set_ylabel("post", fontsize=LABEL)
+    axes.set_xlabel("pre")
+    axes.set_ylabel("post")
 
 
 def _line(axes: Axes, change: np.ndarray) -> None:
     where = np.arange(len(change))
     if len(change) <= STEMS:
         axes.vlines(where, 0, change, color=GREY, lw=0.8)
-    axes.plot(where, change, color="C0", lw=0 if len(change) <= STEMS else 0.8, marker="o", ms=2.5)
+    axes.plot(
+        where,
+        change,
+        color=COLOURS["weight"],
+        ls="-",
+        lw=0 if len(change) <= STEMS else 0.8,
+        marker="o",
+        ms=2.5,
+    )
     axes.axhline(0, color="0.3", lw=0.5, zorder=0)
     plain(axes)
-    axes.set_xlabel("weight", fontsize=LABEL)
-    axes.set_ylabel("ΔW", fontsize=LABEL)
+    axes.set_xlabel("weight")
+    axes.set_ylabel("ΔW")

@@ -8,6 +8,7 @@ What learns is thick and bears a Δ.
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -26,26 +27,26 @@ from corticalnet.plotting.arrangement import (
     stands,
 )
 from corticalnet.plotting.arrows import RADIUS, Arrows
+from corticalnet.plotting.style import COLOURS, LABEL, OTHER, WIDE_LETTERS, styled, words
 from corticalnet.recordings.reading import SYMBOLS
 
 #: Inches of paper for one unit of the drawing.
 SCALE = 0.72
-HUES = {"value": "#4c78a8", "prediction": "#59a14f", "error": "#e15759", "phi": "#e9a23b"}
-OTHER = "#8d8d8d"
 #: The phase that delivers what a line brings -> its style and colour, and what it is called.
 LINES = {
-    "predict": ("-", "#2f6b2a", "prediction"),
-    "feedback": ("--", "#b03a3c", "feedback"),
-    "": (":", "#8a5a00", "modulator, broadcast"),
+    "predict": ("-", COLOURS["prediction"], "prediction"),
+    "feedback": ("--", COLOURS["feedback"], "feedback"),
+    "": (":", COLOURS["dopamine"], "modulator, broadcast"),
 }
 #: Any other phase.
-RARE = "-.", "#5b4a9c"
+RARE = "-.", COLOURS["weight"]
 MEANING = {"value": "value", "prediction": "prediction", "error": "error", "phi": "change detector"}
 #: A drawing is at least so wide, and if wider than the second its legend has four columns.
 NARROW, WIDE = 5.0, 6.6
 EDGE = 0.3
 
 
+@styled
 def wiring(circuit: Any) -> Figure:
     """Draw a circuit.
 
@@ -84,8 +85,10 @@ def _frame(axes: Axes, circuit: Any, boxes: list[PopulationBox], arrows: Arrows)
     across = 4 if right - left > WIDE else 2
     bottom = min(*ys, *(box.bottom for box in boxes)) - EDGE - 0.22 * math.ceil(len(keys) / across) - 0.1
     top = max(*ys, *(box.bottom + box.height for box in boxes)) + EDGE + 0.4
+    lines = textwrap.wrap(words(circuit.name), int(WIDE_LETTERS * SCALE * (right - left)))
+    top += 0.25 * max(len(lines) - 1, 0)
     axes.set(xlim=(left, right), ylim=(bottom, top))
-    axes.text((left + right) / 2, top - 0.35, circuit.name, ha="center", va="center", fontsize=11)
+    axes.text((left + right) / 2, top - 0.2, "\n".join(lines), ha="center", va="top", fontsize=LABEL + 2)
     figure = axes.figure
     figure.set_size_inches(SCALE * (right - left), SCALE * (top - bottom))  # type: ignore[union-attr]
     figure.legend(handles=keys, loc="lower center", ncols=across, frameon=False, fontsize=7)
@@ -106,7 +109,7 @@ def _cell(axes: Axes, centre: Point, population: Any) -> Circle:
     """A circle with the population's symbol, or its role, or the kind of its cell."""
     what = kind(population)
     text = SYMBOLS.get(what, "")
-    hue = HUES.get(what, OTHER)
+    hue = COLOURS.get(what, OTHER)
     circle = Circle(centre, RADIUS, fc="white", ec=hue, lw=1.6, zorder=4, gid=f"population {population.name}")
     axes.add_patch(circle)
     if text:
@@ -161,7 +164,7 @@ def _keys(circuit: Any) -> list[Any]:
     """Of the kinds of cells and lines that are there."""
     kinds = {kind(p) for p in circuit.populations}
     keys: list[Any] = [
-        Line2D([], [], ls="", marker="o", mfc="white", mec=HUES[k], mew=1.5, label=f"{SYMBOLS[k]}  {name}")
+        Line2D([], [], ls="", marker="o", mfc="white", mec=COLOURS[k], mew=1.5, label=f"{SYMBOLS[k]}  {name}")
         for k, name in MEANING.items()
         if k in kinds
     ]

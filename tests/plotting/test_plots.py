@@ -1,11 +1,14 @@
 """Figures show what is in the recording: panels, lines, dots, images and arrows, counted and compared."""
 
+import io
+import itertools
 import json
 
 import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, FancyArrowPatch
 
@@ -13,7 +16,7 @@ from corticalnet.circuits import Broadcast, Circuit, Population, Projection, Wir
 from corticalnet.circuits.cells import Clock, Constant, Error, Prediction, PulseDetector, Sensory, Value
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.errors import ProtocolError
-from corticalnet.plotting import figures, raster, save, traces, weight_changes, wiring
+from corticalnet.plotting import figures, raster, save, spikes, traces, weight_changes, weight_traces, wiring
 from corticalnet.recordings.reading import weight_change
 
 STEPS, BATCH = 20, 2
@@ -75,7 +78,11 @@ def test_traces_have_a_panel_for_each_area_and_state_that_it_has():
     assert len(figure.axes) == 3 * 3
     assert len(panels(figure)) == 3 + 2 + 2  # an input has a value, and neither prediction nor error
     assert [axes.get_title().split()[0] for axes in figure.axes[:3]] == ["input", "area1", "output"]
-    assert [a.get_ylabel() for a in panels(figure) if a.get_ylabel()] == ["x", "μ", "ε"]
+    assert [a.get_ylabel() for a in panels(figure) if a.get_ylabel()] == [
+        "value x",
+        "prediction μ",
+        "error ε",
+    ]
 
 
 def test_lines_are_the_numbers_of_the_recording():
@@ -100,11 +107,25 @@ def test_chosen_columns_are_spread_over_the_area():
     assert lines(figure.axes[1]).keys() == {"column 0", "column 1", "column 2"}
 
 
-def test_a_legend_only_where_lines_are_few():
-    input_, area1, output = traces(recording(), ["value"], columns=12).axes
-    assert input_.get_legend() is None
-    assert area1.get_legend() is None
-    assert [text.get_text() for text in output.get_legend().get_texts()] == ["column", "0", "1", "2"]
+def test_every_line_is_told_by_its_colour_and_a_legend_or_a_colour_bar_says_which():
+    figure = traces(recording(), ["value", "error"], columns=8)
+    lowest = {"input": figure.axes[0], "area1": figure.axes[4], "output": figure.axes[5]}
+    for area, axes in lowest.items():
+        drawn = {label.split()[1]: line.get_color() for label, line in lines(axes).items()}
+        assert len(set(drawn.values())) == len(drawn) == min(8, AREAS[area])
+        legend = axes.get_legend()
+        assert legend.get_title().get_text() == "column"
+        assert [text.get_text() for text in legend.get_texts()] == list(drawn)
+        assert [line.get_color() for line in legend.get_lines()] == list(drawn.values())
+    (many,) = panels(traces(recording(), "error", area="area1", columns=12))
+    assert many.get_legend() is None
+    hues = [to_rgba(line.get_color()) for line in lines(many).values()]
+    (bar,) = many.child_axes
+    assert bar.get_xlabel() == "column"
+    assert [t.get_text() for t in bar.get_xticklabels()] == ["0", "6", "11"]
+    painted = next(c for c in bar.collections if c.get_array() is not None and len(c.get_array()) == 12)
+    np.testing.assert_allclose(painted.to_rgba(painted.get_array().ravel()), hues)
+    assert len(set(hues)) == 12
 
 
 def test_time_is_shared_and_has_its_unit():
@@ -113,10 +134,22 @@ def test_time_is_shared_and_has_its_unit():
     assert sum(axes.get_xlabel() == "time (ms)" for axes in panels(figure)) == len(AREAS)
 
 
-def test_units_are_on_the_axis():
+def test_units_are_on_the_axis_also_where_areas_differ():
     data = recording()
     data["area1.phi.silent"].attrs["units"] = "mV"
-    assert traces(data, ["silent"]).axes[0].get_ylabel() == "silent (mV)"
+    labels = [axes.get_ylabel() for axes in traces(data, ["silent"]).axes]
+    assert labels == ["silent (mV)", "silent"]
+
+
+def test_quantities_have_axes_and_scales_of_their_own():
+    """A value of thousands does not flatten an error of thousandths beside or below it."""
+    data = recording()
+    data["area1.value.value"] *= 1e3
+    data["area1.error.error"] /= 1e3
+    figure = traces(data, ["value", "error"], area="area1")
+    value, error = figure.axes
+    assert np.diff(value.get_ylim()) > 1e3
+    assert np.diff(error.get_ylim()) < 1e-1
 
 
 def test_phases_are_marked_and_named():
@@ -152,54 +185,94 @@ def test_without_usual_states_all_are_drawn():
     assert len(traces(recording(states=("phi", "silent"))).axes) == 2 * 2
 
 
-@pytest.mark.parametrize("draw", [lambda d, s: traces(d, [s]), raster])
-def test_an_unknown_state_is_named_with_what_there_is(draw):
-    with pytest.raises(
-        ProtocolError, match=r"'eror'; did you mean 'error'\? .*value, prediction, error, phi"
-    ):
-        draw(recording(), "eror")
-
-
+# What is chosen, by the same words in all figures ---------------------------------------------------------
 @pytest.mark.parametrize("draw", [traces, raster])
-@pytest.mark.parametrize("batch", [-1, 2])
-def test_a_trial_that_is_not_there(draw, batch):
-    with pytest.raises(ProtocolError, match=f"batch index {batch} .* choose 0 to 1"):
-        draw(recording(), batch=batch)
+def test_an_area_a_role_and_columns_are_chosen_by_the_same_words(draw):
+    data = recording()
+    figure = draw(data, "error", area=["output", "area1"], role="error", columns=[2, 4], batch=1)
+    if draw is traces:
+        drawn = {
+            axes.get_title().split()[0]: [int(label.split()[1]) for label in lines(axes)]
+            for axes in panels(figure)
+        }
+        assert drawn == {"area1": [2, 4], "output": [2]}
+    else:
+        shown = {c.get_label(): len(c.get_offsets()) for c in ticks(figure)}
+        assert shown == {"area1.error": 2 * STEPS, "output.error": STEPS}
+
+
+MISTAKES = {
+    "eror": ({"states": "eror"}, r"'eror'; did you mean 'error'\? .*value, prediction, error, phi"),
+    "area": ({"area": "areal"}, "unknown area 'areal'; did you mean 'area1'.*input, area1, output"),
+    "role": ({"role": "valve"}, "unknown role 'valve'; did you mean 'value'.*prediction, error"),
+    "neither": (
+        {"states": "error", "area": "input"},
+        "no 'error' was recorded of area 'input'; .*area1.error.error, output.error.error are there",
+    ),
+    "column": ({"columns": [3, 40]}, "column 40 is not .*'area1' has 0 to 11"),
+    "no column": ({"columns": 0}, "at least 1 column, not 0"),
+    "half a column": ({"columns": 1.5}, "columns must be a whole number, not 1.5"),
+    "below": ({"batch": -1}, "batch index -1 .* choose 0 to 1"),
+    "above": ({"batch": 2}, "batch index 2 .* choose 0 to 1"),
+    "a word": ({"batch": "first"}, "batch must be a whole number, not 'first'"),
+}
+
+
+@pytest.mark.parametrize("draw", [traces, raster, spikes])
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_what_is_not_there_is_refused_in_one_sentence_with_the_choices(draw, mistake):
+    asked, answer = MISTAKES[mistake]
+    answer = "no spikes and no φ were recorded of area" if (draw, mistake) == (spikes, "neither") else answer
+    with pytest.raises(ProtocolError, match=answer) as caught:
+        draw(recording(), **asked)
+    assert "\n" not in str(caught.value)
 
 
 def test_nothing_to_draw_is_refused():
-    data = recording()
-    with pytest.raises(ProtocolError, match="0 and 8"):
-        traces(data, [])
-    with pytest.raises(ProtocolError, match="1 and 0"):
-        traces(data, ["error"], columns=0)
+    with pytest.raises(ProtocolError, match="at least 1 state"):
+        traces(recording(), [])
+    with pytest.raises(ProtocolError, match="no spikes and no φ were recorded; simulate with"):
+        raster(recording(states=["value"]))
 
 
 # Raster -----------------------------------------------------------------------------------------------
+def ticks(figure):
+    return [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
+
+
 @pytest.mark.parametrize("batch", [0, 1])
-def test_dots_are_exactly_where_phi_is_not_zero(batch):
+def test_ticks_are_exactly_where_phi_is_not_zero(batch):
     data = recording()
     figure = raster(data, batch=batch)
-    clouds = [c for c in figure.axes[0].collections if isinstance(c, PathCollection)]
-    assert [c.get_label() for c in clouds] == ["area1", "output"]
-    first = 0
-    for cloud in clouds:
-        phi = data[f"{cloud.get_label()}.phi.phi"].isel(batch=batch).values
-        expected = {(0.5 * t, first + k) for t, k in np.argwhere(phi == 1)}
-        assert {tuple(point) for point in cloud.get_offsets()} == expected
-        assert len(cloud.get_offsets()) == len(expected) > 0
-        first += phi.shape[1]
-    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["area1\n(12)", "output\n(3)"]
-    assert [line.get_ydata()[0] for line in figure.axes[0].get_lines()] == [11.5]
+    assert [c.get_label() for c in ticks(figure)] == ["area1.phi", "output.phi"]
+    top = -1.0
+    for cloud in ticks(figure):
+        phi = data[f"{cloud.get_label()}.phi"].isel(batch=batch).values
+        points = cloud.get_offsets().data
+        rows = points[:, 1] - points[:, 1].min() + np.argwhere(phi)[:, 1].min()
+        found = set(zip(points[:, 0].tolist(), rows.round().tolist(), strict=True))
+        assert found == {(0.5 * t, k) for t, k in np.argwhere(phi == 1)}
+        assert len(points) == phi.sum() > 0
+        assert points[:, 1].min() > top
+        top = points[:, 1].max()
+    assert [t.get_text() for t in figure.axes[0].get_yticklabels()] == ["area1 φ (12)", "output φ (3)"]
     assert words(figure.axes[0]) == ["present", "teach"]
 
 
-def test_a_silent_recording_has_no_dots():
+def test_names_of_small_areas_beside_large_ones_do_not_overlap():
+    areas = {"input": 5, **{f"area{k}": n for k, n in enumerate((256, 3, 2, 256, 3), start=1)}}
+    figure = raster(recording(areas, weights=False))
+    figure.savefig(io.BytesIO(), format="png", dpi=100)
+    boxes = [t.get_window_extent() for t in figure.axes[0].get_yticklabels()]
+    assert len(boxes) == 5
+    assert all(low.y1 <= high.y0 for low, high in itertools.pairwise(boxes))
+
+
+def test_a_silent_recording_has_no_ticks():
     data = recording()
     for area in ("area1", "output"):
         data[f"{area}.phi.phi"][:] = 0
-    clouds = [c for c in raster(data).axes[0].collections if isinstance(c, PathCollection)]
-    assert sum(len(c.get_offsets()) for c in clouds) == 0
+    assert sum(len(c.get_offsets()) for c in ticks(raster(data))) == 0
 
 
 # Weights ----------------------------------------------------------------------------------------------
@@ -235,6 +308,84 @@ def test_without_plastic_projections_there_is_nothing_to_draw():
     data = recording()
     with pytest.raises(ProtocolError, match="no projection of 'test' is plastic"):
         weight_changes(data[["area1.value.value"]])
+
+
+def test_changes_of_one_projection_among_several():
+    assert [a.get_title() for a in weight_changes(recording(), "bias").axes] == ["", "bias"]
+    with pytest.raises(ProtocolError, match="unknown plastic projection 'bais'; did you mean 'bias'"):
+        weight_changes(recording(), ["bais"])
+
+
+# One weight -------------------------------------------------------------------------------------------
+def stepwise():
+    """A recording in which weight [post 2, pre 1] changes by +0.5 at step 4 and −0.2 at step 9, no other."""
+    data = recording()
+    start = data["weights input->area1"].values[0]
+    path = np.repeat(start[None], STEPS, axis=0)
+    path[4:, 2, 1] += 0.5
+    path[9:, 2, 1] -= 0.2
+    data["input->area1"] = data["input->area1"].dims, path
+    data["weights input->area1"].values[1] = path[-1]
+    return data, start
+
+
+def test_a_weight_over_time_its_changes_and_their_moments():
+    data, start = stepwise()
+    top, below = weight_traces(data, "input->area1", post=2, pre=1).axes
+    (line,) = lines(top).values()
+    assert line.get_label() == "post 2, pre 1"
+    np.testing.assert_array_equal(line.get_xdata(), data["time"])
+    expected = start[2, 1] + np.array([0.0] * 4 + [0.5] * 5 + [0.3] * 11)
+    np.testing.assert_allclose(line.get_ydata(), expected)
+    (dots,) = lines(below).values()
+    np.testing.assert_allclose(dots.get_xydata(), [[2.0, 0.5], [4.5, -0.2]])
+    for axes in (top, below):
+        moments = [x.get_xdata()[0] for x in axes.get_lines() if list(x.get_ydata()) == [0, 1]]
+        assert moments == [2.0, 4.5]
+    assert words(below) == ["+0.5", "-0.2"]
+    assert (top.get_ylabel(), below.get_ylabel(), below.get_xlabel()) == ("weight w", "Δw", "time (ms)")
+
+
+def test_a_change_in_the_first_step_is_told_from_the_weight_before():
+    data = recording()
+    data["input->area1"][:] = data["weights input->area1"].values[0] + 1.0
+    below = weight_traces(data, "input->area1", 0, 0).axes[1]
+    np.testing.assert_allclose(next(iter(lines(below).values())).get_xydata(), [[0.0, 1.0]])
+
+
+def test_every_pair_of_cells_is_a_line_of_its_own_colour():
+    top = weight_traces(recording(), "input->area1", post=[0, 3], pre=[1, 4]).axes[0]
+    assert list(lines(top)) == ["post 0, pre 1", "post 0, pre 4", "post 3, pre 1", "post 3, pre 4"]
+    assert len({line.get_color() for line in lines(top).values()}) == 4
+
+
+def test_those_that_changed_most_if_none_are_named():
+    data, _ = stepwise()
+    assert "post 2, pre 1" in lines(weight_traces(data, "input->area1").axes[0])
+    assert "post 2, pre 1" in lines(weight_traces(data, "input->area1", pre=1).axes[0])
+    assert list(lines(weight_traces(data, "bias", 7).axes[0])) == ["weight 7"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer"),
+    [
+        (("input->areal",), "unknown plastic projection 'input->areal'; did you mean 'input->area1'"),
+        (("input->area1", 12), "post 12 is not among the 12 of 'input->area1'; choose 0 to 11"),
+        (("input->area1", 0, -1), "pre -1 is not among the 5 .* choose 0 to 4"),
+        (("input->area1", 0.5), "post must be a whole number, not 0.5"),
+        (("input->area1", range(12), range(5)), "60 weights .* choose 1 to 8"),
+        (("input->area1", [], []), "0 weights .* choose 1 to 8"),
+        (("bias", 0, 0), "'bias' stand in a line; choose them by post alone"),
+    ],
+)
+def test_a_weight_that_is_not_there(asked, answer):
+    with pytest.raises(ProtocolError, match=answer):
+        weight_traces(recording(), *asked)
+
+
+def test_weights_that_were_not_recorded_over_time_cannot_be_traced():
+    with pytest.raises(ProtocolError, match=r"not recorded over time; simulate with record=\['bias'"):
+        weight_traces(recording(weights=False), "bias")
 
 
 # Wiring -----------------------------------------------------------------------------------------------

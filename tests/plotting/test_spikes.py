@@ -11,7 +11,7 @@ from matplotlib.patches import Circle
 
 import corticalnet as cn
 from corticalnet.errors import ProtocolError
-from corticalnet.plotting import figures, spikes, wiring
+from corticalnet.plotting import figures, raster, spikes, traces, wiring
 
 STEPS, BATCH, DT = 60, 2, 0.5
 #: Population -> cells; two cells for each column.
@@ -68,7 +68,7 @@ def clouds(axes):
 @pytest.mark.parametrize("batch", [0, 1])
 def test_every_tick_is_a_spike_and_every_spike_a_tick(batch):
     data = recording()
-    drawn = clouds(spikes(data, batch).axes[0])
+    drawn = clouds(spikes(data, batch=batch).axes[0])
     assert list(drawn) == [
         "area1.value.on", "area1.phi", "area2.value.on", "area2.error.off", "area2.error.on", "dopamine.on",
     ]  # fmt: skip
@@ -90,15 +90,15 @@ def test_every_tick_is_a_spike_and_every_spike_a_tick(batch):
 def test_labels_stand_at_the_middle_of_both_signs():
     axes = spikes(recording()).axes[0]
     words = [word.get_text() for word in axes.get_yticklabels()]
-    assert words == ["area1 value", "area1 φ", "area2 value", "area2 error", "dopamine"]
+    assert words == ["area1 value (6)", "area1 φ (3)", "area2 value (4)", "area2 error (8)", "dopamine (8)"]
     drawn = clouds(axes)
-    error = axes.get_yticks()[words.index("area2 error")]
+    error = axes.get_yticks()[words.index("area2 error (8)")]
     assert drawn["area2.error.off"][:, 1].max() < error < drawn["area2.error.on"][:, 1].min()
 
 
 def test_rates_are_means_of_all_cells_in_a_sliding_window():
     data = recording()
-    figure = spikes(data, 1, width=4.0)
+    figure = spikes(data, batch=1, width=4.0)
     lines = {line.get_label(): line for axes in figure.axes[1:4] for line in axes.get_lines()}
     assert lines.keys() == CELLS.keys()
     for name, line in lines.items():
@@ -131,6 +131,47 @@ def test_traces_are_of_the_topmost_area_or_of_a_named_one():
     np.testing.assert_array_equal(
         [line.get_ydata() for line in lines], data["area1.value.rate"][:, 0, [0, 2]].T
     )
+
+
+def with_voltages(data, cells=CELLS):
+    """Voltages of the spiking cells, as engines record them."""
+    random = np.random.default_rng(2)
+    for name in cells:
+        spiked = data[f"{name}.spike"]
+        about = spiked.attrs | {"state": "voltage", "units": "mV", "role": name.rpartition(".")[2]}
+        data[f"{name}.voltage"] = spiked.dims, random.normal(size=spiked.shape), about
+    return data
+
+
+def test_voltages_and_spikes_are_chosen_by_the_same_words():
+    data = with_voltages(recording())
+    chosen = {"area": "area2", "role": "error", "columns": [1], "batch": 1}
+    shown = clouds(raster(data, **chosen).axes[0])
+    assert list(shown) == ["area2.error.off", "area2.error.on"]
+    on = data["area2.error.on.spike"].values[:, 1, 2:]  # two cells tell of each column
+    assert len(shown["area2.error.on"]) == on.sum() > 0
+    figure = traces(data, "voltage", **chosen)
+    labels = [axes.get_ylabel().replace("\n", " ") for axes in figure.axes]
+    assert labels == ["error on voltage (mV)", "error off voltage (mV)"]
+    drawn = {axes.get_ylabel().split()[1]: axes.get_lines()[1] for axes in figure.axes}
+    for side, line in drawn.items():
+        assert line.get_label() == "column 1"
+        np.testing.assert_array_equal(line.get_ydata(), data[f"area2.error.{side}.voltage"][:, 1, 2])
+    page = spikes(data, **chosen)
+    assert list(clouds(page.axes[0])) == ["area2.error.off", "area2.error.on"]
+
+
+def test_of_two_signs_one_can_be_chosen():
+    data = with_voltages(recording())
+    assert list(clouds(raster(data, role="error.on").axes[0])) == ["area2.error.on"]
+    assert len(traces(data, "error.on.voltage").axes) == 1
+
+
+def test_voltages_of_all_roles_have_a_row_each():
+    figure = traces(with_voltages(recording()), "voltage")
+    rows = {axes.get_ylabel().replace("\n", " ") for axes in figure.axes if axes.get_visible()} - {""}
+    names = ["value voltage", "error on voltage", "error off voltage", "cell voltage"]
+    assert rows == {f"{name} (mV)" for name in names}
 
 
 def test_events_are_spans_in_every_panel():
@@ -171,9 +212,10 @@ def test_spiking_cells_stand_with_the_column_that_they_speak_for():
 
 def test_mistakes_are_one_sentence():
     for ask, words in (
-        (lambda: spikes(recording(), 2), "choose 0 to 1"),
-        (lambda: spikes(without_spikes(recording(phi=False))), "neither spikes nor φ"),
-        (lambda: spikes(recording(), cells=0), "not 0 and 4"),
+        (lambda: spikes(recording(), batch=2), "choose 0 to 1"),
+        (lambda: spikes(without_spikes(recording(phi=False))), "no spikes and no φ"),
+        (lambda: spikes(recording(), columns=0), "at least 1 column, not 0"),
+        (lambda: spikes(recording(), cells=0), "at least 1 cell of each population, not 0"),
         (lambda: spikes(recording(), states=["rats"]), "did you mean 'rate'"),
         (lambda: spikes(recording(), states=["area3.value.rate"]), "area1.value.rate, area2.value.rate"),
     ):

@@ -114,8 +114,8 @@ def dots(axes):
 
 def test_rasters_miss_nothing(fine, coarse):
     """A dot for each record in which a column fired."""
-    for figure, state in ((raster, "area1"), (spikes, "area1.phi")):
-        one, several = (dots(figure(data).axes[0])[state] for data in (fine, coarse))
+    for figure in (raster, spikes):
+        one, several = (dots(figure(data).axes[0])["area1.phi"] for data in (fine, coarse))
         records = {((int(t / DT) // EVERY + 1) * EVERY - 1, row) for t, row in one}
         assert {(round(t / DT), row) for t, row in several} == records
         assert len(records) > 0
@@ -124,7 +124,7 @@ def test_rasters_miss_nothing(fine, coarse):
 def test_traces_of_counts_say_so_and_stand_before_their_records(coarse):
     figure = traces(coarse, states=["phi", "error"])
     labels = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
-    assert labels == ["Σφ", "ε"]
+    assert labels == ["Σφ", "error ε"]
     styles = {line.get_drawstyle() for axes in figure.axes for line in axes.get_lines()[1:]}
     assert styles == {"steps-pre", "steps-post"}
     assert {"traces", "raster", "spikes"} <= figures(coarse).keys()
