@@ -5,7 +5,7 @@ import pytest
 
 import corticalnet as cn
 from corticalnet.circuits import Circuit, Population
-from corticalnet.experiment.protocol import Give
+from corticalnet.experiment.protocol import SetInput
 from tests.engines.small import Leaky
 
 #: τ = 4 ms, dt = 1 ms, rate 0.25 at rest, drive 1.25: each step takes a quarter of what is missing.
@@ -17,7 +17,7 @@ def recorded(engine, every=1):
     """Rate of the cell in four steps."""
     if engine == "brian2":
         pytest.importorskip("brian2")
-    drive = Give({"a.drive": np.array([[1.25]])}, 4)
+    drive = SetInput({"a.drive": np.array([[1.25]])}, 4)
     return cn.simulate(CELL, [drive], engine, record=["a.rate"], every=every)["a.rate"]
 
 
