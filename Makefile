@@ -16,7 +16,7 @@ docs: .venv/installed          ## the documentation as a site, build/docs/index.
 	$(BIN)/python -m sphinx -W --keep-going -q -d build/doctrees docs build/docs
 
 results: .venv/installed       ## tables of measured numbers into every page that shows them
-	$(BIN)/python -m simulations.parts.results
+	$(BIN)/python -m simulations.parts.pages
 
 TESTS ?= -n 2
 

@@ -1,15 +1,15 @@
 """How well, and how fast, does BrainProp learn next to error-backprop?
 
     python -m simulations.accuracy_table --epochs 26 --batch 32 --halve-every 10     3 seeds, over 1 h
-    python -m simulations.accuracy_table --quick          digits, one seed, a minute
+    python -m simulations.accuracy_table --quick          digits, one seed, 1 min
 
 Trains a model and its error-backprop twin with the same budget, over seeds. Every run has a folder; a run
 that is finished is read, not repeated, and one that was cut off goes on, so the table can be filled by
 several processes at once (``--rules``, ``--first-seed``).
 
 Reported: epochs until the best validation accuracy, and test accuracy at that epoch and at the last (the
-test set is scored once, at the end; the authors chose the epoch by the test set), mean ± s.d. over seeds.
-The paper's numbers stand in the models' docstrings, ours in docs/results/learning.md.
+test set is scored once, at the end), mean ± s.d. over seeds. Pozzi et al. 2020, Tables 1 and 2: BrainProp is
+within 0.2 points of backprop on MNIST. Expected: a gap of about a point on Fashion-MNIST.
 
 Next: models/brainprop_dense.py.
 """

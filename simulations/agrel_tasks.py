@@ -4,30 +4,15 @@
     python -m simulations.agrel_tasks --quick  2 seeds of the smallest, one short run of digits, about 10 s
 
 AGREL (Roelfsema & van Ooyen 2005) draws an action from the softmax of its output and hears whether it was
-right. The paper's claim: it is as efficient as supervised learning in classification. Only its abstract was
-at hand: the tasks are of its kind (exclusive or; counting how many inputs are on), sizes, rates and criterion
-are chosen here, and there is no number of the paper's to stand beside ours. One pattern a trial, drawn at
-random; one hidden area of sigmoid columns with biases; weights s.d. 1. Criterion: for every pattern the right
-action is chosen with a probability of at least 0.75, looked at every 25 trials. Backprop has the same
-networks, patterns in the same order and rates, and is told the class (cross-entropy, which AGREL goes down on
-average). "Feedback learns": synapses down begin apart and change as those up do (AGREL's claim of
-reciprocity).
+right. The tasks are exclusive or, and counting how many inputs are on; one pattern a trial, drawn at random;
+one hidden area of sigmoid columns with biases; weights s.d. 1. Criterion: for every pattern the right action
+is chosen with a probability of at least 0.75, looked at every 25 trials. Backprop has the same networks,
+patterns in the same order and rates, and is told the class (cross-entropy, which AGREL goes down on average).
+"Feedback learns": synapses down begin apart and change as those up do (AGREL's claim of reciprocity).
 
-Measured (trials, median (range), 10 seeds; AGREL reaches it in 40 runs of 40):
-
-    exclusive or, 2-4-2    AGREL  1,000 (525 to 1,700)       backprop    938 (525 to 1,400)
-    counting to 2, 2-4-3          1,838 (1,300 to 4,000)               1,800 (1,375 to 4,050)
-    counting to 3, 3-6-4          5,388 (4,125 to 7,000)               4,775 (3,950 to 5,550)
-    counting to 4, 4-10-5        12,800 (9,900 to 15,000)             10,300 (8,000 to 12,100)
-
-So at most a quarter more trials. With feedback that learns 1,062, 1,988, 5,100 and 15,238, in 39 of 40.
-
-Digits (64-32-10, batches of 10, rate 0.2, 5 seeds, no schedule): epochs until 90 % of test images are right 5
-(5 to 6) by AGREL, 18 (12 to 37) by BrainProp, 3 (3 to 4) by backprop; after 60 epochs 94.9 ± 3.6, 96.1 ± 1.5
-and 97.0 ± 0.2 % (medians 96.4, 96.1, 97.2). AGREL's runs now and then collapse and recover (6 epochs of 250
-after the tenth end below 85 %, in 3 runs of 5, the worst at 10 %): a success of probability P is taught by
-1 / P − 1, right on average, but its variance, (1 − P)² / P, knows no bound. In the first such epoch of seed 0
-an error of 448 was taught; in the twelve epochs before, none above 14.
+The paper claims that it is as efficient as supervised learning. Expected: a little slower on the small
+tasks, and now and then a collapse on digits, for a success of probability P is taught by 1 / P − 1, right on
+average, but with a variance, (1 − P)² / P, that knows no bound.
 
 Next: corticalnet/rules/reward.py.
 """

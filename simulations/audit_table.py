@@ -4,20 +4,12 @@
     python -m simulations.audit_table --rules z-il       one of them
     python -m simulations.audit_table --quick            three rules, one seed, about 5 s
 
-Every rule goes through one protocol (docs/audit.md): small dense networks of 2 to 5 links with sigmoid, tanh
-and ReLU, in float64. Nothing is looked up by name. Numbers are the worst over seeds; where marks differ
-between seeds it is ~.
+Song et al. 2020, Table 2, and the constraints of Lillicrap's talk. Every rule goes through one protocol
+(docs/audit.md): small dense networks of 2 to 5 links with sigmoid, tanh and ReLU, in float64. Nothing is
+looked up by name. Numbers are the worst over seeds; where marks differ between seeds it is ~.
 
 Expected (Song et al., Table 2): backprop is equal and nothing else; IL is local and partially autonomous;
 Z-IL is equal too; Fa-Z-IL all four.
-
-Measured (seeds 0-2, nine networks of each depth and activation): backprop, BrainProp (of its reward), Z-IL
-and streaming Fa-Z-IL equal autograd to 1e-14; Fa-Z-IL does for sigmoid and tanh (1e-15), not for ReLU
-(relative error up to 2.6). All are local but backprop, whose changes move by up to 0.16 with rates and
-weights above. IL comes to rest by the equations of learning (change within 3e-7), Z-IL only for sigmoid
-(γ = 1 swings); the paper's φ then often finds no rest to leave. Told the phase, without a clock, Fa-Z-IL is
-the twin to 7e-15 (ReLU: 0.65 to 0.89 off). Told nothing, only streaming Fa-Z-IL (2e-15) and BrainProp
-(1e-14) are; the paper's φ is off by 1 to 26.
 
 Next: corticalnet/audit/locality.py.
 """

@@ -1,28 +1,17 @@
 """Does AuGMEnT learn its papers' working memory tasks, and in how many trials?
 
-    python -m simulations.augment_tasks                      20 seeds of each task; 31 minutes on a busy core
+    python -m simulations.augment_tasks                      20 seeds of each task, 31 minutes on a busy core
     python -m simulations.augment_tasks --task saccade       one of them
     python -m simulations.augment_tasks --quick              a shorter delay, two seeds, few trials: 9 s
 
 Nothing but reward tells these networks that there is something to remember. Tags mark the synapses that had
 a part in an action; memory units keep what has come and gone; dopamine says later whether it was worth it.
+All settings are the papers'. Limits: 25,000 trials, 500,000 and, for 12-AX, 100,000.
 
-Papers (share of networks that learn, median trials to the criterion), and seen here with 20 seeds:
-
-                            paper               replication         here
-    saccade/antisaccade     99.45 %,  4,100     90.55 %,  3,970     20 of 20,  4,028 (2,500 – 6,817)
-      without shaping       76.41 %             59.10 %,  4,785     15 of 20,  4,381 (2,836 – 17,080)
-    probabilistic           99.0 %,  55,234     100 %,   55,988     20 of 20, 53,928 (51,411 – 61,355)
-    12-AX                   60 of 60, 28,363                        19 of 20, 15,504 (7,439 – 40,703)
-
-With 100 seeds (--task saccade --seeds 100): 100 of 100, 3,984 (2,013 – 8,604).
-
-Limits: 25,000 trials, 500,000 and, for 12-AX, 100,000; there one network had half of its trials right for
-73,000 trials, as has one who never says "target", and three quarters after. All settings are the papers'.
-
-Papers: Rombouts, Bohte & Roelfsema 2015, as quoted in their replication, Le Masson & Alexandre 2016
-(ReScience 2 (1), Table 1); 12-AX: Martinolli, Gerstner & Gilra 2018, worked out from the runs stored in their
-repository (hybrid memory, ε-greedy with a rising gain). A trial of 12-AX is an outer loop in both.
+Papers: Rombouts, Bohte & Roelfsema 2015 (saccade/antisaccade 99.45 % of networks, median 4,100 trials), as
+quoted in their replication, Le Masson & Alexandre 2016 (ReScience 2 (1), Table 1); 12-AX: Martinolli,
+Gerstner & Gilra 2018, worked out from the runs stored in their repository (hybrid memory, ε-greedy with a
+rising gain). A trial of 12-AX is an outer loop in both. Expected: the same, within the spread of seeds.
 
 Next: corticalnet/reinforcement/augment.py.
 """

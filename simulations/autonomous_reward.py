@@ -11,13 +11,6 @@ Beside the columns a network learns by BrainProp, from the same images, with the
 Expected: in every trial every projection changes as BrainProp's, to 1e-10, for streaming, gated and pooled φ
 and any activation; so the columns learn what BrainProp learns. Neither paper has this.
 
-Measured. 64-16-12-10, one digit at a time, half of the choices explore, 5 seeds of 30 trials: the largest
-difference of a trial's change, ‖ΔW − ΔW_BrainProp‖ / ‖ΔW_BrainProp‖, is 2e-14 to 7e-14 (sigmoid), 2e-14 to
-1e-13 (tanh), 3e-14 to 4e-13 (ReLU), the same for all three φ; weights end within 3e-15 of the twin's. In
-Brian2 (tanh, streaming, one seed) 2e-13 and 2e-15. 64-32-10, ReLU, 16 digits side by side, one choice in ten
-explores, 5 seeds of 1,000 trials: columns 22.8 ± 7.0 % right after 25 trials, 94.5 ± 1.8 at the end, and so
-the twin; changes within 8e-14, weights within 9e-15.
-
 Next: corticalnet/columns/stepwise.py.
 """
 

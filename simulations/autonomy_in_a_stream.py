@@ -12,13 +12,6 @@ Expected: streaming, gated and pooled φ 1e-10 or less, for every activation, de
 both engines. Song et al. 2020 show their φ in trials after a prediction phase that has come to rest and is
 known to be over; in a stream it is reported twice: told nothing, and told when the teacher is there.
 
-Measured (seeds 0-2, least to greatest after 30 trials). Streaming, gated and pooled: 3.9e-15 to 4.3e-15
-(sigmoid), 2.0e-15 to 2.4e-15 (tanh), 1.3e-15 (ReLU); φ fires as often as it must, 6660, 6660 and 3056 times
-(pooled 270). The paper's φ, told: 4e-15 for sigmoid and tanh, but 0.59 to 0.79 for ReLU (4777 spikes where
-3056 are due). Told nothing: 8.3 to 9.2, 1.1 to 1.4, 1.9 to 2.0. It fires at the first image, for that is a
-change too, and then (sigmoid, tanh) never again: errors do not come to rest between trials. The grid (15
-networks of depth 2 to 6, weights × 0.5 to 2): at most 4e-13 on torch, 4e-13 on Brian2.
-
 Next: corticalnet/audit/stream.py.
 """
 

@@ -10,9 +10,7 @@
 2. torch: IL on the same sizes, by the torch engine and by a loop of plain tensor operations written by
    hand for this one network (fixed three or four areas, no recording, no protocol).
 
-One thread, both sides interleaved in one process, medians. Wanted: Brian2 at most 1.1. Measured: C++ 1.00 to
-1.13, NumPy 1.2 to 1.35 (code for a part of the flat group goes through an index); torch 2.3 to 2.8 for a
-batch of 256, 5 to 8 for a single sample, where calling torch is what takes the time.
+One thread, both sides interleaved in one process, medians. Wanted: Brian2 at most 1.1.
 
 Next: corticalnet/engines/plan.py.
 """

@@ -10,9 +10,8 @@ that is found, while a teacher shows all classes from the first image on.
 A class counts as found at the first test where at least a third of its validation images are named right.
 Reported: updates until 1, 2, … classes are found, mean over seeds, for BrainProp and its error-backprop twin.
 
-The paper shows the curves (accuracy and classes over updates) without numbers: stairs for BrainProp, longer
-with more classes. Expected here: backprop has all classes in a small part of BrainProp's updates.
-Numbers in docs/results/learning.md.
+Pozzi et al. 2020, Fig. 5, shows the curves (accuracy and classes over updates) without numbers: stairs for
+BrainProp, longer with more classes. Expected: backprop has all classes in a small part of the updates.
 
 Next: models/brainprop_dense.py.
 """

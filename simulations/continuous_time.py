@@ -14,17 +14,6 @@ and fails beyond 2Δ; nudge errs by about β; dt, inter-area delay and a slow te
 slower than τ/2 and columns with a local delay beyond τ/2 ring; one φ for an area bears thresholds that one φ
 for each column does not.
 
-Measured (3 networks, dt = τ/5 unless said, the worst area's error, geometric mean): latch 2.39 e^(−1.116
-s/τ), r² = 1.0000 (an Euler step leaves 0.8 of what is missing: e^(−1.116 s/τ)): 3e-5 at s = 10 τ, 5e-10
-at 20 τ; sample_and_hold 4e-5, 6e-10. At dt = τ 2e-16, at dt = τ/20 1e-4 (s = 10 τ). delay, s = 1.9 Δ:
-0.5, 1e-3, 1e-7 for Δ = 1, 5, 10 τ; 0.6 to 1 for s from 2.1 Δ. nudge 4e-2, 4e-3, 4e-4 for β = 0.01, 0.001,
-1e-4. Inter-area delays of up to 10 τ change nothing for the latch. Error cells with τ/2: 3e-10, with τ:
-1e-5, with 2 τ: 7e-3; a delay within columns of 0.4 τ: 2e-10, 0.6 τ: 2e-7, τ: 1e-2, 1.4 τ: 1. A ramp of 10
-τ: 9e-7. One φ for an area: 5e-10 for every threshold up to 0.1; one for each column: 5e-10 at 1e-4, then
-one network in three fails, all of them from 0.03 on. Five autonomous trials (dt = τ/10, largest over the
-networks, input to output): s = 10 τ 7.4e-5, 4.4e-5, 2.8e-5; s = 20 τ 2.0e-9, 1.2e-9, 7.4e-10; torch and
-Brian2 alike to these digits.
-
 Next: corticalnet/columns/continuous.py, corticalnet/circuits/cells/staged.py.
 """
 

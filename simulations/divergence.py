@@ -11,10 +11,8 @@ Every network trains next to a backprop twin: same weights to begin with, same d
 Divergence is (a) the mean difference between their test errors over epochs, in percentage points, and
 (b) the summed distance Σ ‖θ − θ_BP‖ between their weights at the end.
 
-The paper: zero only at σ = 0, and only at (t = l, γ = 1); its network is 784-32(-32(-32))-10 on MNIST.
-Expected here: (b) below 1e-9 at those points (rounding), above 1e-4 elsewhere. Numbers in docs/results/.
-
-Deviations: digits (8×8) unless ``--data fashion-mnist``; 8 epochs, not 64; rate 0.05, batch 20.
+Song et al. 2020, Fig. 3: zero only at σ = 0, and only at (t = l, γ = 1); their network is 784-32(-32(-32))-10
+on MNIST. Expected: (b) below 1e-9 at those points (rounding), above 1e-4 elsewhere.
 
 Next: corticalnet/rules/z_il.py.
 """

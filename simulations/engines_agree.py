@@ -15,12 +15,6 @@ Expected: rounding in the right order, φ and clocks equal to the bit. In a wron
 with one exception: IL changes all weights at once and at the end, so whether feedback still comes after that
 does not matter to them (it does to the values of the steps that follow).
 
-Measured (numpy; seeds 0 and 1, the larger of both): states within 2e-15 (6e-14 for Z-IL and the paper's
-Fa-Z-IL where links skip areas: values swing beyond 30 there), weights within 1e-16, φ and clocks equal.
-Feedback before predict: states off by 0.03 to 80, weights by 0.8e-3 to 3e-3 (IL), 0.02 to 0.2 (all others).
-Learn before feedback: states off by 5e-4 to 8e-3 (IL), 0.01 to 11 (others), weights by rounding (IL), 1e-3
-to 0.07 (others); φ fires as it should. Streaming Fa-Z-IL, dense, seed 0, on cython and cpp_standalone: 3e-16.
-
 Next: corticalnet/circuits/schedule.py.
 """
 

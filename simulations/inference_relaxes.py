@@ -14,14 +14,6 @@ backprop's change. An error reaches the area l below the output at T = l as γ^l
 update in its very direction (with γ = 1 the update itself, which is Z-IL). Then the update turns away, to
 that of the equilibrium, which is not backprop (docs/decisions/0007).
 
-Measured (seeds 0-4, mean ± s.d.; in the order output, area2, area1): F falls at every step for γ = 0.03,
-0.1, 0.3, in all seeds, to 0.41 ± 0.09 of F(0) (tanh) and 0.28 ± 0.10 (linear); with γ = 1 in no seed, and
-the linear network runs away. At T = 100, γ = 0.1 (tanh) the cosine with backprop is 0.52 ± 0.10,
-0.89 ± 0.04, 0.92 ± 0.05 and the relative distance 0.90 ± 0.05, 0.77 ± 0.07, 0.73 ± 0.06. At the linear
-network's equilibrium the cosine is 0.51 ± 0.08, 0.89 ± 0.04, 0.95 ± 0.03 and the distance 0.94 ± 0.03,
-0.86 ± 0.07, 0.84 ± 0.08; its values are within 7e-6 of it (γ = 0.3), 4e-3 (0.1), 9e-2 (0.03). Against
-``rule.learn`` at T = 20: largest relative difference 6e-15.
-
 Next: corticalnet/rules/inference_learning.py.
 """
 

@@ -12,11 +12,6 @@ order of the integrator shows beside that limit: at a fixed short s (4 τ), wher
 the change, and the lowest area's error over time, tend to their limits for dt → 0 (Richardson's, from the two
 smallest steps) as dt¹.
 
-Measured (one network, tanh; torch and Brian2 alike to the digits shown). s = 20 τ, all synapses: 9e-13,
-3e-10, 1e-9, 2e-9 for dt = 5, 2, 1, 0.5 ms. s = 4 τ: the change is off its limit by 3.2e-2, 2.1e-2, 1.2e-2,
-6.2e-3 for dt = 5, 2.5, 1.25, 0.625 ms (exponent 0.89 ± 0.03 below 5 ms), the trace by 0.16, 0.092, 0.038,
-0.018 (1.19 ± 0.05): first order.
-
 Next: corticalnet/circuits/cells/staged.py, simulations/continuous_time.py (the law in s).
 """
 

@@ -6,18 +6,13 @@
 
 Samples are shown side by side, then the teacher comes; nothing learns. A φ cell is right if it fires once,
 when its error arrives, and at no other step. Three counts: cells; samples all of whose cells are right;
-updates whose cosine with backprop's is at least 0.99. The paper gives 93.4, 92.4, 99.6, 100.0 % for t_d = 1,
-2, 3 and 4 to 16, and does not say of what, nor in which precision. Table 3 here: 64-32-32-32-10, sigmoid,
-untrained and trained (Adam), and two error cells: ours, which holds its own drive (ε ← ε + Δx − Δμ), and one
-that subtracts (ε = x − μ), as Song's equations do. Curves: 64-32-32-10, 60 test images. Noise: Gaussian, on
-every prediction, new in every step; S/N = rms(δ over all columns and samples) / s.d.
+updates whose cosine with backprop's is at least 0.99. Song et al. 2020, Table 3, has 93.4, 92.4, 99.6,
+100.0 % for t_d = 1, 2, 3 and 4 to 16, and does not say of what, nor in which precision.
 
-Measured (seeds 0-2). After 300 epochs, x − μ in float32: cells 98.1, 98.5, 98.6 % for t_d = 1, 2, 3 to 16;
-samples 29, 37, 37 %; updates 93.9 (91.4 to 96.4), 99.9, 99.9 %, the count that is most like the paper's. In
-float64 all are 100 % but t_d = 1 after 300 epochs, 93.9 % of samples (90.8 to 97.8): unstable feedback
-saturates columns, ε is 0 for a step, φ fires again. Right cells of the paper's φ with ReLU: 100, 77.6, 69.8,
-65.6, 63.0 % for depth 2 to 6; all else 100 %. 99 % of updates are good from S/N 100 (gated, streaming), 17.8
-(pooled, sigmoid), 56.2 (pooled, tanh); the paper's φ: 56.2 with sigmoid; never with tanh (70 % at 1000).
+Table 3 here: 64-32-32-32-10, sigmoid, untrained and trained (Adam), and two error cells: ours, which holds
+its own drive (ε ← ε + Δx − Δμ), and one that subtracts (ε = x − μ), as Song's equations do. Curves:
+64-32-32-10, 60 test images. Noise: Gaussian, on every prediction, new in every step; S/N = rms(δ over all
+columns and samples) / s.d. Expected: φ fails at t_d = 1, where unstable feedback saturates columns.
 
 Next: corticalnet/audit/detection.py.
 """

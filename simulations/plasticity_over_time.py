@@ -13,10 +13,6 @@ projection into the area l below the output changes exactly once, l steps after 
 it has changed by in the end is what ``rule.learn`` says on the network, to 1e-10 of its largest entry.
 IL: all at step 20.
 
-Measured (seeds 0-9, float64, rate 0.1; steps are the same for every seed): output at step 0, area2 at step
-1, area1 at step 2; largest relative difference from ``rule.learn`` 1.4e-15 (IL 4.5e-15); ‖ΔW‖ 0.07-0.34,
-0.10-0.44 and 0.15-1.02, the same for streaming Fa-Z-IL, the paper's Fa-Z-IL and Z-IL.
-
 Next: corticalnet/circuits/cells/change_detector.py.
 """
 

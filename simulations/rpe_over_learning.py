@@ -16,13 +16,6 @@ BrainProp's dopamine itself is silent at the stimulus: it compares once, when an
 expectation at the stimulus, y_s(t) − y_s(t−1), is worked out from the recording; it is what dopamine hears
 too where the future counts (AuGMEnT: δ = r + γ q' − q).
 
-Measured (5 seeds, mean ± s.d.): rewarded 27.9 ± 1.4 % of the first 50 trials, 92.4 ± 1.2 of the last 100
-(exploring ones with them). Rewarded trials: dopamine at the outcome 0.68 ± 0.05, then 0.05 ± 0.03; rise of
-expectation at the stimulus 0.32 ± 0.05, then 0.95 ± 0.03. |dopamine| in all trials 0.32 ± 0.01, then 0.15 ±
-0.03. Probe: right 21 ± 12 % before, 98.1 ± 1.7 after; dopamine at a reward 0.95 ± 0.03 before, 0.02 ± 0.03
-after; where it is omitted −0.05 ± 0.03 before, −0.98 ± 0.03 after. Expectation may rise in two steps: until
-contests are decided, the action that won at rest is the one that counts.
-
 Next: corticalnet/circuits/cells/choice.py.
 """
 

@@ -8,8 +8,8 @@ and in one run of a generator that yields each step (a closed loop as a protocol
 thread, process time, the three in turn in one process, the first round dropped; a ratio is the median over
 rounds of (other / one run in the same round). Networks of 64-12-10 columns.
 
-Wanted: on torch a loop costs at most twice one run (2.0 to 2.2 is measured); Brian2 builds nothing anew (a
-build takes as long as some thousand steps). Numbers in docs/results/cost.md.
+Wanted: on torch a loop costs at most twice one run; Brian2 builds nothing anew (a build takes as long as some
+thousand steps).
 
 Next: corticalnet/engines/simulator.py.
 """

@@ -11,16 +11,8 @@
 3. Brian2: that population by the engine and by hand (threshold, reset, on_pre); NumPy and C++.
 
 One thread, sides interleaved in one process, its own time (of C++ programs: the clock's, as they measure it);
-ratio engine / other, median (quartiles), 9 rounds on a busy machine. All fire the same spikes in
-these 100 (Brian2: 300, 1000) steps, the layers but for 6 in 71,345 (rounding).
-
-1. snnTorch 0.83 (0.80–0.91) as Leaky, 0.70 (0.67–0.73) as Synaptic; Norse 0.92 (0.89–1.12); the same in plain
-   torch 1.20 (1.19–1.23).
-2. dense weights 0.06 to 0.07, CSR 0.14 to 0.17; Norse's sparse spikes 0.90 (0.88–0.99).
-3. NumPy 2.56 (2.26–3.44) with 1,000 and 1.74 (1.67–1.80) with 4,000 cells; C++, before an event's 1 was left
-   out of its sum, 1.32 (1.29–1.41). Wanted: 1.1.
-
-Where the engine loses, docs/results/circuits.md says why.
+ratio engine / other, median (quartiles), 9 rounds. All must fire the same spikes. Wanted: Brian2 at most 1.1;
+where the engine loses, docs/results/circuits.md says why.
 """
 
 from __future__ import annotations

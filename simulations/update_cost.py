@@ -8,8 +8,8 @@ same network as an nn.Sequential with the squared loss and torch.optim.SGD. One 
 all interleaved in one process, warm-up dropped. A ratio is the median over rounds of (rule / autograd in
 the same round). Locally connected autograd is F.unfold and a batched matrix product.
 
-The paper (their network, ms, CPU): backprop 3.1, IL (T = 20) 19.2, Z-IL 3.6, Fa-Z-IL 3.6: ratios 6.2,
-1.16, 1.16. Expected here: Z-IL and BrainProp at most 1.0 on every network; numbers in docs/results/cost.md.
+Song et al. 2020, Table 4 (their network, ms, CPU): backprop 3.1, IL (T = 20) 19.2, Z-IL 3.6, Fa-Z-IL 3.6:
+ratios 6.2, 1.16, 1.16. Expected here: Z-IL and BrainProp at most 1.0 on every network.
 
 Next: corticalnet/rules/sweep.py.
 """

@@ -15,16 +15,6 @@ backprop's of the same lesson (BrainProp: of the same action's reward-prediction
 4. Streaming Fa-Z-IL on PIF cells (8-6-6-4, sigmoid, weights × 1.5, N = 300), φ deciding by itself, three
    trials in a stream of unknown timing, beside a backprop twin.
 
-Measured. 1, five networks: mean cosine at N = 10, 30, 100, 300, Z-IL: Poisson
-0.758, 0.988, 0.9967, 0.9987, PIF 0.997, 0.9991, 0.9996, 0.9999, LIF 0.982, 0.991, 0.993, 0.994; BrainProp:
-Poisson 0.993, 0.9987, 0.9992, 0.9998, PIF and LIF 0.9998 and more at every N. Exponents of the error: Z-IL
-Poisson −0.56 ± 0.08, PIF −0.35 ± 0.05 (the finite window's error is its floor), LIF −0.15 ± 0.03 (ripple
-that does not average out); BrainProp −0.43 ± 0.13, −0.34 ± 0.16, +0.05 ± 0.09. 2, one network: Poisson's
-noise 0.187, 0.187, 0.181, 0.123 for T = 50, 100, 200, 400 ms (exponent −0.19 ± 0.09: short of the −1/2 that
-was expected), PIF's 0.214, 0.067, 0.044, 0.041 (−0.77 ± 0.26). 3, single trials: with 0.03 of the error PIF
-errs by 0.32, with 0.1 of it Poisson by 1.1 (cosine 0.03). 4, one network: 5, 8, 8 % (area1), 5, 6, 6 %
-(area2), 2, 3, 3 % (output) after trials 1, 2, 3; every φ fired three times.
-
 Next: corticalnet/audit/trials.py, corticalnet/columns/spiking.py.
 """
 

@@ -1,23 +1,15 @@
-"""What simulations found, typed once: the numbers stand in ``docs/results/NAME.json``, and pages show them.
+"""What simulations found, typed once: the numbers stand in ``docs/results/NAME.json``.
 
-    python -m simulations.parts.results        writes every table of docs between its markers (`make results`)
-
-A page says which table it shows, and where it ends::
-
-    <!-- results: delayed_xor feedback -->
-    <!-- end -->
-
-Instead of a table's name, ``deviations`` shows what is not as in the paper; ``questions: GROUP`` instead of
-``results: …`` shows which simulations there are. Nothing here waits for torch: a simulation's header is read,
-not run.
+``published()`` has them, with what stands in each simulation's header. This is what pages show
+(``simulations/parts/pages.py``) and `corticalnet reproduce` lists. Nothing here waits for torch: a header is
+read, not run.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +26,6 @@ GROUPS = ("learning", "feedback", "predictive_coding", "reward", "circuits", "sp
 
 _COMMAND = re.compile(r"^ {4}(python -m simulations\.\w+.*?)(?: {2,}(.*))?$", re.MULTILINE)
 _MINUTES = re.compile(r"(\d+(?:\.\d+)?) (s|min|minutes?|h)\b")
-_BLOCK = re.compile(r"<!-- (results|questions): (.*?) -->\n.*?<!-- end -->", re.DOTALL)
 _SPREAD = re.compile(r"^(.*?) ± ([\d.e+−-]+)(.*)$")
 
 
@@ -180,46 +171,6 @@ def _apart(number: str) -> tuple[str, str]:
     return (parts[1] + parts[3], parts[2]) if parts else (number, "")
 
 
-def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table as Markdown has it."""
-    lines = [columns, ["---"] * len(columns), *rows]
-    cells = [[cell.replace("|", "\\|") for cell in line] for line in lines]
-    return "\n".join("| " + " | ".join(line) + " |" for line in cells).replace("|  |", "| |")
-
-
-def shown(page: str) -> str:
-    """A page's text with every block between markers as the results have it.
-
-    Raises:
-        ResultsError: a block asks for something that is not there.
-    """
-    return _BLOCK.sub(lambda found: _block(found[1], found[2].split()), page)
-
-
-def _block(kind: str, words: list[str]) -> str:
-    try:
-        if kind == "questions":
-            (group,) = words
-            content = _questions(group)
-        else:
-            name, what = words
-            content = _of(read(name), what)
-    except ValueError:
-        raise ResultsError(f"a block is 'results: NAME TABLE' or 'questions: GROUP', not {words}") from None
-    return f"<!-- {kind}: {' '.join(words)} -->\n\n{content}\n\n<!-- end -->"
-
-
-def _questions(group: str) -> str:
-    if group not in GROUPS:
-        raise ResultsError(unknown("group", group, GROUPS))
-    rows = [
-        [one.question, f"`{one.name}`", one.paper, minutes(one.minutes)]
-        for one in published()
-        if one.group == group
-    ]
-    return markdown(["question", "simulation", "after", "takes"], rows)
-
-
 def minutes(value: float) -> str:
     """A time as people say it.
 
@@ -229,35 +180,3 @@ def minutes(value: float) -> str:
     if value < 2 and value != 1:
         return f"{60 * value:.0f} s"
     return f"{value:g} min" if value < 60 else f"{value / 60:g} h"
-
-
-def _of(one: Published, what: str) -> str:
-    if what == "deviations":
-        return "\n".join(f"{k}. {text}" for k, text in enumerate(map(_wrapped, one.deviations), 1))
-    if what not in one.tables:
-        raise ResultsError(f"{one.name}: {unknown('table', what, [*one.tables, 'deviations'])}")
-    return markdown(one.tables[what]["columns"], one.tables[what]["rows"])
-
-
-def _wrapped(text: str) -> str:
-    """An item of a list in lines of at most 120 characters."""
-    return textwrap.fill(text, 120 - 3, subsequent_indent="   ", break_on_hyphens=False)
-
-
-def pages() -> list[Path]:
-    """The pages that show results."""
-    found = [ROOT / "README.md", HERE / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    return [path for path in found if path.is_file() and _BLOCK.search(path.read_text())]
-
-
-def main(say: Callable[[str], object] = print) -> None:
-    """Write every block of every page anew."""
-    for path in pages():
-        before = path.read_text()
-        if (after := shown(before)) != before:
-            path.write_text(after)
-            say(f"written: {path.relative_to(ROOT)}")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,21 +1,22 @@
 """A number stands in one place: pages show what docs/results/NAME.json has."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from simulations.parts import results
+from simulations.parts import pages, results
 from simulations.parts.results import ResultsError, Row
 
-PAGES = results.pages()
+PAGES = pages.pages()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(results.ROOT)))
 def test_pages_show_what_the_results_say(page):
-    assert page.read_text() == results.shown(page.read_text()), "run `make results`"
+    assert page.read_text() == pages.shown(page.read_text()), "run `make results`"
 
 
 def test_every_simulation_has_its_results_and_every_table_is_shown():
@@ -73,12 +74,12 @@ def test_a_simulation_is_read_from_its_header_and_its_results(two_simulations):
 def test_a_block_is_written_anew_and_the_rest_of_a_page_is_left(two_simulations):
     page = "before\n<!-- results: one all -->\nold\n<!-- end -->\nafter\n"
     table = "| rule | test % | the paper |\n| --- | --- | --- |\n| a | 88.7 ± 4.3 % | 90 |\n| b\\|c | 2 | |"
-    assert results.shown(page) == page.replace("old", f"\n{table}\n")
+    assert pages.shown(page) == page.replace("old", f"\n{table}\n")
     two_simulations["tables"]["all"]["rows"][0][1] = "88.8 ± 4.3 %"
     (results.RESULTS / "one.json").write_text(json.dumps(two_simulations))
-    assert "88.8" in results.shown(results.shown(page))
-    assert results.shown("<!-- results: one deviations -->\n<!-- end -->").splitlines()[2] == "1. None."
-    assert "| Is it so? | `one` | Me 2020 | 30 s |" in results.shown(
+    assert "88.8" in pages.shown(pages.shown(page))
+    assert pages.shown("<!-- results: one deviations -->\n<!-- end -->").splitlines()[2] == "1. None."
+    assert "| Is it so? | `one` | Me 2020 | 30 s |" in pages.shown(
         "<!-- questions: learning -->\n<!-- end -->"
     )
 
@@ -94,7 +95,7 @@ def test_a_block_is_written_anew_and_the_rest_of_a_page_is_left(two_simulations)
 )
 def test_a_block_that_asks_for_what_is_not_there_is_told(two_simulations, block, said):
     with pytest.raises(ResultsError, match=said):
-        results.shown(f"<!-- {block} -->\n<!-- end -->")
+        pages.shown(f"<!-- {block} -->\n<!-- end -->")
 
 
 @pytest.mark.parametrize(
@@ -122,7 +123,42 @@ def test_the_command_writes_pages(tmp_path, monkeypatch, two_simulations):
     page = Path(tmp_path / "docs" / "page.md")
     page.write_text("<!-- results: one all -->\n<!-- end -->\n")
     said = []
-    results.main(said.append)
-    results.main(said.append)
+    pages.main(said.append)
+    pages.main(said.append)
     assert said == ["written: docs/page.md"]
     assert "88.7" in page.read_text()
+
+
+def test_tables_of_a_run_are_published(two_simulations, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    table = {"title": "how many", "columns": ["rule", "test %"], "rows": [["a", "90 ± 1"], ['"b"', "5"]]}
+    (folder / "tables.json").write_text(json.dumps([table, table]))
+    with pytest.raises(ResultsError, match=r"a name for each table is needed .*'how many', 'how many'"):
+        pages.publish("one", folder, ["all"])
+    pages.publish("one", folder, ["new", "-"])
+    (one,) = results.published()
+    assert one.tables == two_simulations["tables"] | {"new": {k: table[k] for k in ("columns", "rows")}}
+    assert '   ["a", "90 ± 1"],\n' in (tmp_path / "one.json").read_text()
+    assert '   ["\\"b\\"", "5"]\n' in (tmp_path / "one.json").read_text()
+    with pytest.raises(ResultsError, match="has no tables of a run"):
+        pages.publish("one", tmp_path, ["all"])
+
+
+@pytest.mark.parametrize("path", sorted(results.HERE.glob("[!_]*.py")), ids=lambda path: path.stem)
+def test_headers_hold_no_measured_numbers(path):
+    header = path.read_text().split('"""')[1]
+    assert not re.search(r"\d ± \d", header), f"{path.stem}: measured numbers stand in docs/results"
+    assert "Measured" not in header
+
+
+def spreads(text):
+    """All "mean ± s.d." of a text, also those that a line's end divides."""
+    return re.findall(r"\d[\d.,]* ± \d[\d.]*(?<!\.)", re.sub(r"\s*±\s*", " ± ", text))
+
+
+@pytest.mark.parametrize("page", sorted(Path("docs").rglob("*.md")), ids=str)
+def test_what_a_page_says_in_words_stands_in_the_results_too(page):
+    known = {number for path in results.RESULTS.glob("*.json") for number in spreads(path.read_text())}
+    said = spreads(re.sub(r"<!-- results.*?<!-- end -->", "", page.read_text(), flags=re.DOTALL))
+    assert not set(said) - known, "type it in docs/results/NAME.json"
