@@ -26,13 +26,13 @@ from corticalnet.rules.plasticity import Plasticity
 class TargetPropagation(cn.LearningRule):
     """Difference target propagation with inverse weights that learn."""
 
-    name = "target-propagation"
+    name = "learned-inverses"
     equation = "δ = f' ⊙ V (tanh(a + δ) − tanh(a)) of the area above,  ΔV = α ⟨(r̃ − V tanh(ã)) × tanh(ã)⟩"
     transports_weights = False
 
     def __init__(self, rate: float = 0.1, noise: float = 0.0, teaching: Teaching = Teacher()):
-        self.rate = positive("target-propagation: rate", rate, RuleError)
-        self.noise = not_negative("target-propagation: noise", noise, RuleError)
+        self.rate = positive("learned-inverses: rate", rate, RuleError)
+        self.noise = not_negative("learned-inverses: noise", noise, RuleError)
         self.teaching = teaching
 
     def draw(self, net):
@@ -90,7 +90,7 @@ class Keeping(TargetPropagation):
 
 
 #: Rules of nobody's catalogue, by name.
-STRANGERS = {"target-propagation": TargetPropagation, "target-propagation, kept": Keeping}
+STRANGERS = {"learned-inverses": TargetPropagation, "learned-inverses, kept": Keeping}
 
 
 @contextmanager

@@ -105,16 +105,41 @@ class Area(nn.Module):
         pairs = zip(self.sequence, trace, strict=True)
         return [(x, y, stage.freeze_statistics(memory)) for stage, (x, y, memory) in pairs]
 
-    def backward(self, signal: Tensor, trace: Trace) -> Tensor:
-        """Return the stages' vector-Jacobian product: ``f'(drive) * signal`` of a signal at the rates."""
+    def backward(self, signal: Tensor, trace: Trace, to: int = 0) -> Tensor:
+        """Return the stages' vector-Jacobian product: ``f'(drive) * signal`` of a signal at the rates.
+
+        ``to``: the stage that it comes down to (what that one was given); all of them if not given.
+        """
         if trace and signal.stride() != trace[-1][1].stride():  # take the rates' memory layout
             signal = torch.empty_like(trace[-1][1]).copy_(signal)
-        for k in range(len(trace) - 1, -1, -1):
+        for k in range(len(trace) - 1, to - 1, -1):
             x, y, memory = trace[k]
             if signal.dtype != x.dtype:  # under autocast, stages may differ in precision
                 signal = signal.to(x.dtype)
             signal = self.sequence[k].backward(signal, x, y, memory)
         return signal
+
+    # What columns hold, before pools, homeostasis and silence ----------------------------------
+    @property
+    def fires_first(self) -> bool:
+        """Whether its first stage is its activation, so that columns hold rates: else they hold drives."""
+        return bool(self.sequence) and isinstance(self.sequence[0], Fire)
+
+    def state(self, drive: Tensor, trace: Trace) -> Tensor:
+        """Return what columns hold: the activation of their drive, or the drive if something comes before."""
+        return trace[0][1] if self.fires_first else drive
+
+    def state_of(self, drive: Tensor) -> Tensor:
+        """Return what columns would hold at another drive."""
+        return self.sequence[0].forward(drive)[0] if self.fires_first else drive
+
+    def to_state(self, signal: Tensor, trace: Trace) -> Tensor:
+        """Return a signal at the rates brought down to what columns hold."""
+        return self.backward(signal, trace, int(self.fires_first))
+
+    def to_drive(self, signal: Tensor, trace: Trace) -> Tensor:
+        """Return a signal at what columns hold brought down to their drive: times ``f'``."""
+        return self.sequence[0].backward(signal, *trace[0]) if self.fires_first else signal
 
     def parameter_gradients(self, trace: Trace) -> list[tuple[nn.Parameter, Tensor]]:
         """Return the stages' own parameters with their batch-summed gradients, by the last ``backward``."""

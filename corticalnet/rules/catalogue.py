@@ -78,6 +78,12 @@ FEEDBACKS = {
     "perturbed": Public("Perturbed"),
 }
 
+
+def _targets(top: str, reconstruction: str, **settings: Any) -> Public:
+    """One of the family of target propagation."""
+    return Public("target_propagation.TargetPropagation", top=top, reconstruction=reconstruction, **settings)
+
+
 #: Columns of an artificial neural network (backprop) have no cells that hold feedback; all others have.
 _HELD = Public("Sweep", feedback_cells=True)
 
@@ -103,6 +109,22 @@ _RULES: dict[str, Entry | Whole | Callable[..., LearningRule]] = {
     "streaming-fa-z-il": Entry("teacher", "tied", Public("FaZIL", gate="pulse"), "this toolkit, see docs"),
     "equilibrium-propagation": Whole(
         Public("equilibrium.EquilibriumPropagation"), "Scellier & Bengio 2017; Laborieux et al. 2021"
+    ),
+    "target-propagation": Whole(
+        _targets("label", "noise-preserving", difference=False), "Le Cun 1986; Bengio 2014; Lee et al. 2015"
+    ),
+    "difference-target-propagation": Whole(
+        _targets("gradient", "noise-preserving"), "Lee, Zhang, Fischer & Bengio 2015; Bartunov et al. 2018"
+    ),
+    "simplified-target-propagation": Whole(_targets("label", "denoising"), "Bartunov et al. 2018 (SDTP)"),
+    "auxiliary-output-target-propagation": Whole(
+        _targets("label", "denoising", auxiliary=64, sigma=0.3), "Bartunov et al. 2018 (AO-SDTP)"
+    ),
+    "difference-reconstruction": Whole(
+        _targets("nudge", "difference", decoder="linear", damping=1e-3), "Meulemans et al. 2020 (DRL)"
+    ),
+    "local-difference-reconstruction": Whole(
+        _targets("nudge", "local difference", decoder="gated"), "Ernoult et al. 2022 (L-DRL)"
     ),
 }
 
@@ -131,14 +153,8 @@ def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
     """Add a rule of your own: an :class:`Entry`, or a :class:`LearningRule` (or a function that makes one).
 
     Raises:
-        RuleError: the name is taken or no word, or there is nothing that makes a rule.
+        RuleError: the name is taken.
     """
-    if not isinstance(name, str) or not name.strip():
-        raise RuleError(f"the name of a rule must be a text, not {_shown(name)}")
-    if not isinstance(make, Entry) and not callable(make):
-        raise RuleError(
-            f"rule '{name}': {_shown(make)} is no Entry, and no class or function that makes a rule"
-        )
     if name in _RULES:
         raise RuleError(f"rule '{name}' exists already; choose another name")
     _RULES[name] = make
@@ -165,10 +181,6 @@ def rule(name: str, /, **parameters: Any) -> LearningRule:
     if not isinstance(entry, Entry):
         make: Any = entry.make if isinstance(entry, Whole) else entry
         whole = _whole(name, make.load() if isinstance(make, Public) else make, parameters)
-        if not hasattr(whole, "learn"):  # (to ask for its class would bring torch)
-            raise RuleError(
-                f"rule '{name}': what makes it returned {_shown(whole)}, which is no LearningRule"
-            )
         whole.name = name
         return whole
     makers = {
@@ -226,9 +238,3 @@ def _maker(part: Any, names: dict[str, Any], kind: str) -> Any:
 
 def _parameters(make: Any) -> list[str]:
     return list(inspect.signature(make).parameters) if callable(make) else []
-
-
-def _shown(value: object) -> str:
-    from corticalnet.checks import shown  # brings NumPy
-
-    return shown(value)

@@ -41,7 +41,7 @@ from corticalnet.checks import flag, positive, shown, whole
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.area import Area, Trace
-from corticalnet.network.stages import Fire, MaxPool
+from corticalnet.network.stages import MaxPool
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.plasticity import Plasticity
@@ -182,7 +182,7 @@ class _Columns:
         self.signals: list[Tensor | None] = [None] * len(self.rates)
         for node, area in wiring.above_input:
             trace = self.traces[node] = area.freeze_statistics(activity.traces[node])
-            self.states[node] = trace[0][1] if _fires(area) else activity.drives[node]
+            self.states[node] = area.state(activity.drives[node], trace)
 
     def nudged(self, trial_loss: TrialLoss, beta: float) -> _Columns:
         """A copy, whose output is drawn to the target with strength β."""
@@ -208,9 +208,8 @@ class _Columns:
         drive = self.wiring.drive(node, self.rates)
         signal = self.signals[node] = self._signal(node)
         if signal is not None:
-            drive = drive + _back(area, signal, self.traces[node])
-        wanted = area.sequence[0].forward(drive)[0] if _fires(area) else drive
-        return wanted.clamp(-self.bound, self.bound) - self.states[node]
+            drive = drive + area.to_state(signal, self.traces[node])
+        return area.state_of(drive).clamp(-self.bound, self.bound) - self.states[node]
 
     def _signal(self, node: int) -> Tensor | None:
         """What comes down to the rates of an area; to the output, from the teacher."""
@@ -228,7 +227,7 @@ class _Columns:
         area, signal = self.wiring.area(node), self.signals[node]
         if signal is None or not area.learns:
             return []
-        _back(area, signal, self.traces[node])
+        area.to_state(signal, self.traces[node])
         return area.parameter_gradients(self.traces[node])
 
 
@@ -250,11 +249,6 @@ def _contrast(plasticity: Plasticity, now: _Columns, before: _Columns, factor: f
         plasticity.credit(before.parameter_gradients(node), -factor)
 
 
-def _fires(area: Area) -> bool:
-    """Whether an area begins with its activation, so that states are rates: else they are drives."""
-    return bool(area.sequence) and isinstance(area.sequence[0], Fire)
-
-
 def _fire(area: Area, state: Tensor, before: Trace) -> tuple[Tensor, Trace]:
     """Rates of columns in a state, through all that comes after their activation, and the trace of that.
 
@@ -262,7 +256,7 @@ def _fire(area: Area, state: Tensor, before: Trace) -> tuple[Tensor, Trace]:
     and be silenced, and so to and fro.
     """
     rate, trace = state, list(before)
-    for k in range(int(_fires(area)), len(before)):
+    for k in range(int(area.fires_first), len(before)):
         stage, memory, x = area.sequence[k], before[k][2], rate
         if isinstance(stage, MaxPool):
             rate = x.flatten(2).gather(2, memory.flatten(2)).view_as(memory)
@@ -270,10 +264,3 @@ def _fire(area: Area, state: Tensor, before: Trace) -> tuple[Tensor, Trace]:
             rate, memory = stage.forward(x, memory)
         trace[k] = (x, rate, memory)
     return rate, trace
-
-
-def _back(area: Area, signal: Tensor, trace: Trace) -> Tensor:
-    """What comes down to the rates, brought to the states."""
-    for k in range(len(trace) - 1, int(_fires(area)) - 1, -1):
-        signal = area.sequence[k].backward(signal, *trace[k])
-    return signal

@@ -38,6 +38,10 @@ class TrialLoss(ABC):
     def error(self, rates: Tensor) -> Tensor:
         """Return ``−∂loss/∂rates`` of each sample (not divided by the batch)."""
 
+    def answer(self, rates: Tensor) -> Tensor:
+        """Return what the output says, to be compared with the target: its rates, or their softmax."""
+        return rates
+
     def losses(self, rates: Tensor) -> Tensor:
         """Return the loss of each sample ``[batch]``, if the output's rates were these."""
         return 0.5 * self.error(rates).square().sum(1)
@@ -121,9 +125,12 @@ class _Squared(TrialLoss):
 class _CrossEntropy(_Squared):
     mass: Tensor | None  # what each target vector sums to; None: one
 
-    def error(self, rates: Tensor) -> Tensor:
+    def answer(self, rates: Tensor) -> Tensor:
         answer = torch.softmax(rates, 1)
-        return self.wanted - (answer if self.mass is None else self.mass * answer)
+        return answer if self.mass is None else self.mass * answer
+
+    def error(self, rates: Tensor) -> Tensor:
+        return self.wanted - self.answer(rates)
 
     def losses(self, rates: Tensor) -> Tensor:
         return -(self.wanted * F.log_softmax(rates, 1)).sum(1)

@@ -86,7 +86,8 @@ def test_every_rule_can_be_followed(name):
     rule = cn.rule(name)
     seen = AlignmentTracker(rule, x, y).measure(net, 0)
     assert seen["angle"].notnull().all()
-    exact = rule.equals is not None or name in ("brainprop", "agrel")
+    below_the_output = "difference-target-propagation"  # (the only hidden area gets a step of the gradient)
+    exact = rule.equals is not None or name in ("brainprop", "agrel", below_the_output)
     assert (seen["angle"].max().item() < 1e-4) is exact
     layered = [route for route in rule.feedback_routes(net) if route.link in net.links]
     assert seen.sizes["link"] == len(layered)

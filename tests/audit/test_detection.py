@@ -158,5 +158,5 @@ def test_updates_that_run_away_are_not_good():
 
 def test_without_a_sweep_down_nobody_knows_the_errors_of_columns():
     net, x, y = by_hand()
-    with pytest.raises(RuleError, match="target-propagation brings errors down by no sweep"):
+    with pytest.raises(RuleError, match="learned-inverses brings errors down by no sweep"):
         size_of_deltas(net, TargetPropagation(), x, y)

@@ -269,7 +269,7 @@ def test_training_ends_when_they_are_no_longer_finite():
 def test_all_rules_can_be_printed(kind):
     rule = kind()
     rule.parameters(dense("tanh"))
-    assert str(rule).splitlines()[0] == "target-propagation"
+    assert str(rule).splitlines()[0] == "learned-inverses"
     assert "inverse.area1->area2 (11, 11)" in str(rule)
     assert TargetPropagation.equation in str(rule)
 

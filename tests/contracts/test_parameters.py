@@ -17,7 +17,7 @@ from corticalnet.network.area import Area
 from corticalnet.rules import catalogue, perturbation
 from tests.target_propagation import listed
 
-RULES = (*cn.list_rules(), "target-propagation")
+RULES = (*cn.list_rules(), "learned-inverses")
 
 NAN, INF = math.nan, math.inf
 
@@ -66,7 +66,7 @@ MAKERS = {
 
 #: Where 0 is as good as any other number: nothing of it.
 ZERO_MEANS_NONE = {
-    "momentum",
+    "momentum", "alternate", "auxiliary", "damping",
     "seed", "noise", "threshold", "decay", "exploration", "padding", "eps", "dropout", "init", "p", "std",
     "gain",
 }  # fmt: skip
