@@ -13,6 +13,7 @@ from . import (
     plotting as plotting,
     recordings as recordings,
     reinforcement as reinforcement,
+    report as report,
     rules as rules,
     training as training,
 )

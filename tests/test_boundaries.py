@@ -22,6 +22,7 @@ FLOORS = [
     ["engines", "training"],
     ["analysis"],
     ["audit"],
+    ["report"],
     [""],
     ["demo"],
     ["cli"],

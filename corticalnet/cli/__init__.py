@@ -1,6 +1,6 @@
 """The command line: ``corticalnet COMMAND``. Each command is a file here that registers with ``app``."""
 
-from corticalnet.cli import audit, autonomy, data, demo, listing, reproduce, simulate, train, validate
+from corticalnet.cli import audit, autonomy, data, demo, listing, report, reproduce, simulate, train, validate
 from corticalnet.cli.app import app, main
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "demo",
     "listing",
     "main",
+    "report",
     "reproduce",
     "simulate",
     "train",

@@ -1,9 +1,10 @@
-"""What the shell completes beside commands and options: rules, models, data sets."""
+"""What the shell completes beside commands and options: rules, models, data sets, runs."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from corticalnet import data
 from corticalnet.rules.catalogue import list_rules, source
@@ -23,6 +24,16 @@ def models(incomplete: str) -> list[str]:
 def datasets(incomplete: str) -> list[tuple[str, str]]:
     """Data sets whose names begin so, with their titles."""
     return [(name, data.describe(name).title) for name in _beginning(incomplete, data.names())]
+
+
+def runs(incomplete: str) -> list[str]:
+    """Folders with results that begin so, in ``runs/`` if nothing else is named yet."""
+    place = Path(incomplete or "runs/x").parent
+    try:
+        folders = sorted(str(path) for path in place.iterdir() if any(path.glob("*.json")))
+    except OSError:
+        return []
+    return [name for name in folders if name.startswith(incomplete) and re.fullmatch(r"[\w./][\w./-]*", name)]
 
 
 def _beginning(incomplete: str, names: Iterable[str]) -> list[str]:

@@ -8,10 +8,11 @@ remove(path)                                    a file that may be gone already
 read_whole(path)                                bytes of a regular file
 read_json(path, schema, error)                  what a file says, if its schema allows it
 with locked(folder): …                          a folder that nobody else writes in the meantime
+holder(folder)                                  who that is now
 expanded(path)                                  "~" is a home folder, if there is one
 """
 
-from corticalnet.store.lock import locked
+from corticalnet.store.lock import holder, locked
 from corticalnet.store.reading import expanded, read_json, read_whole, validated
 from corticalnet.store.writing import (
     clear_unfinished,
@@ -25,6 +26,7 @@ from corticalnet.store.writing import (
 __all__ = [
     "clear_unfinished",
     "expanded",
+    "holder",
     "locked",
     "make_folder",
     "read_json",

@@ -67,6 +67,22 @@ def locked(folder: str | Path, error: type[CorticalnetError] = OutputError) -> I
             file.close()  # only now: whoever has opened the file finds it gone, and looks again
 
 
+def holder(folder: str | Path) -> str | None:
+    """The process that has a folder now, in words; None if nobody seems to.
+
+    A process that was killed leaves its lock's file: that of a process which is gone does not count. To ask
+    locks nothing.
+    """
+    for name in ("lock", "lock.owner"):
+        try:
+            owner = _owner(read_whole(Path(folder) / name))
+        except OSError:
+            continue
+        if owner is not None and not _gone(owner):
+            return "process {pid} on {host} since {since}".format(**owner)
+    return None
+
+
 def _lock(path: Path) -> FileIO | None:
     """The open file, locked and with our name; None where there are no locks."""
     if fcntl is None:

@@ -67,7 +67,7 @@ def write_whole(
 
 
 def write_json(
-    path: str | Path, content: Any, error: type[CorticalnetError] = OutputError, indent: int = 2
+    path: str | Path, content: Any, error: type[CorticalnetError] = OutputError, indent: int | None = 2
 ) -> None:
     """Put JSON at ``path`` in one step; what JSON does not know is written as text.
 

@@ -123,7 +123,12 @@ def _run(
     display = ProgressDisplay(title, epochs, len(data.train), len(history), progress, objective)
     with display, scalars(None if folder is None else folder.path, len(history)) as board:
         while not finished(history, model.settings):
-            record = _epoch(state, data, display)
+            try:
+                record = _epoch(state, data, display)
+            except TrainingError as error:
+                if folder is not None:
+                    folder.stop(len(history) + 1, str(error))
+                raise
             history.append(record)
             improved = state.remember_best()
             if folder is not None:

@@ -15,11 +15,13 @@ from corticalnet.training.settings import Settings
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a model came from: its file, the file's SHA-256, and the settings it was loaded with."""
+    """Where a model came from: its file, the file's SHA-256, the settings it was loaded with, and what the
+    file says of itself."""
 
     path: Path
     sha256: str
     arguments: dict[str, Any]
+    about: str = ""
 
 
 @dataclass

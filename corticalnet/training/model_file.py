@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib.util
 import inspect
@@ -95,7 +96,7 @@ def _load(path: Path, code: bytes, settings: dict[str, Any]) -> Model:
     if settings.get("rule") is not None and not _accepts(takes, "rule"):
         model.rule = _as_rule(settings["rule"])
     model.name = model.name or path.stem
-    model.origin = Origin(path, hashlib.sha256(code).hexdigest(), dict(settings))
+    model.origin = Origin(path, hashlib.sha256(code).hexdigest(), dict(settings), _docstring(code))
     return model
 
 
@@ -108,6 +109,11 @@ def _beside(path: Path) -> Iterator[None]:
     finally:
         with suppress(ValueError):
             sys.path.remove(str(path.parent))
+
+
+def _docstring(code: bytes) -> str:
+    """What a model file says of itself."""
+    return ast.get_docstring(ast.parse(code)) or ""
 
 
 def _build_function(path: Path, code: bytes) -> Callable[..., Any]:

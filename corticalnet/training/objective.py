@@ -91,6 +91,10 @@ class Objective(ABC):
         """Return how many answers of an update were right; None where none is simply right or wrong."""
         return None
 
+    def confusion(self, answers: Tensor, data: Data) -> list[list[int]] | None:
+        """How often each class (rows) was taken for each (columns); None where answers are no classes."""
+        return None
+
     @abstractmethod
     def draw(self, answers: Tensor, data: Data) -> Figure:
         """The answers to the test images."""
@@ -135,6 +139,14 @@ class Classes(Objective):
     def count_correct(self, step: LearnResult, targets: Tensor) -> Tensor | None:
         """Those that are the label."""
         return (step.prediction == targets).sum()
+
+    def confusion(self, answers: Tensor, data: Data) -> list[list[int]]:
+        """Counts of test images; answers beyond the classes have columns at the end."""
+        rows = len(data.classes)
+        columns = max(rows, int(answers.max()) + 1)
+        pairs = data.test.labels.cpu() * columns + answers.cpu()
+        counts: list[list[int]] = pairs.bincount(minlength=rows * columns).reshape(rows, columns).tolist()
+        return counts
 
     def draw(self, answers: Tensor, data: Data) -> Figure:
         """What was taken for what."""

@@ -17,6 +17,7 @@ from corticalnet.store import write_json
 from corticalnet.training.checkpoint import give_weights
 from corticalnet.training.objective import CLASSES, Objective
 from corticalnet.training.run_folder import RunFolder
+from corticalnet.training.schemas import ConfusionAbout
 from corticalnet.training.settings import Settings
 from corticalnet.training.state import History, State, best_epoch
 
@@ -147,6 +148,10 @@ def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
     if folder is not None:
         try:
             draw(folder.path, state.model.network, data, state.history, best, objective)
+            counts = objective.confusion(best, data)
+            if counts is not None:
+                about = ConfusionAbout(classes=[str(name) for name in data.classes], counts=counts)
+                write_json(folder.confusion, about.model_dump(), CheckpointError, indent=None)
             write_json(folder.summary, result.to_dict(), CheckpointError)
         except CheckpointError as error:
             raise CheckpointError(

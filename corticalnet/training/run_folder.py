@@ -3,6 +3,7 @@
     settings.json       model, settings, versions          last.safetensors   all that resuming needs
     metrics.jsonl       one record for each epoch          best.safetensors   weights of the best epoch
     summary.json        the result                         *.png              figures
+    stopped.json        why it ended before its time       confusion.json     which class was taken for which
 
 Every file is written whole or not at all, and one process at a time writes them.
 """
@@ -29,7 +30,7 @@ from corticalnet.store import (
 )
 from corticalnet.training.identity import describe
 from corticalnet.training.model import Model
-from corticalnet.training.schemas import Period, RunAbout
+from corticalnet.training.schemas import Period, RunAbout, StoppedAbout
 from corticalnet.training.state import History, State
 
 #: How often a folder that vanishes is made again.
@@ -61,6 +62,16 @@ class RunFolder:
     def summary(self) -> Path:
         """The result of a finished run."""
         return self.path / "summary.json"
+
+    @property
+    def stopped(self) -> Path:
+        """Why a run could not go on."""
+        return self.path / "stopped.json"
+
+    @property
+    def confusion(self) -> Path:
+        """Which class was taken for which, of the test images by the best epoch's network."""
+        return self.path / "confusion.json"
 
     @property
     def metrics(self) -> Path:
@@ -168,7 +179,8 @@ class RunFolder:
             state.save_best(self.best)
         self.write_settings(state)
         self._write_metrics(state.history)
-        remove(self.summary, CheckpointError)
+        for outdated in (self.summary, self.stopped, self.confusion):
+            remove(outdated, CheckpointError)
 
     def keep(self, state: State, improved: bool) -> None:
         """Write what an epoch has changed. The last checkpoint decides; all else can be made from it.
@@ -203,8 +215,15 @@ class RunFolder:
             settings=model.settings.model_dump(mode="json"),
             versions=Period(**state.periods[-1]),
             earlier_versions=[Period(**period) for period in state.periods[:-1]],
+            about="" if model.origin is None else model.origin.about,
+            equations=str(model.rule).splitlines(),
+            content=state.content,
         )
         write_json(self.settings, about.model_dump(), CheckpointError)
+
+    def stop(self, epoch: int, reason: str) -> None:
+        """Record why a run cannot go on."""
+        write_json(self.stopped, StoppedAbout(epoch=epoch, reason=reason).model_dump(), CheckpointError)
 
     def _write_metrics(self, history: History) -> None:
         """Record every epoch, a line each."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -39,6 +39,32 @@ class RunAbout(ModelAbout):
     settings: dict[str, Any]
     versions: Period
     earlier_versions: list[Period]
+    #: The rest is for readers, and runs of earlier versions have none of it: the docstring of the model's
+    #: file, the rule with its equations, and what identifies the samples of each split.
+    about: str = ""
+    equations: list[str] = []
+    content: dict[str, str] = {}
+
+
+class StoppedAbout(BaseModel):
+    """``stopped.json``: why a run ended before its time."""
+
+    epoch: Annotated[int, Field(ge=1)]
+    reason: str
+
+
+class ConfusionAbout(BaseModel):
+    """``confusion.json``: how often each class (rows) was taken for each answer (columns)."""
+
+    classes: list[str]
+    counts: list[list[Annotated[int, Field(ge=0)]]]
+
+    @model_validator(mode="after")
+    def _rows_are_classes(self) -> ConfusionAbout:
+        rows, widths = len(self.classes), {len(row) for row in self.counts}
+        if len(self.counts) != rows or len(widths) != 1 or min(widths) < rows:
+            raise ValueError("counts should have a row for each class, and a column for each answer")
+        return self
 
 
 class SeedsAbout(ModelAbout):

@@ -1,0 +1,96 @@
+"""Curves of several training runs in one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from corticalnet.errors import printable
+from corticalnet.plotting.style import LABEL, plain
+
+#: Runs that have a name in the legend.
+MOST_NAMES = 16
+#: Where the largest number is so many times the smallest, the axis is logarithmic.
+DECADES = 1000
+_TITLES = {
+    "loss": "training: mean loss",
+    "accuracy": "training: fraction right",
+    "validation_accuracy": "validation: fraction right",
+    "validation_loss": "validation: loss",
+}
+
+History = Sequence[Mapping[str, Any]]
+
+
+def several_learning_curves(runs: Mapping[str, Sequence[History]]) -> Figure:
+    """Loss and scores over epochs, a colour for each name.
+
+    Args:
+        runs: name -> histories, one for each seed. Several are thin lines, and a thick one is their mean, as
+            far as all of them go.
+    """
+    records = [record for histories in runs.values() for history in histories for record in history]
+    keys = [key for key in _TITLES if any(record.get(key) is not None for record in records)] or ["loss"]
+    figure = Figure(figsize=(3.4 * len(keys), 3.1), layout="constrained")
+    for key, axes in zip(keys, figure.subplots(1, len(keys), squeeze=False)[0], strict=True):
+        for number, (name, histories) in enumerate(runs.items()):
+            curves = [[one[key] for one in history if one.get(key) is not None] for history in histories]
+            _draw(axes, [curve for curve in curves if curve], f"C{number % 10}", name)
+        plain(axes, 4)
+        if _spans_decades([one[key] for one in records if one.get(key) is not None]):
+            axes.set_yscale("log")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_title(_TITLES[key], fontsize=LABEL + 1)
+        axes.set_xlabel("epoch", fontsize=LABEL)
+    axes = figure.axes[0]
+    lines = {line.get_label(): line for a in figure.axes for line in a.get_lines()}
+    named = {name: line for name, line in lines.items() if not str(name).startswith("_")}
+    if 1 < len(named) <= MOST_NAMES:
+        figure.legend(
+            list(named.values()),
+            [_escaped(str(name)) for name in named],
+            loc="outside lower center",
+            ncols=min(len(named), 3),
+            frameon=False,
+            fontsize=LABEL,
+        )
+    return figure
+
+
+def _draw(axes: Any, curves: list[list[float]], colour: str, name: str) -> None:
+    """Thin lines, and their mean."""
+    if not curves:
+        return
+    thin = len(curves) > 1
+    for curve in curves:
+        axes.plot(
+            range(1, len(curve) + 1),
+            curve,
+            color=colour,
+            lw=0.8 if thin else 1.6,
+            alpha=0.5 if thin else 1.0,
+            marker="." if len(curve) == 1 else "",
+            label="_one" if thin else _label(name),
+        )
+    if thin:
+        shortest = min(map(len, curves))
+        mean = np.mean([curve[:shortest] for curve in curves], axis=0)
+        axes.plot(range(1, shortest + 1), mean, color=colour, lw=2, label=_label(name))
+
+
+def _spans_decades(values: list[float]) -> bool:
+    """Whether small numbers would be lost beside large ones."""
+    return bool(values) and min(values) > 0 and max(values) > DECADES * min(values)
+
+
+def _label(name: str) -> str:
+    """A name that matplotlib takes into a legend, even where it begins with "_"."""
+    return f"\u200b{name}" if name.startswith("_") else name
+
+
+def _escaped(name: str) -> str:
+    """A name as it is written, whatever matplotlib makes of "$"."""
+    return printable(name.lstrip("\u200b")).replace("$", r"\$")
