@@ -64,22 +64,22 @@ def run(
                 (Saccade(delay=1), {"rate": 0.5}, 6000) if easy else (world, settings, 100)
             )
         inputs, actions = world.observation_space.shape[0], world.action_space.n
-        herd = AuGMEnT(inputs, actions, animals=found["seeds"], seed=0, **settings)
-        history = learn(herd, world, trials)
+        agent = AuGMEnT(inputs, actions, batch=found["seeds"], seed=0, **settings)
+        history = learn(agent, world, trials)
         reached = history.trials_to_criterion.values
         found["tasks"][name] = {
             "reached": [int(r) if np.isfinite(r) else None for r in reached],
             "curves": curves(history.correct.values),
         }
         if name == "saccade" and np.isfinite(reached).any():
-            seen = watch(herd.asleep(np.flatnonzero(np.isfinite(reached))[:1]), world).isel(animal=0)
+            seen = watch(agent.eval_copy(np.flatnonzero(np.isfinite(reached))[:1]), world).isel(agent=0)
             steps = int(seen.memory.notnull().all("memory_unit").sum("step").min())
             found["memory"] = {k: seen.memory.sel(kind=k)[:steps].values.tolist() for k in world.kinds}
     return found
 
 
 def curves(correct: np.ndarray) -> dict:
-    """Share of correct trials of each animal in windows that begin at "trials"; None after its last trial."""
+    """Share of correct trials of each agent in windows that begin at "trials"; None after its last trial."""
     window = max(50, -(-correct.shape[1] // POINTS))
     starts = list(range(0, correct.shape[1], window))
     rows = []

@@ -8,7 +8,7 @@ target, in the same sample; its own weight; and declared broadcasts. Everything 
 
 for a disturbance of a tenth (larger ones count in proportion).
 
-A batch is animals (or days) apart, so the change must be a sum over samples: with a the first sample and o
+Samples of a batch do not meet, so the change must be a sum over samples: with a the first sample and o
 the others, C(a,o) − C(a',o) − C(a,o') + C(a',o') = 0 over the whole trial.
 """
 

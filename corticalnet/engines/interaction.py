@@ -20,7 +20,7 @@ from corticalnet.engines.simulator import Simulator
 from corticalnet.errors import ProtocolError
 from corticalnet.experiment.protocol import Element, Present, Reinforce
 from corticalnet.experiment.stream import explore
-from corticalnet.reinforcement.herd import world
+from corticalnet.reinforcement.environments import world
 
 Array = NDArray[Any]
 
@@ -36,19 +36,19 @@ class Interaction:
 
     Args:
         task: a task of :mod:`corticalnet.reinforcement.tasks`, anything with Gymnasium's ``reset`` and
-            ``step`` and discrete actions, or a list of such environments. Several animals are the samples of
+            ``step`` and discrete actions, or a list of such environments. Several agents are the samples of
             a batch, which share their weights. What is seen is laid out flat; when a trial ends the next
             begins.
-        trials: how many each animal ends at least, in each run.
+        trials: how many each agent ends at least, in each run.
         present, teach: steps of each look and each outcome; as many as the circuit needs if not given.
         exploration: how probable it is that an action is drawn from softmax(bids / temperature).
         temperature: of these.
         seed: of the world and of exploration.
 
     Attributes:
-        actions: ``[animals]`` at each step of the world.
-        rewards: ``[animals]``, what they brought.
-        ended: ``[animals]``, whether a trial ended with them.
+        actions: ``[batch]`` at each step of the world.
+        rewards: ``[batch]``, what they brought.
+        ended: ``[batch]``, whether a trial ended with them.
 
     Raises:
         ProtocolError: impossible numbers; when it runs: a circuit without actions, or with others than the

@@ -2,20 +2,20 @@
 
 >>> from corticalnet.reinforcement import AuGMEnT, learn
 >>> from corticalnet.reinforcement.tasks import Classification
->>> herd = AuGMEnT(inputs=3, actions=3, animals=2, seed=0)
->>> history = learn(herd, Classification([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [2, 0, 1]), progress=False)
+>>> agent = AuGMEnT(inputs=3, actions=3, batch=2, seed=0)
+>>> history = learn(agent, Classification([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [2, 0, 1]), progress=False)
 >>> bool(history.trials_to_criterion.notnull().all())
 True
 
-An agent stands beside networks and circuits, and is neither: it is NumPy, a batch is a herd of independent
-animals, each with weights and chance of its own, and reward may come late: synapses are tagged until then.
-Networks learn from the reward of one answer by a rule (:class:`~corticalnet.rules.Reward`), and circuits act
-in the same :mod:`~corticalnet.reinforcement.tasks` by :class:`~corticalnet.engines.Interaction`.
+An agent stands beside networks and circuits, and is neither: it is NumPy, a batch holds independent
+agents, each with weights and random numbers of its own, and reward may come late: synapses are tagged until
+then. Networks learn from the reward of one answer by a rule (:class:`~corticalnet.rules.Reward`), and
+circuits act in the same :mod:`~corticalnet.reinforcement.tasks` by :class:`~corticalnet.engines.Interaction`.
 """
 
 from corticalnet.reinforcement.augment import AuGMEnT
-from corticalnet.reinforcement.herd import Herd
+from corticalnet.reinforcement.environments import EnvironmentBatch
 from corticalnet.reinforcement.learning import learn
 from corticalnet.reinforcement.watching import passes, watch
 
-__all__ = ["AuGMEnT", "Herd", "learn", "passes", "watch"]
+__all__ = ["AuGMEnT", "EnvironmentBatch", "learn", "passes", "watch"]

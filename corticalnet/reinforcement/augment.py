@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 
 from corticalnet.checks import array, flag, not_negative, number, positive, probability, shown, whole
 from corticalnet.errors import ShapeError, TaskError, one_of
-from corticalnet.reinforcement.tasks import Chance
-from corticalnet.reinforcement.tasks.chance import Floats, Indices
+from corticalnet.reinforcement.tasks import RandomStreams
+from corticalnet.reinforcement.tasks.random_streams import Floats, Indices
 
 Bools = NDArray[np.bool_]
 
 
 class AuGMEnT:
-    """A herd of independent animals, each a network that learns to act and to remember from reward alone.
+    """A batch of independent agents, each a network that learns to act and to remember from reward alone.
 
-    Populations, in each animal::
+    Populations, in each agent::
 
         sensory   x          what is seen
         transient x⁺, x⁻     on and off: [x − x']⁺, [x' − x]⁺, x' what was seen before
@@ -47,7 +47,7 @@ class AuGMEnT:
     Args:
         inputs, actions: numbers of sensory and of action units.
         regular, memory: numbers of hidden units.
-        animals: how many; animal k is that of ``seed + k`` alone.
+        batch: how many; agent k is that of ``seed + k`` alone.
         rate: β.
         discount: γ.
         trace: λ.
@@ -61,12 +61,12 @@ class AuGMEnT:
         seed: of weights and choices.
 
     Attributes:
-        weights: ``[animals, post, pre]``: "V_R" (regular, 1 + inputs), "V_M" (memory, 2 inputs), "W_R"
+        weights: ``[batch, post, pre]``: "V_R" (regular, 1 + inputs), "V_M" (memory, 2 inputs), "W_R"
             (actions, 1 + regular), "W_M" (actions, memory); learned feedback "B_R", "B_M" (actions, hidden).
         tags: of the same shapes.
         rates: what each population does now, "sensory", "transient", "regular", "memory", "action".
-        rpe: δ of the last step, ``[animals]``.
-        rate, exploration: β and ε of each animal, ``[animals]``.
+        rpe: δ of the last step, ``[batch]``.
+        rate, exploration: β and ε of each agent, ``[batch]``.
 
     Raises:
         TaskError: a size or setting that is impossible.
@@ -79,7 +79,7 @@ class AuGMEnT:
         regular: int = 3,
         memory: int = 4,
         *,
-        animals: int = 1,
+        batch: int = 1,
         rate: float = 0.15,
         discount: float = 0.9,
         trace: float = 0.2,
@@ -92,9 +92,9 @@ class AuGMEnT:
         anneal: float | None = None,
         seed: int | None = 0,
     ) -> None:
-        self.inputs, self.actions, self.animals = inputs, actions, animals = [
+        self.inputs, self.actions, self.batch = inputs, actions, batch = [
             whole(f"AuGMEnT: {name}", size, TaskError)
-            for name, size in (("inputs", inputs), ("actions", actions), ("animals", animals))
+            for name, size in (("inputs", inputs), ("actions", actions), ("batch", batch))
         ]
         regular, memory = (
             whole(f"AuGMEnT: {name}", size, TaskError, least=0)
@@ -114,7 +114,7 @@ class AuGMEnT:
         self.bias = int(flag("AuGMEnT: bias", bias, TaskError))
         one_of("feedback", feedback, ("tied", "learned"), TaskError)
         self.leak = np.repeat(leaks, memory // len(leaks))
-        self.rate, self.exploration = np.full(animals, rate), np.full(animals, exploration)
+        self.rate, self.exploration = np.full(batch, rate), np.full(batch, exploration)
         shapes = {
             "V_R": (regular, self.bias + inputs),
             "V_M": (memory, 2 * inputs),
@@ -123,49 +123,51 @@ class AuGMEnT:
         }
         if feedback == "learned":
             shapes |= {"B_R": (actions, regular), "B_M": (actions, memory)}
-        self._chance = Chance(animals, seed, stream=1)
-        everyone = np.arange(animals)
+        self._random = RandomStreams(batch, seed, stream=1)
+        everyone = np.arange(batch)
         self.weights: dict[str, Floats] = {}
         for name, shape in shapes.items():
-            rolls = Chance(animals, seed, stream=2 + len(self.weights), block=max(1, int(np.prod(shape))))
-            even = rolls.roll(everyone, int(np.prod(shape))).reshape(animals, *shape)
+            rolls = RandomStreams(
+                batch, seed, stream=2 + len(self.weights), block=max(1, int(np.prod(shape)))
+            )
+            even = rolls.roll(everyone, int(np.prod(shape))).reshape(batch, *shape)
             self.weights[name] = spread * (2 * even - 1)
         self.tags = {name: np.zeros_like(w) for name, w in self.weights.items() if name[0] != "B"}
         units = {"sensory": inputs, "transient": 2 * inputs, "regular": regular, "memory": memory}
         units["action"] = actions
-        self.rates = {name: np.zeros((animals, size)) for name, size in units.items()}
-        self._ones = np.ones((animals, self.bias))
-        self.traces = np.zeros((animals, memory, 2 * inputs))
-        self._accumulated = np.zeros((animals, memory))
-        self.value, self.rpe = np.zeros(animals), np.zeros(animals)
-        self.trials = np.zeros(animals)
+        self.rates = {name: np.zeros((batch, size)) for name, size in units.items()}
+        self._ones = np.ones((batch, self.bias))
+        self.traces = np.zeros((batch, memory, 2 * inputs))
+        self._accumulated = np.zeros((batch, memory))
+        self.value, self.rpe = np.zeros(batch), np.zeros(batch)
+        self.trials = np.zeros(batch)
 
     def step(self, seen: Floats, reward: Floats, ended: Bools) -> Indices:
         """See, choose, learn of the last action, tag.
 
         Args:
-            seen: ``[animals, inputs]``.
-            reward: what the last actions have brought, ``[animals]``; ignored in the very first step.
+            seen: ``[batch, inputs]``.
+            reward: what the last actions have brought, ``[batch]``; ignored in the very first step.
             ended: where that was the last reward of a trial, and ``seen`` is the first of the next.
 
         Returns:
-            Actions, ``[animals]``.
+            Actions, ``[batch]``.
 
         Raises:
-            ShapeError: one of them is not what this herd can see, get or be told.
+            ShapeError: one of them is not what this batch can see, get or be told.
         """
-        seen = self._read("seen", seen, (self.animals, self.inputs))
-        reward = self._read("reward", reward, (self.animals,))
-        ended = self._read("ended", ended, (self.animals,)).astype(bool)
+        seen = self._read("seen", seen, (self.batch, self.inputs))
+        reward = self._read("reward", reward, (self.batch,))
+        ended = self._read("ended", ended, (self.batch,)).astype(bool)
         self.rpe = reward - self.value
         (over,) = ended.nonzero()
         if over.size:
             self._learn(over)
-            self.forget(over)
+            self.reset(over)
             self.trials[over] += 1
         self._fire(seen)
         action = self._choose()
-        everyone = np.arange(self.animals)
+        everyone = np.arange(self.batch)
         value = self.rates["action"][everyone, action]
         self.rpe = np.where(ended, self.rpe, self.rpe + self.discount * value)
         self._learn()  # where a trial has just ended there are no tags
@@ -173,12 +175,12 @@ class AuGMEnT:
         self.value = value
         return action
 
-    def forget(self, who: Indices) -> None:
-        """The animals ``who`` begin anew: nothing seen, remembered, expected or tagged."""
-        who = self._who(who)
+    def reset(self, agents: Indices) -> None:
+        """Begin ``agents`` anew, with nothing seen, remembered, expected or tagged."""
+        agents = self._agents(agents)
         seen = self.rates["sensory"]
         for state in (seen, self._accumulated, self.traces, self.value, *self.tags.values()):
-            state[who] = 0
+            state[agents] = 0
 
     def _read(self, what: str, value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
         """Finite numbers in one shape."""
@@ -187,12 +189,12 @@ class AuGMEnT:
             raise ShapeError(f"AuGMEnT: {what} has shape {found.shape}, expected {shape}")
         return found
 
-    def _who(self, who: Any) -> Indices:
-        """Numbers of animals, of numbers or of a mask."""
+    def _agents(self, agents: Any) -> Indices:
+        """Return numbers of agents, given as numbers or as a mask."""
         try:
-            return np.atleast_1d(np.arange(self.animals)[who])
+            return np.atleast_1d(np.arange(self.batch)[agents])
         except (IndexError, TypeError, ValueError):
-            raise TaskError(f"AuGMEnT: {shown(who)} are no animals of 0 … {self.animals - 1}") from None
+            raise TaskError(f"AuGMEnT: {shown(agents)} are no agents of 0 … {self.batch - 1}") from None
 
     def _fire(self, seen: Floats) -> None:
         w, r = self.weights, self.rates
@@ -207,25 +209,25 @@ class AuGMEnT:
 
     def _choose(self) -> Indices:
         q = self.rates["action"]
-        rolls = self._chance.roll(np.arange(self.animals), 2)
-        gain = np.ones(self.animals)
+        rolls = self._random.roll(np.arange(self.batch), 2)
+        gain = np.ones(self.batch)
         if self.anneal is not None:
             gain += 10 / np.pi * np.arctan(self.trials / self.anneal)
         likely = np.exp(gain[:, None] * (q - q.max(axis=1, keepdims=True))).cumsum(axis=1)
         drawn = (likely < rolls[:, 1:] * likely[:, -1:]).sum(axis=1)
         return np.where(rolls[:, 0] < self.exploration, drawn, q.argmax(axis=1))
 
-    def _learn(self, who: Indices | slice = slice(None)) -> None:
-        """Δw = β δ T, for the animals ``who``."""
-        dopamine = (self.rate * self.rpe)[who, None, None]
-        changes = {name: dopamine * tag[who] for name, tag in self.tags.items()}
+    def _learn(self, agents: Indices | slice = slice(None)) -> None:
+        """Change weights by Δw = β δ T, for ``agents``."""
+        dopamine = (self.rate * self.rpe)[agents, None, None]
+        changes = {name: dopamine * tag[agents] for name, tag in self.tags.items()}
         if "B_R" in self.weights:
             changes |= {"B_R": changes["W_R"][:, :, self.bias :], "B_M": changes["W_M"]}
         for name, change in changes.items():
-            self.weights[name][who] += change
+            self.weights[name][agents] += change
 
     def _tag(self, action: Indices) -> None:
-        w, r, everyone = self.weights, self.rates, np.arange(self.animals)
+        w, r, everyone = self.weights, self.rates, np.arange(self.batch)
         y_r, y_m = r["regular"], r["memory"]
         tied = "B_R" not in w
         b_r = (w["W_R"][:, :, self.bias :] if tied else w["B_R"])[everyone, action]
@@ -241,35 +243,33 @@ class AuGMEnT:
     def _with_bias(self, rates: Floats) -> Floats:
         return np.concatenate([self._ones, rates], axis=1)
 
-    def peek(self, seen: Floats) -> Floats:
-        """What the actions would be expected to bring if ``seen`` came next, ``[animals, actions]``."""
+    def next_values(self, seen: Floats) -> Floats:
+        """Return what actions would be expected to bring if ``seen`` came next, ``[batch, actions]``."""
         other = copy.copy(self)
-        other._fire(self._read("seen", seen, (self.animals, self.inputs)))
+        other._fire(self._read("seen", seen, (self.batch, self.inputs)))
         return other.rates["action"]
 
-    def asleep(self, who: Indices | None = None) -> AuGMEnT:
-        """A copy of the animals ``who`` (all), at the start of a trial; it learns and explores no more."""
-        who = self._who(slice(None) if who is None else who)
+    def eval_copy(self, agents: Indices | None = None) -> AuGMEnT:
+        """Copy ``agents`` (all), at the start of a trial; the copy learns and explores no more."""
+        agents = self._agents(slice(None) if agents is None else agents)
         other = copy.copy(self)
-        other.animals = len(who)
+        other.batch = len(agents)
         for name in ("weights", "tags", "rates"):
-            setattr(other, name, {key: array[who] for key, array in getattr(self, name).items()})
+            setattr(other, name, {key: array[agents] for key, array in getattr(self, name).items()})
         for name in ("traces", "_accumulated", "_ones", "value", "rpe", "trials"):
-            setattr(other, name, getattr(self, name)[who])
-        other.rate, other.exploration = np.zeros(len(who)), np.zeros(len(who))
-        other._chance = Chance(len(who), 0, stream=1)
-        other.forget(np.arange(len(who)))
+            setattr(other, name, getattr(self, name)[agents])
+        other.rate, other.exploration = np.zeros(len(agents)), np.zeros(len(agents))
+        other._random = RandomStreams(len(agents), 0, stream=1)
+        other.reset(np.arange(len(agents)))
         return other
 
     def __repr__(self) -> str:
         hidden = f"{self.rates['regular'].shape[1]} regular, {self.rates['memory'].shape[1]} memory"
-        return (
-            f"AuGMEnT({self.animals} animals: {self.inputs} sensory, {hidden}, {self.actions} action units)"
-        )
+        return f"AuGMEnT({self.batch} agents: {self.inputs} sensory, {hidden}, {self.actions} action units)"
 
 
 def _drive(weights: Floats, rates: Floats) -> Floats:
-    """Σ weight × rate, for each animal: ``[animals, post, pre] × [animals, pre]``."""
+    """Σ weight × rate, for each agent: ``[batch, post, pre] × [batch, pre]``."""
     summed: Floats = np.einsum("apq,aq->ap", weights, rates)
     return summed
 

@@ -316,7 +316,7 @@ def test_faults(monkeypatch):
     with pytest.raises(EngineError, match=r"unknown target 'cppstandalone'; did you mean 'cpp_standalone'\?"):
         Brian2Engine(circuit, target="cppstandalone")
     batch = compile_protocol(circuit, [Present(np.ones((2, 3)), steps=8)])
-    with pytest.raises(EngineError, match="one animal at a time, not a batch of 2; engine='torch'"):
+    with pytest.raises(EngineError, match="one sample at a time, not a batch of 2; engine='torch'"):
         Brian2Engine(circuit).run(batch, plan_recording(circuit, batch))
     with pytest.raises(EngineError, match="no network before its first run"):
         _ = Brian2Engine(circuit, target="cpp_standalone").network

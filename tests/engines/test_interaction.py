@@ -58,7 +58,7 @@ def test_dopamine_is_reward_less_what_was_expected():
 def test_columns_learn_what_they_are_rewarded_for():
     """Four patterns and actions, 480 choices at the end: right but for those that explore (0.92 to 0.97 with
     other seeds); chance is a quarter, ± 0.02."""
-    task = Classification(np.eye(4), [2, 0, 3, 1], animals=16)
+    task = Classification(np.eye(4), [2, 0, 3, 1], batch=16)
     life = cn.Interaction(task, 90, exploration=0.1, seed=0)
     cn.simulate(columns(4, 4, rate=1.0), life, record=[])
     assert np.mean(life.rewards[-30:]) > 0.8
@@ -66,7 +66,7 @@ def test_columns_learn_what_they_are_rewarded_for():
 
 def test_animals_are_a_batch_and_life_goes_on_from_run_to_run():
     def lives():
-        return cn.Interaction(Classification(IMAGES, LABELS, animals=3), 4, exploration=0.5, seed=2)
+        return cn.Interaction(Classification(IMAGES, LABELS, batch=3), 4, exploration=0.5, seed=2)
 
     whole, parts, running = lives(), lives(), cn.simulator(columns())
     whole.trials = 8

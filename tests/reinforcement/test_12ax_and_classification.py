@@ -61,7 +61,7 @@ def test_wrong_answers_cost():
 def test_classification_shows_images_and_pays_for_their_class():
     digits = data.load("digits").test
     images, labels = digits.images.numpy()[:50], digits.labels.numpy()[:50]
-    task = Classification(images, labels, animals=4)
+    task = Classification(images, labels, batch=4)
     seen, info = task.reset(seed=0)
     for _ in range(100):
         kind = [labels[np.flatnonzero((images.reshape(50, -1) == s).all(axis=1))[0]] for s in seen]
@@ -75,7 +75,7 @@ def test_classification_shows_images_and_pays_for_their_class():
 
 
 def test_recent_by_hand():
-    """Two kinds, the last two trials of each: the third animal never does the second kind."""
+    """Two kinds, the last two trials of each: the third agent never does the second kind."""
     criterion = Recent(1.0, last=2, kinds=2)
     correct = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1], [1, 1, 1]], dtype=bool)
     kinds = np.array([[0, 0, 0], [0, 0, 0], [1, 1, 0], [1, 1, 0], [0, 0, 0], [0, 0, 0]])
@@ -114,14 +114,14 @@ def test_streak_by_hand():
 @pytest.mark.parametrize(
     ("make", "error", "says"),
     [
-        (lambda: TwelveAX(animals=0), TaskError, "animals must be a whole number from 1, not 0"),
+        (lambda: TwelveAX(batch=0), TaskError, "batch must be a whole number from 1, not 0"),
         (lambda: TwelveAX(targets=1.5), TaskError, "targets must be a probability.*1.5"),
         (lambda: Classification(np.eye(3), [0, 1]), ShapeError, "images and labels"),
         (lambda: Classification(np.eye(2), [0.5, 1]), ShapeError, "labels are 0, 1"),
         (lambda: Recent(1.5, last=3), TaskError, "share must be a number in .*1.5"),
         (lambda: Streak(0), TaskError, "length must be a whole number from 1, not 0"),
         (lambda: TwelveAX().reset(options={"kind": "3"}), TaskError, "kind of trial '3'"),
-        (lambda: TwelveAX(animals=True), TaskError, "animals must be a whole number"),
+        (lambda: TwelveAX(batch=True), TaskError, "batch must be a whole number"),
         (lambda: TwelveAX(loops=2.5), TaskError, "loops must be a whole number"),
         (lambda: TwelveAX(rewards=(1, np.nan)), TaskError, "rewards must be two numbers"),
         (lambda: TwelveAX(rewards=1), TaskError, "rewards must be two numbers"),

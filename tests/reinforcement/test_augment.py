@@ -12,12 +12,12 @@ from corticalnet.reinforcement import AuGMEnT
 no_reward, going_on = np.zeros, lambda n: np.zeros(n, dtype=bool)
 
 
-def value_by_torch(agent, weights, sights, steps, action, animal):
+def value_by_torch(agent, weights, sights, steps, action, row):
     """Q of the action after so many steps, written in torch from the paper's equations 1–11."""
     leak, seen_before, memory = torch.as_tensor(agent.leak), torch.zeros(agent.inputs), 0
     one = torch.ones(agent.bias, dtype=torch.float64)
     for t in range(steps + 1):
-        x = torch.as_tensor(sights[t, animal])
+        x = torch.as_tensor(sights[t, row])
         on_off = torch.cat([torch.relu(x - seen_before), torch.relu(seen_before - x)])
         memory = leak * memory + weights["V_M"] @ on_off
         seen_before = x
@@ -39,22 +39,22 @@ def value_by_torch(agent, weights, sights, steps, action, animal):
 )
 def test_tags_are_gradients_of_the_chosen_values(settings):
     """T = Σ_k (λγ)^(t−k) ∂Q_k/∂w; through the memory units that is the whole way back through time."""
-    agent = AuGMEnT(3, 4, animals=2, rate=0.0, exploration=0.5, seed=1, **settings)
+    agent = AuGMEnT(3, 4, batch=2, rate=0.0, exploration=0.5, seed=1, **settings)
     for weights in agent.weights.values():
         weights *= 3
     sights = np.random.default_rng(0).normal(size=(6, 2, 3))
     expected = {name: np.zeros_like(w) for name, w in agent.weights.items()}
     for t, seen in enumerate(sights):
         actions = agent.step(seen, no_reward(2), going_on(2))
-        for animal in range(2):
-            mine = {name: torch.tensor(w[animal], requires_grad=True) for name, w in agent.weights.items()}
-            q = value_by_torch(agent, mine, sights, t, actions[animal], animal)
-            assert q.item() == pytest.approx(agent.rates["action"][animal, actions[animal]], rel=1e-12)
+        for row in range(2):
+            mine = {name: torch.tensor(w[row], requires_grad=True) for name, w in agent.weights.items()}
+            q = value_by_torch(agent, mine, sights, t, actions[row], row)
+            assert q.item() == pytest.approx(agent.rates["action"][row, actions[row]], rel=1e-12)
             q.backward()
             for name, w in mine.items():
                 gradient = np.zeros(w.shape) if w.grad is None else w.grad.numpy()
-                old = expected[name][animal]
-                expected[name][animal] = agent.trace * agent.discount * old + gradient
+                old = expected[name][row]
+                expected[name][row] = agent.trace * agent.discount * old + gradient
         for name, tags in agent.tags.items():
             np.testing.assert_allclose(tags, expected[name], atol=1e-13, rtol=1e-11, err_msg=name)
 
@@ -104,9 +104,9 @@ def test_two_units_by_hand():
     assert agent.tags["W_R"][0, 0].tolist() == pytest.approx([1.0, σ(w["V_R"][0])])
 
 
-def chain(animals=1, **settings):
+def chain(batch=1, **settings):
     """An agent that sees three places, each with a regular unit of its own that is either on or off."""
-    agent = AuGMEnT(3, 1, 3, 0, animals=animals, threshold=2000, bias=False, **settings)
+    agent = AuGMEnT(3, 1, 3, 0, batch=batch, threshold=2000, bias=False, **settings)
     agent.weights["V_R"][:] = 4000 * np.eye(3)
     agent.weights["W_R"][:] = 0
     return agent
@@ -149,22 +149,22 @@ def test_an_animal_in_a_herd_is_the_animal_of_its_seed():
     rng = np.random.default_rng(0)
     sights, rewards, ends = rng.random((60, 3, 4)), rng.normal(size=(60, 3)), rng.random((60, 3)) < 0.2
     settings = {"exploration": 0.5, "feedback": "learned", "anneal": 3.0, "leak": (0.5, 1.0), "rate": 0.3}
-    herd = AuGMEnT(4, 3, animals=3, seed=5, **settings)
+    batch = AuGMEnT(4, 3, batch=3, seed=5, **settings)
     alone = [AuGMEnT(4, 3, seed=5 + k, **settings) for k in range(3)]
     for seen, reward, ended in zip(sights, rewards, ends, strict=True):
-        actions = herd.step(seen, reward, ended)
+        actions = batch.step(seen, reward, ended)
         for k, one in enumerate(alone):
             assert one.step(seen[[k]], reward[[k]], ended[[k]])[0] == actions[k]
     for k, one in enumerate(alone):
         for name, w in one.weights.items():
-            np.testing.assert_allclose(herd.weights[name][k], w[0], rtol=1e-12)
-    assert not np.allclose(herd.weights["W_M"][0], herd.weights["W_M"][1])
-    assert herd.trials.tolist() == ends.sum(axis=0).tolist()
+            np.testing.assert_allclose(batch.weights[name][k], w[0], rtol=1e-12)
+    assert not np.allclose(batch.weights["W_M"][0], batch.weights["W_M"][1])
+    assert batch.trials.tolist() == ends.sum(axis=0).tolist()
 
 
 def test_learned_feedback_changes_as_the_weights_do():
     """So their difference stays as it was, and feedback becomes reciprocal as weights grow."""
-    agent = AuGMEnT(4, 3, animals=2, feedback="learned", seed=0)
+    agent = AuGMEnT(4, 3, batch=2, feedback="learned", seed=0)
     before = {
         k: agent.weights[f"W_{k}"][:, :, -n:] - agent.weights[f"B_{k}"] for k, n in (("R", 3), ("M", 4))
     }
@@ -181,7 +181,7 @@ def test_learned_feedback_changes_as_the_weights_do():
 @pytest.mark.parametrize(("anneal", "trials", "gain"), [(None, 0, 1.0), (100.0, 0, 1.0), (100.0, 100, 3.5)])
 def test_choices_are_max_boltzmann(anneal, trials, gain):
     n, q = 3000, np.array([0.0, 1.0, 0.4])
-    agent = AuGMEnT(1, 3, animals=n, exploration=0.4, anneal=anneal, seed=0)
+    agent = AuGMEnT(1, 3, batch=n, exploration=0.4, anneal=anneal, seed=0)
     for w in agent.weights.values():
         w[:] = 0
     agent.weights["W_R"][:, :, 0] = q
@@ -195,15 +195,15 @@ def test_choices_are_max_boltzmann(anneal, trials, gain):
 
 
 def test_asleep_it_neither_learns_nor_explores_and_peeking_changes_nothing():
-    agent = AuGMEnT(4, 3, animals=3, exploration=1.0, seed=0)
+    agent = AuGMEnT(4, 3, batch=3, exploration=1.0, seed=0)
     rng = np.random.default_rng(0)
     for _ in range(5):
         agent.step(rng.random((3, 4)), rng.normal(size=3), going_on(3))
     before = {name: w.copy() for name, w in agent.weights.items()}
     memory, value = agent.rates["memory"].copy(), agent.value.copy()
     next_sight = rng.random((3, 4))
-    peeked = agent.peek(next_sight)
-    copy = agent.asleep(np.array([2, 0]))
+    predicted = agent.next_values(next_sight)
+    copy = agent.eval_copy(np.array([2, 0]))
     for _ in range(20):
         seen = rng.random((2, 4))
         actions = copy.step(seen, rng.normal(size=2), rng.random(2) < 0.3)
@@ -214,13 +214,13 @@ def test_asleep_it_neither_learns_nor_explores_and_peeking_changes_nothing():
     assert (agent.rates["memory"] == memory).all()
     assert (agent.value == value).all()
     agent.step(next_sight, no_reward(3), going_on(3))
-    assert (agent.rates["action"] == peeked).all()
+    assert (agent.rates["action"] == predicted).all()
 
 
 def test_what_is_forgotten_is_not_the_worlds():
     agent, seen = AuGMEnT(4, 3), np.ones((1, 4))
     agent.step(seen, no_reward(1), going_on(1))
-    agent.forget(np.array([0]))
+    agent.reset(np.array([0]))
     assert (seen == 1).all()
 
 
@@ -235,7 +235,7 @@ def test_what_is_forgotten_is_not_the_worlds():
         (lambda: AuGMEnT(2, 2, memory=3, leak=(0.7, 1.0)), TaskError, "memory = 3 units in 2 parts"),
         (lambda: AuGMEnT(2, 2, feedback="fixed"), TaskError, "unknown feedback 'fixed'"),
         (lambda: AuGMEnT(2, 2).step(np.zeros((1, 3)), no_reward(1), going_on(1)), ShapeError, r"\(1, 3\)"),
-        (lambda: AuGMEnT(2, 2, animals=True), TaskError, "animals must be a whole number"),
+        (lambda: AuGMEnT(2, 2, batch=True), TaskError, "batch must be a whole number"),
         (lambda: AuGMEnT(2, 2, memory=2.5), TaskError, "memory must be a whole number.*2.5"),
         (lambda: AuGMEnT(2, 2, rate=np.nan), TaskError, "rate must be a number from 0, not nan"),
         (lambda: AuGMEnT(2, 2, leak=[]), TaskError, "memory = 4 units in 0 parts"),
@@ -248,9 +248,9 @@ def test_what_is_forgotten_is_not_the_worlds():
         (lambda: AuGMEnT(2, 2).step([[0, 1]], [np.nan], [False]), ShapeError, "reward has .* not finite"),
         (lambda: AuGMEnT(2, 2).step([[0, 1]], [0, 1], [False]), ShapeError, r"reward has shape \(2,\)"),
         (lambda: AuGMEnT(2, 2).step([[0, 1]], [0], None), ShapeError, "ended is None"),
-        (lambda: AuGMEnT(2, 2).peek([0, 1]), ShapeError, r"seen has shape \(2,\)"),
-        (lambda: AuGMEnT(2, 2).forget([3]), TaskError, "no animals of 0 … 0"),
-        (lambda: AuGMEnT(2, 2).asleep("all"), TaskError, "no animals of 0 … 0"),
+        (lambda: AuGMEnT(2, 2).next_values([0, 1]), ShapeError, r"seen has shape \(2,\)"),
+        (lambda: AuGMEnT(2, 2).reset([3]), TaskError, "no agents of 0 … 0"),
+        (lambda: AuGMEnT(2, 2).eval_copy("all"), TaskError, "no agents of 0 … 0"),
     ],
 )
 def test_impossible_agents_say_why(make, error, says):
@@ -259,19 +259,19 @@ def test_impossible_agents_say_why(make, error, says):
 
 
 def test_lists_and_tensors_are_what_an_animal_can_see():
-    herds = [AuGMEnT(3, 2, animals=2, seed=1) for _ in range(3)]
+    batches = [AuGMEnT(3, 2, batch=2, seed=1) for _ in range(3)]
     seen, reward, ended = np.array([[0, 1, 1], [1, 0, 0]]), np.array([0.5, 1]), np.array([False, True])
     givens = [(seen.astype(float), reward, ended), (seen.tolist(), reward.tolist(), ended.tolist())]
     givens.append(tuple(torch.tensor(one) for one in (seen, reward, ended)))
-    for herd, given in zip(herds, givens, strict=True):
+    for batch, given in zip(batches, givens, strict=True):
         for _ in range(3):
-            herd.step(*given)
-    for other in herds[1:]:
-        assert all((other.weights[name] == w).all() for name, w in herds[0].weights.items())
+            batch.step(*given)
+    for other in batches[1:]:
+        assert all((other.weights[name] == w).all() for name, w in batches[0].weights.items())
 
 
 def test_animals_are_chosen_by_number_or_by_a_mask():
-    herd = AuGMEnT(3, 2, animals=3, seed=1)
-    by_number, by_mask = herd.asleep(np.array([0, 2])), herd.asleep(np.array([True, False, True]))
-    assert by_number.animals == by_mask.animals == 2
+    batch = AuGMEnT(3, 2, batch=3, seed=1)
+    by_number, by_mask = batch.eval_copy(np.array([0, 2])), batch.eval_copy(np.array([True, False, True]))
+    assert by_number.batch == by_mask.batch == 2
     assert (by_number.weights["V_R"] == by_mask.weights["V_R"]).all()

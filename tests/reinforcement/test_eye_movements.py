@@ -88,14 +88,14 @@ def test_shapes_come_one_by_one_and_go_together():
     assert rewards[2] == 0.2
 
 
-def answers(herd, share_right, trials, seed=0):
+def answers(batch, share_right, trials, seed=0):
     """Trials of those who know which target is better, and take it (or not): paid, right, level after it."""
-    rng, book, done = np.random.default_rng(seed), [], np.zeros(herd.n, dtype=int)
-    herd.reset(seed=seed)
+    rng, book, done = np.random.default_rng(seed), [], np.zeros(batch.n, dtype=int)
+    batch.reset(seed=seed)
     while done.min() < trials:
-        better = np.where(herd._expected == FIXATE, LEFT, herd._expected)
-        wanted = np.where(rng.random(herd.n) < share_right, better, LEFT + RIGHT - better)
-        _, reward, ended, _, info = herd.step(np.where(herd._phase >= herd._go, wanted, FIXATE))
+        better = np.where(batch._expected == FIXATE, LEFT, batch._expected)
+        wanted = np.where(rng.random(batch.n) < share_right, better, LEFT + RIGHT - better)
+        _, reward, ended, _, info = batch.step(np.where(batch._phase >= batch._go, wanted, FIXATE))
         done += ended
         book += [(k, reward[k], info["correct"][k], info["level"][k]) for k in np.flatnonzero(ended)]
     return np.array(book).T
@@ -104,12 +104,12 @@ def answers(herd, share_right, trials, seed=0):
 def test_levels_of_the_curriculum():
     """Who makes no errors goes up after 85 % of N trials: those that have not been yet count as wrong."""
     assert LEVELS[:, 2].sum() == 50_000
-    animal, _, right, level = answers(ProbabilisticClassification(animals=3, shorter=100), 1.0, 450)
+    agent, _, right, level = answers(ProbabilisticClassification(batch=3, shorter=100), 1.0, 450)
     assert right.all()
     for k in range(3):
-        ups = np.flatnonzero(np.diff(level[animal == k], prepend=0)) + 1
+        ups = np.flatnonzero(np.diff(level[agent == k], prepend=0)) + 1
         assert np.diff(ups, prepend=0).tolist() == [9, 13, 17, 22, 26, 85, 85, 170]
-    animal, _, right, level = answers(ProbabilisticClassification(animals=3, shorter=100), 0.6, 450)
+    agent, _, right, level = answers(ProbabilisticClassification(batch=3, shorter=100), 0.6, 450)
     assert right.mean() == pytest.approx(0.6, abs=0.06)
     assert level.max() < 8
 
@@ -118,7 +118,7 @@ def test_levels_of_the_curriculum():
     ("level", "known", "shown"), [(0, 2, 1), (2, 6, 1), (4, 10, 1), (5, 10, 2), (7, 10, 4)]
 )
 def test_levels_bring_shapes_in_order(level, known, shown):
-    task, seen = ProbabilisticClassification(animals=60, level=level), np.zeros(10)
+    task, seen = ProbabilisticClassification(batch=60, level=level), np.zeros(10)
     now, _ = task.reset(seed=0)
     for _ in range(60):
         shapes = now[:, 5:].reshape(60, 4, 10)
@@ -131,7 +131,7 @@ def test_levels_bring_shapes_in_order(level, known, shown):
 
 def test_reward_follows_the_odds():
     """On level 5 (one of ten shapes) the better target pays on average mean(max(p, 1 − p))."""
-    task = ProbabilisticClassification(animals=50, level=4)
+    task = ProbabilisticClassification(batch=50, level=4)
     _, paid, right, level = answers(task, 1.0, 50)
     p = 1 / (1 + 10 ** -np.array([0.3, 0.5, 0.7, 0.9]))
     expected = (2 + 2 * p.sum()) / 10

@@ -1,4 +1,4 @@
-"""One interface for one animal and for many: Gymnasium's, which checks it itself."""
+"""One interface for one agent and for many: Gymnasium's, which checks it itself."""
 
 import sys
 
@@ -10,10 +10,10 @@ from gymnasium.utils.env_checker import check_env
 from corticalnet.errors import TaskError
 from corticalnet.reinforcement.tasks import (
     Box,
-    Chance,
     Classification,
     Discrete,
     ProbabilisticClassification,
+    RandomStreams,
     Saccade,
     TwelveAX,
     as_gymnasium,
@@ -22,22 +22,22 @@ from corticalnet.reinforcement.tasks import (
 IMAGES = np.random.default_rng(0).random((7, 2, 3))
 MAKERS = {
     "saccade": Saccade,
-    "probabilistic": lambda animals=None: ProbabilisticClassification(animals, level=6),
+    "probabilistic": lambda batch=None: ProbabilisticClassification(batch, level=6),
     "12-AX": TwelveAX,
-    "classification": lambda animals=None: Classification(IMAGES, [0, 1, 2, 0, 1, 2, 2], animals),
+    "classification": lambda batch=None: Classification(IMAGES, [0, 1, 2, 0, 1, 2, 2], batch),
 }
 
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_an_animal_in_a_herd_meets_what_it_would_meet_alone(name):
-    herd, alone = MAKERS[name](animals=3), [MAKERS[name]() for _ in range(3)]
-    actions = np.random.default_rng(1).integers(0, herd.action_space.n, (400, 3))
+    batch, alone = MAKERS[name](batch=3), [MAKERS[name]() for _ in range(3)]
+    actions = np.random.default_rng(1).integers(0, batch.action_space.n, (400, 3))
     actions[np.random.default_rng(2).random((400, 3)) < 0.7] = 0  # so that trials get somewhere
-    seen, _ = herd.reset(seed=5)
+    seen, _ = batch.reset(seed=5)
     assert (seen == [task.reset(seed=5 + k)[0] for k, task in enumerate(alone)]).all()
     ends = 0
     for now in actions:
-        seen, rewards, ended, truncated, info = herd.step(now)
+        seen, rewards, ended, truncated, info = batch.step(now)
         assert not truncated.any()
         for k, task in enumerate(alone):
             one, reward, over, _, own = task.step(now[k])
@@ -92,18 +92,20 @@ def test_spaces_are_like_gymnasiums():
 
 
 def test_chance_is_each_ones_own():
-    alone, herd = Chance(1, 7, block=8), Chance(3, 5, block=8)
+    alone, batch = RandomStreams(1, 7, block=8), RandomStreams(3, 5, block=8)
     mine = [alone.roll(np.array([0]), k)[0] for k in (3, 3, 3, 1)]
     other = []
     for k in (3, 3, 3, 1):
-        herd.roll(np.array([0]), 2)  # another animal, more often
-        other.append(herd.roll(np.array([0, 2]), k)[1])
+        batch.roll(np.array([0]), 2)  # another agent, more often
+        other.append(batch.roll(np.array([0, 2]), k)[1])
     assert all((a == b).all() for a, b in zip(mine, other, strict=True))
     whole = np.random.default_rng([7, 0]).random(16)
     assert np.concatenate(mine[:2]).tolist() == whole[:6].tolist()
     assert np.concatenate(mine[2:]).tolist() == whole[8:12].tolist()  # what was left of a block is not used
-    assert (Chance(1, 7, stream=1).roll(np.array([0]), 3) != whole[:3]).all()
-    assert (Chance(1, None).roll(np.array([0]), 3) != Chance(1, None).roll(np.array([0]), 3)).all()
+    assert (RandomStreams(1, 7, stream=1).roll(np.array([0]), 3) != whole[:3]).all()
+    assert (
+        RandomStreams(1, None).roll(np.array([0]), 3) != RandomStreams(1, None).roll(np.array([0]), 3)
+    ).all()
 
 
 def test_misuse_is_said_in_a_sentence():
@@ -116,8 +118,8 @@ def test_misuse_is_said_in_a_sentence():
         task.step(1)
     with pytest.raises(TaskError, match="the trial is over"):
         task.step(0)
-    with pytest.raises(TaskError, match="for one animal"):
-        as_gymnasium(Saccade(animals=2))
+    with pytest.raises(TaskError, match="for one agent"):
+        as_gymnasium(Saccade(batch=2))
     with pytest.raises(TaskError, match="level must be one of 0 … 7, not 8"):
         ProbabilisticClassification(level=8)
     with pytest.raises(TaskError, match="delay must be a whole number from 0, not -1"):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from corticalnet.errors import TaskError, TrainingError
-from corticalnet.reinforcement import AuGMEnT, Herd, learn, passes, watch
+from corticalnet.reinforcement import AuGMEnT, EnvironmentBatch, learn, passes, watch
 from corticalnet.reinforcement.tasks import Classification, Recent, Saccade, TwelveAX, as_gymnasium
 
 
@@ -36,13 +36,13 @@ def test_an_animal_learns_a_gymnasium_environment_of_its_user():
 
 
 def test_several_environments_are_a_herd():
-    history = learn(AuGMEnT(5, 2, animals=2, seed=0), [Corridor(), Corridor()], 5, progress=False)
+    history = learn(AuGMEnT(5, 2, batch=2, seed=0), [Corridor(), Corridor()], 5, progress=False)
     assert history.reward.values.tolist() == [[1.0] * 5] * 2
     assert history.trials_to_criterion.isnull().all()
 
 
 def test_our_tasks_through_gymnasium_are_the_same():
-    """The same animal in the same world, once by way of Gymnasium."""
+    """The same agent in the same world, once by way of Gymnasium."""
     agents = [AuGMEnT(4, 3, seed=3) for _ in range(2)]
     direct = learn(agents[0], Saccade(), 60, progress=False, seed=3)
     around = learn(agents[1], as_gymnasium(Saccade()), 60, progress=False, seed=3)
@@ -75,10 +75,10 @@ def test_a_time_limit_is_not_an_end(limit, value):
 def test_the_book_says_what_happened():
     """The criterion worked out again from the history; every row ends when it was reached."""
     labels = np.arange(4)
-    agent = AuGMEnT(4, 4, animals=5, seed=0)
+    agent = AuGMEnT(4, 4, batch=5, seed=0)
     history = learn(
         agent, Classification(np.eye(4), labels), 8000, criterion=Recent(0.9, last=30), progress=False
-    )  # (60 animals needed at most 3483 trials)
+    )  # (60 agents needed at most 3483 trials)
     assert history.trials_to_criterion.notnull().all()
     for k in range(5):
         right = history.correct[k].values
@@ -91,7 +91,7 @@ def test_the_book_says_what_happened():
 
 
 def test_those_who_have_learned_learn_no_more():
-    agent = AuGMEnT(4, 4, animals=6, seed=0)
+    agent = AuGMEnT(4, 4, batch=6, seed=0)
     task = Classification(np.eye(4), np.arange(4))
     history = learn(agent, task, 2000, criterion=Recent(0.8, last=20), progress=False)
     first = int(history.trials_to_criterion.values.argmin())
@@ -103,11 +103,11 @@ def test_those_who_have_learned_learn_no_more():
 
 @pytest.fixture(scope="module")
 def trained():
-    """Six animals in the antisaccade task with little delay, quickly; who of them has learned it.
+    """Six agents in the antisaccade task with little delay, quickly; who of them has learned it.
 
-    Of 40 animals 37 did: fewer than three of six do so once in 2000 times.
+    Of 40 agents 37 did: fewer than three of six do so once in 2000 times.
     """
-    agent, task = AuGMEnT(4, 3, animals=6, rate=0.5, seed=0), Saccade(delay=1)
+    agent, task = AuGMEnT(4, 3, batch=6, rate=0.5, seed=0), Saccade(delay=1)
     history = learn(agent, task, 5000, progress=False)
     return agent, task, np.flatnonzero(history.trials_to_criterion.notnull())
 
@@ -116,28 +116,28 @@ def test_the_antisaccade_task_is_learned(trained):
     agent, task, able = trained
     assert len(able) >= 3
     assert passes(agent, task, able).all()
-    assert not passes(AuGMEnT(4, 3, animals=3, seed=9), task, np.arange(3)).any()
+    assert not passes(AuGMEnT(4, 3, batch=3, seed=9), task, np.arange(3)).any()
 
 
 def test_a_criterion_without_the_exam_is_not_enough():
     """Everybody fulfils this criterion at once; one who knows nothing fails in the exam."""
-    herd, task = AuGMEnT(4, 3, animals=2, seed=0), Saccade()
-    history = learn(herd, task, 3, criterion=lambda reward, ended, info: ended | True, progress=False)
+    batch, task = AuGMEnT(4, 3, batch=2, seed=0), Saccade()
+    history = learn(batch, task, 3, criterion=lambda reward, ended, info: ended | True, progress=False)
     assert history.trials_to_criterion.isnull().all()
     task.exam = False
-    history = learn(herd, task, 3, criterion=lambda reward, ended, info: ended, progress=False)
+    history = learn(batch, task, 3, criterion=lambda reward, ended, info: ended, progress=False)
     assert history.trials_to_criterion.values.tolist() == [1, 1]
 
 
 def test_memory_keeps_the_cue_through_the_delay(trained):
     agent, task, able = trained
     seen = watch(agent, task)
-    assert seen.sensory.dims == ("kind", "animal", "step", "sensory_unit")
+    assert seen.sensory.dims == ("kind", "agent", "step", "sensory_unit")
     for kind, answer in zip(task.kinds, (1, 2, 2, 1), strict=True):
         chosen = seen.chosen.sel(kind=kind).values[able]
         last = np.isfinite(chosen).sum(axis=1) - 1
         assert chosen[np.arange(len(able)), last].tolist() == [answer] * len(able)
-    delay = seen.isel(step=4, animal=able)  # blank, mark, held, cue, delay
+    delay = seen.isel(step=4, agent=able)  # blank, mark, held, cue, delay
     assert (delay.sensory.sel(kind="pro left") == delay.sensory.sel(kind="pro right")).all()
     differs = abs(delay.memory.sel(kind="pro left") - delay.memory.sel(kind="pro right")).max("memory_unit")
     assert (differs > 0.1).all()
@@ -146,12 +146,12 @@ def test_memory_keeps_the_cue_through_the_delay(trained):
 
 
 def test_watching_ends_with_each_ones_trial():
-    agent, task = AuGMEnT(4, 3, animals=6, seed=0), Saccade()
+    agent, task = AuGMEnT(4, 3, batch=6, seed=0), Saccade()
     together, lengths = watch(agent, task), set()
     for k in range(6):
-        alone = watch(agent.asleep(np.array([k])), task)
+        alone = watch(agent.eval_copy(np.array([k])), task)
         for kind in task.kinds:
-            own, among = (w.memory.sel(kind=kind) for w in (alone.isel(animal=0), together.isel(animal=k)))
+            own, among = (w.memory.sel(kind=kind) for w in (alone.isel(agent=0), together.isel(agent=k)))
             steps = int(own.notnull().all("memory_unit").sum())
             assert among[steps:].isnull().all()
             np.testing.assert_allclose(among[:steps], own[:steps])
@@ -160,7 +160,7 @@ def test_watching_ends_with_each_ones_trial():
 
 
 def test_without_memory_units_it_is_not_learned():
-    agent = AuGMEnT(4, 3, 7, 0, animals=3, rate=0.5, seed=0)
+    agent = AuGMEnT(4, 3, 7, 0, batch=3, rate=0.5, seed=0)
     history = learn(agent, Saccade(delay=1), 1500, progress=False)
     assert history.trials_to_criterion.isnull().all()
     assert history.correct.mean() < 0.6
@@ -169,19 +169,19 @@ def test_without_memory_units_it_is_not_learned():
 @pytest.mark.filterwarnings("ignore:(overflow|invalid value):RuntimeWarning")
 def test_values_that_run_away_are_said():
     agent = AuGMEnT(1, 1, 2, 0, rate=50.0)
-    with pytest.raises(TrainingError, match="animal 0; a smaller rate"):
+    with pytest.raises(TrainingError, match="agent 0; a smaller rate"):
         learn(agent, gymnasium.wrappers.TimeLimit(Endless(), 50), 100, progress=False)
 
 
 def test_what_does_not_fit_is_said():
     with pytest.raises(TaskError, match="trials must be a whole number from 1, not 0"):
         learn(AuGMEnT(4, 3), Saccade(), 0)
-    with pytest.raises(TaskError, match="1 animals, 8 inputs, 2 actions"):
+    with pytest.raises(TaskError, match="1 agents, 8 inputs, 2 actions"):
         learn(AuGMEnT(4, 2), TwelveAX(), progress=False)
     with pytest.raises(TaskError, match="the agent must be an AuGMEnT, not None"):
         learn(None, Saccade())
     with pytest.raises(TaskError, match="at least one environment"):
-        Herd([])
+        EnvironmentBatch([])
     with pytest.raises(TaskError, match="3 has not Gymnasium's interface"):
         learn(AuGMEnT(4, 3), 3)
     with pytest.raises(TaskError, match="3 does not"):
@@ -189,8 +189,8 @@ def test_what_does_not_fit_is_said():
     env = Corridor()
     env.action_space = gymnasium.spaces.Box(0, 1, (1,))
     with pytest.raises(TaskError, match="no discrete actions"):
-        Herd([env])
+        EnvironmentBatch([env])
     env = Corridor()
     env.observation_space = gymnasium.spaces.Dict({"a": gymnasium.spaces.Discrete(2)})
     with pytest.raises(TaskError, match="flatten it first"):
-        Herd([env])
+        EnvironmentBatch([env])

@@ -21,9 +21,9 @@ A synapse may have states of its own besides its weight: traces, conductances, w
             return synapse.weight * synapse.resources * sent
 
 ``update`` is called in each step, in the phase "learn", before eligibility, which reads the new states.
-Weights are shared by the animals of a batch; states of synapses are each animal's own.
+Weights are shared by the samples of a batch; states of synapses belong to each sample.
 
-The changes of a batch (copies of the animal that share their weights) are averaged; synapses that share
+The changes of a batch (samples that share their weights) are averaged; synapses that share
 a weight add theirs up.
 """
 

@@ -1,4 +1,4 @@
-"""The Brian2 engine: one animal, in the simulator that the field knows."""
+"""The Brian2 engine: one sample at a time, in the simulator that the field knows."""
 
 from corticalnet.engines.brian2_engine.engine import Brian2Engine
 

@@ -1,4 +1,4 @@
-"""The Brian2 engine: a circuit as a Brian2 model, one animal at a time.
+"""The Brian2 engine: a circuit as a Brian2 model, one sample at a time.
 
     engine = Brian2Engine(circuit)
     engine.network.add(my_monitor)          all of Brian2 is there
@@ -151,7 +151,7 @@ class Brian2Engine(Stepping):
         """
         if batch != 1:
             raise EngineError(
-                f"the Brian2 engine runs one animal at a time, not a batch of {batch}; "
+                f"the Brian2 engine runs one sample at a time, not a batch of {batch}; "
                 "engine='torch' runs batches"
             )
         super().reset(batch)

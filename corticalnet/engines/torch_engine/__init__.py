@@ -1,4 +1,4 @@
-"""The torch engine: batches of animals that share their weights, on a CPU or GPU."""
+"""The torch engine: batches of samples that share their weights, on a CPU or GPU."""
 
 from corticalnet.engines.torch_engine.engine import TorchEngine
 

@@ -1,4 +1,4 @@
-"""The torch engine: a batch of animals that share their weights, all columns of a block at once.
+"""The torch engine: a batch of samples that share their weights, all columns of a block at once.
 
 ``step()`` is the step contract: it does the operations of the plan, one by one; see
 :mod:`corticalnet.engines.torch_engine.operations`. States are ``[batch, columns]`` tensors, one for each

@@ -20,7 +20,7 @@ _MANY, _FEW = 256, 8
 
 
 class Weights:
-    """All weights, by projection. They have no batch axis: the animals of a batch share them.
+    """All weights, by projection. They have no batch axis: the samples of a batch share them.
 
     Args:
         circuit: whose weights.

@@ -1,4 +1,4 @@
-"""Tasks for those who learn from reward, with Gymnasium's interface: one animal, or a herd at once.
+"""Tasks for those who learn from reward, with Gymnasium's interface: one agent, or a batch at once.
 
 >>> from corticalnet.reinforcement.tasks import Saccade
 >>> task = Saccade()
@@ -8,11 +8,11 @@
 [0.0, 1.0, 0.0, 0.0]
 """
 
-from corticalnet.reinforcement.tasks.chance import Chance
 from corticalnet.reinforcement.tasks.classification import Classification
 from corticalnet.reinforcement.tasks.criteria import Criterion, Recent, Streak
 from corticalnet.reinforcement.tasks.gymnasium_view import as_gymnasium
 from corticalnet.reinforcement.tasks.probabilistic import ProbabilisticClassification
+from corticalnet.reinforcement.tasks.random_streams import RandomStreams
 from corticalnet.reinforcement.tasks.saccade import Saccade
 from corticalnet.reinforcement.tasks.spaces import Box, Discrete
 from corticalnet.reinforcement.tasks.task import Task
@@ -20,11 +20,11 @@ from corticalnet.reinforcement.tasks.twelve_ax import TwelveAX
 
 __all__ = [
     "Box",
-    "Chance",
     "Classification",
     "Criterion",
     "Discrete",
     "ProbabilisticClassification",
+    "RandomStreams",
     "Recent",
     "Saccade",
     "Streak",

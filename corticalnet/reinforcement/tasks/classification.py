@@ -8,8 +8,8 @@ import numpy as np
 
 from corticalnet.checks import array
 from corticalnet.errors import ShapeError
-from corticalnet.reinforcement.tasks.chance import Floats, Indices, choose
 from corticalnet.reinforcement.tasks.criteria import Criterion, Recent
+from corticalnet.reinforcement.tasks.random_streams import Floats, Indices, choose
 from corticalnet.reinforcement.tasks.spaces import Box, Discrete
 from corticalnet.reinforcement.tasks.task import Bools, Task, two
 
@@ -26,7 +26,7 @@ class Classification(Task):
     Args:
         images: ``[N, …]``, numbers; shown flat.
         labels: ``[N]`` (or ``[N, 1]``), whole numbers from 0.
-        animals: number of animals, None for one without an axis.
+        batch: number of agents, None for one without an axis.
         rewards: of a right and of a wrong answer.
 
     Raises:
@@ -43,11 +43,11 @@ class Classification(Task):
         self,
         images: Any,
         labels: Any,
-        animals: int | None = None,
+        batch: int | None = None,
         *,
         rewards: tuple[float, float] = (1.0, 0.0),
     ) -> None:
-        super().__init__(animals)
+        super().__init__(batch)
         images = array("Classification: images", images, ShapeError, finite=True).astype(float)
         labels = array("Classification: labels", labels, ShapeError)
         if labels.ndim == 2 and labels.shape[1] == 1:
@@ -70,10 +70,10 @@ class Classification(Task):
     def _reserve(self) -> None:
         self._shown = np.zeros(self.n, dtype=np.intp)
 
-    def _begin(self, who: Indices, kind: int | None) -> None:
+    def _begin(self, agents: Indices, kind: int | None) -> None:
         choices = np.arange(len(self.labels)) if kind is None else np.flatnonzero(self.labels == kind)
-        self._shown[who] = choices[choose(self.roll(who, 1)[:, 0], len(choices))]
-        self._kind[who] = self.labels[self._shown[who]]
+        self._shown[agents] = choices[choose(self.roll(agents, 1)[:, 0], len(choices))]
+        self._kind[agents] = self.labels[self._shown[agents]]
 
     def _act(self, action: Indices) -> tuple[Floats, Bools, Bools]:
         right = action == self._kind

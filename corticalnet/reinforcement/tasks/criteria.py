@@ -1,4 +1,4 @@
-"""When an animal has learned: criteria see every step and say which animals have reached them."""
+"""When an agent has learned: criteria see every step and say which agents have reached them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from corticalnet.errors import TaskError, one_of
 
 
 class Criterion(Protocol):
-    """Anything that can be called like this: with what the world said in this step, for every animal.
+    """Anything that can be called like this: with what the world said in this step, for every agent.
 
     Returns:
-        ``[animals]``, true where the criterion is fulfilled now.
+        ``[batch]``, true where the criterion is fulfilled now.
     """
 
     def __call__(
@@ -56,14 +56,14 @@ class Recent:
             self._scores, self._seen = np.zeros((*shape, self.last)), np.zeros(shape, dtype=np.intp)
             self._sums, self._return = np.zeros(shape), np.zeros(len(ended))
         self._return += reward
-        who = np.flatnonzero(ended)
-        kind = info["kind"][who] if self.kinds > 1 else np.zeros(len(who), dtype=np.intp)
-        score = self._return[who] if self.of == "reward" else info["correct"][who].astype(float)
-        at = self._seen[who, kind] % self.last
-        self._sums[who, kind] += score - self._scores[who, kind, at]
-        self._scores[who, kind, at] = score
-        self._seen[who, kind] += 1
-        self._return[who] = 0
+        agents = np.flatnonzero(ended)
+        kind = info["kind"][agents] if self.kinds > 1 else np.zeros(len(agents), dtype=np.intp)
+        score = self._return[agents] if self.of == "reward" else info["correct"][agents].astype(float)
+        at = self._seen[agents, kind] % self.last
+        self._sums[agents, kind] += score - self._scores[agents, kind, at]
+        self._scores[agents, kind, at] = score
+        self._seen[agents, kind] += 1
+        self._return[agents] = 0
         return np.asarray((self._sums >= self.share * self.last - 1e-9).all(axis=1))
 
 

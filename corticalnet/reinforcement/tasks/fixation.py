@@ -6,7 +6,7 @@ import numpy as np
 
 from corticalnet.checks import number, whole
 from corticalnet.errors import TaskError
-from corticalnet.reinforcement.tasks.chance import Floats, Indices
+from corticalnet.reinforcement.tasks.random_streams import Floats, Indices
 from corticalnet.reinforcement.tasks.spaces import Discrete
 from corticalnet.reinforcement.tasks.task import Bools, Task
 
@@ -17,12 +17,12 @@ BLANK, WAIT, HOLD, CUE = range(4)
 class Fixation(Task):
     """Trials made of: blank, wait for fixation, hold it, cues, delay, go.
 
-    The screen is blank for one step, then the fixation mark is there. Once the animal fixates it must go on
+    The screen is blank for one step, then the fixation mark is there. Once the agent fixates it must go on
     until the mark disappears (go); otherwise the trial ends. Having held fixation for a second step it gets a
     small reward (shaping), and the cues come. At go, its first look away is the answer.
 
     Args:
-        animals: see :class:`~corticalnet.reinforcement.tasks.Task`.
+        batch: see :class:`~corticalnet.reinforcement.tasks.Task`.
         delay: steps between cues and go.
         fixation_reward: for holding fixation; 0 is training without shaping.
         reward: for the answer.
@@ -35,7 +35,7 @@ class Fixation(Task):
 
     def __init__(
         self,
-        animals: int | None = None,
+        batch: int | None = None,
         *,
         delay: int = 2,
         fixation_reward: float = 0.2,
@@ -43,7 +43,7 @@ class Fixation(Task):
         patience: int = 10,
         go: int = 8,
     ) -> None:
-        super().__init__(animals)
+        super().__init__(batch)
         kind = type(self).__name__
         self.delay = whole(f"{kind}: delay", delay, TaskError, least=0)
         self.patience = whole(f"{kind}: patience", patience, TaskError)
@@ -57,10 +57,10 @@ class Fixation(Task):
         self._go = np.zeros(self.n, dtype=np.intp)  # the phase in which the mark is gone
         self._rewarded, self._expected = (np.zeros(self.n, dtype=np.intp) for _ in range(2))
 
-    def _start(self, who: Indices, cues: int | Indices) -> None:
-        """A blank screen for the animals ``who``; their trials will have so many cues."""
-        self._phase[who], self._clock[who] = BLANK, 0
-        self._go[who] = CUE + cues + self.delay
+    def _start(self, agents: Indices, cues: int | Indices) -> None:
+        """Blank the screen of ``agents``, whose trials will have so many cues."""
+        self._phase[agents], self._clock[agents] = BLANK, 0
+        self._go[agents] = CUE + cues + self.delay
 
     def _act(self, action: Indices) -> tuple[Floats, Bools, Bools]:
         phase, fixates = self._phase, action == FIXATE

@@ -12,13 +12,13 @@ def as_gymnasium(task: Task) -> Any:
     """The same task as a ``gymnasium.Env`` with Gymnasium's own spaces, for its wrappers and other libraries.
 
     Args:
-        task: for one animal.
+        task: for one agent.
 
     Raises:
-        TaskError: a task for a herd, or Gymnasium is not installed.
+        TaskError: a task for a batch, or Gymnasium is not installed.
     """
-    if task.animals is not None:
-        raise TaskError(f"as_gymnasium: a task for one animal is needed, this one is for {task.animals}")
+    if task.batch is not None:
+        raise TaskError(f"as_gymnasium: a task for one agent is needed, this one is for {task.batch}")
     try:
         import gymnasium
     except ImportError as error:

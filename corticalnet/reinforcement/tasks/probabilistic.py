@@ -8,8 +8,8 @@ import numpy as np
 
 from corticalnet.checks import fraction, whole
 from corticalnet.errors import TaskError
-from corticalnet.reinforcement.tasks.chance import Floats, Indices, choose
 from corticalnet.reinforcement.tasks.fixation import CUE, FIXATE, LEFT, RIGHT, Fixation
+from corticalnet.reinforcement.tasks.random_streams import Floats, Indices, choose
 from corticalnet.reinforcement.tasks.spaces import Box
 from corticalnet.reinforcement.tasks.task import Bools
 
@@ -32,7 +32,7 @@ class ProbabilisticClassification(Fixation):
     place. Actions: 0 fixate, 1 left, 2 right. Correct is the target with the better odds (either one if
     they are even); which one brings reward is drawn.
 
-    Curriculum: an animal goes one level up when 85 % of its last N trials on a level were correct (trials
+    Curriculum: an agent goes one level up when 85 % of its last N trials on a level were correct (trials
     that have not been yet count as wrong); ``info["level"]`` says where it is. Criterion: all eight passed.
 
     Source: Rombouts, Bohte & Roelfsema 2015, Fig. 4 and Table 3, after Yang & Shadlen 2007, with the details
@@ -40,7 +40,7 @@ class ProbabilisticClassification(Fixation):
     But 1. infinite weights of one sign add up: two + ∞ and one − ∞ are + ∞.
 
     Args:
-        animals: number of animals, None for one without an axis.
+        batch: number of agents, None for one without an axis.
         level: where to begin, 0 … 7 (for one who is to be tested: 7).
         share: of trials right, to go on.
         shorter: divides the numbers of trials N (quick tests).
@@ -52,14 +52,14 @@ class ProbabilisticClassification(Fixation):
 
     def __init__(
         self,
-        animals: int | None = None,
+        batch: int | None = None,
         *,
         level: int = 0,
         share: float = 0.85,
         shorter: int = 1,
         **settings: Any,
     ) -> None:
-        super().__init__(animals, **settings)
+        super().__init__(batch, **settings)
         kind = type(self).__name__
         self.level = whole(f"{kind}: level", level, TaskError, least=0)
         if level >= len(LEVELS):
@@ -81,27 +81,27 @@ class ProbabilisticClassification(Fixation):
         self._red_left = np.zeros(self.n, dtype=bool)
         self._shapes, self._places = (np.zeros((self.n, 4), dtype=np.intp) for _ in range(2))
 
-    def _begin(self, who: Indices, kind: int | None) -> None:
-        rolls = self.roll(who, 10)
-        known, shown, _ = LEVELS[np.minimum(self._level[who], len(LEVELS) - 1)].T
-        self._start(who, cues=shown)
-        self._red_left[who] = red_left = rolls[:, 0] < 0.5
-        self._shapes[who] = shapes = choose(rolls[:, 1:5], known[:, None])
-        self._places[who] = rolls[:, 5:9].argsort(axis=1)
+    def _begin(self, agents: Indices, kind: int | None) -> None:
+        rolls = self.roll(agents, 10)
+        known, shown, _ = LEVELS[np.minimum(self._level[agents], len(LEVELS) - 1)].T
+        self._start(agents, cues=shown)
+        self._red_left[agents] = red_left = rolls[:, 0] < 0.5
+        self._shapes[agents] = shapes = choose(rolls[:, 1:5], known[:, None])
+        self._places[agents] = rolls[:, 5:9].argsort(axis=1)
         p_red = odds(shapes, np.arange(4) < shown[:, None])
         better = np.where(p_red > 0.5, red_left, ~red_left)
-        self._expected[who] = np.where(p_red == 0.5, FIXATE, np.where(better, LEFT, RIGHT))
+        self._expected[agents] = np.where(p_red == 0.5, FIXATE, np.where(better, LEFT, RIGHT))
         red_wins = rolls[:, 9] < p_red
-        self._rewarded[who] = np.where(red_wins == red_left, LEFT, RIGHT)
+        self._rewarded[agents] = np.where(red_wins == red_left, LEFT, RIGHT)
 
     def _act(self, action: Indices) -> tuple[Floats, Bools, Bools]:
         reward, ended, correct = super()._act(action)
-        who = np.flatnonzero(ended)
-        at = self._tried[who] % self.windows[self._level[who]]
-        self._right[who] += correct[who].astype(int) - self._scores[who, at]
-        self._scores[who, at] = correct[who]
-        self._tried[who] += 1
-        up = who[self._right[who] >= self.share * self.windows[self._level[who]]]
+        agents = np.flatnonzero(ended)
+        at = self._tried[agents] % self.windows[self._level[agents]]
+        self._right[agents] += correct[agents].astype(int) - self._scores[agents, at]
+        self._scores[agents, at] = correct[agents]
+        self._tried[agents] += 1
+        up = agents[self._right[agents] >= self.share * self.windows[self._level[agents]]]
         up = up[self._level[up] < len(LEVELS)]
         self._level[up] += 1
         self._scores[up], self._tried[up], self._right[up] = False, 0, 0

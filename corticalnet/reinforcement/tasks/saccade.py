@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from corticalnet.reinforcement.tasks.chance import Floats, Indices, choose
 from corticalnet.reinforcement.tasks.criteria import Criterion, Recent
 from corticalnet.reinforcement.tasks.fixation import CUE, LEFT, RIGHT, Fixation
+from corticalnet.reinforcement.tasks.random_streams import Floats, Indices, choose
 from corticalnet.reinforcement.tasks.spaces import Box
 
 
@@ -27,7 +27,7 @@ class Saccade(Fixation):
     fixate and 8 to answer (its way of counting allows 11 and 9).
 
     Args:
-        animals: number of animals, None for one without an axis.
+        batch: number of agents, None for one without an axis.
         **settings: delay, fixation_reward, reward, patience, go.
 
     >>> task = Saccade()
@@ -39,20 +39,20 @@ class Saccade(Fixation):
     exam = True
     kinds = ("pro left", "pro right", "anti left", "anti right")
 
-    def __init__(self, animals: int | None = None, **settings: Any) -> None:
-        super().__init__(animals, **settings)
+    def __init__(self, batch: int | None = None, **settings: Any) -> None:
+        super().__init__(batch, **settings)
         self.observation_space = Box((4,))
 
     def criterion(self) -> Criterion:
         """90 % of the last 50 trials of each kind."""
         return Recent(0.9, last=50, kinds=4)
 
-    def _begin(self, who: Indices, kind: int | None) -> None:
-        drawn = choose(self.roll(who, 1)[:, 0], 4)
-        self._kind[who] = drawn if kind is None else kind
-        self._start(who, cues=1)
-        anti, right = np.divmod(self._kind[who], 2)
-        self._rewarded[who] = self._expected[who] = np.where(anti == right, LEFT, RIGHT)
+    def _begin(self, agents: Indices, kind: int | None) -> None:
+        drawn = choose(self.roll(agents, 1)[:, 0], 4)
+        self._kind[agents] = drawn if kind is None else kind
+        self._start(agents, cues=1)
+        anti, right = np.divmod(self._kind[agents], 2)
+        self._rewarded[agents] = self._expected[agents] = np.where(anti == right, LEFT, RIGHT)
 
     def _see(self) -> Floats:
         anti, right = np.divmod(self._kind, 2)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from corticalnet.checks import array, shown, whole
 from corticalnet.errors import TaskError, one_of
-from corticalnet.reinforcement.tasks.chance import Chance, Floats, Indices
 from corticalnet.reinforcement.tasks.criteria import Criterion
+from corticalnet.reinforcement.tasks.random_streams import Floats, Indices, RandomStreams
 from corticalnet.reinforcement.tasks.spaces import Box, Discrete
 
 Self = TypeVar("Self", bound="Task")
@@ -20,23 +20,23 @@ Bools = NDArray[np.bool_]
 
 
 class Task(ABC):
-    """A task for one animal, with Gymnasium's interface, or for a herd of independent animals.
+    """A task for one agent, with Gymnasium's interface, or for a batch of independent agents.
 
-    ``Saccade()`` is for one animal: ``reset(seed=, options=) → (seen, info)`` and
+    ``Saccade()`` is for one agent: ``reset(seed=, options=) → (seen, info)`` and
     ``step(action) → (seen, reward, terminated, truncated, info)``, as Gymnasium has it.
 
-    ``Saccade(animals=20)`` is for twenty at once: actions, rewards and the rest are arrays that begin with
-    the animals, and an animal whose trial has ended sees the first of its next trial at once (Gymnasium's
-    "same step" autoreset). Animal k of ``reset(seed=s)`` meets what ``reset(seed=s + k)`` shows to one alone.
+    ``Saccade(batch=20)`` is for twenty at once: actions, rewards and the rest are arrays that begin with
+    the agents, and an agent whose trial has ended sees the first of its next trial at once (Gymnasium's
+    "same step" autoreset). Agent k of ``reset(seed=s)`` meets what ``reset(seed=s + k)`` shows to one alone.
 
-    A new task says what it keeps of each animal, and how a trial begins, goes on and looks, for all at once
+    A new task says what it keeps of each agent, and how a trial begins, goes on and looks, for all at once
     (:meth:`_reserve`, :meth:`_begin`, :meth:`_act`, :meth:`_see`).
 
     Args:
-        animals: number of animals; None is one, with no axis for it.
+        batch: number of agents; None is one, with no axis for it.
 
     Attributes:
-        observation_space, action_space: of one animal.
+        observation_space, action_space: of one agent.
         kinds: names of the kinds of trials; ``reset(options={"kind": "anti left"})`` gives one of that kind.
         exam: whether it takes, besides the criterion, one correct trial of each kind without learning and
             exploration to have learned it.
@@ -44,7 +44,7 @@ class Task(ABC):
             ended, was done as it should be.
 
     Raises:
-        TaskError: no animals, an unknown kind, an action that is none, a step after the end.
+        TaskError: no agents, an unknown kind, an action that is none, a step after the end.
     """
 
     observation_space: Box
@@ -55,29 +55,29 @@ class Task(ABC):
     render_mode = None
     spec = None
 
-    def __init__(self, animals: int | None = None) -> None:
-        if animals is not None:
-            animals = whole(f"{type(self).__name__}: animals", animals, TaskError)
-        self.animals = animals
-        self.n = animals or 1
-        self.chance: Chance | None = None
+    def __init__(self, batch: int | None = None) -> None:
+        if batch is not None:
+            batch = whole(f"{type(self).__name__}: batch", batch, TaskError)
+        self.batch = batch
+        self.n = batch or 1
+        self.random: RandomStreams | None = None
         self._over = np.ones(self.n, dtype=bool)
 
     @abstractmethod
     def _reserve(self) -> None:
-        """Make room for what is kept of each of ``self.n`` animals."""
+        """Make room for what is kept of each of ``self.n`` agents."""
 
     @abstractmethod
-    def _begin(self, who: Indices, kind: int | None) -> None:
-        """Prepare a new trial for the animals ``who``, of a random or a given kind."""
+    def _begin(self, agents: Indices, kind: int | None) -> None:
+        """Prepare a new trial for ``agents``, of a random or a given kind."""
 
     @abstractmethod
     def _act(self, action: Indices) -> tuple[Floats, Bools, Bools]:
-        """Hear an action of every animal: rewards, whether trials end, whether they were done right."""
+        """Hear an action of every agent: rewards, whether trials end, whether they were done right."""
 
     @abstractmethod
     def _see(self) -> Floats:
-        """What every animal sees, ``[n, features]``."""
+        """What every agent sees, ``[n, features]``."""
 
     def criterion(self) -> Criterion | None:
         """The paper's criterion for having learned the task, if there is one."""
@@ -86,10 +86,10 @@ class Task(ABC):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats, dict[str, Any]]:
-        """Begin a trial of every animal.
+        """Begin a trial of every agent.
 
         Args:
-            seed: begins all chances again; without, they go on.
+            seed: begins all random numbers again; without, they go on.
             options: ``{"kind": name}`` for a trial of this kind.
         """
         if not (options is None or isinstance(options, dict)):
@@ -97,8 +97,8 @@ class Task(ABC):
         kind = (options or {}).get("kind")
         if kind is not None:
             one_of("kind of trial", kind, self.kinds, TaskError)
-        if seed is not None or self.chance is None:
-            self.chance = Chance(self.n, seed)
+        if seed is not None or self.random is None:
+            self.random = RandomStreams(self.n, seed)
             self._kind = np.zeros(self.n, dtype=np.intp)
             self._reserve()
         self._over = np.zeros(self.n, dtype=bool)
@@ -106,7 +106,7 @@ class Task(ABC):
         return self._one(self._see()), self._info(np.zeros(self.n, dtype=bool), self._kind)
 
     def step(self, action: Any) -> tuple[Floats, Any, Any, Any, dict[str, Any]]:
-        """Hear an action (or one of each animal) and go on by one step."""
+        """Hear an action (or one of each agent) and go on by one step."""
         actions = array("action", action, TaskError).reshape(-1)
         known = np.issubdtype(actions.dtype, np.integer) and len(actions) == self.n
         if not known or actions.min() < 0 or actions.max() >= self.action_space.n:
@@ -117,7 +117,7 @@ class Task(ABC):
         kind = self._kind.copy()
         reward, ended, correct = self._act(actions)
         info = self._info(correct, kind)
-        if self.animals is None:
+        if self.batch is None:
             self._over = ended
         elif ended.any():
             self._begin(np.flatnonzero(ended), None)
@@ -128,20 +128,20 @@ class Task(ABC):
         return {"kind": self._one(kind), "correct": self._one(correct)}
 
     def _one(self, array: Any) -> Any:
-        """As one animal sees it: no axis of animals, plain numbers."""
-        if self.animals is not None:
+        """As one agent sees it: no axis of agents, plain numbers."""
+        if self.batch is not None:
             return array
         return array[0].item() if array.ndim == 1 else array[0]
 
-    def roll(self, who: Indices, count: int) -> Floats:
-        """``count`` uniform numbers for each of the animals ``who``."""
-        assert self.chance is not None
-        return self.chance.roll(who, count)
+    def roll(self, agents: Indices, count: int) -> Floats:
+        """Draw ``count`` uniform numbers for each of ``agents``."""
+        assert self.random is not None
+        return self.random.roll(agents, count)
 
-    def another(self: Self, animals: int | None = None) -> Self:
-        """The same task for other animals."""
+    def another(self: Self, batch: int | None = None) -> Self:
+        """The same task for other agents."""
         other = copy.copy(self)
-        Task.__init__(other, animals)
+        Task.__init__(other, batch)
         return other
 
     @property

@@ -8,8 +8,8 @@ import numpy as np
 
 from corticalnet.checks import probability, whole
 from corticalnet.errors import TaskError
-from corticalnet.reinforcement.tasks.chance import Floats, Indices, choose
 from corticalnet.reinforcement.tasks.criteria import Criterion, Streak
+from corticalnet.reinforcement.tasks.random_streams import Floats, Indices, choose
 from corticalnet.reinforcement.tasks.spaces import Box, Discrete
 from corticalnet.reinforcement.tasks.task import Bools, Task, two
 
@@ -34,7 +34,7 @@ class TwelveAX(Task):
     (Front Comput Neurosci 12: 50; github adityagilra/archibrain), who gave the leaky memory units to AuGMEnT.
 
     Args:
-        animals: number of animals, None for one without an axis.
+        batch: number of agents, None for one without an axis.
         loops: most pairs in a trial.
         targets: probability of a pair AX or BY (half of it each, whatever the digit).
         rewards: of a right and of a wrong answer.
@@ -47,13 +47,13 @@ class TwelveAX(Task):
 
     def __init__(
         self,
-        animals: int | None = None,
+        batch: int | None = None,
         *,
         loops: int = 4,
         targets: float = 0.5,
         rewards: tuple[float, float] = (0.1, -1.0),
     ) -> None:
-        super().__init__(animals)
+        super().__init__(batch)
         self.loops = whole("TwelveAX: loops", loops, TaskError)
         targets = probability("TwelveAX: targets", targets, TaskError)
         self.rewards = two("TwelveAX: rewards", rewards)
@@ -72,15 +72,17 @@ class TwelveAX(Task):
         self._at, self._length = (np.zeros(self.n, dtype=np.intp) for _ in range(2))
         self._clean, self._right = (np.ones(self.n, dtype=bool) for _ in range(2))
 
-    def _begin(self, who: Indices, kind: int | None) -> None:
-        rolls = self.roll(who, 2 + self.loops)
+    def _begin(self, agents: Indices, kind: int | None) -> None:
+        rolls = self.roll(agents, 2 + self.loops)
         digit = choose(rolls[:, 0], 2)
-        self._kind[who] = self._symbols[who, 0] = digit = digit if kind is None else np.full_like(digit, kind)
-        self._length[who] = 1 + 2 * (1 + choose(rolls[:, 1], self.loops))
+        self._kind[agents] = self._symbols[agents, 0] = digit = (
+            digit if kind is None else np.full_like(digit, kind)
+        )
+        self._length[agents] = 1 + 2 * (1 + choose(rolls[:, 1], self.loops))
         pair = np.minimum(np.searchsorted(self._likely, rolls[:, 2:], side="right"), 8)
-        self._symbols[who, 1::2], self._symbols[who, 2::2] = FIRST + pair // 3, SECOND + pair % 3
-        self._answers[who, 2::2] = pair == TARGETS[digit][:, None]
-        self._at[who], self._clean[who] = 0, True
+        self._symbols[agents, 1::2], self._symbols[agents, 2::2] = FIRST + pair // 3, SECOND + pair % 3
+        self._answers[agents, 2::2] = pair == TARGETS[digit][:, None]
+        self._at[agents], self._clean[agents] = 0, True
 
     def _act(self, action: Indices) -> tuple[Floats, Bools, Bools]:
         self._right = action == self._answers[np.arange(self.n), self._at]

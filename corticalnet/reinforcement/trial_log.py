@@ -1,4 +1,4 @@
-"""What becomes of every trial, kept while animals learn."""
+"""What becomes of every trial, kept while agents learn."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ import numpy as np
 import xarray as xr
 
 
-class Book:
-    """Counts each animal's trials, their steps and rewards.
+class TrialLog:
+    """Counts each agent's trials, their steps and rewards.
 
     Args:
-        animals: number of animals.
+        batch: number of agents.
 
     Attributes:
-        count: trials that each animal has done, ``[animals]``.
+        count: trials that each agent has done, ``[batch]``.
     """
 
-    def __init__(self, animals: int) -> None:
-        self.count, self._steps = (np.zeros(animals, dtype=np.intp) for _ in range(2))
-        self._reward = np.zeros(animals)
+    def __init__(self, batch: int) -> None:
+        self.count, self._steps = (np.zeros(batch, dtype=np.intp) for _ in range(2))
+        self._reward = np.zeros(batch)
         self._tables: dict[str, Any] = {}
         self._room = 1024
 
-    def step(self, reward: Any, ended: Any, info: dict[str, Any], busy: Any) -> None:
-        """Write down a step of all, and the trials that it has ended, of animals that are still ``busy``."""
+    def step(self, reward: Any, ended: Any, info: dict[str, Any], learning: Any) -> None:
+        """Write down a step of all, and the trials that it has ended, of agents still ``learning``."""
         self._reward += reward
         self._steps += 1
-        who = np.flatnonzero(ended & busy)
-        if who.size:
+        agents = np.flatnonzero(ended & learning)
+        if agents.size:
             told = {"reward": self._reward, "steps": self._steps}
             told |= {name: info[name] for name in ("correct", "kind") if name in info}
             for name, values in told.items():
-                self._table(name)[who, self.count[who]] = values[who]
-            self.count[who] += 1
+                self._table(name)[agents, self.count[agents]] = values[agents]
+            self.count[agents] += 1
         self._reward[ended], self._steps[ended] = 0, 0
 
     def _table(self, name: str) -> Any:
@@ -48,8 +48,8 @@ class Book:
         return table
 
     def history(self, reached: Any, kinds: tuple[str, ...]) -> xr.Dataset:
-        """Tables by animal and trial; NaN after an animal's last trial."""
+        """Tables by agent and trial; NaN after an agent's last trial."""
         tables = {name: table[:, : self.count.max()] for name, table in self._tables.items()}
-        data: dict[str, Any] = {name: (("animal", "trial"), table) for name, table in tables.items()}
-        data["trials_to_criterion"] = ("animal", reached)
+        data: dict[str, Any] = {name: (("agent", "trial"), table) for name, table in tables.items()}
+        data["trials_to_criterion"] = ("agent", reached)
         return xr.Dataset(data, attrs={"kinds": list(kinds)})

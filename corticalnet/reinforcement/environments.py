@@ -1,4 +1,4 @@
-"""Any Gymnasium environments as the world of a herd."""
+"""Any Gymnasium environments as the world of a batch of agents."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 from corticalnet.checks import shown
 from corticalnet.errors import TaskError
 from corticalnet.reinforcement.tasks import Task
-from corticalnet.reinforcement.tasks.chance import Floats, Indices
+from corticalnet.reinforcement.tasks.random_streams import Floats, Indices
 
 
-class Herd:
-    """One environment for each animal, run one after the other, with arrays that begin with the animals.
+class EnvironmentBatch:
+    """One environment for each agent, run one after the other, with arrays that begin with the agents.
 
-    When a trial ends the animal's next begins at once. What is seen is laid out flat; a discrete observation
+    When a trial ends the agent's next begins at once. What is seen is laid out flat; a discrete observation
     is one 1 among zeros.
 
     Args:
@@ -33,18 +33,18 @@ class Herd:
         self.environments = list(environments)
         self.n = len(self.environments)
         if not self.environments:
-            raise TaskError("Herd: a herd needs at least one environment")
+            raise TaskError("EnvironmentBatch: a batch needs at least one environment")
         for one in self.environments:
             if not all(hasattr(one, name) for name in ("reset", "step", "action_space", "observation_space")):
-                raise TaskError(f"Herd: {shown(one)} has not Gymnasium's interface")
+                raise TaskError(f"EnvironmentBatch: {shown(one)} has not Gymnasium's interface")
         first = self.environments[0]
         if not hasattr(first.action_space, "n"):
-            raise TaskError(f"Herd: {first.action_space} has no discrete actions")
+            raise TaskError(f"EnvironmentBatch: {first.action_space} has no discrete actions")
         self.actions, self._start = int(first.action_space.n), int(getattr(first.action_space, "start", 0))
         space = first.observation_space
         self._discrete = int(space.n) if getattr(space, "n", None) is not None and not space.shape else None
         if self._discrete is None and space.shape is None:
-            raise TaskError(f"Herd: {space} is not an array; flatten it first")
+            raise TaskError(f"EnvironmentBatch: {space} is not an array; flatten it first")
         self.inputs = self._discrete or int(np.prod(space.shape))
 
     def criterion(self) -> None:
@@ -76,7 +76,7 @@ class Herd:
 def world(task: Any) -> tuple[Any, int, int]:
     """A task, an environment or several as a world of arrays; its numbers of inputs and actions."""
     if isinstance(task, Task):
-        herd: Any = task if task.animals is not None else task.another(1)
-        return herd, int(np.prod(task.observation_space.shape)), task.action_space.n
-    herd = Herd(task if isinstance(task, Sequence) else [task])
-    return herd, herd.inputs, herd.actions
+        environment: Any = task if task.batch is not None else task.another(1)
+        return environment, int(np.prod(task.observation_space.shape)), task.action_space.n
+    environment = EnvironmentBatch(task if isinstance(task, Sequence) else [task])
+    return environment, environment.inputs, environment.actions
