@@ -1,6 +1,6 @@
 """Do columns in continuous time learn what backprop learns, and does the step of the integrator matter?
 
-    python -m simulations.order_of_dt             3 networks, torch and Brian2, 3 min
+    python -m simulations.order_of_dt             3 networks, torch and Brian2, 50 s
     python -m simulations.order_of_dt --quick     one network, few points, about 5 s
 
 Networks 4-5-4-3 (tanh, sigmoid, tanh), one trial of streaming Fa-Z-IL by the latch, τ = 10 ms: no cell is

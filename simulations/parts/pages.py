@@ -103,7 +103,8 @@ def publish(name: str, folder: Path, called: Sequence[str]) -> None:
         called: what each table is called, in their order; "-" leaves one out.
 
     Raises:
-        ResultsError: there is no such run or simulation, or there are not so many names.
+        ResultsError: there is no such run or simulation, there are not so many names, or the numbers that
+            matter most are not in the tables any more.
     """
     read(name)
     path = results.RESULTS / f"{name}.json"
@@ -119,6 +120,7 @@ def publish(name: str, folder: Path, called: Sequence[str]) -> None:
     for key, table in zip(called, tables, strict=True):
         if key != "-":
             facts["tables"][key] = {"columns": table["columns"], "rows": table["rows"]}
+    results.rows_of(facts, path)
     write_json(path, facts)
 
 

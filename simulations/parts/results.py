@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def read(name: str) -> Published:
         group, paper, tables = facts["group"], facts["paper"], facts["tables"]
         if group not in GROUPS:
             raise ResultsError(f"{path}: {unknown('group', group, GROUPS)}")
-        rows = [Row(*row) for row in facts.get("rows", [])] or _rows(tables, facts.get("headline"))
+        rows = rows_of(facts, path)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResultsError(f"{path} has no results as they should be: {error!r}") from error
     figure = ROOT / "docs" / "figures" / f"{name}.png"
@@ -137,6 +137,19 @@ def header(path: Path) -> tuple[str, str, float]:
     return text.partition("\n")[0], command[1].strip(), minutes
 
 
+def rows_of(facts: Mapping[str, Any], path: Path) -> list[Row]:
+    """The numbers that matter most: typed as they are, or what the headline names.
+
+    Raises:
+        ResultsError: the headline names a table or column that is not there.
+    """
+    try:
+        typed = [Row(*row) for row in facts.get("rows", [])]
+        return typed or _rows(facts["tables"], facts.get("headline"))
+    except KeyError as error:
+        raise ResultsError(f"{path}: the headline names {error}, and there is none") from error
+
+
 def _rows(tables: Mapping[str, dict], headline: Mapping[str, Any] | None) -> list[Row]:
     """What the headline names: of which table, in which columns, and of which rows only.
 
@@ -148,10 +161,12 @@ def _rows(tables: Mapping[str, dict], headline: Mapping[str, Any] | None) -> lis
     lines = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
     first = table["columns"][0]
     papers = next((line for line in lines if line[first] == headline.get("paper_row")), {})
-    found = []
-    for line in (line for line in lines if line is not papers):
-        label = ", ".join(filter(None, (line[column] for column in headline["what"]))).replace("`", "")
-        if label not in headline.get("only", [label]):
+    found, wanted = [], headline.get("only")
+    labels = [_label(line, headline["what"]) for line in lines]
+    for missing in {*(wanted or ())} - {*labels}:
+        raise KeyError(missing)
+    for label, line in zip(labels, lines, strict=True):
+        if line is papers or (wanted and label not in wanted):
             continue
         for number in headline["numbers"]:
             columns = [column for column in number["ours"] if line[column]]
@@ -160,9 +175,13 @@ def _rows(tables: Mapping[str, dict], headline: Mapping[str, Any] | None) -> lis
                 of = [headline["of"]] if "of" in headline else []
                 several = [column] if len(headline["numbers"]) > 1 else []
                 what = ": ".join([*of, ", ".join([label, *several])])
-                paper = papers.get(column, "") or line.get(number.get("paper"), "")
+                paper = line[number["paper"]] if "paper" in number else papers.get(column, "")
                 found.append(Row(what, paper, *_apart(line[column])))
     return found
+
+
+def _label(line: Mapping[str, str], columns: Sequence[str]) -> str:
+    return ", ".join(filter(None, (line[column] for column in columns))).replace("`", "")
 
 
 def _apart(number: str) -> tuple[str, str]:

@@ -6,13 +6,14 @@ import json
 import math
 import runpy
 import sys
-from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-NAMES = sorted(p.stem for p in Path("simulations").glob("*.py") if p.stem != "__init__")
+from simulations.parts import results as simulations
+
+NAMES = simulations.names()
 
 
 def results(name, **options):

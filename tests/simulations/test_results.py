@@ -141,6 +141,10 @@ def test_tables_of_a_run_are_published(two_simulations, tmp_path):
     assert one.tables == two_simulations["tables"] | {"new": {k: table[k] for k in ("columns", "rows")}}
     assert '   ["a", "90 ± 1"],\n' in (tmp_path / "one.json").read_text()
     assert '   ["\\"b\\"", "5"]\n' in (tmp_path / "one.json").read_text()
+    before = (tmp_path / "one.json").read_bytes()
+    with pytest.raises(ResultsError, match="the headline names 'the paper', and there is none"):
+        pages.publish("one", folder, ["all", "-"])  # which has no such column
+    assert (tmp_path / "one.json").read_bytes() == before
     with pytest.raises(ResultsError, match="has no tables of a run"):
         pages.publish("one", tmp_path, ["all"])
 
