@@ -153,8 +153,14 @@ def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
     """Add a rule of your own: an :class:`Entry`, or a :class:`LearningRule` (or a function that makes one).
 
     Raises:
-        RuleError: the name is taken.
+        RuleError: the name is taken or no word, or there is nothing that makes a rule.
     """
+    if not isinstance(name, str) or not name.strip():
+        raise RuleError(f"the name of a rule must be a text, not {_shown(name)}")
+    if not isinstance(make, Entry) and not callable(make):
+        raise RuleError(
+            f"rule '{name}': {_shown(make)} is no Entry, and no class or function that makes a rule"
+        )
     if name in _RULES:
         raise RuleError(f"rule '{name}' exists already; choose another name")
     _RULES[name] = make
@@ -181,6 +187,10 @@ def rule(name: str, /, **parameters: Any) -> LearningRule:
     if not isinstance(entry, Entry):
         make: Any = entry.make if isinstance(entry, Whole) else entry
         whole = _whole(name, make.load() if isinstance(make, Public) else make, parameters)
+        if not hasattr(whole, "learn"):  # (to ask for its class would bring torch)
+            raise RuleError(
+                f"rule '{name}': what makes it returned {_shown(whole)}, which is no LearningRule"
+            )
         whole.name = name
         return whole
     makers = {
@@ -238,3 +248,9 @@ def _maker(part: Any, names: dict[str, Any], kind: str) -> Any:
 
 def _parameters(make: Any) -> list[str]:
     return list(inspect.signature(make).parameters) if callable(make) else []
+
+
+def _shown(value: object) -> str:
+    from corticalnet.checks import shown  # brings NumPy
+
+    return shown(value)

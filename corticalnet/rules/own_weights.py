@@ -88,11 +88,18 @@ class OwnWeights:
 
         As :meth:`draw` has drawn them. A rule that keeps its weights itself overrides this, and makes them
         anew for a network that they do not fit. Precision and device become the network's.
+
+        Raises:
+            RuleError: ``draw`` returned something else than tensors by name.
         """
         if self._drawn_for() is not net:
             shapes = {name: p.shape for name, p in net.named_parameters()}
             if shapes != self._shapes:
                 drawn = self.draw(net)
+                if not isinstance(drawn, Mapping) or not all(isinstance(w, Tensor) for w in drawn.values()):
+                    raise RuleError(
+                        f"{self.name}: draw(net) must return {{name: tensor}}, not {shown(drawn)}"
+                    )
                 self._weights = {name: nn.Parameter(w.detach().clone()) for name, w in drawn.items()}
             self._shapes, self._drawn_for = shapes, weakref.ref(net)
         return self._weights

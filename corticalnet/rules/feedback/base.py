@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from corticalnet.checks import shown
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.links import Link
@@ -61,20 +62,25 @@ class Feedback(ABC):
     paired_weights: Mapping[str, nn.Parameter] = {}
     decay = 0.0
 
-    def __init__(self) -> None:
-        self._network: weakref.ref[Network] | None = None
-        self._place: tuple[torch.dtype, torch.device] | None = None
+    _network: weakref.ref[Network] | None = None
+    _place: tuple[torch.dtype, torch.device] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the network that it has met: pickles and copies may meet another."""
         return self.__dict__ | {"_network": None, "_place": None}
 
     def prepare(self, net: Network) -> None:
-        """Make the pathway's own weights when it meets ``net`` first, or in another precision or device."""
+        """Make the pathway's own weights when it meets ``net`` first, or in another precision or device.
+
+        Raises:
+            RuleError: its weights are not as those of the links that they lie beside.
+        """
         weight = net.like
         place = weight.dtype, weight.device
         if self._network is None or self._network() is not net or self._place != place:
             self.build(net)
+            for link in self.feedback_links(net):
+                self._see_that_it_fits(link)
             self._network, self._place = weakref.ref(net), place
 
     def build(self, net: Network) -> None:  # noqa: B027  (a pathway may have no weights of its own)
@@ -83,6 +89,15 @@ class Feedback(ABC):
     @abstractmethod
     def weights(self, link: Link) -> Tensor:
         """The weights, shaped as ``link.weight``, that carry signals back along ``link``."""
+
+    def _see_that_it_fits(self, link: Link) -> None:
+        found: Any = self.weights(link)
+        what = f"{type(self).__name__}: weights along '{link.name}' must be"
+        if not isinstance(found, Tensor):
+            raise RuleError(f"{what} a tensor, not {shown(found)}")
+        like, own = ((tuple(w.shape), w.dtype, str(w.device)) for w in (link.weight, found))
+        if own != like:
+            raise RuleError(f"{what} {like}, as the link's are, not {own}")
 
     def magnitudes(self, link: Link) -> Tensor | None:
         """If these weights have the signs that those of ``link`` have now: their magnitudes, which stay."""
