@@ -22,6 +22,7 @@ from typing import Annotated
 import matplotlib.pyplot as plt
 import typer
 
+from corticalnet.plotting.style import styled
 from corticalnet.training import load_model, train
 from simulations.parts.common import plus_minus, simulation, table
 
@@ -66,6 +67,7 @@ def report(results: dict) -> str:
     return table(["rule", "seeds", "best epoch", "test % (best)", "test % (last)"], rows, title)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Validation accuracy over epochs, one line for each seed."""
     figure, axes = plt.subplots(figsize=(6, 4))

@@ -32,6 +32,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
+from corticalnet.plotting.style import styled
 from simulations.parts.common import plus_minus, simulation, table
 
 SURE, LOOK, GIVE_UP = 0.75, 25, 40_000
@@ -169,6 +170,7 @@ def report(results: dict) -> str:
     return f"{small}\n\n{table(head, rows)}"
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Trials of every network, task by task; learning of digits."""
     figure, (left, right) = plt.subplots(

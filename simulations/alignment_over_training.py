@@ -26,6 +26,7 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
+from corticalnet.plotting.style import styled
 from simulations.parts.common import plus_minus, simulation, table
 
 SIZES, BATCH, RATE = [64, 32, 16, 10], 32, 0.1
@@ -82,6 +83,7 @@ def report(results: dict) -> str:
     return table(header, rows, f"after {results['epochs'][-1]} epochs; gap and signs: mean of links")
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """A panel for each rule: angles by area, mean and every seed."""
     rules = results["rules"]

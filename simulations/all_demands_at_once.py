@@ -27,6 +27,7 @@ import matplotlib.pyplot as plt
 import typer
 
 import corticalnet as cn
+from corticalnet.plotting.style import styled
 from corticalnet.training import Settings, train
 from simulations.parts.common import plus_minus, simulation, table
 
@@ -98,6 +99,7 @@ def report(results: dict) -> str:
     return table(["rule", "seeds", "test %", "below backprop"], rows, title)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Validation accuracy over epochs, one line for each seed."""
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")

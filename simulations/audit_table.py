@@ -24,6 +24,7 @@ from rich.progress import track
 
 import corticalnet as cn
 from corticalnet.audit import Finding, Report, figure, tables
+from corticalnet.plotting.style import styled
 from simulations.parts.common import simulation
 
 QUICK = ("backprop", "z-il", "streaming-fa-z-il")
@@ -68,6 +69,7 @@ def report(results: dict) -> str:
     return "\n\n".join([*map(str, found), tables(found)])
 
 
+@styled
 def draw(results: dict) -> Figure:
     """Marks with numbers."""
     return figure(reports(results))

@@ -25,7 +25,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import typer
 
-from corticalnet.plotting.style import GREY, plain
+from corticalnet.plotting.style import GREY, plain, styled
 from corticalnet.reinforcement import AuGMEnT, learn, watch
 from corticalnet.reinforcement.tasks import ProbabilisticClassification, Saccade, TwelveAX
 from simulations.parts.common import simulation, table
@@ -102,6 +102,7 @@ def report(results: dict) -> str:
     return table(header, rows, f"AuGMEnT, {results['seeds']} seeds")
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Learning curves of all seeds; below, memory units through a trial of each kind."""
     memory = results.get("memory", {})

@@ -27,6 +27,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
+from corticalnet.plotting.style import styled
 from simulations.parts.common import plus_minus, simulation, table
 
 #: Streaming, gated and pooled φ, taught by reward.
@@ -170,6 +171,7 @@ def report(results: dict) -> str:
     return f"{exact}\n\n" + table(["test %", f"after {first} trials", "at the end"], rows, title)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Differences trial by trial for each activation; learning."""
     figure, grid = plt.subplots(

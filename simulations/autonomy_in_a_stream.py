@@ -31,6 +31,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.audit import autonomy_in_a_stream, with_detector
 from corticalnet.plotting.autonomy import BAR, distances
+from corticalnet.plotting.style import styled
 from simulations.parts.common import simulation, table
 
 #: Name -> detector, and whether it is told when the teacher is there.
@@ -139,6 +140,7 @@ def worst(found: dict[str, float | None]) -> str:
     return f"{max(values):.0e}" if values else ""
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """A panel of curves for each activation, and the grid."""
     panels = len(results["curves"]) + 1

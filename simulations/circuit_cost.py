@@ -32,6 +32,7 @@ import typer
 import corticalnet as cn
 from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.experiment.compiled import compile_protocol
+from corticalnet.plotting.style import styled
 from corticalnet.recordings.recording import plan_recording
 from simulations.parts import brian2_by_hand
 from simulations.parts.common import simulation, table
@@ -260,6 +261,7 @@ def report(found: dict[str, Any]) -> str:
     )
 
 
+@styled
 def draw(found: dict[str, Any]) -> Any:
     """Ratios as bars."""
     names = [f"Brian2 {name}" for name in found["brian2"]] + [f"torch {name}" for name in found["torch"]]

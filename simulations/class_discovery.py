@@ -26,6 +26,7 @@ import typer
 from rich.progress import Progress
 
 import corticalnet.data as datasets
+from corticalnet.plotting.style import styled
 from corticalnet.training import load_model
 from simulations.parts.common import simulation, table
 
@@ -97,6 +98,7 @@ def report(results: dict) -> str:
     return table(header, rows, f"{results['model']} on {results['data']}, {len(runs)} seeds")
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Accuracy and number of classes found, over updates."""
     figure, (top, low) = plt.subplots(2, 1, figsize=(7, 6), sharex=True)

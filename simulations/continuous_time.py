@@ -33,6 +33,7 @@ import corticalnet as cn
 from corticalnet.columns.beside import learned_changes, recorded_changes
 from corticalnet.compare import relative_error
 from corticalnet.errors import CircuitWarning
+from corticalnet.plotting.style import styled
 from simulations.parts.common import simulation, table
 
 TAU, SIZES, RATE = 10.0, (4, 6, 6, 3), 0.1
@@ -192,6 +193,7 @@ def typical(errors: list[float]) -> str:
     return f"{math.exp(sum(logs) / len(logs)):.0e}" if logs else "diverges"
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """A panel for each question; every network a dot, their geometric mean a line."""
     figure, grid = plt.subplots(2, 4, figsize=(14, 6.4), layout="constrained")

@@ -33,6 +33,7 @@ from corticalnet.analysis import align
 from corticalnet.data import delayed_xor
 from corticalnet.network import Recurrent
 from corticalnet.network.links import Link
+from corticalnet.plotting.style import styled
 from corticalnet.rules import Feedback, ThroughTime
 from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
@@ -189,6 +190,7 @@ def report(results: dict) -> str:
     return table(header, rows, f"delayed xor, {count} seeds, {results['updates'][-1]} updates")
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Loss, right answers and angle over training; bands are ± 1 s.d."""
     figure, panels = plt.subplots(1, len(MEASURES), figsize=(11.5, 3.9), layout="constrained")

@@ -28,6 +28,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
+from corticalnet.plotting.style import styled
 from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
 SEEDS = (1482555873, 698841058, 2283198659)
@@ -104,6 +105,7 @@ def report(results: dict) -> str:
     return table(["condition", "(a) test error difference, points", "(b) weight distance"], rows, title)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """C1 as a curve; C2 and C3 as a map."""
     found = {k: mean_sd([r["weights"] for r in v])[0] for k, v in results["divergence"].items()}

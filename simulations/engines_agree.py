@@ -33,6 +33,7 @@ from rich.progress import variable
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.circuits.schedule import SCHEDULE, Phase
+from corticalnet.plotting.style import styled
 from simulations.parts.common import simulation, table
 
 RULES = {
@@ -152,6 +153,7 @@ def report(results: dict) -> str:
     return table(head, rows, title)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """A map for each order: circuits × states, on a log scale."""
     orders = results["differences"]

@@ -32,6 +32,7 @@ from torch import Tensor
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
+from corticalnet.plotting.style import styled
 from simulations.parts.common import kept, plus_minus, simulation, table
 
 #: γ and the first batches are the authors'; later ones are a share of all samples seen, up to a limit.
@@ -190,6 +191,7 @@ def report(results: dict) -> str:
     return "\n\n".join(tables)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Gaps over samples, beside what theory expects; what noise, activation, rank and width do."""
     figure, grid = plt.subplots(2, 3, figsize=(11, 6.4), layout="constrained")

@@ -35,6 +35,7 @@ from corticalnet.analysis import AlignmentTracker
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network.initialisation import glorot
 from corticalnet.network.stages import Fire, MaxPool
+from corticalnet.plotting.style import styled
 from corticalnet.rules import Feedback
 from simulations.parts.common import kept, plus_minus, simulation, table
 
@@ -206,6 +207,7 @@ def report(results: dict) -> str:
     return table(header, rows, f"{results['data']}, {len(arms['backprop'])} seeds")
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Accuracy while it learns and at the end; angles of areas, a panel for each pathway; every seed."""
     stayed = {name: [r for r in runs if "ran away" not in r] for name, runs in results["arms"].items()}

@@ -28,6 +28,7 @@ import typer
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import align
+from corticalnet.plotting.style import styled
 from corticalnet.rules import Feedback
 from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
@@ -116,6 +117,7 @@ def report(results: dict) -> str:
     return "\n\n".join(tables)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """A row for each network: angle, gap and accuracy over training; bands are ± 1 s.d."""
     figure, grid = plt.subplots(

@@ -32,6 +32,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
+from corticalnet.plotting.style import styled
 from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
 GAMMAS, LONG, CHECKED, BATCH, FIRST = (0.03, 0.1, 0.3, 1.0), 100, 20, 16, 4
@@ -159,6 +160,7 @@ def spread(values: Sequence[float]) -> str:
     return plus_minus(list(values)) if abs(mean) < 100 else f"{mean:.0e}"
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Above: energies, and the way to the equilibrium; below: the update, a row for each area (linear)."""
     relaxed = results["relaxed"]

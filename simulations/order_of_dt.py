@@ -32,6 +32,7 @@ from corticalnet.audit import Trials, View, compare, law
 from corticalnet.audit.comparison import typical
 from corticalnet.columns.beside import joined, recorded_changes
 from corticalnet.errors import CircuitWarning
+from corticalnet.plotting.style import styled
 from simulations.parts.common import simulation, table
 
 TAU, SIZES, TARGET, AREAS = 10.0, (4, 5, 4, 3), (0.6, -0.3, 0.4), ("area1", "area2", "output")
@@ -119,6 +120,7 @@ def report(results: dict) -> str:
     return f"{first}\n\n{table(header, rows)}"
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Both."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")

@@ -23,6 +23,7 @@ import torch
 import typer
 
 import corticalnet as cn
+from corticalnet.plotting.style import styled
 from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
 #: Rule -> how many samples of their own noise go in one batch (weights have one noise for all).
@@ -88,6 +89,7 @@ def report(results: dict) -> str:
     return table(header, rows, f"E‖ĝ − g‖² / ‖g‖² of one guess, networks n-n-n, {count} seeds")
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Log-log, one panel for each activation; dashed: 2 n² + 1."""
     figure, panels = plt.subplots(1, len(HIDDEN), figsize=(8, 3.8), sharey=True, layout="constrained")

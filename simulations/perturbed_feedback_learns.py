@@ -32,6 +32,7 @@ from torch import Tensor
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
+from corticalnet.plotting.style import styled
 from corticalnet.rules import Feedback
 from corticalnet.rules.perturbed_pass import frozen, perturb
 from simulations.parts.common import kept, mean_sd, plus_minus, simulation, table
@@ -153,6 +154,7 @@ def report(results: dict) -> str:
     return table([*header, "paper, MNIST"], rows, title)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Test error, angles and gaps over training: means, bands of ± 1 s.d.; and errors at the end."""
     figure, grid = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")

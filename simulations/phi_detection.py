@@ -37,6 +37,7 @@ from corticalnet.audit.detection import DETECTORS, size_of_deltas
 from corticalnet.circuits.cells import Error
 from corticalnet.network.initialisation import glorot
 from corticalnet.plotting.autonomy import grid_of_success
+from corticalnet.plotting.style import styled
 from corticalnet.tables import percent, table
 from simulations.parts.common import simulation
 
@@ -237,6 +238,7 @@ def report(results: dict) -> str:
     return "\n\n".join(parts)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Table 3; noise; threshold; depth; time; continuous time."""
     figure, axes = plt.subplots(2, 3, figsize=(15, 8), layout="constrained")

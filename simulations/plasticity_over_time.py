@@ -31,6 +31,7 @@ from matplotlib.axes import Axes
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.errors import RuleError, one_of
+from corticalnet.plotting.style import styled
 from corticalnet.recordings.reading import weight_change
 from corticalnet.recordings.reading import weights as weights_at
 from simulations.parts.common import simulation, table
@@ -117,6 +118,7 @@ def report(results: dict) -> str:
     return f"{found}\n{last}"
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """A row for each area, the output on top; a column for each state, and one for the weights."""
     traces, areas = results["traces"], (*reversed(AREAS), "input")

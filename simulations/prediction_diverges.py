@@ -30,6 +30,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
+from corticalnet.plotting.style import styled
 from corticalnet.recordings.reading import all_cells
 from corticalnet.rules.energy import stability
 from simulations.parts.common import plus_minus, simulation, table
@@ -156,6 +157,7 @@ def steps_of(gated: list[dict]) -> str:
     return f"{least}" + (f"–{most}" if most > least else "") + f", {left:.0e} left"
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Above: what is left over weight scale, limits drawn; below: the same over λ, where all borders meet."""
     figure, grid = plt.subplots(2, 3, figsize=(10.5, 6.2), sharey=True, layout="constrained")

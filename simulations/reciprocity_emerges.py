@@ -29,6 +29,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
+from corticalnet.plotting.style import styled
 from corticalnet.rules import Feedback
 from simulations.parts.common import plus_minus, simulation, table
 
@@ -120,6 +121,7 @@ def report(results: dict) -> str:
     return table(head, rows, f"{results['trials']} trials of {BATCH} images, {results['seeds']} seeds")
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Angles, dopamine and accuracy over trials; a line for each network."""
     figure, grid = plt.subplots(1, 3, figsize=(11, 3.4), layout="constrained")

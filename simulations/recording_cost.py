@@ -31,6 +31,7 @@ import typer
 import corticalnet as cn
 from corticalnet.engines import joining
 from corticalnet.errors import RecordingWarning
+from corticalnet.plotting.style import styled
 from simulations.parts.common import simulation, table
 
 RULES = ("z-il", "fa-z-il", "streaming-fa-z-il")
@@ -92,6 +93,7 @@ def report(results: dict) -> str:
     return table(["rule", "recording, MB", "peak ×", "run, s", "building"], rows)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Bars of the recording and of the peak."""
     figure, axes = plt.subplots(figsize=(6, 3))

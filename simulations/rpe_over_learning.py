@@ -31,6 +31,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
+from corticalnet.plotting.style import styled
 from corticalnet.recordings.reading import all_cells
 from simulations.parts.common import plus_minus, simulation, table
 
@@ -142,6 +143,7 @@ def report(results: dict) -> str:
     return f"{learning}\n\n{probes}"
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Heat map, course, and probes."""
     figure, grid = plt.subplots(1, 4, figsize=(15, 3.6), layout="constrained", width_ratios=[1.3, 1.2, 1, 1])

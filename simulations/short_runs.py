@@ -29,6 +29,7 @@ import typer
 from rich.progress import track
 
 import corticalnet as cn
+from corticalnet.plotting.style import styled
 from simulations.parts.common import simulation, table
 
 RULES, ENGINES = ("z-il", "streaming-fa-z-il", "brainprop"), ("torch", "brian2")
@@ -90,6 +91,7 @@ def report(results: dict) -> str:
     return table(["engine", "rule", "ms a step, one run", *(f"{name} ×" for name in WAYS[1:])], rows)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Bars of ratios; a line at 2."""
     figure, axes = plt.subplots(figsize=(7, 3))

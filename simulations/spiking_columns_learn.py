@@ -28,6 +28,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
+from corticalnet.plotting.style import styled
 from corticalnet.recordings.reading import all_cells
 from simulations.parts.common import plus_minus, simulation, table
 
@@ -227,6 +228,7 @@ def report(results: dict) -> str:
     )
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Learning curves and dopamine; on the right two trials of a trained animal."""
     figure = plt.figure(figsize=(12.5, 6.4), layout="constrained")

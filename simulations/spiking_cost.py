@@ -29,6 +29,7 @@ import corticalnet as cn
 from corticalnet.circuits.cells import Sensory
 from corticalnet.engines.torch_engine import TorchEngine
 from corticalnet.experiment.compiled import CompiledProtocol, compile_protocol
+from corticalnet.plotting.style import styled
 from corticalnet.recordings.recording import plan_recording
 from simulations.parts import spiking_by_hand as hand
 from simulations.parts.common import simulation, table
@@ -194,6 +195,7 @@ def _ratio(quarts: list[float]) -> str:
     return "{1:.2f} ({0:.2f}–{2:.2f})".format(*quarts)
 
 
+@styled
 def draw(found: dict[str, Any]) -> Any:
     """Ratios as bars from 1, to the left where the engine is faster; quartiles as lines."""
     bars = [

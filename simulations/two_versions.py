@@ -31,6 +31,7 @@ import typer
 from rich.progress import track
 
 from corticalnet.errors import CorticalnetError
+from corticalnet.plotting.style import styled
 from simulations.parts.common import simulation, table
 
 HERE = Path(__file__).parents[1]
@@ -167,6 +168,7 @@ def report(results: dict) -> str:
     return table(["what", "ms, this one", "this / other", "middle half of rounds"], rows)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Ratios with the middle half of rounds; a line at 1."""
     found = results["found"]

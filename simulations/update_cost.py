@@ -30,6 +30,7 @@ from torch import nn
 
 import corticalnet as cn
 from corticalnet.analysis import autograd_update, interleave, rule_update
+from corticalnet.plotting.style import styled
 from simulations.parts.common import simulation, table
 
 RULES = ("backprop", "feedback-alignment", "brainprop", "z-il", "fa-z-il", "il")
@@ -134,6 +135,7 @@ def report(results: dict) -> str:
     return table(["network", "autograd ms", *(f"{r.removeprefix('autograd, ')} ×" for r in rules)], rows)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Bars of ratios; a line at 1."""
     figure, axes = plt.subplots(figsize=(9, 4))

@@ -39,6 +39,7 @@ from corticalnet.audit.comparison import typical
 from corticalnet.audit.trials import Changes
 from corticalnet.columns.registry import spiking_dynamics
 from corticalnet.errors import CircuitWarning
+from corticalnet.plotting.style import styled
 from corticalnet.plotting.validation import curves
 from corticalnet.recordings.reading import all_cells
 from simulations.parts.common import simulation, table
@@ -220,6 +221,7 @@ def exponent(points: dict, part: int) -> Any:
     return law(*zip(*pairs, strict=True)) or ""
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """A panel for each question."""
     figure, grid = plt.subplots(2, 3, figsize=(13, 7.6), layout="constrained")

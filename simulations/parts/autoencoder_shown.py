@@ -5,6 +5,7 @@ from __future__ import annotations
 import matplotlib.pyplot as plt
 import numpy as np
 
+from corticalnet.plotting.style import styled
 from simulations.parts.common import mean_sd, plus_minus, table
 
 COLOURS = {
@@ -36,6 +37,7 @@ def report(results: dict) -> str:
     return "\n\n".join(tables)
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """Loss and angle over training, losses at the end; then codes and reconstructions of seed 0."""
     shown = [name for name in COLOURS if name in results["ways"]]

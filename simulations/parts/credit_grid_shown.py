@@ -15,6 +15,7 @@ from matplotlib.colors import Colormap, to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
+from corticalnet.plotting.style import styled
 from simulations.parts.common import mean_sd, table
 
 REFUSED, LOST = "0.88", "#b2182b"
@@ -95,6 +96,7 @@ def axes_of(results: dict) -> tuple[list[str], list[str]]:
     return [*triggers], [*next(iter(triggers.values()))]
 
 
+@styled
 def draw(results: dict) -> plt.Figure:
     """A row for each teaching signal, accuracy and angle beside each other; what it costs below."""
     grid, seeds, count = results["grid"], results["seeds"], len(results["grid"]) + 1
