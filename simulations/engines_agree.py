@@ -28,7 +28,7 @@ import numpy as np
 import torch
 import typer
 import xarray as xr
-from rich.progress import variable
+from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
@@ -96,7 +96,7 @@ def run(
     rules, networks = (["z-il", "streaming"], ["dense", "skipping"]) if quick else (RULES, NETWORKS)
     digits, found = datasets.load("digits", seed=0), {}
     jobs = [(r, n, s) for r in rules for n in networks for s in range(1 if quick else seeds)]
-    for rule, network, seed in variable(jobs, "engines", transient=True):
+    for rule, network, seed in track(jobs, "engines", transient=True):
         circuit = cn.circuit(NETWORKS[network](seed), RULES[rule]())
         x, y = digits.test.batch(slice(seed, seed + 1), dtype=torch.float64)
         protocol = [
