@@ -75,7 +75,9 @@ def draw(results: dict) -> plt.Figure:
         for j, one in enumerate(runs):
             curve = [100 * e["validation_accuracy"] for e in one["history"]]
             axes.plot(range(1, len(curve) + 1), curve, f"C{k}", label=None if j else rule, lw=1)
-    axes.set(xlabel="epoch", ylabel="validation accuracy (%)", title=results["model"])
+    axes.set(
+        xlabel="epoch", ylabel="validation accuracy (%)", title=f"{results['model']}, a line for each seed"
+    )
     axes.legend()
     return figure
 

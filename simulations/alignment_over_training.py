@@ -26,7 +26,7 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
-from corticalnet.plotting.style import styled
+from corticalnet.plotting.style import shades, styled
 from simulations.parts.common import plus_minus, simulation, table
 
 SIZES, BATCH, RATE = [64, 32, 16, 10], 32, 0.1
@@ -93,7 +93,7 @@ def draw(results: dict) -> plt.Figure:
         down, across, figsize=(2.1 * across, 1.9 * down), sharex=True, sharey=True, squeeze=False,
         layout="constrained",
     )  # fmt: skip
-    colours = ["#7fbf7b", "#2c7fb8", "black"]
+    colours = shades(3)
     for axes in grid.flat[len(rules) :]:
         axes.axis("off")
     for axes, (name, found) in zip(grid.flat, rules.items(), strict=False):

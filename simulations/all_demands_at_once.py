@@ -108,7 +108,9 @@ def draw(results: dict) -> plt.Figure:
             curve = [100 * e["validation_accuracy"] for e in one["history"]]
             how = "--" if name == "no clock" else "-"  # which lies on the one before
             axes.plot(range(1, len(curve) + 1), curve, f"C{k}", ls=how, label=None if j else name, lw=1.3)
-    axes.set(xlabel="epoch", ylabel="validation accuracy (%)", title=results["data"])
+    axes.set(
+        xlabel="epoch", ylabel="validation accuracy (%)", title=f"{results['data']}, a line for each seed"
+    )
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return figure

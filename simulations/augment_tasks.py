@@ -24,6 +24,7 @@ from typing import Annotated, Any
 import matplotlib.pyplot as plt
 import numpy as np
 import typer
+from matplotlib.lines import Line2D
 
 from corticalnet.plotting.style import GREY, plain, styled
 from corticalnet.reinforcement import AuGMEnT, learn, watch
@@ -123,7 +124,9 @@ def draw(results: dict) -> plt.Figure:
         panel.set_ylim(0, 103)
         panel.set_title(name, fontsize=9)
         panel.set_xlabel("trials", fontsize=8)
-    panels[0].set_ylabel("correct (%)", fontsize=8)
+    panels[0].set_ylabel("correct (%), a line for each network", fontsize=8)
+    mark = Line2D([], [], ls="", marker="|", color="C1", ms=7, label="criterion reached")
+    top.legend(handles=[mark], loc="outside lower center")
     if low is not None:
         _memory(low, memory)
     return figure
@@ -135,13 +138,15 @@ def _memory(figure: Any, memory: dict) -> None:
     names = ["blank", "mark", "mark", "cue", "delay", "delay", "go"]
     for panel, (kind, rows) in zip(panels, memory.items(), strict=True):
         steps = np.arange(len(rows))
-        panel.plot(steps, rows, marker="o", ms=2.5, lw=1)
+        lines = panel.plot(steps, rows, marker="o", ms=2.5, lw=1)
         panel.axvspan(3.5, len(rows) - 1.5, color="#fdf0e1", lw=0, zorder=-2)
         plain(panel)
         labels = names[: len(rows)] if len(rows) == 7 else [*names[: len(rows) - 1], "go"]
         panel.set_xticks(steps, labels, rotation=60)
         panel.set_title(kind, fontsize=9)
-    panels[0].set_ylabel("memory units (rate)", fontsize=8)
+    panels[0].set_ylabel("rate of memory units", fontsize=8)
+    names = [f"memory unit {k}" for k in range(len(lines))]
+    figure.legend(lines, names, loc="outside lower center", ncols=len(lines))
 
 
 if __name__ == "__main__":

@@ -187,7 +187,7 @@ def draw(results: dict) -> plt.Figure:
         panel.axhline(BAR, color="0.5", lw=0.8, ls=":")
         panel.set(yscale="log", ylim=(1e-18, 1e-7), xlabel="trials", title=hidden)
     grid[0].set_ylabel("difference of a trial's change\nto BrainProp's, relative")
-    grid[0].legend(frameon=False, fontsize=8, loc="upper left")
+    grid[0].legend(frameon=False, fontsize=8, loc="upper right")
     learned, trials = results["learned"], results["trials"]
     at = np.arange(1, len(learned[0]["columns"]) + 1) * look_every(trials)
     for name, style, color in (("columns", "-", "C0"), ("twin", ":", "k")):
@@ -202,6 +202,8 @@ def draw(results: dict) -> plt.Figure:
         grid[4].plot(np.arange(1, trials + 1), np.maximum(run["weights"], 1e-18), color="C0", lw=0.8)
     grid[4].axhline(BAR, color="0.5", lw=0.8, ls=":")
     grid[4].set(yscale="log", ylim=(1e-18, 1e-7), xlabel="trials", ylabel="distance of weights to the twin's")
+    grid[4].set_title("the same: weights")
+    grid[0].text(1, BAR * 1.5, "the same, below this line", fontsize=7, color="0.5")
     for axes in grid:
         axes.spines[["top", "right"]].set_visible(False)
     return figure

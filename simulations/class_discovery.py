@@ -108,7 +108,7 @@ def draw(results: dict) -> plt.Figure:
             label = None if j else rule
             top.plot(times, [100 * sum(row) / len(row) for row in recalls], f"C{k}", lw=1, label=label)
             low.step(times, [sum(r >= 1 / 3 for r in row) for row in recalls], f"C{k}", lw=1, where="post")
-    top.set(ylabel="validation accuracy (%)")
+    top.set(ylabel="validation accuracy (%)", title="a line for each seed")
     low.set(xlabel="updates", ylabel="classes named right (≥ ⅓)")
     top.legend()
     return figure

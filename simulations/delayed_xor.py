@@ -33,7 +33,7 @@ from corticalnet.analysis import align
 from corticalnet.data import delayed_xor
 from corticalnet.network import Recurrent
 from corticalnet.network.links import Link
-from corticalnet.plotting.style import styled
+from corticalnet.plotting.style import BLUE, ORANGE, RED, SKY, WINE, styled
 from corticalnet.rules import Feedback, ThroughTime
 from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
@@ -194,7 +194,7 @@ def report(results: dict) -> str:
 def draw(results: dict) -> plt.Figure:
     """Loss, right answers and angle over training; bands are ± 1 s.d."""
     figure, panels = plt.subplots(1, len(MEASURES), figsize=(11.5, 3.9), layout="constrained")
-    colours = ["black", "#d6604d", "#f4a582", "#b2182b", "#2166ac", "#92c5de", "black", "0.6", "0.3"]
+    colours = ["black", RED, ORANGE, WINE, BLUE, SKY, "black", "0.6", "0.3"]
     styles = dict(
         zip(ARMS, zip(colours, ["-", "-", "--", ":", "-", "-", ":", "-", "--"], strict=True), strict=True)
     )

@@ -109,7 +109,7 @@ def report(results: dict) -> str:
 def draw(results: dict) -> plt.Figure:
     """C1 as a curve; C2 and C3 as a map."""
     found = {k: mean_sd([r["weights"] for r in v])[0] for k, v in results["divergence"].items()}
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
+    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
     noise = {k.split("=")[1]: v for k, v in found.items() if k.startswith("C1")}
     left.plot(list(noise), list(noise.values()), "o-")
     left.set(yscale="log", xlabel="s.d. of the initial values (C1)", ylabel="weight distance to backprop")
@@ -121,7 +121,7 @@ def draw(results: dict) -> plt.Figure:
     picture = right.imshow(grid.numpy(), cmap="viridis", aspect="auto")
     right.set(xticks=range(len(steps)), xticklabels=steps, yticks=range(len(rates)), yticklabels=rates)
     right.set(xlabel="learning step t (C2)", ylabel="γ (C3)")
-    figure.colorbar(picture, ax=right, label="log₁₀ weight distance")
+    figure.colorbar(picture, ax=right, label="log₁₀ weight distance (at most 6)")
     return figure
 
 

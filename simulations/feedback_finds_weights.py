@@ -32,7 +32,7 @@ from torch import Tensor
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
-from corticalnet.plotting.style import styled
+from corticalnet.plotting.style import BLUE, RED, styled
 from simulations.parts.common import kept, plus_minus, simulation, table
 
 #: γ and the first batches are the authors'; later ones are a share of all samples seen, up to a limit.
@@ -270,14 +270,19 @@ def excess(axes: plt.Axes, noise: dict[str, list[dict]]) -> None:
 def widths(axes: plt.Axes, cases: dict[str, list[dict]]) -> None:
     """Top gap in % and the angle of area 1, by N."""
     across = [int(name.split("-")[0]) for name in cases]
-    for label, colour, values in (
-        ("top gap (%)", "C0", [100 * ending(courses, "gap", -1) for courses in cases.values()]),
-        ("angle of area 1 (°)", "C3", [ending(courses, "angle", 0) for courses in cases.values()]),
+    beside = axes.twinx()  # two quantities, two scales
+    for own, label, colour, values in (
+        (axes, "top gap (%)", BLUE, [100 * ending(courses, "gap", -1) for courses in cases.values()]),
+        (beside, "angle of area 1 (°)", RED, [ending(courses, "angle", 0) for courses in cases.values()]),
     ):
         for n, one in zip(across, values, strict=True):
-            axes.scatter([n] * len(one), one, color=colour, s=18)
-        axes.plot(across, [one.mean() for one in values], color=colour, lw=1.4, label=label)
-    axes.set(xscale="log", yscale="log")
+            own.scatter([n] * len(one), one, color=colour, s=18)
+        own.plot(across, [one.mean() for one in values], color=colour, lw=1.4)
+        own.set_ylabel(label, color=colour)
+        own.tick_params(axis="y", colors=colour)
+        own.set_ylim(0, None)
+    beside.spines["right"].set_visible(True)
+    axes.set(xscale="log")
     axes.set_xlabel("N", fontsize=9)
     axes.set_title("784-N-50-10", fontsize=10)
 

@@ -35,11 +35,11 @@ from corticalnet.analysis import AlignmentTracker
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network.initialisation import glorot
 from corticalnet.network.stages import Fire, MaxPool
-from corticalnet.plotting.style import styled
+from corticalnet.plotting.style import BLUE, GREEN, ORANGE, PINK, RED, SKY, styled
 from corticalnet.rules import Feedback
 from simulations.parts.common import kept, plus_minus, simulation, table
 
-COLOURS = ["black", "0.3", "0.6", "#2166ac", "#1a9850", "#d6604d", "#8c6bb1", "#f4a582", "#c994c7"]
+COLOURS = ["black", "0.3", "0.6", BLUE, GREEN, RED, PINK, ORANGE, SKY]
 BATCH, MOMENTUM, BEYOND = 32, 0.9, 1e3
 #: Channels of the areas of convolution: as many as there is room to pool.
 CHANNELS = {"fashion-mnist": (12, 24, 48), "digits": (12, 24)}
@@ -227,6 +227,8 @@ def draw(results: dict) -> plt.Figure:
     grid[1, 0].set_yticks([-k for k in range(len(arms))], [*arms], fontsize=8)
     grid[1, 0].set(title="test %, every seed")
     grid[1, 0].grid(axis="x", lw=0.4)
+    for axes in grid[:, 1:].flat[len(angled) :]:
+        axes.set_visible(False)
     for axes, name in zip(grid[:, 1:].flat, angled, strict=False):
         angles = np.array([run["angle"] for run in arms[name]])
         for k, area in enumerate(arms[name][0]["areas"][:-1]):

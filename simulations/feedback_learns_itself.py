@@ -28,7 +28,7 @@ import typer
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import align
-from corticalnet.plotting.style import styled
+from corticalnet.plotting.style import BLUE, GREEN, PINK, RED, styled
 from corticalnet.rules import Feedback
 from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
@@ -123,7 +123,7 @@ def draw(results: dict) -> plt.Figure:
     figure, grid = plt.subplots(
         len(NETWORKS), len(MEASURES), figsize=(11, 6.4), sharex=True, layout="constrained", squeeze=False
     )
-    colours = dict(zip(PATHWAYS, ["black", "0.6", "#8c6bb1", "#2166ac", "#1a9850", "#d6604d"], strict=True))
+    colours = dict(zip(PATHWAYS, ["black", "0.6", PINK, BLUE, GREEN, RED], strict=True))
     for axes, what in zip(grid[0], MEASURES, strict=True):
         axes.set_title(TITLES[what], fontsize=10)
     for row, (name, pathways) in zip(grid, results["courses"].items(), strict=True):

@@ -134,7 +134,7 @@ def draw(results: dict) -> plt.Figure:
     left.axhline(1e-3, color="0.5", lw=0.8, ls=":")
     left.set(title="s = 20 τ, told nothing", xlabel="dt (ms), τ = 10 ms", ylabel="relative error to backprop")
     for k, (what, (dts, middle, fit)) in enumerate(orders(results).items()):
-        right.loglog(dts, middle, "o-", ms=4, lw=1, color=f"C{k}", label=f"{what}: dt^{fit}")
+        right.loglog(dts, middle, "o-", ms=4, lw=1, color=f"C{k}", label=f"{what}: dt^{fit}" if fit else what)
     right.set(title="s = 4 τ: Euler's order", xlabel="dt (ms)", ylabel="relative distance to dt → 0")
     for axes, engine in ((left, "torch"), (right, "order")):
         axes.set_xticks([float(dt) for dt in results[engine]], list(results[engine]))

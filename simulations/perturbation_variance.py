@@ -23,13 +23,13 @@ import torch
 import typer
 
 import corticalnet as cn
-from corticalnet.plotting.style import styled
+from corticalnet.plotting.style import BLUE, RED, styled
 from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
 #: Rule -> how many samples of their own noise go in one batch (weights have one noise for all).
 RULES = {"weight-perturbation": 1, "node-perturbation": 500}
 HIDDEN, DEVIATION = ("linear", "tanh"), 1e-6
-COLOURS = {"weight-perturbation": "#b2182b", "node-perturbation": "#2166ac"}
+COLOURS = {"weight-perturbation": RED, "node-perturbation": BLUE}
 
 
 def run(

@@ -32,7 +32,7 @@ from torch import Tensor
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
-from corticalnet.plotting.style import styled
+from corticalnet.plotting.style import BLUE, GREEN, ORANGE, RED, SKY, styled
 from corticalnet.rules import Feedback
 from corticalnet.rules.perturbed_pass import frozen, perturb
 from simulations.parts.common import kept, mean_sd, plus_minus, simulation, table
@@ -158,9 +158,7 @@ def report(results: dict) -> str:
 def draw(results: dict) -> plt.Figure:
     """Test error, angles and gaps over training: means, bands of ± 1 s.d.; and errors at the end."""
     figure, grid = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")
-    colours = dict(
-        zip(ARMS, ["black", "0.6", "#fdbf6f", "#e08214", "#2166ac", "#b2182b", "#1a9850"], strict=True)
-    )
+    colours = dict(zip(ARMS, ["black", "0.6", SKY, ORANGE, BLUE, RED, GREEN], strict=True))
     panels = [
         ("test error (%)", "error", None),
         ("angle to backprop, area 1 (°)", "angle", 0),

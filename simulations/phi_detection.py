@@ -37,7 +37,7 @@ from corticalnet.audit.detection import DETECTORS, size_of_deltas
 from corticalnet.circuits.cells import Error
 from corticalnet.network.initialisation import glorot
 from corticalnet.plotting.autonomy import grid_of_success
-from corticalnet.plotting.style import styled
+from corticalnet.plotting.style import BLUE, GREEN, ORANGE, RED, styled
 from corticalnet.tables import percent, table
 from simulations.parts.common import simulation
 
@@ -52,7 +52,7 @@ RATIOS = tuple(round(10 ** (k / 4), 1) for k in range(3, 13))
 THRESHOLDS = tuple(round(10 ** (k / 2), 4) for k in range(-5, 4))
 ACTIVATIONS, DEPTHS = ("sigmoid", "tanh", "softplus", "leaky-relu", "relu"), (2, 3, 4, 5, 6)
 TIMES = (1, 2, 3, 4, 5, 6, 7, 10, 15, 30, 60, 120, 400)
-COLOURS = ("#b2182b", "#2166ac", "#1b7837", "#e08214", "0.5")
+COLOURS = (RED, BLUE, GREEN, ORANGE, "0.5")
 STEPS, DELAYS = (1.0, 0.5, 0.2, 0.1), (0.0, 0.5, 1.0, 2.0, 5.0)
 
 

@@ -27,11 +27,13 @@ import torch
 import typer
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap
 
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.errors import RuleError, one_of
-from corticalnet.plotting.style import styled
+from corticalnet.plotting.style import RED, styled
 from corticalnet.recordings.reading import weight_change
 from corticalnet.recordings.reading import weights as weights_at
 from simulations.parts.common import simulation, table
@@ -39,7 +41,9 @@ from simulations.parts.common import simulation, table
 #: Rules whose weights change once in a trial.
 RULES = ("streaming-fa-z-il", "fa-z-il", "z-il", "il")
 STATES = {"value": "value x", "prediction": "prediction μ", "error": "error ε", "phi": "φ"}
-RATE, AREAS, TEACHER = 0.1, ("area1", "area2", "output"), "#b2182b"
+RATE, AREAS, TEACHER = 0.1, ("area1", "area2", "output"), RED
+#: First to last column of an area.
+COLUMNS = ListedColormap(plt.colormaps["viridis"](np.linspace(0, 0.9, 256)))
 
 
 def run(
@@ -144,6 +148,9 @@ def draw(results: dict) -> plt.Figure:
             colour = TEACHER if label == "teach" else "0.4"
             axes.text((start + end) / 2 - 0.5, 1.02, label, color=colour, **where)
     figure.supxlabel("time (ms)", fontsize=10)
+    columns = figure.colorbar(ScalarMappable(cmap=COLUMNS), ax=grid[-1, 1:], shrink=0.3, location="bottom")
+    columns.set_ticks([0, 1], labels=["first", "last"])
+    columns.set_label("column of the area")
     figure.suptitle(f"{results['rule']}: one trial ({results['engine']})", fontsize=11)
     return figure
 
@@ -157,7 +164,7 @@ def panel(axes: Axes, values: np.ndarray, state: str, events: list) -> None:
     for start, _ in events[1:]:
         axes.axvline(start, color="0.8", lw=0.7, zorder=0)
     axes.axvline(events[1][0], color=TEACHER, lw=1.0, zorder=0)
-    colours = plt.colormaps["viridis"](np.linspace(0, 0.9, columns))
+    colours = COLUMNS(np.linspace(0, 1, columns))
     if state == "phi":
         when, who = np.nonzero(values)
         axes.vlines(when, who - 0.4, who + 0.4, color=colours[who], lw=3.5)

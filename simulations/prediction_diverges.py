@@ -30,7 +30,7 @@ from rich.progress import track
 
 import corticalnet as cn
 import corticalnet.data as datasets
-from corticalnet.plotting.style import styled
+from corticalnet.plotting.style import RED, styled
 from corticalnet.recordings.reading import all_cells
 from corticalnet.rules.energy import stability
 from simulations.parts.common import plus_minus, simulation, table
@@ -172,7 +172,7 @@ def draw(results: dict) -> plt.Figure:
             below.plot(*zip(*live, strict=True), "o", ms=2.5, color=colours[depth], alpha=0.7)
         gated = [shown(g["left"]) for r in results["runs"] if r["activation"] == hidden for g in r["gated"]]
         scales = [r["scale"] for r in results["runs"] if r["activation"] == hidden for _ in r["gated"]]
-        above.plot(scales, gated, "x", ms=4, color="#b2182b", label="gated, streaming")
+        above.plot(scales, gated, "x", ms=4, color=RED, label="gated, streaming")
         above.set(title=hidden, xscale="log", xlabel="weight scale")
         below.axvline(2, color="black", ls="--", lw=1, label="γ λ = 2")
         below.set(xscale="log", xlabel="largest curvature λ (γ = 1)")

@@ -138,7 +138,7 @@ def draw(results: dict) -> plt.Figure:
             right = 100 * np.array(one["accuracy"])
             grid[2].plot(trials[: len(right)], right, color=f"C{k}", lw=1.1, label=label)
     grid[0].set(title="angle between W and Bᵀ (°)", ylim=(-3, 100))
-    grid[1].set(title="dopamine, r.m.s.", ylim=(0, None))
+    grid[1].set(title="dopamine, r.m.s., a line for each network", ylim=(0, None))
     grid[2].set(title="test accuracy (%)", ylim=(0, 100))
     for axes in grid:
         axes.set_xlabel("trials")

@@ -102,7 +102,7 @@ def draw(results: dict) -> plt.Figure:
         axes.bar(np.arange(len(heights)) + 0.4 * k - 0.2, heights, 0.38, label=("recording", "peak")[k])
     axes.set_xticks(range(len(results["rules"])), list(results["rules"]), fontsize=8)
     axes.set_ylabel("MB")
-    axes.legend(frameon=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure
 
 

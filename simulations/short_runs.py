@@ -94,7 +94,7 @@ def report(results: dict) -> str:
 @styled
 def draw(results: dict) -> plt.Figure:
     """Bars of ratios; a line at 2."""
-    figure, axes = plt.subplots(figsize=(7, 3))
+    figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
     names = [(engine, rule) for engine, rules in results["found"].items() for rule in rules]
     for k, way in enumerate(WAYS[1:]):
         heights = [results["found"][engine][rule][way] for engine, rule in names]
@@ -102,7 +102,7 @@ def draw(results: dict) -> plt.Figure:
     axes.axhline(2, color="black", lw=0.8)
     axes.set_xticks(range(len(names)), [f"{engine}\n{rule}" for engine, rule in names], fontsize=7)
     axes.set_ylabel("time / that of one run")
-    axes.legend(frameon=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
     return figure
 
 

@@ -264,7 +264,7 @@ def draw_learning(figure: Any, results: dict) -> None:
     above.text(looked[-1], 100 / CLASSES - 1, "chance", ha="right", va="top", fontsize=8, color="0.5")
     above.set(ylim=(0, 101), ylabel="held-out digits right (%)")
     above.set_title("four digits, learned from reward (mean and range over seeds)", fontsize=10)
-    above.legend(frameon=False, fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.27))
+    above.legend(frameon=False, fontsize=8, loc="best")
     below.set(ylim=(0, 0.9), xlabel=f"trials, of {BATCH} animals", ylabel="dopamine, r.m.s.")
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import textwrap
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Annotated
@@ -135,18 +136,23 @@ def report(results: dict) -> str:
     return table(["network", "autograd ms", *(f"{r.removeprefix('autograd, ')} ×" for r in rules)], rows)
 
 
+def two_lines(name: str) -> str:
+    """A network's name, as narrow as its bars: its areas, "784-32-32-10", below each other where many."""
+    return "\n".join(line for part in name.split(", ") for line in textwrap.wrap(part, 12))
+
+
 @styled
 def draw(results: dict) -> plt.Figure:
     """Bars of ratios; a line at 1."""
-    figure, axes = plt.subplots(figsize=(9, 4))
+    figure, axes = plt.subplots(figsize=(9, 4), layout="constrained")
     networks = results["networks"]
     for k, rule in enumerate(RULES):
         places = [i + (k - len(RULES) / 2) * 0.13 for i in range(len(networks))]
         axes.bar(places, [found[rule]["ratio"] for found in networks.values()], 0.12, label=rule)
     axes.axhline(1, color="black", lw=0.8)
     axes.set(yscale="log", ylabel="time of an update / autograd's", xticks=range(len(networks)))
-    axes.set_xticklabels([name.replace(", ", "\n") for name in networks], fontsize=7)
-    axes.legend(fontsize=7, ncol=3)
+    axes.set_xticklabels([two_lines(name) for name in networks], fontsize=7)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(RULES))
     return figure
 
 

@@ -235,7 +235,8 @@ def draw(results: dict) -> plt.Figure:
         lines, x = {}, []
         for k, (who, points) in enumerate(p for p in results.get(part, {}).items() if p[0].startswith(rule)):
             x = [float(n) for n in points]
-            lines[f"{who.split(', ')[1]}, noise: exponent {exponent(points, 4)}"] = [
+            power = exponent(points, 4)
+            lines[who.split(", ")[1] + (f", noise: exponent {power}" if power else "")] = [
                 [run["all"][2] for run in runs] for runs in points.values()
             ]
             axes.plot(
@@ -247,6 +248,7 @@ def draw(results: dict) -> plt.Figure:
             )
         if lines:
             curves(axes, x, lines, label=LABELS[part])
+        axes.set_visible(bool(lines))
         axes.set_title(f"{rule} columns: error (lines) and noise (broken)")
     for k, (who, points) in enumerate(results.get("errors", {}).items()):
         for marker, area in zip("os^", AREAS, strict=True):
@@ -255,6 +257,7 @@ def draw(results: dict) -> plt.Figure:
             errors.loglog(
                 [p[3] for p in pairs], [p[2] for p in pairs], label=f"{who.split(', ')[1]}, {area}", **style
             )
+    errors.set_visible(bool(results.get("errors")))
     errors.axhline(1, color="0.5", lw=0.8, ls=":")
     errors.set(title="small errors drown (N = 100)", xlabel="‖backprop's change‖", ylabel="relative error")
     if results.get("errors"):
@@ -269,6 +272,7 @@ def draw(results: dict) -> plt.Figure:
     alone.set(title="φ by itself, PIF cells", xlabel="trials in one stream", ylabel="‖W − W_bp‖ / ‖ΔW_bp‖")
     alone.set_ylim(0, None)
     alone.set_xticks([1, 2, 3])
+    alone.set_visible(bool(runs))
     if runs:
         alone.legend(frameon=False, fontsize=8)
     for axes in figure.axes:

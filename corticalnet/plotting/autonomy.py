@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from corticalnet.plotting.style import GREY, LABEL, plain, styled
+from corticalnet.plotting.style import GREY, LABEL, line, plain, styled
 from corticalnet.tables import percent
 
 #: What is drawn for a distance of exactly 0, or one that is not finite.
@@ -50,7 +50,7 @@ def grid_of_success(axes: Axes, success: Mapping[str, Mapping[Any, float]], what
     """
     names, settings = list(success), list(next(iter(success.values())))
     values = np.array([[success[name][setting] for setting in settings] for name in names])
-    axes.imshow(values, cmap="RdYlGn", vmin=0, vmax=1, aspect="auto", alpha=0.5)
+    axes.imshow(values, cmap="RdYlBu", vmin=0, vmax=1, aspect="auto", alpha=0.5)
     for row, column in np.ndindex(values.shape):
         axes.text(column, row, percent(float(values[row, column])), ha="center", va="center", fontsize=LABEL)
     axes.set_xticks(range(len(settings)), [str(setting) for setting in settings], fontsize=LABEL)
@@ -70,10 +70,11 @@ def distances(axes: Axes, curves: Mapping[str, Sequence[float | None]]) -> None:
     for k, (name, curve) in enumerate(curves.items()):
         shown = [MOST if d is None or not math.isfinite(d) else min(max(d, LEAST), MOST) for d in curve]
         # Equal curves lie on each other: the first are the widest, the later ones are broken.
-        axes.plot(range(1, len(shown) + 1), shown, lw=max(4.0 - k, 1.2), ls=_STYLES[k % 4], label=name)
+        look = line(k) | {"ls": _STYLES[k % 4], "lw": max(4.0 - k, 1.2)}
+        axes.plot(range(1, len(shown) + 1), shown, **look, label=name)
     plain(axes)
     axes.axhline(BAR, color=GREY, lw=0.8, ls=":")
-    axes.text(1, BAR * 1.6, "the same to here", fontsize=LABEL - 1, color=GREY)
+    axes.text(1, BAR * 1.6, "the twin's weights, below this line", fontsize=LABEL - 1, color=GREY)
     axes.set(yscale="log", ylim=(LEAST / 2, 2 * MOST))
     axes.yaxis.set_major_locator(LogLocator(numticks=7))
     axes.set_xlabel("trial", fontsize=LABEL)

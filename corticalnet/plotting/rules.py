@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from corticalnet.plotting.style import styled
+from corticalnet.plotting.style import COLOURS, CYCLE, line, styled
 
 
 @styled
@@ -20,10 +21,12 @@ def accuracy_by_rule(curves: Mapping[str, Sequence[float]], title: str = "") -> 
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for k, (rule, curve) in enumerate(curves.items()):  # ever thinner: equal rules lie on top of one another
-        width = 1 + 1.2 * (len(curves) - 1 - k)
-        axes.plot(range(1, len(curve) + 1), [100 * value for value in curve], lw=width, label=rule)
+        width = 1 + 0.8 * (len(curves) - 1 - k)
+        percents = [100 * value for value in curve]
+        axes.plot(range(1, len(curve) + 1), percents, **line(k), lw=width, label=rule)
     axes.set(xlabel="epoch", ylabel="validation accuracy (%)", title=title)
-    axes.legend()
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), title="rule")
     return figure
 
 
@@ -37,10 +40,10 @@ def cost_and_likeness(rules: Mapping[str, tuple[float, float]]) -> Figure:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     ratios, cosines = zip(*rules.values(), strict=True)
-    left.barh(list(rules), ratios, color="C0")
+    left.barh(list(rules), ratios, color=CYCLE[0])
     left.axvline(1, color="black", lw=0.8)
     left.set(xlabel="time of an update / torch autograd's")
-    right.barh(list(rules), cosines, color="C2")
+    right.barh(list(rules), cosines, color=COLOURS["weight"])
     right.set(xlabel="cosine of the weight change to backprop's", xlim=(min(0, *cosines), 1))
     for axes in (left, right):
         axes.invert_yaxis()

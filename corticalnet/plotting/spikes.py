@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from corticalnet.plotting.raster import TIGHT, draw_raster, fired, hue, stacked
 from corticalnet.plotting.selection import Columns, Names, Recorded, Selected, choose, select
-from corticalnet.plotting.style import CYCLE, LABEL, entitle, mark_phases, name_phases, plain, styled, words
+from corticalnet.plotting.style import LABEL, entitle, line, mark_phases, name_phases, plain, styled, words
 from corticalnet.recordings.firing import rate
 from corticalnet.recordings.reading import phases
 
@@ -109,10 +109,8 @@ def _trace(axes: Axes, data: xr.Dataset, one: Selected) -> None:
     """A line for each column."""
     firsts = np.unique(one.column, return_index=True)[1]
     for k, at in enumerate(firsts):
-        colour, line = CYCLE[k % len(CYCLE)], "--" if k // len(CYCLE) % 2 else "-"
-        if len(firsts) == 1:
-            colour = "black"
-        axes.plot(data["time"], one.values[:, at], color=colour, ls=line, lw=0.9, label=str(one.column[at]))
+        look = line(k) if len(firsts) > 1 else {"color": "black"}
+        axes.plot(data["time"], one.values[:, at], **look, lw=0.9, label=str(one.column[at]))
     if len(firsts) > 1:
         beside: Any = {"loc": "center left", "bbox_to_anchor": (1, 0.5), "ncols": 1 + (len(firsts) - 1) // 4}
         axes.legend(title="column", **beside, **TIGHT)

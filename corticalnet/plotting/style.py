@@ -15,7 +15,9 @@ from typing import Any, ParamSpec, TypeVar
 from cycler import cycler
 from matplotlib import colormaps, rc_context
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
@@ -36,8 +38,10 @@ COLOURS = {
 }
 #: Anything else that has a role.
 OTHER = "#8d8d8d"
-#: For what has no role (rules, areas, columns), in this order; after them the same broken.
-CYCLE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000", "#882255")
+#: For what has no role (rules, areas, columns), in this order.
+BLUE, ORANGE, GREEN, RED, PINK, SKY, BLACK, WINE = CYCLE = (
+    "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000", "#882255"
+)  # fmt: skip
 STYLE: dict[Any, Any] = {
     "font.size": LABEL,
     "axes.titlesize": LABEL + 1,
@@ -46,7 +50,7 @@ STYLE: dict[Any, Any] = {
     "ytick.labelsize": LABEL,
     "legend.fontsize": LABEL - 1,
     "figure.titlesize": LABEL + 2,
-    "axes.prop_cycle": cycler(linestyle=["-", "--"]) * cycler(color=CYCLE),
+    "axes.prop_cycle": cycler(color=CYCLE),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
@@ -77,16 +81,24 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
     def inside(*args: P.args, **kwargs: P.kwargs) -> T:
         with rc_context(STYLE):
             figure = draw(*args, **kwargs)
-            for axes in figure.axes if isinstance(figure, Figure) else ():
-                _keep_ticks(axes)
+            if isinstance(figure, Figure):
+                _keep(figure)
         return figure
 
     return inside
 
 
-def _keep_ticks(axes: Axes) -> None:
-    """Ticks that matplotlib makes later, when the figure is saved, look like those that are there."""
-    for axis in (axes.xaxis, axes.yaxis):
+def _keep(figure: Figure) -> None:
+    """What matplotlib looks up later, when it saves the figure: ticks that it makes then, the colour "C1"."""
+    for one in figure.findobj(Line2D):
+        for value, put in (
+            (one.get_color(), one.set_color),
+            (one.get_markerfacecolor(), one.set_markerfacecolor),
+            (one.get_markeredgecolor(), one.set_markeredgecolor),
+        ):
+            if isinstance(value, str) and value[:1] == "C" and value[1:].isdigit():
+                put(to_hex(value))
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
         for which in ("major", "minor"):
             given = axis.get_tick_params(which=which)
             own = {"width": STYLE[f"xtick.{which}.width"], "length": STYLE[f"xtick.{which}.size"]}
@@ -104,6 +116,11 @@ def entitle(figure: Figure, title: object, **where: Any) -> int:
     lines = textwrap.wrap(words(title), max(int(WIDE_LETTERS * figure.get_figwidth()), 12))
     figure.suptitle("\n".join(lines), **where)
     return len(lines)
+
+
+def line(k: int) -> dict[str, Any]:
+    """How the k-th line of a panel looks: the colours of the cycle, and after them the same broken."""
+    return {"color": CYCLE[k % len(CYCLE)], "ls": ("-", "--", ":")[k // len(CYCLE) % 3]}
 
 
 def shades(n: int) -> list[tuple[float, ...]]:

@@ -14,11 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from corticalnet.plotting.style import GREY, LABEL, plain, styled
+from corticalnet.plotting.style import CYCLE, GREY, LABEL, plain, styled
 
 #: What is drawn for an error of exactly 0.
 LEAST = 1e-17
-_COLOURS = ("C0", "C1", "C2", "C3", "C4", "C5", "C6", "C8", "C9")
 _TITLES = ("cosine", "norm ratio", "relative error")
 
 
@@ -43,7 +42,9 @@ def by_view(
                 ]
                 y = row + 0.5 * ((k + 0.5) / len(areas) - 0.5)
                 label = area if row == 0 else None
-                axes.plot(seen, [y] * len(seen), "o", ms=3.5, color=_COLOURS[k % 9], alpha=0.8, label=label)
+                axes.plot(
+                    seen, [y] * len(seen), "o", ms=3.5, color=CYCLE[k % len(CYCLE)], alpha=0.8, label=label
+                )
             if not found:
                 where = {"ha": "center", "va": "center", "fontsize": LABEL, "color": GREY}
                 axes.text(0.5, row, "left out", transform=axes.get_yaxis_transform(), **where)  # type: ignore[arg-type]
@@ -91,7 +92,7 @@ def over_setting(
     left, right = figure.subplots(1, 2)
     curves(left, x, errors, laws, label)
     for k, (area, means) in enumerate(cosines.items()):
-        right.plot(x, means, "o-", ms=4, lw=1.3, color=_COLOURS[k % 9], label=area)
+        right.plot(x, means, "o-", ms=4, lw=1.3, color=CYCLE[k % len(CYCLE)], label=area)
     plain(right)
     if min(x) > 0:
         right.set_xscale("log")
@@ -122,7 +123,7 @@ def curves(
         label: of the setting.
     """
     for k, (name, found) in enumerate(errors.items()):
-        colour = _COLOURS[k % 9]
+        colour = CYCLE[k % len(CYCLE)]
         shown = [[max(e, LEAST) for e in trials if math.isfinite(e)] for trials in found]
         for where, trials in zip(x, shown, strict=True):
             axes.plot([where] * len(trials), trials, ".", ms=4, color=colour, alpha=0.45)

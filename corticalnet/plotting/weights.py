@@ -13,7 +13,17 @@ from matplotlib.ticker import MaxNLocator
 
 from corticalnet.errors import ProtocolError, one_of
 from corticalnet.plotting.selection import Names
-from corticalnet.plotting.style import COLOURS, GREY, LABEL, mark_phases, name_phases, plain, styled, words
+from corticalnet.plotting.style import (
+    COLOURS,
+    GREY,
+    LABEL,
+    line,
+    mark_phases,
+    name_phases,
+    plain,
+    styled,
+    words,
+)
 from corticalnet.recordings.reading import phases, plastic_projections, weight_change, weights
 
 ACROSS = 3
@@ -81,10 +91,10 @@ def plastic(data: xr.Dataset, projections: Names = None) -> list[str]:
 
 def _distances(axes: Axes, data: xr.Dataset, names: list[str]) -> None:
     """Norm of the change since the start, over time."""
-    for name in names:
+    for k, name in enumerate(names):
         change = data[name].values - weights(data, name, "before")
         norm = np.sqrt((change**2).reshape(len(change), -1).sum(1))
-        axes.plot(data["time"], norm, lw=1.2, drawstyle="steps-post", label=words(name))
+        axes.plot(data["time"], norm, **line(k), lw=1.2, drawstyle="steps-post", label=words(name))
     plain(axes)
     mark_phases(axes, phases(data))
     axes.set_ylim(bottom=0)

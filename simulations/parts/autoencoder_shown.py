@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.lines import Line2D
 
-from corticalnet.plotting.style import styled
+from corticalnet.plotting.style import BLUE, GREEN, ORANGE, PINK, RED, SKY, styled
 from simulations.parts.common import mean_sd, plus_minus, table
 
 COLOURS = {
     "backprop": "black",
     "Adam": "0.55",
-    "perturbed": "#d6604d",
-    "weight mirror": "#1a9850",
-    "Kolen–Pollack": "#2166ac",
-    "matching": "#8c6bb1",
-    "feedback alignment": "#e08214",
-    "output only": "#e78ac3",
+    "perturbed": RED,
+    "weight mirror": GREEN,
+    "Kolen–Pollack": BLUE,
+    "matching": PINK,
+    "feedback alignment": ORANGE,
+    "output only": SKY,
 }
 
 
@@ -61,9 +62,12 @@ def _courses(figure: plt.Figure, results: dict, shown: list[str]) -> None:
                 continue
             axes.plot(results["epochs"], np.array(values).T, color=COLOURS[name], lw=0.6, alpha=0.5)
             axes.plot(results["epochs"], np.mean(values, 0), color=COLOURS[name], lw=1.7, label=name)
+    behind = {"fc": "white", "lw": 0, "pad": 0.5, "alpha": 0.8}
     for k, (name, loss) in enumerate(results["baselines"].items()):
         left.axhline(loss, color="0.7", lw=0.8, ls=(":", "--")[k], zorder=0)
-        left.text(results["epochs"][-1], loss, name, ha="right", va="bottom", fontsize=7, color="0.4")
+        left.text(
+            results["epochs"][-1], loss, name, ha="right", va="bottom", fontsize=7, color="0.4", bbox=behind
+        )
     lowest = min(min(run["test"]) for name in shown for run in results["ways"][name])
     left.set(ylim=(0.9 * lowest, 1.25 * results["baselines"]["mean image"]), title="test loss of an image")
     centre.axhline(10, color="0.8", lw=0.8, zorder=0)
@@ -96,6 +100,11 @@ def _codes(figure: plt.Figure, made: dict, rows: int) -> None:
         margin = 0.1 * (high - low)
         axes.set(xticks=[], yticks=[], xlim=(low[0] - margin[0], high[0] + margin[0]))
         axes.set(ylim=(low[1] - margin[1], high[1] + margin[1]))
+    keys = [
+        Line2D([], [], ls="", marker="o", color=plt.colormaps["tab10"](k), label=str(k)) for k in range(10)
+    ]
+    place = {"loc": "outside lower center", "ncols": 10, "title": "class", "handletextpad": 0}
+    figure.legend(handles=keys, **place)
     figure.suptitle("the two columns of the bottleneck, coloured by class (test images, seed 0)", fontsize=10)
 
 
