@@ -1,4 +1,4 @@
-"""Does an autoencoder with a waist of two columns learn where feedback is not the weights' transpose?
+"""Does an autoencoder with a bottleneck of two columns learn where feedback is not the weights' transpose?
 
     python -m simulations.autoencoder              3 seeds, 10 epochs, 35 min on a busy core
     python -m simulations.autoencoder --quick      digits, 64-32-2-32-64, four ways, one seed, some seconds

@@ -28,8 +28,8 @@ import typer
 from rich.progress import track
 
 import corticalnet as cn
-from corticalnet.audit import Trials, View, compare, law
-from corticalnet.audit.comparison import typical
+from corticalnet.audit import Trials, View, compare, fit_power_law
+from corticalnet.audit.comparison import geometric_mean
 from corticalnet.columns.beside import joined, recorded_changes
 from corticalnet.errors import CircuitWarning
 from corticalnet.plotting.style import styled
@@ -100,8 +100,8 @@ def orders(results: dict) -> dict[str, tuple[list[float], list[float], Any]]:
             limit = 2 * runs[-1] - runs[-2]
             distances.append([float(np.linalg.norm(r - limit) / np.linalg.norm(limit)) for r in runs[:-1]])
         flat = [(dt, row[j]) for row in distances for j, dt in enumerate(dts[:-1]) if dt < TAU / 2]
-        middle = [typical(row[j] for row in distances) for j in range(len(dts) - 1)]
-        found[what] = dts[:-1], middle, law(*zip(*flat, strict=True)) or ""
+        middle = [geometric_mean(row[j] for row in distances) for j in range(len(dts) - 1)]
+        found[what] = dts[:-1], middle, fit_power_law(*zip(*flat, strict=True)) or ""
     return found
 
 
@@ -111,7 +111,7 @@ def report(results: dict) -> str:
     for engine in ("torch", "brian2"):
         for dt, runs in results[engine].items():
             worst = [f"{max(run[area] for run in runs):.1e}" for area in AREAS]
-            rows.append([engine, dt, *worst, f"{typical(run['all'] for run in runs):.1e}"])
+            rows.append([engine, dt, *worst, f"{geometric_mean(run['all'] for run in runs):.1e}"])
     title = f"relative error to backprop, s = 20 τ, largest of {results['networks']} networks"
     first = table(["engine", "dt (ms)", *AREAS, "all, mean"], rows, title)
     found = orders(results)
@@ -127,7 +127,7 @@ def draw(results: dict) -> plt.Figure:
     for style, engine in (("o-", "torch"), ("x:", "brian2")):
         points = results[engine]
         for j, area in enumerate(AREAS):
-            middle = [typical(run[area] for run in runs) for runs in points.values()]
+            middle = [geometric_mean(run[area] for run in runs) for runs in points.values()]
             left.loglog(
                 list(map(float, points)), middle, style, ms=5, lw=1, color=f"C{j}", label=f"{area}, {engine}"
             )

@@ -34,8 +34,8 @@ from rich.progress import track
 
 import corticalnet as cn
 from corticalnet.analysis import ranges
-from corticalnet.audit import Trials, View, compare, law, windowed
-from corticalnet.audit.comparison import typical
+from corticalnet.audit import Trials, View, compare, fit_power_law, windowed
+from corticalnet.audit.comparison import geometric_mean
 from corticalnet.audit.trials import Changes
 from corticalnet.columns.registry import spiking_dynamics
 from corticalnet.errors import CircuitWarning
@@ -197,7 +197,8 @@ def report(results: dict) -> str:
             for k, (x, runs) in enumerate(points.items()):
                 cosines = [f"{cosine(runs, areas):.4f}" for areas in (AREAS, AREAS[:1])]
                 errors = [
-                    typical([run[a][j] for run in runs]) for a, j in (("all", 2), ("area1", 2), ("all", 4))
+                    geometric_mean([run[a][j] for run in runs])
+                    for a, j in (("all", 2), ("area1", 2), ("all", 4))
                 ]
                 shown = [x, *cosines, *(f"{e:.1e}" for e in errors)]
                 rows.append([who, *shown, *fits] if k == 0 else ["", *shown, "", ""])
@@ -218,7 +219,7 @@ def cosine(runs: list[dict], areas: Sequence[str]) -> float:
 def exponent(points: dict, part: int) -> Any:
     """Of the error (2) or noise (4) of all synapses together."""
     pairs = [(float(x), run["all"][part]) for x, runs in points.items() for run in runs]
-    return law(*zip(*pairs, strict=True)) or ""
+    return fit_power_law(*zip(*pairs, strict=True)) or ""
 
 
 @styled
@@ -241,7 +242,7 @@ def draw(results: dict) -> plt.Figure:
             ]
             axes.plot(
                 x,
-                [typical(run["all"][4] for run in runs) for runs in points.values()],
+                [geometric_mean(run["all"][4] for run in runs) for runs in points.values()],
                 "--",
                 lw=1,
                 color=f"C{k}",

@@ -54,6 +54,7 @@ RENAMED = {
         "urge": "exploration_noise",
         "urges": "exploration_noise",
         "scatter": "initial_spread",
+        "curved": "nonlinear_output",
         "Herd": "EnvironmentBatch",
         "herd": "batch",
         "animal": "agent",
@@ -97,6 +98,15 @@ RENAMED = {
         "busy": "learning",
     },
     "analysis": {"look": "measure", "course": "trajectory"},
+    "audit": {
+        "unwarned": "without_warnings",
+        "Scene": "ProbeState",
+        "Likeness": "GradientSimilarity",
+        "law": "fit_power_law",
+        "Law": "PowerLawFit",
+        "typical": "geometric_mean",
+        "listening": "observer_rule",
+    },
     "audit/samples.py": {
         "hierarchy": "random_mlp",
         "lesson": "random_batch",

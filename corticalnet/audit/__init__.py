@@ -5,7 +5,7 @@ rule, each change of weights beside backprop's.
 """
 
 from corticalnet.audit.auditing import PARTS, audit_rule
-from corticalnet.audit.comparison import ALL, Comparison, Law, compare, law
+from corticalnet.audit.comparison import ALL, Comparison, PowerLawFit, compare, fit_power_law
 from corticalnet.audit.detection import Detection, detect, detection_by_silence, with_detector
 from corticalnet.audit.figures import figure, figures
 from corticalnet.audit.report import PROPERTIES, SONG, TALK, Finding, Report, side_by_side, tables
@@ -27,8 +27,8 @@ __all__ = [
     "Detection",
     "Finding",
     "Found",
-    "Law",
     "ParameterSweep",
+    "PowerLawFit",
     "Report",
     "StreamReport",
     "Trials",
@@ -41,7 +41,7 @@ __all__ = [
     "detection_by_silence",
     "figure",
     "figures",
-    "law",
+    "fit_power_law",
     "run_sweep",
     "side_by_side",
     "tables",

@@ -12,7 +12,11 @@ import torch
 from corticalnet.audit.autonomy import SCALES, autonomy
 from corticalnet.audit.constraints import signed, taught, transport
 from corticalnet.audit.equality import LINKS, equality
-from corticalnet.audit.judging import (
+from corticalnet.audit.locality import locality
+from corticalnet.audit.report import Report
+from corticalnet.audit.samples import ACTIVATIONS, random_mlp, title, training_copy
+from corticalnet.audit.synapses import tying
+from corticalnet.audit.verdicts import (
     judge_autonomy,
     judge_clock,
     judge_equality,
@@ -24,10 +28,6 @@ from corticalnet.audit.judging import (
     judge_transport,
     judge_tying,
 )
-from corticalnet.audit.locality import locality
-from corticalnet.audit.report import Report
-from corticalnet.audit.samples import ACTIVATIONS, random_mlp, title, training_copy
-from corticalnet.audit.synapses import tying
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule

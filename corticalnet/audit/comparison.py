@@ -57,14 +57,14 @@ def mean(numbers: Iterable[float]) -> float:
     return sum(kept) / len(kept) if kept else math.nan
 
 
-def typical(numbers: Iterable[float]) -> float:
+def geometric_mean(numbers: Iterable[float]) -> float:
     """Geometric mean, of what is a number."""
     kept = [math.log(max(n, LEAST)) for n in numbers if math.isfinite(n)]
     return math.exp(sum(kept) / len(kept)) if kept else math.nan
 
 
 @dataclass(frozen=True)
-class Law:
+class PowerLawFit:
     """error = scale · x^exponent, by least squares of logarithms.
 
     Attributes:
@@ -80,7 +80,7 @@ class Law:
         return f"{self.exponent:+.2f} ± {self.spread:.2f}"
 
 
-def law(x: Iterable[float], errors: Iterable[float]) -> Law | None:
+def fit_power_law(x: Iterable[float], errors: Iterable[float]) -> PowerLawFit | None:
     """The power law through points; None with fewer than three, or at fewer than two places."""
     points = [(math.log(a), math.log(e)) for a, e in zip(x, errors, strict=True) if a > 0 and e > LEAST]
     if len(points) < 3 or len({a for a, _ in points}) < 2:
@@ -89,4 +89,4 @@ def law(x: Iterable[float], errors: Iterable[float]) -> Law | None:
     slope, start = np.polyfit(a, e, 1)
     left = e - slope * a - start
     spread = math.sqrt(left @ left / (len(a) - 2) / ((a - a.mean()) @ (a - a.mean())))
-    return Law(math.exp(start), float(slope), spread)
+    return PowerLawFit(math.exp(start), float(slope), spread)

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from corticalnet.audit.null_space import NullSpace, null_space
-from corticalnet.audit.probe import Probe, Scene
+from corticalnet.audit.probe import Probe, ProbeState
 from corticalnet.audit.samples import (
     links_above,
     random_batch,
@@ -125,7 +125,7 @@ def _below(rule: LearningRule, network: Network, seed: int) -> dict[str, float]:
         for name, alter in ALTERATIONS.items():
             for link, below in above:
 
-                def disturb(scene: Scene, w: Any = link.weight, alter: Any = alter) -> None:
+                def disturb(probed: ProbeState, w: Any = link.weight, alter: Any = alter) -> None:
                     w.data.copy_(alter(w.data.clone()))
 
                 if any(before[n].any() for n in below):
@@ -147,8 +147,8 @@ def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) ->
     """Listen to a rule's feedback in one trial."""
     network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
     heard: list[Tensor] = []
-    listening, observed = _heard(rule, network, heard)
-    weight_update(observed, listening, *random_batch(network, seed, 20), seed)
+    observer_rule, observed = _observed_rule(rule, network, heard)
+    weight_update(observed, observer_rule, *random_batch(network, seed, 20), seed)
     if not heard:
         return Signals(0.0, 0.0, 0)
     signals = torch.cat([one.flatten() for one in heard])
@@ -156,11 +156,11 @@ def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) ->
     return Signals(negative, positive, len(signals))
 
 
-def _heard(rule: LearningRule, network: Network, heard: list[Tensor]) -> tuple[LearningRule, Network]:
+def _observed_rule(rule: LearningRule, network: Network, heard: list[Tensor]) -> tuple[LearningRule, Network]:
     """Copies that keep what comes through the rule's pathway; without one, what comes back along links."""
-    listening = rule.with_signals(lambda signal: heard.append(signal.detach().clone()))
-    if listening is not None:
-        return listening, copy.deepcopy(network)
+    observer_rule = rule.with_signals(lambda signal: heard.append(signal.detach().clone()))
+    if observer_rule is not None:
+        return observer_rule, copy.deepcopy(network)
 
     def back(link: Link, operation: str, arrived: Tensor, result: Tensor | None) -> None:
         if operation == "feedback" and result is not None:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from corticalnet.audit.deltas import deltas
-from corticalnet.audit.stream import onsets, unwarned
+from corticalnet.audit.stream import onsets, without_warnings
 from corticalnet.circuits import Circuit
 from corticalnet.compare import cosine, float64_copy
 from corticalnet.engines import simulate
@@ -126,7 +126,7 @@ def detect(
         phase_signal: whether the paper's φ is told the phase.
         circuit: another than ``cn.circuit`` makes; of this network and rule, with learning rate 0.
     """
-    columns = circuit or unwarned(network, rule, 0.0, phase_signal)
+    columns = circuit or without_warnings(network, rule, 0.0, phase_signal)
     twin = float64_copy(network).cpu()
     x, targets = x.double(), targets.double() if targets.is_floating_point() else targets
     wiring, activity, delta = deltas(twin, rule, x, targets)

@@ -29,7 +29,7 @@ LINKS = (2, 3, 4, 5)
 
 
 @dataclass(frozen=True)
-class Likeness:
+class GradientSimilarity:
     """The worst over networks of one kind.
 
     Attributes:
@@ -53,7 +53,7 @@ def equality(
     network: Network | None = None,
     seed: int = 0,
     seeds: int = 3,
-) -> dict[str, Likeness]:
+) -> dict[str, GradientSimilarity]:
     """Compare with autograd, for each activation (or on the network that is given).
 
     Args:
@@ -113,7 +113,7 @@ def _compare(g: Tensor, wanted: Tensor, rest: float) -> tuple[float, float]:
     return relative_error(g, wanted), cosine(g, wanted) if g.any() else 0.0
 
 
-def _worst(rows: list[dict[int, tuple[float, float]]]) -> Likeness:
+def _worst(rows: list[dict[int, tuple[float, float]]]) -> GradientSimilarity:
     depths = sorted({depth for row in rows for depth in row})
     by_depth = {
         depth: (
@@ -123,4 +123,4 @@ def _worst(rows: list[dict[int, tuple[float, float]]]) -> Likeness:
         for depth in depths
     }
     errors, cosines = zip(*by_depth.values(), strict=True)
-    return Likeness(max(errors), min(cosines), by_depth)
+    return GradientSimilarity(max(errors), min(cosines), by_depth)

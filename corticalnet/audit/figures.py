@@ -52,7 +52,7 @@ def _sweep(sweep: ParameterSweep, name: str) -> Figure:
     from corticalnet.plotting.validation import over_setting
 
     areas = [area for area in sweep.areas if area != ALL]
-    laws = {area: (law.scale, law.exponent) for area in areas if (law := sweep.law(area))}
+    laws = {area: (law.scale, law.exponent) for area in areas if (law := sweep.power_law(area))}
     errors = {area: sweep.errors(area) for area in areas}
     cosines = {area: sweep.cosine(area) for area in areas}
     return over_setting(sweep.values, errors, cosines, laws, sweep.label, name)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from corticalnet.audit.paths import difference
-from corticalnet.audit.probe import BEFORE, Probe, Scene, nudge
+from corticalnet.audit.probe import BEFORE, Probe, ProbeState, nudge
 from corticalnet.audit.samples import random_batch, random_mlp, training_copy, weight_update
 from corticalnet.audit.synapses import Synapse, down, synapses
 from corticalnet.network import Network
@@ -78,7 +78,7 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
     for number in looked_at:
         before = probe.undisturbed[number]
         largest = max(found.abs().max().item() for found in before.values())
-        for name, times, disturb, allowed in _disturbances(probe, probe.scene(number), ends):
+        for name, times, disturb, allowed in _disturbances(probe, probe.probed(number), ends):
             after, checks = probe.disturbed(number, disturb), checks + 1
             for synapse in ends:
                 away = (after[synapse.parameter] - before[synapse.parameter]).abs().flatten()
@@ -87,11 +87,15 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
                     leaks[name] = max(leaks.get(name, 0.0), away.max().item() / largest / times)
     leaks[OTHERS] = _mixing(network, copy.deepcopy(rule), x, targets, seed)
     found = sorted(((v, k) for k, v in leaks.items() if v > ROUNDING), reverse=True)
-    scenes = [probe.scene(number) for number in looked_at]
+    probed_states = [probe.probed(number) for number in looked_at]
     return Locality(
         {name: leak for leak, name in found},
-        tuple(dict.fromkeys(state for scene in scenes for _, state in scene.cells if BEFORE not in state)),
-        tuple(dict.fromkeys(name for scene in scenes for name in scene.broadcasts)),
+        tuple(
+            dict.fromkeys(
+                state for probed in probed_states for _, state in probed.cells if BEFORE not in state
+            )
+        ),
+        tuple(dict.fromkeys(name for probed in probed_states for name in probed.broadcasts)),
         checks + 1,
         len(probe.moments),
         difference(probe, network, rule, x, targets),
@@ -104,22 +108,24 @@ def _spread(moments: list[int]) -> list[int]:
     return moments if last < 5 else [moments[round(k * last / 4)] for k in range(5)]
 
 
-def _disturbances(probe: Probe, scene: Scene, ends: list[Synapse]) -> Iterator[tuple[str, float, Any, Any]]:
+def _disturbances(
+    probe: Probe, probed: ProbeState, ends: list[Synapse]
+) -> Iterator[tuple[str, float, Any, Any]]:
     """(what it is called, size / 0.1, what disturbs it, ``synapse -> mask of weights that may feel it``).
 
     Cells are disturbed a little and by far, for a threshold may lie between.
     """
     for times in (1.0, 100.0):
-        for name, disturb, allowed in _states(scene, 0.1 * times):
+        for name, disturb, allowed in _states(probed, 0.1 * times):
             yield name, times, disturb, allowed
     for name, disturb, allowed in _others(probe, ends):
         yield name, 1.0, disturb, allowed
 
 
-def _states(scene: Scene, size: float) -> Iterator[tuple[str, Any, Any]]:
-    apart = {id(cells): key for key, cells in reversed(scene.cells.items())}  # a linear rate is its drive
+def _states(probed: ProbeState, size: float) -> Iterator[tuple[str, Any, Any]]:
+    apart = {id(cells): key for key, cells in reversed(probed.cells.items())}  # a linear rate is its drive
     for key in reversed(apart.values()):
-        (area, state), cells = key, scene.cells[key]
+        (area, state), cells = key, probed.cells[key]
         yield f"{state} of {area}", _cells(key, size), lambda s, a=area: s.touches(a)
         columns = cells[0].numel()
         for column in {0, columns - 1}:  # of the second sample
@@ -132,7 +138,7 @@ def _states(scene: Scene, size: float) -> Iterator[tuple[str, Any, Any]]:
 
 def _others(probe: Probe, ends: list[Synapse]) -> Iterator[tuple[str, Any, Any]]:
     """Targets, weights, parameters of areas, feedback weights."""
-    yield "target", lambda scene: _retarget(scene.targets), lambda s: s.touches(s.output, side="target")
+    yield "target", lambda probed: _retarget(probed.targets), lambda s: s.touches(s.output, side="target")
     for synapse in ends:
         yield (
             f"weights of {synapse.link}",
@@ -150,18 +156,18 @@ def _others(probe: Probe, ends: list[Synapse]) -> Iterator[tuple[str, Any, Any]]
             area = name.split(".")[1]
             yield (
                 f"{name.split('.')[-1]} of {area}",
-                lambda scene, p=parameter: nudge(p),
+                lambda probed, p=parameter: nudge(p),
                 lambda s, a=area: s.touches(a),
             )
     for link, weights in probe.pathway.items():
         if any(weights is own for own in probe.learned.values()):
             continue
-        yield f"feedback weights along {link}", lambda scene, w=weights: nudge(w), lambda s: s.all(False)
+        yield f"feedback weights along {link}", lambda probed, w=weights: nudge(w), lambda s: s.all(False)
 
 
 def _cells(key: tuple[str, str], size: float, column: int | None = None) -> Any:
-    def disturb(scene: Scene) -> None:
-        cells = scene.cells[key]
+    def disturb(probed: ProbeState) -> None:
+        cells = probed.cells[key]
         if column is None:
             nudge(cells, size=size)
         else:
@@ -172,7 +178,7 @@ def _cells(key: tuple[str, str], size: float, column: int | None = None) -> Any:
 
 def _weights(probe: Probe, name: str, at: int | None = None) -> Any:
     parameter = probe.learned[name]
-    return lambda scene: nudge(parameter, ... if at is None else _place(at, parameter.shape))
+    return lambda probed: nudge(parameter, ... if at is None else _place(at, parameter.shape))
 
 
 def _place(k: int, shape: torch.Size) -> tuple[int, ...]:

@@ -33,7 +33,7 @@ ByArea = Mapping[tuple[str, str], Tensor]
 
 
 @dataclass
-class Scene:
+class ProbeState:
     """What can be disturbed at a moment.
 
     Attributes:
@@ -50,8 +50,8 @@ class Scene:
 #: Marks states that a sweep has left behind and that cells no longer hold.
 BEFORE = " before"
 
-#: Disturbs a scene in place.
-Disturbance = Callable[[Scene], None]
+#: Disturbs a probed state in place.
+Disturbance = Callable[[ProbeState], None]
 
 
 class _Enough(BaseException):
@@ -88,14 +88,14 @@ class Probe(Observer):
         self.learned = {name: p for name, p in self.network.named_parameters() if p.requires_grad}
         self._seen: dict[str, Tensor] = {}
         self._changes: list[dict[str, Tensor]] = []
-        self._scenes: list[Scene] = []
+        self._probed: list[ProbeState] = []
         self._run(None, None)  # a pathway may draw its weights when it meets a network first
         self.pathway = self._own_feedback()
         self.learned |= (own_down := down(self.network, self.rule))
         self._seen = {name: b.detach().clone() for name, b in own_down.items()}
         self._pathway_start = {name: weights.clone() for name, weights in self.pathway.items()}
         self._changes.clear()
-        self._scenes.clear()
+        self._probed.clear()
         self._run(None, None)
         self.moments = [k for k, found in enumerate(self._changes) if any(c.any() for c in found.values())]
         self.undisturbed = {k: self._changes[k] for k in self.moments}
@@ -103,12 +103,12 @@ class Probe(Observer):
         self.changes = {name: torch.stack(found).sum(0) for name, found in parts.items()}
         self.moved_by_itself = own_down.keys() - self.rule.named_parameters(self.network).keys()
 
-    def scene(self, number: int) -> Scene:
+    def probed(self, number: int) -> ProbeState:
         """What there is at a moment (of the first run)."""
-        return self._scenes[number]
+        return self._probed[number]
 
     def disturbed(self, number: int, disturb: Disturbance) -> dict[str, Tensor]:
-        """What the rule changes from a moment to the next, by parameter, if the scene is disturbed there."""
+        """Return what the rule changes up to the next snapshot, by parameter, if the state is disturbed."""
         return self._run(number, disturb)
 
     # What the rule and the network tell ------------------------------------------------------------
@@ -125,14 +125,14 @@ class Probe(Observer):
         self._at({}, {})
 
     def _at(self, cells: ByArea, broadcasts: Broadcasts) -> None:
-        scene = Scene(_together(self._gone_by, cells), _small(broadcasts, len(self.x)), self._taught)
+        probed = ProbeState(_together(self._gone_by, cells), _small(broadcasts, len(self.x)), self._taught)
         if self._number is None:
             if self._count:
                 self._changes.append(self._take())
-            self._scenes.append(scene)
+            self._probed.append(probed)
         elif self._count == self._number:
             assert self._disturb is not None, "a moment is chosen to be disturbed"
-            self._disturb(scene)
+            self._disturb(probed)
             self._take()
         elif self._count > self._number:
             raise _Enough

@@ -144,7 +144,7 @@ def autonomy_in_a_stream(
         EngineError: an unknown engine, or one that is not installed.
     """
     told = bool(announced) if phase_signal is None else phase_signal
-    columns = circuit or unwarned(network, rule, learning_rate, told)
+    columns = circuit or without_warnings(network, rule, learning_rate, told)
     x, y = _lessons(network, trials, seed, stimuli, targets)
     least = np.array([max(2, columns.needs.present), columns.needs.teach])
     timing = least + np.random.default_rng(seed).integers(0, slack, (trials, 2), endpoint=True)
@@ -211,7 +211,9 @@ def _trial(
     return [*begin, *here, Present(x[n : n + 1], steps - 1)]
 
 
-def unwarned(network: Network, rule: LearningRule, learning_rate: float, phase_signal: bool) -> Circuit:
+def without_warnings(
+    network: Network, rule: LearningRule, learning_rate: float, phase_signal: bool
+) -> Circuit:
     """The circuit of a rule, also of one that may never come to rest: that is to be measured."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CircuitWarning)

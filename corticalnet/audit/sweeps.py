@@ -11,7 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from corticalnet.audit.comparison import ALL, Comparison, Law, compare, law, mean, typical
+from corticalnet.audit.comparison import (
+    ALL,
+    Comparison,
+    PowerLawFit,
+    compare,
+    fit_power_law,
+    geometric_mean,
+    mean,
+)
 from corticalnet.audit.trials import Trials
 from corticalnet.audit.views import View, windowed
 from corticalnet.columns import Continuous
@@ -96,18 +104,18 @@ class ParameterSweep:
 
     def error(self, area: str = ALL) -> list[float]:
         """Geometric mean over trials."""
-        return [typical(errors) for errors in self.errors(area)]
+        return [geometric_mean(errors) for errors in self.errors(area)]
 
     def cosine(self, area: str = ALL) -> list[float]:
         """Mean over trials."""
         return [mean(trial[area].cosine for trial in trials) for trials in self.found]
 
-    def law(self, area: str = ALL) -> Law | None:
+    def power_law(self, area: str = ALL) -> PowerLawFit | None:
         """The power law of errors, where one is expected."""
         if not SWEEPS[self.name].fitted:
             return None
         x = [value for value, errors in zip(self.values, self.errors(area), strict=True) for _ in errors]
-        return law(x, [e for errors in self.errors(area) for e in errors])
+        return fit_power_law(x, [e for errors in self.errors(area) for e in errors])
 
 
 def run_sweep(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from corticalnet.audit.comparison import ALL, LEAST, Comparison, mean, typical
+from corticalnet.audit.comparison import ALL, LEAST, Comparison, geometric_mean, mean
 from corticalnet.audit.report import brief, finite
 from corticalnet.audit.sweeps import ParameterSweep
 from corticalnet.tables import table
@@ -28,14 +28,14 @@ class Found:
     reason: str = ""
     seconds: float = 0.0
 
-    def typical(self, area: str = ALL) -> Comparison:
+    def geometric_mean(self, area: str = ALL) -> Comparison:
         """Over trials: mean cosine and ratio, geometric mean of errors."""
         here = [trial[area] for trial in self.trials]
         return Comparison(
             mean(c.cosine for c in here),
-            typical(c.ratio for c in here),
-            typical(c.error for c in here),
-            typical(c.own for c in here),
+            geometric_mean(c.ratio for c in here),
+            geometric_mean(c.error for c in here),
+            geometric_mean(c.own for c in here),
         )
 
 
@@ -91,7 +91,7 @@ class Validation:
                 left.setdefault(found.reason, []).append(found.view)
                 rows.append([found.view, "–", "–", "–", "–", "–"])
             for area in [*self.areas, ALL] if found.trials else []:
-                c = found.typical(area)
+                c = found.geometric_mean(area)
                 shown = [f"{c.cosine:.5f}", f"{c.ratio:.4f}", _brief(c.error), _brief(c.own)]
                 rows.append([found.view if area == self.areas[0] else "", area, *shown])
         header = ["view", "area", "cosine", "norm ratio", "relative error", "to the rule"]
@@ -110,7 +110,7 @@ def _lines(sweep: ParameterSweep, name: str) -> str:
         for area in sweep.areas
     ]
     header = [sweep.label, *(f"{value:g}" for value in sweep.values)]
-    laws = {area: sweep.law(area) for area in sweep.areas}
+    laws = {area: sweep.power_law(area) for area in sweep.areas}
     if any(laws.values()):
         header.append("exponent")
         rows = [[*row, str(laws[area] or "")] for area, row in zip(sweep.areas, rows, strict=True)]
@@ -127,7 +127,7 @@ def _plain(trial: Mapping[str, Comparison]) -> dict[str, Any]:
 
 
 def _swept(sweep: ParameterSweep) -> dict[str, Any]:
-    laws = {area: sweep.law(area) for area in sweep.areas}
+    laws = {area: sweep.power_law(area) for area in sweep.areas}
     return {
         "name": sweep.name,
         "values": sweep.values,

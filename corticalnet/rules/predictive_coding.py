@@ -45,7 +45,7 @@ class PredictiveCodingState:
         if noise:
             self._perturb(noise)
         self._update_output_error()
-        self._stand_still()
+        self._notify()
 
     @property
     def hidden(self) -> range:
@@ -102,7 +102,7 @@ class PredictiveCodingState:
             else:
                 self.moved[node] = None
         self._update_output_error()
-        self._stand_still()
+        self._notify()
 
     def _change(self, node: int, rate: float, sent: list[Tensor | None]) -> Tensor | None:
         """``γ (−ε + f'(x) ⊙ feedback)``; None where no error has arrived, from above or by a prediction."""
@@ -134,7 +134,7 @@ class PredictiveCodingState:
             return
         self.errors[-1] = area.backward(self.trial.loss.error(self.rates[-1]), self.traces[-1])
 
-    def _stand_still(self) -> None:
+    def _notify(self) -> None:
         """A step is over; whatever tells synapses to learn looks at cells as they are now."""
         cells: dict[str, Sequence[Tensor | None]] = {
             "rate": self.rates,

@@ -30,7 +30,7 @@ NETWORKS = {
     "two links": lambda f: dense([4, 6, 3], f),
     "three links": lambda f: dense([4, 6, 5, 3], f, bias=False),
     "four links": lambda f: dense([4, 6, 5, 6, 3], f),
-    "curved output": lambda f: dense([4, 6, 3], f, "sigmoid"),
+    "nonlinear output": lambda f: dense([4, 6, 3], f, "sigmoid"),
     "convolution": lambda f: sheets(cn.Convolution, f),
     "local": lambda f: sheets(cn.Local, f),
     "skipping": skipping,

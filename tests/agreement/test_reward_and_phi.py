@@ -36,7 +36,7 @@ def apart(data, wanted):
 @pytest.mark.parametrize("detector", DETECTORS)
 @pytest.mark.parametrize("feedback", FEEDBACK)
 @pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu"])
-@pytest.mark.parametrize("network", ["two links", "four links", "curved output", "local"])
+@pytest.mark.parametrize("network", ["two links", "four links", "nonlinear output", "local"])
 def test_a_stream_of_trials_is_brainprop(network, hidden, feedback, detector):
     net, down, batch = NETWORKS[network](hidden), FEEDBACK[feedback](), 3 if network == "two links" else 1
     stream = Stream(net, batch)

@@ -7,9 +7,9 @@ import torch
 
 import corticalnet as cn
 from corticalnet.audit.autonomy import SWEEP, autonomy
-from corticalnet.audit.judging import judge_autonomy, judge_clock, judge_partial, judge_phases
 from corticalnet.audit.samples import random_batch, random_mlp
 from corticalnet.audit.settling import settle, without_phase
+from corticalnet.audit.verdicts import judge_autonomy, judge_clock, judge_partial, judge_phases
 from corticalnet.circuits.cells import Cell, PhaseSignal, State
 from corticalnet.circuits.pointwise import where
 from corticalnet.circuits.quantities import ONE, Pure

@@ -5,8 +5,8 @@ import torch
 
 import corticalnet as cn
 from corticalnet.audit.constraints import ALTERATIONS, signed, taught, transport
-from corticalnet.audit.judging import judge_transport
 from corticalnet.audit.synapses import tying
+from corticalnet.audit.verdicts import judge_transport
 from corticalnet.rules import Trigger
 from tests.audit.test_locality import Hebbian
 from tests.networks import F64

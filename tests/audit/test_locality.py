@@ -131,8 +131,8 @@ def test_a_leak_is_as_large_as_it_is():
     before = probe.undisturbed[number]
     assert before["areas.area1.links.0.weight"].item() == pytest.approx(-w2 * (1 - w2 * w1), abs=1e-15)
 
-    def target(scene):
-        scene.targets += 0.3
+    def target(probed):
+        probed.targets += 0.3
 
     after = probe.disturbed(number, target)
     assert after["areas.area1.links.0.weight"].item() == pytest.approx(-w2 * (1.3 - w2 * w1), abs=1e-15)

@@ -7,10 +7,10 @@ import torch
 
 import corticalnet as cn
 from corticalnet.audit.constraints import signed, transport
-from corticalnet.audit.judging import judge_transport
 from corticalnet.audit.locality import locality
 from corticalnet.audit.null_space import SAMPLES, carried, null_space, unfelt
 from corticalnet.audit.samples import random_batch, weight_update
+from corticalnet.audit.verdicts import judge_transport
 from tests.networks import F64
 from tests.target_propagation import TargetPropagation
 
@@ -116,8 +116,8 @@ def test_where_rates_fill_the_space_nothing_moves_unfelt():
     found = null_space(cn.rule("il", feedback="random"), narrow)
     assert found.crowded == ("area1->area2", "area2->output")
     rule = TargetPropagation()
-    waist = cn.mlp([3, 1, 2], "tanh", dtype=F64)
-    assert "not tried in the null space" in judge_transport(transport(rule, waist), signed(rule)).detail
+    bottleneck = cn.mlp([3, 1, 2], "tanh", dtype=F64)
+    assert "not tried in the null space" in judge_transport(transport(rule, bottleneck), signed(rule)).detail
 
 
 def test_moves_that_only_silent_columns_could_tell_of_are_no_test():

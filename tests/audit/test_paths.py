@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.audit.judging import judge_locality
 from corticalnet.audit.locality import ROUNDING, locality
+from corticalnet.audit.verdicts import judge_locality
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules import ZIL
 from corticalnet.rules.observer import SILENT, by_area

@@ -9,7 +9,7 @@ import torch
 
 import corticalnet as cn
 from corticalnet.analysis import ranges
-from corticalnet.audit import Trials, Validation, View, compare, figures, law, run_sweep
+from corticalnet.audit import Trials, Validation, View, compare, figures, fit_power_law, run_sweep
 from corticalnet.circuits import cells
 from corticalnet.errors import CorticalnetError, SimulationError
 from tests.networks import F64
@@ -83,13 +83,13 @@ def test_comparisons_by_hand():
 
 def test_a_power_law_is_found():
     x = [10, 30, 100, 300]
-    fit = law(x, [3 / math.sqrt(n) for n in x])
+    fit = fit_power_law(x, [3 / math.sqrt(n) for n in x])
     assert (fit.scale, fit.exponent) == (pytest.approx(3), pytest.approx(-0.5))
     assert fit.spread < 1e-12
-    noisy = law([1, 1, 10, 10], [1.0, math.e, 10.0, 10 * math.e])  # residuals ± ½ of logarithms
+    noisy = fit_power_law([1, 1, 10, 10], [1.0, math.e, 10.0, 10 * math.e])  # residuals ± ½ of logarithms
     assert noisy.exponent == pytest.approx(1)
     assert noisy.spread == pytest.approx(math.sqrt(4 * 0.25 / 2 / (4 * (math.log(10) / 2) ** 2)))
-    assert law([1, 2], [1, 2]) is None
+    assert fit_power_law([1, 2], [1, 2]) is None
 
 
 def autograd(bench, loss):
@@ -119,15 +119,15 @@ def test_every_view_learns_what_backprop_learns_each_to_its_own_precision(rule):
     report = cn.validate(
         network(), rule, trials=1, cells=30, window="100 ms", progress=lambda *what: seen.append(what)
     )
-    rates = [report[f"rates, dt = {dt}"].typical().error for dt in (5, 2, 1)]
-    assert report["network"].typical().error < 1e-12
-    assert report["steps"].typical().error < 1e-10
+    rates = [report[f"rates, dt = {dt}"].geometric_mean().error for dt in (5, 2, 1)]
+    assert report["network"].geometric_mean().error < 1e-12
+    assert report["steps"].geometric_mean().error < 1e-10
     assert rates[0] < rates[1] < rates[2] < 1e-5
-    spikes = report["30 pif"].typical()
+    spikes = report["30 pif"].geometric_mean()
     assert spikes.cosine > 0.97
     assert 1e-5 < spikes.error < 0.4
     assert abs(spikes.ratio - 1) < 0.3
-    assert all(found.typical().own == found.typical().error for found in report.views)
+    assert all(found.geometric_mean().own == found.geometric_mean().error for found in report.views)
     assert seen[0] == ("network", 0, 6)
     assert seen[-1] == ("30 pif cells", 6, 6)
     rows = str(report).splitlines()
@@ -149,8 +149,8 @@ def test_random_feedback_is_itself_in_every_view_and_not_backprop():
 
 def test_what_has_no_circuit_is_left_out_with_its_reason():
     report = cn.validate(network(), "il", trials=1)
-    assert report["steps"].typical().own < 1e-10
-    assert report["steps"].typical().error > 0.1  # and is not backprop
+    assert report["steps"].geometric_mean().own < 1e-10
+    assert report["steps"].geometric_mean().error > 0.1  # and is not backprop
     assert "left out: rates, dt = 5 ms; rates, dt = 2 ms" in str(report)
     assert "rules that equal their sweep" in report["100 pif"].reason
     assert report.to_dict()["views"][-1]["left out"].startswith("il: in continuous time")
@@ -195,7 +195,7 @@ def test_errors_follow_the_law_of_the_latch_when_tau_is_swept():
     for tau, error in zip(sweep.values, sweep.error("output"), strict=True):
         left = (1 - 1 / tau) ** 200
         assert 0.3 * left < error < 3 * (1 + 200 / tau) * left
-    assert sweep.law() is None
+    assert sweep.power_law() is None
     assert list(figures(Validation("x", ("area1",), sweep=sweep))) == ["sweep_of_tau"]
 
 
@@ -204,7 +204,7 @@ def test_noise_errs_in_proportion():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         sweep = run_sweep("noise", trials("brainprop", target=torch.tensor([1])), (0.01, 0.03, 0.1))
-    assert sweep.law().exponent == pytest.approx(1, abs=0.1)
+    assert sweep.power_law().exponent == pytest.approx(1, abs=0.1)
 
 
 def test_more_cells_err_less():

@@ -155,7 +155,7 @@ def test_errors_follow_value_minus_prediction():
 
 
 def test_an_output_that_fires_nonlinearly_scales_its_difference():
-    cell = cells.StagedError(tau=DT, curved=True)
+    cell = cells.StagedError(tau=DT, nonlinear_output=True)
     error, difference = steps(cell, "compare", "error difference", change=[0.4, 0.0], gain=[0.25, 0.5])
     assert error == pytest.approx([0.1, 0.2], abs=1e-15)
     assert difference == [0.4, 0.4]

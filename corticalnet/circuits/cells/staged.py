@@ -31,25 +31,25 @@ class StagedError(Cell):
 
     States: ``difference`` (value − prediction, held as a drive of its own), ``error``, ``size = |error|``,
     ``stage``, ``sent`` (what the area below receives). Ports: ``change`` (value's change −
-    prediction's shift), ``gain`` (if ``curved``), ``stage``.
+    prediction's shift), ``gain`` (if ``nonlinear_output``), ``stage``.
 
     Args:
         tau: time constant of the error cell; dt if it has none.
         latched: send what the error was when it was read, until it is let go (the latch); otherwise send
             the error as it is, during stages 1 and 2.
-        curved: the error of an output that fires nonlinearly: gain × difference.
+        nonlinear_output: the error of an output that fires nonlinearly: gain × difference.
     """
 
     tau: Milliseconds = 1.0
     latched: bool = True
-    curved: bool = False
+    nonlinear_output: bool = False
     ports = {"change": "", "gain": "", "stage": ""}
     state = {"error": 0.0, "difference": 0.0, "size": 0.0, "stage": 0.0, "sent": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Follow value − prediction."""
         difference = cell.difference + port.change
-        goal = port.gain * difference if self.curved else difference
+        goal = port.gain * difference if self.nonlinear_output else difference
         error = relax(cell.error, goal, self.tau, dt)
         return {"difference": difference, "error": error, "size": absolute(error)}
 

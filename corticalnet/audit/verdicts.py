@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from corticalnet.audit.autonomy import SWEEP, Autonomy
 from corticalnet.audit.constraints import Signals, Taught, Transport
-from corticalnet.audit.equality import EQUAL, Likeness
+from corticalnet.audit.equality import EQUAL, GradientSimilarity
 from corticalnet.audit.locality import ROUNDING, Locality
 from corticalnet.audit.report import Finding, brief
 from corticalnet.audit.settling import Settling
 
 
-def judge_equality(found: dict[str, Likeness]) -> Finding:
+def judge_equality(found: dict[str, GradientSimilarity]) -> Finding:
     """Relative error of at most 1e-6 in every area of every network."""
     worst = max(one.error for one in found.values())
     each = ", ".join(f"{k} {brief(v.error)} (cosine ≥ {v.cosine:.3f})" for k, v in found.items())
