@@ -59,4 +59,4 @@ def demo_(
     )
     written.check()
     say("\nfigures: " + ", ".join(str(path) for path in written.paths))
-    say("next: corticalnet list · corticalnet train --help · docs/walkthrough.md")
+    say("next: corticalnet list · corticalnet train --help · docs/tutorials/")

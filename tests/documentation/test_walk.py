@@ -47,7 +47,7 @@ def links(document, heading):
 def test_a_rule_learns_in_few_functions_and_the_list_of_its_files_is_true():
     functions = learning()
     assert len(functions) <= 30, sorted(functions)
-    shown = links("docs/walkthrough.md", "What runs when a rule learns")
+    shown = links("docs/writing_a_rule.md", "What runs when a rule learns")
     assert len(shown) == len(set(shown))
     assert set(shown) == {path for path, *_ in functions}
     assert len(shown) <= 13
