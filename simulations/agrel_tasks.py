@@ -33,6 +33,7 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.plotting.style import styled
+from simulations.parts import training
 from simulations.parts.common import plus_minus, simulation, table
 
 SURE, LOOK, GIVE_UP = 0.75, 25, 40_000
@@ -132,14 +133,12 @@ def learn(digits: datasets.Data, rule: cn.LearningRule, epochs: int, seed: int) 
     optimizer = torch.optim.SGD(net.parameters(), lr=PACE)
     order, right = torch.Generator().manual_seed(seed), []
     torch.manual_seed(seed)
-    for _ in range(epochs):
-        for index in torch.randperm(len(x), generator=order).split(BATCH):
-            rule.update(net, x[index], y[index], optimizer)
+    for _ in training.epochs(net, rule, optimizer, x, y, epochs, BATCH, order):
         right.append(float((net.predict(images) == classes).double().mean()))
-    return right
+    return right[1:]
 
 
-def course(needed: list[int | None]) -> str:
+def median_and_range(needed: list[int | None]) -> str:
     """ "median [range], reached of all"; those that did not reach it count as slower than all others."""
     reached = [n for n in needed if n is not None]
     middle = statistics.median([n if n is not None else float("inf") for n in needed])
@@ -159,13 +158,13 @@ def report(results: dict) -> str:
     for name, found in results["trials"].items():
         task = TASKS[name]
         size = f"{name}, {'-'.join(map(str, task.sizes))}, rate {task.rate:g}"
-        rows.append([size, *(course(found[rule]) for rule in RULES)])
+        rows.append([size, *(median_and_range(found[rule]) for rule in RULES)])
     small = table(["task", *RULES], rows, f"trials until all patterns are right with {SURE}: median [range]")
     rows = []
     for name, runs in results["digits"].items():
         needed = [epochs_to(run) for run in runs]
         last = plus_minus([100 * run[-1] for run in runs], 1)
-        rows.append([name, course(needed), last])
+        rows.append([name, median_and_range(needed), last])
     head = ["digits, 64-32-10", "epochs to 90 % right", "test % at the end"]
     return f"{small}\n\n{table(head, rows)}"
 

@@ -27,6 +27,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
 from corticalnet.plotting.style import shades, styled
+from simulations.parts import training
 from simulations.parts.common import plus_minus, simulation, table
 
 SIZES, BATCH, RATE = [64, 32, 16, 10], 32, 0.1
@@ -48,12 +49,12 @@ def run(
     digits = datasets.load("digits", seed=0)
     found: dict = {}
     for name in track(names, "alignment over training", transient=True):
-        courses = [course(digits, name, seed, looks) for seed in range(seeds)]
+        courses = [train(digits, name, seed, looks) for seed in range(seeds)]
         found[name] = {what: [one[what].values.tolist() for one in courses] for what in MEASURES}
     return {"epochs": looks, "areas": ["area1", "area2", "output"], "rules": found}
 
 
-def course(digits: datasets.Data, name: str, seed: int, looks: list[int]):  # type: ignore[no-untyped-def]
+def train(digits: datasets.Data, name: str, seed: int, looks: list[int]):  # type: ignore[no-untyped-def]
     """The recording of one training."""
     net = cn.mlp(SIZES, "tanh", seed=seed)
     rule = cn.rule(name)
@@ -61,11 +62,9 @@ def course(digits: datasets.Data, name: str, seed: int, looks: list[int]):  # ty
     optimizer = torch.optim.SGD([*net.parameters(), *rule.parameters(net)], lr=RATES.get(name, RATE))
     tracker = AlignmentTracker(rule, x[:500], y[:500])
     torch.manual_seed(seed)
-    for epoch in range(looks[-1] + 1):
+    for epoch in training.epochs(net, rule, optimizer, x, y, looks[-1], BATCH):
         if epoch in looks:
             tracker.measure(net, epoch)
-        for index in torch.randperm(len(x)).split(BATCH):
-            rule.update(net, x[index], y[index], optimizer)
     return tracker.recording()
 
 

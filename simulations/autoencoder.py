@@ -34,6 +34,7 @@ import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
 from corticalnet.rules import Feedback
 from corticalnet.training import load_model
+from simulations.parts import training
 from simulations.parts.autoencoder_shown import draw, report
 from simulations.parts.common import kept, simulation
 
@@ -152,7 +153,7 @@ def finished(place: Path, images: Images, way: Way, seed: int, looks: list[int])
     numbers, arrays = (place.with_name(f"{place.name}.{kind}") for kind in ("json", "npz"))
 
     def make() -> dict:
-        found, made = course(images, way, seed, looks)
+        found, made = train(images, way, seed, looks)
         arrays.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(arrays, **made)
         return found
@@ -186,7 +187,7 @@ def baselines(images: Images) -> dict[str, float]:
 
 
 @torch.no_grad()
-def course(images: Images, way: Way, seed: int, looks: list[int]) -> tuple[dict, dict]:
+def train(images: Images, way: Way, seed: int, looks: list[int]) -> tuple[dict, dict]:
     """One training: what was seen at the looks (numbers), and what the network made of images (arrays)."""
     began, epochs = time.process_time(), looks[-1]
     settings = {"hidden": way.hidden, "output_init": way.output_init, "seed": seed}
@@ -201,15 +202,13 @@ def course(images: Images, way: Way, seed: int, looks: list[int]) -> tuple[dict,
     tracker = AlignmentTracker(rule, images.train[:500], images.train[:500])
     found: dict = {"validation": [], "test": []}
     torch.manual_seed(seed)
-    for epoch in range(epochs + 1):
+    for epoch in training.epochs(net, rule, optimizer, images.train, images.train, epochs, BATCH):
         if epoch in looks:
             tracker.measure(net, epoch)
             found["validation"].append(loss(net, images.validation))
             found["test"].append(loss(net, images.test))
-        if epoch == epochs or not math.isfinite(loss(net, images.validation[:500])):
+        if not math.isfinite(loss(net, images.validation[:500])):
             break
-        for index in torch.randperm(len(images.train)).split(BATCH):
-            rule.update(net, images.train[index], images.train[index], optimizer)
     recording = tracker.recording()
     for what in ("angle", "gap"):
         found[what] = recording[what].values.tolist()

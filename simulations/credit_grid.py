@@ -32,6 +32,7 @@ from corticalnet.analysis import passes
 from corticalnet.analysis.tracking import AlignmentTracker
 from corticalnet.errors import RuleError, one_of
 from corticalnet.rules import REINFORCE, FaZIL, NodePerturbation, NoPathway, WeightPerturbation
+from simulations.parts import training
 from simulations.parts.common import kept, simulation
 from simulations.parts.credit_grid_shown import draw, report
 
@@ -144,22 +145,20 @@ def rule_of(who: tuple[str, str, str], seed: int) -> cn.Rule:
 def trained(budget: Budget, who: tuple[str, str, str], seed: int) -> dict:
     """One training, or what is kept of it."""
     if budget.runs is None:
-        return training(budget, who, seed)
-    return kept(budget.runs.joinpath(*who, f"seed-{seed}.json"), lambda: training(budget, who, seed))
+        return train(budget, who, seed)
+    return kept(budget.runs.joinpath(*who, f"seed-{seed}.json"), lambda: train(budget, who, seed))
 
 
-def training(budget: Budget, who: tuple[str, str, str], seed: int) -> dict:
+def train(budget: Budget, who: tuple[str, str, str], seed: int) -> dict:
     """One training: when it ran away, or test accuracy and worst angles (°) at its end."""
     net, rule = cn.mlp(budget.sizes, "tanh", seed=seed), rule_of(who, seed)
     rate = TEACHINGS[who[0]][1] * GUESSES.get(who[1], 1) * budget.share
     optimizer = torch.optim.SGD([*net.parameters(), *rule.parameters(net)], lr=rate)
     x, y = budget.data.train.batch(slice(0, budget.images), torch.float32)
     torch.manual_seed(seed)
-    for epoch in range(budget.epochs):
-        for index in torch.randperm(len(x)).split(BATCH):
-            rule.update(net, x[index], y[index], optimizer)
+    for epoch in training.epochs(net, rule, optimizer, x, y, budget.epochs, BATCH):
         if not all((p.abs() < BEYOND).all() for p in net.parameters()):  # nor is nan
-            return {"ran away": epoch + 1}
+            return {"ran away": epoch}
     found = {
         name: worst_angle(net, rule, x[:500], y[:500], other) for name, other in references(who[0]).items()
     }

@@ -105,13 +105,12 @@ def run(
     """Every arm and seed: what it looked like on the way."""
     count, last, every = (1, 800, 200) if quick else (seeds, updates, 200)
     arms = {
-        name: [course(name, seed, last, every) for seed in range(count)]
-        for name in (QUICK if quick else ARMS)
+        name: [train(name, seed, last, every) for seed in range(count)] for name in (QUICK if quick else ARMS)
     }
     return {"updates": list(range(0, last + 1, every)), "arms": arms}
 
 
-def course(arm: str, seed: int, last: int, every: int) -> dict:
+def train(arm: str, seed: int, last: int, every: int) -> dict:
     """One training: measures every so many updates; None when it has diverged."""
     make, window, rate, as_coded = ARMS[arm]
     net = Recurrent(2, COLUMNS, 1, "tanh", bias=True, seed=seed)

@@ -29,6 +29,7 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.plotting.style import styled
+from simulations.parts import training
 from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
 SEEDS = (1482555873, 698841058, 2283198659)
@@ -58,16 +59,14 @@ def run(
     loaded = datasets.load(data, seed=0)
     found: dict[str, list] = {key: [] for key in rules}
     for seed in SEEDS[:seeds]:
-        twin = trained("backprop", {}, loaded, hidden, epochs, lr, seed)
+        twin = train("backprop", {}, loaded, hidden, epochs, lr, seed)
         for key, how in track(rules.items(), f"divergence, seed {seed}", transient=True):
             parameters = {k: v for k, v in how.items() if k != "name"}
-            found[key].append(
-                compare(trained(how["name"], parameters, loaded, hidden, epochs, lr, seed), twin)
-            )
+            found[key].append(compare(train(how["name"], parameters, loaded, hidden, epochs, lr, seed), twin))
     return {"data": data, "hidden": hidden, "epochs": epochs, "seeds": seeds, "divergence": found}
 
 
-def trained(
+def train(
     name: str, parameters: dict, data: datasets.Data, hidden: int, epochs: int, lr: float, seed: int
 ) -> tuple[list[float], list[torch.Tensor]]:
     """Test error (%) after each epoch, and the final weights."""
@@ -80,12 +79,10 @@ def trained(
     torch.manual_seed(seed)
     x_test, y_test = data.test.batch(slice(None), dtype=torch.float64)
     errors = []
-    for _ in range(epochs):
-        for index in torch.randperm(len(data.train), generator=order).split(20):
-            x, y = data.train.batch(index, dtype=torch.float64)
-            rule.update(net, x, y, optimizer)
+    x, y = data.train.batch(slice(None), dtype=torch.float64)
+    for _ in training.epochs(net, rule, optimizer, x, y, epochs, 20, order):
         errors.append(100 * (net.predict(x_test) != y_test).double().mean().item())
-    return errors, [p.detach().clone() for p in net.parameters()]
+    return errors[1:], [p.detach().clone() for p in net.parameters()]
 
 
 def compare(one: tuple[list, list], twin: tuple[list, list]) -> dict[str, float]:

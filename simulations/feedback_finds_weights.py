@@ -83,13 +83,13 @@ def run(
     found: dict[str, dict[str, list[dict]]] = {p: {str(case): [] for case in c} for p, c in parts.items()}
     todo.sort(key=lambda one: one[1].samples)
     for part, case, seed in track(todo, "feedback finds weights", transient=True):
-        one = lambda case=case, seed=seed: course(images, case, seed)  # noqa: E731
+        one = lambda case=case, seed=seed: train(images, case, seed)  # noqa: E731
         place = runs / data / f"{case}-{case.samples}-seed{seed}.json".replace(" ", "")
         found[part][str(case)].append(one() if quick else kept(place, one))
     return {"data": data, "parts": found}
 
 
-def course(images: datasets.Data, case: Case, seed: int) -> dict:
+def train(images: datasets.Data, case: Case, seed: int) -> dict:
     """Gaps and angles as samples grow, and the gaps that theory expects."""
     x, y = images.train.batch(slice(None), torch.float32)
     init = orthogonal if case.activation == "linear" else "he"

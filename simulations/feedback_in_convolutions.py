@@ -96,7 +96,7 @@ def run(
     data = datasets.load("digits" if quick else "fashion-mnist", seed=0)
     found: dict = {name: [] for name in names}
     for seed, name in track([*itertools.product(range(count), names)], "convolutions", transient=True):
-        make = partial(training, data, ARMS[name], seed, 3 if quick else 7)
+        make = partial(train, data, ARMS[name], seed, 3 if quick else 7)
         found[name].append(make() if quick else kept(runs / name / f"seed-{seed}.json", make))
     return {"data": data.name, "arms": found}
 
@@ -113,7 +113,7 @@ def network(data: datasets.Data, seed: int) -> cn.Network:
     return cn.Network(data.shape, [*sheets, *rows], seed)
 
 
-def training(data: datasets.Data, arm: Arm, seed: int, looks: int) -> dict:
+def train(data: datasets.Data, arm: Arm, seed: int, looks: int) -> dict:
     """One training: angles (°), gaps and validation accuracy at some looks, and test accuracy at the end."""
     began, (epochs, images) = time.process_time(), SETTINGS[data.name]
     net, feedback = network(data, seed), arm.feedback(100 + seed)

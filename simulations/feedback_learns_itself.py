@@ -30,6 +30,7 @@ import corticalnet.data as datasets
 from corticalnet.analysis import align
 from corticalnet.plotting.style import BLUE, GREEN, PINK, RED, styled
 from corticalnet.rules import Feedback
+from simulations.parts import training
 from simulations.parts.common import mean_sd, plus_minus, simulation, table
 
 NETWORKS = {"two hidden areas": [64, 32, 16, 10], "four hidden areas": [64, 16, 16, 16, 16, 10]}
@@ -60,7 +61,7 @@ def run(
     digits = datasets.load("digits", seed=0)
     courses = {
         name: {
-            pathway: [course(digits, sizes, make(100 + seed), seed, looks) for seed in range(count)]
+            pathway: [train(digits, sizes, make(100 + seed), seed, looks) for seed in range(count)]
             for pathway, make in PATHWAYS.items()
         }
         for name, sizes in NETWORKS.items()
@@ -68,7 +69,7 @@ def run(
     return {"epochs": looks, "courses": courses}
 
 
-def course(digits: datasets.Data, sizes: list[int], feedback: Feedback, seed: int, looks: list[int]) -> dict:
+def train(digits: datasets.Data, sizes: list[int], feedback: Feedback, seed: int, looks: list[int]) -> dict:
     """One training: angle, gap and accuracy after the epochs in ``looks``."""
     net = cn.mlp(sizes, "tanh", seed=seed)
     rule = cn.rule("backprop", feedback=feedback)
@@ -76,12 +77,10 @@ def course(digits: datasets.Data, sizes: list[int], feedback: Feedback, seed: in
     x, y = digits.train.batch(slice(None), torch.float32)
     torch.manual_seed(seed)
     found: dict[str, list[float]] = {name: [] for name in MEASURES}
-    for epoch in range(looks[-1] + 1):
+    for epoch in training.epochs(net, rule, optimizer, x, y, looks[-1], BATCH):
         if epoch in looks:
             for name, value in zip(MEASURES, look(net, rule, digits), strict=True):
                 found[name].append(value)
-        for index in torch.randperm(len(x)).split(BATCH):
-            rule.update(net, x[index], y[index], optimizer)
     return found
 
 

@@ -86,13 +86,13 @@ def run(
     todo = [(seed, name) for seed in range(seeds) for name in arms]
     courses: dict[str, list[dict]] = {name: [] for name in arms}
     for seed, name in track(todo, "perturbed feedback learns", transient=True):
-        one = lambda name=name, seed=seed: course(images, hidden, name, seed, warm, rate, looks)  # noqa: E731
+        one = lambda name=name, seed=seed: train(images, hidden, name, seed, warm, rate, looks)  # noqa: E731
         place = runs / f"{data}-{updates}-{rate:g}" / f"{name.replace(' ', '')}-seed{seed}.json"
         courses[name].append(one() if quick else kept(place, one))
     return {"data": data, "hidden": hidden, "warm": warm, "rate": rate, "updates": looks, "courses": courses}
 
 
-def course(
+def train(
     images: datasets.Data, hidden: list[int], name: str, seed: int, warm: int, rate: float, looks: list[int]
 ) -> dict[str, list]:
     """One training: angle by area, gap by link, test error without and with noise, at every look."""

@@ -39,6 +39,7 @@ from corticalnet.network.initialisation import glorot
 from corticalnet.plotting.autonomy import grid_of_success
 from corticalnet.plotting.style import BLUE, GREEN, ORANGE, RED, styled
 from corticalnet.tables import percent, table
+from simulations.parts import training
 from simulations.parts.common import simulation
 
 BACKPROP, PAPER = cn.rule("backprop"), {1: 93.4, 2: 92.4, 3: 99.6, 4: 100.0, 8: 100.0, 16: 100.0}
@@ -106,11 +107,10 @@ def trained(images: datasets.Data, seed: int, epochs: tuple[int, ...]):
     areas = [cn.Area(cn.Dense(32, init=glorot(4.0)), "sigmoid") for _ in range(3)]
     net = cn.Network(images.shape, [*areas, cn.Area(cn.Dense(10), "linear")], seed)
     optimizer, order = torch.optim.Adam(net.parameters(), 0.001), torch.Generator().manual_seed(seed)
-    for epoch in range(max(epochs) + 1):
+    x, y = images.train.batch(slice(None))
+    for epoch in training.epochs(net, BACKPROP, optimizer, x, y, max(epochs), 20, order):
         if epoch in epochs:
             yield f"{epoch} epochs" if epoch else "untrained", net
-        for index in torch.randperm(len(images.train), generator=order).split(20):
-            BACKPROP.update(net, *images.train.batch(index), optimizer)
 
 
 def table_3(

@@ -14,6 +14,7 @@ import torch
 import typer
 
 from corticalnet import tables
+from corticalnet.cli.results import try_folder
 from corticalnet.errors import CorticalnetError, SettingError
 from corticalnet.store import make_folder, write_json
 
@@ -62,6 +63,7 @@ def command(
         torch.set_num_threads(1)
         quick = options.get("quick", False)
         folder = out or Path("figures") / name / ("quick" if quick else "")
+        try_folder(folder, "results.json", "tables.json", "figure.png")  # not after hours of work
         _tables.clear()
         results = run(**options)
         print(report(results))

@@ -7,6 +7,7 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 import pytest
 
+from corticalnet.errors import OutputError
 from simulations.parts import common
 from simulations.parts.common import command, plus_minus, table
 
@@ -42,6 +43,13 @@ def test_results_go_where_they_are_asked_to(tmp_path, monkeypatch):
     command(run, report, lambda results: plt.figure())(["--quick", "--out", "here"], standalone_mode=False)
     plt.close("all")
     assert [path.name for path in tmp_path.iterdir()] == ["here"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_the_work(tmp_path):
+    (tmp_path / "file").write_text("")
+    work = command(lambda quick=False: pytest.fail("it worked"), report, lambda results: plt.figure())
+    with pytest.raises(OutputError, match="file"):
+        work(["--out", str(tmp_path / "file" / "below")], standalone_mode=False)
 
 
 def test_one_value_has_no_spread():
