@@ -24,7 +24,8 @@ import typer
 
 from corticalnet.plotting.style import styled
 from corticalnet.training import load_model, train
-from simulations.parts.common import plus_minus, simulation, table
+
+from .parts.common import plus_minus, simulation, table
 
 
 def run(

@@ -33,8 +33,9 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.plotting.style import styled
-from simulations.parts import training
-from simulations.parts.common import plus_minus, simulation, table
+
+from .parts import training
+from .parts.common import plus_minus, simulation, table
 
 SURE, LOOK, GIVE_UP = 0.75, 25, 40_000
 

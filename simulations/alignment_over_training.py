@@ -27,8 +27,9 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
 from corticalnet.plotting.style import shades, styled
-from simulations.parts import training
-from simulations.parts.common import plus_minus, simulation, table
+
+from .parts import training
+from .parts.common import plus_minus, simulation, table
 
 SIZES, BATCH, RATE = [64, 32, 16, 10], 32, 0.1
 #: Smaller steps for guesses, which are noisy.

@@ -29,7 +29,8 @@ import typer
 import corticalnet as cn
 from corticalnet.plotting.style import styled
 from corticalnet.training import Settings, train
-from simulations.parts.common import plus_minus, simulation, table
+
+from .parts.common import plus_minus, simulation, table
 
 #: λ of Kolen–Pollack feedback; exploration of those that choose.
 DECAY, EXPLORATION = 0.0005, 0.02

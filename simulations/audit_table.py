@@ -25,7 +25,8 @@ from rich.progress import track
 import corticalnet as cn
 from corticalnet.audit import Finding, Report, figure, tables
 from corticalnet.plotting.style import styled
-from simulations.parts.common import simulation
+
+from .parts.common import simulation
 
 QUICK = ("backprop", "z-il", "streaming-fa-z-il")
 

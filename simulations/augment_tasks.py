@@ -29,7 +29,8 @@ from matplotlib.lines import Line2D
 from corticalnet.plotting.style import GREY, plain, styled
 from corticalnet.reinforcement import AuGMEnT, learn, watch
 from corticalnet.reinforcement.tasks import ProbabilisticClassification, Saccade, TwelveAX
-from simulations.parts.common import simulation, table
+
+from .parts.common import simulation, table
 
 #: 12-AX has leaky memory units beside the others, feedback of its own, and choices that become sharper.
 HYBRID: dict[str, Any] = {

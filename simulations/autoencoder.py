@@ -34,9 +34,10 @@ import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
 from corticalnet.rules import Feedback
 from corticalnet.training import load_model
-from simulations.parts import training
-from simulations.parts.autoencoder_shown import draw, report
-from simulations.parts.common import kept, simulation
+
+from .parts import training
+from .parts.autoencoder_shown import draw, report
+from .parts.common import kept, simulation
 
 BATCH = 32
 #: The authors' step of B and their noise, for means over the batch instead of sums.

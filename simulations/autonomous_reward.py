@@ -28,7 +28,8 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.plotting.style import styled
-from simulations.parts.common import plus_minus, simulation, table
+
+from .parts.common import plus_minus, simulation, table
 
 #: Streaming, gated and pooled φ, taught by reward.
 DETECTORS: dict[str, tuple[str, dict[str, Any]]] = {

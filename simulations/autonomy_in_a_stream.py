@@ -32,7 +32,8 @@ import corticalnet.data as datasets
 from corticalnet.audit import autonomy_in_a_stream, with_detector
 from corticalnet.plotting.autonomy import BAR, distances
 from corticalnet.plotting.style import styled
-from simulations.parts.common import simulation, table
+
+from .parts.common import simulation, table
 
 #: Name -> detector, and whether it is told when the teacher is there.
 WHO = {

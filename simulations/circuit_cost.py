@@ -34,8 +34,9 @@ from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.plotting.style import styled
 from corticalnet.recordings.recording import plan_recording
-from simulations.parts import brian2_by_hand
-from simulations.parts.common import simulation, table
+
+from .parts import brian2_by_hand
+from .parts.common import simulation, table
 
 RATE, PRESENT, TEACH = 0.05, 9, 5
 

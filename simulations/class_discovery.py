@@ -28,7 +28,8 @@ from rich.progress import Progress
 import corticalnet.data as datasets
 from corticalnet.plotting.style import styled
 from corticalnet.training import load_model
-from simulations.parts.common import simulation, table
+
+from .parts.common import simulation, table
 
 
 def run(

@@ -34,7 +34,8 @@ from corticalnet.columns.beside import learned_changes, recorded_changes
 from corticalnet.compare import relative_error
 from corticalnet.errors import CircuitWarning
 from corticalnet.plotting.style import styled
-from simulations.parts.common import simulation, table
+
+from .parts.common import simulation, table
 
 TAU, SIZES, RATE = 10.0, (4, 6, 6, 3), 0.1
 #: Panels: x axis, then for each line the values of x and the settings they mean (in units of τ where times).

@@ -32,9 +32,10 @@ from corticalnet.analysis import passes
 from corticalnet.analysis.tracking import AlignmentTracker
 from corticalnet.errors import RuleError, one_of
 from corticalnet.rules import REINFORCE, FaZIL, NodePerturbation, NoPathway, WeightPerturbation
-from simulations.parts import training
-from simulations.parts.common import kept, simulation
-from simulations.parts.credit_grid_shown import draw, report
+
+from .parts import training
+from .parts.common import kept, simulation
+from .parts.credit_grid_shown import draw, report
 
 #: Network, and a share of the learning rate: more inputs push a column further.
 DATA = {"digits": ([64, 32, 16, 10], 1.0), "fashion-mnist": ([784, 64, 32, 10], 0.25)}

@@ -35,7 +35,8 @@ from corticalnet.network import Recurrent
 from corticalnet.network.links import Link
 from corticalnet.plotting.style import BLUE, ORANGE, RED, SKY, WINE, styled
 from corticalnet.rules import Feedback, ThroughTime
-from simulations.parts.common import mean_sd, plus_minus, simulation, table
+
+from .parts.common import mean_sd, plus_minus, simulation, table
 
 WINDOW, BATCH, STEPS, COLUMNS = 7, 20, 700, 50
 READOUT, ITSELF = "hidden->output", "hidden->hidden"

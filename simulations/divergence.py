@@ -29,8 +29,9 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.plotting.style import styled
-from simulations.parts import training
-from simulations.parts.common import mean_sd, plus_minus, simulation, table
+
+from .parts import training
+from .parts.common import mean_sd, plus_minus, simulation, table
 
 SEEDS = (1482555873, 698841058, 2283198659)
 SIGMAS = (0.0, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)

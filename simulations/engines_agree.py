@@ -34,7 +34,8 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.circuits.schedule import SCHEDULE, Phase
 from corticalnet.plotting.style import styled
-from simulations.parts.common import simulation, table
+
+from .parts.common import simulation, table
 
 RULES = {
     "il": lambda: cn.rule("il", steps=8),

@@ -33,7 +33,8 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
 from corticalnet.plotting.style import BLUE, RED, styled
-from simulations.parts.common import kept, plus_minus, simulation, table
+
+from .parts.common import kept, plus_minus, simulation, table
 
 #: γ and the first batches are the authors'; later ones are a share of all samples seen, up to a limit.
 RIDGE, BATCH, SHARE, LARGEST = 0.1, 32, 0.05, 4096

@@ -37,7 +37,8 @@ from corticalnet.network.initialisation import glorot
 from corticalnet.network.stages import Fire, MaxPool
 from corticalnet.plotting.style import BLUE, GREEN, ORANGE, PINK, RED, SKY, styled
 from corticalnet.rules import Feedback
-from simulations.parts.common import kept, plus_minus, simulation, table
+
+from .parts.common import kept, plus_minus, simulation, table
 
 COLOURS = ["black", "0.3", "0.6", BLUE, GREEN, RED, PINK, ORANGE, SKY]
 BATCH, MOMENTUM, BEYOND = 32, 0.9, 1e3

@@ -30,8 +30,9 @@ import corticalnet.data as datasets
 from corticalnet.analysis import align
 from corticalnet.plotting.style import BLUE, GREEN, PINK, RED, styled
 from corticalnet.rules import Feedback
-from simulations.parts import training
-from simulations.parts.common import mean_sd, plus_minus, simulation, table
+
+from .parts import training
+from .parts.common import mean_sd, plus_minus, simulation, table
 
 NETWORKS = {"two hidden areas": [64, 32, 16, 10], "four hidden areas": [64, 16, 16, 16, 16, 10]}
 PATHWAYS: dict[str, Callable[[int], Feedback]] = {

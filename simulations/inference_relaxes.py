@@ -33,7 +33,8 @@ from rich.progress import track
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.plotting.style import styled
-from simulations.parts.common import mean_sd, plus_minus, simulation, table
+
+from .parts.common import mean_sd, plus_minus, simulation, table
 
 GAMMAS, LONG, CHECKED, BATCH, FIRST = (0.03, 0.1, 0.3, 1.0), 100, 20, 16, 4
 AREAS = ("area1", "area2", "output")

@@ -33,7 +33,8 @@ from corticalnet.audit.comparison import geometric_mean
 from corticalnet.columns.beside import joined, recorded_changes
 from corticalnet.errors import CircuitWarning
 from corticalnet.plotting.style import styled
-from simulations.parts.common import simulation, table
+
+from .parts.common import simulation, table
 
 TAU, SIZES, TARGET, AREAS = 10.0, (4, 5, 4, 3), (0.6, -0.3, 0.4), ("area1", "area2", "output")
 DTS, ORDERS = (5.0, 2.0, 1.0, 0.5), (5.0, 2.5, 1.25, 0.625, 0.3125)

@@ -24,7 +24,8 @@ import typer
 
 import corticalnet as cn
 from corticalnet.plotting.style import BLUE, RED, styled
-from simulations.parts.common import mean_sd, plus_minus, simulation, table
+
+from .parts.common import mean_sd, plus_minus, simulation, table
 
 #: Rule -> how many samples of their own noise go in one batch (weights have one noise for all).
 RULES = {"weight-perturbation": 1, "node-perturbation": 500}

@@ -35,7 +35,8 @@ from corticalnet.analysis import AlignmentTracker
 from corticalnet.plotting.style import BLUE, GREEN, ORANGE, RED, SKY, styled
 from corticalnet.rules import Feedback
 from corticalnet.rules.perturbed_pass import frozen, perturb
-from simulations.parts.common import kept, mean_sd, plus_minus, simulation, table
+
+from .parts.common import kept, mean_sd, plus_minus, simulation, table
 
 #: The paper's rate, 4e-4 on sums of 32 samples, is 0.0128 on means.
 BATCH, RATE, RIDGE = 32, 10 * 0.0128, 0.1

@@ -39,8 +39,9 @@ from corticalnet.network.initialisation import glorot
 from corticalnet.plotting.autonomy import grid_of_success
 from corticalnet.plotting.style import BLUE, GREEN, ORANGE, RED, styled
 from corticalnet.tables import percent, table
-from simulations.parts import training
-from simulations.parts.common import simulation
+
+from .parts import training
+from .parts.common import simulation
 
 BACKPROP, PAPER = cn.rule("backprop"), {1: 93.4, 2: 92.4, 3: 99.6, 4: 100.0, 8: 100.0, 16: 100.0}
 COUNTS: dict[str, Callable] = {

@@ -36,7 +36,8 @@ from corticalnet.errors import RuleError, one_of
 from corticalnet.plotting.style import RED, styled
 from corticalnet.recordings.reading import weight_change
 from corticalnet.recordings.reading import weights as weights_at
-from simulations.parts.common import simulation, table
+
+from .parts.common import simulation, table
 
 #: Rules whose weights change once in a trial.
 RULES = ("streaming-fa-z-il", "fa-z-il", "z-il", "il")

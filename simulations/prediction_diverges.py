@@ -33,7 +33,8 @@ import corticalnet.data as datasets
 from corticalnet.plotting.style import RED, styled
 from corticalnet.recordings.reading import all_cells
 from corticalnet.rules.energy import stability
-from simulations.parts.common import plus_minus, simulation, table
+
+from .parts.common import plus_minus, simulation, table
 
 SCALES = tuple(round(float(s), 3) for s in np.geomspace(0.25, 3.0, 15))
 ACTIVATIONS, DEPTHS, BATCH, LONG, REST = ("sigmoid", "tanh", "relu"), (2, 3, 5), 4, 300, 1e-9

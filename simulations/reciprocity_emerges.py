@@ -31,7 +31,8 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.plotting.style import styled
 from corticalnet.rules import Feedback
-from simulations.parts.common import plus_minus, simulation, table
+
+from .parts.common import plus_minus, simulation, table
 
 SIZES, BATCH, RATE, EXPLORATION = (64, 32, 16, 10), 32, 0.08, 0.02
 PATHWAYS: dict[str, Callable[[int], Feedback]] = {

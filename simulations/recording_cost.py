@@ -32,7 +32,8 @@ import corticalnet as cn
 from corticalnet.engines import joining
 from corticalnet.errors import RecordingWarning
 from corticalnet.plotting.style import styled
-from simulations.parts.common import simulation, table
+
+from .parts.common import simulation, table
 
 RULES = ("z-il", "fa-z-il", "streaming-fa-z-il")
 #: Peaks are told in kB on Linux, in bytes on a Mac.

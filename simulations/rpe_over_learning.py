@@ -33,7 +33,8 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.plotting.style import styled
 from corticalnet.recordings.reading import all_cells
-from simulations.parts.common import plus_minus, simulation, table
+
+from .parts.common import plus_minus, simulation, table
 
 CLASSES, HIDDEN, BATCH, RATE, EXPLORATION = 4, 24, 8, 0.1, 0.1
 REST, SHOWN, OUTCOME = 4, 8, 3

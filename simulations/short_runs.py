@@ -30,7 +30,8 @@ from rich.progress import track
 
 import corticalnet as cn
 from corticalnet.plotting.style import styled
-from simulations.parts.common import simulation, table
+
+from .parts.common import simulation, table
 
 RULES, ENGINES = ("z-il", "streaming-fa-z-il", "brainprop"), ("torch", "brian2")
 WAYS = ("one run", "loop", "generator")

@@ -30,7 +30,8 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.plotting.style import styled
 from corticalnet.recordings.reading import all_cells
-from simulations.parts.common import plus_minus, simulation, table
+
+from .parts.common import plus_minus, simulation, table
 
 CLASSES, SIZES, BATCH, RATE, EXPLORATION = 4, (64, 16, 4), 32, 0.4, 0.1
 #: Leaky columns, bids and eligibilities that last for a while, bursts of dopamine; all in ms.

@@ -31,10 +31,11 @@ from corticalnet.engines.torch_engine import TorchEngine
 from corticalnet.experiment.compiled import CompiledProtocol, compile_protocol
 from corticalnet.plotting.style import styled
 from corticalnet.recordings.recording import plan_recording
-from simulations.parts import spiking_by_hand as hand
-from simulations.parts.common import simulation, table
-from simulations.parts.spiking_cost_brian2 import brian2_compiled, brian2_numpy
-from simulations.parts.spiking_networks import (
+
+from .parts import spiking_by_hand as hand
+from .parts.common import simulation, table
+from .parts.spiking_cost_brian2 import brian2_compiled, brian2_numpy
+from .parts.spiking_networks import (
     CELL,
     Work,
     apart,

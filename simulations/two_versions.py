@@ -32,7 +32,8 @@ from rich.progress import track
 
 from corticalnet.errors import CorticalnetError
 from corticalnet.plotting.style import styled
-from simulations.parts.common import simulation, table
+
+from .parts.common import simulation, table
 
 HERE = Path(__file__).parents[1]
 RULES = ("backprop", "feedback-alignment", "brainprop", "z-il", "fa-z-il", "il")

@@ -32,7 +32,8 @@ from torch import nn
 import corticalnet as cn
 from corticalnet.analysis import autograd_update, interleave, rule_update
 from corticalnet.plotting.style import styled
-from simulations.parts.common import simulation, table
+
+from .parts.common import simulation, table
 
 RULES = ("backprop", "feedback-alignment", "brainprop", "z-il", "fa-z-il", "il")
 

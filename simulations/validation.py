@@ -42,7 +42,8 @@ from corticalnet.errors import CircuitWarning
 from corticalnet.plotting.style import styled
 from corticalnet.plotting.validation import curves
 from corticalnet.recordings.reading import all_cells
-from simulations.parts.common import simulation, table
+
+from .parts.common import simulation, table
 
 SIZES, KINDS, RULES = (4, 5, 4, 3), ("poisson", "pif", "lif"), ("z-il", "brainprop")
 TARGET = (0.6, -0.3, 0.4)

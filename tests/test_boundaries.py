@@ -13,7 +13,7 @@ PACKAGE = ROOT / "corticalnet"
 #: "" is the package's own list of public names.
 FLOORS = [
     ["errors", "about"],
-    ["checks", "compare", "progress", "seeds", "store"],
+    ["checks", "compare", "progress", "seeds", "shipped", "store"],
     ["activations", "tables"],
     ["network", "data", "circuits", "reinforcement"],
     ["rules", "experiment"],

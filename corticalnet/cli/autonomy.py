@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from corticalnet.cli.app import app
-from corticalnet.cli.completion import datasets, models, rules
-from corticalnet.cli.opening import MOST_SEED, finite, open_images, open_model, open_weights
+from corticalnet.cli.completion import datasets, rules
+from corticalnet.cli.opening import MODEL, MOST_SEED, finite, open_images, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, print_table, say
 from corticalnet.cli.results import as_figures, as_json_file, try_folder, write
 from corticalnet.errors import CircuitWarning, ProtocolError
@@ -39,9 +39,7 @@ STREAMS = {
 
 @app.command("autonomy")
 def autonomy_(
-    model: str = typer.Argument(
-        ..., autocompletion=models, help="A model file, or the name of one in models/."
-    ),
+    model: str = MODEL,
     data: str = typer.Option(
         "digits", autocompletion=datasets, help="Data set; see `corticalnet data list`."
     ),

@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 import corticalnet as cn
+from corticalnet.cli.completion import datasets, models, rules
 from corticalnet.errors import SettingError
 
 if TYPE_CHECKING:
     from corticalnet.data import Data
 
+#: What commands about a model take.
+MODEL_HELP = "A model file, or the name of one in ./models or of the package; see `corticalnet list`."
+MODEL = typer.Argument(..., autocompletion=models, help=MODEL_HELP)
+RULE = typer.Option(None, autocompletion=rules, help="Learning rule; see `corticalnet list`.")
+DATA = typer.Option(None, autocompletion=datasets, help="Data set; see `corticalnet data list`.")
 #: The largest seed that every generator takes.
 MOST_SEED = 2**63 - 1
 #: Runs of one command.

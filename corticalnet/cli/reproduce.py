@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import shlex
-import sys
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from corticalnet import about
+from corticalnet import shipped
 from corticalnet.cli.app import app
 from corticalnet.cli.output import JSON, print_json, print_table, say
-from corticalnet.errors import ModelError, SettingError
+from corticalnet.errors import SettingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,25 +47,20 @@ def reproduce(
     one = known.read(name)
     if as_json or everything:
         raise SettingError(f"--json and --all list simulations, and do not go with a name ('{name}')")
-    module = importlib.import_module(f"simulations.{name}")
-    command = importlib.import_module("simulations.parts.common").command
+    module = shipped.simulation(name)
+    command = shipped.simulation("parts.common").command
     asked = ["--quick"] if quick else shlex.split(one.command)[3:]
     ran = command(module.run, module.report, module.draw)
     ran([*asked, *context.args], prog_name=f"corticalnet reproduce {name}", standalone_mode=False)
 
 
 def simulations() -> Any:
-    """The module that knows the simulations: those beside the package, or else those of the current folder.
+    """The module that knows the simulations.
 
     Raises:
         ModelError: there are none.
     """
-    for folder in (about.FOLDER.parent, Path.cwd()):
-        if (folder / "simulations" / "parts" / "results.py").is_file():
-            if str(folder) not in sys.path:
-                sys.path.insert(0, str(folder))
-            return importlib.import_module("simulations.parts.results")
-    raise ModelError("there are no simulations beside this installation or in this folder")
+    return shipped.simulation("parts.results")
 
 
 def _list(found: list[Any], as_json: bool) -> None:

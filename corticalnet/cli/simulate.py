@@ -16,8 +16,17 @@ import typer
 
 import corticalnet as cn
 from corticalnet.cli.app import app
-from corticalnet.cli.completion import datasets, models, rules
-from corticalnet.cli.opening import MOST_CELLS, MOST_SEED, finite, open_images, open_model, open_weights
+from corticalnet.cli.opening import (
+    DATA,
+    MODEL,
+    MOST_CELLS,
+    MOST_SEED,
+    RULE,
+    finite,
+    open_images,
+    open_model,
+    open_weights,
+)
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import as_figures, as_netcdf, making, try_folder, write
 from corticalnet.errors import ProtocolError, RecordingWarning, RuleError, SimulationError
@@ -39,19 +48,13 @@ _MOST_DRAWN = 4 * 10**9
 
 @app.command("simulate")
 def simulate_(
-    model: str = typer.Argument(
-        ..., autocompletion=models, help="A model file, or the name of one in models/."
-    ),
+    model: str = MODEL,
     engine: str = typer.Option("torch", help="torch, or brian2 (one image at a time)."),
     target: str | None = typer.Option(None, help="Brian2's: numpy, cython or cpp_standalone."),
     device: str | None = typer.Option(None, help="torch's: cpu or cuda."),
     precision: str | None = typer.Option(None, help="torch's: float64 or float32."),
-    rule: str | None = typer.Option(
-        None, autocompletion=rules, help="Learning rule; see `corticalnet list`."
-    ),
-    data: str | None = typer.Option(
-        None, autocompletion=datasets, help="Data set; see `corticalnet data list`."
-    ),
+    rule: str | None = RULE,
+    data: str | None = DATA,
     weights: Path | None = typer.Option(
         None, help="Start from the weights of a run (its folder, or a checkpoint)."
     ),

@@ -13,8 +13,8 @@ import typer
 
 import corticalnet as cn
 from corticalnet.cli.app import app
-from corticalnet.cli.completion import datasets, models, rules
-from corticalnet.cli.opening import MOST_SEEDS, parse_sets
+from corticalnet.cli.completion import models
+from corticalnet.cli.opening import DATA, MODEL_HELP, MOST_SEEDS, RULE, parse_sets
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.errors import CheckpointError, SettingError
 from corticalnet.store import expanded, read_json
@@ -25,16 +25,10 @@ if TYPE_CHECKING:
 
 @app.command("train")
 def train_(
-    model: str | None = typer.Argument(
-        None, autocompletion=models, help="A model file, or the name of one in models/."
-    ),
-    data: str | None = typer.Option(
-        None, autocompletion=datasets, help="Data set; see `corticalnet data list`."
-    ),
+    model: str | None = typer.Argument(None, autocompletion=models, help=MODEL_HELP),
+    data: str | None = DATA,
     data_folder: Path | None = typer.Option(None, help="Folder to read the data set from."),
-    rule: str | None = typer.Option(
-        None, autocompletion=rules, help="Learning rule; see `corticalnet list`."
-    ),
+    rule: str | None = RULE,
     seed: int | None = typer.Option(None, help="Of weights, order of the data and chance."),
     seeds: int | None = typer.Option(
         None, min=1, max=MOST_SEEDS, help="Run this many seeds; report mean ± s.d."

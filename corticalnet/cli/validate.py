@@ -9,8 +9,8 @@ import typer
 
 import corticalnet as cn
 from corticalnet.cli.app import app
-from corticalnet.cli.completion import datasets, models, rules
-from corticalnet.cli.opening import MOST_CELLS, MOST_SEED, open_model, open_weights
+from corticalnet.cli.completion import datasets
+from corticalnet.cli.opening import MODEL, MOST_CELLS, MOST_SEED, RULE, open_model, open_weights
 from corticalnet.cli.output import JSON, print_json, say
 from corticalnet.cli.results import Written, as_figures, as_json_file, try_folder, write
 from corticalnet.errors import ProtocolError
@@ -21,9 +21,7 @@ _LONGEST_WINDOW = 1e6
 
 @app.command("validate")
 def validate_(
-    model: str = typer.Argument(
-        ..., autocompletion=models, help="A model file, or the name of one in models/."
-    ),
+    model: str = MODEL,
     cells: int = typer.Option(100, min=1, max=MOST_CELLS, help="Spiking cells for each column and sign."),
     cell: str = typer.Option("pif", help="Their kind: pif, poisson or lif."),
     window: str | None = typer.Option(
@@ -34,9 +32,7 @@ def validate_(
         None, help="Sweep one setting instead: dt, tau, delay, noise (rates), cells or window (spikes)."
     ),
     trials: int = typer.Option(3, min=1, help="Images, each with its lesson, each from the same weights."),
-    rule: str | None = typer.Option(
-        None, autocompletion=rules, help="Learning rule; see `corticalnet list`."
-    ),
+    rule: str | None = RULE,
     data: str = typer.Option(
         "digits", autocompletion=datasets, help="Data set; see `corticalnet data list`."
     ),

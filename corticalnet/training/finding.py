@@ -6,7 +6,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from corticalnet import about
+from corticalnet import shipped
 from corticalnet.errors import ModelError, unknown
 from corticalnet.store import expanded
 
@@ -15,10 +15,9 @@ MODULES = "corticalnet_model_"
 
 
 def model_files() -> dict[str, Path]:
-    """Model files by name: those in ``./models``, then those in the ``models`` beside the package."""
-    beside = about.FOLDER.parent / "models"
+    """Model files by name: those in ``./models``, then those that come with the package."""
     found: dict[str, Path] = {}
-    for folder in (Path("models"), beside):
+    for folder in (Path("models"), shipped.folder("models")):
         for path in sorted(folder.glob("[!_]*.py")):
             if path.is_file():
                 found.setdefault(path.stem, path.resolve())
@@ -45,8 +44,9 @@ def find_model(name_or_path: str | Path) -> Path:
             raise ModelError(f"there is no model file '{text}': {error.strerror or error}") from error
     files = model_files()
     if text not in files:
-        hint = unknown("model", text, files) if files else f"unknown model '{text}'; ./models has none"
-        raise ModelError(f"{hint} (or give the path of a .py file)")
+        raise ModelError(
+            f"{unknown('model', text, files)} (of ./models and of the package; or give a .py file's path)"
+        )
     return files[text]
 
 

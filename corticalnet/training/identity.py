@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from corticalnet import about
+from corticalnet import about, shipped
 from corticalnet.errors import CheckpointError
 from corticalnet.network import Network
 from corticalnet.training.model import Model
@@ -151,7 +151,10 @@ def continued(path: Path, periods: list[dict[str, Any]], now: Versions, epoch: i
 def _source(folder: Path) -> str:
     """A word that changes with the code of this package."""
     code = hashlib.sha256()
+    others = {shipped.folder("models"), shipped.folder("simulations")}  # (once installed, in the folder)
     for path in sorted(folder.rglob("*.py")):
+        if others & {*path.parents}:
+            continue
         code.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
     return code.hexdigest()[:16]
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from corticalnet import data
+from corticalnet import data, shipped
 from corticalnet.errors import CheckpointError, ModelError, RuleError, SettingError, unknown
 from corticalnet.rules import catalogue
 from corticalnet.rules.base import LearningRule
@@ -27,7 +27,7 @@ def load_model(name_or_path: str | Path, /, **settings: Any) -> Model:
     """Build the model of a file.
 
     Args:
-        name_or_path: a Python file, or the name of one in ``models/``.
+        name_or_path: a Python file, or the name of one in ``./models`` or, if there is none, of the package.
         settings: each goes to the file's ``build()`` if that takes it, and to the model's
             :class:`Settings` if they have it. ``rule`` (a name or a rule) replaces the model's rule.
             ``build()`` is told ``input_shape`` (channels, height, width) and ``classes`` of the data
@@ -64,6 +64,9 @@ def load_again(about: ModelAbout, folder: Path, /, **settings: Any) -> Model:
     path = Path(about.file)
     if not path.is_absolute() or folder.resolve() in path.resolve().parents:
         raise CheckpointError(f"the run in {folder} names a model file of its own, {path}; {named}")
+    ours = shipped.folder("models") / path.name
+    if not path.exists() and ours.is_file():  # the package lies elsewhere now
+        path = ours
     code = _code(find_model(path))
     if hashlib.sha256(code).hexdigest() != about.sha256:
         raise CheckpointError(f"the model file {path} has changed since the run in {folder} began; {named}")

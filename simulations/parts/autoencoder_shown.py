@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from corticalnet.plotting.style import BLUE, GREEN, ORANGE, PINK, RED, SKY, styled
-from simulations.parts.common import mean_sd, plus_minus, table
+
+from .common import mean_sd, plus_minus, table
 
 COLOURS = {
     "backprop": "black",

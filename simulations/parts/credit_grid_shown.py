@@ -16,7 +16,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 
 from corticalnet.plotting.style import styled
-from simulations.parts.common import mean_sd, table
+
+from .common import mean_sd, table
 
 REFUSED, LOST = "0.88", "#b2182b"
 

@@ -25,8 +25,9 @@ from pathlib import Path
 
 from corticalnet.errors import CorticalnetError, unknown
 from corticalnet.store import write_whole
-from simulations.parts import results
-from simulations.parts.results import GROUPS, Published, ResultsError, minutes, published, read
+
+from . import results
+from .results import GROUPS, Published, ResultsError, minutes, published, read
 
 _BLOCK = re.compile(r"<!-- (results|questions): (.*?) -->\n.*?<!-- end -->", re.DOTALL)
 

@@ -20,8 +20,9 @@ from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.engines.plan import Plan
 from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.recordings.recording import plan_recording
-from simulations.parts.spiking_by_hand import DT, SYNAPSE, TAU
-from simulations.parts.spiking_networks import apart, hertz, network, quartiles, recurrent_circuit, timed
+
+from .spiking_by_hand import DT, SYNAPSE, TAU
+from .spiking_networks import apart, hertz, network, quartiles, recurrent_circuit, timed
 
 #: Steps that are not counted; cells that the models watch.
 WARM, WATCHED = 20, 100

@@ -15,7 +15,8 @@ import numpy as np
 
 import corticalnet as cn
 from corticalnet.circuits.cells import DrivenLIF, Sensory
-from simulations.parts.spiking_by_hand import DT, SYNAPSE, TAU
+
+from .spiking_by_hand import DT, SYNAPSE, TAU
 
 #: What is timed.
 Work = Callable[[], Any]

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from corticalnet import shipped
 from corticalnet.cli import main
 from simulations.parts.results import published
 
@@ -60,8 +61,7 @@ def test_a_simulation_runs_by_name(capsys, tmp_path, monkeypatch):
 
 
 def test_a_full_run_has_the_options_of_its_published_command(capsys, monkeypatch):
-    from simulations import accuracy_table
-
+    accuracy_table, common = (shipped.simulation(name) for name in ("accuracy_table", "parts.common"))
     asked = {}
     monkeypatch.setattr(accuracy_table, "run", lambda epochs=0, batch=0, halve_every=0: 1 / 0)
 
@@ -71,7 +71,7 @@ def test_a_full_run_has_the_options_of_its_published_command(capsys, monkeypatch
 
         return work
 
-    monkeypatch.setattr("simulations.parts.common.command", command)
+    monkeypatch.setattr(common, "command", command)
     assert said(capsys, "accuracy_table", "--seeds", "2")[0] == 0
     expected = ["--epochs", "26", "--batch", "32", "--halve-every", "10", "--seeds", "2"]
     assert asked == {"corticalnet reproduce accuracy_table": expected}

@@ -75,6 +75,15 @@ def test_a_changed_file_is_run_if_it_is_named(cli, place, folder):
     assert cli("train --resume run --epochs 4").code == 0  # now it is the file that was run
 
 
+def test_a_model_of_the_package_is_found_where_the_package_is_now(cli, place):
+    assert cli("train zil_mlp --set hidden=(4,) --set limit=60 --epochs 1 --out run").code == 0
+    about = place / "run" / "settings.json"
+    rewrite(about, {"file": "/an/older/environment/models/zil_mlp.py"})
+    assert cli("train --resume run --epochs 2").code == 0
+    rewrite(about, {"file": "/an/older/environment/models/zil_mlp.py", "sha256": "0" * 64})
+    one_line(cli("train --resume run --epochs 3"), "zil_mlp.py has changed since the run in run began")
+
+
 def test_compiled_code_beside_a_model_is_not_run(cli, place):
     model = place / "models" / "small.py"
     other = place / "other.py"
