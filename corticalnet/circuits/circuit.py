@@ -33,7 +33,7 @@ _PARTS: dict[str, type] = {
 
 
 def _numbers(weight: Any, where: str) -> Weights:
-    """Weights as an array, also those of torch; texts and complex numbers are none."""
+    """Read weights as an array, also those of torch; texts and complex numbers are none."""
     weight = weight.detach().cpu() if hasattr(weight, "detach") else weight
     try:
         found = np.asarray(weight)
@@ -79,7 +79,7 @@ class Circuit(Index):
         check(self)
 
     def _shaped(self, projection: Projection) -> Projection:
-        """A projection with its weights as an array of the shape that its connection has."""
+        """Return a projection with its weights as an array of the shape that its connection has."""
         where = f"projection '{projection.name}'"
         pre = self.population(projection.source, f"source of {where}").n
         post = self.population(projection.target, f"target of {where}").n
@@ -105,11 +105,11 @@ class Circuit(Index):
     # Weights -----------------------------------------------------------------------------------
     @property
     def weights(self) -> dict[str, Weights]:
-        """All weights by projection name."""
+        """Return all weights by projection name."""
         return {p.name: np.asarray(p.weight) for p in self.projections if not p.shared_with}
 
     def with_weights(self, weights: Mapping[str, Weights]) -> Circuit:
-        """The same circuit with other weights (of some or all projections).
+        """Return the same circuit with other weights (of some or all projections).
 
         Raises:
             CircuitError: a projection is unknown, or an array does not fit.
@@ -121,7 +121,10 @@ class Circuit(Index):
 
     # Files -------------------------------------------------------------------------------------
     def to_dict(self) -> dict[str, Any]:
-        """Structure without arrays, as JSON can hold it; see :mod:`corticalnet.circuits.serialisation`."""
+        """Describe the structure as JSON can hold it, without arrays.
+
+        See :mod:`corticalnet.circuits.serialisation`.
+        """
         return to_dict(self)
 
     def save(self, path: str | Path) -> None:
@@ -134,7 +137,7 @@ class Circuit(Index):
 
     @classmethod
     def load(cls, path: str | Path) -> Circuit:
-        """The circuit that :meth:`save` wrote; its cells' kinds must have been defined.
+        """Return the circuit that :meth:`save` wrote; its cells' kinds must have been defined.
 
         Raises:
             CircuitError: a file is missing or damaged, or has a kind that is not known.
@@ -143,7 +146,7 @@ class Circuit(Index):
 
     # Looking -----------------------------------------------------------------------------------
     def schedule(self) -> Schedule:
-        """The step contract: the phases in order; prints as a table."""
+        """Return the step contract: the phases in order; prints as a table."""
         return SCHEDULE
 
     def __str__(self) -> str:

@@ -27,14 +27,14 @@ class Connection(ABC):
 
     @abstractmethod
     def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
-        """Of every synapse: its presynaptic cell, its postsynaptic cell, and its weight (flat index)."""
+        """List every synapse: its presynaptic cell, its postsynaptic cell, and its weight (flat index)."""
 
     def synapse_shape(self, pre: int, post: int) -> tuple[int, ...]:
         """Shape of numbers of synapses: how many there are, in the order of :meth:`synapses`."""
         return (len(self.synapses(pre, post)[0]),)
 
     def describe(self) -> str:
-        """A word or two for tables."""
+        """Describe the connection in a word or two, for tables."""
         return type(self).__name__
 
 
@@ -43,20 +43,20 @@ class AllToAll(Connection):
     """Every cell meets every cell; weights are ``[post, pre]``."""
 
     def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """``(post, pre)``."""
+        """Return the shape ``(post, pre)``."""
         return post, pre
 
     def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
-        """Row by row of the weights."""
+        """List synapses row by row of the weights."""
         rows, columns = np.divmod(np.arange(pre * post), pre)
         return columns, rows, np.arange(pre * post)
 
     def synapse_shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """``(post, pre)``, as of the weights."""
+        """Return the shape ``(post, pre)``, as of the weights."""
         return post, pre
 
     def describe(self) -> str:
-        """All to all."""
+        """Return the words "all to all"."""
         return "all to all"
 
 
@@ -65,18 +65,18 @@ class OneToOne(Connection):
     """Cell k meets cell k; one weight each."""
 
     def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """``(n,)``."""
+        """Return the shape ``(n,)``."""
         if pre != post:
             raise CircuitError(f"one to one needs populations of one size, not {pre} and {post} cells")
         return (pre,)
 
     def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
-        """The diagonal."""
+        """List the synapses of the diagonal."""
         each = np.arange(pre)
         return each, each, each
 
     def describe(self) -> str:
-        """One to one."""
+        """Return the words "one to one"."""
         return "one to one"
 
 
@@ -88,7 +88,7 @@ class Grouped(Connection):
     """
 
     def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """``(1,)``."""
+        """Return the shape ``(1,)``."""
         if max(pre, post) % min(pre, post):
             raise CircuitError(
                 f"a grouped connection joins one cell with equally many, not {pre} cells with {post}"
@@ -96,13 +96,13 @@ class Grouped(Connection):
         return (1,)
 
     def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
-        """In the order of the larger population."""
+        """List synapses in the order of the larger population."""
         each = np.arange(max(pre, post))
         own = each // (max(pre, post) // min(pre, post))
         return (own, each, each * 0) if pre <= post else (each, own, each * 0)
 
     def describe(self) -> str:
-        """One to many, or many to one, as it comes."""
+        """Return the word "grouped"."""
         return "grouped"
 
 
@@ -144,26 +144,26 @@ class Synapses(Connection):
 
     @property
     def weights(self) -> Indices:
-        """Index of every synapse's weight."""
+        """Return the index of every synapse's weight."""
         assert self.weight is not None, "set at construction"
         return self.weight
 
     @property
     def shared(self) -> bool:
-        """Whether some weight belongs to several synapses."""
+        """Return whether some weight belongs to several synapses."""
         return len(np.unique(self.weights)) < len(self.weights)
 
     def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """``(weights,)``."""
+        """Return the shape ``(weights,)``."""
         for end, size, index in (("pre", pre, self.pre), ("post", post, self.post)):
             if index.max() >= size:
                 raise CircuitError(f"synapses: {end} index {index.max()} in a population of {size} cells")
         return (self.count,)
 
     def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
-        """As given."""
+        """Return the synapses as they were given."""
         return self.pre, self.post, self.weights
 
     def describe(self) -> str:
-        """How many, and whether they share weights."""
+        """Return how many, and whether they share weights."""
         return f"{len(self.pre)} synapses" + (", shared weights" if self.shared else "")

@@ -27,7 +27,7 @@ def check_units(what: str, expr: Any, units: Mapping[str, Dimension], wanted: Di
 
 
 def dimension(what: str, expr: Any, units: Mapping[str, Dimension]) -> Dimension | None:
-    """Dimension of an expression; None for 0, which has every one."""
+    """Return the dimension of an expression; None for 0, which has every one."""
     if expr.is_Number:
         return None if expr.is_zero else PURE
     if expr.is_Symbol:

@@ -23,7 +23,7 @@ class Index:
     needs: MinimumDurations = field(default_factory=MinimumDurations)
 
     def population(self, name: str, what: str = "population") -> Population:
-        """The population of this name.
+        """Return the population of this name.
 
         Raises:
             CircuitError: there is none.
@@ -32,7 +32,7 @@ class Index:
         return self._by_name[name]
 
     def projection(self, name: str, what: str = "projection") -> Projection:
-        """The projection of this name.
+        """Return the projection of this name.
 
         Raises:
             CircuitError: there is none.
@@ -47,16 +47,16 @@ class Index:
 
     @cached_property
     def inputs(self) -> tuple[tuple[str, str], ...]:
-        """All that a protocol may drive, as (population, input)."""
+        """Return all that a protocol may drive, as (population, input)."""
         return tuple((p.name, name) for p in self.populations for name in p.cell.inputs)
 
     @property
     def plastic(self) -> tuple[Projection, ...]:
-        """Projections that learn."""
+        """Return projections that learn."""
         return tuple(p for p in self.projections if p.plasticity is not None)
 
     def delay_steps(self, projection: Projection) -> int:
-        """A projection's delay in steps."""
+        """Return a projection's delay in steps."""
         return round(float(projection.delay) / self.dt)
 
     def synapse_shape(self, projection: str) -> tuple[int, ...]:
@@ -65,11 +65,14 @@ class Index:
         return one.connection.synapse_shape(self.population(one.source).n, self.population(one.target).n)
 
     def sent(self, source: str, sends: str) -> str:
-        """The state of a source that is sent, its cell's own output if none is named."""
+        """Return the state of a source that is sent, its cell's own output if none is named."""
         return sends or self.population(source).cell.sends
 
     def carried(self, projection: Projection) -> list[str]:
-        """States of the source that reach a projection's synapses: what is sent, then what they learn by."""
+        """Return states of the source that reach a projection's synapses.
+
+        What is sent, then what they learn by.
+        """
         sent = self.sent(projection.source, projection.sends)
         if projection.plasticity is None:
             return [sent]
@@ -77,9 +80,9 @@ class Index:
         return [sent, *sorted(projection.plasticity.reads(*ends)["pre"] - {sent})]
 
     def broadcast_to(self, projection: Projection, name: str) -> Broadcast:
-        """The broadcast of this name that reaches a projection's plasticity."""
+        """Return the broadcast of this name that reaches a projection's plasticity."""
         return next(b for b in self.broadcasts if b.name == name and projection.name in b.targets)
 
     def is_event(self, part: Projection | Broadcast) -> bool:
-        """Whether what is sent is an event: nearly always 0."""
+        """Return whether what is sent is an event: nearly always 0."""
         return self.population(part.source).cell.states()[self.sent(part.source, part.sends)].event

@@ -34,7 +34,7 @@ class Parameter:
     range: Range
 
     def read(self, value: Any, what: str) -> Any:
-        """A value as the parameter holds it: a number in the unit, a word, or true or false.
+        """Return a value as the parameter holds it: a number in the unit, a word, or true or false.
 
         Raises:
             CircuitError: it is of another type.
@@ -60,7 +60,7 @@ class Parameter:
 
 @cache
 def declared(kind: type[Part]) -> dict[str, Parameter]:
-    """All parameters of a class by name.
+    """Return all parameters of a class by name.
 
     Raises:
         CircuitError: a type cannot be found.
@@ -131,25 +131,28 @@ class Part(ABC):
                 raise CircuitError(f"{what} must not be 0: the {self.noun()} divides by it")
 
     def divisors(self) -> Iterable[str]:
-        """Parameters that must not be 0, whatever their range says, because something is divided by them."""
+        """Return parameters that must not be 0, whatever their range says: something is divided by them."""
         return ()
 
     @classmethod
     def noun(cls) -> str:
-        """What such a thing is called: "cell", "plasticity"."""
+        """Return what such a thing is called: "cell", "plasticity"."""
         return next(base.__name__.lower() for base in cls.__mro__ if Part in base.__bases__)
 
     @classmethod
     def units(cls) -> dict[str, Unit]:
-        """Unit of every parameter that has one."""
+        """Return the unit of every parameter that has one."""
         return {name: p.unit for name, p in declared(cls).items() if p.unit is not None}
 
     def parameters(self) -> dict[str, Any]:
-        """All parameters by name."""
+        """Return all parameters by name."""
         return {name: getattr(self, name) for name in declared(type(self))}
 
     def symbolic(self: Self) -> Self:
-        """The same with a symbol for every parameter that has a unit: what ``print`` and unit checks use."""
+        """Return the same with a symbol for every parameter that has a unit.
+
+        What ``print`` and unit checks use.
+        """
         twin, units = object.__new__(type(self)), self.units()
         for name, value in self.parameters().items():
             known = name in units
@@ -157,13 +160,13 @@ class Part(ABC):
         return twin
 
     def title(self) -> str:
-        """Kind and parameters, for tables."""
+        """Return the kind and parameters, for tables."""
         given = {k: v for k, v in self.parameters().items() if v != "" and (v or k not in self.unused)}
         words = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in given.items())
         return f"{type(self).__name__}({words})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Kind and parameters, as JSON can hold them.
+        """Return the kind and parameters, as JSON can hold them.
 
         Raises:
             CircuitError: another class of this name has been defined since, and would be read instead.
@@ -177,7 +180,7 @@ class Part(ABC):
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Any:
-        """The part that :meth:`to_dict` described.
+        """Return the part that :meth:`to_dict` described.
 
         Raises:
             CircuitError: no class of this name has been defined, or it has other parameters.

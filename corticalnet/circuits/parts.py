@@ -54,12 +54,15 @@ class Population:
 
     @property
     def area(self) -> str:
-        """The area it belongs to."""
+        """Return the area it belongs to."""
         return self.name.rpartition(".")[0] or self.name
 
     @property
     def role(self) -> str:
-        """What it does there: "value", "error", …; "cell" for a population that is an area of its own."""
+        """Return what it does there: "value", "error", ….
+
+        "cell" for a population that is an area of its own.
+        """
         return self.name.rpartition(".")[2] if "." in self.name else "cell"
 
 
@@ -144,7 +147,7 @@ class Wire:
 
     @property
     def name(self) -> str:
-        """For messages."""
+        """Return the name of the wire, for messages."""
         return f"{self.source}-{self.target}"
 
 

@@ -51,77 +51,80 @@ def _call(name: str, *arguments: Number) -> Number:
 
 
 def where(condition: Number, then: Number, otherwise: Number) -> Number:
-    """``then`` where the condition holds, ``otherwise`` elsewhere (instead of an ``if`` on a state)."""
+    """Give ``then`` where the condition holds, ``otherwise`` elsewhere (instead of an ``if`` on a state)."""
     if isinstance(condition, bool):
         return then if condition else otherwise
     return _call("where", condition, then, otherwise)
 
 
 def increment(slope: Number, tau: Number, dt: Number) -> Number:
-    """By how much x moves in a step, if τ dx/dt = slope: forward Euler. The one place of the integrator."""
+    """Return by how much x moves in a step, if τ dx/dt = slope: forward Euler.
+
+    The one place of the integrator.
+    """
     return dt / tau * slope
 
 
 def relax(x: Number, to: Number, tau: Number, dt: Number) -> Number:
-    """x after a step of τ dx/dt = to − x."""
+    """Return x after a step of τ dx/dt = to − x."""
     return x + increment(to - x, tau, dt)
 
 
 def exp(x: Number) -> Number:
-    """eˣ."""
+    """Return eˣ."""
     return _call("exp", x)
 
 
 def expm1(x: Number) -> Number:
-    """eˣ − 1, exact near 0."""
+    """Return eˣ − 1, exact near 0."""
     return _call("expm1", x)
 
 
 def log(x: Number) -> Number:
-    """Natural logarithm."""
+    """Return the natural logarithm."""
     return _call("log", x)
 
 
 def log1p(x: Number) -> Number:
-    """log(1 + x), exact near 0."""
+    """Return log(1 + x), exact near 0."""
     return _call("log1p", x)
 
 
 def sqrt(x: Number) -> Number:
-    """Square root."""
+    """Return the square root."""
     return _call("sqrt", x)
 
 
 def tanh(x: Number) -> Number:
-    """Hyperbolic tangent."""
+    """Return the hyperbolic tangent."""
     return _call("tanh", x)
 
 
 def sigmoid(x: Number) -> Number:
-    """1 / (1 + e⁻ˣ)."""
+    """Return 1 / (1 + e⁻ˣ)."""
     return _call("sigmoid", x)
 
 
 def absolute(x: Number) -> Number:
-    """|x|."""
+    """Return |x|."""
     return _call("absolute", x)
 
 
 def floor(x: Number) -> Number:
-    """The largest whole number that is not above x."""
+    """Return the largest whole number that is not above x."""
     return _call("floor", x)
 
 
 def sign(x: Number) -> Number:
-    """−1, 0 or 1."""
+    """Return −1, 0 or 1."""
     return _call("sign", x)
 
 
 def minimum(x: Number, y: Number) -> Number:
-    """The smaller one."""
+    """Return the smaller one."""
     return _call("minimum", x, y)
 
 
 def maximum(x: Number, y: Number) -> Number:
-    """The larger one."""
+    """Return the larger one."""
     return _call("maximum", x, y)

@@ -49,7 +49,7 @@ class Schedule(tuple[Phase, ...]):
     """The phases in order; prints itself as a table."""
 
     def names(self) -> list[str]:
-        """Phase names in order."""
+        """Return phase names in order."""
         return [phase.name for phase in self]
 
     def __str__(self) -> str:

@@ -40,7 +40,7 @@ CONNECTIONS = (AllToAll, OneToOne, Grouped, Synapses)
 
 
 def to_dict(circuit: Index) -> dict[str, Any]:
-    """The structure of a circuit, as JSON can hold it; :func:`arrays_of` has the numbers.
+    """Return the structure of a circuit, as JSON can hold it; :func:`arrays_of` has the numbers.
 
     Raises:
         CircuitError: a connection of a kind that is not known here.
@@ -78,7 +78,10 @@ def _projection_to_dict(projection: Projection) -> dict[str, Any]:
 
 
 def arrays_of(circuit: Index) -> Arrays:
-    """All arrays of a circuit: "<projection>.weight", and "….pre", "….post", "….index" of listed synapses."""
+    """Return all arrays of a circuit.
+
+    "<projection>.weight", and "….pre", "….post", "….index" of listed synapses.
+    """
     arrays: Arrays = {}
     for p in circuit.projections:
         if p.weight is not None:
@@ -93,7 +96,7 @@ def arrays_of(circuit: Index) -> Arrays:
 def from_dict(
     content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], make: Callable[..., Made]
 ) -> Made:
-    """The circuit that :func:`to_dict` and :func:`arrays_of` described.
+    """Return the circuit that :func:`to_dict` and :func:`arrays_of` described.
 
     Args:
         content, arrays: the description.
@@ -189,7 +192,7 @@ def save(circuit: Index, path: str | Path) -> None:
 
 
 def load(path: str | Path, make: Callable[..., Made]) -> Made:
-    """The circuit that :func:`save` wrote.
+    """Return the circuit that :func:`save` wrote.
 
     Raises:
         CircuitError: a file is missing or damaged, or has what this version does not know.
@@ -214,7 +217,7 @@ def load(path: str | Path, make: Callable[..., Made]) -> Made:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, in which no key comes twice: Python would silently take the last."""
+    """Return a JSON object, in which no key comes twice: Python would silently take the last."""
     if len(dict(pairs)) < len(pairs):
         raise ValueError("a key comes twice")
     return dict(pairs)
@@ -228,7 +231,7 @@ def _read(file: Path) -> bytes:
 
 
 def _files(path: str | Path) -> tuple[Path, Path]:
-    """The two files of a circuit; naming either of them names both."""
+    """Return the two files of a circuit; naming either of them names both."""
     stem = expanded(path)
     stem = stem.with_suffix("") if stem.suffix in (".json", ".safetensors") else stem
     return stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.safetensors")

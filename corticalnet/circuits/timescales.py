@@ -63,7 +63,7 @@ def check_timescales(circuit: Index) -> None:
 
 
 def _too_short(what: str, tau: float, dt: float) -> list[tuple[bool, str]]:
-    """An Euler step of dt with this time constant."""
+    """Return an Euler step of dt with this time constant."""
     if tau >= dt * _EXACT:
         return []
     fatal = dt >= 2 * tau * _EXACT
@@ -79,7 +79,7 @@ def _too_short(what: str, tau: float, dt: float) -> list[tuple[bool, str]]:
 
 @lru_cache(maxsize=1024)
 def _problems(cell: Cell, dt: float) -> list[tuple[bool, str]]:
-    """What is wrong with steps of dt for a cell: (whether it is fatal, sentence)."""
+    """Return what is wrong with steps of dt for a cell: (whether it is fatal, sentence)."""
     name, units = type(cell).__name__, cell.units()
     found = _times(cell, cell.equations, dt)
     if any(state.event for state in cell.states().values()):
@@ -98,7 +98,7 @@ def _problems(cell: Cell, dt: float) -> list[tuple[bool, str]]:
 
 
 def _of_synapses(rule: Plasticity, pre: Cell, post: Cell, dt: float) -> list[tuple[bool, str]]:
-    """The same for the synapses between two cells."""
+    """Return the same for the synapses between two cells."""
     memory = _too_short(f"{type(rule).__name__}.memory", rule.memory, dt) if rule.memory else []
     if not rule.state:
         return memory
@@ -112,7 +112,10 @@ def _of_synapses(rule: Plasticity, pre: Cell, post: Cell, dt: float) -> list[tup
 
 
 def _times(part: Cell | Plasticity, equations: Equations, dt: float, but: str = "") -> list[tuple[bool, str]]:
-    """Parameters that are times (but one): those of Euler steps, and all others, which are only compared."""
+    """Return parameters that are times (but one).
+
+    Those of Euler steps, and all others, which are only compared.
+    """
     times = {p: getattr(part, p) for p, unit in part.units().items() if unit == MS and p != but}
     integrated, found = euler(equations), []
     for parameter, value in times.items():
@@ -133,7 +136,7 @@ def _times(part: Cell | Plasticity, equations: Equations, dt: float, but: str = 
 def _leaks(
     part: Cell | Plasticity, equations: Equations, rest: Mapping[str, float], dt: float, prefix: str = ""
 ) -> list[tuple[bool, str]]:
-    """The same for time constants that are no parameter, such as capacitance / conductance: at rest."""
+    """Give the same for time constants that are no parameter, such as capacitance / conductance: at rest."""
     values: Mapping[str, Any] = {**rest, **part.parameters(), "dt": dt}
     for phase, new in equations.items():
         for state, expr in new.items():

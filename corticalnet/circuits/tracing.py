@@ -148,7 +148,7 @@ class Traced:
 
 
 def _expr(x: Any) -> Any:
-    """A formula or a plain number; a text is none (SymPy would run it as Python)."""
+    """Return a formula or a plain number; a text is none (SymPy would run it as Python)."""
     if isinstance(x, Traced):
         return x.expr
     if isinstance(x, Real | np.bool_ | sympy.Basic) or (isinstance(x, np.ndarray) and not x.ndim):
@@ -161,25 +161,25 @@ def _is_condition(x: Any) -> bool:
 
 
 def _no_conditions(sign: str, *operands: Any, at_most: int = 0) -> None:
-    """Conditions are no numbers: True + True is 2 for Python and formulas, but True for NumPy and torch."""
+    """Refuse conditions as numbers: True + True is 2 for Python, but True for NumPy and torch."""
     if sum(map(_is_condition, operands)) > at_most:
         raise TypeError(f"{sign} takes numbers, no conditions: write where(condition, 1.0, 0.0)")
 
 
 def _only_conditions(sign: str, *operands: Any) -> None:
-    """Numbers are no conditions: 0.5 & True is an error for Python and torch."""
+    """Refuse numbers as conditions: 0.5 & True is an error for Python and torch."""
     if not all(map(_is_condition, operands)):
         raise TypeError(f"'{sign}' takes conditions, no numbers: write (x != 0)")
 
 
 def _number(x: Any) -> Any:
-    """A formula as a number: a condition counts 1 or 0."""
+    """Return a formula as a number: a condition counts 1 or 0."""
     expr = _expr(x)
     return _decided(expr, sympy.Integer(1), sympy.Integer(0)) if isinstance(expr, CONDITIONS) else expr
 
 
 def _decided(condition: Any, then: Any, otherwise: Any) -> Any:
-    """A Where, unless it is known already which way it goes."""
+    """Return a Where, unless it is known already which way it goes."""
     if isinstance(condition, BooleanAtom):
         return then if condition else otherwise
     return Where(condition, then, otherwise)
@@ -193,7 +193,7 @@ def _where(condition: Any, then: Any, otherwise: Any) -> Traced:
 
 
 def _truth(x: Any) -> Any:
-    """A formula as a condition: a number holds where it is not 0."""
+    """Return a formula as a condition: a number holds where it is not 0."""
     expr = _expr(x)
     if isinstance(expr, Where) and expr.args[1:] == (1, 0):
         return expr.args[0]
@@ -251,18 +251,18 @@ class Space(SimpleNamespace):
 
 
 def read_of(space: Space) -> set[str]:
-    """The names that a space has been asked for."""
+    """Return the names that a space has been asked for."""
     return object.__getattribute__(space, "_read")  # type: ignore[no-any-return]
 
 
 def symbols(names: Mapping[str, str] | list[str] | tuple[str, ...]) -> Space:
-    """A namespace of symbols: a list of names, or attribute -> name."""
+    """Return a namespace of symbols: a list of names, or attribute -> name."""
     pairs = names.items() if isinstance(names, Mapping) else ((n, n) for n in names)
     return Space(**{key: Traced(sympy.Symbol(name, real=True)) for key, name in pairs})
 
 
 def trace(what: str, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-    """The equations of a function that returns a mapping (or one number, as ``""``): name -> expression.
+    """Trace the equations of a function that returns a mapping (or a number, as ``""``): name -> expression.
 
     Args:
         what: whose function it is, for messages, for example "cell Value, move".

@@ -11,7 +11,7 @@ from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulation
 
 
 def add_actions(made: AreaPopulations, area: AreaSpec, role: str, rate: str, average: float = 0.0) -> None:
-    """A bid and an action for each column of the output.
+    """Add an action value and an action for each column of the output.
 
     Args:
         made: the cells of the output.
@@ -26,7 +26,7 @@ def add_actions(made: AreaPopulations, area: AreaSpec, role: str, rate: str, ave
 
 
 def world_and_dopamine(output: AreaSpec, hearing: list[str], burst: float = 0.0) -> GlobalPopulations:
-    """Contests between actions, the world's answer, and dopamine.
+    """Return contests between actions, the world's answer, and dopamine.
 
     Args:
         output: where the actions are.

@@ -32,7 +32,10 @@ Changes = dict[str, NDArray[np.float64]]
 
 
 def projections(network: Network) -> dict[str, tuple[Link, nn.Parameter]]:
-    """Links that learn, with their weights, by the names of their projections; then those of their biases."""
+    """Return links that learn, with their weights, by the names of their projections.
+
+    Then those of their biases.
+    """
     plastic = [link for link in network.links if link.plastic]
     found = {link.name: (link, link.weight) for link in plastic}
     return found | {f"{k.name} bias": (k, k.bias) for k in plastic if k.bias is not None}
@@ -41,7 +44,7 @@ def projections(network: Network) -> dict[str, tuple[Link, nn.Parameter]]:
 def learned_changes(
     network: Network, rule: LearningRule, lessons: Iterable[tuple[Any, Any]], learning_rate: float
 ) -> Changes:
-    """What a rule changes in all by plain SGD, one trial after another, on a float64 copy of the network.
+    """Return what a rule changes by plain SGD, one trial after another, on a float64 copy of the network.
 
     Args:
         network: not changed.
@@ -58,12 +61,12 @@ def learned_changes(
 
 
 def recorded_changes(data: xr.Dataset, network: Network) -> Changes:
-    """What a recorded circuit has changed of its network's weights and biases in all."""
+    """Return what a recorded circuit has changed of its network's weights and biases in all."""
     return {name: recorded_change(data, name, w) for name, (_, w) in projections(network).items()}
 
 
 def joined(changes: Changes) -> NDArray[np.float64]:
-    """All in a row."""
+    """Return all in a row."""
     return np.concatenate([*changes.values()])
 
 

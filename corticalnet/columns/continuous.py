@@ -124,11 +124,11 @@ class Continuous:
             warnings.warn(f"continuous time, {self.construction}: {problem}", CircuitWarning, stacklevel=3)
 
     def ms(self, name: str) -> float:
-        """A time in ms."""
+        """Return a time in ms."""
         return float(getattr(self, name))
 
     def problems(self) -> list[str]:
-        """What is known to go wrong with these settings, in sentences."""
+        """Return what is known to go wrong with these settings, in sentences."""
         tau, dt, read_delay, delay = (self.ms(name) for name in ("tau", "dt", "read_delay", "delay"))
         by_phi = self.construction in ("latch", "delay")
         found = [
@@ -170,7 +170,7 @@ class Continuous:
 
 
 def continuous(how: Any) -> Continuous:
-    """A description of continuous time, also by the name of its construction alone.
+    """Return a description of continuous time, also by the name of its construction alone.
 
     Raises:
         CircuitError: it is neither.

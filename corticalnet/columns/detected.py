@@ -28,27 +28,27 @@ class DetectedColumns(Stepwise):
 
     @classmethod
     def hears_phase(cls, rule: Any, options: Options) -> bool:
-        """Gated ones do not."""
+        """Tell whether phase signals are needed; gated columns need none."""
         return options.phase_signal and rule.trigger.gate == "none"
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """None with a gate."""
+        """Refuse no pools with a gate."""
         return None if self.gated else super().refuses_pools(maximum)
 
     def prediction(self, area: AreaSpec) -> cells.Cell:
-        """One φ for the area hears how far all predictions moved."""
+        """Choose the prediction cell; one φ for the area receives how far all predictions moved."""
         if not self.detector.pooled:
             return super().prediction(area)
         return cells.PredictionWithMotion(area.activation, area.nonlinear_output, memory=self.dt)
 
     def error(self, area: AreaSpec) -> cells.Cell:
-        """It sends only what φ lets pass, if φ gates; one φ for the area hears how large all errors are."""
+        """Choose the error cell, which sends what φ lets pass, if φ gates; one φ for the area sums errors."""
         if not self.gated:
             return super().error(area)
         return cells.Error(True, area.nonlinear_output, measured=bool(self.detector.pooled))
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Value, prediction, error and φ."""
+        """Add value, prediction, error and φ cells."""
         made, trigger = super().populations(area), self.detector
         silence, threshold = float(trigger.silence), float(trigger.threshold)
         if not self.gated:
@@ -74,7 +74,7 @@ class DetectedColumns(Stepwise):
         return made
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Errors must have been silent for t_d steps when the teacher comes.
+        """Require that errors have been silent for t_d steps when the teacher comes.
 
         The teacher stays for the trial's steps: where f' = 0 the paper's φ fires late, and learns late.
         """

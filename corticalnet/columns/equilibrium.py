@@ -41,7 +41,7 @@ class EquilibriumColumns(ColumnModel):
 
     @classmethod
     def refuses(cls, rule: EquilibriumPropagation, options: Options) -> str | None:
-        """Another loss; changes that wait for longer than they do anyway."""
+        """Refuse another loss, and changes that wait for longer than they do anyway."""
         loss, why = rule.teaching.loss, ", for changes wait for the end of the nudged phase in any case"
         squared = "columns that relax are nudged by t − y, column by column, of a squared-error Teacher"
         other = None if loss == "squared" else f"{squared}, not by Teacher('{loss}')"
@@ -49,28 +49,28 @@ class EquilibriumColumns(ColumnModel):
 
     @classmethod
     def of(cls, rule: EquilibriumPropagation, options: Options) -> EquilibriumColumns:
-        """With the rule's numbers."""
+        """Make the model with the rule's numbers."""
         return cls(rule, options)
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """Both."""
+        """Return both."""
         return "a pool has no columns that relax; choose an area without, or a convolution with a stride"
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Odd and even areas take turns, counted from the output."""
+        """Add cells of odd and even areas, which take turns, counted from the output."""
         kind: type[Relaxing] = NudgedRate if area.output else Relaxing if area.depth % 2 else RelaxingNext
         weight = self.rule.feedback**-area.depth
         cell: Cell = kind(self.dt / self.rule.rate, area.activation, self.rule.bound, weight)
         return AreaPopulations({"value": cell}, [])
 
     def plasticity(self, area: AreaSpec) -> Plasticity:
-        """What is seen at the end of one phase, less what was seen at the end of the other."""
+        """Return what is seen at the end of one phase, less what was seen at the end of the other."""
         return SentTimesRate(self.rate, trigger="contrast", consolidation="done")
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """The one cell that nudges."""
+        """Return the one cell that nudges."""
         output, synapses = next(f"{area.name}.value" for area in areas if area.output), list(learning)
         rule = self.rule
         clock = Nudge(0, self._taught, rule.beta, rule.symmetric)
@@ -85,9 +85,9 @@ class EquilibriumColumns(ColumnModel):
 
     @property
     def _taught(self) -> int:
-        """Steps with a nudge."""
+        """Count the steps with a nudge."""
         return self.rule.steps * (2 if self.rule.symmetric else 1)
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Phases of the rule's length; the first step with a teacher is the last of the free phase."""
+        """Require phases of the rule's length; the first step with a teacher is the last of the free one."""
         return MinimumDurations(self.rule.steps, 1 + self._taught)

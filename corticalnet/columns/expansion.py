@@ -42,7 +42,7 @@ def circuit(
     cell: str = "poisson",
     name: str = "",
 ) -> Circuit:
-    """The populations of a network that learns by a rule.
+    """Return the populations of a network that learns by a rule.
 
     Args:
         network: dense, convolutional, local and identity links, any activation, pools, links that skip areas.
@@ -106,7 +106,7 @@ def circuit(
 
 
 def _check(rate: Any, signal: Any, cells_per_column: Any, cell: Any, name: Any) -> None:
-    """What is no matter of the rule."""
+    """Check what is no matter of the rule."""
     NOT_NEGATIVE.check(number(rate, "learning_rate"), ONE, "learning_rate")
     if not isinstance(signal, bool | np.bool_):
         raise CircuitError(f"phase_signal must be True or False, not {signal!r}")

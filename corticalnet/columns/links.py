@@ -36,7 +36,7 @@ def check_weights(network: Network) -> None:
 
 
 def as_connection(link: Link) -> Connection:
-    """A link's synapses.
+    """Return a link's synapses.
 
     Raises:
         CircuitError: a kind of link that is not known here.
@@ -56,14 +56,14 @@ def as_connection(link: Link) -> Connection:
 
 
 def _listed(mask: Any) -> Synapses:
-    """The synapses that there are; weights without one keep their place."""
+    """Return the synapses that there are; weights without one keep their place."""
     (weight,) = np.nonzero(mask.cpu().numpy().ravel())
     post, pre = np.divmod(weight, mask.shape[1])
     return Synapses(pre, post, weight, mask.numel())
 
 
 def _sheet(link: Convolution | Local) -> Synapses:
-    """Every synapse of a kernel at every position that lies on the source's sheet."""
+    """Return every synapse of a kernel at every position that lies on the source's sheet."""
     (kh, kw), (sh, sw), (ph, pw) = link.kernel, link.stride, link.padding
     below, height, width = link.source_shape
     channels, rows, columns = link.target_shape
@@ -85,7 +85,7 @@ def _sheet(link: Convolution | Local) -> Synapses:
 
 
 def bias_connection(link: Link) -> Connection:
-    """Synapses from the one bias cell: one weight per column, or per channel of a convolution."""
+    """Return synapses from the one bias cell: one weight per column, or per channel of a convolution."""
     assert link.bias is not None, "only for links with a bias"
     n = int(np.prod(link.target_shape))
     per_channel = n // link.bias.numel()
@@ -93,7 +93,7 @@ def bias_connection(link: Link) -> Connection:
 
 
 def flat(link: Link, weights: Any) -> NDArray[np.float64]:
-    """A link's weights (or a tensor of their shape) as the connection takes them."""
+    """Return a link's weights (or a tensor of their shape) as the connection takes them."""
     if isinstance(link, Identity):
         return np.asarray(link.strength if isinstance(link, PoolLink) else 1.0)
     if weights.shape == link.weight.shape:

@@ -41,18 +41,18 @@ class PoolLink(Identity):
 
     @property
     def connection(self) -> Synapses:
-        """From members to their pool, of one weight."""
+        """Connect members to their pool, by one weight."""
         post, place = np.nonzero(self.members >= 0)
         return Synapses(self.members[post, place], post, np.zeros(len(post), dtype=np.int64), 1)
 
     @property
     def strength(self) -> float:
-        """That weight."""
+        """Return that one weight."""
         return 1.0 if self.winners else 1 / self.members.shape[1]
 
 
 def unfolded(wiring: Wiring) -> tuple[Wiring, dict[str, str]]:
-    """The same wiring in which pools are areas above their sheet, and whose rates each area sends on.
+    """Return the same wiring in which pools are areas above their sheet, and whose rates each area sends on.
 
     Raises:
         CircuitError: an area fires through something that has no circuit.
@@ -74,13 +74,13 @@ def unfolded(wiring: Wiring) -> tuple[Wiring, dict[str, str]]:
 
 
 def activation_of(area: Area) -> str:
-    """The name of an area's activation."""
+    """Return the name of an area's activation."""
     fire, _ = _stages(area)
     return fire.activation.name if fire else "linear"
 
 
 def _stages(area: Area) -> tuple[Fire | None, list[MaxPool | AvgPool]]:
-    """An activation, if there is one first, and pools."""
+    """Return an activation, if there is one first, and pools."""
     known: list[Stage] = [  # (columns in time are flat; and without training nobody is silenced)
         stage
         for stage in area.sequence
@@ -105,7 +105,7 @@ def _area(name: str, shape: tuple[int, ...], stages: Sequence[Stage]) -> Area:
 
 
 def _link(area: str, stage: MaxPool | AvgPool, shape: tuple[int, ...]) -> tuple[PoolLink, tuple[int, ...]]:
-    """From a sheet to the pools of a stage, and the shape of these."""
+    """Link a sheet to the pools of a stage; also return the shape of these."""
     if isinstance(stage, AvgPool) and stage.whole:
         size, stride, padding = (shape[1], shape[2]), (1, 1), 0
     else:
@@ -126,7 +126,7 @@ def _link(area: str, stage: MaxPool | AvgPool, shape: tuple[int, ...]) -> tuple[
 
 
 def add_winners(made: AreaPopulations, area: AreaSpec) -> None:
-    """A winner cell for every column of a sheet below a maximum."""
+    """Add a winner cell for every column of a sheet below a maximum."""
     assert area.members is not None, "only below a maximum"
     made.cells["winner"] = cells.Winner(rivals=float(area.members.shape[1] - 1))
     made.wires += [
@@ -136,7 +136,7 @@ def add_winners(made: AreaPopulations, area: AreaSpec) -> None:
 
 
 def contests(area: AreaSpec) -> tuple[list[Population], list[Projection]]:
-    """A contest for every two columns of a neighbourhood, and what joins it with them."""
+    """Return a contest for every two columns of a neighbourhood, and what joins it with them."""
     assert area.members is not None, "only below a maximum"
     pairs = list(combinations(range(area.members.shape[1]), 2))
     if not pairs:
@@ -154,7 +154,7 @@ def contests(area: AreaSpec) -> tuple[list[Population], list[Projection]]:
 
 
 def neighbourhoods(wiring: Wiring, node: int) -> Indices | None:
-    """Neighbourhoods of a sheet, if a maximum is taken of them."""
+    """Return neighbourhoods of a sheet, if a maximum is taken of them."""
     for _, link in wiring.leaving[node]:
         if isinstance(link, PoolLink) and link.winners:
             return link.members

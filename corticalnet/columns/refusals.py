@@ -9,12 +9,12 @@ from corticalnet.rules import Direct, Feedback, Random
 
 
 def first(*reasons: str | None) -> str | None:
-    """The first reason that there is."""
+    """Return the first reason that there is."""
     return next((reason for reason in reasons if reason is not None), None)
 
 
 def by_feedback(rule: Any, *kinds: type[Feedback]) -> str | None:
-    """A pathway of another kind; ``Direct`` stands for all random ones that come straight from the output."""
+    """Refuse pathways of another kind; ``Direct`` stands for all random ones straight from the output."""
     feedback = rule.feedback
     kind, straight = type(feedback), not feedback.layered
     if (kind in (Random, Direct) and Direct in kinds) if straight else kind in kinds:
@@ -24,14 +24,14 @@ def by_feedback(rule: Any, *kinds: type[Feedback]) -> str | None:
 
 
 def by_noise(rule: Any) -> str | None:
-    """Initial values that are drawn."""
+    """Refuse initial values that are drawn."""
     if not getattr(rule.trigger, "noise", 0.0):
         return None
     return "noise of initial values has no circuit; give simulate() a Noise instead"
 
 
 def by_maximum(maximum: bool) -> str | None:
-    """Pools whose winner would change on the way."""
+    """Refuse pools whose winner would change on the way."""
     if not maximum:
         return None
     return (
@@ -41,7 +41,7 @@ def by_maximum(maximum: bool) -> str | None:
 
 
 def by_consolidation(options: Options, *choices: str, why: str = "") -> str | None:
-    """Changes that are made at a moment that nobody tells."""
+    """Refuse changes that wait for a signal that nobody gives."""
     if options.consolidation in choices:
         return None
     return f"consolidation '{options.consolidation}' is not possible{why}; choices: {', '.join(choices)}"

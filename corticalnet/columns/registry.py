@@ -79,13 +79,13 @@ class ColumnModel(ABC):
     # Whether it is the one ---------------------------------------------------------------------
     @classmethod
     def runs_in(cls, dynamics: Continuous | None) -> bool:
-        """Whether this is its kind of time: steps (``None``), unless it says otherwise."""
+        """Return whether this is its kind of time: steps (``None``), unless it says otherwise."""
         return dynamics is None
 
     @classmethod
     @abstractmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Why it cannot run this rule, in a few words; None if it can.
+        """Return why it cannot run this rule, in a few words; None if it can.
 
         Asked only of rules that it is registered for, with the teaching and the time that are its own.
         """
@@ -93,15 +93,15 @@ class ColumnModel(ABC):
     @classmethod
     @abstractmethod
     def of(cls, rule: Any, options: Options) -> ColumnModel:
-        """The model for a rule that it does not refuse."""
+        """Return the model for a rule that it does not refuse."""
 
     @classmethod
     def spiking_dynamics(cls, rule: Any) -> Continuous | None:
-        """Continuous time as its columns need it to tell each other rates by spikes; None: no matter."""
+        """Give continuous time as its columns need it to tell each other rates by spikes; None: no matter."""
         return None
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """Why areas may not pool neighbourhoods, by their maximum or by their mean; None if they may."""
+        """Give why areas may not pool neighbourhoods, by their maximum or by their mean; None if they may."""
         return (
             "a pool takes columns a step of their own, and with more steps this is another rule; choose one "
             "that equals its sweep (z-il with rate 1, gated or streaming fa-z-il)"
@@ -110,28 +110,31 @@ class ColumnModel(ABC):
     # What stands where -------------------------------------------------------------------------
     @abstractmethod
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """The cells of an area, and what joins them."""
+        """Return the cells of an area, and what joins them."""
 
     @abstractmethod
     def plasticity(self, area: AreaSpec) -> Plasticity | None:
-        """Of synapses that end in an area; None if they stay."""
+        """Return the plasticity of synapses that end in an area; None if they stay."""
 
     def feedback_plasticity(self, area: AreaSpec) -> Plasticity | None:
-        """Of the synapses back from an area, where they have weights of their own; None if they stay."""
+        """Return the plasticity of synapses back from an area, where they have weights of their own.
+
+        None if they stay.
+        """
         return None
 
     def direct_delay(self, area: AreaSpec) -> float:
-        """Of a projection that brings signals straight from the output down to an area, ms."""
+        """Return the delay (ms) of a projection that brings signals from the output straight to an area."""
         return self.delay
 
     @abstractmethod
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """How long a trial of a network of these areas must last."""
+        """Return how long a trial of a network of these areas must last."""
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """Cells that stand in no column; none unless a model says so.
+        """Add cells that stand in no column; none unless a model says so.
 
         Args:
             areas: all of them.
@@ -169,7 +172,7 @@ def unregister(model: type[ColumnModel]) -> None:
 
 
 def column_model(rule: Any, options: Options = Options()) -> ColumnModel:
-    """The way to run a rule in time: that of the first model that does not refuse it.
+    """Return the way to run a rule in time: that of the first model that does not refuse it.
 
     Args:
         rule: the rule; models see its parts as it is now.
@@ -188,7 +191,7 @@ def column_model(rule: Any, options: Options = Options()) -> ColumnModel:
 
 
 def spiking_dynamics(rule: Any) -> Continuous:
-    """Continuous time as a rule's columns need it to tell each other their rates by spikes.
+    """Return continuous time as a rule's columns need it to tell each other their rates by spikes.
 
     Steps of ½ ms, 200 ms from area to area, and averages. φ (Fa-Z-IL) bears the noise of some hundred perfect
     integrate-and-fire cells for each column; other rules go by a clock.
@@ -199,13 +202,13 @@ def spiking_dynamics(rule: Any) -> Continuous:
 
 
 def _registered(rule: Any) -> list[type[ColumnModel]]:
-    """Models for a rule's class, or for its trigger's; of the nearest class that has some."""
+    """Return models for a rule's class, or for its trigger's; of the nearest class that has some."""
     kinds = [*type(rule).__mro__, *(type(rule.trigger).__mro__ if isinstance(rule, Rule) else ())]
     return next((_models[kind] for kind in kinds if kind in _models), [])
 
 
 def _in_time(rule: Any, dynamics: Continuous | None) -> list[type[ColumnModel]]:
-    """Those of them with the rule's teaching signal and with this kind of time.
+    """Return those of them with the rule's teaching signal and with this kind of time.
 
     Raises:
         CircuitError: there are none.
@@ -237,6 +240,6 @@ def _in_time(rule: Any, dynamics: Continuous | None) -> list[type[ColumnModel]]:
 
 
 def _triggers(having: Callable[[type[ColumnModel]], bool]) -> str:
-    """Triggers for which such a model is registered."""
+    """Return triggers for which such a model is registered."""
     found = [kind for kind, models in _models.items() if any(map(having, models))]
     return ", ".join(sorted(kind.__name__ for kind in found if issubclass(kind, Trigger)))

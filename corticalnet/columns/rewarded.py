@@ -47,7 +47,7 @@ class RewardedColumns(ColumnModel):
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Other pathways, and changes that wait for a phase."""
+        """Refuse other pathways, and changes that wait for a phase."""
         why = " for columns that learn from reward"
         return first(
             by_feedback(rule, Tied, Random, SignSymmetric, Direct, Matching),
@@ -56,11 +56,11 @@ class RewardedColumns(ColumnModel):
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> RewardedColumns:
-        """With feedback that learns, if the rule's does."""
+        """Make the model, with feedback that learns if the rule's does."""
         return cls(options.learning_rate, rule.feedback.learns)
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """A way up, a way down; at the output also bids and actions."""
+        """Return a way up, a way down; at the output also bids and actions."""
         wires = [
             Wire("value", "feedback", "gain", sends="gain"),
             Wire("value", "feedback", "rate", sends="rate"),
@@ -73,19 +73,19 @@ class RewardedColumns(ColumnModel):
         return made
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """Maxima."""
+        """Refuse pools that take a maximum."""
         return by_maximum(maximum)
 
     def ways(self, area: AreaSpec) -> dict[str, cells.Cell]:
-        """The cells up and down."""
+        """Return the cells up and down."""
         return {"value": cells.Feedforward(area.activation), "feedback": cells.Feedback()}
 
     def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
-        """Credit × rate, as much as dopamine says."""
+        """Learn by credit × rate, as much as dopamine says."""
         return ErrorTimesRate(self.rate, modulator="dopamine", memory=self.average)
 
     def feedback_plasticity(self, area: AreaSpec) -> CreditTimesRate | None:
-        """The same for the way down."""
+        """Return the same for the way down."""
         if not self.feedback_learns:
             return None
         return CreditTimesRate(self.rate, modulator="dopamine", memory=self.average)
@@ -93,12 +93,12 @@ class RewardedColumns(ColumnModel):
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """Contests, the world's answer, dopamine."""
+        """Add competitions between actions, the world's answer, and dopamine."""
         output = next(area for area in areas if area.output)
         return world_and_dopamine(output, list(learning))
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Until the outcome may come: up, two steps for a contest, and down (the last step is its own).
+        """Require time until the outcome may come: up, two steps for a competition, and down.
 
         Dopamine hears what is expected one step after the choice; where there is nothing to come down, it is
         this that takes longest.
@@ -129,17 +129,17 @@ class LeakyRewardedColumns(RewardedColumns):
 
     @classmethod
     def runs_in(cls, dynamics: Continuous | None) -> bool:
-        """Continuous time of any construction."""
+        """Accept continuous time of any construction."""
         return dynamics is not None
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> LeakyRewardedColumns:
-        """With feedback that learns, if the rule's does."""
+        """Make the model, with feedback that learns if the rule's does."""
         assert options.dynamics is not None, "see runs_in"
         return cls(options.learning_rate, rule.feedback.learns, options.dynamics)
 
     def ways(self, area: AreaSpec) -> dict[str, cells.Cell]:
-        """Leaky cells up and down."""
+        """Return leaky cells up and down."""
         tau = self.dynamics.ms("tau")
         return {
             "value": cells.LeakyFeedforward(area.activation, tau),
@@ -149,11 +149,11 @@ class LeakyRewardedColumns(RewardedColumns):
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """Contests, the world's answer, dopamine in bursts."""
+        """Add competitions, the world's answer, and dopamine in bursts."""
         output = next(area for area in areas if area.output)
         return world_and_dopamine(output, list(learning), self.burst)
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Signals settle on their way up and down, and are averaged for five time constants."""
+        """Require time for signals to settle up and down, and to be averaged for five time constants."""
         settled = self.dynamics.ms("read_delay") + 2 * links_to_input(areas) * self.delay + 5 * self.average
         return MinimumDurations(ceil(settled / self.dt) + 3, ceil(self.burst / self.dt) + 2)

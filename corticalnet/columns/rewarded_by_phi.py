@@ -26,7 +26,7 @@ class RewardedDetectedColumns(DetectedColumns):
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """The paper's φ, which must be told a phase; and what other columns that learn from reward refuse."""
+        """Refuse the paper's φ, which must be told a phase, and what other rewarded columns refuse."""
         phases = None
         if rule.trigger.gate == "none":
             phases = (
@@ -40,15 +40,15 @@ class RewardedDetectedColumns(DetectedColumns):
 
     @classmethod
     def hears_phase(cls, rule: Any, options: Options) -> bool:
-        """Nobody tells."""
+        """Return False: no cell gets a phase signal."""
         return False
 
     def value(self, area: AreaSpec) -> cells.Cell:
-        """That of the output is kicked."""
+        """Choose the value cell; that of the output is kicked."""
         return cells.RewardedValue(tau=self.dt) if area.output else super().value(area)
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Those of a taught area; at the output also bids and actions."""
+        """Return those of a taught area; at the output also bids and actions."""
         made = super().populations(area)
         if area.output:
             add_actions(made, area, "prediction", "predicted_rate" if area.nonlinear_output else "prediction")
@@ -56,13 +56,13 @@ class RewardedDetectedColumns(DetectedColumns):
         return made
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Two steps more for a choice, and one for dopamine."""
+        """Return two steps more for a choice, and one for dopamine."""
         links = links_to_input(areas)
         return MinimumDurations(links + self.detector.silence + 2, max(links + 1, self.detector.steps or 0))
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """The world and dopamine."""
+        """Return the world and dopamine."""
         output = next(area for area in areas if area.output)
         return world_and_dopamine(output, [f"{output.name}.value"])

@@ -54,7 +54,7 @@ class Skeleton:
         self.learning: dict[str, AreaSpec] = {}
 
     def build(self, name: str) -> Circuit:
-        """The circuit."""
+        """Return the circuit."""
         for node, area in self.areas.items():
             made = self.model.populations(area)
             self.populations += made.populations(area)
@@ -83,7 +83,7 @@ class Skeleton:
         )
 
     def _needs(self, areas: list[AreaSpec]) -> MinimumDurations:
-        """Those of the model; a winner is found one step late."""
+        """Return those of the model; a winner is found one step late."""
         needs = self.model.needs(areas)
         return replace(needs, present=needs.present + sum(area.members is not None for area in areas))
 
@@ -105,7 +105,7 @@ class Skeleton:
         )
 
     def _link(self, source: int, node: int, link: Link) -> None:
-        """Its synapses up, its feedback down, its bias."""
+        """Add a link's synapses up, its feedback down, and its bias."""
         model, area, below = self.model, self.areas[node], self.wiring.name(source)
         relay, pool = isinstance(link, Relay), isinstance(link, PoolLink)
         if isinstance(link, PoolLink) and (reason := model.refuses_pools(link.winners)):
@@ -132,7 +132,7 @@ class Skeleton:
             self._add(offset, area)
 
     def _feedback(self, up: Projection, below: str, area: AreaSpec, link: Link) -> Projection:
-        """Back along the very synapses of a link (and of relays), or along others beside them."""
+        """Connect back along the very synapses of a link (and of relays), or along others beside them."""
         model = self.model
         role, state = model.feedback_source
         down = Projection(
@@ -154,7 +154,7 @@ class Skeleton:
         return replace(down, shared_with="", weight=weight, connection=connection, plasticity=learns)
 
     def _straight(self, below: str, above: str, route: Route) -> Projection:
-        """Feedback that skips areas, along synapses of its own."""
+        """Connect feedback that skips areas, along synapses of its own."""
         model, area = self.model, next(area for area in self.areas.values() if area.name == below)
         role, state = model.feedback_source
         connection, weight = _reversed(as_connection(route.link), flat(route.link, route.weights))
@@ -176,7 +176,7 @@ class Skeleton:
 
 
 def _reversed(connection: Any, weight: Any) -> tuple[Any, Any]:
-    """The same synapses the other way round."""
+    """Return the same synapses the other way round."""
     if isinstance(connection, AllToAll):
         return connection, weight.T
     return Synapses(connection.post, connection.pre, connection.weights, connection.count), weight

@@ -67,13 +67,13 @@ class RateCode:
             object.__setattr__(self, "push_pull", self.kind == "lif")
 
     def cell(self) -> cells.Spiking:
-        """One of the cells."""
+        """Return one of the cells."""
         return KINDS[self.kind](max_rate=float(self.max_rate), base=0.5 if self.push_pull else 0.0)
 
     def encode(
         self, speaker: Population, state: str, between: Range
     ) -> tuple[list[Population], list[Projection]]:
-        """The cells and synapses that carry a population's state, which lies between two numbers.
+        """Return the cells and synapses that carry a population's state, which lies between two numbers.
 
         Raises:
             CircuitError: it has no room.
@@ -103,7 +103,7 @@ class RateCode:
 
 
 def current_of(population: str) -> str:
-    """The name of the population that holds what another's spikes leave behind."""
+    """Return the name of the population that holds what another's spikes leave behind."""
     return f"{population}-current"
 
 
@@ -118,7 +118,7 @@ def spiking(
     synapse: float | str = "20 ms",
     push_pull: bool | None = None,
 ) -> Circuit:
-    """The same circuit, in which populations tell other areas their rates by spikes.
+    """Return the same circuit, in which populations tell other areas their rates by spikes.
 
     Args:
         circuit: of continuous time (steps of 1 ms or less), made by ``cn.circuit(…, dynamics=…)``.
@@ -182,13 +182,13 @@ def spiking(
 
 
 def _far(circuit: Circuit, projection: Projection) -> bool:
-    """Whether a projection leaves its area (but not to cells that stand in no column)."""
+    """Return whether a projection leaves its area (but not to cells that stand in no column)."""
     source, target = circuit.population(projection.source), circuit.population(projection.target)
     return source.area != target.area and "." in source.name and "." in target.name
 
 
 def spiking_populations(circuit: Circuit, populations: Sequence[str]) -> dict[str, str]:
-    """Populations that are to spike, and the state that each of them tells.
+    """Return populations that are to spike, and the state that each of them tells.
 
     Raises:
         CircuitError: a population is unknown, tells no other area anything, or tells two states.
@@ -217,5 +217,5 @@ def spiking_populations(circuit: Circuit, populations: Sequence[str]) -> dict[st
 
 
 def _range(speaker: Population) -> Range:
-    """What a population's signal is taken to lie between."""
+    """Return what a population's signal is taken to lie between."""
     return _RATES.get(getattr(speaker.cell, "activation", ""), (-1.0, 1.0))

@@ -47,12 +47,12 @@ class StagedColumns(ColumnModel):
 
     @classmethod
     def runs_in(cls, dynamics: Continuous | None) -> bool:
-        """Continuous time of its own construction."""
+        """Accept continuous time of its own construction."""
         return dynamics is not None and dynamics.construction == cls.construction
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Rules whose errors are not read once; what steps refuse too."""
+        """Refuse rules whose errors are not read once, and what steps refuse."""
         why = " in continuous time, where each area lets its changes wait until its own error is at rest"
         return first(
             _by_direct(rule),
@@ -64,19 +64,19 @@ class StagedColumns(ColumnModel):
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> StagedColumns:
-        """The same for all rules."""
+        """Return the same for all rules."""
         assert options.dynamics is not None, "see runs_in"
         return cls(options.learning_rate, options.dynamics, rule.teaching.loss == "cross-entropy")
 
     @classmethod
     def spiking_dynamics(cls, rule: Any) -> Continuous | None:
-        """φ tells, where there is φ."""
+        """Return continuous time with thresholds for spikes, where there is φ."""
         if not isinstance(rule.trigger, FaZIL):
             return None
         return Continuous("latch", dt=0.5, read_delay=200.0, average=50.0, threshold=0.05, quiet=0.2)
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Value, prediction and error."""
+        """Add value, prediction and error cells."""
         how, nonlinear = self.dynamics, area.nonlinear_output
         tau, late = how.ms("tau"), how.ms("local_delay")
         memory = max(2 * tau, self.dt)
@@ -105,15 +105,15 @@ class StagedColumns(ColumnModel):
         return made
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """Maxima."""
+        """Refuse pools that take a maximum."""
         return by_maximum(maximum)
 
     def output(self) -> cells.Cell:
-        """The value cell of an output: a teacher pulls it."""
+        """Return the value cell of an output: a teacher pulls it."""
         return cells.TaughtValue(tau=self.dynamics.ms("tau"), ramp=self.dynamics.ms("ramp"))
 
     def error(self, nonlinear: bool) -> cells.StagedError:
-        """The cell that compares."""
+        """Return the cell that compares."""
         how = self.dynamics
         tau, average = max(how.ms("tau_error"), self.dt), how.ms("average")
         if average:
@@ -121,11 +121,11 @@ class StagedColumns(ColumnModel):
         return cells.StagedError(tau, self.latched, nonlinear)
 
     def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
-        """Error × rate, noted when the error is read, made when it is let go."""
+        """Learn by error × rate, noted when the error is read, made when it is released."""
         return ErrorTimesRate(self.rate, "read_out", consolidation="release")
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """For predictions to come to rest and be silent; for errors to come down and be read, one by one."""
+        """Require time for predictions to rest and be silent, and for errors to come down, one by one."""
         how = self.dynamics
         tau, slack = how.ms("tau"), how.ms("local_delay") + how.ms("tau_error")
         links, widest = links_to_input(areas), max(area.n for area in areas)
@@ -138,18 +138,18 @@ class StagedColumns(ColumnModel):
         return MinimumDurations(ceil(present / self.dt), ceil(self.taught(links) / self.dt) + 1)
 
     def silence(self) -> float:
-        """How long (ms) all must have been at rest before the teacher comes."""
+        """Return how long (ms) all must have been at rest before the teacher comes."""
         return 0.0
 
     def taught(self, links: int) -> float:
-        """How long (ms) the teacher must stay."""
+        """Return how long (ms) the teacher must stay."""
         how = self.dynamics
         slack = how.ms("local_delay") + how.ms("tau_error")
         return how.ms("ramp") + links * (how.ms("read_delay") + self.delay + 3 * how.ms("tau") + slack)
 
 
 def _by_direct(rule: Any) -> str | None:
-    """Feedback that comes to all areas at once."""
+    """Refuse feedback that comes to all areas at once."""
     if rule.feedback.layered:
         return None
     return (
@@ -159,7 +159,7 @@ def _by_direct(rule: Any) -> str | None:
 
 
 def _by_inference(rule: Any) -> str | None:
-    """Errors of which more than their first arrival counts."""
+    """Refuse errors of which more than their first arrival counts."""
     trigger = rule.trigger
     if not isinstance(trigger, IL) and (rule.inference_rate is None or rule.inference_rate == 1.0):
         return None
@@ -173,7 +173,7 @@ class _ByPhi(StagedColumns):
     """Base of those in which φ says when; one φ for an area, or one for each column."""
 
     def phi(self) -> cells.ContinuousDetector:
-        """The detector."""
+        """Return the detector."""
         return cells.ContinuousDetector(**self._times())
 
     def _times(self) -> dict[str, float]:
@@ -182,7 +182,7 @@ class _ByPhi(StagedColumns):
         return {"read_delay": how.ms("read_delay"), "silence": how.ms("silence"), **levels}
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Value, prediction, error and φ."""
+        """Add value, prediction, error and φ cells."""
         made = super().populations(area)
         if self.dynamics.pooled:
             tells = [Broadcast("phi", [role], "stage", port="stage") for role in ("error", "prediction")]
@@ -198,7 +198,7 @@ class _ByPhi(StagedColumns):
         return made
 
     def silence(self) -> float:
-        """As long as φ wants."""
+        """Wait as long as φ wants."""
         return self.dynamics.ms("silence")
 
 
@@ -216,13 +216,16 @@ class DelayColumns(_ByPhi):
     construction = "delay"
 
     def phi(self) -> cells.ContinuousDetector:
-        """It sends until what it caused may come back; what it sent must arrive before weights change."""
+        """Make φ, which sends until what it caused may come back.
+
+        What it sent must arrive before weights change.
+        """
         back = 2 * self.delay
         closes = max(back, self.dynamics.ms("read_delay") + self.dt)
         return cells.DelayedDetector(**self._times(), release_delay=back, closes=closes)
 
     def silence(self) -> float:
-        """What is on its way must have arrived, too."""
+        """Return what is on its way must have arrived, too."""
         return super().silence() + 2 * self.delay
 
 
@@ -231,12 +234,12 @@ class _ByClock(StagedColumns):
 
     @abstractmethod
     def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
-        """The clock of an area, and its name."""
+        """Return the clock of an area, and its name."""
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """Clocks."""
+        """Add the clocks that give the stages."""
         clocks: dict[str, tuple[cells.Cell, list[str]]] = {}
         for area in areas:
             name, clock = self.clock(area)
@@ -251,7 +254,7 @@ class SampleAndHoldColumns(_ByClock):
     construction, latched = "sample_and_hold", True
 
     def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
-        """One for each depth."""
+        """Make one clock for each depth."""
         at = (area.depth + 1) * self.dynamics.ms("read_delay")
         return f"clock{area.depth}", cells.StagedClock(opens=at, read_delay=at)
 
@@ -267,18 +270,18 @@ class NudgeColumns(_ByClock):
         self.ungated_step_size = self.dt / dynamics.ms("tau")
 
     def output(self) -> cells.Cell:
-        """The value cell of an output, which is nudged."""
+        """Return the value cell of an output, which is nudged."""
         how = self.dynamics
         return cells.NudgedValue(tau=how.ms("tau"), ramp=how.ms("ramp"), nudge=how.nudge)
 
     def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
-        """The same; errors are β times as large."""
+        """Return the same; errors are β times as large."""
         return ErrorTimesRate(self.rate / self.dynamics.nudge, "read_out", consolidation="release")
 
     def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
-        """One for all."""
+        """Make one clock for all areas."""
         return "clock", cells.StagedClock(opens=0.0, read_delay=self.dynamics.ms("read_delay"))
 
     def taught(self, links: int) -> float:
-        """Until all are at rest again."""
+        """Teach until all are at rest again."""
         return self.dynamics.ms("ramp") + self.dynamics.ms("read_delay") + self.dynamics.ms("tau")

@@ -43,12 +43,12 @@ class Stepwise(ColumnModel):
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> Stepwise:
-        """With the rule's own γ and times."""
+        """Make the model with the rule's own γ and times."""
         return cls(rule, options)
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Another pathway, noise; changes that wait for a phase of which nobody tells."""
+        """Refuse another pathway, noise, and changes that wait for a phase of which nobody tells."""
         phases = ("now", "phase") if cls.hears_phase(rule, options) else ("now",)
         return first(
             cls.by_feedback(rule),
@@ -58,16 +58,16 @@ class Stepwise(ColumnModel):
 
     @classmethod
     def by_feedback(cls, rule: Any) -> str | None:
-        """Pathways for which nothing has been worked out."""
+        """Refuse pathways for which nothing has been worked out."""
         return by_feedback(rule, Tied, Random, SignSymmetric)
 
     @classmethod
     def hears_phase(cls, rule: Any, options: Options) -> bool:
-        """Whether cells are told when no teacher is there."""
+        """Return whether cells are told when no teacher is there."""
         return options.phase_signal
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Value, prediction and error."""
+        """Add value, prediction and error cells."""
         kinds = {"value": self.value(area), "prediction": self.prediction(area), "error": self.error(area)}
         wires = [
             Wire("value", "error", "change", sends="change"),
@@ -84,7 +84,7 @@ class Stepwise(ColumnModel):
         return made
 
     def value(self, area: AreaSpec) -> cells.Cell:
-        """Its value cell; a teacher holds that of the output."""
+        """Return its value cell; a teacher holds that of the output."""
         tau = self.dt / self.gamma
         if area.output:
             return cells.Clamped(tau=tau)
@@ -92,26 +92,26 @@ class Stepwise(ColumnModel):
         return kind(tau=tau, activation=area.activation)
 
     def prediction(self, area: AreaSpec) -> cells.Cell:
-        """Its prediction cell."""
+        """Return its prediction cell."""
         nonlinear = area.nonlinear_output
         return cells.OutputPrediction(activation=area.activation) if nonlinear else cells.Prediction()
 
     def error(self, area: AreaSpec) -> cells.Cell:
-        """Its error cell."""
+        """Return its error cell."""
         return cells.Error(nonlinear_output=area.nonlinear_output)
 
     def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
-        """Error × rate, when the trigger comes."""
+        """Learn by error × rate, when the trigger comes."""
         return ErrorTimesRate(self.rate, self.trigger(area), consolidation="phase" if self.waits else "")
 
     def trigger(self, area: AreaSpec) -> str:
-        """What makes synapses that end in an area learn: a port or a broadcast."""
+        """Return what makes synapses that end in an area learn: a port or a broadcast."""
         return "phi"
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """The phase signal."""
+        """Return the phase signal."""
         if not self.told:
             return GlobalPopulations()
         targets = [
@@ -131,12 +131,12 @@ class Clocked(Stepwise):
 
     @abstractmethod
     def clock(self, area: AreaSpec) -> cells.Clock:
-        """The clock that ``trigger`` names."""
+        """Return the clock that ``trigger`` names."""
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """Clocks, and the phase signal."""
+        """Add clocks, and the phase signal."""
         clocks: dict[str, tuple[cells.Cell, list[str]]] = {}
         for name, area in learning.items():
             clocks.setdefault(self.trigger(area), (self.clock(area), []))[1].append(name)

@@ -14,7 +14,7 @@ from corticalnet.network import Network
 
 
 def recorded_change(data: Any, name: str, like: Any) -> NDArray[np.float64]:
-    """What a recorded circuit has changed of a projection's weights, in a row; 0 where none of them learn.
+    """Read a recorded circuit's change of a projection's weights, in a row; 0 where none of them learn.
 
     Args:
         data: the recording.

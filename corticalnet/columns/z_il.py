@@ -32,23 +32,23 @@ class ZILColumns(Clocked):
 
     @classmethod
     def by_feedback(cls, rule: Any) -> str | None:
-        """All fixed random pathways will do."""
+        """Accept all fixed random pathways."""
         return by_feedback(rule, Tied, Random, SignSymmetric, Direct)
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """None with γ = 1."""
+        """Refuse no pools with γ = 1."""
         return None if self.gamma == 1 else super().refuses_pools(maximum)
 
     def trigger(self, area: AreaSpec) -> str:
-        """The clock of its depth."""
+        """Return the clock of its depth."""
         return f"clock{area.depth}"
 
     def clock(self, area: AreaSpec) -> cells.Clock:
-        """It fires once."""
+        """Make the clock, which fires once."""
         return cells.Clock(first=area.depth, last=area.depth)
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """The output's error is one step behind its prediction: it must be gone when the teacher comes.
+        """Require that the output's error, one step behind its prediction, is gone when the teacher comes.
 
         Gone from axons, too, if it has some of its own to every area.
         """
@@ -56,5 +56,5 @@ class ZILColumns(Clocked):
         return MinimumDurations(2 * links if self.direct else links + 1, links)
 
     def direct_delay(self, area: AreaSpec) -> float:
-        """A step for each link; the first passes anyway."""
+        """Return a step for each link; the first passes anyway."""
         return (area.depth - 1) * self.dt

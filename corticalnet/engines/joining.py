@@ -70,7 +70,7 @@ class Parts:
             self._write()
 
     def recording(self) -> xr.Dataset:
-        """All of it."""
+        """Return all of it."""
         if self._file is None:
             return joined(self._running, self._made, self._before, self._last)
         self._write()
@@ -95,7 +95,7 @@ def joined(
     before: Mapping[str, Array],
     last: int | None,
 ) -> xr.Dataset:
-    """One dataset; that of a short run is put together when somebody looks at it.
+    """Join the parts to one dataset; that of a short run is put together when somebody looks at it.
 
     Args:
         running: the simulator, when all parts have run.
@@ -119,7 +119,10 @@ def joined(
 
 
 def _end_to_end(parts: list[list[Array]]) -> list[Array]:
-    """The arrays of all parts one after another in time; each part gives its own away as it is copied."""
+    """Return the arrays of all parts one after another in time.
+
+    Each part gives its own away as it is copied.
+    """
     if len(parts) == 1:
         return parts[0]
     whole = []
@@ -135,7 +138,7 @@ def _end_to_end(parts: list[list[Array]]) -> list[Array]:
 
 
 def _attributes(running: Running, recording: Recording, last: int | None) -> dict[str, Any]:
-    """What a recording says of how it was made."""
+    """Return what a recording says of how it was made."""
     circuit = running.circuit
     dt = float(circuit.dt)
     settings = {

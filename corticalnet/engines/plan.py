@@ -80,7 +80,7 @@ class Place:
 
     @property
     def cell(self) -> Cell:
-        """Its kind."""
+        """Return its kind."""
         return self.block.roles[self.role]
 
 
@@ -100,7 +100,7 @@ class PortSum:
 
     @property
     def delivered(self) -> str:
-        """The phase that delivers the port; "" if it is heard at the end of the senders' phase."""
+        """Return the phase that delivers the port; "" if it is heard at the end of the senders' phase."""
         return self.block.roles[self.role].ports[self.port]
 
 
@@ -168,7 +168,7 @@ class Plan:
         self.blocks = list(made.values())
 
     def scattered(self, population: Population, batch: int) -> dict[str, NDArray[np.float64]]:
-        """States in which the cells of a population differ before all time: state -> ``[batch, n]``.
+        """Return states in which the cells of a population differ before all time: state -> ``[batch, n]``.
 
         Every population and every sample has a stream of its own, so all engines begin alike.
         """
@@ -181,7 +181,7 @@ class Plan:
         return {state: np.stack([draw[state] for draw in draws]) for state in draws[0]}
 
     def _senders(self, population: str, port: str) -> list[Projection | Broadcast]:
-        """What brings something to a population's port."""
+        """Return what brings something to a population's port."""
         circuit = self.circuit
         return [
             *(p for p in circuit.projections if p.target == population and p.port == port),
@@ -227,11 +227,17 @@ class Plan:
         return list(sums.values())
 
     def _delivery_phase(self, total: PortSum) -> str:
-        """The phase at whose end a sum is heard that none delivers; all areas of a block have the same."""
+        """Return the phase at whose end a sum is heard that none delivers.
+
+        All areas of a block have the same.
+        """
         return next(filter(None, map(self._sender_phase, total.arriving)))
 
     def _sender_phase(self, parts: Sequence[Projection | Broadcast]) -> str:
-        """The phase in which the last of these senders acts: then their sum is heard; "" if there is none."""
+        """Return the phase in which the last of these senders acts: then their sum is heard.
+
+        "" if there is none.
+        """
         order = [phase.name for phase in self.schedule]
         last = -1
         for part in parts:

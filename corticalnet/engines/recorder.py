@@ -102,13 +102,13 @@ class Recorder:
             windows.sums.clear()
 
     def _now(self, variable: RecordedVariable, index: Tensor | None, adds: bool) -> Tensor:
-        """What a variable tells now."""
+        """Return what a variable tells now."""
         state = self._windows.sums[variable.part, variable.state] if adds else self._read(variable)
         state = state if index is None else state[:, index]
         return _REDUCE[variable.reduce](state.flatten(1)) if variable.reduce else state
 
     def finish(self) -> list[NDArray[Any]]:
-        """One array for each variable, time first: all steps to be kept that there have been."""
+        """Return one array for each variable, time first: all steps to be kept that there have been."""
         if len(self._kept) == 1 and not self._rows:  # stopped before
             shapes = zip(self._recording.shapes(), self._kinds, strict=True)
             self._arrays = [torch.empty((0, *shape[1:]), dtype=kind) for shape, kind in shapes]

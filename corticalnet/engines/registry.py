@@ -24,7 +24,7 @@ class Engine(Protocol):
 
     @property
     def weights(self) -> dict[str, Array]:
-        """Weights by projection, as they are now."""
+        """Return weights by projection, as they are now."""
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
         """Go on with other weights (of some or all projections)."""
@@ -43,13 +43,13 @@ class Engine(Protocol):
         """Bring every state to rest."""
 
     def read(self, variable: RecordedVariable) -> Array:
-        """What a variable would record now: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
+        """Return what a variable would record now: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
 
     def trouble(self) -> tuple[str, str] | None:
-        """The first population and state (or projection and its state, or "weight") that is not finite."""
+        """Find the first population and state (or projection and state, or "weight") that is not finite."""
 
     def snapshot(self) -> dict[str, Array]:
-        """All that the next step depends on, but for inputs."""
+        """Return all that the next step depends on, but for inputs."""
 
     def restore(self, snapshot: Mapping[str, Array], batch: int, every: int, step: int) -> None:
         """Go on from a snapshot."""

@@ -36,7 +36,7 @@ class RunPlan:
         self.recording: Recording | None = None
 
     def whole(self, protocol: Any) -> Iterator[tuple[CompiledProtocol, Recording]]:
-        """A protocol that is known; in pieces that fit into memory if it streams to a file."""
+        """Return a protocol that is known; in pieces that fit into memory if it streams to a file."""
         compiled = self._compiled(protocol)
         self.steps = compiled.steps
         recording = self.recording = self._counted(self._recorded(compiled, self.last))
@@ -44,7 +44,7 @@ class RunPlan:
         return iter(pieces)
 
     def one_by_one(self, elements: Any) -> Iterator[tuple[CompiledProtocol, Recording]]:
-        """A protocol that is made while it runs."""
+        """Return a protocol that is made while it runs."""
         if self.last is not None:
             raise ProtocolError("last=… needs a protocol whose length is known, a list of elements")
         try:
@@ -97,7 +97,7 @@ class RunPlan:
         return recording
 
     def _counted(self, recording: Recording) -> Recording:
-        """Without the record of a window whose first steps were not counted: its sums would be too small."""
+        """Drop the record of a window whose first steps were not counted: its sums would be too small."""
         begin, every, windows = recording.compiled.begin, recording.every, self._running.engine.windows
         end = begin - begin % every + every - 1
         if begin % every == 0 or end not in recording.kept:
@@ -117,7 +117,7 @@ class RunPlan:
 
 
 def until(recording: Recording, step: int) -> Recording:
-    """What has been recorded before a step, at which a run stopped."""
+    """Return what has been recorded before a step, at which a run stopped."""
     if step == recording.compiled.end:
         return recording
     compiled = recording.compiled.part(recording.compiled.begin, step)

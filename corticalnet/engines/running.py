@@ -49,10 +49,10 @@ class Running:
 
     @property
     def weights(self) -> dict[str, NDArray[np.float64]]:
-        """Weights by projection, as they are now."""
+        """Return weights by projection, as they are now."""
         return {name: weight.copy() for name, weight in self.engine.weights.items()}
 
     @property
     def step(self) -> int:
-        """Steps that have been made: the number of the next one."""
+        """Return steps that have been made: the number of the next one."""
         return self._held.step

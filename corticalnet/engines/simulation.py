@@ -19,7 +19,7 @@ AnyProtocol = Iterable[Any] | Callable[[Simulator], Iterable[Any]] | Any
 def simulator(
     circuit: Circuit, engine: str = "torch", seed: int = 0, *, batch: int | None = None, **options: Any
 ) -> Simulator:
-    """A circuit on an engine, for more than one protocol; see :class:`Simulator`."""
+    """Return a circuit on an engine, for more than one protocol; see :class:`Simulator`."""
     return Simulator(circuit, engine, seed, batch=batch, **options)
 
 

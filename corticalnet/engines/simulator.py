@@ -79,16 +79,16 @@ class Simulator(Running):
     # What users see ----------------------------------------------------------------------------
     @property
     def time(self) -> float:
-        """How long it has run, in ms."""
+        """Return how long it has run, in ms."""
         return self.step * float(self.circuit.dt)
 
     @property
     def batch(self) -> int:
-        """Samples that run side by side (1 as long as nothing has run and none were asked for)."""
+        """Return samples that run side by side (1 as long as nothing has run and none were asked for)."""
         return self._held.batch or self._asked or 1
 
     def read(self, what: str) -> Array:
-        """A state as it is now: of a population ``[batch, cells]``, of synapses ``[batch, post, pre]``.
+        """Read a state as it is now: of a population ``[batch, cells]``, of synapses ``[batch, post, pre]``.
 
         Args:
             what: "population.state" ("area1.value.rate"), or a population for the state that it sends;
@@ -106,7 +106,7 @@ class Simulator(Running):
 
     @cached_property
     def _variables(self) -> dict[str, RecordedVariable]:
-        """All that can be read, by name."""
+        """Return all that can be read, by name."""
         found = {variable.name: variable for variable in variables_of_cells(self.circuit)}
         found |= {p.name: RecordedVariable(p.name, p.cell.sends) for p in self.circuit.populations}
         return found | {t.name: t for t in variables_of_synapses(self.circuit) if t.name not in found}
@@ -173,7 +173,7 @@ class Simulator(Running):
         tick: Callable[[int], None] | None,
         diverged: str,
     ) -> tuple[list[NDArray[Any]], SimulationError | None]:
-        """One compiled protocol; how far it came is known also when it is interrupted."""
+        """Run one compiled protocol; how far it came is known also when it is interrupted."""
         done = compiled.begin
 
         def progress(steps: int) -> None:
@@ -197,7 +197,7 @@ class Simulator(Running):
 
     # Snapshots ---------------------------------------------------------------------------------
     def snapshot(self) -> Snapshot:
-        """All that the simulation goes on from: to branch, or to go on tomorrow (``.save(path)``)."""
+        """Return all that the simulation goes on from: to branch, or to go on tomorrow (``.save(path)``)."""
         held = self._held
         about = About(
             circuit=digest(self.circuit),
@@ -237,7 +237,7 @@ class Simulator(Running):
         self._held = Held(about.step, about.batch, patterns, about.shown)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Simulator:
-        """Another simulator that goes on from the same moment: a branch."""
+        """Return another simulator that goes on from the same moment: a branch."""
         twin = Simulator(
             self.circuit, self.name, self.seed, batch=self._asked, **copy.deepcopy(self.options, memo)
         )
@@ -251,7 +251,7 @@ class Simulator(Running):
         return _revive, (self.circuit, self.name, self.seed, self._asked, self.options, self.snapshot())
 
     def _warn_of_rounding(self) -> None:
-        """A threshold of φ that float32 rounds across (0 means exactly 0, which cells at rest are)."""
+        """Warn of a threshold of φ that float32 rounds across (0 means exactly 0, as at rest)."""
         for population in self.circuit.populations:
             threshold = float(getattr(population.cell, "threshold", 0.0))
             if 0 < threshold < 1e-6:

@@ -99,7 +99,7 @@ class Snapshot:
 
     @classmethod
     def load(cls, path: str | Path) -> Snapshot:
-        """The snapshot that :meth:`save` wrote.
+        """Return the snapshot that :meth:`save` wrote.
 
         Raises:
             SimulationError: there is none, or it is damaged.
@@ -130,12 +130,12 @@ class Snapshot:
 
 
 def digest(circuit: Circuit) -> str:
-    """A circuit's structure in a word: populations, cells and what joins them, without weights."""
+    """Return a circuit's structure in a word: populations, cells and what joins them, without weights."""
     return hashlib.sha256(str(circuit).encode()).hexdigest()[:16]
 
 
 def held_patterns(snapshot: Snapshot, circuit: Circuit) -> dict[tuple[str, str], NDArray[Any]]:
-    """What was on, by (population, input).
+    """Return what was on, by (population, input).
 
     Raises:
         SimulationError: the circuit has no such input, or it has another size.

@@ -61,11 +61,14 @@ class Stepping(ABC):
 
     @abstractmethod
     def _read(self, variable: RecordedVariable) -> Tensor:
-        """What a variable records now."""
+        """Return what a variable records now."""
 
     @abstractmethod
     def _state(self) -> dict[str, Tensor]:
-        """All that the next step depends on, but for inputs; shares memory only with what never changes."""
+        """Return all that the next step depends on, but for inputs.
+
+        Shares memory only with what never changes.
+        """
 
     @abstractmethod
     def _restore(self, state: Mapping[str, Tensor]) -> None:
@@ -73,7 +76,7 @@ class Stepping(ABC):
 
     @abstractmethod
     def trouble(self) -> tuple[str, str] | None:
-        """The first population and state (or projection and its state, or "weight") that is not finite."""
+        """Find the first population and state (or projection and state, or "weight") that is not finite."""
 
     def reset(self, batch: int = 1) -> None:
         """Bring every state to rest (weights stay as they are)."""
@@ -132,7 +135,7 @@ class Stepping(ABC):
 
     @property
     def stride(self) -> int | None:
-        """Steps that are made at once, before numbers are looked at; None for all."""
+        """Return steps that are made at once, before numbers are looked at; None for all."""
         return _LOOK
 
     def record(self, t: int) -> None:
@@ -153,11 +156,11 @@ class Stepping(ABC):
         return Diverged(t - 1, *found, arrays)
 
     def read(self, variable: RecordedVariable) -> Array:
-        """What a variable would record now: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
+        """Return what a variable would record now: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
         return self._read(variable).cpu().numpy().astype(np.float64)
 
     def snapshot(self) -> dict[str, Array]:
-        """All that the next step depends on, but for inputs, as arrays."""
+        """Return all that the next step depends on, but for inputs, as arrays."""
         state = self._state() | {f"window/{'/'.join(key)}": total for key, total in self.windows.sums.items()}
         return {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
 

@@ -35,7 +35,7 @@ class PlacedElement:
 
 
 def stimuli_of(circuit: Circuit, entry: PlacedElement) -> dict[Key, Change]:
-    """What an element shows: the part of its changes that may bring a batch of samples."""
+    """Return what an element shows: the part of its changes that may bring a batch of samples."""
     element, where = entry.element, entry.where
     if isinstance(element, Present):
         new = {key: _OFF for key in circuit.inputs if key[1] == "stimulus"}
@@ -50,7 +50,7 @@ def stimuli_of(circuit: Circuit, entry: PlacedElement) -> dict[Key, Change]:
 
 
 def changes_of(circuit: Circuit, entry: PlacedElement, batch: int) -> dict[Key, Change]:
-    """All else that an element changes, in a simulation of ``batch`` samples."""
+    """Return all else that an element changes, in a simulation of ``batch`` samples."""
     element, where = entry.element, entry.where
     if isinstance(element, SetInput | Play):
         return _fitting(entry.named, batch, entry)
@@ -99,7 +99,7 @@ class Batches:
 
     @property
     def size(self) -> int:
-        """Samples that run side by side."""
+        """Return samples that run side by side."""
         return self._size
 
     def add(self, entry: PlacedElement, stimuli: Mapping[Key, Change]) -> None:
@@ -133,7 +133,7 @@ class Batches:
 
 
 def _fitting(changes: Mapping[Key, Change], batch: int, entry: PlacedElement) -> dict[Key, Change]:
-    """Changes, if each is of one sample or of all."""
+    """Return changes, if each is of one sample or of all."""
     for name, change in changes.items():
         if change.shape[-2] not in (1, batch):
             raise ProtocolError(
@@ -144,7 +144,7 @@ def _fitting(changes: Mapping[Key, Change], batch: int, entry: PlacedElement) ->
 
 
 def named_inputs(circuit: Circuit, element: Element, where: str, steps: int) -> dict[Key, Change]:
-    """The inputs that SetInput and Play name, and their numbers; nothing for other elements."""
+    """Return the inputs that SetInput and Play name, and their numbers; nothing for other elements."""
     if not isinstance(element, SetInput | Play):
         return {}
     known = {f"{p}.{name}": (p, name) for p, name in circuit.inputs}
@@ -165,7 +165,7 @@ def named_inputs(circuit: Circuit, element: Element, where: str, steps: int) -> 
 
 
 def _by_population(circuit: Circuit, port: str, value: Any, where: str) -> dict[str, Any]:
-    """Whom a stimulus or target is for."""
+    """Return whom a stimulus or target is for."""
     takers = [name for name, taken in circuit.inputs if taken == port]
     if not takers:
         one = f"{'an' if port[0] in 'aeiou' else 'a'} {port.replace('_', ' ')}"

@@ -85,18 +85,18 @@ class CompiledProtocol:
 
     @property
     def end(self) -> int:
-        """Absolute number of the step after the last."""
+        """Return the absolute number of the step after the last."""
         return self.begin + self.steps
 
     def part(self, begin: int, end: int) -> CompiledProtocol:
-        """What happens from one absolute step up to another."""
+        """Return what happens from one absolute step up to another."""
         a, b = begin - self.begin, end - self.begin
         signals = {key: Signal(s.patterns, s.index[a:b]) for key, s in self.signals.items()}
         events = tuple((t, label) for t, label in self.events if begin <= t < end)
         return CompiledProtocol(b - a, self.batch, signals, self.noise, events, begin, self.held_at(end))
 
     def held_at(self, step: int) -> Held:
-        """What another compiled protocol would go on from before an absolute step."""
+        """Return what another compiled protocol would go on from before an absolute step."""
         if step == self.end:
             return self.after
         k = step - self.begin - 1
@@ -155,14 +155,14 @@ def compile_protocol(
 
 
 def is_protocol(protocol: object) -> bool:
-    """Whether something is elements that can be laid out at once (and not made one after another)."""
+    """Return whether something is elements that can be laid out at once (and not made one after another)."""
     return isinstance(protocol, Element | Stream | Sequence)
 
 
 def _flatten(
     circuit: Circuit, protocol: Iterable[Element | Stream] | Element | Stream
 ) -> list[PlacedElement]:
-    """All elements in order, streams as their trials."""
+    """Return all elements in order, streams as their trials."""
     listed = [protocol] if isinstance(protocol, Element | Stream) else list(protocol)
     entries = []
     for k, one in enumerate(listed, start=1):
@@ -233,7 +233,7 @@ def _short(where: str, steps: int, least: int) -> ProtocolError:
 
 
 def _signal(changes: list[Change | None], steps: NDArray[np.int64], held: Floats | None) -> Signal:
-    """A signal over time from its changes (None: it stays); it begins with what was held, or 0."""
+    """Return a signal over time from its changes (None: it stays); it begins with what was held, or 0."""
     if len(changes) == 1 and (changes[0] is None or changes[0].ndim == 2):  # one thing all the time
         one = changes[0] if changes[0] is not None else held
         return Signal(np.zeros((1, 1, 1)) if one is None else one[None], np.zeros(steps[0], np.int64))

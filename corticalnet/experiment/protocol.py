@@ -38,11 +38,11 @@ class Element:
 
     @property
     def label(self) -> str:
-        """For events and messages."""
+        """Return the label for events and messages."""
         return type(self).__name__.lower()
 
     def length(self, dt: float, where: str) -> int:
-        """How many steps it lasts.
+        """Return how many steps it lasts.
 
         Raises:
             ProtocolError: its time is no whole number of steps.
@@ -194,7 +194,7 @@ class Play(Element):
         super().__post_init__()
 
     def sampled(self, signal: Any, steps: int, dt: float, what: str) -> Any:
-        """A signal at each step: an array as it is, a function called with the times."""
+        """Return a signal at each step: an array as it is, a function called with the times."""
         if not callable(signal):
             return signal
         function: Callable[[float], Any] = signal

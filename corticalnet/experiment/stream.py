@@ -70,7 +70,7 @@ class Stream:
         return low, high
 
     def expand(self) -> list[Element]:
-        """The trials: Present, Teach (or Reinforce), Present, …"""
+        """Return the trials: Present, Teach (or Reinforce), Present, …"""
         bounds = np.array([self.present, self.teach]).T
         rng = np.random.default_rng(whole("Stream: seed", self.seed, ProtocolError, least=0))
         lengths = rng.integers(bounds[0], bounds[1], size=(len(self.stimuli), 2), endpoint=True)
@@ -86,7 +86,7 @@ class Stream:
 def exploration_noise(
     trials: int, actions: int, exploration: float = 0.02, temperature: float = 1.0, seed: int = 0
 ) -> NDArray[np.float64]:
-    """Exploration noise, ``[trials, actions]``: with it the best bid is the max-Boltzmann choice.
+    """Draw exploration noise, ``[trials, actions]``: with it the best bid is the max-Boltzmann choice.
 
     In a trial in which nobody explores all are 0. Otherwise they are temperature × Gumbel noise, and the
     winner is a draw from softmax(y / temperature) (Pozzi et al. 2020: exploration 0.02, temperature 1).

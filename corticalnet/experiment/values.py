@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 
 def pattern(value: Any, n: int, what: str, *, number: bool = False) -> Floats:
-    """Numbers for n cells, ``[B or 1, n]``: ``[n]``, ``[B, n]`` or ``[B, *shape]``.
+    """Read numbers for n cells, ``[B or 1, n]``: ``[n]``, ``[B, n]`` or ``[B, *shape]``.
 
     Args:
         value: the numbers.
@@ -39,7 +39,7 @@ def pattern(value: Any, n: int, what: str, *, number: bool = False) -> Floats:
 
 
 def course(value: Any, n: int, steps: int, what: str) -> Floats:
-    """Numbers for n cells that change in time, ``[T, B or 1, n]``: ``[T, n]``, ``[T, B, n]``, or with shapes.
+    """Read numbers for n cells over time, ``[T, B or 1, n]``: ``[T, n]``, ``[T, B, n]``, or with shapes.
 
     Raises:
         ProtocolError: they are no numbers, do not fit, or are not as many as there are steps.
@@ -58,7 +58,7 @@ def course(value: Any, n: int, steps: int, what: str) -> Floats:
 
 
 def target(value: Any, n: int, batch: int, what: str) -> Floats:
-    """What n cells are to do, ``[B or 1, n]``, in a simulation of so many samples.
+    """Return what n cells are to do, ``[B or 1, n]``, in a simulation of so many samples.
 
     Whole numbers are classes: one for all samples, or one for each (``[B]`` or ``[B, 1]``). All else is a
     vector, ``[n]`` or ``[B, n]``: also a row of n whole numbers or truth values (one-hot), if there are not
@@ -87,5 +87,5 @@ def target(value: Any, n: int, batch: int, what: str) -> Floats:
 
 
 def samples(batch: int) -> str:
-    """How many, in words."""
+    """Return how many, in words."""
     return "1 sample" if batch == 1 else f"{batch} samples"

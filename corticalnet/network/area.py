@@ -79,7 +79,7 @@ class Area(nn.Module):
 
     @property
     def rectifying(self) -> bool:
-        """Whether the first activation is of the ReLU kind (which sets the default initialisation)."""
+        """Return whether the first activation is of the ReLU kind (which sets the default initialisation)."""
         firing = next((s for s in self.sequence if isinstance(s, Fire)), None)
         return firing is not None and firing.activation.name in _RECTIFYING
 
@@ -122,7 +122,10 @@ class Area(nn.Module):
     # What columns hold, before pools, homeostasis and silence ----------------------------------
     @property
     def fires_first(self) -> bool:
-        """Whether its first stage is its activation, so that columns hold rates: else they hold drives."""
+        """Return whether its first stage is its activation, so that columns hold rates.
+
+        Else they hold drives.
+        """
         return bool(self.sequence) and isinstance(self.sequence[0], Fire)
 
     def state(self, drive: Tensor, trace: Trace) -> Tensor:

@@ -55,7 +55,7 @@ class Homeostasis(Stage):
         self.eps = not_negative("homeostasis: eps", eps, NetworkError)
 
     def build(self, shape: Shape) -> Shape:
-        """One scale, shift, mean and variance for each statistic."""
+        """Create one scale, shift, mean and variance for each statistic."""
         size = self.statistics_shape(shape)
         self.scale = nn.Parameter(torch.ones(size))
         self.shift = nn.Parameter(torch.zeros(size))
@@ -65,10 +65,10 @@ class Homeostasis(Stage):
 
     @abstractmethod
     def statistics_shape(self, shape: Shape) -> Shape:
-        """Which columns fraction a mean and variance."""
+        """Return which columns fraction a mean and variance."""
 
     def describe(self) -> str:
-        """Its name, and settings that are not the usual ones."""
+        """Return its name, and settings that are not the usual ones."""
         name = next(name for name, kind in HOMEOSTASES.items() if isinstance(self, kind))
         usual = {"momentum": 0.01, "eps": 1e-3}
         own = [f"{key} {getattr(self, key):g}" for key, value in usual.items() if getattr(self, key) != value]
@@ -97,12 +97,12 @@ class BatchHomeostasis(Homeostasis):
     count: Tensor
 
     def build(self, shape: Shape) -> Shape:
-        """As every homeostasis, and a count of batches."""
+        """Create what every homeostasis has, and a count of batches."""
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
         return super().build(shape)
 
     def statistics_shape(self, shape: Shape) -> Shape:
-        """One per channel."""
+        """Return one per channel."""
         return shape[:1]
 
     def freeze_statistics(self, memory: _Memory) -> _Memory:
@@ -128,7 +128,7 @@ class BatchHomeostasis(Homeostasis):
         return y, _Memory(mean, inverse)
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """The signal through mean and variance too: every sample's depends on all others'."""
+        """Return the signal through mean and variance too: every sample's depends on all others'."""
         if memory.frozen:
             others = [dim for dim in range(x.dim()) if dim != 1]
             memory.gradients = (signal * self._normal(x, memory)).sum(others), signal.sum(others)
@@ -146,7 +146,7 @@ class BatchHomeostasis(Homeostasis):
 
 
 def _channels(values: Tensor, like: Tensor) -> Tensor:
-    """One number for each channel, shaped to go with ``[batch, channels, …]``."""
+    """Return one number for each channel, shaped to go with ``[batch, channels, …]``."""
     return values.view(-1, *(1,) * (like.dim() - 2))
 
 
@@ -154,7 +154,7 @@ class SlowHomeostasis(Homeostasis):
     """Local homeostasis: each column's own slow averages, constant within a trial."""
 
     def statistics_shape(self, shape: Shape) -> Shape:
-        """One per column."""
+        """Return one per column."""
         return shape
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
@@ -168,7 +168,7 @@ class SlowHomeostasis(Homeostasis):
         return normal * self.scale + self.shift, memory
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """``signal * scale / sqrt(variance + eps)``: nothing but the column's own numbers."""
+        """Scale to ``signal * scale / sqrt(variance + eps)``: nothing but the column's own numbers."""
         memory.gradients = ((signal * (x - memory.mean) * memory.inverse).sum(0), signal.sum(0))
         gain: Tensor = self.scale * memory.inverse
         return signal * gain
@@ -178,7 +178,7 @@ HOMEOSTASES: dict[str, type[Homeostasis]] = {"batch": BatchHomeostasis, "slow": 
 
 
 def homeostasis(choice: str | Homeostasis) -> Homeostasis:
-    """``"batch"`` (as in the papers' code), ``"slow"`` (local), or an instance with its settings.
+    """Choose ``"batch"`` (as in the papers' code), ``"slow"`` (local), or an instance with its settings.
 
     Raises:
         NetworkError: no homeostasis has this name.

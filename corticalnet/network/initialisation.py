@@ -23,18 +23,21 @@ Scheme = Callable[[tuple[int, ...], int, int, torch.Generator], Tensor]
 
 
 def generator(seed: int, name: str) -> torch.Generator:
-    """The random stream of ``name`` under ``seed``: the same on every machine, whatever else is drawn."""
+    """Return the random stream of ``name`` under ``seed``.
+
+    The same on every machine, whatever else is drawn.
+    """
     seed = whole("seed", seed, NetworkError, least=None)
     return torch.Generator().manual_seed(seed_of(seed, name, size=7))
 
 
 def normal(std: float) -> Scheme:
-    """N(0, std²), as in Pozzi et al. 2020."""
+    """Draw from N(0, std²), as in Pozzi et al. 2020."""
     return partial(_normal, not_negative("normal: the standard deviation", std, NetworkError))
 
 
 def glorot(gain: float = 1.0) -> Scheme:
-    """U(±gain·√(6 / (fan_in + fan_out))), Glorot & Bengio 2010; Bartunov et al. 2018 use gain 1.
+    """Draw from U(±gain·√(6 / (fan_in + fan_out))), Glorot & Bengio 2010; Bartunov et al. 2018 use gain 1.
 
     Whittington & Bogacz 2017 use gain 4 for the logistic function.
     """
@@ -42,7 +45,10 @@ def glorot(gain: float = 1.0) -> Scheme:
 
 
 def scaled(gain: float = 1.0) -> Scheme:
-    """N(0, gain² / fan_in): keeps the variance of linear columns for gain 1, of ReLU for gain √2."""
+    """Draw from N(0, gain² / fan_in).
+
+    Keeps the variance of linear columns for gain 1, of ReLU for gain √2.
+    """
     return partial(_scaled, number("scaled: gain", gain, NetworkError))
 
 
@@ -66,7 +72,7 @@ SCHEMES: dict[str, Scheme] = {"glorot": glorot(), "he": scaled(math.sqrt(2)), "l
 
 
 def scheme(choice: str | float | Scheme, what: str = "") -> Scheme:
-    """A scheme by name ("glorot", "he", "lecun"), by number (normal with that s.d.), or as a function.
+    """Return a scheme by name ("glorot", "he", "lecun"), by number (normal with that s.d.), or as a function.
 
     Args:
         choice: it.
@@ -87,7 +93,7 @@ def scheme(choice: str | float | Scheme, what: str = "") -> Scheme:
 
 
 def _checked(own: Scheme, where: str) -> Scheme:
-    """A scheme of the user's, whose weights are looked at."""
+    """Return a scheme of the user's, whose weights are looked at."""
 
     def draw(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: torch.Generator) -> Tensor:
         weights = own(shape, fan_in, fan_out, rng)

@@ -124,13 +124,13 @@ class Network(nn.Module):
 
     # Running ---------------------------------------------------------------------------------
     def forward(self, x: Any) -> Tensor:
-        """Rates of the output area ``[batch, *output_shape]``; of no samples, none."""
+        """Run forward to the rates of the output area ``[batch, *output_shape]``; of no samples, none."""
         self.parts.check()
         x = self.admit(x)
         return self.wiring.forward(x).rates[-1] if len(x) else x.new_zeros(0, *self.output_shape)
 
     def sweep(self, x: Any) -> ForwardState:
-        """Drives and rates of every area for inputs ``[batch, *input_shape]``, at least one of them."""
+        """Return drives and rates of every area for inputs ``[batch, *input_shape]``, at least one."""
         self.parts.check()
         return self.wiring.forward(self.admit(x, least=1))
 
@@ -138,7 +138,7 @@ class Network(nn.Module):
     def predict(
         self, x: Any, batch: int = 1024, *, answer: Callable[[Tensor], Tensor] | None = None
     ) -> Tensor:
-        """Class indices ``[N]``: the most active output column, in evaluation mode, ``batch`` at a time.
+        """Predict class indices ``[N]``, the most active output column, in evaluation mode, by batches.
 
         Takes no labels and clamps nothing.
 
@@ -191,7 +191,7 @@ class Network(nn.Module):
 
     @property
     def like(self) -> Tensor:
-        """Some weights: they have the network's precision and device."""
+        """Give weights the network's precision and device."""
         link = self.wiring.arriving[1][0][1]
         weight = link._parameters.get("weight")  # (as an attribute it takes a microsecond)
         return link.weight if weight is None else weight
@@ -204,12 +204,12 @@ class Network(nn.Module):
 
     @property
     def links(self) -> list[Link]:
-        """All links, from the input up."""
+        """Return all links, from the input up."""
         return [link for arriving in self.wiring.arriving for _, link in arriving]
 
     @property
     def learned(self) -> tuple[nn.Parameter, ...]:
-        """All that is learned, as it is now (``parameters()`` takes longer than a small update).
+        """Return all that is learned, as it is now (``parameters()`` takes longer than a small update).
 
         Raises:
             NetworkError: rules cannot teach the network as it is now: :mod:`corticalnet.network.parts`.
@@ -217,7 +217,7 @@ class Network(nn.Module):
         return self.parts.learned()
 
     def levelled(self) -> Wiring:
-        """The wiring with relays for links that skip areas (made once; see :class:`Wiring`)."""
+        """Return the wiring with relays for links that skip areas (made once; see :class:`Wiring`)."""
         if self._levelled is None:
             self._levelled = self.wiring.levelled()
         return self._levelled
@@ -249,7 +249,7 @@ def mlp(
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
 ) -> Network:
-    """A dense hierarchy: ``mlp([784, 32, 32, 10])`` has 784 inputs, two hidden areas of 32, 10 outputs.
+    """Make a dense network: ``mlp([784, 32, 32, 10])`` has 784 inputs, two hidden areas of 32, 10 outputs.
 
     Raises:
         NetworkError: fewer than two sizes, or a setting is impossible.
@@ -267,7 +267,7 @@ def mlp(
 
 
 def whole_shape(given: Any) -> Shape:
-    """The shape of an input; sizes may be NumPy's.
+    """Return the shape of an input; sizes may be NumPy's.
 
     Raises:
         NetworkError: it is none.
@@ -283,7 +283,7 @@ def whole_shape(given: Any) -> Shape:
 
 
 def _cure(links: list[Link]) -> str:
-    """What to do about links that do not fit together, if one of them changes no shape."""
+    """Return what to do about links that do not fit together, if one of them changes no shape."""
     if all(link.plastic for link in links):
         return ""
     return "; an identity link changes no shape, a Dense or Convolution with that source does"

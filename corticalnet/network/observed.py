@@ -42,21 +42,21 @@ class _ObservedWiring(Wiring):
 
 
 def with_sweeps(net: Network, swept: Swept) -> Network:
-    """A copy of a network whose wiring, levelled or not, tells of every sweep up."""
+    """Return a copy of a network whose wiring, levelled or not, tells of every sweep up."""
     other = copy.deepcopy(net)
     other.wiring, other._levelled = _ObservedWiring(other.wiring, swept), None
     return other
 
 
 def with_links(net: Network, told: Told) -> Network:
-    """A copy of a network whose links tell of every operation (relays between areas do not)."""
+    """Return a copy of a network whose links tell of every operation (relays between areas do not)."""
     other = copied(net, net.links, told)
     other.parts = Parts(other)
     return other
 
 
 def copied(whole: T, links: Iterable[Link], told: Told) -> T:
-    """A deep copy of whatever holds links, in which some of them tell of every operation."""
+    """Return a deep copy of whatever holds links, in which some of them tell of every operation."""
     memo: dict[int, Any] = {}
     for link in links:
         memo[id(link)] = _observed(copy.deepcopy(link, memo), told)
@@ -64,7 +64,7 @@ def copied(whole: T, links: Iterable[Link], told: Told) -> T:
 
 
 def _observed(link: Link, told: Told) -> Link:
-    """A link with the parts of this one, of its class but for what it tells."""
+    """Return a link with the parts of this one, of its class but for what it tells."""
     kind: Any = type(link)
 
     class Observed(kind):  # type: ignore[misc]

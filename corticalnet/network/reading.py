@@ -34,7 +34,7 @@ _LARGEST = torch.iinfo(torch.int64).max
 
 
 def numbers(value: Any, what: str, device: torch.device) -> Tensor:
-    """Real numbers as a dense tensor on ``device``; a tensor that is one already passes as it is.
+    """Read real numbers as a dense tensor on ``device``; a tensor that is one already passes as it is.
 
     Args:
         value: a tensor, an array, a list, or anything that NumPy makes an array of.
@@ -66,7 +66,7 @@ def numbers(value: Any, what: str, device: torch.device) -> Tensor:
 
 
 def as_rates(x: Any, shape: Shape, like: Tensor, what: str = "input") -> Tensor:
-    """An input ``[batch, *shape]`` in the precision of ``like``, and where it is.
+    """Return an input ``[batch, *shape]`` in the precision of ``like``, and where it is.
 
     Rows of numbers become sheets and sheets rows, and axes of length 1 may be missing or too many.
 
@@ -82,7 +82,7 @@ def as_rates(x: Any, shape: Shape, like: Tensor, what: str = "input") -> Tensor:
 
 
 def converted(x: Tensor, dtype: torch.dtype, what: str) -> Tensor:
-    """Numbers in another format.
+    """Convert numbers to another format.
 
     Raises:
         ShapeError: some are too large for it.
@@ -97,7 +97,7 @@ def converted(x: Tensor, dtype: torch.dtype, what: str) -> Tensor:
 
 
 def beside(targets: Any, x: Tensor) -> Tensor:
-    """Targets for an input: on its device, and in its precision if they are no whole numbers.
+    """Bring targets to an input's device, and to its precision if they are no whole numbers.
 
     Raises:
         ShapeError: they are no real numbers, or not as many as samples.
@@ -109,7 +109,7 @@ def beside(targets: Any, x: Tensor) -> Tensor:
 
 
 def finite(x: Tensor, what: str) -> Tensor:
-    """A tensor without NaN or infinite numbers.
+    """Return a tensor without NaN or infinite numbers.
 
     Raises:
         ShapeError: it has some.
@@ -121,7 +121,7 @@ def finite(x: Tensor, what: str) -> Tensor:
 
 
 def trial_input(x: Tensor, what: str = "input") -> Tensor:
-    """An input that a rule may learn from: one NaN would be in all weights after the step.
+    """Return an input that a rule may learn from: one NaN would be in all weights after the step.
 
     On a GPU nothing can be noticed without waiting for the device.
 
@@ -134,7 +134,7 @@ def trial_input(x: Tensor, what: str = "input") -> Tensor:
 def place(
     dtype: torch.dtype | None, device: torch.device | str | None
 ) -> tuple[torch.dtype | None, torch.device | None]:
-    """Precision and device of weights, if there can be such.
+    """Return the precision and device of weights, if there can be such.
 
     Raises:
         NetworkError: no format that a network can compute in, or a device that is unknown or not there.
@@ -152,14 +152,14 @@ def place(
 
 
 def _same(given: Shape, shape: Shape) -> bool:
-    """Whether numbers in one shape can be meant for the other, in their order."""
+    """Return whether numbers in one shape can be meant for the other, in their order."""
     if 1 in (len(given), len(shape)):
         return prod(given) == prod(shape)
     return [n for n in given if n != 1] == [n for n in shape if n != 1]
 
 
 def _misfit(given: Shape, shape: Shape, what: str) -> str:
-    """What is wrong with a shape, and what to do if that can be told."""
+    """Return what is wrong with a shape, and what to do if that can be told."""
     message = f"{what} has shape {given}; this network takes (batch, {', '.join(map(str, shape))})"
     if given and prod(given) == prod(shape):
         return f"{message}, so one sample needs an axis of its own, x[None]"
@@ -185,7 +185,7 @@ def _format(given: Any) -> Any:
 
 
 def _stacked(tensors: list[Tensor] | tuple[Tensor, ...], what: str) -> Tensor:
-    """Samples one by one."""
+    """Stack samples one by one."""
     if len({tensor.shape for tensor in tensors}) > 1:
         raise ShapeError(f"{what} is a list of tensors of different shapes; give samples of one shape")
     try:

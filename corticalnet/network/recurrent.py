@@ -85,21 +85,21 @@ class Recurrent(nn.Module):
         self._unrolled: dict[int, Unrolled] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the unrolled networks, which are made again when they are asked for."""
+        """Leave out the unrolled networks, which are made again when they are asked for."""
         return self.__dict__ | {"_unrolled": {}}
 
     @property
     def areas(self) -> dict[str, Area]:
-        """By name, from the input up."""
+        """Return areas by name, from the input up."""
         return {"hidden": self.hidden, "output": self.output}
 
     # Running ---------------------------------------------------------------------------------
     def forward(self, sequence: Any, state: Any = None) -> Tensor:
-        """Output rates ``[batch, steps, outputs]`` for ``[batch, steps, inputs]``."""
+        """Return output rates ``[batch, steps, outputs]`` for ``[batch, steps, inputs]``."""
         return self.run(sequence, state)[0]
 
     def run(self, sequence: Any, state: Any = None) -> tuple[Tensor, Tensor]:
-        """Output rates ``[batch, steps, outputs]`` and hidden rates ``[batch, steps, columns]``.
+        """Return output rates ``[batch, steps, outputs]`` and hidden rates ``[batch, steps, columns]``.
 
         Args:
             sequence: inputs ``[batch, steps, inputs]``.
@@ -143,7 +143,7 @@ class Recurrent(nn.Module):
 
     # Unrolling -------------------------------------------------------------------------------
     def unrolled(self, steps: int) -> Unrolled:
-        """This network over so many steps, as a deep network with shared links (kept for the next time).
+        """Unroll this network over so many steps, to a deep one with shared links (kept for the next time).
 
         Raises:
             NetworkError: fewer than one step.
@@ -187,5 +187,5 @@ class Unrolled(Network):
 
     @staticmethod
     def join(sequence: Tensor, state: Tensor) -> Tensor:
-        """A sequence ``[batch, steps, inputs]`` and the state before it, as one input."""
+        """Return a sequence ``[batch, steps, inputs]`` and the state before it, as one input."""
         return torch.cat([sequence.flatten(1), state], 1)

@@ -48,7 +48,7 @@ class Stage(nn.Module, ABC):
         return memory
 
     def describe(self) -> str:
-        """A word or two for tables."""
+        """Return a word or two for tables."""
         return type(self).__name__.lower()
 
     def parameter_gradients(self, memory: Any) -> list[tuple[nn.Parameter, Tensor]]:
@@ -64,15 +64,15 @@ class Fire(Stage):
         self.activation = activation(choice)
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """``f(x)``."""
+        """Return the rates ``f(x)``."""
         return self.activation.rate(x), None
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """``f'(x) * signal``."""
+        """Return ``f'(x) * signal``, the vector-Jacobian product."""
         return self.activation.gain(signal, x, y)
 
     def describe(self) -> str:
-        """The activation's name."""
+        """Return the activation's name."""
         return self.activation.name
 
 
@@ -110,12 +110,12 @@ class MaxPool(_Pool):
     """The strongest column of each ``size`` × ``size`` neighbourhood speaks; feedback returns to it alone."""
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """The maxima, and who won."""
+        """Return the maxima, and who won."""
         y, winners = F.max_pool2d(x, self.size, self.stride, self.padding, return_indices=True)
         return y, winners
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """The signal at the winners, zero elsewhere."""
+        """Return the signal at the winners, zero elsewhere."""
         size, stride, padding = [self.size] * 2, [self.stride] * 2, [self.padding] * 2
         back: Tensor = _ops.max_pool2d_with_indices_backward(
             signal, x, size, stride, padding, [1, 1], False, memory
@@ -123,7 +123,7 @@ class MaxPool(_Pool):
         return back
 
     def describe(self) -> str:
-        """The neighbourhood."""
+        """Return the neighbourhood."""
         return f"pool {self._words}"
 
 
@@ -156,16 +156,16 @@ class AvgPool(_Pool):
         return (shape[0], 1, 1)
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """The means."""
+        """Return the means."""
         return F.avg_pool2d(x, *self._over), None
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """An equal share of the signal for each."""
+        """Return an equal share of the signal for each."""
         back: Tensor = _ops.avg_pool2d_backward(signal, x, *self._over, False, True, None)
         return back
 
     def describe(self) -> str:
-        """The neighbourhood."""
+        """Return the neighbourhood."""
         return "mean of the sheet" if self.whole else f"mean {self._words}"
 
 
@@ -173,15 +173,15 @@ class Flatten(Stage):
     """A sheet of columns as a row, for what works column by column on rows alone. (Dense links need none.)"""
 
     def build(self, shape: Shape) -> Shape:
-        """One after the other."""
+        """Keep the columns one after the other."""
         return (torch.Size(shape).numel(),)
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """``[batch, columns]``."""
+        """Flatten rates to ``[batch, columns]``."""
         return x.flatten(1), None
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """In the shape of the sheet."""
+        """Bring the signal back to the shape of the sheet."""
         return signal.reshape(x.shape)
 
 
@@ -199,15 +199,15 @@ class Dropout(Stage):
         )
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """``x * mask / (1 - p)`` while training, ``x`` otherwise."""
+        """Return ``x * mask / (1 - p)`` while training, ``x`` otherwise."""
         if memory is None and self.training and self.p > 0:
             memory = torch.empty_like(x).bernoulli_(1 - self.p).div_(1 - self.p)
         return (x if memory is None else x * memory), memory
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """The same mask: a silent column hears nothing."""
+        """Multiply the signal by the same mask: a silent column gets no feedback."""
         return signal if memory is None else signal * memory
 
     def describe(self) -> str:
-        """The probability of silence."""
+        """Return the probability of silence."""
         return f"dropout {self.p}"

@@ -57,25 +57,25 @@ class Wiring:
         return node
 
     def measure(self) -> Wiring:
-        """Work the depths out, once all areas are there."""
+        """Measure the depths, once all areas are there."""
         self.depth = [0] * len(self.areas)
         for node in range(len(self.areas) - 1, -1, -1):
             self.depth[node] = max((1 + self.depth[target] for target, _ in self.leaving[node]), default=0)
         return self
 
     def area(self, node: int) -> Area:
-        """The area at a node (the input is none)."""
+        """Return the area at a node (the input is none)."""
         area = self.areas[node]
         assert area is not None, "the input is no area"
         return area
 
     @property
     def output(self) -> int:
-        """The last node."""
+        """Return the last node."""
         return len(self.areas) - 1
 
     def drive(self, node: int, rates: list[Tensor]) -> Tensor:
-        """The summed drive of a node's columns: its prediction, in the words of predictive coding."""
+        """Return the summed drive of a node's columns: its prediction, in the words of predictive coding."""
         arriving = self.arriving[node]
         drive = arriving[0][1].drive(rates[arriving[0][0]])
         for source, link in arriving[1:]:
@@ -97,7 +97,7 @@ class Wiring:
         return activity
 
     def levelled(self) -> Wiring:
-        """The same wiring with relays, so that all ways from an area to the output are equally long.
+        """Return the same wiring with relays, so that all ways from an area to the output are equally long.
 
         A link that skips k areas goes through k relay areas. Links from the input need none, for no
         error goes there. Link objects are shared with this wiring.
@@ -122,5 +122,5 @@ class Wiring:
         return level.measure()
 
     def name(self, node: int) -> str:
-        """The area's name; "input" for node 0."""
+        """Return the area's name; "input" for node 0."""
         return "input" if node == 0 else str(self.area(node).name)

@@ -32,43 +32,43 @@ class Firing:
 
     @property
     def fired(self) -> NDArray[np.bool_]:
-        """``[time, n]``, whether."""
+        """Return whether each cell fired, ``[time, n]``."""
         return np.not_equal(self.count, 0)
 
     @property
     def side(self) -> str:
-        """ "on" or "off"; "" for cells without a sign."""
+        """Return  "on" or "off"; "" for cells without a sign."""
         last = self.population.rpartition(".")[2]
         return last if last in ("on", "off") else ""
 
     @property
     def speaker(self) -> str:
-        """The population that it speaks for: "area1.value"."""
+        """Return the population that it speaks for: "area1.value"."""
         return self.population.removesuffix(f".{self.side}") if self.side else self.population
 
     @property
     def area(self) -> str:
-        """The area it stands in."""
+        """Return the area it stands in."""
         return self.speaker.rpartition(".")[0] or self.speaker
 
     @property
     def role(self) -> str:
-        """What it tells: "value", "error", "dopamine"."""
+        """Return what it tells: "value", "error", "dopamine"."""
         return self.speaker.rpartition(".")[2]
 
 
 def fires(data: xr.Dataset) -> bool:
-    """Whether spikes or φ were recorded."""
+    """Return whether spikes or φ were recorded."""
     return bool(_events(data, "spike", "phi"))
 
 
 def spiking(data: xr.Dataset) -> bool:
-    """Whether spikes were recorded."""
+    """Return whether spikes were recorded."""
     return bool(_events(data, "spike"))
 
 
 def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
-    """All populations that spike, then all φ, in the order of the recording.
+    """Return all populations that spike, then all φ, in the order of the recording.
 
     Raises:
         ProtocolError: there is no such sample, or no spikes were recorded.
@@ -90,13 +90,13 @@ def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
 
 
 def _events(data: xr.Dataset, *states: str) -> list[xr.DataArray]:
-    """``[time, batch, cell]`` of each population that has one of the states."""
+    """Return ``[time, batch, cell]`` of each population that has one of the states."""
     cells = [a for a in data.data_vars.values() if "population" in a.attrs and a.ndim == 3]
     return [array for state in states for array in cells if array.attrs.get("state") == state]
 
 
 def one_population(data: xr.Dataset, population: str, batch: int = 0) -> Firing:
-    """That of a name.
+    """Return the population of a name.
 
     Raises:
         ProtocolError: there is no such population.
@@ -107,7 +107,7 @@ def one_population(data: xr.Dataset, population: str, batch: int = 0) -> Firing:
 
 
 def stride(data: xr.Dataset) -> int:
-    """Steps from one record to the next.
+    """Return steps from one record to the next.
 
     Raises:
         ProtocolError: they are not as many between all records.
@@ -128,7 +128,7 @@ def counted(data: xr.Dataset) -> int:
 
 
 def rate(data: xr.Dataset, count: NDArray[np.int64], width: float) -> NDArray[np.float64]:
-    """Spikes per second, in a window that slides: the mean over ``width`` ms around each time.
+    """Return spikes per second in a window that slides: the mean over ``width`` ms around each time.
 
     At the ends of the recording the window is what of it lies within. It is made of whole records: a record
     tells what fired in the steps up to its own, so where these are several, its borders are the nearest.
@@ -154,5 +154,5 @@ def rate(data: xr.Dataset, count: NDArray[np.int64], width: float) -> NDArray[np
 
 
 def window(width: float, each: float) -> int:
-    """How many records, each so many ms after the last, a window of ``width`` ms is."""
+    """Return how many records, each so many ms after the last, a window of ``width`` ms is."""
     return max(1, round(width / each))

@@ -22,7 +22,7 @@ SAME = ("title", "engine", "seed", "dt", "every", "schedule", "layout")
 
 
 def join(recordings: Iterable[xr.Dataset]) -> xr.Dataset:
-    """One recording of several, one after another in time.
+    """Join several recordings, one after another in time, to one.
 
     ``xarray.concat`` joins the numbers too, but not what is said of all of them: the events of all runs,
     their steps, and of weights before those of the first, of weights after those of the last.

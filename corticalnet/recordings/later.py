@@ -19,7 +19,10 @@ _BUILDS: dict[int, Callable[[], xr.Dataset]] = {}
 
 
 def later(build: Callable[[], xr.Dataset]) -> xr.Dataset:
-    """A dataset that becomes what ``build`` returns at the first use; from then on it is an ordinary one."""
+    """Return a dataset that becomes what ``build`` returns at the first use.
+
+    From then on it is an ordinary one.
+    """
     made: xr.Dataset = object.__new__(_kind())
     _BUILDS[id(made)] = build
     weakref.finalize(made, _BUILDS.pop, id(made), None)
@@ -39,7 +42,7 @@ def _fill(made: Any) -> None:
 
 @cache
 def _kind() -> Any:
-    """The class of datasets that nobody has looked at; made when xarray is needed."""
+    """Return the class of datasets that nobody has looked at; made when xarray is needed."""
     import xarray as xr
 
     class Unread(xr.Dataset):

@@ -17,7 +17,7 @@ _OPEN: WeakSet[Any] = WeakSet()
 
 
 def load_recording(path: str | Path, *, lazy: bool = False) -> xr.Dataset:
-    """A recording that ``to=path`` or ``data.to_netcdf(path, engine="h5netcdf")`` saved.
+    """Return a recording that ``to=path`` or ``data.to_netcdf(path, engine="h5netcdf")`` saved.
 
     Args:
         path: of the file.
@@ -46,7 +46,7 @@ def load_recording(path: str | Path, *, lazy: bool = False) -> xr.Dataset:
 
 
 def other_version(path: str | Path, attrs: Any) -> ProtocolError:
-    """What is to be said of a recording whose variables are called otherwise."""
+    """Return what is to be said of a recording whose variables are called otherwise."""
     layout = attrs.get("layout", 1)
     return ProtocolError(
         f"recording '{path}' is of corticalnet {attrs['corticalnet']} and of layout {layout}, but this "
@@ -55,7 +55,7 @@ def other_version(path: str | Path, attrs: Any) -> ProtocolError:
 
 
 def readable(data: xr.Dataset) -> xr.Dataset:
-    """What a file holds as a recording: with texts, which HDF5 gives back as objects."""
+    """Return what a file holds as a recording: with texts, which HDF5 gives back as objects."""
     if "when" not in data.coords:
         return data
     when = data["when"]
@@ -63,7 +63,7 @@ def readable(data: xr.Dataset) -> xr.Dataset:
 
 
 def opened(path: Path) -> xr.Dataset:
-    """What a file holds now; states are read from it when they are needed, all else at once."""
+    """Return what a file holds now; states are read from it when they are needed, all else at once."""
     import h5netcdf
     import xarray as xr
     from xarray.backends import CachingFileManager, H5NetCDFStore

@@ -16,13 +16,13 @@ SYMBOLS = {"value": "x", "prediction": "μ", "error": "ε", "phi": "φ", "rpe": 
 
 
 def states(data: xr.Dataset) -> list[xr.DataArray]:
-    """All states of cells in a recording, ``[time, batch, cell]``, by population; no spikes."""
+    """Return all states of cells in a recording, ``[time, batch, cell]``, by population; no spikes."""
     found = [array for array in data.data_vars.values() if "population" in array.attrs and array.ndim == 3]
     return [array for array in found if array.attrs["state"] != "spike"]
 
 
 def all_cells(data: xr.Dataset, state: str) -> np.ndarray:
-    """A state of all cells that have it side by side, ``[time, batch, cell]``, in the order of the recording.
+    """Join a state of all cells that have it, ``[time, batch, cell]``, in the order of the recording.
 
     Raises:
         ProtocolError: it was not recorded.
@@ -39,7 +39,7 @@ def all_cells(data: xr.Dataset, state: str) -> np.ndarray:
 
 
 def numbers(array: xr.DataArray) -> np.ndarray:
-    """Which cells of their population an array tells of."""
+    """Read real numbers as a dense tensor on ``device``; a tensor that is one already passes as it is."""
     axis = array.dims[-1]
     found: np.ndarray = np.asarray(
         array[axis].values if axis in array.coords else np.arange(array.sizes[axis])
@@ -48,22 +48,22 @@ def numbers(array: xr.DataArray) -> np.ndarray:
 
 
 def summed(array: xr.DataArray) -> bool:
-    """Whether each number is the sum over the steps since the last record."""
+    """Return whether each number is the sum over the steps since the last record."""
     return bool(array.attrs.get("cell_methods") == "time: sum")
 
 
 def area_names(data: xr.Dataset) -> list[str]:
-    """Areas in the order of the recording."""
+    """Return areas in the order of the recording."""
     return list(dict.fromkeys(array.attrs["area"] for array in states(data)))
 
 
 def plastic_projections(data: xr.Dataset) -> list[str]:
-    """Names of the projections whose weights before and after are in a recording."""
+    """Return names of the projections whose weights before and after are in a recording."""
     return [str(array.attrs["projection"]) for array in data.data_vars.values() if "when" in array.dims]
 
 
 def weights(data: xr.Dataset, projection: str, when: str) -> np.ndarray:
-    """Weights of a projection "before" or "after"."""
+    """Return weights of a projection "before" or "after"."""
     found: np.ndarray = data[weights_name(projection)].sel(when=when).values
     return found
 

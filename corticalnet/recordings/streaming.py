@@ -106,7 +106,7 @@ class RecordingFile:
             self._there = True
 
     def open(self) -> xr.Dataset:
-        """The recording so far; states are read from the file when they are needed."""
+        """Return the recording so far; states are read from the file when they are needed."""
         return opened(self.path)
 
     def _create(self, data: xr.Dataset) -> None:

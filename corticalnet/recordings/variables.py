@@ -44,19 +44,19 @@ class RecordedVariable:
 
     @property
     def name(self) -> str:
-        """Of its variable: "area1.value.rate", "area1.error.error norm", "up", "up.trace"."""
+        """Return the variable's name: "area1.value.rate", "area1.error.error norm", "up", "up.trace"."""
         if self.is_weight:
             return self.part
         return f"{self.part}.{self.state}" + (f" {self.reduce}" if self.reduce else "")
 
 
 def variables_of_cells(circuit: Circuit) -> list[RecordedVariable]:
-    """All states of all populations."""
+    """Return all states of all populations."""
     return [RecordedVariable(p.name, state) for p in circuit.populations for state in p.cell.state]
 
 
 def variables_of_synapses(circuit: Circuit) -> list[RecordedVariable]:
-    """All states of synapses, traces among them."""
+    """Return all states of synapses, traces among them."""
     rules = [(p.name, p.plasticity) for p in circuit.plastic]
     return [
         RecordedVariable(name, state, is_synapse=True)
@@ -67,7 +67,7 @@ def variables_of_synapses(circuit: Circuit) -> list[RecordedVariable]:
 
 
 def state_of(circuit: Circuit, variable: RecordedVariable) -> State:
-    """What is said of the state that a variable tells of."""
+    """Return what is said of the state that a variable tells of."""
     if not variable.is_synapse:
         return circuit.population(variable.part).cell.states()[variable.state]
     rule = circuit.projection(variable.part).plasticity
@@ -76,7 +76,7 @@ def state_of(circuit: Circuit, variable: RecordedVariable) -> State:
 
 
 def with_kind(variable: RecordedVariable, circuit: Circuit, every: int) -> RecordedVariable:
-    """A variable that knows the kind of its numbers.
+    """Return a variable that knows the kind of its numbers.
 
     Spikes, φ and choices are 0 or 1, and so are sums of them whole numbers (with a sign, so that a difference
     of "on" and "off" is right); what lasts and is 0 or 1 is a truth value.
@@ -100,7 +100,7 @@ def _binary(cell: Cell) -> set[str]:
 
 
 def default_variables(circuit: Circuit, kept: int, batch: int, limited: int = 1) -> list[RecordedVariable]:
-    """All states and weights, or what of them is not too much; what is left out is said.
+    """Return all states and weights, or what of them is not too much; what is left out is said.
 
     Of spiking cells spikes alone: their voltages and dice are many, and tell nothing more. Of synapses
     weights alone: their states are as many again for each sample.

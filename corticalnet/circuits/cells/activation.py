@@ -40,7 +40,7 @@ ACTIVATIONS: dict[str, Activation] = {
 
 
 def activation(name: str) -> Activation:
-    """The activation of a name.
+    """Return the activation of a name.
 
     Raises:
         CircuitError: none has this name.

@@ -74,46 +74,46 @@ class Cell(Part, ABC):
         self.check()
 
     def leaves_out(self) -> Iterable[str]:
-        """States, ports and inputs of its class that a cell with these parameters does not have."""
+        """Return states, ports and inputs of its class that a cell with these parameters does not have."""
         return ()
 
     def states(self) -> dict[str, State]:
-        """All states, plain numbers made into pure ones."""
+        """Return all states, plain numbers made into pure ones."""
         return as_states(self.state)
 
     @property
     def sends(self) -> str:
-        """The state that is sent if a projection names none."""
+        """Return the state that is sent if a projection names none."""
         return self.output or next(iter(self.state))
 
     def rest(self) -> dict[str, float]:
-        """Every state at rest (a subclass may make it depend on its parameters)."""
+        """Return every state at rest (a subclass may make it depend on its parameters)."""
         return {name: state.rest for name, state in self.states().items()}
 
     def initial_spread(
         self, shape: tuple[int, ...], rng: np.random.Generator
     ) -> dict[str, NDArray[np.float64]]:
-        """States in which cells differ before all time, drawn from ``rng``; a subclass may have some."""
+        """Give states in which cells differ before all time, drawn from ``rng``; a subclass may have some."""
         return {}
 
     @property
     def phases(self) -> tuple[str, ...]:
-        """Names of the phases in which the cell acts: it has a method, which returns something."""
+        """Return names of the phases in which the cell acts: it has a method, which returns something."""
         return tuple(self.equations)
 
     def act(self, phase: str) -> Callable[..., dict[str, Any]]:
-        """The function of a phase: ``(cell, port, dt) -> {state: new value}``."""
+        """Return the function of a phase: ``(cell, port, dt) -> {state: new value}``."""
         function: Callable[..., dict[str, Any]] = getattr(self, phase)
         return function
 
     @property
     def equations(self) -> dict[str, dict[str, Any]]:
-        """For each phase the new value of each state, with symbols for states, ports and parameters."""
+        """Give for each phase the new value of each state, with symbols for states, ports and parameters."""
         return self._traced[0]
 
     @property
     def reads(self) -> dict[str, set[str]]:
-        """For each phase the states, inputs and ports ("port_<name>") that its function asks for.
+        """Return for each phase the states, inputs and ports ("port_<name>") that its function asks for.
 
         More than its equations hold, where a factor is 0 or something is taken off itself.
         """
@@ -169,7 +169,7 @@ class Cell(Part, ABC):
 
     @classmethod
     def port_units(cls) -> dict[str, Unit]:
-        """Unit of what each port takes; pure numbers unless a subclass says otherwise."""
+        """Return the unit of what each port takes; pure numbers unless a subclass says otherwise."""
         return dict.fromkeys(cls.ports, ONE)
 
     def __str__(self) -> str:
@@ -180,5 +180,5 @@ class Cell(Part, ABC):
 
 
 def rest_of(cell: Cell) -> SimpleNamespace:
-    """A namespace of a cell's states at rest: to call its functions by hand."""
+    """Return a namespace of a cell's states at rest: to call its functions by hand."""
     return SimpleNamespace(**cell.rest())

@@ -41,7 +41,7 @@ class ChangeDetector(Cell):
         return {"phi": where(phi, 1.0, 0.0), "silent": where(active, 0.0, cell.silent + 1.0)}
 
     def rest(self) -> dict[str, float]:
-        """Silent for long enough."""
+        """Return the state of a detector that has been silent for long enough."""
         return {**super().rest(), "silent": self.silence}
 
 

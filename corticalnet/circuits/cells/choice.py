@@ -27,7 +27,7 @@ class ActionValue(Cell):
     inputs = {"exploration_noise": ONE}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Value and exploration noise."""
+        """Add exploration noise to the value."""
         return {"bid": port.value + cell.exploration_noise}
 
 
@@ -42,11 +42,11 @@ class LeakyActionValue(ActionValue):
     state = {"bid": 0.0, "mean": 0.0}
 
     def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Weigh."""
+        """Average the value over time."""
         return {"mean": relax(cell.mean, port.value, self.average, dt)}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Mean value and exploration noise."""
+        """Add exploration noise to the mean value."""
         return {"bid": cell.mean + cell.exploration_noise}
 
 
@@ -57,7 +57,7 @@ class PairwiseCompetition(Cell):
     state = {"first": 0.0, "second": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """One of them wins."""
+        """Let the action of the higher bid win."""
         first = port.difference >= 0
         return {"first": where(first, 1.0, 0.0), "second": where(first, 0.0, 1.0)}
 
@@ -77,7 +77,7 @@ class Action(Cell):
     state = {"action": State(pulse=True), "expected": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """The winner of all."""
+        """Choose the action that has won all its competitions."""
         action = where(port.wins + 0.5 > self.rivals, 1.0, 0.0)
         return {"action": action, "expected": action * port.value}
 
@@ -90,7 +90,7 @@ class RewardSource(Cell):
     inputs = {"answer": ONE}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """The reward that this action would bring, if it is the one."""
+        """Return the reward that this action would bring, if it is the one."""
         return {"reward": cell.answer * port.action}
 
 
@@ -108,15 +108,15 @@ class Dopamine(Cell):
     inputs = {"reward": ONE, "outcome": ONE}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Compare, once."""
+        """Compare reward and expectation once, when the outcome comes."""
         return {"rpe": where(self.comes(cell), self.error(cell, port), 0.0), "seen": cell.outcome}
 
     def comes(self, cell: Any) -> Any:
-        """Whether an outcome comes in this step."""
+        """Return whether an outcome comes in this step."""
         return (cell.outcome != 0) & (cell.seen == 0)
 
     def error(self, cell: Any, port: Any) -> Any:
-        """Reward − expected."""
+        """Return reward − expected."""
         return port.reward + cell.reward - port.expected_reward
 
 
@@ -131,7 +131,7 @@ class PhasicDopamine(Dopamine):
     state = {"rpe": State(pulse=True), "seen": 0.0, "left": State(0.0, MS)}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Compare when the outcome comes, and hold."""
+        """Compare when the outcome comes, and hold the error for a while."""
         comes, left = self.comes(cell), maximum(cell.left - dt, 0.0 * dt)
         held = where(left > dt / 2, cell.rpe, 0.0)  # (half a step: differences of dt are not exact)
         return {

@@ -45,5 +45,5 @@ class PhaseSignal(Cell):
     inputs = {"teaching": ONE}
 
     def deliver(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """1 without a teacher."""
+        """Return 1 without a teacher, 0 with one."""
         return {"prediction_phase": where(cell.teaching != 0, 0.0, 1.0)}

@@ -72,7 +72,7 @@ def _word(who: str, what: str, name: object) -> None:
 
 
 def _names(kind: Any, who: str) -> None:
-    """States, inputs and parameters must have names that are words, and their own."""
+    """Check that states, inputs and parameters have names that are words, and their own."""
     owner: dict[str, str] = {}
     for what, names in (("a parameter", declared(kind)), ("a state", kind.state), ("an input", kind.inputs)):
         for name in names:
@@ -89,7 +89,7 @@ def _names(kind: Any, who: str) -> None:
 
 
 def _method(kind: Any, who: str, name: str, member: Any) -> None:
-    """A phase is called with (cell, port, dt); what is called so, or nearly named so, must be a phase."""
+    """Check that what is called as a phase, with (cell, port, dt), or nearly named so, is a phase."""
     if name in _PHASES and not isinstance(member, FunctionType):
         raise CircuitError(f"{who}: '{name}' is a phase, so it must be a method (self, cell, port, dt)")
     if not isinstance(member, FunctionType):

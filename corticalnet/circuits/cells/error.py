@@ -35,7 +35,7 @@ class Error(Cell):
     state = {"error": 0.0, "difference": 0.0, "sent": 0.0, "size": 0.0}
 
     def leaves_out(self) -> Iterable[str]:
-        """What belongs to a choice that has not been made."""
+        """Yield what belongs to a choice that has not been made."""
         yield from () if self.gated else ("gate", "sent")
         yield from () if self.nonlinear_output else ("gain", "difference")
         yield from () if self.measured else ("size",)

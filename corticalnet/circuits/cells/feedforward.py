@@ -31,13 +31,13 @@ class Feedforward(Cell):
     output = "rate"
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Sum and fire."""
+        """Take over the drive, and apply the activation to it."""
         f, drive = activation(self.activation), port.drive
         rate = f.rate(drive)
         return {"drive": drive, "rate": rate, "gain": f.gain(1.0, drive, rate)}
 
     def rest(self) -> dict[str, float]:
-        """No drive, and the rate of that."""
+        """Return no drive, and the rate of that."""
         return {**super().rest(), "rate": float(activation(self.activation).rate(0.0))}
 
 
@@ -66,7 +66,7 @@ class LeakyFeedforward(Feedforward):
     tau: Milliseconds = 10.0
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """One Euler step, and fire."""
+        """Relax to the drive by one Euler step, and apply the activation."""
         drive = relax(cell.drive, port.drive, self.tau, dt)
         return super().predict(cell, SimpleNamespace(drive=drive), dt)
 
@@ -77,6 +77,6 @@ class LeakyFeedback(Feedback):
     tau: Milliseconds = 10.0
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """One Euler step, and gate it."""
+        """Relax to the signal by one Euler step, and gate it by the gain."""
         signal = relax(cell.signal, port.feedback, self.tau, dt)
         return {"signal": signal, "credit": port.gain * signal, "partner": port.rate}

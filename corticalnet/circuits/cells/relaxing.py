@@ -43,7 +43,7 @@ class Relaxing(Cell):
     state = {"rate": 0.0, "sent": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """One Euler step."""
+        """Relax to the drive by one Euler step."""
         return self._relax(cell, port.drive + port.feedback / self.weight, dt)
 
     def _relax(self, cell: Any, drive: Any, dt: Any) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Relaxing(Cell):
         return {"rate": rate, "sent": self.weight * rate}
 
     def rest(self) -> dict[str, float]:
-        """The rate without any drive."""
+        """Return the rate without any drive."""
         rate = min(float(activation(self.activation).rate(0.0)), self.bound)
         return {"rate": rate, "sent": self.weight * rate}
 
@@ -63,11 +63,11 @@ class RelaxingNext(Relaxing):
     ports = {"drive": "feedback", "feedback": "feedback"}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Its neighbours' turn."""
+        """Keep the rate: it is the neighbours' turn."""
         return {"rate": cell.rate}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """One Euler step."""
+        """Relax to the drive by one Euler step."""
         return self._relax(cell, port.drive + port.feedback / self.weight, dt)
 
 
@@ -78,7 +78,7 @@ class NudgedRate(RelaxingNext):
     inputs = {"target": ONE}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """One Euler step."""
+        """Relax to drive and nudge by one Euler step."""
         return self._relax(cell, port.drive + port.nudge * (cell.target - cell.rate), dt)
 
 
@@ -113,5 +113,5 @@ class Nudge(Clock):
         }
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """It has counted before anything moves."""
+        """Count steps before anything moves."""
         return {"count": cell.count}

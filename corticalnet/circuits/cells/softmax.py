@@ -33,11 +33,11 @@ class SoftmaxValue(Clamped):
     state = {**Clamped.state, "held": 0.0}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """One Euler step, or straight to the target."""
+        """Relax by one Euler step, or go straight to the target."""
         return {**super().move(cell, port, dt), "held": cell.clamped}
 
     def rest(self) -> dict[str, float]:
-        """One of many that are alike."""
+        """Return the state of one of many cells that are alike."""
         return {**super().rest(), "value": self.share, "rate": self.share}
 
 
@@ -47,7 +47,7 @@ class SoftmaxPrediction(PredictionWithMotion):
     state = {**PredictionWithMotion.state, "power": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Drive, rate, gain and power; and how far they moved."""
+        """Update drive, rate, gain and power; and how far they moved."""
         new = super().predict(cell, port, dt)
         return {**new, "power": power(new["predicted_rate"])}
 
@@ -58,7 +58,7 @@ class StagedSoftmaxValue(TaughtValue):
     share: Magnitude = 1.0
 
     def rest(self) -> dict[str, float]:
-        """One of many that are alike."""
+        """Return the state of one of many cells that are alike."""
         return {**super().rest(), "value": self.share, "rate": self.share}
 
 
@@ -72,7 +72,7 @@ class StagedSoftmaxPrediction(StagedPrediction):
     state = {**StagedPrediction.state, "power": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Drive, rate and power; gain while at rest."""
+        """Update drive, rate and power; gain while at rest."""
         new = super().predict(cell, port, dt)
         return {**new, "power": power(new["predicted_rate"])}
 
@@ -88,7 +88,7 @@ class SoftmaxError(Error):
     state = {**Error.state, "expected": 0.0}
 
     def leaves_out(self) -> Iterable[str]:
-        """As all error cells, but a softmax is never linear."""
+        """Leave out what all error cells do, but a softmax is never linear."""
         return set(super().leaves_out()) - {"gain", "difference"}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -99,7 +99,7 @@ class SoftmaxError(Error):
         return {**new, "size": absolute(error)} if self.measured else new
 
     def rest(self) -> dict[str, float]:
-        """Where the value is."""
+        """Rest at the share that the value has."""
         return {**super().rest(), "expected": self.share}
 
 
@@ -117,7 +117,7 @@ class StagedSoftmaxError(StagedError):
         return {"difference": difference, "expected": expected, "error": error, "size": absolute(error)}
 
     def rest(self) -> dict[str, float]:
-        """Where the value is."""
+        """Rest at the share that the value has."""
         return {**super().rest(), "expected": self.share}
 
 
@@ -129,12 +129,15 @@ class AveragedSoftmaxError(AveragedError, StagedSoftmaxError):
 
 
 def power(rate: Any) -> Any:
-    """``exp(rate)``; rates beyond ±700, of which a double could not hold it, count as ±700."""
+    """Return ``exp(rate)``; rates beyond ±700, of which a double could not hold it, count as ±700."""
     return exp(maximum(minimum(rate, 700.0), -700.0))
 
 
 def _difference(cell: Any, port: Any) -> tuple[Any, Any]:
-    """value − expected, by what both changed by (so that cells at rest are exactly at zero); and expected."""
+    """Return the value − expected, by what both changed by (so that cells at rest are exactly at zero).
+
+    And expected.
+    """
     pool = where(port.pool == 0, 1.0, port.pool)  # (0: nobody has told its power)
     expected = where(port.held != 0, port.mass, 1.0) * (port.power / pool)
     return cell.difference + (port.change + (cell.expected - expected)), expected

@@ -46,7 +46,7 @@ class Spiking(Cell, ABC):
     output = "spike"
 
     def wanted(self, drive: Any) -> Any:
-        """``max_rate · max(0, base + drive)``."""
+        """Return ``max_rate · max(0, base + drive)``."""
         return self.max_rate * maximum(self.base + drive, 0.0)
 
 
@@ -71,7 +71,7 @@ class Poisson(Spiking):
         return {"spike": where(fires, 1.0, 0.0), "first": first, "second": second, "third": third}
 
     def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
-        """Every cell begins somewhere else."""
+        """Draw a start of its random numbers for every cell."""
         sizes = {"first": 30269, "second": 30307, "third": 30323}
         return {name: rng.integers(1, size, shape).astype(np.float64) for name, size in sizes.items()}
 
@@ -88,7 +88,7 @@ class PIF(Spiking):
         return {"spike": where(fires, 1.0, 0.0), "voltage": where(fires, voltage - 1, voltage)}
 
     def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
-        """Any phase."""
+        """Draw any phase of the cycle, all as likely."""
         return {"voltage": rng.random(shape)}
 
 
@@ -103,17 +103,17 @@ class LIF(Spiking):
     state = {"spike": State(event=True), "voltage": 0.0}
 
     def current(self, rate: Any) -> Any:
-        """I for a rate: the inverse of the f–I curve; 0 for silence."""
+        """Return the current I for a rate: the inverse of the f–I curve; 0 for silence."""
         spikes = self.tau * rate  # in one time constant
         return where(spikes > _NEVER, 1 / (1 - exp(-1 / maximum(spikes, _NEVER))), 0.0)
 
     def rate(self, current: Any) -> Any:
-        """The f–I curve; 0 up to the rheobase, I = 1."""
+        """Return the f–I curve; 0 up to the rheobase, I = 1."""
         above = maximum(current, 1 + 1e-12)
         return where(current > 1, 1 / (self.tau * log(above / (above - 1))), 0.0)
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """A step with a constant current: exact, with a spike's time interpolated."""
+        """Return a step with a constant current: exact, with a spike's time interpolated."""
         current = self.current(self.wanted(port.drive))
         voltage = current + (cell.voltage - current) * exp(-dt / self.tau)
         fires = voltage >= 1
@@ -124,7 +124,7 @@ class LIF(Spiking):
         }
 
     def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
-        """Any phase of the cycle at the rate of its base (at half the maximal rate without one)."""
+        """Draw any phase of the cycle at the rate of its base (at half the maximal rate without one)."""
         rate = float(self.max_rate) * (float(self.base) or 0.5)
         phase = rng.random(shape)
         if rate <= 0:  # held silent: anywhere below the threshold
@@ -150,7 +150,7 @@ class DrivenLIF(Cell):
     state = {"spike": State(event=True), "voltage": 0.0, "current": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """One Euler step."""
+        """Integrate the drive by one Euler step."""
         current = cell.current * (1 - dt / self.synapse) + port.spikes
         voltage = relax(cell.voltage, current, self.tau, dt)
         fires = voltage >= 1
@@ -161,7 +161,7 @@ class DrivenLIF(Cell):
         }
 
     def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
-        """Any voltage below threshold."""
+        """Draw any voltage below threshold."""
         return {"voltage": rng.random(shape)}
 
 
@@ -184,5 +184,5 @@ class SynapticCurrent(Cell):
 
 
 def _remainder(x: Any, size: float) -> Any:
-    """x modulo size."""
+    """Return x modulo size."""
     return x - size * floor(x / size)

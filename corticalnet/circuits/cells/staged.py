@@ -47,7 +47,7 @@ class StagedError(Cell):
     state = {"error": 0.0, "difference": 0.0, "size": 0.0, "stage": 0.0, "sent": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Follow value − prediction."""
+        """Follow value − prediction as an error cell with a time constant."""
         difference = cell.difference + port.change
         goal = port.gain * difference if self.nonlinear_output else difference
         error = relax(cell.error, goal, self.tau, dt)
@@ -105,12 +105,12 @@ class StagedPrediction(PredictionWithMotion):
     }
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Drive and rate; gain while at rest."""
+        """Update drive and rate; gain while at rest."""
         new = super().predict(cell, port, dt)
         return {**new, "gain": where(cell.stage == 0, new["gain"], cell.gain)}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Notice where stages change."""
+        """Mark the steps in which stages change."""
         stage = port.stage
         return {
             "stage": stage,
@@ -164,7 +164,7 @@ class ContinuousDetector(Cell):
         }
 
     def rest(self) -> dict[str, float]:
-        """Silent for long enough."""
+        """Return the state of a detector that has been silent for long enough."""
         return {**super().rest(), "silent": self.silence}
 
 
@@ -205,5 +205,5 @@ class StagedClock(Cell):
 
 
 def replaced(cell: Any, **states: Any) -> SimpleNamespace:
-    """The same cell with other values of some states."""
+    """Return the same cell with other values of some states."""
     return SimpleNamespace(**{**vars(cell), **states})

@@ -38,7 +38,7 @@ class Constant(Cell):
     state = {"rate": 1.0}
 
     def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """1."""
+        """Return the constant rate 1."""
         return {"rate": 0.0 * cell.rate + 1.0}
 
 
@@ -62,17 +62,17 @@ class Value(Cell):
     output = "rate"
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """One Euler step."""
+        """Relax to the feedback and the prediction by one Euler step."""
         pull = activation(self.activation).gain(port.feedback, cell.value, cell.rate) - port.error
         change = where(port.prediction_phase != 0, -port.error, increment(pull, self.tau, dt))
         return {"value": cell.value + change, "change": change}
 
     def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """``f(value)``."""
+        """Return the rate ``f(value)``."""
         return {"rate": activation(self.activation).rate(cell.value)}
 
     def rest(self) -> dict[str, float]:
-        """A value of 0 and its rate."""
+        """Return a value of 0 and its rate."""
         return {**super().rest(), "rate": float(activation(self.activation).rate(0.0))}
 
 
@@ -86,7 +86,7 @@ class Clamped(Value):
     inputs = {"target": ONE, "clamped": ONE}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """One Euler step, or straight to the target."""
+        """Relax by one Euler step, or go straight to the target."""
         free = super().move(cell, port, dt)["change"]
         change = where(cell.clamped != 0, cell.target - cell.value, free)
         return {"value": cell.value + change, "change": change}
@@ -104,7 +104,7 @@ class RewardedValue(Value):
     ports = {"error": "", "dopamine": "", "action": ""}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Back to the prediction, or a kick."""
+        """Go back to the prediction, or by a kick from it."""
         change = port.dopamine * port.action - increment(port.error, self.tau, dt)
         return {"value": cell.value + change, "change": change}
 
@@ -127,7 +127,7 @@ class LeakyValue(Value):
     ports = {"error": "", "late_error": "", "feedback": "feedback", "gain": ""}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """One Euler step."""
+        """Follow feedback and error by one Euler step."""
         change = increment(port.gain * port.feedback - port.error - port.late_error, self.tau, dt)
         return {"value": cell.value + change, "change": change}
 
@@ -152,18 +152,18 @@ class TaughtValue(Cell):
     output = "rate"
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """One Euler step."""
+        """Follow the error, or the target, by one Euler step."""
         r = where(cell.clamped != 0, minimum(1.0, cell.grip + dt / maximum(self.ramp, dt)), 0.0)
         pull = self.pull(r, cell.target - cell.value, port.error + port.late_error)
         change = increment(pull, self.tau, dt)
         return {"value": cell.value + change, "change": change, "grip": r}
 
     def pull(self, grip: Any, wanted: Any, error: Any) -> Any:
-        """What moves the cell: its error, or the teacher."""
+        """Return what moves the cell: its error, or the teacher."""
         return grip * wanted - (1 - grip) * error
 
     def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """The value is a rate."""
+        """Return the value as the rate."""
         return {"rate": cell.value}
 
 
@@ -173,5 +173,5 @@ class NudgedValue(TaughtValue):
     nudge: Magnitude = 1e-3
 
     def pull(self, grip: Any, wanted: Any, error: Any) -> Any:
-        """Its error, and a little of the teacher's."""
+        """Return its error, and a little of the teacher's."""
         return self.nudge * grip * wanted - error

@@ -16,7 +16,7 @@ class ErrorTimesRate(Plasticity):
     """The postsynaptic column's error times the presynaptic rate."""
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """``error · rate``."""
+        """Return ``error · rate``."""
         return port.error * pre.rate
 
 
@@ -28,11 +28,11 @@ class CreditTimesRate(Plasticity):
     """
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """``rate · credit``."""
+        """Return ``rate · credit``."""
         return port.rate * pre.credit
 
     def for_spiking_input(self) -> Plasticity:
-        """Credit as a current."""
+        """Return the plasticity whose credit comes as a current."""
         return CreditTimesSynapticRate(**self.parameters())
 
 
@@ -40,7 +40,7 @@ class CreditTimesSynapticRate(CreditTimesRate):
     """The same where the credit of the column above comes by spikes."""
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """``rate · rate of the current``."""
+        """Return ``rate · rate of the current``."""
         return port.rate * pre.rate
 
 
@@ -48,5 +48,5 @@ class SentTimesRate(Plasticity):
     """The product of both ends: what a weight is multiplied by in the energy of equilibrium propagation."""
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """``sent · rate``."""
+        """Return ``sent · rate``."""
         return post.sent * pre.rate

@@ -96,17 +96,17 @@ class Plasticity(Part, ABC):
 
     @property
     def remembers(self) -> bool:
-        """Whether synapses have a trace."""
+        """Return whether synapses have a trace."""
         return bool(self.consolidation or self.memory)
 
     @property
     def states(self) -> dict[str, State]:
-        """All states of a synapse, its trace among them if it has one."""
+        """Return all states of a synapse, its trace among them if it has one."""
         return as_states(self.state) | ({"trace": State()} if self.remembers else {})
 
     @abstractmethod
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """What a synapse would change by, pointwise.
+        """Return what a synapse would change by, pointwise.
 
         Args:
             synapse: its ``weight``, and its states by name.
@@ -115,30 +115,33 @@ class Plasticity(Part, ABC):
         """
 
     def update(self, synapse: Any, pre: Any, post: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """New values of a synapse's states in a step of dt, pointwise, all from the old ones."""
+        """Return new values of a synapse's states in a step of dt, pointwise, all from the old ones."""
         return {}
 
     def transmits(self, synapse: Any, sent: Any) -> Any:
-        """What a synapse adds to the port of its target, pointwise, if its source sends ``sent``."""
+        """Return what a synapse adds to the port of its target, pointwise, if its source sends ``sent``."""
         return synapse.weight * sent
 
     @property
     def weighs(self) -> bool:
-        """Whether synapses do no more than multiply by their weights."""
+        """Return whether synapses do no more than multiply by their weights."""
         return type(self).transmits is Plasticity.transmits
 
     def for_spiking_input(self) -> Plasticity:
-        """The same plasticity where the presynaptic signal comes by spikes: as the ``rate`` of a current."""
+        """Return the same plasticity where the presynaptic signal comes by spikes.
+
+        As the ``rate`` of a current.
+        """
         return self
 
     @property
     def slots(self) -> dict[str, str]:
-        """The named slots that are in use."""
+        """Return the named slots that are in use."""
         names = ("trigger", "modulator", "consolidation")
         return {name: getattr(self, name) for name in names if getattr(self, name)}
 
     def traced(self, pre: Cell, post: Cell) -> Any:
-        """Eligibility as an expression in ``w``, ``pre_<state>``, ``post_<state>`` and ``port_<port>``.
+        """Trace eligibility as an expression in ``w``, ``pre_<state>``, ``post_<state>`` and ``port_<port>``.
 
         (States of synapses are ``synapse_<state>``.)
 
@@ -152,7 +155,7 @@ class Plasticity(Part, ABC):
         return found[""]
 
     def updates(self, pre: Cell, post: Cell) -> dict[str, Any]:
-        """New values of the states of synapses, as expressions in the same symbols, parameters and ``dt``.
+        """Trace new values of synaptic states, as expressions in the same symbols, parameters and ``dt``.
 
         Raises:
             CircuitError: they are not pointwise, or ask for what the cells do not have.
@@ -167,7 +170,7 @@ class Plasticity(Part, ABC):
         return found
 
     def reads(self, pre: Cell, post: Cell) -> dict[str, set[str]]:
-        """What is asked for by eligibility and update: states of "pre" and of "post", and names of "port".
+        """Name what eligibility and update ask for: states of "pre" and of "post", and names of "port".
 
         More than their expressions hold, where a factor is 0 or something is taken off itself.
         """
@@ -215,7 +218,7 @@ class Plasticity(Part, ABC):
 
     @cached_property
     def source_equation(self) -> str:
-        """What the slots make of the eligibility, in words."""
+        """Return what the slots make of the eligibility, in words."""
         what = f"trace of eligibility over {self.memory:g} ms" if self.memory else "eligibility"
         factors = ["rate", *(v for k, v in self.slots.items() if k != "consolidation"), what]
         line = "Δw = " + " · ".join(factors)

@@ -33,7 +33,7 @@ class TsodyksMarkram(Plasticity):
     state: ClassVar[dict[str, float]] = {"utilisation": 0.0, "resources": 1.0}
 
     def update(self, synapse: Any, pre: Any, post: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """A step of both."""
+        """Return a step of both."""
         u, x, spikes = synapse.utilisation, synapse.resources, self.max_rate * pre.rate * dt
         return {
             "utilisation": u
@@ -43,9 +43,9 @@ class TsodyksMarkram(Plasticity):
         }
 
     def transmits(self, synapse: Any, sent: Any) -> Any:
-        """``w u x · sent``."""
+        """Return ``w u x · sent``."""
         return synapse.weight * synapse.utilisation * synapse.resources * sent
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """Nothing lasts."""
+        """Return 0: nothing lasts."""
         return 0.0 * synapse.weight

@@ -63,11 +63,11 @@ class Member:
 
     @property
     def synapses(self) -> slice:
-        """Those of the bundle that are its own."""
+        """Return those of the bundle that are its own."""
         return slice(self.first, self.first + len(self.weight))
 
     def listed(self, own: Any) -> NDArray[np.float64]:
-        """Numbers of its synapses, ``[..., synapses]``, in the order of its connection's list."""
+        """Return numbers of its synapses, ``[..., synapses]``, in the order of its connection's list."""
         found: NDArray[np.float64] = np.empty_like(own)
         found[..., self.place] = own
         return found
@@ -100,11 +100,11 @@ class Bundle:
     size: int = 0
 
     def member(self, projection: str) -> Member:
-        """A projection in it."""
+        """Return a projection in it."""
         return next(member for member in self.members if member.projection == projection)
 
     def add(self, pre: Indices, post: Indices, member: Member | None = None) -> None:
-        """More synapses; those of a projection are a member."""
+        """Add more synapses; those of a projection are a member."""
         self.pre.append(pre)
         self.post.append(post)
         if member is not None:

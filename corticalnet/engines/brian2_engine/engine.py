@@ -89,7 +89,7 @@ class Brian2Engine(Stepping):
         self.reset()
 
     def _made(self) -> Model:
-        """The model, with what delivers inputs and what records in their slots of a step."""
+        """Return the model, with what delivers inputs and what records in their slots of a step."""
         layout = Layout(self._plan, allowed)
         model = Model(layout, self._weights)
         model.operate(self._deliver, layout.deliver_phase, 0, "deliver_inputs")
@@ -100,7 +100,7 @@ class Brian2Engine(Stepping):
     # What users see ----------------------------------------------------------------------------
     @property
     def model(self) -> Model:
-        """The Brian2 objects.
+        """Return the Brian2 objects.
 
         Raises:
             EngineError: "cpp_standalone" has not run yet.
@@ -112,22 +112,22 @@ class Brian2Engine(Stepping):
 
     @property
     def network(self) -> Any:
-        """The ``brian2.Network``."""
+        """Return the ``brian2.Network``."""
         return self.model.network
 
     @property
     def cells(self) -> Any:
-        """The ``brian2.NeuronGroup``."""
+        """Return the ``brian2.NeuronGroup``."""
         return self.model.cells
 
     @property
     def synapses(self) -> dict[str, Any]:
-        """The ``brian2.Synapses`` by name."""
+        """Return the ``brian2.Synapses`` by name."""
         return self.model.synapses
 
     @property
     def weights(self) -> dict[str, Array]:
-        """Weights by projection, as they are now."""
+        """Return weights by projection, as they are now."""
         if self._standalone is None:
             self.model.read_weights(self._weights)
         return {name: weight.copy() for name, weight in self._weights.items()}
@@ -212,7 +212,7 @@ class Brian2Engine(Stepping):
 
     @property
     def stride(self) -> int | None:
-        """Objects with clocks of their own run as Brian2 runs them: all steps at once."""
+        """Return the steps made at once: all, if there are objects with clocks of their own."""
         return super().stride if self.model.alone else None
 
     def _deliver(self) -> None:

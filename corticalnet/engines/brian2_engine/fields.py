@@ -52,23 +52,23 @@ class Fields:
                 self._field(population.role, state)[slice(*self.rows(population.name))] = values[0]
 
     def span(self, block: Block) -> slice:
-        """Rows of a block."""
+        """Return rows of a block."""
         start = self._starts[block.index]
         return slice(start, start + block.n)
 
     def rows(self, population: str) -> tuple[int, int]:
-        """First row of a population, and the one after its last."""
+        """Return the first row of a population, and the one after its last."""
         place = self.plan.places[population]
         start = self._starts[place.block.index]
         return start + place.columns.start, start + place.columns.stop
 
     def new(self, *words: str) -> str:
-        """A field that is 0 at rest; its name."""
+        """Return a field that is 0 at rest; its name."""
         self._field(*words)
         return self.names(*words)
 
     def register(self, population: str, state: str, when: str, steps: int) -> str:
-        """The field that holds what a state was some steps ago (at rest before all time)."""
+        """Return the field that holds what a state was some steps ago (at rest before all time)."""
         place = self.plan.places[population]
         for k in range(1, steps + 1):
             past = self._field(place.role, state, when, "ago", str(k))

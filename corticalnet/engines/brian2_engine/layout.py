@@ -42,7 +42,7 @@ class Instructions:
     order: int = 0
 
     def meets(self, other: Instructions) -> bool:
-        """Whether the two must stay in their order."""
+        """Return whether the two must stay in their order."""
         return bool(self.writes & (other.writes | other.reads) or self.reads & other.writes)
 
 
@@ -81,12 +81,12 @@ class Layout:
 
     @property
     def circuit(self) -> Circuit:
-        """What is laid out."""
+        """Return what is laid out."""
         return self.plan.circuit
 
     # The step ----------------------------------------------------------------------------------
     def _walk(self) -> None:
-        """Every operation of the plan in turn."""
+        """Walk through every operation of the plan in turn."""
         self._orders: dict[str, int] = {}
         passed: list[Instructions] = []
         done: set[int] = set()
@@ -144,7 +144,7 @@ class Layout:
         )
 
     def _deliver(self, phase: str) -> Iterable[Instructions]:
-        """Inputs that are filled from tables, population by population."""
+        """Yield inputs that are filled from tables, population by population."""
         self.deliver_phase = phase
         for population in self.circuit.populations:
             lines = []
@@ -157,11 +157,11 @@ class Layout:
                 yield self._code(phase, block, self.rows(population.name), lines)
 
     def signal(self, population: str, name: str) -> tuple[str, str]:
-        """Names of a signal's table of patterns and of its list of which one is on."""
+        """Return names of a signal's table of patterns and of its list of which one is on."""
         return self.names("patterns", population, name), self.names("shown", population, name)
 
     def _act(self, act: Act) -> Instructions:
-        """One role in one phase: its cell's function, called with formulas."""
+        """Write one role in one phase: its cell's function, called with formulas."""
         cell = act.block.roles[act.role]
         known = (*cell.state, *cell.inputs)
         cells = SimpleNamespace(**{name: Formula(self.names(act.role, name)) for name in known})
@@ -173,7 +173,7 @@ class Layout:
         return self._code(act.phase, act.block, (span.start, span.stop), statements(values, prefix))
 
     def _totals(self, totals: Iterable[SummedVariable], phase: str, done: set[int]) -> list[Instructions]:
-        """Sums of bundles, each once, and the registers that move when all have read them."""
+        """Return sums of bundles, each once, and the registers that move when all have read them."""
         found = []
         everywhere = [block.index for block in self.plan.blocks]
         for total in totals:
@@ -201,7 +201,7 @@ class Layout:
         return found
 
     def _learn(self, projection: Projection, phase: str) -> Instructions:
-        """The place of a bundle's learning in the order of things."""
+        """Return the place of a bundle's learning in the order of things."""
         bundle: Bundle = self.bundles.of(projection.name)
         code = learning(self.bundles, bundle)
         if not bundle.learn_order:

@@ -34,20 +34,20 @@ class Learning:
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """Return all of it."""
         return " ".join(
             [*self.update, self.change, self.gain, *self.temporary, self.trigger, self.consolidation]
         )
 
 
 def synapse(names: Names, rule: Plasticity) -> SimpleNamespace:
-    """A synapse's weight and states, as formulas."""
+    """Return a synapse's weight and states, as formulas."""
     states = {name: Formula(names("synapse", name)) for name in rule.states}
     return SimpleNamespace(weight=Formula("w"), **states)
 
 
 def learning(bundles: Bundles, bundle: Bundle) -> Learning:
-    """The plasticity of a bundle, called with formulas."""
+    """Return the plasticity of a bundle, called with formulas."""
     projection, names = bundle.plastic, bundles.fields.names
     assert projection is not None, "asked of plastic projections only"
     assert projection.plasticity is not None, "asked of plastic projections only"
@@ -88,7 +88,7 @@ def learning(bundles: Bundles, bundle: Bundle) -> Learning:
 
 
 def events(bundles: Bundles, bundle: Bundle) -> dict[str, str]:
-    """Slots of plasticity that cells of the group can announce, and the conditions when they do."""
+    """Return slots of plasticity that cells of the group can announce, and the conditions when they do."""
     rule = None if bundle.plastic is None else bundle.plastic.plasticity
     if rule is None or bundle.tied or rule.state:  # (states of synapses move in every step)
         return {}
@@ -99,7 +99,7 @@ def events(bundles: Bundles, bundle: Bundle) -> dict[str, str]:
 
 
 def texts(bundles: Bundles, bundle: Bundle) -> tuple[dict[str, str], str]:
-    """Code of plasticity: for each slot that waits for an event, and what is done in each step."""
+    """Return code of plasticity: for each slot that waits for an event, and what is done in each step."""
     rule = None if bundle.plastic is None else bundle.plastic.plasticity
     if rule is None:
         return {}, ""

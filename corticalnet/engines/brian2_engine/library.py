@@ -14,7 +14,7 @@ from corticalnet.errors import EngineError
 
 
 def brian2() -> Any:
-    """The brian2 package.
+    """Return the brian2 package.
 
     Raises:
         EngineError: it is not installed.
@@ -31,7 +31,7 @@ def brian2() -> Any:
 
 @contextmanager
 def preferences(target: str) -> Iterator[None]:
-    """Brian2's preferences as the engine needs them, for as long as it builds or runs.
+    """Set Brian2's preferences as the engine needs them, for as long as it builds or runs.
 
     Code is generated for ``target``. Formulas are evaluated as they are written: Brian2 must not reorder
     them, nor the C++ compiler, or cells at rest would not be exactly at rest.
@@ -57,7 +57,7 @@ def preferences(target: str) -> Iterator[None]:
 
 
 def allowed(name: str) -> bool:
-    """Whether Brian2 accepts a name for a variable."""
+    """Return whether Brian2 accepts a name for a variable."""
     b2 = brian2()
     try:
         b2.Equations.check_identifier(name)
@@ -67,7 +67,7 @@ def allowed(name: str) -> bool:
 
 
 def functions() -> dict[str, Any]:
-    """The functions of :mod:`corticalnet.circuits.pointwise` that Brian2 does not have."""
+    """Return the functions of :mod:`corticalnet.circuits.pointwise` that Brian2 does not have."""
     b2 = brian2()
     found = {}
     for name, function, cpp, cython in (

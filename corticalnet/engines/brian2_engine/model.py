@@ -70,7 +70,7 @@ class Model:
 
     # Building ----------------------------------------------------------------------------------
     def regularly(self, rows: tuple[int, int], lines: list[str], phase: str, order: int) -> Any:
-        """Code for some rows, added to the network."""
+        """Return code for some rows, added to the network."""
         if rows not in self._subgroups:
             self._subgroups[rows] = self.cells[rows[0] : rows[1]]
         when = str(order) if order > 0 else f"noise_{-order}"
@@ -101,13 +101,13 @@ class Model:
 
     @property
     def plastic(self) -> list[Any]:
-        """The synapses that learn."""
+        """Return the synapses that learn."""
         return [self.synapses[bundle.name] for bundle in self.layout.bundles.all if bundle.plastic]
 
     # Time --------------------------------------------------------------------------------------
     @property
     def timestep(self) -> int:
-        """How many steps the network has made."""
+        """Return how many steps the network has made."""
         return int(self._clock.variables["timestep"].get_value()[0])
 
     def look(self) -> None:
@@ -203,7 +203,7 @@ class Model:
             self._tie(bundle, made)
 
     def _tie(self, bundle: Bundle, made: Any) -> None:
-        """Changes of synapses that share a weight are summed in a group of weights, and given back."""
+        """Sum changes of synapses that share a weight in a group of weights, and give the sums back."""
         b2 = brian2()
         member = bundle.members[0]
         size, name = int(member.weight.max()) + 1, f"{bundle.name}_weights"
@@ -224,12 +224,12 @@ class Model:
 
     # State -------------------------------------------------------------------------------------
     def field(self, name: str) -> Array:
-        """The numbers of a field, row by row, as they are: writing into them changes the model."""
+        """Return the numbers of a field, row by row, as they are: writing into them changes the model."""
         values: Array = self.cells.variables[name].get_value()
         return values
 
     def synaptic_states(self) -> dict[str, float]:
-        """States of synapses at rest, by "bundle/state"."""
+        """Return states of synapses at rest, by "bundle/state"."""
         return {
             f"{bundle.name}/{name}": state.rest
             for bundle in self.layout.bundles.all
@@ -238,7 +238,7 @@ class Model:
         }
 
     def variable(self, key: str) -> Any:
-        """The Brian2 variable of "field/NAME" or "synapse/BUNDLE/STATE"."""
+        """Return the Brian2 variable of "field/NAME" or "synapse/BUNDLE/STATE"."""
         kind, _, name = key.partition("/")
         if kind == "field":
             return self.cells.variables[name]
@@ -246,32 +246,32 @@ class Model:
         return self.synapses[bundle].variables[self.layout.names("synapse", state)]
 
     def of_synapses(self, projection: str, state: str) -> Array:
-        """A state of a projection's synapses, in the order of its connection's list."""
+        """Return a state of a projection's synapses, in the order of its connection's list."""
         bundle = self.layout.bundles.of(projection)
         member = bundle.member(projection)
         now = np.asarray(self.variable(f"synapse/{bundle.name}/{state}").get_value())
         return member.listed(now[member.synapses])
 
     def state(self) -> dict[str, Array]:
-        """All fields and states of synapses, by such keys: writing into them changes the model."""
+        """Return all fields and states of synapses, by such keys: writing into them changes the model."""
         keys = [f"field/{name}" for name in self.layout.fields]
         keys += [f"synapse/{key}" for key in self.synaptic_states()]
         return {key: self.variable(key).get_value() for key in keys}
 
     def at_rest(self) -> dict[str, Array]:
-        """The same, at rest."""
+        """Return the same, at rest."""
         found = {f"field/{name}": values for name, values in self.layout.fields.items()}
         for key, rest in self.synaptic_states().items():
             found[f"synapse/{key}"] = np.full(len(self.synapses[key.rpartition("/")[0]]), rest)
         return found
 
     def rest(self) -> None:
-        """Every field and every synapse at rest."""
+        """Bring every field and every synapse to rest."""
         for key, values in self.at_rest().items():
             self.variable(key).set_value(values)
 
     def synaptic_weights(self, weights: Mapping[str, Array], bundle: Bundle) -> Array:
-        """Weights of every synapse of a bundle."""
+        """Return weights of every synapse of a bundle."""
         return np.concatenate([np.ravel(weights[m.projection])[m.weight] for m in bundle.members])
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:

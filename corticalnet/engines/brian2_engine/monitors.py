@@ -50,7 +50,7 @@ class Monitors:
         self.monitors = list(self._by_key.values())
 
     def _what(self, variable: RecordedVariable) -> tuple[Any, str, Any]:
-        """Whose variable a variable is, its name, and which rows or synapses."""
+        """Say whose variable it is, its name, and which rows or synapses."""
         layout = self._model.layout
         if variable.is_synapse:
             bundle = layout.bundles.of(variable.part)
@@ -66,7 +66,7 @@ class Monitors:
         return self._model.cells, name, np.arange(*layout.rows(variable.part))
 
     def played(self, recording: Recording) -> dict[tuple[str, str], Tensor]:
-        """All that was seen: by part and state, ``[T, 1, n]`` of all cells, ``[T, 1, *shape]`` of synapses,
+        """Return all seen: by part and state, ``[T, 1, n]`` of all cells, ``[T, 1, *shape]`` of synapses,
         ``[T, *weight shape]``.
         """
         found = {}

@@ -50,7 +50,7 @@ class Standalone:
         self.state: dict[str, Array] = {}
 
     def rest(self) -> None:
-        """The next run begins at rest."""
+        """Let the next run begin at rest."""
         self.state = {}
 
     def run(
@@ -103,7 +103,7 @@ class Standalone:
             b2.devices.reset_device()
 
     def _again(self, compiled: CompiledProtocol, weights: Mapping[str, Array]) -> None:
-        """The compiled program with other numbers."""
+        """Run the compiled program with other numbers."""
         model = self.model
         assert model is not None, "made when built"
         changed: dict[Any, Any] = {}
@@ -117,7 +117,7 @@ class Standalone:
         self._device.run(run_args=changed, with_output=False)
 
     def _tables(self, compiled: CompiledProtocol) -> dict[str, tuple[Array, Any]]:
-        """A compiled protocol's signals and noise as tables by name, with the time between their rows."""
+        """Tabulate a compiled protocol's signals and noise by name, with the time between their rows."""
         assert self.model is not None, "made when built"
         b2, layout, found = brian2(), self.model.layout, {}
         for key, signal in compiled.signals.items():
@@ -134,7 +134,7 @@ class Standalone:
 
 
 def _shape(compiled: CompiledProtocol, recording: Recording) -> Any:
-    """What a compiled program fits."""
+    """Return what a compiled program fits."""
     variables = [(t.part, t.state) for t in recording.variables]
     signals = {key: signal.patterns.shape for key, signal in compiled.signals.items()}
     return compiled.steps, signals, list(compiled.noise), variables

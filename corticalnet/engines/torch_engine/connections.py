@@ -22,56 +22,56 @@ class Connected(ABC):
 
     @abstractmethod
     def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
-        """``[B, N] -> [B, M]``."""
+        """Bring rates forward, ``[B, N] -> [B, M]``."""
 
     @abstractmethod
     def back(self, post: Tensor, weight: Tensor) -> Tensor:
-        """``[B, M] -> [B, N]`` through the same synapses."""
+        """Bring rates back through the same synapses, ``[B, M] -> [B, N]``."""
 
     @abstractmethod
     def outer(self, post: Tensor, pre: Tensor) -> Tensor:
-        """``Σ_B post × pre`` for every weight, shaped as the weights."""
+        """Sum ``Σ_B post × pre`` for every weight, shaped as the weights."""
 
     @abstractmethod
     def pairs(self, post: Tensor | None, pre: Tensor | None, weight: Tensor | None) -> Tensor:
-        """Numbers of post cells, pre cells or weights as one for each synapse, to be broadcast."""
+        """Return numbers of post cells, pre cells or weights as one for each synapse, to be broadcast."""
 
     @abstractmethod
     def gather(self, each: Tensor) -> Tensor:
-        """Numbers of synapses ``[...]`` (no batch) added up for every weight."""
+        """Add up numbers of synapses ``[...]`` (no batch) for every weight."""
 
     @abstractmethod
     def arrive(self, each: Tensor) -> Tensor:
-        """Numbers of synapses ``[B, ...]`` added up for every post cell: ``[B, M]``."""
+        """Add up numbers of synapses ``[B, ...]`` for every post cell: ``[B, M]``."""
 
 
 class Dense(Connected):
     """All to all; weights ``[M, N]``."""
 
     def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
-        """``pre Wᵀ``."""
+        """Return ``pre Wᵀ``."""
         return F.linear(pre, weight)
 
     def back(self, post: Tensor, weight: Tensor) -> Tensor:
-        """``post W``."""
+        """Return ``post W``."""
         return torch.mm(post, weight)
 
     def outer(self, post: Tensor, pre: Tensor) -> Tensor:
-        """``postᵀ pre``."""
+        """Return ``postᵀ pre``."""
         return torch.mm(post.t(), pre)
 
     def pairs(self, post: Tensor | None, pre: Tensor | None, weight: Tensor | None) -> Tensor:
-        """Axes ``[B, M, N]``."""
+        """Return axes ``[B, M, N]``."""
         if weight is not None:
             return weight[None]
         return post[:, :, None] if post is not None else pre[:, None, :]  # type: ignore[index]
 
     def gather(self, each: Tensor) -> Tensor:
-        """Each synapse has its own weight."""
+        """Return numbers as they are: each synapse has its own weight."""
         return each
 
     def arrive(self, each: Tensor) -> Tensor:
-        """Sums over pre cells."""
+        """Return sums over pre cells."""
         return each.sum(2)
 
 
@@ -79,27 +79,27 @@ class Single(Connected):
     """One to one; weights ``[M]``."""
 
     def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
-        """``pre · w``."""
+        """Return ``pre · w``."""
         return pre * weight
 
     def back(self, post: Tensor, weight: Tensor) -> Tensor:
-        """``post · w``."""
+        """Return ``post · w``."""
         return post * weight
 
     def outer(self, post: Tensor, pre: Tensor) -> Tensor:
-        """``Σ post · pre``."""
+        """Return ``Σ post · pre``."""
         return (post * pre).sum(0)
 
     def pairs(self, post: Tensor | None, pre: Tensor | None, weight: Tensor | None) -> Tensor:
-        """Axes ``[B, M]``."""
+        """Return axes ``[B, M]``."""
         return weight[None] if weight is not None else post if post is not None else pre  # type: ignore[return-value]
 
     def gather(self, each: Tensor) -> Tensor:
-        """Each synapse has its own weight."""
+        """Return numbers as they are: each synapse has its own weight."""
         return each
 
     def arrive(self, each: Tensor) -> Tensor:
-        """Each cell has its own synapse."""
+        """Return numbers as they are: each cell has its own synapse."""
         return each
 
 
@@ -118,7 +118,7 @@ class Listed(Connected):
         )
 
     def _table(self, index: Tensor, size: int) -> Tensor:
-        """For each of ``size`` things its synapses, padded with ``n`` (a synapse that carries nothing)."""
+        """List for each of ``size`` things its synapses, padded with ``n`` (which carries nothing)."""
         count = torch.bincount(index, minlength=size)
         order = torch.argsort(index, stable=True)
         first = torch.cumsum(count, 0) - count
@@ -132,29 +132,29 @@ class Listed(Connected):
         return padded[..., table].sum(-1)
 
     def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
-        """Every synapse's ``w · pre``, summed by post cell."""
+        """Return every synapse's ``w · pre``, summed by post cell."""
         return self._add(pre[:, self.pre] * weight[self.weight], self.fan_in)
 
     def back(self, post: Tensor, weight: Tensor) -> Tensor:
-        """Every synapse's ``w · post``, summed by pre cell."""
+        """Return every synapse's ``w · post``, summed by pre cell."""
         return self._add(post[:, self.post] * weight[self.weight], self.fan_out)
 
     def outer(self, post: Tensor, pre: Tensor) -> Tensor:
-        """Every synapse's ``Σ_B post · pre``, summed by weight."""
+        """Return every synapse's ``Σ_B post · pre``, summed by weight."""
         return self.gather((post[:, self.post] * pre[:, self.pre]).sum(0))
 
     def pairs(self, post: Tensor | None, pre: Tensor | None, weight: Tensor | None) -> Tensor:
-        """Axes ``[B, synapses]``."""
+        """Return axes ``[B, synapses]``."""
         if weight is not None:
             return weight[self.weight][None]
         return post[:, self.post] if post is not None else pre[:, self.pre]  # type: ignore[index]
 
     def gather(self, each: Tensor) -> Tensor:
-        """Synapses that share a weight add up."""
+        """Add up the synapses that share a weight."""
         return self._add(each, self.sharing)
 
     def arrive(self, each: Tensor) -> Tensor:
-        """Synapses of a post cell add up."""
+        """Add up the synapses of a post cell."""
         return self._add(each, self.fan_in)
 
 
@@ -166,11 +166,11 @@ class Fanned(Listed):
         self.many, self.out = max(pre, post) // min(pre, post), pre <= post
 
     def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
-        """To many, or from many."""
+        """Bring rates from one to many, or from many to one."""
         return self._spread(pre * weight) if self.out else self._gathered(pre) * weight
 
     def back(self, post: Tensor, weight: Tensor) -> Tensor:
-        """The other way round."""
+        """Return the other way round."""
         return self._gathered(post) * weight if self.out else self._spread(post * weight)
 
     def _spread(self, one: Tensor) -> Tensor:
@@ -181,7 +181,10 @@ class Fanned(Listed):
 
 
 def connected(connection: Connection, pre: int, post: int, device: torch.device) -> Connected:
-    """A connection as torch works with it; kinds that it does not know are taken as lists of synapses."""
+    """Return a connection as torch works with it.
+
+    Kinds that it does not know are taken as lists of synapses.
+    """
     if isinstance(connection, AllToAll):
         return Dense()
     if isinstance(connection, OneToOne):

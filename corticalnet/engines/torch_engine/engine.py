@@ -77,7 +77,7 @@ class TorchEngine(Stepping):
     # What users see ----------------------------------------------------------------------------
     @property
     def weights(self) -> dict[str, Array]:
-        """Weights by projection, as they are now."""
+        """Return weights by projection, as they are now."""
         return self._weights.arrays()
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
@@ -100,7 +100,7 @@ class TorchEngine(Stepping):
         ]
 
     def _prepared(self, operation: Operation, readers: Readers) -> Callable[[int], None]:
-        """An operation of the plan with all that it needs looked up."""
+        """Return an operation of the plan with all that it needs looked up."""
         if isinstance(operation, Act):
             shape = self._batch, operation.block.n
             return Acting(operation, readers, shape, float(self.circuit.dt), self._like).run
@@ -117,7 +117,7 @@ class TorchEngine(Stepping):
         self._inputs.begin(compiled)
 
     def _state(self) -> dict[str, Tensor]:
-        """All that the next step depends on, but for inputs: tensors that are replaced, never written into.
+        """Return what the next step depends on, but for inputs: tensors are replaced, never written into.
 
         (Weights alone are changed in place, so they are copied.)
         """
@@ -164,12 +164,12 @@ class TorchEngine(Stepping):
             self.step(k)
 
     def step(self, t: int) -> None:
-        """One step of the contract, in its order."""
+        """Make one step of the contract, in its order."""
         for do in self._operations:
             do(t)
 
     def _read(self, variable: RecordedVariable) -> Tensor:
-        """What a variable records now."""
+        """Return what a variable records now."""
         if variable.is_weight:
             return self._weights.tensors[variable.part]
         if variable.is_synapse:

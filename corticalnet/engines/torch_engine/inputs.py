@@ -53,7 +53,7 @@ class Inputs:
             self._streams.setdefault((place.block.index, place.role, port), []).append((place, stream))
 
     def deliver(self, t: int) -> None:
-        """Every input takes its pattern of (absolute) step ``t``, and noise is drawn."""
+        """Give every input its pattern of (absolute) step ``t``, and draw the noise."""
         for one in self._turns.get(t - self._begin, ()):
             one.show(t - self._begin)
         for key, places in self._streams.items():
@@ -110,7 +110,7 @@ class _Input:
         setattr(self.state, self.name, parts[0] if len(parts) == 1 else torch.cat(parts, 1))
 
     def _tensor(self, area: int, k: int, pattern: Array | None) -> Tensor:
-        """A pattern of an area, ``[B, n]``."""
+        """Return a pattern of an area, ``[B, n]``."""
         if pattern is None:
             return self.like.new_zeros(self.shapes[area])
         if (area, k) not in self.tensors:

@@ -25,7 +25,10 @@ Term = tuple[Any, Any, Any]  # weight part, post part, pre part
 
 
 def separate(expr: Any) -> list[Term] | None:
-    """An eligibility as products of a weight part, a post part and a pre part; None if it is no such sum."""
+    """Return an eligibility as products of a weight part, a post part and a pre part.
+
+    None if it is no such sum.
+    """
     terms = []
     for addend in sympy.Add.make_args(sympy.expand(expr)):
         parts = [sympy.Integer(1)] * 3
@@ -44,7 +47,7 @@ def _side(name: str) -> int:
 
 
 def evaluate(expr: Any, values: Mapping[str, Any]) -> Any:
-    """A traced expression at given values of its symbols."""
+    """Return a traced expression at given values of its symbols."""
     if expr.is_Symbol:
         return values[expr.name]
     if expr.is_Number:
@@ -196,12 +199,12 @@ class Learner:
         self.synapse[state], self.waiting = value, self.waiting or state == "trace"
 
     def carry(self, weight: Tensor, sent: Tensor) -> Tensor:
-        """What synapses that do more than weigh bring to their cells: ``[B, M]``."""
+        """Return what synapses that do more than weigh bring to their cells: ``[B, M]``."""
         each = self.plasticity.transmits(self._synapse(weight), self._on_pre(sent, weight))
         return self.connection.arrive(torch.as_tensor(each).to(weight).expand(self.batch, *self.shape))
 
     def _awake(self, slots: Mapping[str, Any]) -> bool:
-        """Whether weights or traces may change in this step."""
+        """Return whether weights or traces may change in this step."""
         if self.keep or (self.waiting and _some(slots["consolidation"])):
             return True
         return _some(slots.get("trigger", 1.0)) and _some(slots.get("modulator", 1.0))
@@ -218,7 +221,7 @@ class Learner:
         return self.connection.outer(post, pre) / batch
 
     def _each(self, weight: Tensor, slots: Mapping[str, Any]) -> Tensor | None:
-        """The same synapse by synapse of every sample."""
+        """Return the same synapse by synapse of every sample."""
         rule = self.plasticity
         sides: dict[str, dict[str, Any]] = {"pre": {}, "post": {}, "port": {}}
         for side, name, reader in self.reads:
@@ -248,7 +251,7 @@ class Learner:
         return self.connection.pairs(_spread(x, self.batch, self.sizes[1], weight), None, None)
 
     def _waiting(self, weight: Tensor, each: Tensor, consolidation: Any) -> Tensor | None:
-        """Changes add up in a trace until they are consolidated."""
+        """Add changes to a trace until they are consolidated."""
         trace = self.synapse["trace"] + each
         self.waiting, now = True, self._on_post(consolidation, weight) != 0
         if not now.is_cuda:
@@ -260,7 +263,7 @@ class Learner:
         return self.connection.gather((trace * now).mean(0))
 
     def _remembered(self, weight: Tensor, each: Tensor, factor: Any) -> Tensor | None:
-        """Eligibility is remembered for a while, and a modulator acts on what is left of it."""
+        """Remember eligibility for a while; a modulator acts on what is left of it."""
         trace = self.synapse["trace"]
         self.synapse["trace"] = trace + self.keep * (each - trace)
         if not _some(factor):
@@ -269,13 +272,13 @@ class Learner:
 
 
 def _some(factor: Any) -> bool:
-    """Whether a factor may be other than 0 anywhere (a GPU would have to be waited for to know it)."""
+    """Return whether a factor may be other than 0 anywhere (a GPU would have to be waited for to know it)."""
     if not isinstance(factor, Tensor):
         return bool(factor != 0)
     return factor.is_cuda or bool(factor.any())
 
 
 def _spread(x: Any, batch: int, n: int, like: Tensor) -> Tensor:
-    """A number, or numbers of each sample, as ``[B, n]``."""
+    """Return a number, or numbers of each sample, as ``[B, n]``."""
     # (with a dtype: as_tensor alone would round a plain number to float32)
     return torch.as_tensor(x, dtype=like.dtype, device=like.device).expand(batch, n)

@@ -148,7 +148,7 @@ class Summing:
 
 
 def _columns(place: Place) -> slice | None:
-    """The columns of a block that are a population's; None if all are."""
+    """Return the columns of a block that are a population's; None if all are."""
     return None if place.columns == slice(0, place.block.n) else place.columns
 
 

@@ -23,7 +23,7 @@ class Reader(Protocol):
     """Anything that is something now."""
 
     def now(self) -> Any:
-        """What is read."""
+        """Return what is read."""
 
 
 class Variable:
@@ -33,7 +33,7 @@ class Variable:
         self.space, self.name = space, name
 
     def now(self) -> Any:
-        """Its numbers."""
+        """Return its numbers."""
         return getattr(self.space, self.name)
 
 
@@ -62,7 +62,7 @@ class Port:
         self.inputs, self.key, self.nothing = inputs, key, nothing
 
     def now(self) -> Any:
-        """The sum."""
+        """Return the sum."""
         total = getattr(self.sums, self.name, None)
         for space, state, weight in self.wires:
             value = getattr(space, state)
@@ -81,7 +81,7 @@ class Share:
         self.whole, self.columns = whole, columns
 
     def now(self) -> Any:
-        """Its columns."""
+        """Return its columns."""
         value = self.whole.now()
         if not isinstance(value, Tensor) or value.shape[1] == 1:
             return value
@@ -116,7 +116,10 @@ class Line:
             self.arrived[state] = self.waiting[state].popleft()
 
     def content(self) -> dict[str, Tensor]:
-        """What arrived last and what is on its way, by state: ``[steps + 1, B, n]``, the oldest first."""
+        """Return what arrived last and what is on its way, by state.
+
+        ``[steps + 1, B, n]``, the oldest first.
+        """
         return {
             state: torch.stack([self.arrived[state], *self.waiting[state]])
             for state in self.sent
@@ -136,7 +139,7 @@ class Arrived:
         self.line, self.state = line, state
 
     def now(self) -> Tensor:
-        """Its numbers."""
+        """Return its numbers."""
         return self.line.arrived[self.state]
 
 
@@ -159,7 +162,7 @@ class Readers:
         self.lines = {p.name: self._line(plan.circuit, p) for p in plan.circuit.projections if p.delay}
 
     def port(self, block: Block, role: str, port: str) -> Port:
-        """What a role hears."""
+        """Return what a role hears."""
         spaces = self.states[block.index]
         wires = [(spaces[w.role], w.state, w.weight) for w in block.wires[role, port]]
         return Port(
@@ -167,20 +170,20 @@ class Readers:
         )
 
     def state(self, place: Place, state: str) -> Reader:
-        """A state of a population."""
+        """Return a state of a population."""
         return _share(Variable(self.states[place.block.index][place.role], state), place)
 
     def heard(self, place: Place, port: str) -> Reader:
-        """What a population hears."""
+        """Return what a population hears."""
         return _share(self.port(place.block, place.role, port), place)
 
     def sent(self, part: Projection | Broadcast) -> Reader:
-        """What a projection or a broadcast sends off."""
+        """Return what a projection or a broadcast sends off."""
         circuit = self.plan.circuit
         return self.state(self.plan.places[part.source], circuit.sent(part.source, part.sends))
 
     def presynaptic(self, projection: Projection, state: str) -> Reader:
-        """A state of the presynaptic cells, as the projection's synapses know it."""
+        """Return a state of the presynaptic cells, as the projection's synapses know it."""
         if projection.delay:
             return Arrived(self.lines[projection.name], state)
         return self.state(self.plan.places[projection.source], state)

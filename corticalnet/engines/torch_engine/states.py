@@ -16,7 +16,7 @@ States = list[dict[str, SimpleNamespace]]
 
 
 def states_at_rest(plan: Plan, batch: int, like: Tensor) -> States:
-    """Every state at rest, or where its cells are scattered; inputs are 0.
+    """Return every state at rest, or where its cells are scattered; inputs are 0.
 
     Args:
         plan: whose blocks.
@@ -42,7 +42,7 @@ def states_at_rest(plan: Plan, batch: int, like: Tensor) -> States:
 
 
 def named(plan: Plan, kind: str, spaces: States) -> dict[str, Tensor]:
-    """States (or ports) by "kind/block/role/name"; what is given from outside is not among them."""
+    """Return states (or ports) by "kind/block/role/name"; what is given from outside is not among them."""
     return {
         f"{kind}/{block.index}/{role}/{name}": value
         for block, roles in zip(plan.blocks, spaces, strict=True)
@@ -58,7 +58,7 @@ def trouble(
     weights: Mapping[str, Tensor],
     synapses: Mapping[str, Mapping[str, Tensor]],
 ) -> tuple[str, str] | None:
-    """The first population and state (or projection and its state, or "weight") that is no longer finite.
+    """Find the first population and state (or projection and state, or "weight") that is no longer finite.
 
     Args:
         plan: that runs.

@@ -55,7 +55,7 @@ class Weights:
             self.versions[name] = object()
 
     def arrays(self) -> dict[str, Array]:
-        """Copies, for people: read-only, because they are made once for all who ask until weights change."""
+        """Copy the weights for people, read-only: they are made once for all who ask until weights change."""
         for name, version in self.versions.items():
             if self._copies.get(name, (None,))[0] is not version:
                 copy = self.tensors[name].cpu().numpy().astype(np.float64)
@@ -64,7 +64,7 @@ class Weights:
         return {name: copy for name, (_, copy) in self._copies.items()}
 
     def carry(self, projection: Projection, rates: Tensor, events: bool = False) -> Tensor:
-        """Weight × rates: along the projection, or back along the one that it shares synapses with.
+        """Multiply weights and rates, along the projection or back along the one whose synapses it shares.
 
         Args:
             projection: along which.
@@ -84,7 +84,7 @@ class Weights:
         return connection.back(rates, weight) if projection.shared_with else connection.forth(rates, weight)
 
     def _signs(self, projection: Projection, weight: Tensor) -> Tensor:
-        """The signs that shared weights have now, with magnitudes of the projection's own."""
+        """Return the signs that shared weights have now, with magnitudes of the projection's own."""
         version, made = self._rows.get(projection.name, (None, None))
         if made is None or version is not self.versions[projection.shared_with]:
             made = weight.sign() * torch.as_tensor(projection.weight).to(weight)
@@ -92,7 +92,7 @@ class Weights:
         return made
 
     def _transposed(self, name: str) -> Tensor:
-        """Weights row by row of the presynaptic cells."""
+        """Return weights row by row of the presynaptic cells."""
         version, made = self._rows.get(name, (None, None))
         if made is None or version is not self.versions[name]:
             made = self.tensors[name].t().contiguous()

@@ -26,7 +26,7 @@ from corticalnet.network.stages import Stage
 
 
 def from_torch(module: nn.Module, input_shape: Sequence[int]) -> Network:
-    """A network with the layers and weights of a torch module.
+    """Return a network with the layers and weights of a torch module.
 
     The module is an ``nn.Sequential``, or any whose forward torch.fx can trace: modules within modules, and
     residual blocks, ``x + f(x)`` in all spellings. Knows Linear, Conv2d, Sigmoid, Tanh, ReLU, LeakyReLU, ELU,
@@ -72,11 +72,11 @@ class _Draft:
         self.stages: list[tuple[Stage, nn.Module | None]] = []
 
     def hear(self, source: _Draft) -> None:
-        """An identity link."""
+        """Add an identity link from a source."""
         self.links.append((Identity(), source, None))
 
     def area(self, name: str) -> Area:
-        """The area, driven by areas that have been made."""
+        """Return the area, driven by areas that have been made."""
         self.name = name
         for link, source, _ in self.links:
             link.source_name = source.name
@@ -97,7 +97,7 @@ class _Draft:
 
 
 def _drafts(last: Operation) -> list[_Draft]:
-    """The areas that do what operations do, from the input up."""
+    """Return the areas that do what operations do, from the input up."""
     operations = _in_order(last)
     readers = Counter(source for one in operations for source in one.sources)
     found: dict[Operation, _Draft] = {}
@@ -134,7 +134,7 @@ def _drafts(last: Operation) -> list[_Draft]:
 
 
 def _in_order(last: Operation) -> list[Operation]:
-    """All operations that one hangs on, as the forward does them (and as dropout draws)."""
+    """Return all operations that one hangs on, as the forward does them (and as dropout draws)."""
     todo, found = [last], {last}
     while todo:
         new = set(todo.pop().sources) - found
@@ -144,7 +144,7 @@ def _in_order(last: Operation) -> list[Operation]:
 
 
 def _common(module: nn.Module) -> torch.Tensor | None:
-    """A parameter whose precision and device are all others'.
+    """Return a parameter whose precision and device are all others'.
 
     Raises:
         NetworkError: they have several, or layers share one.

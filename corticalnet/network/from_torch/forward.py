@@ -75,7 +75,7 @@ _BATCH = _Batch()
 
 
 def read_forward(module: nn.Module, input_shape: Shape) -> Operation:
-    """The last operation of a module's forward, on which all others hang.
+    """Return the last operation of a module's forward, on which all others hang.
 
     Raises:
         NetworkError: the forward cannot be read, or does something that is not known here.
@@ -102,7 +102,7 @@ class _Reader:
         self.used: set[nn.Module] = set()
 
     def read(self, input_shape: Shape) -> Operation:
-        """The operation that the output comes from."""
+        """Return the operation that the output comes from."""
         for node in self.nodes:
             if node.op == "placeholder":
                 self._place(node, input_shape)
@@ -153,7 +153,7 @@ class _Reader:
             self.values[node] = _size(node, arguments, options)
 
     def _known(self, given: Any) -> Any:
-        """Arguments with what stands for them."""
+        """Return arguments with what stands for them."""
         if isinstance(given, fx.Node):
             return self.values[given]
         if isinstance(given, dict):
@@ -193,7 +193,7 @@ class _Reader:
         return _Signal(Operation(shape, (made,), part, layer, where), flat)
 
     def _row(self, signal: _Signal) -> _Signal:
-        """As a row for good, if it is one."""
+        """Take a value as a row for good, if it is one."""
         if not signal.flat:
             return signal
         return _Signal(Operation(signal.shape, (signal.made,), Flatten(), nn.Flatten(), "flatten"))
@@ -261,7 +261,7 @@ def _in_place(node: fx.Node, layer: nn.Module | None) -> bool:
 
 
 def _viewed(signal: _Signal, sizes: list[Any]) -> _Signal:
-    """A view: as a row, or as it is."""
+    """Return a view: as a row, or as it is."""
     if len(sizes) == 1 and isinstance(sizes[0], list | tuple):
         sizes = [*sizes[0]]
     batch, *others = sizes if sizes else [None]
@@ -277,7 +277,7 @@ def _viewed(signal: _Signal, sizes: list[Any]) -> _Signal:
 
 
 def _size(node: fx.Node, arguments: list[Any], options: dict[str, Any]) -> Any:
-    """What sizes are known: parts of shapes, and products of them."""
+    """Return what sizes are known: parts of shapes, and products of them."""
     if node.op == "call_method" and node.target == "size" and isinstance(arguments[0], _Signal):
         sizes = (_BATCH, *arguments[0].shape)
         dims = [*arguments[1:], *options.values()]

@@ -24,7 +24,7 @@ Shape = tuple[int, ...]
 
 
 def linking(layer: nn.Module, shape: Shape) -> Link | None:
-    """The link that does what a layer does to rates of this shape; None if it is no such layer.
+    """Return the link that does what a layer does to rates of this shape; None if it is no such layer.
 
     Raises:
         NetworkError: it does something that no link does.
@@ -37,7 +37,7 @@ def linking(layer: nn.Module, shape: Shape) -> Link | None:
 
 
 def staging(layer: nn.Module, shape: Shape) -> Stage | None:
-    """The stage that does what a layer does to rates of this shape; None if it is no such layer.
+    """Return the stage that does what a layer does to rates of this shape; None if it is no such layer.
 
     Raises:
         NetworkError: it does something that no stage does.
@@ -50,7 +50,7 @@ def staging(layer: nn.Module, shape: Shape) -> Stage | None:
 
 
 def untouched(layer: nn.Module, prunable: bool) -> None:
-    """A layer's parameters must be its own, and nothing may change what it computes.
+    """Check that a layer's parameters are its own, and that nothing changes what it computes.
 
     Raises:
         NetworkError: it is otherwise.
@@ -73,7 +73,7 @@ def untouched(layer: nn.Module, prunable: bool) -> None:
 
 
 def unhooked(module: nn.Module) -> None:
-    """A layer, or a module of layers, must do what its class says.
+    """Check that a layer, or a module of layers, does what its class says.
 
     Raises:
         NetworkError: it may do something else, or has no parameters yet.
@@ -94,7 +94,7 @@ def unhooked(module: nn.Module) -> None:
 
 
 def insist(layer: Any, **options: Any) -> None:
-    """The layer's options must have these values.
+    """Check that the layer's options have these values.
 
     Raises:
         NetworkError: one has another.
@@ -125,7 +125,7 @@ def _convolution(layer: nn.Conv2d, shape: Shape) -> Link:
 
 
 def _mask(layer: nn.Module) -> Any:
-    """That of a pruned layer."""
+    """Return the mask of a pruned layer."""
     return layer._buffers.get("weight_mask")
 
 
@@ -175,7 +175,7 @@ def _adaptive(layer: nn.AdaptiveAvgPool2d, shape: Shape) -> Stage | None:
 
 
 def _square(*settings: Any) -> tuple[int, int, int]:
-    """Size, stride and padding of a pool, each one number.
+    """Return size, stride and padding of a pool, each one number.
 
     Raises:
         NetworkError: one is two numbers.
@@ -213,7 +213,7 @@ STAGES: dict[type, Callable[[Any, Shape], Stage | None]] = {
 
 # Functions ---------------------------------------------------------------------------------------
 def _layer(kind: Callable[..., nn.Module], *names: str) -> Callable[..., nn.Module]:
-    """A layer of a function's arguments, which have these names when they come without."""
+    """Return a layer of a function's arguments, which have these names when they come without."""
 
     def made(*arguments: Any, **options: Any) -> nn.Module:
         return kind(**dict(zip(names, arguments, strict=False)), **options)
@@ -222,7 +222,7 @@ def _layer(kind: Callable[..., nn.Module], *names: str) -> Callable[..., nn.Modu
 
 
 def _without_place(kind: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-    """A layer of a function or method without options."""
+    """Return a layer of a function or method without options."""
     return lambda: kind()
 
 

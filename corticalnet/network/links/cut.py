@@ -35,43 +35,43 @@ class Cut(Link):
         self.read, self.write = slice(read, read + n), slice(write, write + m)
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """The link's own plan, for the longer target."""
+        """Return the link's own plan, for the longer target."""
         _, weight, bias, fan_in, fan_out = self.link.plan(self.link.source_shape)
         return self.target_shape, weight, bias, fan_in, fan_out
 
     def present(self, weights: Tensor) -> Tensor:
-        """As the link says."""
+        """Return the present weights as the link does."""
         return self.link.present(weights)
 
     @property
     def synapses(self) -> int:
-        """The link's."""
+        """Return the link's."""
         return self.link.synapses
 
     def describe(self) -> str:
-        """The link's words."""
+        """Return the link's words."""
         return self.link.describe()
 
     def drive(self, rates: Tensor) -> Tensor:
-        """The link's drive in its place, zero elsewhere."""
+        """Return the link's drive in its place, zero elsewhere."""
         return _placed(self.link.drive(rates[:, self.read]), self.write, self.target_shape)
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
-        """The link's feedback of its stretch of the signal, in its place."""
+        """Return the link's feedback of its stretch of the signal, in its place."""
         back = self.link.feedback(signal[:, self.write], weights)
         return _placed(back, self.read, self.source_shape)
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """Of the two stretches."""
+        """Accumulate the product of the two stretches."""
         self.link.hebbian(pre[:, self.read], post[:, self.write], out, scale, beta)
 
     def hebbian_bias(self, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """Of the stretch of the target."""
+        """Accumulate the sum of the stretch of the target."""
         self.link.hebbian_bias(post[:, self.write], out, scale, beta)
 
 
 def _placed(part: Tensor, where: slice, shape: Shape) -> Tensor:
-    """``part`` at ``where`` of a longer row of zeros."""
+    """Place ``part`` at ``where`` of a longer row of zeros."""
     if part.shape[1:] == shape:
         return part
     return torch.nn.functional.pad(part, (where.start, shape[0] - where.stop))

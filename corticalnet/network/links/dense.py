@@ -35,22 +35,22 @@ class Dense(Link):
         self.columns = whole("Dense: columns", columns, NetworkError)
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """All to all."""
+        """Return all to all."""
         pre = torch.Size(source_shape).numel()
         return (self.columns,), (self.columns, pre), (self.columns,), pre, self.columns
 
     def drive(self, rates: Tensor) -> Tensor:
-        """``r Wᵀ + b``."""
+        """Compute the drive ``r Wᵀ + b``."""
         weight = self.present(self.weight) if self.sparse else self.weight
         return F.linear(rates.flatten(1) if rates.dim() > 2 else rates, weight, self.bias)
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
-        """``s W``."""
+        """Compute the feedback ``s W``."""
         back = torch.mm(signal, self.present(weights) if self.sparse else weights)
         return back if len(self.source_shape) == 1 else back.view(-1, *self.source_shape)
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """``scale · sᵀ r``."""
+        """Accumulate ``scale · sᵀ r``."""
         pre = pre.flatten(1) if pre.dim() > 2 else pre
         if pre.dtype == post.dtype == out.dtype:
             torch.addmm(out, post.t(), pre, beta=beta, alpha=scale, out=out)

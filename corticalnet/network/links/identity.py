@@ -35,25 +35,25 @@ class Identity(Link):
         self.register_buffer("weight", torch.empty(0), persistent=False)
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """No weights."""
+        """Plan a link of no weights."""
         return source_shape, (0,), (0,), 1, 1
 
     def build(self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype) -> Shape:
-        """There is nothing to draw."""
+        """Build nothing: there is nothing to draw."""
         self.name, self.source_shape, self.target_shape = name, source_shape, source_shape
         self.weight.data = self.weight.data.to(dtype)
         return source_shape
 
     def drive(self, rates: Tensor) -> Tensor:
-        """The rates."""
+        """Return the rates."""
         return rates
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
-        """The signal."""
+        """Return the signal."""
         return signal
 
     def prune(self, mask: Any = None) -> None:
-        """There is nothing to prune.
+        """Prune nothing: there are no weights.
 
         Raises:
             NetworkError: always.
@@ -61,7 +61,7 @@ class Identity(Link):
         raise NetworkError(f"{self.describe()} hands rates on; it has no synapses that could be pruned")
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """Nothing changes."""
+        """Change nothing: there are no weights."""
 
 
 class Relay(Identity):

@@ -77,7 +77,7 @@ class Link(nn.Module, ABC):
     # Which synapses there are -----------------------------------------------------------------
     @abstractmethod
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """For a source of this shape: target shape, weight shape, bias shape, fan-in, fan-out."""
+        """Plan, for a source of this shape: target shape, weight shape, bias shape, fan-in, fan-out."""
 
     def build(self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype) -> Shape:
         """Draw the initial weights; return the shape of the target's drive."""
@@ -92,13 +92,13 @@ class Link(nn.Module, ABC):
         return target
 
     def draw(self, choice: str | float | Scheme, rng: torch.Generator) -> Tensor:
-        """Weights by a scheme, in float64."""
+        """Draw weights by a scheme, in float64."""
         shape = self.plan(self.source_shape)[1]
         return self.present(scheme(choice)(shape, *self.fans, rng))
 
     @property
     def fans(self) -> tuple[int, int]:
-        """Fan-in and fan-out: synapses that a column has, on average if there is a mask."""
+        """Return fan-in and fan-out: synapses that a column has, on average if there is a mask."""
         *_, fan_in, fan_out = self.plan(self.source_shape)
         if self.mask is None:
             return fan_in, fan_out
@@ -106,7 +106,7 @@ class Link(nn.Module, ABC):
         return max(1, round(share * fan_in)), max(1, round(share * fan_out))
 
     def present(self, weights: Tensor) -> Tensor:
-        """Weights (or other numbers of their shape) where there are synapses, 0 elsewhere."""
+        """Keep weights (or other numbers of their shape) where there are synapses, 0 elsewhere."""
         mask = self.mask if self.sparse else None
         return weights if mask is None else torch.where(mask, weights, 0.0)
 
@@ -138,16 +138,16 @@ class Link(nn.Module, ABC):
 
     @property
     def weights(self) -> int:
-        """Number of weights that some synapse has."""
+        """Return the number of weights that some synapse has."""
         return self.weight.numel() if self.mask is None else int(self.mask.sum())
 
     @property
     def synapses(self) -> int:
-        """Number of synapses (for shared weights: of connections that exist, not of weights)."""
+        """Return the number of synapses (for shared weights: of connections that exist, not of weights)."""
         return self.weights
 
     def describe(self) -> str:
-        """A few words for tables."""
+        """Return a few words for tables."""
         return type(self).__name__.lower() + self._options()
 
     def _options(self) -> str:
@@ -157,18 +157,18 @@ class Link(nn.Module, ABC):
     # The three local operations --------------------------------------------------------------
     @abstractmethod
     def drive(self, rates: Tensor) -> Tensor:
-        """``[batch, *source_shape] -> [batch, *target_shape]``."""
+        """Bring rates up, ``[batch, *source_shape] -> [batch, *target_shape]``."""
 
     @abstractmethod
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
-        """``[batch, *target_shape] -> [batch, *source_shape]`` through ``weights`` (shaped as ``weight``)."""
+        """Map ``[batch, *target_shape] -> [batch, *source_shape]`` through ``weights``, of one shape."""
 
     @abstractmethod
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """``out = beta · out + scale · Σ_batch post × pre`` for each synapse."""
+        """Set ``out = beta · out + scale · Σ_batch post × pre`` for each synapse."""
 
     def hebbian_bias(self, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """The same for the bias: a synapse from a cell that is always at rate 1."""
+        """Do the same for the bias: a synapse from a cell that is always at rate 1."""
         shared = post.dim() - 1 > out.dim()  # one bias per channel
         accumulate_(post.sum((0, 2, 3) if shared else 0), out, scale, beta)
 
@@ -178,7 +178,7 @@ def _automatic(init: str | float | Scheme) -> bool:
 
 
 def accumulate_(total: Tensor, out: Tensor, scale: float, beta: float) -> None:
-    """``out = beta · out + scale · total``; with ``beta`` 0, ``out`` may hold anything (even NaN)."""
+    """Set ``out = beta · out + scale · total``; with ``beta`` 0, ``out`` may hold anything (even NaN)."""
     if beta == 0.0:
         torch.mul(total, scale, out=out)
         return

@@ -48,7 +48,7 @@ class _Spatial(Link):
             self.padding = _pair(kind, "padding", padding, least=0)
 
     def sheet(self, source_shape: Shape) -> Shape:
-        """The shape of the target."""
+        """Return the shape of the target."""
         kind = type(self).__name__
         if len(source_shape) != 3:
             raise NetworkError(f"{kind} needs a source of channels × height × width, not {source_shape}")
@@ -61,7 +61,7 @@ class _Spatial(Link):
         return (self.channels, height, width)
 
     def describe(self) -> str:
-        """Kind, kernel and stride."""
+        """Return the kind, kernel and stride."""
         kernel, stride = "×".join(map(str, self.kernel)), "×".join(map(str, self.stride))
         return f"{type(self).__name__.lower()} {kernel}/{stride}" + self._options()
 
@@ -73,29 +73,29 @@ class Convolution(_Spatial):
     """
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """One kernel for all positions."""
+        """Plan one kernel for all positions."""
         area = self.kernel[0] * self.kernel[1]
         weight = (self.channels, source_shape[0], *self.kernel)
         target = self.sheet(source_shape)
         return target, weight, (self.channels,), source_shape[0] * area, self.channels * area
 
     def build(self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype) -> Shape:
-        """As every link, with the weights laid out channels-last, which convolutions run fastest on."""
+        """Build as every link, with weights laid out channels-last, which convolutions run fastest on."""
         target = super().build(source_shape, seed, name, rectifying, dtype)
         self.weight.data = self.weight.data.contiguous(memory_format=torch.channels_last)
         return target
 
     @property
     def synapses(self) -> int:
-        """Kernel size × positions."""
+        """Return kernel size × positions."""
         return self.weights * self.target_shape[1] * self.target_shape[2]
 
     def drive(self, rates: Tensor) -> Tensor:
-        """``W * r + b``."""
+        """Compute the drive ``W * r + b``."""
         return F.conv2d(rates, self.present(self.weight), self.bias, self.stride, self.padding)
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
-        """The transposed convolution."""
+        """Return the transposed convolution."""
         reached = (
             (n - 1) * s - 2 * p + k
             for n, s, p, k in zip(signal.shape[2:], self.stride, self.padding, self.kernel, strict=True)
@@ -104,7 +104,7 @@ class Convolution(_Spatial):
         return F.conv_transpose2d(signal, self.present(weights), None, self.stride, self.padding, beyond)
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """The kernel's post × pre summed over positions and batch."""
+        """Sum the kernel's post × pre over positions and batch."""
         kind = post.dtype  # under autocast, pre and weight may be longer
         _, total, _ = torch.ops.aten.convolution_backward(
             post, pre.to(kind), self.weight.to(kind), None, self.stride, self.padding, [1, 1], False,
@@ -123,19 +123,19 @@ class Local(_Spatial):
     """
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """One kernel per position."""
+        """Plan one kernel per position."""
         target = self.sheet(source_shape)
         area = self.kernel[0] * self.kernel[1]
         inputs = area * source_shape[0]
         return target, (target[1] * target[2], self.channels, inputs), target, inputs, self.channels * area
 
     def drive(self, rates: Tensor) -> Tensor:
-        """Each position's kernel times its patch."""
+        """Return each position's kernel times its patch."""
         out = self._unfold_positions(torch.bmm(self.present(self.weight), self._patches(rates)))
         return out if self.bias is None else out + self.bias
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
-        """Each position's signal times its kernel, summed where patches overlap."""
+        """Return each position's signal times its kernel, summed where patches overlap."""
         (kh, kw), (sh, sw), (ph, pw) = self.kernel, self.stride, self.padding
         channels, height, width = self.source_shape
         _, rows, columns = self.target_shape
@@ -148,7 +148,7 @@ class Local(_Spatial):
         return sheet[ph : ph + height, pw : pw + width].permute(3, 2, 0, 1)
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """Each position's post × patch, summed over the batch."""
+        """Sum each position's post × patch over the batch."""
         positions, patches = self._positions(post), self._patches(pre).transpose(1, 2)
         if patches.dtype == positions.dtype == out.dtype:
             torch.baddbmm(out, positions, patches, beta=beta, alpha=scale, out=out)
@@ -157,7 +157,7 @@ class Local(_Spatial):
         self.erase_absent(out)
 
     def _patches(self, rates: Tensor) -> Tensor:
-        """``[batch, channels, height, width] -> [positions, kernel × channels, batch]``."""
+        """Unfold ``[batch, channels, height, width] -> [positions, kernel × channels, batch]``."""
         (kh, kw), (sh, sw), (ph, pw) = self.kernel, self.stride, self.padding
         _, rows, columns = self.target_shape
         sheet = rates.permute(2, 3, 1, 0)
@@ -170,7 +170,7 @@ class Local(_Spatial):
         return patches.reshape(rows * columns, kh * kw * channels, batch)
 
     def _positions(self, signal: Tensor) -> Tensor:
-        """``[batch, channels, height, width] -> [positions, channels, batch]``."""
+        """Unfold ``[batch, channels, height, width] -> [positions, channels, batch]``."""
         return signal.permute(2, 3, 1, 0).reshape(-1, self.channels, signal.shape[0])
 
     def _unfold_positions(self, positions: Tensor) -> Tensor:
