@@ -16,6 +16,7 @@ from typing import Any
 import typer
 
 from corticalnet import about
+from corticalnet.cli.results import words
 from corticalnet.errors import CircuitWarning, CorticalnetError, RecordingWarning, printable
 from corticalnet.training.finding import blame_file
 
@@ -146,6 +147,7 @@ def _run(arguments: list[str]) -> int:
         for argument in arguments:
             if "\0" in argument:
                 raise typer.BadParameter(f"'{argument}' holds a NUL character")
+        words.set(tuple(arguments))
         return app(args=arguments, prog_name="corticalnet", standalone_mode=False) or 0
     except KeyboardInterrupt:
         raise

@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
+#: The words of the command that runs.
+words: ContextVar[tuple[str, ...]] = ContextVar("words", default=())
+#: The file that says how results were made.
+COMMAND = "command.json"
 #: Writes one file at the path that it is given.
 Writer = Callable[[Path], object]
 
@@ -94,7 +99,7 @@ class _NotDrawnError(OutputError):
 
 
 def write(folder: Path, files: Mapping[str, Writer]) -> Written:
-    """Write results; what cannot be written to their folder goes to a new one elsewhere.
+    """Write results, and by which command they were made; what the folder refuses goes to one elsewhere.
 
     Args:
         folder: their place.
@@ -115,7 +120,19 @@ def write(folder: Path, files: Mapping[str, Writer]) -> Written:
                 ours = isinstance(error, CorticalnetError)
                 troubles.insert(0, str(error) if ours else f"cannot write {folder / name}: {error}")
             refused[name] = writer
+    if not refused:
+        try:
+            write_json(folder / COMMAND, _command(), indent=1)
+        except OutputError as error:
+            troubles.append(str(error))
     return Written(done, "; ".join(troubles + _elsewhere(refused)))
+
+
+def _command() -> dict[str, Any]:
+    """The words of the command, and with what it ran."""
+    from corticalnet.training.identity import versions
+
+    return {"command": ["corticalnet", *words.get()], "versions": versions("cpu")}
 
 
 def _elsewhere(files: dict[str, Writer]) -> list[str]:

@@ -28,7 +28,7 @@ from corticalnet.cli.opening import (
     open_weights,
 )
 from corticalnet.cli.output import JSON, print_json, say
-from corticalnet.cli.results import as_figures, as_netcdf, making, try_folder, write
+from corticalnet.cli.results import as_figures, as_json_file, as_netcdf, making, try_folder, write
 from corticalnet.errors import ProtocolError, RecordingWarning, RuleError, SimulationError
 from corticalnet.tables import table
 
@@ -169,26 +169,25 @@ def simulate_(
     # What it takes longest to make, first; circuit.json brings its arrays, circuit.safetensors.
     files = {"circuit.json": circuit.save, **drawn}
     files = files if stream else {"recording.nc": as_netcdf(recording), **files}
-    written = write(folder, files)
     steps = json.loads(recording.attrs["settings"])["steps"]
     changes = {p.name: _change(recording, p.name) for p in circuit.plastic}
     verdict = _verdict(built, recording)
+    results = {
+        "model": built.name,
+        "rule": built.rule.name,
+        "engine": engine,
+        "trials": trials,
+        "steps": steps,
+        "cells": sum(p.n for p in circuit.populations),
+        "seconds": seconds,
+        "relative_change": changes,
+        "regime": verdict and verdict.to_dict(),
+    }
+    shown = {"title": title, "circuit": str(circuit).splitlines(), "first_trial": verdict and str(verdict)}
+    written = write(folder, {**files, "simulation.json": as_json_file(results | shown)})
     if as_json:
-        print_json(
-            {
-                "model": built.name,
-                "rule": built.rule.name,
-                "engine": engine,
-                "trials": trials,
-                "steps": steps,
-                "cells": sum(p.n for p in circuit.populations),
-                "seconds": seconds,
-                "relative_change": changes,
-                "regime": verdict and verdict.to_dict(),
-                "out": str(folder),
-                "figures": [str(path) for path in written.paths if path.name in drawn],
-            }
-        )
+        figures = [str(path) for path in written.paths if path.name in drawn]
+        print_json({**results, "out": str(folder), "figures": figures})
     else:
         say(circuit)
         rows = [[name, f"{change:.3g}"] for name, change in changes.items()]

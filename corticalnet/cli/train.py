@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -85,6 +86,7 @@ def train_(
         print_json(result.to_dict())
     else:
         say(f"{result}\nsettings, metrics, figures and checkpoints: {job.out}")
+        say(f"a page of it: {shlex.join(['corticalnet', 'report', str(job.out)])}")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from corticalnet.errors import printable
-from corticalnet.plotting.style import LABEL, plain
+from corticalnet.plotting.style import LABEL, plain, styled
 
 #: Runs that have a name in the legend.
 MOST_NAMES = 16
@@ -25,6 +25,7 @@ _TITLES = {
 History = Sequence[Mapping[str, Any]]
 
 
+@styled
 def several_learning_curves(runs: Mapping[str, Sequence[History]]) -> Figure:
     """Loss and scores over epochs, a colour for each name.
 

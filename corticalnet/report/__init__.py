@@ -7,9 +7,23 @@ Nothing is executed: a page is made of what the folders say. Each kind of result
 registers itself.
 """
 
-from corticalnet.report import seeds, training
+from corticalnet.report import audit, autonomy, seeds, simulation, training, validation
 from corticalnet.report.kinds import KINDS, Kind, kinds_of, register
 from corticalnet.report.page import Page
 from corticalnet.report.writing import page_of, write
 
-__all__ = ["KINDS", "Kind", "Page", "kinds_of", "page_of", "register", "seeds", "training", "write"]
+__all__ = [
+    "KINDS",
+    "Kind",
+    "Page",
+    "audit",
+    "autonomy",
+    "kinds_of",
+    "page_of",
+    "register",
+    "seeds",
+    "simulation",
+    "training",
+    "validation",
+    "write",
+]

@@ -29,7 +29,7 @@ def test_a_sweep_of_a_model(cli, place):
     said = cli("validate small --rule brainprop --sweep tau --trials 1 --out there --no-plot")
     assert said.code == 0, said.err
     assert "τ (ms), s = 200 ms" in said.out
-    assert [path.name for path in (place / "there").iterdir()] == ["validation.json"]
+    assert {path.name for path in (place / "there").iterdir()} == {"validation.json", "command.json"}
 
 
 @pytest.mark.parametrize(
