@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, Field
 
-from corticalnet.audit.comparison import ALL, LEAST, mean, typical
+from corticalnet.audit.comparison import ALL, LEAST, geometric_mean, mean
 from corticalnet.audit.report import brief
 from corticalnet.errors import CheckpointError
 from corticalnet.report.command import again
@@ -117,8 +117,8 @@ def _views(found: ValidationAbout) -> Table:
 
 def _typical(view: ViewAbout, area: str) -> list[str]:
     trials = [trial[area] for trial in view.trials if area in trial]
-    cosine, ratio = mean(_number(c.cosine) for c in trials), typical(_number(c.ratio) for c in trials)
-    errors = [typical(_number(getattr(c, key)) for c in trials) for key in ("error", "own")]
+    cosine, ratio = mean(_number(c.cosine) for c in trials), geometric_mean(_number(c.ratio) for c in trials)
+    errors = [geometric_mean(_number(getattr(c, key)) for c in trials) for key in ("error", "own")]
     return [f"{cosine:.5f}", f"{ratio:.4f}", *map(_brief, errors)]
 
 
@@ -136,7 +136,7 @@ def _sweep(sweep: SweepAbout) -> Table:
     areas = list(sweep.trials[0][0]) if sweep.trials and sweep.trials[0] else []
     rows = []
     for area in areas:
-        errors = [typical(_number(trial[area].error) for trial in trials) for trials in sweep.trials]
+        errors = [geometric_mean(_number(trial[area].error) for trial in trials) for trials in sweep.trials]
         law = sweep.laws.get(area)
         exponent = "–" if law is None or law.exponent is None else f"{law.exponent:.2f}"
         rows.append([area, *map(_brief, errors), exponent])
