@@ -111,11 +111,14 @@ def words(name: object) -> str:
     return printable(name).replace("$", r"\$")
 
 
-def entitle(figure: Figure, title: object, **where: Any) -> int:
-    """A title in as many lines as the figure's width asks for; how many these are."""
-    lines = textwrap.wrap(words(title), max(int(WIDE_LETTERS * figure.get_figwidth()), 12))
-    figure.suptitle("\n".join(lines), **where)
-    return len(lines)
+def title_lines(title: object, width: float) -> list[str]:
+    """A title in as many lines as paper of so many inches asks for."""
+    return textwrap.wrap(words(title), max(int(WIDE_LETTERS * width), 12))
+
+
+def entitle(figure: Figure, title: object, **where: Any) -> None:
+    """A title in as many lines as the figure's width asks for."""
+    figure.suptitle("\n".join(title_lines(title, figure.get_figwidth())), **where)
 
 
 def line(k: int) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from corticalnet.plotting.style import (
     name_phases,
     plain,
     styled,
+    title_lines,
     words,
 )
 from corticalnet.recordings.reading import phases, summed
@@ -85,7 +86,8 @@ def traces(
     areas = areas_of([one.what for one in found], data)
     shown = {a: np.unique(np.concatenate([r[a].column for r in rows.values() if a in r])) for a in areas}
     most = max(len(cells) for cells in shown.values())
-    figure, grid = _grid(len(rows), len(areas), -(-min(most, NAMED) // ACROSS) if most > 1 else 0)
+    title = data.attrs.get("title", "")
+    figure, grid = _grid(len(rows), len(areas), -(-min(most, NAMED) // ACROSS) if most > 1 else 0, title)
     bands = phases(data)
     for k, (name, cells) in enumerate(shown.items()):
         lines = _lines(cells)
@@ -107,25 +109,23 @@ def traces(
         _label(row, {name: axes for name, axes in zip(areas, panels, strict=True) if name in row})
     tops = [next(axes for axes in column if axes.get_visible()) for column in grid.T]
     name_phases(figure, tops, bands, WIDTH)
-    tall = figure.get_figheight()
-    extra = 0.17 * (entitle(figure, data.attrs.get("title", ""), y=1 - 0.1 / tall) - 1)
-    if extra > 0:
-        figure.subplots_adjust(top=1 - (TOP + extra) / tall)
+    entitle(figure, title, y=1 - 0.1 / figure.get_figheight())
     return figure
 
 
-def _grid(rows: int, across: int, keys: int) -> tuple[Figure, NDArray[Any]]:
+def _grid(rows: int, across: int, keys: int, title: str) -> tuple[Figure, NDArray[Any]]:
     """Panels of one size: an area without some state must not push the others apart."""
     wide = across * (WIDTH + ASIDE) + 0.4
     below = 0.85 + (keys + 1) * LINE * (keys > 0)
-    tall = rows * (HEIGHT + BETWEEN) + 0.55 + below
+    above = TOP + LINE * 1.1 * max(len(title_lines(title, wide)) - 1, 0)
+    tall = rows * (HEIGHT + BETWEEN) - BETWEEN + above + below
     figure = Figure(figsize=(wide, tall))
     space = {"wspace": ASIDE / WIDTH, "hspace": BETWEEN / HEIGHT}
     edges = {
         "left": (ASIDE + 0.2) / wide,
         "right": 1 - 0.2 / wide,
         "bottom": below / tall,
-        "top": 1 - TOP / tall,
+        "top": 1 - above / tall,
     }
     grid: NDArray[Any] = figure.subplots(
         rows, across, sharex=True, squeeze=False, gridspec_kw={**space, **edges}

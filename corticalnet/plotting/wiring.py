@@ -8,7 +8,6 @@ What learns is thick and bears a Δ.
 from __future__ import annotations
 
 import math
-import textwrap
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -27,7 +26,7 @@ from corticalnet.plotting.arrangement import (
     stands,
 )
 from corticalnet.plotting.arrows import RADIUS, Arrows
-from corticalnet.plotting.style import COLOURS, LABEL, OTHER, WIDE_LETTERS, styled, words
+from corticalnet.plotting.style import COLOURS, LABEL, OTHER, styled, title_lines
 from corticalnet.recordings.reading import SYMBOLS
 
 #: Inches of paper for one unit of the drawing.
@@ -85,7 +84,7 @@ def _frame(axes: Axes, circuit: Any, boxes: list[PopulationBox], arrows: Arrows)
     across = 4 if right - left > WIDE else 2
     bottom = min(*ys, *(box.bottom for box in boxes)) - EDGE - 0.22 * math.ceil(len(keys) / across) - 0.1
     top = max(*ys, *(box.bottom + box.height for box in boxes)) + EDGE + 0.4
-    lines = textwrap.wrap(words(circuit.name), int(WIDE_LETTERS * SCALE * (right - left)))
+    lines = title_lines(circuit.name, SCALE * (right - left))
     top += 0.25 * max(len(lines) - 1, 0)
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.text((left + right) / 2, top - 0.2, "\n".join(lines), ha="center", va="top", fontsize=LABEL + 2)

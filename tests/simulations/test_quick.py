@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from simulations.parts import results as simulations
+from tests.figures import hard_to_read, overlapping
 
 NAMES = simulations.names()
 
@@ -20,7 +21,10 @@ def results(name, **options):
     module = importlib.import_module(f"simulations.{name}")
     found = module.run(quick=True, **options)
     assert module.report(found).count("\n") >= 2
-    plt.close(module.draw(found))
+    figure = module.draw(found)
+    assert hard_to_read(figure) == []
+    assert overlapping(figure) == []
+    plt.close(figure)
     json.dumps(found)
     return found
 
