@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import xarray as xr
-from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from corticalnet.plotting.style import LABEL, plain, styled
+from corticalnet.plotting.style import LABEL, entitle, plain, shades, styled, words
 
 _PANELS = {
     "angle": ("area", "angle to backprop (°)", (-4, 184), 90.0),
@@ -28,10 +27,8 @@ def alignment(data: xr.Dataset) -> Figure:
     figure = Figure(figsize=(0.6 + 3.2 * len(names), 2.7), layout="constrained")
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         dim, title, limits, line = _PANELS[name]
-        shades = colormaps["viridis_r"]
-        for k, one in enumerate(data[dim].values):
-            colour = shades(0.2 + 0.8 * (k + 1) / data.sizes[dim])
-            axes.plot(data["time"], data[name].sel({dim: one}), color=colour, lw=1.5, label=str(one))
+        for one, colour in zip(data[dim].values, shades(data.sizes[dim]), strict=True):
+            axes.plot(data["time"], data[name].sel({dim: one}), color=colour, lw=1.5, label=words(one))
         plain(axes, 4)
         axes.axhline(line, color="0.8", lw=0.8, zorder=0)
         if limits is None:
@@ -40,6 +37,6 @@ def alignment(data: xr.Dataset) -> Figure:
             axes.set_ylim(*limits)
         axes.set_title(title, fontsize=LABEL + 1)
         axes.set_xlabel(data["time"].attrs.get("units", "time"), fontsize=LABEL)
-        axes.legend(frameon=False, fontsize=LABEL - 1)
-    figure.suptitle(data.attrs.get("rule", ""), fontsize=LABEL + 2)
+        axes.legend(title={"area": "into", "link": "along"}[dim])
+    entitle(figure, data.attrs.get("rule", ""))
     return figure

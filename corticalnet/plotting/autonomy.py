@@ -50,7 +50,7 @@ def grid_of_success(axes: Axes, success: Mapping[str, Mapping[Any, float]], what
     """
     names, settings = list(success), list(next(iter(success.values())))
     values = np.array([[success[name][setting] for setting in settings] for name in names])
-    axes.imshow(values, cmap="RdYlBu", vmin=0, vmax=1, aspect="auto", alpha=0.5)
+    axes.imshow(values, cmap="RdYlBu", vmin=0, vmax=1, aspect="auto", alpha=0.35)
     for row, column in np.ndindex(values.shape):
         axes.text(column, row, percent(float(values[row, column])), ha="center", va="center", fontsize=LABEL)
     axes.set_xticks(range(len(settings)), [str(setting) for setting in settings], fontsize=LABEL)

@@ -160,7 +160,7 @@ def draw_raster(axes: Axes, data: xr.Dataset, stack: Stack, height: float) -> No
         names.append(_name(group))
         for one in group:
             steps, rows = np.nonzero(one.values)
-            tall = float(np.clip(72 * height / (sum(counts) + pitch * len(groups)), 1.6, 9.0))
+            tall = float(np.clip(72 * height / (sum(counts) + pitch * len(groups)), 0.8, 9.0))
             lw = 0.6 if one.what.state == "spike" else 1.4
             axes.scatter(
                 times[steps],

@@ -29,7 +29,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]], measure: str, validati
         validation: key of the score of held-out images.
         best: the best epoch.
     """
-    titles = {"loss": "mean loss", "accuracy": "fraction right", "lr": "learning rate"}
+    titles = {"loss": "mean loss in training", "accuracy": "fraction right", "lr": "learning rate"}
     shown = dict.fromkeys(("loss", measure, "lr"))
     figure = Figure(figsize=(3.4 * len(shown), 3.2), layout="constrained")
     panels = dict(zip(shown, figure.subplots(1, len(shown)), strict=True))
@@ -50,6 +50,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]], measure: str, validati
     for panel, axes in panels.items():
         axes.set(xlabel="epoch", title=titles[panel])
         axes.xaxis.get_major_locator().set_params(integer=True)
+    panels["lr"].set_ylim(bottom=0)
     return figure
 
 
@@ -65,7 +66,10 @@ def receptive_fields(weights: Tensor, name: str) -> Figure:
     figure = Figure(figsize=(6, 6), layout="constrained")
     axes = figure.subplots()
     axes.imshow(_mosaic(images), cmap="RdBu_r", vmin=0, vmax=1)
-    axes.set_title(f"{words(name)}: weights of {len(images)} of {len(weights)}, each to its own scale")
+    colours = "" if images[0].ndim == 3 else "; red more than 0, blue less"
+    axes.set_title(
+        f"{words(name)}: weights of {len(images)} of {len(weights)}, each to its own scale{colours}"
+    )
     axes.axis("off")
     return figure
 

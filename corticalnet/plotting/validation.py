@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from corticalnet.plotting.style import CYCLE, GREY, LABEL, plain, styled
+from corticalnet.plotting.style import CYCLE, GREY, LABEL, entitle, plain, styled
 
 #: What is drawn for an error of exactly 0.
 LEAST = 1e-17
@@ -65,7 +65,7 @@ def by_view(
     )
     if handles:
         figure.legend(handles, labels, loc="outside lower center", ncols=9, frameon=False, fontsize=LABEL)
-    figure.suptitle(title, fontsize=LABEL + 2)
+    entitle(figure, title)
     return figure
 
 
@@ -102,7 +102,7 @@ def over_setting(
     right.axhline(1, color=GREY, lw=0.8, ls=":")
     right.set_xlabel(label, fontsize=LABEL)
     right.set_ylabel("cosine to backprop, mean over trials", fontsize=LABEL)
-    figure.suptitle(title, fontsize=LABEL + 2)
+    entitle(figure, title)
     return figure
 
 

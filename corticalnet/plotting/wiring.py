@@ -41,7 +41,7 @@ LINES = {
 RARE = "-.", COLOURS["weight"]
 MEANING = {"value": "value", "prediction": "prediction", "error": "error", "phi": "change detector"}
 #: A drawing is at least so wide, and if wider than the second its legend has four columns.
-NARROW, WIDE = 5.0, 6.6
+NARROW, WIDE = 5.0, 7.6
 EDGE = 0.3
 
 

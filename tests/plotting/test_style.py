@@ -10,7 +10,8 @@ from matplotlib import rcParams
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from corticalnet.plotting import raster, save, traces, weight_changes, weight_traces
+import corticalnet as cn
+from corticalnet.plotting import raster, save, traces, weight_changes, weight_traces, wiring
 from corticalnet.plotting.rules import accuracy_by_rule, cost_and_likeness
 from corticalnet.plotting.style import BLUE, COLOURS, CYCLE, LABEL, line, name_phases, styled
 from simulations.parts import results as simulations
@@ -128,6 +129,16 @@ def test_names_of_phases_stay_on_narrow_paper():
     (legend,) = figure.legends
     assert legend.get_window_extent().x0 >= 0
     assert legend.get_window_extent().x1 <= figure.bbox.x1
+
+
+@pytest.mark.parametrize("rule", ["brainprop", "streaming-fa-z-il"])
+def test_the_key_of_a_wiring_stays_on_the_paper(rule):
+    net = cn.mlp([4, 3, 2], "sigmoid", seed=0)
+    figure = wiring(cn.circuit(net, cn.rule(rule)))
+    figure.draw_without_rendering()
+    (key,) = figure.legends
+    assert key.get_window_extent().x0 >= 0
+    assert key.get_window_extent().x1 <= figure.bbox.x1
 
 
 def test_names_that_matplotlib_would_read_as_formulas_are_drawn_as_they_are(tmp_path):
