@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +83,8 @@ def _list(found: list[Any], as_json: bool) -> None:
 def _deviations(deviations: list[str]) -> Iterator[str]:
     if deviations:
         yield "Not as in the paper:"
-        yield from (f"  {number}. {text}" for number, text in enumerate(deviations, 1))
+        for number, text in enumerate(deviations, 1):
+            yield textwrap.fill(text, 100, initial_indent=f"  {number}. ", subsequent_indent="     ")
         yield ""
 
 

@@ -145,18 +145,18 @@ def rows_of(facts: Mapping[str, Any], path: Path) -> list[Row]:
     """
     try:
         typed = [Row(*row) for row in facts.get("rows", [])]
-        return typed or _rows(facts["tables"], facts.get("headline"))
+        headlines = facts.get("headline", [])
+        named = headlines if isinstance(headlines, list) else [headlines]
+        return typed + [row for headline in named for row in _rows(facts["tables"], headline)]
     except KeyError as error:
         raise ResultsError(f"{path}: the headline names {error}, and there is none") from error
 
 
-def _rows(tables: Mapping[str, dict], headline: Mapping[str, Any] | None) -> list[Row]:
-    """What the headline names: of which table, in which columns, and of which rows only.
+def _rows(tables: Mapping[str, dict], headline: Mapping[str, Any]) -> list[Row]:
+    """What a headline names: of which table, in which columns, and of which rows only.
 
     The paper's number stands in a column of its own, or in one row for all (``paper_row``).
     """
-    if headline is None:
-        return []
     table = tables[headline["table"]]
     lines = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
     first = table["columns"][0]
