@@ -59,8 +59,10 @@ class EquilibriumColumns(ColumnModel):
     def populations(self, area: AreaSpec) -> AreaPopulations:
         """Add cells of odd and even areas, which take turns, counted from the output."""
         kind: type[Relaxing] = NudgedRate if area.output else Relaxing if area.depth % 2 else RelaxingNext
-        weight = self.rule.feedback**-area.depth
-        cell: Cell = kind(self.dt / self.rule.rate, area.activation, self.rule.bound, weight)
+        weight = self.rule.relaxation.feedback**-area.depth
+        cell: Cell = kind(
+            self.dt / self.rule.relaxation.rate, area.activation, self.rule.relaxation.bound, weight
+        )
         return AreaPopulations({"value": cell}, [])
 
     def plasticity(self, area: AreaSpec) -> Plasticity:
@@ -86,8 +88,8 @@ class EquilibriumColumns(ColumnModel):
     @property
     def _taught(self) -> int:
         """Count the steps with a nudge."""
-        return self.rule.steps * (2 if self.rule.symmetric else 1)
+        return self.rule.relaxation.steps * (2 if self.rule.symmetric else 1)
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """Require phases of the rule's length; the first step with a teacher is the last of the free one."""
-        return MinimumDurations(self.rule.steps, 1 + self._taught)
+        return MinimumDurations(self.rule.relaxation.steps, 1 + self._taught)

@@ -110,6 +110,9 @@ _RULES: dict[str, Entry | Whole | Callable[..., LearningRule]] = {
     "equilibrium-propagation": Whole(
         Public("equilibrium.EquilibriumPropagation"), "Scellier & Bengio 2017; Laborieux et al. 2021"
     ),
+    "contrastive-hebbian": Whole(Public("contrastive.ContrastiveHebbian"), "Movellan 1990; Xie & Seung 2003"),
+    "generec": Whole(Public("contrastive.GeneRec"), "O'Reilly 1996"),
+    "recurrent-backprop": Whole(Public("recurrent_backprop.RecurrentBackprop"), "Almeida 1987; Pineda 1987"),
     "target-propagation": Whole(
         _targets("label", "noise-preserving", difference=False), "Le Cun 1986; Bengio 2014; Lee et al. 2015"
     ),
@@ -194,9 +197,9 @@ def rule(name: str, /, **parameters: Any) -> LearningRule:
         whole.name = name
         return whole
     makers = {
-        "teaching": _maker(parameters.pop("teaching", entry.teaching), TEACHINGS, "teaching signal"),
-        "feedback": _maker(parameters.pop("feedback", entry.feedback), FEEDBACKS, "feedback pathway"),
-        "trigger": _maker(parameters.pop("trigger", entry.trigger), {}, "trigger"),
+        "teaching": part_of(parameters.pop("teaching", entry.teaching), TEACHINGS, "teaching signal"),
+        "feedback": part_of(parameters.pop("feedback", entry.feedback), FEEDBACKS, "feedback pathway"),
+        "trigger": part_of(parameters.pop("trigger", entry.trigger), {}, "trigger"),
     }
     takes = {part: _parameters(make) for part, make in makers.items()}
     _check(name, parameters, ["teaching", "feedback", "trigger", *(n for own in takes.values() for n in own)])
@@ -218,7 +221,7 @@ def _whole(name: str, make: Callable[..., LearningRule], parameters: dict[str, A
         _check(name, parameters, [*takes])
         return make(**parameters)
     by = "teaching" in parameters
-    teaching = _maker(parameters.pop("teaching", "teacher"), TEACHINGS, "teaching signal")
+    teaching = part_of(parameters.pop("teaching", "teacher"), TEACHINGS, "teaching signal")
     of_teaching = [key for key in _parameters(teaching) if key not in takes]
     _check(name, parameters, [*takes, *of_teaching])
     told = {key: parameters.pop(key) for key in of_teaching if key in parameters}
@@ -238,7 +241,7 @@ def _check(name: str, parameters: dict[str, Any], choices: list[str]) -> None:
             raise RuleError(f"rule '{name}': {unknown('parameter', key, choices or ['none'])}")
 
 
-def _maker(part: Any, names: dict[str, Any], kind: str) -> Any:
+def part_of(part: Any, names: dict[str, Any], kind: str) -> Any:
     """A class or function that makes the part, or the part itself."""
     if isinstance(part, str):
         one_of(kind, part, names, RuleError)

@@ -138,7 +138,7 @@ def taken_by(name):
     names = {**catalogue.TEACHINGS, **catalogue.FEEDBACKS}
     whole = entry.make if isinstance(entry, catalogue.Whole) else entry
     parts = (entry.teaching, entry.feedback, entry.trigger) if product else (whole, cn.Teacher)
-    parts = [catalogue._maker(part, names, "part") for part in parts]
+    parts = [catalogue.part_of(part, names, "part") for part in parts]
     taken = [inspect.signature(part).parameters for part in parts]
     return {key: one for part in taken for key, one in part.items() if key != "teaching"}
 
