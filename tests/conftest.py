@@ -15,6 +15,8 @@ import torch
 from tests.browser import Browser, launched
 from tests.seeds import shifted
 
+pytest_plugins = ["pytester", "tests.cpu_times", "tests.quick"]
+
 torch.set_num_threads(int(os.environ.get("CORTICALNET_TEST_THREADS", "1")))
 SHIFT = int(os.environ.get("CORTICALNET_TEST_SEED", "0"))
 

@@ -84,6 +84,7 @@ def test_sample_and_hold_beside_backprop():
     assert lacks < worst(mlp("tanh", 3), how, count=3) < 9 * lacks
 
 
+@pytest.mark.slow
 def test_both_bars_on_both_engines():
     pytest.importorskip("brian2")
     for read_delay, bar in ((100, 2e-4), (200, 1e-7)):
@@ -245,6 +246,7 @@ EVERY = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", EVERY)
 def test_every_trace_and_weight_on_both_engines(case):
     pytest.importorskip("brian2")

@@ -37,8 +37,8 @@ def trial(circuit, lesson, steps=0):
 
 
 # Engines ----------------------------------------------------------------------------------------
-@pytest.mark.parametrize("rule", ["brainprop", "z-il"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "rule"), [("poisson", "brainprop"), ("pif", "z-il"), ("lif", "brainprop")])
 def test_both_engines_fire_the_same_spikes(kind, rule):
     """Spike for spike over 400 steps, voltages and dice included; and weights learn the same."""
     made = columns(rule, 7, kind)
@@ -72,7 +72,7 @@ def test_relay_cells_spike_too():
     assert sum(int(fired.sum()) for fired in spikes) > 0
 
 
-@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu"])
+@pytest.mark.parametrize("hidden", ["tanh"])
 def test_leaky_columns_agree_on_both_engines(hidden):
     """Rates in continuous time, with averages and a burst: every trace, 1e-10."""
     how = cn.Continuous(tau=8.0, dt=1.0, average=15.0, burst=12.0, delay=3.0)
@@ -165,6 +165,7 @@ def test_spiking_columns_learn_from_reward_nearly_what_brainprop_learns(kind):
     assert np.mean(found) > 0.97, found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "least"), [("poisson", 0.97), ("pif", 0.97), ("lif", 0.93)])
 def test_spiking_errors_teach_nearly_what_backprop_teaches(kind, least):
     """Predictive coding by a clock, errors of at most 0.6; a hundred cells for each column and sign."""

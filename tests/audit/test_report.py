@@ -36,6 +36,7 @@ def reports():
     return {name: cn.audit_rule(name, quick=True) for name in cn.list_rules()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", cn.list_rules())
 def test_every_rule_of_the_catalogue_gets_its_row(reports, name):
     report = reports[name]
@@ -49,6 +50,7 @@ def test_every_rule_of_the_catalogue_gets_its_row(reports, name):
         assert marks(report) == KNOWN[name]
 
 
+@pytest.mark.slow
 def test_fa_z_il_agrees_with_song_where_the_papers_conditions_hold(reports):
     report = reports["fa-z-il"]
     assert report["equality"].mark == report["autonomy, phases told"].mark == "some"
@@ -116,6 +118,7 @@ def test_a_network_of_ones_own():
     assert net.links[0].weight.dtype == torch.float32
 
 
+@pytest.mark.slow
 def test_tables_and_figure(reports):
     text = tables(list(reports.values()))
     row = next(line for line in text.splitlines() if line.startswith("streaming-fa-z-il"))

@@ -51,6 +51,7 @@ def test_a_circuit_is_taught_the_image(cli, place):
         assert change == pytest.approx(-0.1 * link.weight.grad.numpy(), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_views_in_time_see_the_image_too(cli):
     said = cli("validate auto --rule z-il --trials 1 --cells 2 --window 60 --json")
     assert said.code == 0, said.err

@@ -278,6 +278,7 @@ def test_splits_must_be_alike():
         data.wrap((X, Y), test=(X, NAMES[Y]))
 
 
+@pytest.mark.slow
 def test_content_is_of_samples_and_labels():
     digests = []
     changed = TX.clone()

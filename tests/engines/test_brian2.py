@@ -174,6 +174,7 @@ def test_autonomous_columns():
     assert len(engine.synapses) == 2  # with and without feedback
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:(invalid value|divide by zero) encountered in log")
 def test_delay_noise_and_a_cell_of_the_users_own():
     circuit = Circuit(
@@ -253,6 +254,7 @@ def test_synapses_on_top_of_one_another_and_unused_weights():
     same(circuit, trials(circuit))
 
 
+@pytest.mark.slow
 def test_recording_parts():
     circuit = network((3, 4, 2))
     compiled = trials(circuit)
@@ -264,6 +266,7 @@ def test_recording_parts():
         same(circuit, compiled, plan_recording(circuit, compiled, Record("error", reduce=how)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", [("feedback", "predict"), ("learn", "feedback")])
 def test_another_order_is_another_answer(order):
     names = SCHEDULE.names()

@@ -20,6 +20,7 @@ def columns(rule="brainprop"):
     return cn.circuit(net, cn.rule(rule), learning_rate=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["torch", "brian2"])
 def test_an_action_is_looked_at_and_then_rewarded(engine):
     """The loop of an experimenter who rewards whatever is chosen equals the protocol that knew it."""

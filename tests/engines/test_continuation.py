@@ -51,12 +51,14 @@ def pieces_are_the_whole(experiment, cuts, engine):
             np.testing.assert_array_equal(weight, whole[f"weights {name}"].sel(when="after").values)
 
 
+@pytest.mark.slow
 @settings(max_examples=25, **SETTINGS)
 @given(experiments(), st.lists(st.integers(1, 20), min_size=1, max_size=3))
 def test_pieces_are_the_whole_on_torch(experiment, cuts):
     pieces_are_the_whole(experiment, cuts, "torch")
 
 
+@pytest.mark.slow
 @settings(max_examples=2, **SETTINGS)
 @given(experiments(batches=(1,)), st.lists(st.integers(1, 20), min_size=1, max_size=3))
 def test_pieces_are_the_whole_in_brian2(experiment, cuts):
@@ -84,6 +86,7 @@ def test_a_snapshot_goes_on_as_its_simulation_did(experiment, at):
     assert run(running, experiment, rest).identical(right)
 
 
+@pytest.mark.slow
 def test_a_brian2_snapshot_goes_on_too():
     experiment = one_experiment()
     first, rest = cut(experiment.elements, 7)

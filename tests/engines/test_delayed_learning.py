@@ -98,6 +98,7 @@ def weights_of(circuit, told, engine):
     return cn.simulate(circuit, parts, engine, record=["up"])["up"].values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["torch", "brian2"])
 def test_spike_timing_over_a_delay_is_that_of_spikes_that_come_later(engine):
     """Delayed by 3 steps, weights are those of an undelayed synapse whose pre cell spikes 3 steps later."""

@@ -20,6 +20,7 @@ def columns(inputs=4, actions=3, rule="brainprop", rate=0.1):
     return cn.circuit(net, cn.rule(rule), learning_rate=rate)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["torch", "brian2"])
 def test_it_is_the_loop_written_by_hand(engine):
     circuit, done = columns(), []

@@ -27,6 +27,7 @@ def go_on(running):
     return running.run([cn.Teach(2, running.circuit.needs.teach), cn.Rest(3)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["torch", "brian2"])
 def test_through_a_file(engine, tmp_path):
     running = taught(engine)
@@ -39,6 +40,7 @@ def test_through_a_file(engine, tmp_path):
     assert go_on(other).identical(right)
 
 
+@pytest.mark.slow
 @pytest.mark.own_seed  # (a shift of seeds does not reach the other process)
 def test_in_another_process(tmp_path):
     """Noise, delays, traces and windows of records go on where they were."""

@@ -280,16 +280,15 @@ def test_without_record_weights_stand_for_synapses():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("connection", [cn.AllToAll(), LISTED])
-def test_a_program_of_its_own_records_and_reads_the_same(connection):
-    circuit = one(LowPass(0.1, memory=4.0), connection=connection)
+def test_a_program_of_its_own_records_and_reads_the_same():
+    circuit = one(LowPass(0.1, memory=4.0), connection=LISTED)
     mine = cn.simulate(circuit, shown(7), record=[*REQUEST, "trace"], every=2)
     running = cn.simulator(circuit, "brian2", target="cpp_standalone")
     its = running.run(shown(7), [*REQUEST, "trace"], every=2)
     xr.testing.assert_allclose(mine, its, rtol=0, atol=1e-12)
     np.testing.assert_allclose(
         running.read("up.low")[0, ..., 0],
-        low(RATES[2 if connection is LISTED else 0], 7)[-1],
+        low(RATES[2], 7)[-1],
         rtol=0,
         atol=1e-14,
     )

@@ -112,6 +112,7 @@ def trained():
     return agent, task, np.flatnonzero(history.trials_to_criterion.notnull())
 
 
+@pytest.mark.slow
 def test_the_antisaccade_task_is_learned(trained):
     agent, task, able = trained
     assert len(able) >= 3
@@ -129,6 +130,7 @@ def test_a_criterion_without_the_exam_is_not_enough():
     assert history.trials_to_criterion.values.tolist() == [1, 1]
 
 
+@pytest.mark.slow
 def test_memory_keeps_the_cue_through_the_delay(trained):
     agent, task, able = trained
     seen = watch(agent, task)

@@ -1,8 +1,11 @@
 """The demo's own numbers: equal rules learn equally, and the figures are there."""
 
+import pytest
+
 from corticalnet import demo, plotting
 
 
+@pytest.mark.slow
 def test_demo_shows_what_it_says(tmp_path):
     rows = {row.rule: row for row in demo.run(epochs=3)}
     assert list(rows) == list(demo.RULES)

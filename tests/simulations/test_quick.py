@@ -44,6 +44,7 @@ def test_a_teacher_shows_classes_sooner_than_reward():
     assert third["brainprop"] is None or third["brainprop"] > third["backprop"]
 
 
+@pytest.mark.slow
 def test_update_cost_measures_every_rule():
     """Times are not asserted, only that autograd is the reference and IL does many times Z-IL's work."""
     for found in results("update_cost")["networks"].values():
@@ -52,6 +53,7 @@ def test_update_cost_measures_every_rule():
         assert all(cost["rounds"] >= 8 for cost in found.values())
 
 
+@pytest.mark.slow
 def test_short_runs_compare_three_ways_on_both_engines():
     """Times are not asserted, only that a loop is never free."""
     found = results("short_runs")["found"]
@@ -62,6 +64,7 @@ def test_short_runs_compare_three_ways_on_both_engines():
         assert one["generator"] > 1
 
 
+@pytest.mark.slow
 def test_two_versions_are_two_packages_beside_each_other():
     """Times are not asserted, only that each has modules of its own, and that all is timed on both."""
     module = importlib.import_module("simulations.two_versions")
@@ -85,6 +88,7 @@ def test_a_recording_needs_no_memory_but_its_own():
         assert one["building"] < 0.1 * one["seconds"]
 
 
+@pytest.mark.slow
 def test_accuracy_table_fills_goes_on_and_reads(tmp_path):
     first = results("accuracy_table", runs=tmp_path)
     again = results("accuracy_table", runs=tmp_path)
@@ -139,6 +143,7 @@ def test_live_feedback_rests_below_the_limit_and_gated_always():
         assert (run["scale"] < run["limit"]) is (run["curvature"] < 2)
 
 
+@pytest.mark.slow
 def test_engines_agree_in_the_right_order_alone():
     pytest.importorskip("brian2")
     orders = results("engines_agree")["differences"]
@@ -157,6 +162,7 @@ def test_the_audits_tables_tell_rules_apart():
     assert marks["streaming-fa-z-il"]["locality"] == marks["streaming-fa-z-il"]["autonomy"] == "yes"
 
 
+@pytest.mark.slow
 def test_columns_with_a_gate_are_autonomous_in_a_stream():
     pytest.importorskip("brian2")
     found = results("autonomy_in_a_stream")
@@ -168,6 +174,7 @@ def test_columns_with_a_gate_are_autonomous_in_a_stream():
     assert all(worst < 1e-10 for row in found["grid"].values() for c in row.values() for worst in c.values())
 
 
+@pytest.mark.slow
 def test_what_detection_of_errors_depends_on():
     found = results("phi_detection")
     table = {name: runs[0] for name, runs in found["table"].items()}
@@ -188,6 +195,7 @@ def test_what_detection_of_errors_depends_on():
             assert all(p["fired"] == p["due"] and p["distance"] < 1e-10 for p in points.values())
 
 
+@pytest.mark.slow
 def test_continuous_time_obeys_its_laws():
     """A step of dt = τ/2 shrinks what is left by half: e^(−2 ln 2 · s/τ)."""
     pytest.importorskip("brian2")
@@ -213,6 +221,7 @@ def test_agrel_reaches_its_criterion_about_as_soon_as_backprop():
     assert min(digits["agrel"][-1], digits["backprop"][-1]) > 0.85 > digits["brainprop"][-1]
 
 
+@pytest.mark.slow
 def test_columns_with_phi_learn_from_reward_as_brainprop_does():
     """Accuracy rises by 0.24 ± 0.06, and 0.24 ± 0.03 of the choices are rewarded (5 seeds)."""
     pytest.importorskip("brian2")
@@ -253,6 +262,7 @@ def test_dopamine_moves_to_the_stimulus_and_dips_where_a_reward_is_omitted():
         assert sum(map(bool, rewarded)) == 1
 
 
+@pytest.mark.slow
 def test_memory_units_of_augment_keep_the_cue():
     """Nothing is seen at go; yet memory units tell what was."""
     found = results("augment_tasks")
@@ -275,6 +285,7 @@ def test_weights_are_worse_guesses_than_nodes():
     assert nodes < 1.2
 
 
+@pytest.mark.slow
 def test_feedback_that_learns_turns_to_backprops():
     for pathways in results("feedback_learns_itself")["courses"].values():
         ends = {
@@ -286,6 +297,7 @@ def test_feedback_that_learns_turns_to_backprops():
         assert ends["Kolen–Pollack"]["gap"] < ends["matching"]["gap"]
 
 
+@pytest.mark.slow
 def test_feedback_through_time_learns_what_huge_fixed_feedback_does_not():
     """Who answers 0 has a loss of 0.0238, fixed feedback 0.025 ± 0.002; perturbed answers 99.7 ± 0.4 % right.
 
@@ -346,6 +358,7 @@ def test_rules_that_are_backprop_stay_at_no_angle():
     assert max(rules["weight-mirror"][-1][:2]) < min(rules["feedback-alignment"][-1][:2])
 
 
+@pytest.mark.slow
 def test_spiking_columns_learn_as_rates_do_and_brian2_fires_the_same_spikes():
     """Before learning 0.25 ± 0.06 of the choices are right, after it 0.67 ± 0.06, with rates 0.73 ± 0.10.
 
@@ -378,6 +391,7 @@ def test_help_teaches(name, monkeypatch, capsys):
     assert f"python -m simulations.{name}" in shown
 
 
+@pytest.mark.slow
 def test_all_demands_at_once_are_met_by_the_same_weights_as_without_a_clock(tmp_path):
     """Gated φ equals the sweep to rounding: in 10 epochs of float32 accuracy may differ by an image or two.
 
@@ -390,6 +404,7 @@ def test_all_demands_at_once_are_met_by_the_same_weights_as_without_a_clock(tmp_
     assert last["no clock"] == pytest.approx(last["no transport"], abs=0.02)
 
 
+@pytest.mark.slow
 def test_the_hand_written_model_is_the_engines_model():
     """Times are not asserted, only that both sides computed the same."""
     found = results("circuit_cost")
@@ -397,6 +412,7 @@ def test_the_hand_written_model_is_the_engines_model():
     assert all(math.isfinite(cost["ratio"]) for part in found.values() for cost in part.values())
 
 
+@pytest.mark.slow
 def test_cells_whose_cost_is_compared_fire_the_same_spikes():
     """Times are not asserted; float32 may let a spike come a step later.
 

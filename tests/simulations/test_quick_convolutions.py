@@ -1,8 +1,11 @@
 """Quick form of the simulation of feedback in convolutions."""
 
+import pytest
+
 from tests.simulations.test_quick import results
 
 
+@pytest.mark.slow
 def test_a_mirror_does_in_convolutions_what_fixed_random_feedback_does_not():
     arms = {name: runs[0] for name, runs in results("feedback_in_convolutions")["arms"].items()}
     angles = {name: run["angle"][-1] for name, run in arms.items()}

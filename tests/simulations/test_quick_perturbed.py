@@ -5,6 +5,7 @@ import pytest
 from tests.simulations.test_quick import results
 
 
+@pytest.mark.slow
 def test_feedback_that_learns_beside_w_is_between_alignment_and_backprop():
     """Errors are summed over learning from 400 updates on: at the end of so short a run all are near.
 

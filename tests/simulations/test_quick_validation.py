@@ -5,6 +5,7 @@ import pytest
 from tests.simulations.test_quick import results
 
 
+@pytest.mark.slow
 def test_dt_matters_as_eulers_order_says_and_engines_agree():
     pytest.importorskip("brian2")
     module = __import__("simulations.order_of_dt", fromlist=["orders"])
@@ -17,6 +18,7 @@ def test_dt_matters_as_eulers_order_says_and_engines_agree():
         assert 1.4 < distances[1] / distances[2] < 3  # dt halved
 
 
+@pytest.mark.slow
 def test_more_spiking_cells_less_noise():
     found = results("validation")["cells"]
     for rule in ("z-il", "brainprop"):
