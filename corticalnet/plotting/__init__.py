@@ -2,8 +2,7 @@
 
 save(figures(data, circuit), "runs/fa-z-il")        all that make sense of a recording, as png
 traces(data, ["value", "error"], columns=4)         or one of them, as a matplotlib Figure
-raster(data, area="area1", role="value")            chosen by the same words in all: states, area, role,
-                                                    columns, batch; see plotting/selection.py
+raster(data, area="area1", role="value")            the same words in all: states, area, role, columns, batch
 weight_traces(data, "input->area1", post=3, pre=0)  one weight over time, and when it changed by how much
 """
 
