@@ -43,11 +43,11 @@ class Activation:
             function(f"activation {self.name}: {what}", getattr(self, what), NetworkError)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Activation:
-        """Itself: nothing in it changes."""
+        """Return the activation itself: nothing in it changes."""
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """By name, if it is one of those here; else its functions must be a module's own.
+        """Pickle by name what is one of those here; else the functions must be a module's own.
 
         Raises:
             NetworkError: they are not, so that no other process could find them.

@@ -23,7 +23,7 @@ _SHOWN = 60
 
 
 def shown(value: object) -> str:
-    """A value for a message: in one line, and not long.
+    """Return a value for a message: in one line, and not long.
 
     >>> shown(list(range(100)))
     '[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1…'
@@ -42,7 +42,7 @@ def number(
     possible: str = "a finite number",
     fits: Callable[[float], bool] = lambda x: True,
 ) -> float:
-    """A finite number that ``fits``.
+    """Return a finite number that ``fits``.
 
     Args:
         what: whose value it is, for the message: "IL: rate".
@@ -68,27 +68,27 @@ def number(
 
 
 def positive(what: str, value: Any, error: type[CorticalnetError]) -> float:
-    """A number above 0."""
+    """Return a number above 0."""
     return number(what, value, error, "a number above 0", lambda x: x > 0)
 
 
 def not_negative(what: str, value: Any, error: type[CorticalnetError]) -> float:
-    """A number from 0."""
+    """Return a number from 0."""
     return number(what, value, error, "a number from 0", lambda x: x >= 0)
 
 
 def probability(what: str, value: Any, error: type[CorticalnetError]) -> float:
-    """A number from 0 to 1."""
+    """Return a number from 0 to 1."""
     return number(what, value, error, "a probability in [0, 1]", lambda x: 0 <= x <= 1)
 
 
 def fraction(what: str, value: Any, error: type[CorticalnetError]) -> float:
-    """A number above 0, up to 1: how much of a whole, but not nothing."""
+    """Return a number above 0, up to 1: how much of a whole, but not nothing."""
     return number(what, value, error, "a number in (0, 1]", lambda x: 0 < x <= 1)
 
 
 def whole(what: str, value: Any, error: type[CorticalnetError], least: int | None = 1) -> int:
-    """A whole number from ``least``; any, if that is None (a seed). A float is none, even 2.0.
+    """Check for a whole number from ``least``; any, if that is None (a seed). A float is none, even 2.0.
 
     >>> whole("seed", -3, CorticalnetError, least=None)
     -3
@@ -101,7 +101,7 @@ def whole(what: str, value: Any, error: type[CorticalnetError], least: int | Non
 
 
 def flag(what: str, value: Any, error: type[CorticalnetError]) -> bool:
-    """True or False."""
+    """Check that a value is True or False."""
     plain = _unwrapped(value)
     if not isinstance(plain, bool):
         raise error(f"{what} must be True or False, not {shown(value)}")
@@ -109,14 +109,14 @@ def flag(what: str, value: Any, error: type[CorticalnetError]) -> bool:
 
 
 def function(what: str, value: Any, error: type[CorticalnetError]) -> Any:
-    """Something that can be called."""
+    """Check that a value can be called."""
     if not callable(value):
         raise error(f"{what} must be a function, not {shown(value)}")
     return value
 
 
 def array(what: str, value: Any, error: type[CorticalnetError], *, finite: bool = False) -> NDArray[Any]:
-    """Real numbers (or truth values) as an array of NumPy's: of a list, a table, a tensor, a sparse matrix, …
+    """Read real numbers (or truth values) as a NumPy array: of a list, a table, a tensor, a sparse matrix, …
 
     Args:
         what: whose value it is, for the message.
@@ -155,7 +155,7 @@ def array(what: str, value: Any, error: type[CorticalnetError], *, finite: bool 
 
 
 def _unwrapped(value: Any) -> Any:
-    """A scalar of NumPy's, or an array or tensor of shape (), as Python's own."""
+    """Return a scalar of NumPy's, or an array or tensor of shape (), as Python's own."""
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         try:
             return value.item()
@@ -165,6 +165,6 @@ def _unwrapped(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """The same, if it is a number; a boolean is none."""
+    """Return the same, if it is a number; a boolean is none."""
     plain = _unwrapped(value)
     return None if isinstance(plain, bool) else plain

@@ -30,44 +30,44 @@ class Stateful(Protocol):
     """What keeps something from trial to trial, and can say and be told it."""
 
     def state_dict(self) -> Mapping[str, Tensor]:
-        """What it keeps."""
+        """Return what it keeps."""
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
         """Go on from there."""
 
 
 def cosine(found: Vector, wanted: Vector) -> float:
-    """−1 to 1 (rounding does not step over); not a number where one of them is nothing, or ran away."""
+    """Return the cosine, −1 to 1 (rounding does not step over); NaN where one is nothing, or ran away."""
     lengths = size(found) * size(wanted)
     product = float(found @ wanted) / lengths if 0 < lengths < math.inf else math.nan
     return product if math.isnan(product) else min(1.0, max(-1.0, product))
 
 
 def ratio(found: Vector, wanted: Vector) -> float:
-    """Not a number where nothing is wanted."""
+    """Return the ratio of norms; not a number where nothing is wanted."""
     scale = size(wanted)
     return size(found) / scale if scale else math.nan
 
 
 def relative_error(found: Vector, wanted: Vector) -> float:
-    """Where nothing is wanted 0, or infinite if something was found."""
+    """Return where nothing is wanted 0, or infinite if something was found."""
     away, scale = size(found - wanted), size(wanted)
     return away / scale if scale else math.inf if away else 0.0
 
 
 def size(vector: Tensor | NDArray[np.float64]) -> float:
-    """Its Euclidean norm."""
+    """Return its Euclidean norm."""
     return float(vector.norm() if isinstance(vector, Tensor) else np.linalg.norm(vector))
 
 
 def float64_copy(module: Module) -> Module:
-    """Of a network, on its device: where changes are compared to the last digit."""
+    """Copy a network, on its device, in float64: changes are compared to the last digit."""
     return copy.deepcopy(module).double()
 
 
 @contextmanager
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Dropout masks, exploration and whatever else torch draws inside come from ``seed``, and from it alone.
+    """Draw dropout masks, exploration and whatever else torch draws inside from ``seed`` alone.
 
     Args:
         seed: of torch's generators, which are afterwards where they were.
@@ -80,7 +80,7 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
 
 @contextmanager
 def restored(rule: Stateful) -> Iterator[None]:
-    """What the rule keeps from trial to trial is afterwards what it was (unless it met another network)."""
+    """Restore afterwards what the rule keeps from trial to trial (unless it met another network)."""
     before = {name: tensor.clone() for name, tensor in rule.state_dict().items()}
     yield
     if {name: t.shape for name, t in before.items()} == {n: t.shape for n, t in rule.state_dict().items()}:

@@ -112,7 +112,7 @@ class Columns:
 
     @property
     def spikes_of_phi(self) -> int:
-        """Of all areas."""
+        """Count the spikes of φ in all areas."""
         return int(all_cells(self.recording, "phi").sum())
 
 
@@ -141,7 +141,7 @@ def audits(seed: int = 0, on_rule: Callable[[str], None] = lambda name: None) ->
 
 
 def report(rows: list[Row]) -> str:
-    """The table."""
+    """Return the table."""
     cells = [
         [
             r.rule,
@@ -157,7 +157,7 @@ def report(rows: list[Row]) -> str:
 
 
 def figures(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, Figure]:
-    """All figures, by name."""
+    """Return all figures, by name."""
     from corticalnet import plotting  # matplotlib is slow to import
     from corticalnet.plotting.rules import accuracy_by_rule, cost_and_likeness
 
@@ -172,7 +172,7 @@ def figures(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, F
 
 
 def to_dict(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, object]:
-    """Results as JSON can hold them."""
+    """Describe results as JSON can hold them."""
     return {
         "network": list(COLUMNS),
         "data": "digits",
@@ -183,7 +183,7 @@ def to_dict(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, o
 
 
 def _networks(seed: int) -> tuple[nn.Sequential, Network]:
-    """The same network for autograd and for rules."""
+    """Return the same network for autograd and for rules."""
     layers: list[nn.Module] = []
     with seeded(seed):
         for pre, post in itertools.pairwise(COLUMNS):

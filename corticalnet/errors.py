@@ -90,7 +90,7 @@ class EngineError(CorticalnetError, RuntimeError):
 
 
 def printable(text: object) -> str:
-    """``text`` in one line, with whatever a terminal would obey (escapes, line ends, marks of direction)
+    """Put ``text`` in one line, with whatever a terminal would obey (escapes, line ends, marks of direction)
     written out; for names that come from files, paths and data.
 
     >>> print(printable("cat\\x1b[2J\\n"), printable("chat été 猫"))

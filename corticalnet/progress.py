@@ -26,12 +26,12 @@ Bars = Progress
 
 
 def watched(console: Console) -> bool:
-    """Whether somebody watches: a terminal, or a notebook that can show bars."""
+    """Return whether somebody watches: a terminal, or a notebook that can show bars."""
     return console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
 
 
 def bars(show: bool = True, *, width: int = 0, counts: bool = True, stay: bool = False) -> Bars:
-    """Bars that count things done.
+    """Show bars that count things done.
 
     Args:
         show: otherwise they are silent, as where nobody watches.
@@ -71,7 +71,7 @@ def bar(
 
 
 def downloading(show: bool = True) -> Bars:
-    """Bars that count bytes and say how fast they come; none where ``show`` is false."""
+    """Show bars that count bytes and say how fast they come; none where ``show`` is false."""
     text = TextColumn("{task.description}")
     columns = (text, BarColumn(20), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     return Bars(*columns, console=Console(stderr=True), disable=not show)

@@ -15,7 +15,7 @@ _PACKAGE = "corticalnet.simulations"
 
 
 def folder(name: str) -> Path:
-    """Where ``models`` or ``simulations`` are.
+    """Return where ``models`` or ``simulations`` are.
 
     Args:
         name: one of these.
@@ -25,7 +25,7 @@ def folder(name: str) -> Path:
 
 
 def simulation(name: str) -> ModuleType:
-    """A module of the simulations.
+    """Return a module of the simulations.
 
     It is ``corticalnet.simulations.NAME`` in a checkout, too, where ``python -m simulations.NAME`` works as
     well: simulations import each other relatively.

@@ -47,7 +47,7 @@ class Alignment:
 
     @property
     def angles(self) -> dict[str, float]:
-        """By area, in degrees, 0 to 180."""
+        """Return the angle of each area, in degrees, 0 to 180."""
         return {area: math.degrees(math.acos(cosine)) for area, cosine in self.areas.items()}
 
     def __str__(self) -> str:
@@ -100,13 +100,13 @@ def align(
 
 
 def backprop_for(rule: Teaches, teaching: Teaching | None = None) -> Teaches:
-    """Backprop, through time if the rule is; of a teacher's squared loss, if no teaching is given."""
+    """Return backprop, through time if the rule is; of a teacher's squared loss, if no teaching is given."""
     backprop = Rule(teaching, Tied(), Sweep(), "backprop")
     return ThroughTime(backprop, rule.window) if isinstance(rule, ThroughTime) else backprop
 
 
 def _synapses(net: Taught, changed: Iterable[str]) -> dict[str, list[str]]:
-    """area -> names of the weights and biases of the links that end there, of those that change."""
+    """Map each area to the names of the weights and biases of links that end there and change."""
     names = {parameter: name for name, parameter in net.named_parameters()}
     areas: Any = net.areas  # a dict, or torch's
     ending = {
@@ -120,7 +120,7 @@ def _synapses(net: Taught, changed: Iterable[str]) -> dict[str, list[str]]:
 def _change(
     net: Taught, rule: Teaches, x: Any, targets: Any, seed: int, more: dict[str, Any]
 ) -> dict[str, Tensor]:
-    """Minus the gradient that a rule fills, flat, by parameter name."""
+    """Return minus the gradient that a rule fills, flat, by parameter name."""
     twin, rule = float64_copy(net), copy.deepcopy(rule)
     twin.zero_grad()
     if isinstance(rule, ThroughTime) is isinstance(twin, Recurrent):  # else the rule says what does not fit

@@ -80,13 +80,13 @@ def interleave(
 
 
 def _idle_clock() -> float:
-    """Wall time (s) once the GPU has nothing left to do."""
+    """Return the wall time (s) once the GPU has nothing left to do."""
     torch.cuda.synchronize()
     return time.perf_counter()
 
 
 def autograd_update(net: nn.Module, x: Any, classes: Any, lr: float = 1e-4) -> Update:
-    """The reference: an update of a plain torch module by autograd, squared loss and torch's SGD."""
+    """Return the reference: an update of a plain torch module by autograd, squared loss and torch's SGD."""
     like = next(net.parameters())
     x = converted(numbers(x, "input", like.device), like.dtype, "input")
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)
@@ -106,14 +106,14 @@ def autograd_update(net: nn.Module, x: Any, classes: Any, lr: float = 1e-4) -> U
 
 
 def rule_update(net: Network, rule: LearningRule, x: Any, classes: Any, lr: float = 1e-4) -> Update:
-    """An update of a copy of ``net`` by a rule and torch's SGD."""
+    """Return an update of a copy of ``net`` by a rule and torch's SGD."""
     own = copy.deepcopy(net)
     optimizer = torch.optim.SGD(own.parameters(), lr=lr)
     return lambda: rule.update(own, x, classes, optimizer)
 
 
 def passes(net: Network, rule: LearningRule, x: Any, targets: Any) -> SweepCount:
-    """Sweeps that one ``learn`` takes: operations of links, counted; 1 is all links once, for the batch.
+    """Count the sweeps that one ``learn`` takes, by operations of links; 1 is all links once, for the batch.
 
     Neither network nor rule is changed; a pathway that draws its weights does so before anything is counted.
 

@@ -56,7 +56,7 @@ class AlignmentTracker:
         self._looks: list[xr.Dataset] = []
 
     def measure(self, net: Taught, time: float) -> xr.Dataset:
-        """How it is now; kept for :meth:`recording`.
+        """Return how it is now; kept for :meth:`recording`.
 
         Args:
             net: the network that the rule teaches.
@@ -79,7 +79,7 @@ class AlignmentTracker:
         return sample
 
     def recording(self) -> xr.Dataset:
-        """``angle`` ``[time, area]``, ``gap`` and ``congruence`` ``[time, link]``.
+        """Return ``angle`` ``[time, area]``, ``gap`` and ``congruence`` ``[time, link]``.
 
         Links are those that leave hidden areas, and there are none where nothing comes down link by link.
 
@@ -93,13 +93,13 @@ class AlignmentTracker:
 
 
 def parts(rule: Teaches) -> LearningRule:
-    """The rule itself: what a rule through time does in every window."""
+    """Return the rule itself: what a rule through time does in every window."""
     return rule.rule if isinstance(rule, ThroughTime) else rule
 
 
 @torch.no_grad()
 def compare_pathway(net: Taught, rule: Teaches) -> dict[str, tuple[float, float]]:
-    """Link -> ‖W − B‖ / ‖W‖ and the share of equal signs, for links that leave hidden areas.
+    """Map links that leave hidden areas to ‖W − B‖ / ‖W‖ and the share of equal signs.
 
     Empty for a rule whose feedback does not come down link by link.
     """

@@ -64,7 +64,7 @@ class InferenceTrajectory:
 
     @property
     def last(self) -> int:
-        """The step of the last change (the last step, if nothing changed)."""
+        """Return the step of the last change (the last step, if nothing changed)."""
         return max((max(steps) for steps in self.changed.values() if steps), default=len(self.values) - 1)
 
 
@@ -172,7 +172,7 @@ def trajectory_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> I
 def _read_weights(
     trajectory: InferenceTrajectory, wiring: Wiring, node: int, recording: Any, begin: int, end: int
 ) -> None:
-    """When, and by how much, the synapses into a node changed."""
+    """Read when, and by how much, the synapses into a node changed."""
     changes = []
     for link in (link for _, link in wiring.arriving[node] if link.plastic):
         before = (
@@ -195,7 +195,7 @@ def _read_weights(
 
 
 def _taught(recording: xr.Dataset, projections: list[str]) -> tuple[int, int]:
-    """First step of the first teacher, and the step after its last."""
+    """Return the first step of the first teacher, and the step after its last."""
     known = {*recording.data_vars, *(array.attrs["state"] for array in states(recording))}
     lacking = [name for name in ("value", "error", *projections) if name not in known]
     if lacking:
@@ -213,7 +213,7 @@ def _taught(recording: xr.Dataset, projections: list[str]) -> tuple[int, int]:
 
 
 def _credits(net: Network) -> dict[str, Tensor]:
-    """area -> minus the gradient of the synapses that end there, flat; of areas where some end that learn."""
+    """Map areas to minus the gradient of the synapses that end there, flat, where some of them learn."""
     found = {}
     for node in range(1, net.wiring.output + 1):
         weights = [link.weight for _, link in net.wiring.arriving[node] if link.plastic]
@@ -224,14 +224,14 @@ def _credits(net: Network) -> dict[str, Tensor]:
 
 
 def _swept(net: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> dict[str, Tensor]:
-    """What one sweep with the same lesson would change."""
+    """Return what one sweep with the same lesson would change."""
     net.zero_grad(set_to_none=True)
     Rule(rule.teaching, Tied(), Sweep()).learn(net, x, targets)
     return _credits(net)
 
 
 def _with_energy(rule: Any) -> LearningRule:
-    """A copy of the rule, if its value cells go down an energy.
+    """Return a copy of the rule, if its value cells go down an energy.
 
     Raises:
         RuleError: they do not.

@@ -102,7 +102,7 @@ def autonomy(
 def _streams(
     network: Network, rule: LearningRule, controls: tuple[str, ...], seed: int
 ) -> Iterator[tuple[bool, str, float]]:
-    """(whether the twin learns by the rule itself, condition, largest distance)."""
+    """Yield (whether the twin learns by the rule itself, condition, largest distance)."""
 
     def stream(mine: bool, told: bool, clocks: bool = True, slack: tuple[int, int] = SLACK) -> float:
         columns = expand(network, rule, RATE, phase_signal=told)
@@ -136,7 +136,7 @@ def _streams(
 def _networks(
     network: Network | None, seed: int, scales: tuple[float, ...] = ()
 ) -> list[tuple[str, Network]]:
-    """Kinds of networks, and one of each."""
+    """Return kinds of networks, and one of each."""
     if network is not None:
         return [("this network", training_copy(network))]
     return [
@@ -147,7 +147,7 @@ def _networks(
 
 
 def _controls(columns: Circuit) -> tuple[str, ...]:
-    """Kinds of cells that are told something from outside."""
+    """Return kinds of cells that are told something from outside."""
     told = [p.cell for p in columns.populations if "teaching" in p.cell.inputs]
     return tuple(sorted({"phase" if isinstance(cell, PhaseSignal) else "clock" for cell in told}))
 
@@ -157,7 +157,7 @@ def _phase_signals(columns: Circuit) -> list[str]:
 
 
 def _phase_cells(columns: Circuit) -> tuple[str, ...]:
-    """Control cells that speak to populations."""
+    """Return control cells that speak to populations."""
     cells = {p.name for p in columns.populations}
     told = {p.name for p in columns.populations if "teaching" in p.cell.inputs}
     speaking = {b.source for b in columns.broadcasts if cells & set(b.targets)}

@@ -39,7 +39,7 @@ class Comparison:
 
 
 def compare(found: Changes, wanted: Changes, own: Changes | None = None) -> dict[str, Comparison]:
-    """Area by area, and all together."""
+    """Compare changes area by area, and all together."""
     own = own or wanted
     pairs = {area: (found[area], wanted[area], own[area]) for area in found}
     pairs[ALL] = tuple(np.concatenate(list(side.values())) for side in (found, wanted, own))  # type: ignore[assignment]
@@ -52,13 +52,13 @@ def _of(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float,
 
 
 def mean(numbers: Iterable[float]) -> float:
-    """Arithmetic, of what is a number."""
+    """Return the arithmetic mean of what is a number."""
     kept = [n for n in numbers if math.isfinite(n)]
     return sum(kept) / len(kept) if kept else math.nan
 
 
 def geometric_mean(numbers: Iterable[float]) -> float:
-    """Geometric mean, of what is a number."""
+    """Return the geometric mean of what is a number."""
     kept = [math.log(max(n, LEAST)) for n in numbers if math.isfinite(n)]
     return math.exp(sum(kept) / len(kept)) if kept else math.nan
 
@@ -81,7 +81,7 @@ class PowerLawFit:
 
 
 def fit_power_law(x: Iterable[float], errors: Iterable[float]) -> PowerLawFit | None:
-    """The power law through points; None with fewer than three, or at fewer than two places."""
+    """Return the power law through points; None with fewer than three, or at fewer than two places."""
     points = [(math.log(a), math.log(e)) for a, e in zip(x, errors, strict=True) if a > 0 and e > LEAST]
     if len(points) < 3 or len({a for a, _ in points}) < 2:
         return None

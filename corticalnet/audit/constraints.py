@@ -62,7 +62,7 @@ class Transport:
 
     @property
     def largest(self) -> float:
-        """Of all moves of the signal; of those in the null space, if there are none."""
+        """Return the largest move of the signal: in the null space, if there are any there."""
         seen = max((*self.moves.values(), *self.copied.values()), default=0.0)
         return seen or self.null_space.largest
 
@@ -93,7 +93,7 @@ def _altered(network: Network, alter: Callable[[Tensor], Tensor]) -> Network:
 
 
 def _signals(rule: LearningRule, built_on: Network, used_on: Network, seed: int) -> list[Tensor]:
-    """What errors of 1 s.d. bring to every hidden area, along routes that were laid on a network."""
+    """Return what errors of 1 s.d. bring to every hidden area, along routes that were laid on a network."""
     rule, network = copy.deepcopy((rule, built_on))
     with seeded(seed):
         rule.feedback_routes(network)
@@ -115,7 +115,7 @@ def _distance(now: list[Tensor], before: list[Tensor]) -> float:
 
 
 def _below(rule: LearningRule, network: Network, seed: int) -> dict[str, float]:
-    """Relative moves of changes below a link whose weights change after the rule's last forward sweep."""
+    """Measure how changes below a link move whose weights change after the rule's last forward sweep."""
     x, targets = random_batch(network, seed)
     probe = Probe(network, rule, x, targets)
     found = dict.fromkeys(ALTERATIONS, 0.0)
@@ -157,7 +157,10 @@ def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) ->
 
 
 def _observed_rule(rule: LearningRule, network: Network, heard: list[Tensor]) -> tuple[LearningRule, Network]:
-    """Copies that keep what comes through the rule's pathway; without one, what comes back along links."""
+    """Return copies that keep what comes through the rule's pathway.
+
+    Without one, what comes back along links.
+    """
     observer_rule = rule.with_signals(lambda signal: heard.append(signal.detach().clone()))
     if observer_rule is not None:
         return observer_rule, copy.deepcopy(network)

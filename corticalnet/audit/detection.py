@@ -68,16 +68,16 @@ class Detection:
 
     @property
     def good(self) -> float:
-        """Fraction of updates whose cosine with backprop's is at least 0.99."""
+        """Return the fraction of updates whose cosine with backprop's is at least 0.99."""
         return float(np.mean(np.asarray(self.cosines) >= GOOD))
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """Describe it as JSON can hold it."""
         return {**asdict(self), "cosines": list(self.cosines), "good": self.good}
 
 
 def with_detector(rule: LearningRule, name: str, **parameters: Any) -> LearningRule:
-    """A rule's teaching signal and feedback pathway, triggered by a detector of :data:`DETECTORS`.
+    """Return a rule's teaching signal and feedback pathway, triggered by a detector of :data:`DETECTORS`.
 
     Args:
         rule: whose parts to take.
@@ -172,7 +172,7 @@ def detection_by_silence(
     detectors: Sequence[str] = tuple(DETECTORS),
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, dict[str, dict[int, Detection]]]:
-    """Song's Table 3 for every detector: detector -> precision -> t_d -> :class:`Detection`.
+    """Measure Song's Table 3 for every detector: detector -> precision -> t_d -> :class:`Detection`.
 
     Args:
         network, rule, x, targets: as for :func:`detect`; the rule's teaching signal and feedback are used.
@@ -196,13 +196,13 @@ def detection_by_silence(
 
 
 def noise_on_predictions(circuit: Circuit, sd: float, seed: int = 0) -> list[Noise]:
-    """The same noise on the summed drive of every column, new in every step."""
+    """Return the same noise on the summed drive of every column, new in every step."""
     names = [p.name for p in circuit.populations if p.role == "prediction"]
     return [Noise(name, "prediction", sd, seed) for name in names] if sd else []
 
 
 def size_of_deltas(network: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> dict[str, float]:
-    """Root mean square of δ over samples and columns, for each area and (as "all") for all columns."""
+    """Return the root mean square of δ over samples and columns, by area and (as "all") over all columns."""
     wiring, _, delta = deltas(network, rule, x, targets)
     sizes = {wiring.name(k): float(delta[k].square().mean().sqrt()) for k in _nodes(wiring)}
     every = torch.cat([delta[k].flatten(1) for k in _nodes(wiring)], 1)
@@ -210,12 +210,12 @@ def size_of_deltas(network: Network, rule: LearningRule, x: Tensor, targets: Ten
 
 
 def _nodes(wiring: Wiring) -> range:
-    """All areas, without the input."""
+    """Return all areas, without the input."""
     return range(1, wiring.output + 1)
 
 
 def _judge(fires: Truths, delta: Tensor, depth: int) -> tuple[Truths, Truths, Truths]:
-    """Which φ cells ``[B, n]`` did as wanted, missed their own step, or fired at another.
+    """Return which φ cells ``[B, n]`` did as wanted, missed their own step, or fired at another.
 
     Args:
         fires: ``[T, B, n]``; n = 1 if one φ watches the whole area.
@@ -239,7 +239,7 @@ def _cosines(
     pulses: list[NDArray[np.float64]],
     rates: list[NDArray[np.float64]],
 ) -> list[float]:
-    """Of Σ_t φ_t ε_t × rate_t with δ × rate, for each sample over all links."""
+    """Return the cosine of Σ_t φ_t ε_t × rate_t with δ × rate, for each sample over all links."""
     found = []
     for b in range(len(activity.rates[0])):
         one = slice(b, b + 1)
@@ -253,7 +253,7 @@ def _cosines(
 
 
 def _update(network: Network, wiring: Wiring, rates: list[Tensor], errors: list[Tensor]) -> Tensor:
-    """``Σ error × rate`` of every weight, flat; the sum runs over the first axis (steps, or one sample)."""
+    """Sum ``error × rate`` of every weight, flat, over the first axis (steps, or one sample)."""
     plasticity = Plasticity(network, 1)
     for node in _nodes(wiring):
         when = errors[node].flatten(1).any(1)  # few steps, unless there is noise
@@ -269,6 +269,6 @@ def _update(network: Network, wiring: Wiring, rates: list[Tensor], errors: list[
 
 
 def _cosine(one: Tensor, other: Tensor) -> float:
-    """1 if both are nothing; 0 if one of them is, or ran away."""
+    """Return the cosine: 1 if both are nothing; 0 if one of them is, or ran away."""
     found = cosine(one, other)
     return float(not one.any() and not other.any()) if math.isnan(found) else found

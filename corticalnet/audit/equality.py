@@ -44,7 +44,7 @@ class GradientSimilarity:
 
     @property
     def equal(self) -> bool:
-        """Whether the change is backprop's."""
+        """Return whether the change is backprop's."""
         return self.error <= EQUAL
 
 
@@ -74,7 +74,7 @@ def equality(
 
 
 def compare(network: Network, rule: LearningRule, seed: int) -> dict[int, tuple[float, float]]:
-    """Links to the output -> (relative error, cosine) of the weights of that area, for one batch."""
+    """Map links to the output to (relative error, cosine) of the weights of that area, for one batch."""
     x, targets = random_batch(network, seed)
     mine, step = weight_update(network, rule, x, targets, seed)
     backprop = gradient(network, x, targets, getattr(step, "trial_loss", None), seed)
@@ -92,7 +92,7 @@ def compare(network: Network, rule: LearningRule, seed: int) -> dict[int, tuple[
 
 
 def gradient(network: Network, x: Tensor, targets: Tensor, taught: Any, seed: int) -> dict[str, Tensor]:
-    """Minus the gradient by autograd, by parameter; the network stays as it was."""
+    """Return minus the gradient by autograd, by parameter; the network stays as it was."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     parameters = {n: p for n, p in network.named_parameters() if p.requires_grad}
     with seeded(seed), torch.enable_grad():
@@ -107,7 +107,10 @@ def gradient(network: Network, x: Tensor, targets: Tensor, taught: Any, seed: in
 
 
 def _compare(g: Tensor, wanted: Tensor, rest: float) -> tuple[float, float]:
-    """Relative error and cosine; where there is no gradient (up to ``rest``) there should be no change."""
+    """Return the relative error and cosine.
+
+    Where there is no gradient (up to ``rest``) there should be no change.
+    """
     if size(wanted) <= rest:
         return (0.0, 1.0) if size(g) <= rest else (math.inf, 0.0)
     return relative_error(g, wanted), cosine(g, wanted) if g.any() else 0.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def figure(reports: Sequence[Report]) -> Figure:
-    """Both tables of an audit, Song's and the talk's, as a picture."""
+    """Return both tables of an audit, Song's and the talk's, as a picture."""
     from corticalnet.plotting.marks import marks
 
     rows = {
@@ -29,7 +29,7 @@ def figure(reports: Sequence[Report]) -> Figure:
 
 
 def figures(report: Validation) -> dict[str, Figure]:
-    """By name: "views", if views were run, and ``sweep_of_…``, if a setting was swept."""
+    """Draw "views", if views were run, and ``sweep_of_…``, if a setting was swept; by name."""
     from corticalnet.plotting.validation import by_view
 
     found: dict[str, Figure] = {}
@@ -48,7 +48,7 @@ def figures(report: Validation) -> dict[str, Figure]:
 
 
 def _sweep(sweep: ParameterSweep, name: str) -> Figure:
-    """Errors, and cosines, area by area."""
+    """Draw errors, and cosines, area by area."""
     from corticalnet.plotting.validation import over_setting
 
     areas = [area for area in sweep.areas if area != ALL]

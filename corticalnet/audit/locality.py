@@ -56,7 +56,7 @@ class Locality:
 
     @property
     def largest(self) -> float:
-        """The worst leak; 0 if nothing leaked."""
+        """Return the worst leak; 0 if nothing leaked."""
         return max(self.leaks.values(), default=0.0)
 
 
@@ -103,7 +103,7 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
 
 
 def _spread(moments: list[int]) -> list[int]:
-    """At most five of them, the first and the last among them."""
+    """Return at most five of them, the first and the last among them."""
     last = len(moments) - 1
     return moments if last < 5 else [moments[round(k * last / 4)] for k in range(5)]
 
@@ -111,7 +111,7 @@ def _spread(moments: list[int]) -> list[int]:
 def _disturbances(
     probe: Probe, probed: ProbeState, ends: list[Synapse]
 ) -> Iterator[tuple[str, float, Any, Any]]:
-    """(what it is called, size / 0.1, what disturbs it, ``synapse -> mask of weights that may feel it``).
+    """Yield (name, size / 0.1, what disturbs, ``synapse -> mask of weights that may change``).
 
     Cells are disturbed a little and by far, for a threshold may lie between.
     """
@@ -137,7 +137,7 @@ def _states(probed: ProbeState, size: float) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _others(probe: Probe, ends: list[Synapse]) -> Iterator[tuple[str, Any, Any]]:
-    """Targets, weights, parameters of areas, feedback weights."""
+    """Yield targets, weights, parameters of areas, and feedback weights."""
     yield "target", lambda probed: _retarget(probed.targets), lambda s: s.touches(s.output, side="target")
     for synapse in ends:
         yield (
@@ -182,7 +182,7 @@ def _weights(probe: Probe, name: str, at: int | None = None) -> Any:
 
 
 def _place(k: int, shape: torch.Size) -> tuple[int, ...]:
-    """Where the k-th entry is, whatever the memory layout."""
+    """Return where the k-th entry is, whatever the memory layout."""
     return tuple(int(index) for index in torch.unravel_index(torch.tensor(k), shape))
 
 
@@ -194,7 +194,7 @@ def _retarget(targets: Tensor) -> None:
 
 
 def _mixing(network: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int) -> float:
-    """How far the change is from a sum over samples."""
+    """Return how far the change is from a sum over samples."""
     other_x, other_targets = random_batch(network, seed + 1, len(x))
     weight_update(network, rule, x, targets)  # it meets the network
 

@@ -27,7 +27,7 @@ Changes = dict[str, Tensor]
 
 
 def difference(probe: Probe, network: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> float:
-    """Of what a rule changes watched and unwatched; infinite if it changes something unwatched alone.
+    """Return the difference of what a rule changes watched and unwatched; infinite if only unwatched.
 
     Args:
         probe: of the rule and the network, with the same batch.
@@ -59,7 +59,7 @@ def _unwatched(
     targets: Tensor,
     trial: Callable[[LearningRule, Network], object],
 ) -> Changes:
-    """Gradients, and moves of weights, of a trial of a rule that has met the network, as in a probe."""
+    """Return gradients, and moves of weights, of a trial of a rule that nobody watches."""
     network, rule = training_copy(network), copy.deepcopy(rule)
     start = {name: value.clone() for name, value in network.state_dict().items()}
     with seeded(0), restored(rule):

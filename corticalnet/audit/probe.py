@@ -104,7 +104,7 @@ class Probe(Observer):
         self.moved_by_itself = own_down.keys() - self.rule.named_parameters(self.network).keys()
 
     def probed(self, number: int) -> ProbeState:
-        """What there is at a moment (of the first run)."""
+        """Return what there is at a moment (of the first run)."""
         return self._probed[number]
 
     def disturbed(self, number: int, disturb: Disturbance) -> dict[str, Tensor]:
@@ -113,11 +113,11 @@ class Probe(Observer):
 
     # What the rule and the network tell ------------------------------------------------------------
     def snapshot(self, wiring: Wiring, cells: Cells, broadcasts: Broadcasts | None = None) -> None:
-        """A moment."""
+        """Note a snapshot of the cells, and disturb it if it is the chosen one."""
         self._at(by_area(wiring, cells), broadcasts or {})
 
     def _swept(self, activity: ForwardState, wiring: Wiring) -> None:
-        """A forward sweep is one too, and what it leaves behind can be disturbed from there on."""
+        """Note a forward sweep, whose traces can be disturbed from there on."""
         self._sweeps += 1
         turn = f" of sweep {self._sweeps}" if self._sweeps > 1 else ""
         for state, nodes in (("rate", activity.rates), ("drive", activity.drives)):
@@ -161,7 +161,10 @@ class Probe(Observer):
         return last
 
     def _own_feedback(self) -> dict[str, Tensor]:
-        """Weights of the rule that are not the links' own: feedback weights by link, all others by name."""
+        """Return weights of the rule that are not the links' own.
+
+        Feedback weights by link, all others by name.
+        """
         routes = self.rule.feedback_routes(self.network)
         found = {
             route.link.name: route.weights
@@ -173,7 +176,10 @@ class Probe(Observer):
         return found | {name: weights for name, weights in own.items() if id(weights) not in known}
 
     def _take(self) -> dict[str, Tensor]:
-        """What has been changed since the last time: in gradients, or in the pathway's weights themselves."""
+        """Return what has been changed since the last time.
+
+        In gradients, or in the pathway's weights themselves.
+        """
         found = {}
         for name, p in self.learned.items():
             found[name] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
@@ -186,7 +192,7 @@ class Probe(Observer):
 
 
 def _together(gone_by: ByArea, cells: ByArea) -> dict[tuple[str, str], Tensor]:
-    """What cells hold now, and what the sweeps have left behind that is not the same."""
+    """Return what cells hold now, and what the sweeps have left behind that is not the same."""
     found = dict(cells)
     for (area, state), tensor in gone_by.items():
         if (area, state) not in cells:
@@ -197,7 +203,7 @@ def _together(gone_by: ByArea, cells: ByArea) -> dict[tuple[str, str], Tensor]:
 
 
 def _small(broadcasts: Broadcasts, batch: int) -> tuple[str, ...]:
-    """Names of broadcasts, if they are what they are said to be.
+    """Return names of broadcasts, if they are what they are said to be.
 
     Raises:
         RuleError: more than one number for each sample.

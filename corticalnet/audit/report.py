@@ -76,7 +76,7 @@ class Report:
     evidence: dict[str, Any]
 
     def __getitem__(self, name: str) -> Finding:
-        """The finding of a property, by its key.
+        """Return the finding of a property, by its key.
 
         Raises:
             RuleError: unknown property.
@@ -86,7 +86,7 @@ class Report:
         return found[name]
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it; what is not finite is None."""
+        """Describe it as JSON can hold it; what is not finite is None."""
         findings = {f.name: {"mark": f.mark, "number": f.number, "detail": f.detail} for f in self.findings}
         tidy: dict[str, Any] = finite(
             {"rule": self.rule, "network": self.network, "findings": findings, "evidence": self.evidence}
@@ -99,13 +99,13 @@ class Report:
 
 
 def side_by_side(reports: Sequence[Report], properties: dict[str, str], title: str = "") -> str:
-    """Rules × properties, every mark with its number."""
+    """Tabulate rules × properties, every mark with its number."""
     rows = [[report.rule, *(report[name].short for name in properties)] for report in reports]
     return table(["rule", *properties.values()], rows, title)
 
 
 def tables(reports: Sequence[Report]) -> str:
-    """Song's Table 2 and the talk's list."""
+    """Tabulate Song's Table 2 and the talk's list."""
     return "\n\n".join(
         [
             side_by_side(reports, SONG, SONG_TITLE),
@@ -115,7 +115,7 @@ def tables(reports: Sequence[Report]) -> str:
 
 
 def brief(number: float | None) -> str:
-    """A number in few characters: 0, 0.53, 4.6, 120, 3e-16."""
+    """Return a number in few characters: 0, 0.53, 4.6, 120, 3e-16."""
     if number is None:
         return ""
     if not math.isfinite(number):
@@ -126,7 +126,7 @@ def brief(number: float | None) -> str:
 
 
 def finite(value: Any) -> Any:
-    """Dictionaries and lists in which what is not finite is None."""
+    """Copy dictionaries and lists so that what is not finite is None."""
     if isinstance(value, dict):
         return {str(key): finite(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

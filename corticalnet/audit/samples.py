@@ -60,7 +60,7 @@ def weight_update(
 
 
 def links_above(network: Network) -> Iterator[tuple[Any, list[str]]]:
-    """Every link with weights out of a hidden area, with the names of the parameters of links below it."""
+    """Yield every link with weights out of a hidden area, and the names of parameters of links below it."""
     wiring = network.wiring
     names = {id(p): name for name, p in network.named_parameters()}
     for node in range(1, wiring.output):
@@ -77,5 +77,5 @@ def relative_change(now: dict[str, Tensor], before: dict[str, Tensor], names: An
 
 
 def title(rule: LearningRule) -> str:
-    """A rule's name, or what it is."""
+    """Return a rule's name, or what it is."""
     return rule.name if rule.name != "custom" else type(rule).__name__ if type(rule) is not Rule else "custom"

@@ -58,17 +58,17 @@ class Settling:
 
     @property
     def equal(self) -> bool:
-        """Whether the change is the rule's."""
+        """Return whether the change is the rule's."""
         return self.distance <= SETTLED
 
     @property
     def coming(self) -> bool:
-        """Whether a longer presentation brought it ten times closer."""
+        """Return whether a longer presentation brought it ten times closer."""
         return self.sooner is not None and self.distance < 0.1 * self.sooner
 
 
 def settle(network: Network, rule: LearningRule, seed: int, told: bool = True) -> Settling:
-    """One trial; a longer one, if columns were still on their way to rest.
+    """Run one trial; a longer one, if columns were still on their way to rest.
 
     Args:
         network, rule: what learns; not changed.
@@ -89,7 +89,7 @@ def settle(network: Network, rule: LearningRule, seed: int, told: bool = True) -
 
 
 def without_phase(columns: Circuit) -> Circuit:
-    """The same equations in prediction and learning: value cells do not hear the phase."""
+    """Return the same equations in prediction and learning: value cells do not hear the phase."""
     phases = {p.name for p in columns.populations if isinstance(p.cell, PhaseSignal)}
     broadcasts = []
     for broadcast in columns.broadcasts:
@@ -104,14 +104,14 @@ def without_phase(columns: Circuit) -> Circuit:
 
 
 def number(value: Any) -> float:
-    """Infinite where it is not a number: what ran away."""
+    """Return the number; infinite where it is none: what ran away."""
     return float(value) if math.isfinite(value) else math.inf
 
 
 def _trial(
     columns: Circuit, network: Network, rule: LearningRule, seed: int, steps: int
 ) -> tuple[Settling, bool]:
-    """One trial, and whether errors still fell when the teacher came."""
+    """Run one trial; also return whether errors still fell when the teacher came."""
     x, targets = random_batch(network, seed, 1)
     teach, watched = columns.needs.teach, steps // 2
     errors = any("error" in p.cell.state for p in columns.populations)
@@ -134,7 +134,7 @@ def _trial(
 
 
 def _wanted(network: Network, rule: LearningRule, seed: int) -> NDArray[np.float64]:
-    """What the rule changes, all in a row."""
+    """Return what the rule changes, all in a row."""
     return joined(learned_changes(network, rule, [random_batch(network, seed, 1)], RATE))
 
 

@@ -95,23 +95,23 @@ class ParameterSweep:
 
     @property
     def areas(self) -> list[str]:
-        """From the input up, then all together."""
+        """Return areas from the input up, then "all" together."""
         return list(self.found[0][0])
 
     def errors(self, area: str) -> list[list[float]]:
-        """For each value the relative error of each trial."""
+        """Return for each value the relative error of each trial."""
         return [[trial[area].error for trial in trials] for trials in self.found]
 
     def error(self, area: str = ALL) -> list[float]:
-        """Geometric mean over trials."""
+        """Return the geometric mean of errors over trials."""
         return [geometric_mean(errors) for errors in self.errors(area)]
 
     def cosine(self, area: str = ALL) -> list[float]:
-        """Mean over trials."""
+        """Return the mean cosine over trials."""
         return [mean(trial[area].cosine for trial in trials) for trials in self.found]
 
     def power_law(self, area: str = ALL) -> PowerLawFit | None:
-        """The power law of errors, where one is expected."""
+        """Return the power law of errors, where one is expected."""
         if not SWEEPS[self.name].fitted:
             return None
         x = [value for value, errors in zip(self.values, self.errors(area), strict=True) for _ in errors]

@@ -112,7 +112,7 @@ def validate(
 
 
 def _look(view: View, bench: Trials, tick: Callable[[], None], settings: dict[str, Any]) -> Found:
-    """One view beside backprop; left out with its reason if there is no such circuit, or numbers run away."""
+    """Measure one view beside backprop; left out with its reason if it has no circuit or runs away."""
     begun = time.perf_counter()
     try:
         changes = view.run(bench, tick=tick, **settings)
@@ -135,7 +135,7 @@ def _small_enough(network: Network) -> None:
 
 
 def _given(what: Model | Network, x: Any, y: Any, trials: int, seed: int) -> tuple[Any, Any]:
-    """Stimuli and targets: as given, or the model's first images, or random."""
+    """Return stimuli and targets: as given, or the model's first images, or random."""
     if (x is None) != (y is None):
         raise ProtocolError("stimuli and targets come together; give both, or neither")
     if x is not None:
@@ -154,7 +154,7 @@ def _given(what: Model | Network, x: Any, y: Any, trials: int, seed: int) -> tup
 
 
 def _ticker(progress: Progress | None, name: str, done: int, total: int) -> Callable[[], None]:
-    """Tells after every trial how many are done."""
+    """Return what tells after every trial how many are done."""
     state = {"done": done}
     if progress is not None:
         progress(name, done, total)

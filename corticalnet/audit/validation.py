@@ -29,7 +29,7 @@ class Found:
     seconds: float = 0.0
 
     def geometric_mean(self, area: str = ALL) -> Comparison:
-        """Over trials: mean cosine and ratio, geometric mean of errors."""
+        """Average over trials: mean cosine and ratio, geometric mean of errors."""
         here = [trial[area] for trial in self.trials]
         return Comparison(
             mean(c.cosine for c in here),
@@ -56,11 +56,11 @@ class Validation:
     sweep: ParameterSweep | None = None
 
     def __getitem__(self, view: str) -> Found:
-        """A view by its name, or by how it begins ("rates" is the last of them)."""
+        """Return a view by its name, or by how it begins ("rates" is the last of them)."""
         return next(found for found in reversed(self.views) if found.view.startswith(view))
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON can hold it; what is no number is None."""
+        """Describe it as JSON can hold it; what is no number is None."""
         tidy: dict[str, Any] = finite(
             {
                 "name": self.name,
@@ -118,7 +118,7 @@ def _lines(sweep: ParameterSweep, name: str) -> str:
 
 
 def _brief(error: float) -> str:
-    """What is below rounding is 0."""
+    """Return what is below rounding is 0."""
     return brief(0.0 if error <= LEAST else error)
 
 

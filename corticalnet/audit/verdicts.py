@@ -13,7 +13,7 @@ from corticalnet.audit.settling import Settling
 
 
 def judge_equality(found: dict[str, GradientSimilarity]) -> Finding:
-    """Relative error of at most 1e-6 in every area of every network."""
+    """Require a relative error of at most 1e-6 in every area of every network."""
     worst = max(one.error for one in found.values())
     each = ", ".join(f"{k} {brief(v.error)} (cosine ≥ {v.cosine:.3f})" for k, v in found.items())
     mark = _share({kind: one.equal for kind, one in found.items()})
@@ -21,7 +21,7 @@ def judge_equality(found: dict[str, GradientSimilarity]) -> Finding:
 
 
 def judge_locality(found: Locality) -> Finding:
-    """Nothing leaks, and a rule that nobody watches learns the same."""
+    """Require that nothing leaks, and that a rule that nobody watches learns the same."""
     if found.paths > ROUNDING:
         return Finding(
             "locality",
@@ -46,7 +46,7 @@ def judge_locality(found: Locality) -> Finding:
 
 
 def judge_partial(found: Autonomy) -> Finding:
-    """After a presentation by the equations of learning, the change is the rule's."""
+    """Require that after a presentation by the equations of learning the change is the rule's."""
     return _settled(found, "partial autonomy", found.settling)
 
 
@@ -68,7 +68,7 @@ def _settled(found: Autonomy, name: str, settled: dict[str, Settling]) -> Findin
 
 
 def judge_autonomy(found: Autonomy, name: str, condition: str) -> Finding:
-    """In a stream of unknown timing the weights are those of the twin that learns by the rule's sweep."""
+    """Require that in a stream of unknown timing the weights are those of a twin that learns by the sweep."""
     if found.reason:
         return _not_in_time(found, name)
     distances = found.streams.get(condition, found.streams["nothing"])
@@ -84,7 +84,7 @@ def judge_autonomy(found: Autonomy, name: str, condition: str) -> Finding:
 
 
 def judge_clock(found: Autonomy) -> Finding:
-    """Without clocks, the columns still learn what the rule does."""
+    """Require that the columns still learn what the rule does without clocks."""
     if found.reason:
         return Finding("clock", "none", None, found.reason)
     if not found.controls:
@@ -105,7 +105,7 @@ def judge_clock(found: Autonomy) -> Finding:
 
 
 def judge_transport(found: Transport, signals: Signals) -> Finding:
-    """Feedback does not follow the forward weights."""
+    """Require that feedback does not follow the forward weights."""
     moves = found.moves if any(found.moves.values()) else found.copied
     detail = "feedback moves when forward weights are " + ", ".join(
         f"{k} {brief(v)}" for k, v in moves.items()
@@ -129,13 +129,13 @@ def judge_transport(found: Transport, signals: Signals) -> Finding:
 
 
 def judge_tying(synapses: float) -> Finding:
-    """Every synapse has a weight of its own; a property of the network."""
+    """Require that every synapse has a weight of its own; a property of the network."""
     detail = "synapses per weight, in the network" + (": shared by a convolution" if synapses > 1 else "")
     return Finding("weight tying", "yes" if synapses <= 1 else "no", synapses, detail)
 
 
 def judge_signed(found: Signals) -> Finding:
-    """Feedback of one sign."""
+    """Report whether the signals that come down have one sign."""
     if not found.count:
         return Finding("signed feedback", "yes", 0.0, "no feedback comes down")
     less = min(found.negative, found.positive)
@@ -144,7 +144,7 @@ def judge_signed(found: Signals) -> Finding:
 
 
 def judge_phases(found: Autonomy) -> Finding:
-    """No column is told which phase it is (a clock may tell synapses when to learn)."""
+    """Require that no column receives the phase (a clock may tell synapses when to learn)."""
     if found.reason == SWEEP:
         return Finding("phases", "no", None, "a sweep up, then a sweep down")
     if found.phase_cells:
@@ -155,7 +155,7 @@ def judge_phases(found: Autonomy) -> Finding:
 
 
 def judge_teacher(found: Taught) -> Finding:
-    """The change does not depend on which wrong class the target is."""
+    """Require that the change does not depend on which wrong class the target is."""
     if found.any <= ROUNDING:
         return Finding("teacher", "yes", 0.0, "learns without any target")
     if not found.lessons:

@@ -49,7 +49,7 @@ def options(
 
 
 def _warn(message: Warning | str, category: type[Warning], filename: str, *where: Any, **more: Any) -> None:
-    """Ours in one line; others as Python shows them."""
+    """Print our warnings in one line, and others as Python shows them."""
     ours = issubclass(category, UserWarning) and Path(filename).is_relative_to(about.FOLDER)
     if issubclass(category, RecordingWarning):
         _tell("warning", _in_options(str(message)))
@@ -60,7 +60,7 @@ def _warn(message: Warning | str, category: type[Warning], filename: str, *where
 
 
 def _in_options(message: str) -> str:
-    """What a recording leaves out, with the command's words for how to get it."""
+    """Return what a recording leaves out, with the command's words for how to get it."""
     for argument, option in (
         ("record=[…]", "--record NAME"),
         ("record='spike'", "--record spike"),
@@ -76,7 +76,7 @@ _python_shows = warnings.showwarning
 
 
 def _tell(kind: str, message: object) -> None:
-    """One line on stderr, where there is one."""
+    """Print one line on stderr, where there is one."""
     words = " ".join(str(message).split())
     if len(words) > _LONGEST:
         words = f"{words[: _LONGEST - 300]} … {words[-300:]}"
@@ -86,7 +86,10 @@ def _tell(kind: str, message: object) -> None:
 
 
 def _reason(error: BaseException) -> str | None:
-    """What to say of an error that is a user's, or the machine's, to mend; None if it is a bug of ours."""
+    """Return what to say of an error that is a user's, or the machine's, to mend.
+
+    None if it is a bug of ours.
+    """
     if isinstance(error, CorticalnetError):
         return str(error)
     if isinstance(error, _UsageError):
@@ -104,7 +107,10 @@ def _reason(error: BaseException) -> str | None:
 
 
 def _out_of_memory() -> tuple[type[BaseException], ...]:
-    """What is raised where memory is short; who has not imported torch had no error of torch's either."""
+    """Return what is raised where memory is short.
+
+    Who has not imported torch had no error of torch's either.
+    """
     torch = sys.modules.get("torch")
     return (MemoryError, torch.OutOfMemoryError) if torch else (MemoryError,)
 

@@ -33,7 +33,7 @@ def list_(as_json: bool = JSON) -> None:
 
 
 def _about(path: Path) -> str:
-    """The first line of a model file's docstring; the file is read, not run."""
+    """Return the first line of a model file's docstring; the file is read, not run."""
     try:
         if path.stat().st_size > _LARGEST:
             return "(too long to be read)"

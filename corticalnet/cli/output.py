@@ -73,7 +73,7 @@ def _print(text: str, stream: TextIO | None) -> None:
 
 
 def _unicode(stream: TextIO | None) -> bool:
-    """Whether stdout takes every character (JSON must not rely on what is shown in their place)."""
+    """Return whether stdout takes every character (JSON must not rely on what is shown in their place)."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         return codecs.lookup(encoding).name.startswith("utf")

@@ -56,7 +56,7 @@ def reproduce(
 
 
 def simulations() -> Any:
-    """The module that knows the simulations.
+    """Return the module that knows the simulations.
 
     Raises:
         ModelError: there are none.

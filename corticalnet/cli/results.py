@@ -136,7 +136,7 @@ def _command() -> dict[str, Any]:
 
 
 def _elsewhere(files: dict[str, Writer]) -> list[str]:
-    """What could be written elsewhere, and what is lost."""
+    """Return what could be written elsewhere, and what is lost."""
     said = []
     for place in _places():
         if not files:
@@ -163,19 +163,19 @@ def _succeeds(writer: Writer, path: Path) -> bool:
 
 
 def _places() -> Iterator[Path]:
-    """Where there may be room."""
+    """Yield where there may be room."""
     for place in (tempfile.gettempdir, os.getcwd, Path.home):
         with suppress(OSError, RuntimeError):
             yield Path(place())
 
 
 def as_json_file(content: Any) -> Writer:
-    """What writes ``content`` as JSON."""
+    """Return what writes ``content`` as JSON."""
     return lambda path: write_json(path, content, indent=1)
 
 
 def as_figures(draw: Callable[[], Mapping[str, Figure]]) -> dict[str, Writer]:
-    """What writes the figures that ``draw`` makes, as ``NAME.png`` each.
+    """Return what writes the figures that ``draw`` makes, as ``NAME.png`` each.
 
     Numbers can be such that no figure is possible; they are results all the same.
     """
@@ -201,7 +201,7 @@ def _say_not_drawn(error: Exception, path: Path) -> None:
 
 
 def as_netcdf(recording: xr.Dataset) -> Writer:
-    """What writes a recording.
+    """Return what writes a recording.
 
     HDF5 ends the process by a signal if the disk is full when it closes a file: it writes to memory.
     """

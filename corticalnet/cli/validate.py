@@ -107,7 +107,7 @@ def validate_(
 
 
 def _window(text: str | None) -> float | None:
-    """In ms, which a number without a unit is too.
+    """Read a window in ms, which a number without a unit is too.
 
     Raises:
         UnitError: it is no time.

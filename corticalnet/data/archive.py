@@ -112,7 +112,10 @@ def picture(content: bytes, name: str, mode: str, size: tuple[int, int]) -> np.n
 
 
 def opened(file: Path | BinaryIO) -> Image.Image:
-    """A PNG or JPEG of which only the header is read yet; ValueError if it says that the image is huge."""
+    """Return a PNG or JPEG of which only the header is read yet.
+
+    ValueError if it says that the image is huge.
+    """
     with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
         image = Image.open(file, formats=["PNG", "JPEG"])
     if image.width * image.height > MOST_PIXELS:
@@ -122,7 +125,7 @@ def opened(file: Path | BinaryIO) -> Image.Image:
 
 
 def room(path: Path, count: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """An array for so many images, yet without content; DataError if there is no memory for it."""
+    """Return an array for so many images, yet without content; DataError if there is no memory for it."""
     try:
         return np.empty((count, *shape), dtype=np.uint8)
     except (MemoryError, ValueError) as error:

@@ -22,7 +22,7 @@ MOST_CLASSES = 1_000_000
 
 
 def features(source: Any, what: str) -> Tensor:
-    """Samples ``[N, …]`` as a tensor on the CPU; ``[N]`` numbers are N samples of one feature.
+    """Read samples ``[N, …]`` as a tensor on the CPU; ``[N]`` numbers are N samples of one feature.
 
     Values are used as they are, whatever their format: nothing is scaled. ``what`` names them in errors.
 
@@ -43,7 +43,7 @@ def features(source: Any, what: str) -> Tensor:
 
 
 def labels(source: Any, what: str) -> np.ndarray:
-    """One label a sample: int64 ``[N]``, or names ``[N]`` where labels are text.
+    """Read one label a sample: int64 ``[N]``, or names ``[N]`` where labels are text.
 
     Whole numbers in any format, booleans, a column ``[N, 1]`` and one-hot rows ``[N, K]`` mean what they
     say. ``what`` names them in errors.
@@ -83,7 +83,7 @@ def labels(source: Any, what: str) -> np.ndarray:
 
 
 def coded(parts: Sequence[np.ndarray]) -> tuple[list[Tensor], tuple[str, ...]]:
-    """Labels of all parts as class indices, and the classes' names: those found, or "0" to the highest.
+    """Code labels of all parts as class indices, with the classes' names: those found, or "0" to the highest.
 
     Raises:
         DataError: some are names and others numbers.
@@ -109,7 +109,7 @@ def _row(array: np.ndarray, what: str) -> np.ndarray:
 
 
 def tensor(source: Any, what: str) -> Tensor:
-    """Numbers of any shape as a plain tensor in a format that torch can index and NumPy can hold.
+    """Return numbers of any shape as a plain tensor in a format that torch can index and NumPy can hold.
 
     Raises:
         DataError: they are no real numbers; ``what`` names them.
@@ -152,7 +152,7 @@ def _all(array: np.ndarray, kind: type) -> bool:
 
 
 def _kind(tensor: Tensor) -> str:
-    """What is not plain about a tensor; nothing if it is."""
+    """Return what is not plain about a tensor; nothing if it is."""
     if tensor.is_meta:
         return "meta"
     if tensor.is_nested or tensor.layout != torch.strided:

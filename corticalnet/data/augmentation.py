@@ -36,7 +36,7 @@ class Augmentation:
         self._own = chance.generators(function)
 
     def __call__(self, x: Tensor, seed: int, first: int = 0) -> Tensor:
-        """Samples ``[B, …]`` with places ``first`` and on in the epoch of ``seed``, each made another one.
+        """Transform samples ``[B, …]`` with places ``first`` and on in the epoch of ``seed``.
 
         Raises:
             DataError: the function fails, or what it returns is no such sample.
@@ -79,7 +79,7 @@ class Augmentation:
 
 
 def name(function: Any) -> str:
-    """What a function is called, with a digest of what it does: another name, another run.
+    """Return what a function is called, with a digest of what it does: another name, another run.
 
     >>> name(lambda x: x + 1) == name(lambda x: x + 1) != name(lambda x: x + 2)
     True
@@ -108,7 +108,7 @@ def _name(function: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    """A value in words that are the same in another process."""
+    """Return a value in words that are the same in another process."""
     if isinstance(value, tuple):
         return f"({', '.join(map(_value, value))})"
     if isinstance(value, frozenset):
@@ -122,7 +122,7 @@ def _value(value: Any) -> str:
 
 
 def _code(function: types.FunctionType) -> str:
-    """What a function does: its instructions, constants, defaults and what it closes over."""
+    """Return what a function does: its instructions, constants, defaults and what it closes over."""
     held = [cell.cell_contents for cell in function.__closure__ or ()]
     values = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values(), *held]
     return _instructions(function.__code__) + " ".join(

@@ -27,7 +27,7 @@ _KNOWN = ("torch", "numpy", "builtins", "random", "corticalnet")
 
 
 def number(*words: object) -> int:
-    """63 bits that depend on ``words`` alone.
+    """Return 63 bits that depend on ``words`` alone.
 
     >>> number(0, "epoch", 1) == number(0, "epoch", 1) != number(0, "epoch", 2)
     True
@@ -71,7 +71,10 @@ def begin(seed: int, own: list[Any], cuda: bool = False) -> None:
 
 
 def generators(part: Any) -> list[Any]:
-    """Random generators that a function or an object holds: in attributes, closures, defaults, globals."""
+    """Return random generators that a function or an object holds.
+
+    In attributes, closures, defaults, globals.
+    """
     found, todo = [], [part]
     seen: set[int] = set()
     while todo and len(seen) < _MOST_PARTS:
@@ -87,7 +90,7 @@ def generators(part: Any) -> list[Any]:
 
 
 def _parts(one: Any) -> list[Any]:
-    """What an object is made of, as far as generators can be in it."""
+    """Return what an object is made of, as far as generators can be in it."""
     if isinstance(one, str | bytes | int | float | torch.Tensor | np.ndarray | type | types.ModuleType):
         return []
     if isinstance(one, dict):

@@ -29,7 +29,7 @@ class Archive:
 
     @property
     def checksums(self) -> tuple[str, ...]:
-        """Every md5 that this file is known to have."""
+        """Return every md5 that this file is known to have."""
         return (self.md5, *self.also)
 
 
@@ -79,12 +79,12 @@ class Dataset:
 
     @property
     def available(self) -> bool:
-        """Whether the set can be loaded now without a network (its files are there)."""
+        """Return whether the set can be loaded now without a network (its files are there)."""
         return self.where is not None
 
     @property
     def help(self) -> str:
-        """How to get the files, as a clause for an error message."""
+        """Return how to get the files, as a clause for an error message."""
         text = f"get them with `corticalnet data fetch {self.name}`"
         return f"{text} or Debian's package {self.package}" if self.package else text
 

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def digest(parts: Iterable[object]) -> str:
-    """A short text for arrays (format, shape and numbers) and words, in their order.
+    """Return a short text for arrays (format, shape and numbers) and words, in their order.
 
     >>> digest([np.zeros(2)]) == digest([np.zeros(2)]) != digest([np.zeros((2, 1))])
     True
@@ -27,7 +27,7 @@ def digest(parts: Iterable[object]) -> str:
 
 
 def of_file(path: Path) -> str:
-    """The same for the bytes of a file.
+    """Return the same for the bytes of a file.
 
     Raises:
         OSError: it cannot be read.

@@ -176,7 +176,7 @@ class Drawn(Samples):
             yield place(x, device).to(dtype), self.labels[batch.to(device)]
 
     def order(self, seed: int, size: int) -> list[Tensor] | None:
-        """The batches of an epoch, if the loader keeps the order or its sampler chooses."""
+        """Return the batches of an epoch, if the loader keeps the order or its sampler chooses."""
         if self.source.own:
             positions = torch.full((int(self.index.max()) + 1,), -1)
             positions[self.index] = torch.arange(len(self.index))
@@ -189,7 +189,7 @@ class Drawn(Samples):
 
 
 def sampled(source: SampleSource, seed: int) -> list[Tensor]:
-    """The batches of dataset indices that a loader's sampler chooses, with the random numbers of ``seed``.
+    """Draw batches of dataset indices as a loader's sampler chooses them, by random numbers of ``seed``.
 
     Raises:
         DataError: it fails, has no end, or chooses none or what there is not.

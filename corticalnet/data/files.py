@@ -55,5 +55,5 @@ def md5(path: Path) -> str:
 
 
 def sound(path: Path, archive: Archive) -> bool:
-    """Whether ``path`` is there and has one of the archive's known checksums."""
+    """Return whether ``path`` is there and has one of the archive's known checksums."""
     return os.path.isfile(path) and md5(path) in archive.checksums

@@ -38,7 +38,7 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _shown(folder: Path) -> Iterator[Path]:
-    """What a folder holds, without hidden files (systems leave some beside images).
+    """Yield what a folder holds, without hidden files (systems leave some beside images).
 
     Raises:
         DataError: it holds a link to nothing.

@@ -46,7 +46,7 @@ class _Part:
         return content
 
     def finish(self) -> None:
-        """What follows is of no interest."""
+        """Pass over what follows, which is of no interest."""
 
 
 class _Inflated:
@@ -87,20 +87,20 @@ class _Reader:
         return struct.unpack(self.order + form, self.source.read(struct.calcsize(self.order + form)))
 
     def tag(self) -> tuple[int, int, bytes | None]:
-        """Type and length of the next element, and its content if it is in the tag itself."""
+        """Return type and length of the next element, and its content if it is in the tag itself."""
         (word,) = self.numbers("I")
         if word >> 16:
             return word & 0xFFFF, word >> 16, self.source.read(4)[: word >> 16]
         return word, self.numbers("I")[0], None
 
     def content(self, length: int) -> bytes:
-        """What follows a tag; elements begin at multiples of 8 bytes."""
+        """Return what follows a tag; elements begin at multiples of 8 bytes."""
         content = self.source.read(length)
         self.source.read(-length % 8)
         return content
 
     def description(self) -> bytes:
-        """A short element: the flags, dimensions or name of an array."""
+        """Return a short element: the flags, dimensions or name of an array."""
         _, length, content = self.tag()
         if length > _LONGEST_DESCRIPTION:
             raise ValueError(f"it describes an array in {length} bytes")

@@ -27,7 +27,7 @@ def hold_out(every: Pictures) -> tuple[Pictures, Pictures]:
 
 
 def cut(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which of at least 2 samples are for training and which for the test, always alike."""
+    """Return which of at least 2 samples are for training and which for the test, always alike."""
     order = fixed_order(count)
     tests = max(1, round(TEST_FRACTION * count))
     # Sorted: what is in a split is random, its order is that of the source.

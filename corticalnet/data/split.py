@@ -53,7 +53,10 @@ class Samples(ABC):
         """
 
     def order(self, seed: int, size: int) -> list[Tensor] | None:
-        """The batches of an epoch where the samples' source decides on them; else None: the run shuffles."""
+        """Return the batches of an epoch where the samples' source decides on them.
+
+        Else None: the run shuffles.
+        """
         return None
 
     @abstractmethod
@@ -111,7 +114,7 @@ class Split(Samples):
 
     @cached_property
     def content(self) -> str:  # type: ignore[override]
-        """A short digest of images, labels and scale: equal content, equal text."""
+        """Return a short digest of images, labels and scale: equal content, equal text."""
         return digest([self.scale, self.images.cpu().numpy(), self.labels.cpu().numpy()])
 
     def take(self, n: int) -> Split:
@@ -153,6 +156,6 @@ class Data:
 
     @property
     def content(self) -> dict[str, str]:
-        """Digests of the splits, by name, and the transform; a run that goes on must find the same."""
+        """Return digests of the splits, by name, and the transform; a run that goes on must find the same."""
         transform = {"transform": self.transform.name} if self.transform else {}
         return {name: getattr(self, name).content for name in SPLITS} | transform

@@ -36,12 +36,12 @@ class _Part:
 
     @property
     def index(self) -> Tensor:
-        """What can be chosen of it."""
+        """Return what can be chosen of it."""
         samples = self.samples
         return samples.index if isinstance(samples, SampleSource) else torch.arange(len(samples))
 
     def taken(self, index: Tensor, keep: bool) -> _Taken:
-        """Those at ``index``, in memory with ``keep``."""
+        """Return those at ``index``, in memory with ``keep``."""
         if isinstance(self.samples, Tensor):
             assert self.labels is not None
             return _Taken(self.samples[index], self.labels[index.numpy()])
@@ -61,7 +61,7 @@ class _Taken:
     drawn: tuple[SampleSource, Tensor, str] | None = None
 
     def labelled(self, labels: Tensor) -> Samples:
-        """The split with its labels as class indices."""
+        """Return the split with its labels as class indices."""
         if self.drawn is None:
             return Split(self.samples, labels, 1.0)
         source, index, content = self.drawn
@@ -134,7 +134,7 @@ def wrap(
 def _choose(
     part: _Part, given: dict[str, _Part | None], fraction: float, seed: int
 ) -> dict[str, tuple[_Part, Tensor]]:
-    """Which samples of which part make each split; what is held out comes from ``part``."""
+    """Return which samples of which part make each split; what is held out comes from ``part``."""
     index, chosen = part.index, {}
     if given["test"] is None:
         if len(index) < 2:
@@ -163,7 +163,7 @@ def _given(source: Any, what: str) -> _Part | None:
 
 
 def _part(source: Any, what: str) -> _Part:
-    """Whatever was given, as samples and labels."""
+    """Read whatever was given, as samples and labels."""
     if isinstance(source, Split):
         images = source.images if source.scale == 1 else source.images.double() / source.scale
         return _pair(images, source.labels, what)
@@ -184,7 +184,7 @@ def _part(source: Any, what: str) -> _Part:
 
 
 def _items(source: Any) -> bool:
-    """Whether a list is one of items (sample, label) rather than a pair of arrays."""
+    """Return whether a list is one of items (sample, label) rather than a pair of arrays."""
     pairs = all(isinstance(item, tuple) and len(item) == 2 for item in source)
     return bool(source) and pairs and all(np.ndim(label) == 0 for _, label in source)
 
@@ -242,5 +242,5 @@ def _of_loader(loader: Any, what: str) -> SampleSource:
 
 
 def _fixed(source: SampleSource) -> SampleSource:
-    """What a sampler chooses once, for a split that does not change."""
+    """Return what a sampler chooses once, for a split that does not change."""
     return SampleSource(source.items, torch.cat(sampled(source, 0)), False, source.loader)

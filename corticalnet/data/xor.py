@@ -28,7 +28,7 @@ def delayed_xor(
     as_coded: bool = False,
     dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Inputs ``[batch, steps, 2]`` and targets ``[batch, steps, 1]``.
+    """Return inputs ``[batch, steps, 2]`` and targets ``[batch, steps, 1]``.
 
     Args:
         steps: length of each stream.
@@ -68,7 +68,7 @@ def delayed_xor(
 
 
 def _with_room(x: np.ndarray, target: np.ndarray, asked: np.ndarray, bits: np.ndarray) -> None:
-    """All streams at once, step by step."""
+    """Draw all streams at once, step by step."""
     asked[:, :2] = False
     for g in range(2, x.shape[1]):
         asked[:, g] &= ~asked[:, g - 1]
@@ -80,7 +80,7 @@ def _with_room(x: np.ndarray, target: np.ndarray, asked: np.ndarray, bits: np.nd
 
 
 def _as_coded(x: np.ndarray, target: np.ndarray, asked: np.ndarray, bits: np.ndarray) -> None:
-    """One stream, as in the authors' ``gen_data``: by the step of the answer; indices below 0 wrap."""
+    """Draw one stream, as in the authors' ``gen_data``: by the step of the answer; indices below 0 wrap."""
     x[0, asked[0], 0] = 1.0
     for answer in np.flatnonzero(np.roll(asked[0], 1)):
         own = bits[0, answer - 1]
@@ -89,6 +89,6 @@ def _as_coded(x: np.ndarray, target: np.ndarray, asked: np.ndarray, bits: np.nda
 
 
 def _answer(bits: np.ndarray) -> np.ndarray:
-    """+1 if two bits differ, −1 if they do not."""
+    """Return +1 if two bits differ, −1 if they do not."""
     answers: np.ndarray = -bits[..., 0] * bits[..., 1]
     return answers

@@ -46,7 +46,7 @@ __all__ = [
 
 
 def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:
-    """All figures that make sense of a recording, by name.
+    """Return all figures that make sense of a recording, by name.
 
     Args:
         data: a recording.

@@ -30,26 +30,26 @@ class PopulationBox:
     centres: dict[str, Point]
 
     def holds(self, point: Point) -> bool:
-        """Whether a point lies in it or its heading."""
+        """Return whether a point lies in it or its heading."""
         x, y = point[0] - self.left, point[1] - self.bottom
         return -self.room <= x <= self.width and 0 <= y <= self.height
 
 
 def kind(population: Any) -> str:
-    """What a population is: its role or, where that says nothing, the first state with a symbol."""
+    """Return what a population is: its role or, where that says nothing, the first state with a symbol."""
     if population.role in SYMBOLS:
         return str(population.role)
     return next((str(name) for name in population.cell.state if name in SYMBOLS), str(population.role))
 
 
 def stands(circuit: Any) -> dict[str, str]:
-    """Population -> area. Spiking cells and currents ("area1.value.on") stand where their speaker does."""
+    """Map populations to areas; spiking cells ("area1.value.on") stand where their rate cells do."""
     own = {p.name: str(p.area) for p in circuit.populations}
     return {name: own.get(area.removesuffix("-current"), area) for name, area in own.items()}
 
 
 def by_area(circuit: Any) -> dict[str, list[Any]]:
-    """Area -> its populations."""
+    """Map each area to its populations."""
     area = stands(circuit)
     members: dict[str, list[Any]] = {}
     for population in circuit.populations:
@@ -58,7 +58,7 @@ def by_area(circuit: Any) -> dict[str, list[Any]]:
 
 
 def arrange(circuit: Any) -> dict[str, PopulationBox]:
-    """Area -> box.
+    """Map each area to its box.
 
     To the left stand areas that no projection reaches or leaves (clocks, phase signals), and single cells
     that feed several areas (biases).
@@ -87,7 +87,7 @@ def arrange(circuit: Any) -> dict[str, PopulationBox]:
 
 
 def _aim(circuit: Any, populations: list[Any], boxes: dict[str, PopulationBox]) -> float:
-    """The mean height of what an area projects or broadcasts to."""
+    """Return the mean height of what an area projects or broadcasts to."""
     area = stands(circuit)
     ends = {p.name: (area[p.source], area[p.target]) for p in circuit.projections}
     names = {p.name for p in populations}
@@ -98,13 +98,13 @@ def _aim(circuit: Any, populations: list[Any], boxes: dict[str, PopulationBox]) 
 
 
 def delivery(circuit: Any, projection: Any) -> str:
-    """The phase that delivers what a projection brings; "" if it is heard at the end of its sender's."""
+    """Give the phase that delivers what a projection brings; "" if it is heard at the end of its sender's."""
     target = next(p for p in circuit.populations if p.name == projection.target)
     return str(target.cell.ports[projection.port])
 
 
 def _levels(circuit: Any, areas: list[str]) -> dict[str, int]:
-    """How many projections up from the input an area is; only areas that have a place in that order."""
+    """Give how many projections up from the input an area is; only areas that have a place in that order."""
     area = stands(circuit)
     pairs = [(area[p.source], area[p.target], delivery(circuit, p)) for p in circuit.projections]
     cells = {a: sum(p.n for p in circuit.populations if area[p.name] == a) for a in areas}
@@ -123,7 +123,7 @@ def _levels(circuit: Any, areas: list[str]) -> dict[str, int]:
 
 
 def _places(population: list[Any]) -> dict[str, Point]:
-    """Centres of an area's populations, from the first one's corner of the box."""
+    """Return centres of an area's populations, from the first one's corner of the box."""
     if len(population) == 1:
         return {population[0].name: (0.0, 0.0)}
     kinds = [kind(p) for p in population]
@@ -141,13 +141,13 @@ def _size(populations: list[Any]) -> Point:
 
 
 def heading(populations: list[Any]) -> str:
-    """An area's name, and below it how many cells its populations have."""
+    """Return an area's name, and below it how many cells its populations have."""
     sizes = list(dict.fromkeys(p.n for p in populations))
     return f"{populations[0].area}\n{', '.join(str(n) for n in sizes)}"
 
 
 def _room(populations: list[Any]) -> float:
-    """What the heading takes to the left of the box."""
+    """Return what the heading takes to the left of the box."""
     return LETTER * max(len(line) for line in heading(populations).split("\n")) + 0.15
 
 

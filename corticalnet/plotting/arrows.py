@@ -43,7 +43,7 @@ class Arrows:
         self.ways: list[Point] = []
 
     def draw(self, source: str, target: str | Point, bends: tuple[float, ...] = BENDS, **style: Any) -> Point:
-        """An arrow from the rim of a circle to that of another, or to a point; returns its mark."""
+        """Return an arrow from the rim of a circle to that of another, or to a point; returns its mark."""
         start = self.cells[source]
         end = self.cells[target] if isinstance(target, str) else None
         a = _centre(start)
@@ -59,7 +59,7 @@ class Arrows:
         return _point(a, b, bend, MARK)
 
     def _trouble(self, a: Point, b: Point, bend: float, others: list[Point]) -> int:
-        """How much is in the way: circles and other middles count most, then boxes of other areas."""
+        """Return how much is in the way: circles and other middles count most, then boxes of other areas."""
         way = [_point(a, b, bend, t) for t in np.linspace(0, 1, 25)]
         hit = sum(math.dist(point, other) < CLEAR for point in way for other in others)
         hit += any(math.dist(way[12], other) < APART for other in self.middles)
@@ -67,7 +67,7 @@ class Arrows:
         return 100 * hit + sum(box.holds(point) for point in way for box in foreign)
 
     def _loop(self, centre: Point, style: dict[str, Any]) -> Point:
-        """From a circle to itself, above it."""
+        """Draw an arrow from a circle to itself, above it."""
         (x, y), aside, above = centre, 0.5 * RADIUS, 0.9 * RADIUS
         loop: Any = {"connectionstyle": "arc3,rad=2", "shrinkA": 0, "shrinkB": 0}
         self.axes.add_patch(FancyArrowPatch((x + aside, y + above), (x - aside, y + above), **loop, **style))
@@ -83,7 +83,7 @@ def _centre(circle: Circle) -> Point:
 
 
 def _point(a: Point, b: Point, bend: float, t: float) -> Point:
-    """On the quadratic curve that matplotlib's "arc3" draws, at t from 0 to 1."""
+    """Return a point on the quadratic curve that matplotlib's "arc3" draws, at t from 0 to 1."""
     dx, dy = b[0] - a[0], b[1] - a[1]
     aside = 2 * t * (1 - t) * bend
     return a[0] + t * dx + aside * dy, a[1] + t * dy - aside * dx

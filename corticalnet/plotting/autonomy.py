@@ -30,7 +30,7 @@ _STYLES = ("-", "--", ":", "-.")
 def autonomy(
     success: Mapping[str, Mapping[Any, float]], curves: Mapping[str, Sequence[float | None]]
 ) -> Figure:
-    """What :func:`grid_of_success` draws of detection, and :func:`distances` of a stream."""
+    """Return what :func:`grid_of_success` draws of detection, and :func:`distances` of a stream."""
     figure = Figure(figsize=(10.5, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     grid_of_success(left, success, "silent steps t_d")
@@ -41,7 +41,7 @@ def autonomy(
 
 
 def grid_of_success(axes: Axes, success: Mapping[str, Mapping[Any, float]], what: str = "t_d") -> None:
-    """Fractions as a table of colours with percents in it.
+    """Plot fractions as a table of colours with percents in it.
 
     Args:
         axes: to draw on.
@@ -61,7 +61,7 @@ def grid_of_success(axes: Axes, success: Mapping[str, Mapping[Any, float]], what
 
 
 def distances(axes: Axes, curves: Mapping[str, Sequence[float | None]]) -> None:
-    """Distance of the weights from the twin's after each trial.
+    """Plot the distance of the weights from the twin's after each trial.
 
     Args:
         axes: to draw on.

@@ -62,7 +62,7 @@ def raster(
     batch: int = 0,
     cells: int | None = None,
 ) -> Figure:
-    """A tick wherever a state is not zero; cells stacked by area, the first area at the bottom.
+    """Plot a tick wherever a state is not zero; cells stacked by area, the first area at the bottom.
 
     In each area values stand below errors (or feedback), and "on" cells above the paler "off" cells. Small
     marks at the left part columns of several cells.
@@ -104,7 +104,7 @@ def fired(
     batch: int,
     cells: int | None,
 ) -> list[Selected]:
-    """What a raster shows, see :func:`raster`."""
+    """Return what a raster shows, see :func:`raster`."""
     if states is None:
         here = {one.state for one in choose(data, area=area, role=role)}
         states = [name for name in USUAL if name in here]
@@ -122,7 +122,7 @@ def fired(
 
 
 def stacked(data: xr.Dataset, found: list[Selected]) -> Stack:
-    """By area, in the order of the recording: values first, φ last, "off" under "on"."""
+    """Order populations by area, as in the recording: values first, φ last, "off" under "on"."""
     first = {one.what.role: k for k, one in reversed(list(enumerate(found)))}
     first |= {"value": -1, "phi": len(found)}
     stack: Stack = {name: [] for name in areas_of([one.what for one in found], data)}
@@ -132,7 +132,7 @@ def stacked(data: xr.Dataset, found: list[Selected]) -> Stack:
 
 
 def draw_raster(axes: Axes, data: xr.Dataset, stack: Stack, height: float) -> None:
-    """Ticks, and a label for each role of each area, on axes of so many inches.
+    """Draw ticks, and a label for each role of each area, on axes of so many inches.
 
     Args:
         axes: to draw on.
@@ -189,18 +189,18 @@ def draw_raster(axes: Axes, data: xr.Dataset, stack: Stack, height: float) -> No
 
 
 def hue(one: Selected) -> tuple[float, ...]:
-    """Of its role; "off" cells are paler."""
+    """Return the colour of its role; "off" cells are paler."""
     full = np.array(to_rgb(COLOURS.get(_role(one), OTHER)))
     return tuple(0.5 + 0.5 * full if one.what.side == "off" else full)
 
 
 def _role(one: Selected) -> str:
-    """What it does, or the area's name where it is the only population."""
+    """Return what it does, or the area's name where it is the only population."""
     return one.what.area if one.what.role == "cell" else one.what.role
 
 
 def _name(group: list[Selected]) -> str:
-    """ "area1 value (40 of 600)"."""
+    """Return a label like "area1 value (40 of 600)"."""
     one = group[0].what
     role = "" if one.role == "cell" else f" {SYMBOLS['phi'] if one.role == 'phi' else one.role}"
     shown = sum(len(one.number) for one in group)

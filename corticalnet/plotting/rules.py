@@ -12,7 +12,7 @@ from corticalnet.plotting.style import COLOURS, CYCLE, line, styled
 
 @styled
 def accuracy_by_rule(curves: Mapping[str, Sequence[float]], title: str = "") -> Figure:
-    """Validation accuracy over epochs.
+    """Plot validation accuracy over epochs.
 
     Args:
         curves: rule -> its accuracy after each epoch, a fraction of 1.

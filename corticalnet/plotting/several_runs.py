@@ -27,7 +27,7 @@ History = Sequence[Mapping[str, Any]]
 
 @styled
 def several_learning_curves(runs: Mapping[str, Sequence[History]]) -> Figure:
-    """Loss and scores over epochs, a colour for each name.
+    """Plot loss and scores over epochs, a colour for each name.
 
     Args:
         runs: name -> histories, one for each seed. Several are thin lines, and a thick one is their mean, as
@@ -62,7 +62,7 @@ def several_learning_curves(runs: Mapping[str, Sequence[History]]) -> Figure:
 
 
 def _draw(axes: Any, curves: list[list[float]], colour: str, name: str) -> None:
-    """Thin lines, and their mean."""
+    """Draw thin lines, and their mean."""
     if not curves:
         return
     thin = len(curves) > 1
@@ -83,15 +83,15 @@ def _draw(axes: Any, curves: list[list[float]], colour: str, name: str) -> None:
 
 
 def _spans_decades(values: list[float]) -> bool:
-    """Whether small numbers would be lost beside large ones."""
+    """Return whether small numbers would be lost beside large ones."""
     return bool(values) and min(values) > 0 and max(values) > DECADES * min(values)
 
 
 def _label(name: str) -> str:
-    """A name that matplotlib takes into a legend, even where it begins with "_"."""
+    """Return a name that matplotlib takes into a legend, even where it begins with "_"."""
     return f"\u200b{name}" if name.startswith("_") else name
 
 
 def _escaped(name: str) -> str:
-    """A name as it is written, whatever matplotlib makes of "$"."""
+    """Return a name as it is written, whatever matplotlib makes of "$"."""
     return printable(name.lstrip("\u200b")).replace("$", r"\$")

@@ -33,7 +33,7 @@ def spikes(
     cells: int = 40,
     width: float = 20.0,
 ) -> Figure:
-    """Raster, population rates, and traces of a spiking circuit, below each other.
+    """Plot raster, population rates, and traces of a spiking circuit, below each other.
 
     The raster is that of :func:`corticalnet.plotting.raster`. Rates are means over a population.
 
@@ -77,7 +77,7 @@ def spikes(
 
 
 def _rates(axes: Axes, data: xr.Dataset, group: list[Selected], width: float) -> None:
-    """Mean rate of each population of an area."""
+    """Draw the mean rate of each population of an area."""
     for one in group:
         if one.what.state == "spike":
             mean = rate(data, one.values.astype(np.int64), width).mean(axis=1)
@@ -90,7 +90,7 @@ def _rates(axes: Axes, data: xr.Dataset, group: list[Selected], width: float) ->
 def _traces(
     data: xr.Dataset, states: Names, area: Names, role: Names, columns: Columns, batch: int
 ) -> list[Selected]:
-    """One for each state: of the topmost area that has it."""
+    """Choose one row for each state: of the topmost area that has it."""
     unnamed = states is None
     if states is None:
         known = {one.kind for one in choose(data)}
@@ -106,7 +106,7 @@ def _traces(
 
 
 def _trace(axes: Axes, data: xr.Dataset, one: Selected) -> None:
-    """A line for each column."""
+    """Draw a line for each column."""
     firsts = np.unique(one.column, return_index=True)[1]
     for k, at in enumerate(firsts):
         look = line(k) if len(firsts) > 1 else {"color": "black"}
@@ -119,5 +119,5 @@ def _trace(axes: Axes, data: xr.Dataset, one: Selected) -> None:
 
 
 def _beside(axes: Axes, text: str) -> None:
-    """A label of two lines, to the left of a flat panel."""
+    """Write a label of two lines, to the left of a flat panel."""
     axes.set_ylabel(text, fontsize=LABEL, rotation=0, ha="right", va="center")

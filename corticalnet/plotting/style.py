@@ -75,7 +75,7 @@ T = TypeVar("T")
 
 
 def styled(draw: Callable[P, T]) -> Callable[P, T]:
-    """A function that makes a figure, and makes it in the look of all figures."""
+    """Return a function that makes a figure, and makes it in the look of all figures."""
 
     @wraps(draw)
     def inside(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -89,7 +89,10 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 
 
 def _keep(figure: Figure) -> None:
-    """What matplotlib looks up later, when it saves the figure: ticks that it makes then, the colour "C1"."""
+    """Keep what matplotlib looks up later, when it saves the figure: ticks made then, the colour "C1".
+
+    Ticks that it makes then, the colour "C1".
+    """
     for one in figure.findobj(Line2D):
         for value, put in (
             (one.get_color(), one.set_color),
@@ -107,32 +110,32 @@ def _keep(figure: Figure) -> None:
 
 
 def words(name: object) -> str:
-    """A name that comes from a user as it is written, whatever matplotlib makes of "$", and of escapes."""
+    """Write a name that comes from a user as it is, whatever matplotlib makes of "$", and of escapes."""
     return printable(name).replace("$", r"\$")
 
 
 def title_lines(title: object, width: float) -> list[str]:
-    """A title in as many lines as paper of so many inches asks for."""
+    """Return a title in as many lines as paper of so many inches asks for."""
     return textwrap.wrap(words(title), max(int(WIDE_LETTERS * width), 12))
 
 
 def entitle(figure: Figure, title: object, **where: Any) -> None:
-    """A title in as many lines as the figure's width asks for."""
+    """Write a title in as many lines as the figure's width asks for."""
     figure.suptitle("\n".join(title_lines(title, figure.get_figwidth())), **where)
 
 
 def line(k: int) -> dict[str, Any]:
-    """How the k-th line of a panel looks: the colours of the cycle, and after them the same broken."""
+    """Return how the k-th line of a panel looks: the colours of the cycle, and after them the same broken."""
     return {"color": CYCLE[k % len(CYCLE)], "ls": ("-", "--", ":")[k // len(CYCLE) % 3]}
 
 
 def shades(n: int) -> list[tuple[float, ...]]:
-    """Colours of n things that have an order (areas, columns), from pale to dark."""
+    """Return colours of n things that have an order (areas, columns), from pale to dark."""
     return [colormaps["viridis_r"](0.2 + 0.8 * (k + 1) / n) for k in range(n)]
 
 
 def plain(axes: Axes, ticks: int = 3) -> None:
-    """No box, few ticks, small type."""
+    """Remove the box; use few ticks and small type."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_linewidth(0.6)
     axes.tick_params(labelsize=LABEL, width=0.6, length=2.5)
@@ -141,7 +144,7 @@ def plain(axes: Axes, ticks: int = 3) -> None:
 
 
 def mark_phases(axes: Axes, phases: Phases) -> None:
-    """Pale bands, and thin lines where a phase begins after the first."""
+    """Draw pale bands, and thin lines where a phase begins after the first."""
     if not 0 < len(phases) <= MOST_BANDS:
         return
     for label, colour in _colours(phases).items():
@@ -154,7 +157,7 @@ def mark_phases(axes: Axes, phases: Phases) -> None:
 
 
 def name_phases(figure: Figure, tops: Sequence[Axes], phases: Phases, width: float) -> None:
-    """Labels above the bands of the axes in ``tops`` if they fit, one legend for the figure otherwise.
+    """Write labels above the bands of the axes in ``tops`` if they fit, one legend for the figure otherwise.
 
     Args:
         figure: for the legend.

@@ -54,7 +54,7 @@ def traces(
     columns: Columns = 8,
     batch: int = 0,
 ) -> Figure:
-    """States over time (ms), each to a scale of its own in each area; a column has one colour in all rows.
+    """Plot states over time (ms), each to its own scale in each area; a column has one colour in all rows.
 
     Of spiking cells the first of each column is drawn.
 
@@ -114,7 +114,7 @@ def traces(
 
 
 def _grid(rows: int, across: int, keys: int, title: str) -> tuple[Figure, NDArray[Any]]:
-    """Panels of one size: an area without some state must not push the others apart."""
+    """Lay out panels of one size: an area without some state must not push the others apart."""
     wide = across * (WIDTH + ASIDE) + 0.4
     below = 0.85 + (keys + 1) * LINE * (keys > 0)
     above = TOP + LINE * 1.1 * max(len(title_lines(title, wide)) - 1, 0)
@@ -134,14 +134,14 @@ def _grid(rows: int, across: int, keys: int, title: str) -> tuple[Figure, NDArra
 
 
 def _lines(cells: NDArray[np.int64]) -> dict[int, Any]:
-    """Column -> colour of its line."""
+    """Return column -> colour of its line."""
     if len(cells) <= NAMED:
         return dict(zip(cells.tolist(), CYCLE, strict=False))
     return dict(zip(cells.tolist(), colormaps["viridis"](np.linspace(0, 0.95, len(cells))), strict=True))
 
 
 def _panel(axes: Axes, data: xr.Dataset, one: Selected, lines: dict[int, Any]) -> None:
-    """A line for each column of one state in one area."""
+    """Draw a line for each column of one state in one area."""
     axes.axhline(0, color="0.3", lw=0.5, ls="-", zorder=0)
     for column, at in zip(*np.unique(one.column, return_index=True), strict=True):
         axes.plot(
@@ -157,7 +157,7 @@ def _panel(axes: Axes, data: xr.Dataset, one: Selected, lines: dict[int, Any]) -
 
 
 def _key(figure: Figure, axes: Axes, lines: dict[int, Any]) -> None:
-    """Which line is which column, below the time axis."""
+    """Show which line is which column, below the time axis."""
     if len(lines) > NAMED:
         colours = ListedColormap(list(lines.values()))
         scale = ScalarMappable(BoundaryNorm(np.arange(len(lines) + 1) - 0.5, len(lines)), colours)
@@ -177,7 +177,7 @@ def _key(figure: Figure, axes: Axes, lines: dict[int, Any]) -> None:
 
 
 def _label(row: dict[str, Selected], panels: dict[str, Axes]) -> None:
-    """What a row shows, at its first panel; at others where it differs there (by its unit, say)."""
+    """Label what a row shows, at its first panel; at others where it differs there (by its unit, say)."""
     said = ""
     for name, axes in panels.items():
         label = row[name].what.label()

@@ -21,7 +21,7 @@ MOST_IMAGES = 12
 
 @styled
 def learning_curves(history: Sequence[Mapping[str, Any]], measure: str, validation: str, best: int) -> Figure:
-    """Loss, what is measured, and learning rate over epochs.
+    """Plot loss, what is measured, and learning rate over epochs.
 
     Args:
         history: a record for each epoch, see :class:`corticalnet.training.Result`.
@@ -56,7 +56,7 @@ def learning_curves(history: Sequence[Mapping[str, Any]], measure: str, validati
 
 @styled
 def receptive_fields(weights: Tensor, name: str) -> Figure:
-    """Weights of a link as images: a column's receptive field, or a convolution's kernel.
+    """Plot weights of a link as images: a column's receptive field, or a convolution's kernel.
 
     Args:
         weights: ``[columns, channels, height, width]``.
@@ -76,7 +76,7 @@ def receptive_fields(weights: Tensor, name: str) -> Figure:
 
 @styled
 def confusion(answers: Tensor, labels: Tensor, classes: Sequence[str]) -> Figure:
-    """How often each class (rows) was taken for each (columns), as fractions of the class."""
+    """Return how often each class (rows) was taken for each (columns), as fractions of the class."""
     answers, labels = answers.cpu(), labels.cpu()
     size = max(len(classes), int(answers.max()) + 1)
     counts = torch.bincount(labels * size + answers, minlength=size * size).reshape(size, size).numpy()
@@ -125,7 +125,7 @@ def reconstructions(answers: Tensor, images: Tensor, labels: Tensor, classes: Se
 
 
 def _picture(field: Tensor) -> np.ndarray:
-    """``[channels, height, width]`` as an image from 0 to 1 in which 0.5 is no weight."""
+    """Return ``[channels, height, width]`` as an image from 0 to 1 in which 0.5 is no weight."""
     picture = field if len(field) == 3 else field.mean(0, keepdim=True)
     scaled = 0.5 + 0.5 * picture / picture.abs().max().clamp_min(1e-12)
     image: np.ndarray = scaled.permute(1, 2, 0).squeeze(-1).numpy()
@@ -133,7 +133,7 @@ def _picture(field: Tensor) -> np.ndarray:
 
 
 def _mosaic(images: list[np.ndarray]) -> np.ndarray:
-    """Images side by side on a square grid, with a line between them."""
+    """Arrange images side by side on a square grid, with a line between them."""
     columns = math.ceil(math.sqrt(len(images)))
     height, width = images[0].shape[:2]
     rows = math.ceil(len(images) / columns)
@@ -146,7 +146,7 @@ def _mosaic(images: list[np.ndarray]) -> np.ndarray:
 
 
 def _in_turn(labels: Tensor, count: int) -> list[int]:
-    """Indices of the first image of each class, then of the second of each, and so on."""
+    """Return indices of the first image of each class, then of the second of each, and so on."""
     seen: dict[int, int] = {}
     turns = []
     for k, label in enumerate(labels.tolist()):

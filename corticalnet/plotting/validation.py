@@ -25,7 +25,7 @@ _TITLES = ("cosine", "norm ratio", "relative error")
 def by_view(
     views: Mapping[str, Mapping[str, Sequence[tuple[float, float, float]]]], title: str = ""
 ) -> Figure:
-    """Cosine, ratio of norms and relative error, a row for each view.
+    """Plot cosine, ratio of norms and relative error, a row for each view.
 
     Args:
         views: view -> area -> (cosine, ratio, error) of each trial; a view without areas was left out.
@@ -78,7 +78,7 @@ def over_setting(
     label: str = "",
     title: str = "",
 ) -> Figure:
-    """Relative errors (see :func:`curves`) and mean cosines over a setting.
+    """Plot relative errors (see :func:`curves`) and mean cosines over a setting.
 
     Args:
         x: the setting.
@@ -113,7 +113,7 @@ def curves(
     laws: Mapping[str, tuple[float, float]] | None = None,
     label: str = "",
 ) -> None:
-    """Relative errors over a setting: every trial a dot, geometric means a line, power laws broken lines.
+    """Plot relative errors over a setting: trials are dots, geometric means a line, power laws broken lines.
 
     Args:
         axes: to draw on.

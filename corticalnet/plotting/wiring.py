@@ -74,7 +74,7 @@ def wiring(circuit: Any) -> Figure:
 
 
 def _frame(axes: Axes, circuit: Any, boxes: list[PopulationBox], arrows: Arrows) -> None:
-    """Title and legend, and a sheet of paper on which all has its place."""
+    """Draw title and legend, and a sheet of paper on which all has its place."""
     xs, ys = zip(*arrows.ways, strict=True) if arrows.ways else ((0.0,), (0.0,))
     left = min(*xs, *(box.left - box.room for box in boxes)) - EDGE
     right = max(*xs, *(box.left + box.width for box in boxes)) + EDGE
@@ -105,7 +105,7 @@ def _area(axes: Axes, box: PopulationBox, populations: list[Any]) -> None:
 
 
 def _cell(axes: Axes, centre: Point, population: Any) -> Circle:
-    """A circle with the population's symbol, or its role, or the kind of its cell."""
+    """Return a circle with the population's symbol, or its role, or the kind of its cell."""
     what = kind(population)
     text = SYMBOLS.get(what, "")
     hue = COLOURS.get(what, OTHER)
@@ -122,13 +122,13 @@ def _cell(axes: Axes, centre: Point, population: Any) -> Circle:
 
 
 def _short(name: str) -> str:
-    """A name in two lines where it has two words: "PhaseSignal", "inhibitory-fast"."""
+    """Return a name in two lines where it has two words: "PhaseSignal", "inhibitory-fast"."""
     cut = next((k for k, letter in enumerate(name) if k and (letter.isupper() or letter in "-_.")), 0)
     return f"{name[:cut]}\n{name[cut:].lstrip('-_.')}" if cut else name
 
 
 def _wire(arrows: Arrows, wire: Any) -> None:
-    """Thin; a bar instead of an arrow head where it subtracts."""
+    """Draw a thin line; a bar instead of an arrow head where it subtracts."""
     head: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 5}
     if wire.weight < 0:
         head = {"arrowstyle": "|-|,widthA=0,widthB=2", "mutation_scale": 1.4}
@@ -137,7 +137,7 @@ def _wire(arrows: Arrows, wire: Any) -> None:
 
 
 def _projection(arrows: Arrows, projection: Any, phase: str) -> Point:
-    """An arrow; returns its mark, where the Δ is and broadcasts to its plasticity end."""
+    """Draw an arrow; return its mark, where the Δ is and broadcasts to its plasticity end."""
     line, hue = LINES.get(phase, RARE)[:2]
     plastic = projection.plasticity is not None
     gid = f"projection {projection.name}"
@@ -152,7 +152,7 @@ def _projection(arrows: Arrows, projection: Any, phase: str) -> Point:
 
 
 def _broadcast(arrows: Arrows, broadcast: Any, target: str, end: str | Point) -> None:
-    """To a population, or to the mark of a projection."""
+    """Draw a line to a population, or to the mark of a projection."""
     line, hue, _ = LINES[""]
     gid = f"broadcast {broadcast.name} {target}"
     head: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 7}
@@ -160,7 +160,7 @@ def _broadcast(arrows: Arrows, broadcast: Any, target: str, end: str | Point) ->
 
 
 def _keys(circuit: Any) -> list[Any]:
-    """Of the kinds of cells and lines that are there."""
+    """Return keys of the kinds of cells and lines that are there."""
     kinds = {kind(p) for p in circuit.populations}
     keys: list[Any] = [
         Line2D([], [], ls="", marker="o", mfc="white", mec=COLOURS[k], mew=1.5, label=f"{SYMBOLS[k]}  {name}")

@@ -143,7 +143,7 @@ class AuGMEnT:
         self.trials = np.zeros(batch)
 
     def step(self, seen: Floats, reward: Floats, ended: Bools) -> Indices:
-        """See, choose, learn of the last action, tag.
+        """Observe, choose an action, learn from the last one, and tag synapses.
 
         Args:
             seen: ``[batch, inputs]``.
@@ -183,7 +183,7 @@ class AuGMEnT:
             state[agents] = 0
 
     def _read(self, what: str, value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-        """Finite numbers in one shape."""
+        """Check for finite numbers in one shape."""
         found = array(f"AuGMEnT: {what}", value, ShapeError, finite=True)
         if found.shape != shape:
             raise ShapeError(f"AuGMEnT: {what} has shape {found.shape}, expected {shape}")
@@ -269,7 +269,7 @@ class AuGMEnT:
 
 
 def _drive(weights: Floats, rates: Floats) -> Floats:
-    """Σ weight × rate, for each agent: ``[batch, post, pre] × [batch, pre]``."""
+    """Return Σ weight × rate, for each agent: ``[batch, post, pre] × [batch, pre]``."""
     summed: Floats = np.einsum("apq,aq->ap", weights, rates)
     return summed
 

@@ -48,7 +48,7 @@ class EnvironmentBatch:
         self.inputs = self._discrete or int(np.prod(space.shape))
 
     def criterion(self) -> None:
-        """None is known."""
+        """Return None: no criterion is known."""
         return
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Floats, dict[str, Any]]:
@@ -58,7 +58,7 @@ class EnvironmentBatch:
         return self._flat(first), {}
 
     def step(self, actions: Indices) -> tuple[Floats, Any, Any, Any, dict[str, Any]]:
-        """One step of each; ``info["last"]`` is what those saw whose trial has just ended."""
+        """Make one step of each; ``info["last"]`` is what those saw whose trial has just ended."""
         seen, last, rewards, terminated, truncated = [], [], *np.zeros((3, self.n))
         for k, (environment, action) in enumerate(zip(self.environments, actions, strict=True)):
             now, rewards[k], terminated[k], truncated[k], _ = environment.step(int(action) + self._start)
@@ -74,7 +74,7 @@ class EnvironmentBatch:
 
 
 def world(task: Any) -> tuple[Any, int, int]:
-    """A task, an environment or several as a world of arrays; its numbers of inputs and actions."""
+    """Return a task, an environment or several as a world of arrays; its numbers of inputs and actions."""
     if isinstance(task, Task):
         environment: Any = task if task.batch is not None else task.another(1)
         return environment, int(np.prod(task.observation_space.shape)), task.action_space.n

@@ -100,5 +100,5 @@ def learn(
 
 
 def never(reward: Any, ended: Any, info: dict[str, Any]) -> Any:
-    """The criterion of those who learn until they have done all trials."""
+    """Return the criterion of those who learn until they have done all trials."""
     return np.zeros(len(ended), dtype=bool)

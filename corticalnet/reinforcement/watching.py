@@ -57,7 +57,10 @@ def passes(agent: AuGMEnT, task: Task, agents: Indices) -> Any:
 
 
 def trial(agent: AuGMEnT, task: Task, kind: str, seed: int = 0) -> Iterator[tuple[Any, Any, Any]]:
-    """One trial of each agent: in each step its action, whether that ended it, and what the world says."""
+    """Run one trial of each agent.
+
+    In each step its action, whether that ended it, and what the world says.
+    """
     environment = task.another(agent.batch)
     seen, _ = environment.reset(seed=seed, options={"kind": kind})
     reward, ended = np.zeros(environment.n), np.zeros(environment.n, dtype=bool)

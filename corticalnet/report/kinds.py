@@ -30,7 +30,7 @@ class Kind:
     compare: Callable[[Sequence[Path]], Page] | None = None
 
     def made(self, folder: Path) -> bool:
-        """Whether a folder holds such results."""
+        """Return whether a folder holds such results."""
         return any((folder / name).is_file() for name in self.files)
 
 
@@ -43,7 +43,7 @@ def register(kind: Kind) -> None:
 
 
 def kinds_of(folder: Path) -> list[Kind]:
-    """What a folder holds.
+    """Return what a folder holds.
 
     Raises:
         CheckpointError: there is no such folder, or it holds no results.
@@ -58,7 +58,7 @@ def kinds_of(folder: Path) -> list[Kind]:
 
 
 def _hint(folder: Path) -> str:
-    """What to name instead."""
+    """Return what to name instead."""
     below = sorted(one for one in folder.iterdir() if one.is_dir())
     runs = [one for one in below if any(kind.made(one) for kind in KINDS)]
     if runs:

@@ -104,7 +104,7 @@ class Table(PagePart):
 
     @cached_property
     def numeric(self) -> list[bool]:
-        """Which columns hold numbers, so that they stand below each other."""
+        """Return which columns hold numbers, so that they stand below each other."""
         texts = [[str(getattr(cell, "text", cell)) for cell in row] for row in self.rows]
         return [bool(texts) and all(map(_number, column)) for column in zip(*texts, strict=True)]
 
@@ -165,12 +165,12 @@ class Page:
     where: str = ""
 
     def as_section(self) -> Section:
-        """The page as a part of another."""
+        """Return the page as a part of another."""
         head = [Words(self.sentence), *([Words(self.where)] if self.where else [])]
         return Section(self.title, [*head, *self.blocks])
 
     def to_html(self) -> str:
-        """One self-contained document."""
+        """Return one self-contained document."""
         now = datetime.now()
         made = f"{now.day} {now:%B %Y, %H:%M}"
         html: str = _template().render(page=self, version=about.VERSION, generator=GENERATOR, made=made)
@@ -195,7 +195,7 @@ def _number(text: str) -> bool:
 
 
 def _shown(value: Any) -> Any:
-    """Text without what would command a terminal or turn the direction of reading; None is nothing."""
+    """Return text without what would command a terminal or turn the direction of reading; None is nothing."""
     if isinstance(value, Markup):
         return value
     return "" if value is None else "\n".join(map(printable, str(value).split("\n")))

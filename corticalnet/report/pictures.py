@@ -22,7 +22,7 @@ _DOTS_PER_INCH = 150
 
 
 def drawn(figure: Figure, alt: str, caption: str) -> Picture:
-    """A figure as SVG, whose letters are outlines: it looks the same everywhere."""
+    """Return a figure as SVG, whose letters are outlines: it looks the same everywhere."""
     from matplotlib import rc_context
 
     image = io.BytesIO()
@@ -32,7 +32,7 @@ def drawn(figure: Figure, alt: str, caption: str) -> Picture:
 
 
 def saved(path: Path, alt: str, caption: str) -> PagePart:
-    """A figure that a command has saved; a note if it cannot be shown."""
+    """Return a figure that a command has saved; a note if it cannot be shown."""
     try:
         content = read_whole(path)
     except OSError as error:

@@ -29,7 +29,7 @@ class Summary(BaseModel):
     seconds: float
 
     def score(self, when: str, objective: Objective) -> float:
-        """On the test set, after the "last" or the "best" epoch."""
+        """Return the score on the test set, after the "last" or the "best" epoch."""
         value = (self.model_extra or {}).get(f"{when}_test_{objective.measure}")
         return float(value) if isinstance(value, int | float) else float("nan")
 
@@ -62,35 +62,35 @@ class TrainingRun:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All settings; none where they are gone."""
+        """Return all settings; none where they are gone."""
         return {} if self.about is None else self.about.settings
 
     @property
     def objective(self) -> Objective:
-        """What was measured."""
+        """Return what was measured."""
         return OBJECTIVES.get(str(self.settings.get("target")), CLASSES)
 
     @property
     def best_epoch(self) -> int:
-        """The best so far by validation; 0 before the first."""
+        """Return the best so far by validation; 0 before the first."""
         return best_epoch(self.history, self.objective)
 
     @property
     def epochs(self) -> int:
-        """How many there were to be; as many as there were if that is not known."""
+        """Return how many there were to be; as many as there were if that is not known."""
         wanted = self.settings.get("epochs")
         return wanted if type(wanted) is int else len(self.history)
 
     @property
     def title(self) -> str:
-        """Model, rule and data."""
+        """Return model, rule and data."""
         if self.about is None:
             return self.label
         return f"{self.about.model or 'A model'} by {self.about.rule} on {self.settings.get('data', 'data')}"
 
     @cached_property
     def status(self) -> tuple[str, str]:
-        """In words, and whether that is good."""
+        """Say the status in words, and whether that is good."""
         done = len(self.history)
         if self.summary is not None:
             return ("finished", "good")
@@ -101,7 +101,7 @@ class TrainingRun:
         return (f"interrupted after {done} of {self.epochs} epochs", "doubt")
 
     def scores(self, when: str) -> str:
-        """The test score after the "best" or the "last" epoch; a dash before the end."""
+        """Return the test score after the "best" or the "last" epoch; a dash before the end."""
         if self.summary is None:
             return "–"
         return self.objective.format_score(self.summary.score(when, self.objective))
@@ -139,7 +139,7 @@ def read_run(folder: Path, label: str = "") -> TrainingRun:
 
 
 def _history(path: Path, objective: Objective, remarks: list[str]) -> History:
-    """Records of the epochs, up to the first that cannot be read."""
+    """Return records of the epochs, up to the first that cannot be read."""
     history: History = []
     try:
         lines = read_whole(path).splitlines() if path.exists() else []
@@ -178,16 +178,16 @@ class RunGroup:
 
     @property
     def first(self) -> TrainingRun:
-        """The first run that says what it is, or the first."""
+        """Return the first run that says what it is, or the first."""
         return next((run for run in self.runs if run.about is not None), self.runs[0])
 
     @property
     def finished(self) -> list[TrainingRun]:
-        """Those that have a result."""
+        """Return those that have a result."""
         return [run for run in self.runs if run.summary is not None]
 
     def scores(self, when: str) -> list[float]:
-        """On the test set, after the "last" or the "best" epoch, of every run that has finished."""
+        """Return scores on the test set, after the "last" or the "best" epoch, of all finished runs."""
         return [run.summary.score(when, run.objective) for run in self.finished if run.summary is not None]
 
 

@@ -16,7 +16,7 @@ _HEAD = 1000
 
 
 def page_of(folders: Sequence[Path]) -> Page:
-    """The page of one folder, or of several: compared if they are of one kind, one after another if not.
+    """Write the page of a folder, or of several: compared if they are of one kind, one after another if not.
 
     Raises:
         CheckpointError: one of them holds no results.

@@ -50,17 +50,17 @@ class LearnResult:
 
     @property
     def loss(self) -> Tensor:
-        """Mean loss over the batch, before the weights change."""
+        """Return the mean loss over the batch, before the weights change."""
         return self.trial_loss.loss
 
     @property
     def prediction(self) -> Tensor:
-        """What the network answered, ``[batch]`` (its action, if it was taught by reward)."""
+        """Return what the network answered, ``[batch]`` (its action, if it was taught by reward)."""
         return self.trial_loss.prediction
 
     @property
     def rates(self) -> Tensor:
-        """Output rates ``[batch, n]`` before teaching."""
+        """Return output rates ``[batch, n]`` before teaching."""
         return self.trial_loss.rates
 
 
@@ -141,7 +141,7 @@ class LearningRule(OwnWeights, ABC):
         """
 
     def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> LearnResult:
-        """One whole update: ``learn``, then ``optimizer.step()``.
+        """Make one whole update: ``learn``, then ``optimizer.step()``.
 
         The rule's own weights join the optimizer if it does not know them, in the group of the weights of the
         link that they are named by (``"area1->output"``, or between dots, ``"inverse.area1->output.bias"``),
@@ -156,7 +156,7 @@ class LearningRule(OwnWeights, ABC):
         return step
 
     def answer(self, net: Network, x: Tensor) -> Tensor:
-        """Output rates ``[batch, n]`` that the network answers with: those of its sweep up.
+        """Return output rates ``[batch, n]`` that the network answers with: those of its sweep up.
 
         Overridden by a rule whose networks answer by something else: the equilibrium of an inference, say.
         Training scores by it.
@@ -164,7 +164,7 @@ class LearningRule(OwnWeights, ABC):
         return net(x)  # type: ignore[no-any-return]
 
     def predict(self, net: Network, x: Any) -> Tensor:
-        """Class indices ``[N]``: the most active output column of :meth:`answer`, in evaluation mode.
+        """Predict class indices ``[N]``: the most active output column of :meth:`answer`, in evaluation mode.
 
         Raises:
             ShapeError: the input does not fit, or some of it is NaN or infinite.
@@ -173,13 +173,16 @@ class LearningRule(OwnWeights, ABC):
 
     # What carries signals down -----------------------------------------------------------------
     def feedback_routes(self, net: Network) -> list[Route]:
-        """Ways along which signals come down to hidden areas, from below; none if a rule says nothing."""
+        """Return ways along which signals come down to hidden areas, from below.
+
+        None if a rule says nothing.
+        """
         return []
 
     def errors(
         self, net: Network, wiring: Wiring, activity: ForwardState, output_error: Tensor
     ) -> list[Tensor | None] | None:
-        """δ of every node as one sweep down brings them; None if a rule brings errors down by no sweep.
+        """Find δ of every node as one sweep down brings them; None if a rule brings errors down by no sweep.
 
         Args:
             net: that the rule teaches; not changed, nor is the rule.
@@ -189,32 +192,38 @@ class LearningRule(OwnWeights, ABC):
         return None
 
     def with_signals(self, told: Callable[[Tensor], None]) -> LearningRule | None:
-        """A copy that tells each signal that arrives at a hidden area; None if links' feedback is all."""
+        """Return a copy that tells each signal that arrives at a hidden area.
+
+        None if links' feedback is all.
+        """
         return None
 
     # Others of its kind ------------------------------------------------------------------------
     def for_audit(self) -> LearningRule:
-        """A copy that computes every cell that it speaks of: to the same changes, perhaps by a longer way."""
+        """Return a copy that computes every cell that it speaks of.
+
+        To the same changes, perhaps by a longer way.
+        """
         return copy.deepcopy(self)
 
     def without_exploration(self) -> LearningRule:
-        """A copy that takes the action that it expects most of, so that two views take the same."""
+        """Return a copy that takes the action that it expects most of, so that two views take the same."""
         return copy.deepcopy(self)
 
     def with_trigger(self, trigger: Trigger, name: str = "custom") -> LearningRule | None:
-        """A rule of the same teaching and feedback, whose synapses learn at other times; None if none can be.
+        """Make a rule whose synapses learn at other times, of the same teaching; None if none can.
 
         Its pathway is a copy, for one belongs to one network at a time.
         """
         return None
 
     def in_one_sweep(self) -> LearningRule | None:
-        """That which takes no time; None if there is no such rule."""
+        """Return the rule that takes no time; None if there is none."""
         return None
 
     @property
     def cannot_unroll(self) -> str:
-        """Why :class:`~corticalnet.rules.ThroughTime` cannot unroll it over steps; "" if it can.
+        """Return why :class:`~corticalnet.rules.ThroughTime` cannot unroll it over steps; "" if it can.
 
         It can if it is a :class:`~corticalnet.rules.Rule`, whose trials may be of any wiring and loss.
         """

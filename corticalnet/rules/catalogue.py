@@ -31,7 +31,7 @@ class Public:
         self._name, self._arguments, self._named = name, arguments, named
 
     def load(self) -> Callable[..., Any]:
-        """The class or function."""
+        """Return the class or function."""
         module, _, name = f"corticalnet.rules.{self._name}".rpartition(".")
         part = getattr(import_module(module), name)
         return partial(part, *self._arguments, **self._named) if self._arguments or self._named else part
@@ -80,7 +80,7 @@ FEEDBACKS = {
 
 
 def _targets(top: str, reconstruction: str, **settings: Any) -> Public:
-    """One of the family of target propagation."""
+    """Make one rule of the family of target propagation."""
     return Public("target_propagation.TargetPropagation", top=top, reconstruction=reconstruction, **settings)
 
 
@@ -133,7 +133,7 @@ _RULES: dict[str, Entry | Whole | Callable[..., LearningRule]] = {
 
 
 def list_rules() -> tuple[str, ...]:
-    """Names of all rules.
+    """Return names of all rules.
 
     >>> "backprop" in list_rules()
     True
@@ -142,7 +142,7 @@ def list_rules() -> tuple[str, ...]:
 
 
 def source(name: str) -> str:
-    """Where a rule comes from: its paper, or the first line of the docstring of its class or function.
+    """Return where a rule comes from: its paper, or the first line of the docstring of its class or function.
 
     Raises:
         RuleError: unknown name.
@@ -170,7 +170,7 @@ def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
 
 
 def rule(name: str, /, **parameters: Any) -> LearningRule:
-    """A rule by name.
+    """Return a rule by name.
 
     Args:
         name: see :func:`rules`.
@@ -213,7 +213,7 @@ def rule(name: str, /, **parameters: Any) -> LearningRule:
 
 
 def _whole(name: str, make: Callable[..., LearningRule], parameters: dict[str, Any]) -> LearningRule:
-    """A rule that is no product; what it is taught by may be told by name."""
+    """Return a rule that is no product; what it is taught by may be told by name."""
     takes = inspect.signature(make).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
         return make(**parameters)

@@ -60,7 +60,7 @@ class Auxiliary:
                 self.links[source] = beside.to(net.like.device).requires_grad_(False)
 
     def rates(self, rates: Sequence[Tensor]) -> Tensor:
-        """``[batch, columns]``."""
+        """Return rates ``[batch, columns]``."""
         drives = [link.to(rates[source]).drive(rates[source]) for source, link in self.links.items()]
         return torch.tanh(sum(drives[1:], drives[0]))
 
@@ -100,11 +100,11 @@ class Decoders:
                 self.biases[node] = weights[f"decoder.{self.ways[node][0].link.name}.bias"]
 
     def code(self, node: int, state: Tensor, trace: Trace) -> Tensor:
-        """What columns of an area, whose sweep left a trace, tell decoders of a state."""
+        """Return what columns of an area, whose sweep left a trace, tell decoders of a state."""
         return self.wiring.area(node).to_drive(state, trace) if self.kind == "gated" else state
 
     def drive(self, node: int, codes: Sequence[Tensor]) -> Tensor | None:
-        """Σ V c + b of an area, shaped as its rates; None if nothing is decoded to it."""
+        """Compute Σ V c + b of an area, shaped as its rates; None if nothing is decoded to it."""
         parts = [link.feedback(codes[above], weight) for above, link, weight in self.ways[node]]
         if not parts:
             return None
@@ -112,16 +112,16 @@ class Decoders:
         return drive + self.biases[node] if node in self.biases else drive
 
     def rates(self, node: int, codes: Sequence[Tensor]) -> Tensor | None:
-        """g: decoded rates of an area; None if nothing is decoded to it."""
+        """Compute g, the decoded rates of an area; None if nothing is decoded to it."""
         drive = self.drive(node, codes)
         return drive if drive is None else self._output(node).forward(drive)[0]
 
     def gain(self, node: int, signal: Tensor, drive: Tensor, rates: Tensor) -> Tensor:
-        """d' ⊙ a signal at decoded rates."""
+        """Multiply a signal by the derivative d' at decoded rates."""
         return self._output(node).backward(signal, drive, rates, None)
 
     def _output(self, node: int) -> Fire:
-        """d."""
+        """Return the activation d of the decoders."""
         area = self.wiring.area(node)
         shaped = self.kind == "activation" and not any(isinstance(s, Homeostasis) for s in area.sequence)
         return area.sequence[0] if shaped and area.fires_first else _LINEAR  # type: ignore[return-value]
@@ -131,7 +131,10 @@ _LINEAR = Fire("linear")
 
 
 def decoded(net: Network, node: int, to_output: bool) -> list[tuple[int, Link]]:
-    """Ways up from a hidden area that have a decoder: all with synapses (to the output, if ``to_output``)."""
+    """Return ways up from a hidden area that have a decoder.
+
+    All with synapses (to the output, if ``to_output``).
+    """
     leaving = net.wiring.leaving[node]
     return [(a, k) for a, k in leaving if k.plastic and (to_output or a != net.wiring.output)]
 
@@ -139,7 +142,7 @@ def decoded(net: Network, node: int, to_output: bool) -> list[tuple[int, Link]]:
 def draw(
     net: Network, kind: str, auxiliary: Auxiliary | None, to_output: bool, seed: int
 ) -> dict[str, Tensor]:
-    """First weights of all decoders, Glorot's, by name.
+    """Draw the first weights of all decoders, Glorot's, by name.
 
     ``decoder.area1->area2`` is V, ``decoder.area1->area2.bias`` b of area1 (once for all ways to it),
     ``decoder.area2->output.auxiliary`` V from auxiliary columns.

@@ -34,7 +34,7 @@ class ChangeDetector:
     def watch(
         self, error: Tensor | None, shift: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """One step: φ, the pulse φ ε, and what the error cells send down.
+        """Make one step: φ, the pulse φ ε, and what the error cells send down.
 
         Args:
             error: the error cells, None if they are all at rest.
@@ -56,7 +56,7 @@ class ChangeDetector:
         return phi, pulse, self._sent(error, moved, phi, pulse)
 
     def _leaves_rest(self, signal: Tensor) -> Tensor:
-        """Whether a signal is more than rest: for each column, or for all of them ``[batch, 1, …]``."""
+        """Give whether a signal is more than rest: for each column, or for all of them ``[batch, 1, …]``."""
         if self.pooled:
             signal = signal.abs().flatten(1).sum(1).view(-1, *(1,) * (signal.dim() - 1))
         return signal != 0 if not self.threshold else signal.abs() > self.threshold

@@ -65,12 +65,12 @@ class Energy:
         self._feedback = Tied()
 
     def joined(self, values: list[Tensor]) -> Tensor:
-        """Values by node as one row for each sample."""
+        """Join values by node to one row for each sample."""
         parts = [values[node].flatten(1) for node in self.nodes]
         return torch.cat(parts, 1) if parts else self.activity.rates[0].new_zeros(len(values[0]), 0)
 
     def __call__(self, values: Tensor) -> Tensor:
-        """F of each area ``[batch, areas]``, from the area above the input up; their sum is F."""
+        """Compute F of each area ``[batch, areas]``, from the area above the input up; their sum is F."""
         errors, difference, rates, _ = self._errors(values)
         parts = [0.5 * error.flatten(1).square().sum(1) for error in errors[1:-1]]
         above = (
@@ -79,7 +79,7 @@ class Energy:
         return torch.stack([*parts, above], 1)
 
     def slope(self, values: Tensor) -> Tensor:
-        """``∂F/∂x`` ``[batch, n]``: minus what value cells move by."""
+        """Compute ``∂F/∂x`` ``[batch, n]``: minus what value cells move by."""
         errors, difference, _, traces = self._errors(values)
         slopes = list(errors)
         slopes[-1] = difference
@@ -90,7 +90,7 @@ class Energy:
         return self.joined(slopes)
 
     def curvature(self, values: Tensor, iterations: int = 200) -> tuple[Tensor, Tensor]:
-        """Smallest and largest eigenvalue of ``∂²F/∂x²`` at these values, ``[batch]`` each."""
+        """Return the smallest and largest eigenvalue of ``∂²F/∂x²`` at these values, ``[batch]`` each."""
 
         size = _SMALL * (1 + values.square().mean(1, keepdim=True).sqrt())
 
@@ -101,7 +101,7 @@ class Energy:
         return extremes(along, torch.zeros_like(values), iterations)
 
     def _errors(self, values: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor], list[Trace]]:
-        """ε of every node (the output's with its gain), the output's without, all rates, all traces."""
+        """Give ε of every node (the output's with its gain), the output's without, all rates, all traces."""
         state = self._by_node(values)
         rates, traces, before = [self.activity.rates[0]], [self.activity.traces[0]], self.activity.traces
         errors = [torch.zeros_like(rates[0])]
@@ -117,7 +117,7 @@ class Energy:
         return errors, difference, [*rates, answer], [*traces, trace]
 
     def _by_node(self, values: Tensor) -> list[Tensor]:
-        """Values in the shapes of their areas (the input's are not used)."""
+        """Return values in the shapes of their areas (the input's are not used)."""
         areas = [self.wiring.area(node) for node in self.nodes]
         shapes = [area.drive_shape for area in areas]
         if self.trial_loss is None:
@@ -143,12 +143,12 @@ class Stability:
 
     @property
     def limit(self) -> float:
-        """2/γ."""
+        """Return the limit 2/γ of stable inference."""
         return 2 / self.rate
 
     @property
     def stable(self) -> bool:
-        """``λ < 2/γ``."""
+        """Return whether inference is stable, ``λ < 2/γ``."""
         return self.curvature < self.limit
 
     def __str__(self) -> str:
@@ -166,7 +166,7 @@ def stability(
     iterations: int = 200,
     levelled: bool = True,
 ) -> Stability:
-    """Whether inference steps of size γ, with live feedback, come to rest around a network's response.
+    """Return whether inference steps of size γ, with live feedback, come to rest around a network's response.
 
     For one hidden area, a free linear output and γ = 1 that is the case if and only if k < ½, with k the
     largest eigenvalue of D WᵀW D, D = f'(x).
@@ -215,7 +215,7 @@ def _excite(wiring: Wiring, activity: ForwardState) -> None:
 
 
 def most_excitable(area: Area) -> float:
-    """The drive at which an area's gain f' is largest (the one nearest to 0, if there are several)."""
+    """Return the drive at which an area's gain f' is largest (the one nearest to 0, if there are several)."""
     fire = next((stage for stage in area.sequence if isinstance(stage, Fire)), None)
     if fire is None:
         return 0.0
@@ -228,7 +228,7 @@ def most_excitable(area: Area) -> float:
 def extremes(
     product: Callable[[Tensor], Tensor], like: Tensor, iterations: int = 200
 ) -> tuple[Tensor, Tensor]:
-    """Smallest and largest eigenvalue of symmetric matrices by Lanczos' iteration.
+    """Return the smallest and largest eigenvalue of symmetric matrices by Lanczos' iteration.
 
     Args:
         product: v ``[batch, n]`` -> A v, each row with a matrix of its own.

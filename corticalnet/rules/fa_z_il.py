@@ -82,13 +82,13 @@ class FaZIL(Trigger):
             self.equation += " while its prediction is quiet"
 
     def equality(self, loss: str) -> Equality | None:
-        """Backprop; the paper's φ alone misses errors where f' = 0. What counts as rest must be rest."""
+        """Say what it equals: backprop; the paper's φ alone misses errors where f' = 0."""
         if self.threshold:
             return None
         return Equality(loss, self.gate == "none", self.steps, 1e-12 if self.gate == "none" else 1e-10)
 
     def run(self, trial: Trial) -> None:
-        """No clock and no layer index: every column watches itself."""
+        """Run without a clock or layer index: every column watches itself."""
         columns = PredictiveCodingState(trial)
         watch = self.gate, self.silence, self.threshold, self.pooled
         detectors = [ChangeDetector(*watch) for _ in columns.errors]

@@ -42,12 +42,12 @@ class IL(Trigger):
 
     @property
     def inference_rate(self) -> float:  # type: ignore[override]
-        """γ."""
+        """Return γ, the inference rate of value cells."""
         return self.rate
 
     @property
     def may_diverge(self) -> str:  # type: ignore[override]
-        """Inference itself, where γ is too large for the weights."""
+        """Name what may diverge: inference itself, where γ is too large for the weights."""
         if not self.steps:
             return ""
         return f"γ={self.rate:g} makes the {self.steps} inference steps unstable (lower its rate)"

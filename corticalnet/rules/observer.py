@@ -30,7 +30,7 @@ class Observer:
     """Hears what cells hold. This one does nothing with it."""
 
     def snapshot(self, wiring: Wiring, cells: Cells, broadcasts: Broadcasts | None = None) -> None:
-        """Called just before synapses may change.
+        """Receive the cells, just before synapses may change.
 
         Args:
             wiring: whose nodes the lists go by. (The input has a rate and no other state.)
@@ -45,7 +45,7 @@ SILENT = Observer()
 
 
 def by_area(wiring: Wiring, cells: Cells) -> dict[tuple[str, str], Tensor]:
-    """Cells by (area, state)."""
+    """Key cells by (area, state)."""
     return {
         (wiring.name(node), state): tensor
         for state, nodes in cells.items()

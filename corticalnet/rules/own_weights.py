@@ -24,11 +24,14 @@ PATIENCE = 20
 
 
 def _nobody() -> None:
-    """Where a weak reference will stand."""
+    """Return None, where a weak reference will stand."""
 
 
 def link_of(name: str, links: Collection[str]) -> str:
-    """The link that weights lie beside, by their name: ``inverse.area1->area2.bias``, say; "" if none."""
+    """Return the link that weights lie beside, by their name: ``inverse.area1->area2.bias``, say.
+
+    "" if none.
+    """
     return next((part for part in name.split(".") if part in links), "")
 
 
@@ -49,7 +52,7 @@ class OwnWeights:
     _moved: tuple[tuple[nn.Parameter, ...], Callable[[], Any]] = ((), _nobody)  # what, and by whom
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Every ``learn`` begins by meeting the network, in the precision it needs: no rule can forget to.
+        """Let every ``learn`` begin by meeting the network, in the precision it needs: no rule can forget to.
 
         Raises:
             RuleError: the rule overrides ``parameters``, of which nobody would learn the names.
@@ -77,14 +80,14 @@ class OwnWeights:
         cls.learn = met  # type: ignore[attr-defined]
 
     def draw(self, net: Network) -> Mapping[str, Tensor]:
-        """First values of weights that the rule learns beside ``net``, by name: of a rule that has any.
+        """Draw first values of weights that the rule learns beside ``net``, by name: of a rule that has any.
 
         Called when a network is met whose parameters have other names or shapes than the last one's.
         """
         return {}
 
     def named_parameters(self, net: Network) -> Mapping[str, nn.Parameter]:
-        """The rule's own learned weights by name, for ``net``: feedback weights, say.
+        """Return the rule's own learned weights by name, for ``net``: feedback weights, say.
 
         As :meth:`draw` has drawn them. A rule that keeps its weights itself overrides this, and makes them
         anew for a network that they do not fit. Precision and device become the network's.
@@ -105,20 +108,20 @@ class OwnWeights:
         return self._weights
 
     def named_buffers(self) -> Mapping[str, Tensor]:
-        """What else the rule keeps from trial to trial and no optimizer moves: a running average, say.
+        """Return what else the rule keeps from trial to trial and no optimizer moves: a running average, say.
 
         The very tensors: :meth:`load_state_dict` writes into them.
         """
         return {}
 
     def parameters(self, net: Network) -> list[nn.Parameter]:
-        """What the rule itself learns beside ``net``, for an optimizer."""
+        """Return what the rule itself learns beside ``net``, for an optimizer."""
         own = list(self._meet(net).values())
         self._look_for_those_unsaid({id(p) for p in (*own, *self._learned)})
         return own
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that the rule has learned or keeps from trial to trial, of the network that it met last."""
+        """Return what the rule has learned or keeps from trial to trial, of the network that it met last."""
         return {name: p.data for name, p in self._own.items()} | dict(self.named_buffers())
 
     @torch.no_grad()
@@ -137,7 +140,10 @@ class OwnWeights:
             tensor.copy_(state[name])
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the network that was taught last, and who watched: pickles and copies may teach another."""
+        """Return all but the network that was taught last, and who watched.
+
+        Pickles and copies may teach another.
+        """
         state = {name: value for name, value in self.__dict__.items() if name != "observer"}
         return state | {
             "_drawn_for": _nobody,
@@ -180,7 +186,7 @@ class OwnWeights:
         return own
 
     def _ready(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
-        """Before an update: the optimizer holds what the network and the rule have now.
+        """Prepare an update: the optimizer holds what the network and the rule have now.
 
         Raises:
             RuleError: it is none, or holds what the network had once.
@@ -193,7 +199,7 @@ class OwnWeights:
         self._look_for_those_replaced(net, optimizer)
 
     def _join(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
-        """A synapse down is moved as the synapse up beside it is; one from the output, as those to there."""
+        """Move a synapse down as the synapse up beside it; one from the output, as those to there."""
         groups = {p: group for group in optimizer.param_groups for p in group["params"]}
         weights = {link.name: link.weight for link in net.links if link.plastic}
         last = [*weights.values()][-1]
@@ -259,7 +265,10 @@ class OwnWeights:
 
 
 def _held(value: Any) -> Iterator[nn.Parameter]:
-    """Parameters in a value: itself, in a list, a dict, a module that is no network, or another rule."""
+    """Yield parameters in a value: itself, in a list, a dict, a module that is no network, or another rule.
+
+    Itself, in a list, a dict, a module that is no network, or another rule.
+    """
     if isinstance(value, nn.Parameter):
         yield value
     elif isinstance(value, OwnWeights):

@@ -144,12 +144,12 @@ class REINFORCE(_Perturbation):
         self._average = torch.zeros((), dtype=torch.float64)
 
     def forward_noise(self, rate: Tensor) -> Tensor:  # type: ignore[override]
-        """Of the sweep up that answers."""
+        """Draw the noise of the sweep up that answers."""
         noise: Tensor = self.deviation * self.draw(rate)
         return noise
 
     def run(self, trial: Trial) -> None:
-        """No further sweep, but for an undisturbed baseline."""
+        """Run no further sweep, but for an undisturbed baseline."""
         activity, trial_loss = trial.activity, trial.loss
         costs = trial_loss.costs(activity.rates[-1])
         advantage = -costs
@@ -165,12 +165,12 @@ class REINFORCE(_Perturbation):
             self._average.lerp_(costs.mean().to(torch.float64), self.momentum)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """The running average."""
+        """Return the running average."""
         return {"average": self._average} if self.baseline == "average" else {}
 
 
 def compared(baseline: str, loss: Callable[[float], Tensor], undisturbed: Tensor) -> Tensor:
-    """L̃ less its baseline, ``[batch]``; ``loss(sign)`` is L̃ with ``sign`` times the noise."""
+    """Return L̃ less its baseline, ``[batch]``; ``loss(sign)`` is L̃ with ``sign`` times the noise."""
     perturbed = loss(1.0)
     if baseline == "opposite":
         return (perturbed - loss(-1.0)) / 2
@@ -178,7 +178,7 @@ def compared(baseline: str, loss: Callable[[float], Tensor], undisturbed: Tensor
 
 
 def teach(trial: Trial, noise: list[Tensor | None], broadcast: Tensor, name: str) -> None:
-    """Every link learns ``broadcast · noise · gain`` of its target, times the rate of its source.
+    """Change every link by ``broadcast · noise · gain`` of its target, times the rate of its source.
 
     Args:
         trial: whose activity has the rates and gains.

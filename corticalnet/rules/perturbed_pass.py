@@ -37,7 +37,7 @@ def perturb(
     noise: list[Tensor | None],
     other_weights: bool = False,
 ) -> list[Tensor]:
-    """Rates of all nodes when noise is added to the rates of each (None: none is).
+    """Return rates of all nodes when noise is added to the rates of each (None: none is).
 
     Areas that hear the input alone have the drive they had, unless weights are others by now.
     """
@@ -52,10 +52,10 @@ def perturb(
 
 
 def gaussian(like: Tensor) -> Tensor:
-    """N(0, 1), from torch's generator of the device."""
+    """Draw from N(0, 1), by torch's generator of the device."""
     return torch.randn_like(like)
 
 
 def by_sample(numbers: Tensor, like: Tensor) -> Tensor:
-    """``[batch]`` shaped to go with ``[batch, *columns]``."""
+    """Shape ``[batch]`` to go with ``[batch, *columns]``."""
     return numbers.view(-1, *(1,) * (like.dim() - 1))

@@ -78,7 +78,7 @@ class Plasticity:
     def accumulate(
         self, wiring: Wiring, activity: ForwardState, errors: Sequence[Tensor | None], scale: float = 1.0
     ) -> None:
-        """Every link learns the error at its target times the rate of its source; all feedback has been read.
+        """Change every link by the error at its target times the rate of its source, after all feedback.
 
         Args:
             wiring, activity: a network that has fired, and whose areas' gains gave the errors.
@@ -98,7 +98,7 @@ class Plasticity:
         self._written.clear()
 
     def close(self) -> None:
-        """Parameters that nothing taught this time get a zero change."""
+        """Give parameters that nothing taught this time a zero change."""
         if self.adds and not self._decaying:
             return
         for parameter in (*self.learned, *self._paired.values()):
@@ -139,14 +139,14 @@ class DirectPlasticity(Plasticity):
 
     @staticmethod
     def suits(optimizer: torch.optim.Optimizer) -> bool:
-        """Whether an optimizer is SGD with nothing but a learning rate and weight decay."""
+        """Return whether an optimizer is SGD with nothing but a learning rate and weight decay."""
         return type(optimizer) is torch.optim.SGD and not any(
             g["momentum"] or g["nesterov"] or g["maximize"] or isinstance(g["lr"], Tensor)
             for g in optimizer.param_groups
         )
 
     def gradient_buffer(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:
-        """The weight itself. Weights that the optimizer does not know stay as they are."""
+        """Return the weight itself. Weights that the optimizer does not know stay as they are."""
         group = self._group.get(id(parameter))
         if group is None:
             return super().gradient_buffer(parameter)
@@ -157,7 +157,7 @@ class DirectPlasticity(Plasticity):
         return parameter.data, group["lr"] / self.batch, beta
 
     def close(self) -> None:
-        """Weights that nothing taught only decay."""
+        """Let weights that nothing taught only decay."""
         if len(self._written) == len(self.learned):
             return
         for parameter in self.learned:

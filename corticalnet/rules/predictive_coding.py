@@ -49,11 +49,11 @@ class PredictiveCodingState:
 
     @property
     def hidden(self) -> range:
-        """Nodes between input and output."""
+        """Return nodes between input and output."""
         return range(1, self.wiring.output)
 
     def teach(self, errors: list[Tensor | None]) -> None:
-        """Every link into an area whose error is given learns ``error × rate``, at the present state."""
+        """Change links into areas whose error is given by ``error × rate``, at the present state."""
         plasticity, wiring = self.trial.plasticity, self.wiring
         # Homeostasis learns with the links that leave its area; read them before they change.
         for node in self.hidden:
@@ -74,7 +74,7 @@ class PredictiveCodingState:
     def move(
         self, rate: float, sent: list[Tensor | None] | None = None, weights_change: bool = False
     ) -> None:
-        """One inference step of every value cell; then predictions and errors follow.
+        """Make one inference step of every value cell; then predictions and errors follow.
 
         Args:
             rate: γ.
@@ -105,7 +105,10 @@ class PredictiveCodingState:
         self._notify()
 
     def _change(self, node: int, rate: float, sent: list[Tensor | None]) -> Tensor | None:
-        """``γ (−ε + f'(x) ⊙ feedback)``; None where no error has arrived, from above or by a prediction."""
+        """Compute ``γ (−ε + f'(x) ⊙ feedback)``.
+
+        None where no error has arrived, from above or by a prediction.
+        """
         if node == 0:
             return None
         signal, error = self.trial.feedback.into(self.wiring, node, sent), self.errors[node]
@@ -126,7 +129,7 @@ class PredictiveCodingState:
             self.errors[node] = -shift if error is None else error - shift
 
     def _update_output_error(self) -> None:
-        """The output's error at its present prediction."""
+        """Update the output's error at its present prediction."""
         area, prediction = self.wiring.area(-1), self.predictions[-1]
         if self.moved[-1] is not None:
             self.rates[-1], self.traces[-1] = area.forward(prediction, self.traces[-1])
@@ -135,7 +138,7 @@ class PredictiveCodingState:
         self.errors[-1] = area.backward(self.trial.loss.error(self.rates[-1]), self.traces[-1])
 
     def _notify(self) -> None:
-        """A step is over; whatever tells synapses to learn looks at cells as they are now."""
+        """Tell observers that a step is over, and cells may be looked at."""
         cells: dict[str, Sequence[Tensor | None]] = {
             "rate": self.rates,
             "value": self.values,

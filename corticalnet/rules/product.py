@@ -82,22 +82,22 @@ class Rule(LearningRule):
     # What the parts say -------------------------------------------------------------------------
     @property
     def stochastic(self) -> bool:  # type: ignore[override]
-        """Whether synapses learn by noise and by how the outcome was."""
+        """Return whether synapses learn by noise and by how the outcome was."""
         return self.trigger.uses_global_signal
 
     @property
     def rewarded(self) -> bool:  # type: ignore[override]
-        """Whether the teaching signal is a reward."""
+        """Return whether the teaching signal is a reward."""
         return self.teaching.rewarded
 
     @property
     def changes_during_trial(self) -> bool:  # type: ignore[override]
-        """Whether the trigger does."""
+        """Return whether the trigger does."""
         return self.trigger.changes_during_trial
 
     @property
     def decay(self) -> float:  # type: ignore[override]
-        """That of the pathway."""
+        """Return the decay of the pathway."""
         return self.feedback.decay
 
     @decay.setter
@@ -106,61 +106,61 @@ class Rule(LearningRule):
 
     @property
     def equals(self) -> Equality | None:  # type: ignore[override]
-        """Exact are some triggers, with a teacher and with what comes down along the transpose."""
+        """Say what it equals: exact are some triggers, with a teacher and feedback along the transpose."""
         if type(self.feedback) is Tied and isinstance(self.teaching, Teacher):
             return self.trigger.equality(self.teaching.loss)
         return None
 
     @property
     def takes_time(self) -> bool:  # type: ignore[override]
-        """Whether the trigger does; a reward's sweep has columns that hold what comes down."""
+        """Return whether the trigger does; a reward's sweep has columns that hold what comes down."""
         return self.trigger.takes_time or isinstance(self.teaching, Reward)
 
     @property
     def inference_rate(self) -> float | None:  # type: ignore[override]
-        """That of the trigger."""
+        """Return the inference rate of the trigger."""
         return self.trigger.inference_rate
 
     @property
     def transports_weights(self) -> bool:  # type: ignore[override]
-        """What the pathway says."""
+        """Return what the pathway says."""
         return self.feedback.transports_weights
 
     @property
     def tied(self) -> bool:  # type: ignore[override]
-        """Whether the pathway is."""
+        """Return whether the pathway is."""
         return isinstance(self.feedback, Tied)
 
     @property
     def levelled(self) -> bool:  # type: ignore[override]
-        """What the trigger needs."""
+        """Return what the trigger needs."""
         return self.trigger.levelled
 
     @property
     def may_diverge(self) -> str:  # type: ignore[override]
-        """What the trigger says."""
+        """Return what the trigger says."""
         return self.trigger.may_diverge
 
     def named_parameters(self, net: Network) -> dict[str, nn.Parameter]:
-        """Feedback weights that learn: ``feedback.area1->output``."""
+        """Return the feedback weights that learn: ``feedback.area1->output``."""
         if not self.feedback.draws:
             return {}
         self.feedback.prepare(net)
         return {f"feedback.{name}": b for name, b in self.feedback.named_parameters().items()}
 
     def named_buffers(self) -> dict[str, Tensor]:
-        """What the parts keep and no optimizer moves."""
+        """Return what the parts keep and no optimizer moves."""
         return {name: t for name, t in self.state_dict().items() if name not in self._own}
 
     def feedback_routes(self, net: Network) -> list[Route]:
-        """Those of the pathway."""
+        """Return those of the pathway."""
         self.feedback.prepare(net)
         ways = self.feedback.feedback_routes(net.wiring)
         own = self.feedback
         return [Route(*way, own.weights(way[2]), own.magnitudes(way[2])) for way in ways]
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that the pathway and the trigger have learned or keep from trial to trial."""
+        """Return all that the pathway and the trigger have learned or keep from trial to trial."""
         parts = (("feedback", self.feedback), ("trigger", self.trigger))
         return {f"{kind}.{name}": t for kind, part in parts for name, t in part.state_dict().items()}
 
@@ -171,42 +171,42 @@ class Rule(LearningRule):
             part.load_state_dict(own)
 
     def for_audit(self) -> Rule:
-        """A copy whose trigger computes every cell."""
+        """Return a copy whose trigger computes every cell."""
         other = copy.deepcopy(self)
         other.trigger = other.trigger.for_audit()
         return other
 
     def without_exploration(self) -> Rule:
-        """A copy whose teaching signal chooses greedily."""
+        """Return a copy whose teaching signal chooses greedily."""
         other = copy.deepcopy(self)
         other.teaching = other.teaching.without_exploration()
         return other
 
     def with_trigger(self, trigger: Trigger, name: str = "custom") -> Rule:
-        """Its teaching signal and a copy of its pathway."""
+        """Return its teaching signal and a copy of its pathway."""
         return Rule(self.teaching, copy.copy(self.feedback), trigger, name)
 
     def in_one_sweep(self) -> Rule:
-        """With a sweep for a trigger."""
+        """Return the rule with a sweep for a trigger."""
         return self.with_trigger(Sweep(), f"{self.name}'s twin")
 
     def errors(
         self, net: Network, wiring: Wiring, activity: ForwardState, output_error: Tensor
     ) -> list[Tensor | None]:
-        """What a copy of the pathway brings down (one belongs to one network at a time)."""
+        """Return what a copy of the pathway brings down (one belongs to one network at a time)."""
         feedback = copy.copy(self.feedback)
         feedback.prepare(net)
         return feedback.backward(wiring, activity, output_error)[0]
 
     def with_signals(self, told: Callable[[Tensor], None]) -> Rule:
-        """What comes by its pathway."""
+        """Return what comes by its pathway."""
         other = copy.deepcopy(self)
         other.feedback = with_signals(other.feedback, told)
         return other
 
     @property
     def cannot_unroll(self) -> str:
-        """Which of the parts has no meaning in a network whose links are shared by steps."""
+        """Return which of the parts has no meaning in a network whose links are shared by steps."""
         if not isinstance(self.teaching, Teacher):
             return f"{self.name} is taught by {type(self.teaching).__name__}; each step needs a Teacher"
         if self.trigger.changes_during_trial:
@@ -228,7 +228,7 @@ class Rule(LearningRule):
 
     @torch.no_grad()
     def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> LearnResult:
-        """One whole update.
+        """Make one whole update.
 
         Triggers that change weights during the trial step the optimizer at every inference step. For
         plain SGD and triggers that write once, weights change in place and ``.grad`` stays empty. Feedback
@@ -258,7 +258,7 @@ class Rule(LearningRule):
         plasticity: Plasticity,
         change_weights: Callable[[], Any] | None = None,
     ) -> Trial:
-        """One trial: forward, teach, and what the trigger makes of it, as a rule backward and accumulate.
+        """Run one trial: forward, teach, and what the trigger makes of it, as a rule backward and accumulate.
 
         Args:
             net: a network that the pathway has met.

@@ -55,25 +55,25 @@ class Encoding:
         self.codes = self.told(self.states, self.activity.rates)
 
     def told(self, states: list[Tensor], rates: list[Tensor]) -> list[Tensor]:
-        """Codes of some states, and auxiliary ones of some rates."""
+        """Return codes of some states, and auxiliary ones of some rates."""
         codes = [self.code(node, state) if node else state for node, state in enumerate(states)]
         beside = self.decoders.auxiliary
         return codes if beside is None else [*codes, beside.rates(rates)]
 
     def code(self, node: int, state: Tensor) -> Tensor:
-        """What an area tells decoders of a state."""
+        """Return what an area tells decoders of a state."""
         if node == self.wiring.output and self.top is not None:
             return self.top(state)
         return self.decoders.code(node, state, self.activity.traces[node])
 
     def noise(self, sigma: float) -> list[Tensor | None]:
-        """ε of hidden areas."""
+        """Draw ε of hidden areas."""
         hidden = range(1, self.wiring.output)
         rates = enumerate(self.activity.rates)
         return [sigma * gaussian(rate) if node in hidden else None for node, rate in rates]
 
     def disturbed(self, noise: list[Tensor | None]) -> tuple[list[Tensor], list[Tensor]]:
-        """Rates with noise, all at once, and what each area holds that hears them, one link up."""
+        """Return rates with noise, all at once, and what each area holds that hears them, one link up."""
         rates = [r if e is None else r + e for r, e in zip(self.activity.rates, noise, strict=True)]
         drives = [self.wiring.drive(node, rates) if node else rates[0] for node in range(len(rates))]
         states = [a.state_of(drives[n]) for n, a in self.wiring.above_input]
@@ -103,12 +103,12 @@ class Reconstruction(ABC):
 
     @abstractmethod
     def sample(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
-        """The same, of one noise pattern."""
+        """Take one sample, of one noise pattern."""
 
     def change(
         self, ways: list[Way], plasticity: Plasticity, pre: Tensor, post: list[Tensor], factor: float
     ) -> None:
-        """Every synapse down to an area changes by ``factor · pre × post``; post: by the node above."""
+        """Change every synapse down to an area by ``factor · pre × post``; post: by the node above."""
         for above, link, weight in ways:
             out, scale, beta = plasticity.gradient_buffer(weight)
             link.hebbian(pre, post[above], out, factor / self.samples * scale, beta)
@@ -121,11 +121,11 @@ class NoisePreserving(Reconstruction):
     equation = "ΔV = ⟨(r̃ − g(c̃)) ⊙ d' × c̃⟩"
 
     def wanted(self, rate: Tensor, noisy: Tensor) -> Tensor:
-        """What should be decoded: the noisy rates."""
+        """Return what should be decoded: the noisy rates."""
         return noisy
 
     def sample(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
-        """One noise pattern in all hidden areas at once; each goes up one link."""
+        """Perturb all hidden areas at once by one noise pattern; each goes up one link."""
         decoders, rates = encoding.decoders, encoding.activity.rates
         noisy, states = encoding.disturbed(encoding.noise(self.sigma))
         codes = encoding.told(states, noisy)
@@ -155,7 +155,7 @@ class Denoising(NoisePreserving):
     equation = "ΔV = ⟨(r − g(c̃)) ⊙ d' × c̃⟩"
 
     def wanted(self, rate: Tensor, noisy: Tensor) -> Tensor:
-        """What should be decoded: the rates as they were."""
+        """Return what should be decoded: the rates as they were."""
         return rate
 
 
@@ -165,7 +165,7 @@ class LocalDifference(Reconstruction):
     equation = "ΔV = ⟨ε × (c̃ − c) − V ċ × ċ⟩ / σ²"
 
     def sample(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
-        """Noise in all areas at once: below for what it drives, above for what is decoded of it."""
+        """Perturb all areas at once: below for what it drives, above for what is decoded of it."""
         noise, decoders = encoding.noise(self.sigma), encoding.decoders
         noisy, states = encoding.disturbed(noise)
         moved = [now - then for now, then in zip(encoding.told(states, noisy), encoding.codes, strict=True)]
@@ -188,7 +188,7 @@ class Difference(Reconstruction):
     equation = "ΔV = ⟨(ε − Δg) × Δc⟩ / σ² − λ V,  through to the top and down"
 
     def sample(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
-        """One hidden area after the other, from above."""
+        """Perturb one hidden area after the other, from above."""
         wiring, decoders, noise = encoding.wiring, encoding.decoders, encoding.noise(self.sigma)
         traces = frozen(wiring, encoding.activity)
         for node in reversed(decoders.ways):
@@ -221,7 +221,7 @@ class Difference(Reconstruction):
 
 
 def returned(encoding: Encoding, states: list[Tensor], rates: list[Tensor], down_to: int) -> list[Tensor]:
-    """How codes above an area have moved when what is at the output comes down as targets do."""
+    """Return how codes above an area have moved when what is at the output comes down as targets do."""
     wiring, decoders = encoding.wiring, encoding.decoders
     goal = list(encoding.codes)
     goal[wiring.output] = encoding.code(wiring.output, states[wiring.output])
@@ -236,7 +236,7 @@ def returned(encoding: Encoding, states: list[Tensor], rates: list[Tensor], down
 
 
 def _cells(encoding: Encoding, cells: dict[str, list]) -> dict[str, list[Tensor | None]]:
-    """Cells by state and node; what auxiliary columns hold stands beside what the output does."""
+    """Return cells by state and node; what auxiliary columns hold stands beside what the output does."""
     nodes, shown = len(encoding.wiring.areas), {}
     for state, values in cells.items():
         shown[state] = values[:nodes]

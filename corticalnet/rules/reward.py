@@ -41,24 +41,27 @@ class Rewarded(Teaching):
 
     @abstractmethod
     def expected(self, rates: Tensor) -> Tensor:
-        """The reward that is expected of every action ``[batch, n]``."""
+        """Return the reward that is expected of every action ``[batch, n]``."""
 
     @abstractmethod
     def rpe(self, reward: Tensor, expected: Tensor) -> Tensor:
-        """Reward-prediction error δ, given the reward and what was expected of the action."""
+        """Return the reward-prediction error δ, given the reward and what was expected of the action."""
 
     @abstractmethod
     def output_error(self, reward: Tensor, expected: Tensor) -> Tensor:
         """Return the error of the chosen column, given the reward and what was expected of the action."""
 
     def without_exploration(self) -> Rewarded:
-        """A copy that takes the action of the most active column."""
+        """Return a copy that takes the action of the most active column."""
         other = copy.copy(self)
         other.choose = most_active
         return other
 
     def loss_for(self, rates: Tensor, targets: Any) -> TrialLoss:
-        """Targets are class indices ``[batch]`` (or one-hot vectors); only the reward is made of them."""
+        """Make the loss: targets are class indices ``[batch]`` (or one-hot vectors), only for rewards.
+
+        Only the reward is made of them.
+        """
         classes = as_classes(targets, rates)
         return _RewardedLoss(self, rates, self.choose(rates), classes[:, 0])
 
@@ -89,7 +92,7 @@ class Reward(Rewarded):
         self.choose = self.max_boltzmann if choose is None else function("reward: choose", choose, RuleError)
 
     def max_boltzmann(self, rates: Tensor) -> Tensor:
-        """Greedy actions ``[batch]``, a few of them replaced by draws from softmax(rates / temperature)."""
+        """Choose greedy actions ``[batch]``, some replaced by draws from softmax(rates / temperature)."""
         greedy = rates.argmax(1)
         if self.exploration == 0:
             return greedy
@@ -101,11 +104,11 @@ class Reward(Rewarded):
         return Reward(0.0, self.temperature)
 
     def expected(self, rates: Tensor) -> Tensor:
-        """The rates themselves."""
+        """Return the rates themselves."""
         return rates
 
     def rpe(self, reward: Tensor, expected: Tensor) -> Tensor:
-        """``δ = r − y_s``."""
+        """Return ``δ = r − y_s``."""
         return reward - expected
 
     output_error = rpe
@@ -130,26 +133,26 @@ class SoftmaxReward(Rewarded):
         self.choose = boltzmann if choose is None else function("reward: choose", choose, RuleError)
 
     def expected(self, rates: Tensor) -> Tensor:
-        """``P = softmax(rates)``."""
+        """Return ``P = softmax(rates)``."""
         return torch.softmax(rates, 1)
 
     def rpe(self, reward: Tensor, expected: Tensor) -> Tensor:
-        """``δ = 1 − P_s`` if rewarded, else −1."""
+        """Return ``δ = 1 − P_s`` if rewarded, else −1."""
         return torch.where(reward > 0, reward - expected, reward - 1)
 
     def output_error(self, reward: Tensor, expected: Tensor) -> Tensor:
-        """``f(δ) = r / P_s − 1``."""
+        """Return ``f(δ) = r / P_s − 1``."""
         # (no reward divided by a probability that has underflowed is none)
         return reward / expected.clamp_min(torch.finfo(expected.dtype).tiny) - 1
 
 
 def most_active(rates: Tensor) -> Tensor:
-    """Greedy actions ``[batch]``."""
+    """Return greedy actions ``[batch]``."""
     return rates.argmax(1)
 
 
 def boltzmann(rates: Tensor) -> Tensor:
-    """Actions ``[batch]`` drawn from softmax(rates), each sample for itself."""
+    """Draw actions ``[batch]`` from softmax(rates), each sample for itself."""
     # Gumbel's trick: the argmax of logits plus this noise is a draw from their softmax.
     noise = torch.rand_like(rates).log_().neg_().log_().neg_()
     return (rates + noise).argmax(1)
@@ -164,12 +167,15 @@ class _RewardedLoss(TrialLoss):
         self.reward = (action == classes).to(rates.dtype)
 
     def error(self, rates: Tensor) -> Tensor:
-        """Of the chosen column alone; the action and its reward stay what they were when rates move."""
+        """Return the error of the chosen column alone; action and reward stay what they were when rates move.
+
+        Action and reward stay what they were when rates move.
+        """
         output_error = self.teaching.output_error(self.reward, self._expected(rates))
         return torch.zeros_like(rates).scatter_(1, self.action[:, None], output_error[:, None])
 
     def costs(self, rates: Tensor) -> Tensor:
-        """The reward, less than none: ½ δ² is no cost, for it is also 0 where nothing was expected."""
+        """Return the reward, less than none: ½ δ² is no cost, for it is also 0 where nothing was expected."""
         if rates is self.rates:
             return -self.reward
         return -(self.teaching.choose(rates) == self.classes).to(rates.dtype)
@@ -179,12 +185,12 @@ class _RewardedLoss(TrialLoss):
 
     @cached_property
     def rpe(self) -> Tensor:
-        """Reward-prediction error ``[batch]``."""
+        """Return the reward-prediction error ``[batch]``."""
         return self.teaching.rpe(self.reward, self._expected(self.rates))
 
     @property
     def loss(self) -> Tensor:
-        """``½ δ²``, mean."""
+        """Return ``½ δ²``, mean."""
         return 0.5 * self.rpe.square().mean()
 
     @property

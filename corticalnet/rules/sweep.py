@@ -39,11 +39,11 @@ class Sweep(Trigger):
         self.feedback_cells = flag("sweep: feedback_cells", feedback_cells, RuleError)
 
     def equality(self, loss: str) -> Equality:
-        """It is backprop."""
+        """Say what it equals: backprop."""
         return Equality(loss)
 
     def run(self, trial: Trial) -> None:
-        """One sweep down from the output; then every link learns."""
+        """Make one sweep down from the output; then every link learns."""
         wiring, activity = trial.wiring, trial.activity
         cells = {"rate": activity.rates, "drive": activity.drives}
         if not self.feedback_cells:

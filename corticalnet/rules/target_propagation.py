@@ -132,26 +132,26 @@ class TargetPropagation(LearningRule):
 
     # Decoders -----------------------------------------------------------------------------------
     def draw(self, net: Network) -> Mapping[str, Tensor]:
-        """First weights of decoders."""
+        """Draw the first weights of decoders."""
         beside = Auxiliary(net, self.auxiliary, self.seed) if self.auxiliary else None
         self._beside = beside if beside is not None and beside.links else None
         return draw(net, self.decoder, self._beside, self._to_output, self.seed)
 
     def decoders(self, net: Network) -> Decoders:
-        """The decoders of a network, as they are now."""
+        """Return the decoders of a network, as they are now."""
         return Decoders(net, self.decoder, self.named_parameters(net), self._beside, self._to_output)
 
     @property
     def _to_output(self) -> bool:
-        """Whether what the output holds is decoded."""
+        """Return whether what the output holds is decoded."""
         return self.top != "gradient"
 
     def named_buffers(self) -> Mapping[str, Tensor]:
-        """Updates so far, if decoders and weights take turns."""
+        """Return updates so far, if decoders and weights take turns."""
         return {"updates": self._updates} if self.alternate > 1 else {}
 
     def feedback_routes(self, net: Network) -> list[Route]:
-        """Every way down: by decoders; by the links' own weights where there is none."""
+        """Return every way down: by decoders; by the links' own weights where there is none."""
         own, routes = self.named_parameters(net), []
         for node in range(1, net.wiring.output):
             for above, link in net.wiring.leaving[node]:
@@ -166,7 +166,7 @@ class TargetPropagation(LearningRule):
 
     @torch.no_grad()
     def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> LearnResult:
-        """One whole update; with ``alternate`` of decoders, of weights, or first one and then the other."""
+        """Make one whole update; with ``alternate`` of decoders, of weights, or one after the other."""
         if not self.alternate:
             return super().update(net, x, targets, optimizer)
         self._ready(net, optimizer)
@@ -182,7 +182,7 @@ class TargetPropagation(LearningRule):
         return result
 
     def _trial(self, net: Network, x: Any, targets: Any, accumulate: bool, part: str = "") -> LearnResult:
-        """One trial, of which the weights learn, the decoders, or both."""
+        """Run one trial, of which the weights learn, the decoders, or both."""
         activity = net.sweep(net.admit(x, least=1, to_learn=True))
         trial_loss = self.teaching.loss_for(activity.rates[-1], targets)
         encoding = Encoding(
@@ -199,7 +199,7 @@ class TargetPropagation(LearningRule):
         return LearnResult(trial_loss)
 
     def _errors(self, encoding: Encoding, trial_loss: TrialLoss) -> list[Tensor | None]:
-        """p of every node, from the output down."""
+        """Return p of every node, from the output down."""
         wiring, traces, output = encoding.wiring, encoding.activity.traces, encoding.wiring.output
         nothing = torch.empty(0)
         errors, moved = [nothing] * len(wiring.areas), [nothing] * len(wiring.areas)  # moved: (ŝ − s) / α
@@ -216,7 +216,7 @@ class TargetPropagation(LearningRule):
         return [None, *errors[1:]]
 
     def _goal(self, encoding: Encoding, node: int, moved: Tensor) -> Tensor:
-        """What an area would tell decoders at its target."""
+        """Return what an area would tell decoders at its target."""
         if node == encoding.wiring.output and self.top == "label":
             return encoding.codes[node] + moved
         return encoding.code(node, encoding.states[node] + self.alpha * moved)
@@ -228,7 +228,7 @@ class TargetPropagation(LearningRule):
         goal: list[Tensor],
         errors: list[Tensor],
     ) -> Tensor:
-        """(r̂ − r) / α of a hidden area."""
+        """Return (r̂ − r) / α of a hidden area."""
         wiring, rate = encoding.wiring, encoding.activity.rates[node]
         there = encoding.decoders.rates(node, goal)
         signal = torch.zeros_like(rate)

@@ -17,7 +17,7 @@ from corticalnet.network.reading import converted, finite, numbers
 
 
 def read(targets: Any, rates: Tensor) -> Tensor:
-    """Targets on the device of the output: class indices ``[batch]``, or numbers shaped as the output.
+    """Read targets on the device of the output: class indices ``[batch]``, or numbers shaped as the output.
 
     A column of whole numbers ``[batch, 1]`` is class indices, unless the output has one column itself; then a
     row of floating numbers ``[batch]`` is one number for each sample.
@@ -37,7 +37,7 @@ def read(targets: Any, rates: Tensor) -> Tensor:
 
 
 def as_vectors(targets: Any, rates: Tensor) -> Tensor:
-    """Targets shaped as the output: class indices become one-hot vectors.
+    """Shape targets as the output: class indices become one-hot vectors.
 
     Raises:
         ShapeError: wrong shape, a label outside the output's columns, or a number that is not finite.
@@ -46,7 +46,7 @@ def as_vectors(targets: Any, rates: Tensor) -> Tensor:
 
 
 def _vectors(targets: Tensor, rates: Tensor) -> Tensor:
-    """The same, of targets that have been read."""
+    """Return the same, of targets that have been read."""
     if targets.dim() == 1 and not targets.is_floating_point() and rates.dim() == 2:
         column = as_column(targets, rates)
         try:
@@ -61,7 +61,7 @@ def _vectors(targets: Tensor, rates: Tensor) -> Tensor:
 
 
 def as_classes(targets: Any, rates: Tensor) -> Tensor:
-    """Classes as a column ``[batch, 1]``: of class indices, or of one-hot vectors.
+    """Return classes as a column ``[batch, 1]``: of class indices, or of one-hot vectors.
 
     Raises:
         ShapeError: wrong shape, a label outside the output's columns, or vectors that name no class.
@@ -88,7 +88,7 @@ def as_classes(targets: Any, rates: Tensor) -> Tensor:
 
 
 def as_column(targets: Tensor, rates: Tensor) -> Tensor:
-    """Class indices as a column ``[batch, 1]`` of whole numbers.
+    """Return class indices as a column ``[batch, 1]`` of whole numbers.
 
     Raises:
         ShapeError: not whole numbers, or not one per sample.
@@ -109,7 +109,7 @@ def _misshapen(targets: Tensor, rates: Tensor) -> ShapeError:
 
 
 def _in_range(labels: Tensor, rates: Tensor) -> None:
-    """Every label must name a column.
+    """Check that every label names a column.
 
     On a CPU indexing notices that by itself, for nothing, and this only says so. (On a GPU nothing can be
     noticed without waiting for the device; the training loop looks at all labels of a data set before it

@@ -53,11 +53,11 @@ class TrialLoss(ABC):
     @property
     @abstractmethod
     def loss(self) -> Tensor:
-        """Mean loss, a scalar."""
+        """Return the mean loss, a scalar."""
 
     @property
     def prediction(self) -> Tensor:
-        """Class indices ``[batch]`` that the network answered with."""
+        """Return class indices ``[batch]`` that the network answered with."""
         return self.rates.argmax(1)
 
 
@@ -93,7 +93,7 @@ class Teacher(Teaching):
         self.equation = "error = t − y" if loss == "squared" else "error = t − softmax(y)"
 
     def loss_for(self, rates: Tensor, targets: Any) -> TrialLoss:
-        """Targets may be class indices ``[batch]`` or vectors ``[batch, n]``."""
+        """Make the loss; targets may be class indices ``[batch]`` or vectors ``[batch, n]``."""
         if self.loss != "squared":
             targets = read(targets, rates)
             wanted = as_vectors(targets, rates)

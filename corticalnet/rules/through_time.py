@@ -43,7 +43,7 @@ class SequenceResult:
 
     @property
     def prediction(self) -> Tensor:
-        """The most active output column of each step ``[batch, steps]``."""
+        """Return the most active output column of each step ``[batch, steps]``."""
         return self.rates.argmax(2)
 
 
@@ -115,7 +115,7 @@ class ThroughTime:
     def _window(
         self, net: Recurrent, x: Tensor, wanted: Tensor, state: Tensor, first: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """One trial of the rule; returns outputs, the state after it, and its loss."""
+        """Run one trial of the rule; return outputs, the state after it, and its loss."""
         rule, deep = self._rule, net.unrolled(x.shape[1])
         # Learned weights go by the name of their link; a window of one step has no feedback along W.
         rule.feedback.prepare(net.unrolled(2) if rule.feedback.learns else deep)
@@ -127,7 +127,7 @@ class ThroughTime:
         return rates, trial.activity.rates[last].clone(), trial.loss.loss
 
     def parameters(self, net: Recurrent) -> list[nn.Parameter]:
-        """Feedback weights that learn; there is one set for all steps."""
+        """Return the feedback weights that learn; there is one set for all steps."""
         return self.rule.parameters(net.unrolled(2))
 
 
@@ -162,18 +162,18 @@ class _SummedLoss(TrialLoss):
     single: TrialLoss
 
     def error(self, rates: Tensor) -> Tensor:
-        """``[batch, steps · outputs]``."""
+        """Return errors ``[batch, steps · outputs]``."""
         return self.single.error(self._apart(rates)).view(rates.shape)
 
     def losses(self, rates: Tensor) -> Tensor:
-        """``[batch]``."""
+        """Return losses ``[batch]``."""
         return self.single.losses(self._apart(rates)).view(len(rates), self.steps).sum(1)
 
     @property
     def loss(self) -> Tensor:
-        """A scalar."""
+        """Return a scalar."""
         return self.steps * self.single.loss
 
     def _apart(self, rates: Tensor) -> Tensor:
-        """``[batch · steps, outputs]``."""
+        """Reshape to ``[batch · steps, outputs]``."""
         return rates.reshape(len(rates) * self.steps, -1)

@@ -62,11 +62,14 @@ class Trigger(ABC):
     may_diverge: str = ""
 
     def equality(self, loss: str) -> Equality | None:
-        """What its changes equal if a teacher's ``loss`` comes down along the transpose; None: nothing."""
+        """Return what its changes equal if a teacher's ``loss`` comes down along the transpose.
+
+        None: nothing.
+        """
         return None
 
     def for_audit(self) -> Trigger:
-        """The same trigger on a way that computes every cell; itself, if it always does."""
+        """Return the same trigger on a way that computes every cell; itself, if it always does."""
         return self
 
     @abstractmethod
@@ -74,7 +77,7 @@ class Trigger(ABC):
         """Work out the trial's weight changes."""
 
     def state_dict(self) -> dict[str, Tensor]:
-        """What the trigger keeps from trial to trial, if anything."""
+        """Return what the trigger keeps from trial to trial, if anything."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:

@@ -41,7 +41,10 @@ class ZIL(Trigger):
         self.writes_once = not self.levelled
 
     def for_audit(self) -> ZIL:
-        """Every cell of every area at every step: the wave front has no cells that could be looked at."""
+        """Return every cell of every area at every step.
+
+        The wave front has no cells that could be looked at.
+        """
         other = copy.copy(self)
         other.simulate = other.levelled = True
         other.writes_once = False
@@ -49,15 +52,15 @@ class ZIL(Trigger):
 
     @property
     def inference_rate(self) -> float:  # type: ignore[override]
-        """γ."""
+        """Return γ, the inference rate of value cells."""
         return self.rate
 
     def equality(self, loss: str) -> Equality | None:
-        """Backprop, under C1 and C3."""
+        """Say what it equals: backprop, under C1 and C3."""
         return Equality(loss) if self.rate == 1 and not self.noise else None
 
     def run(self, trial: Trial) -> None:
-        """The wave front, or everything."""
+        """Run the wave front, or the whole relaxation if cells are watched."""
         if not self.levelled:
             wiring, activity = trial.wiring, trial.activity
             errors, _ = trial.feedback.backward(wiring, activity, trial.loss.error(activity.rates[-1]))

@@ -68,7 +68,7 @@ def locked(folder: str | Path, error: type[CorticalnetError] = OutputError) -> I
 
 
 def holder(folder: str | Path) -> str | None:
-    """The process that has a folder now, in words; None if nobody seems to.
+    """Return the process that has a folder now, in words; None if nobody seems to.
 
     A process that was killed leaves its lock's file: that of a process which is gone does not count. To ask
     locks nothing.
@@ -84,7 +84,7 @@ def holder(folder: str | Path) -> str | None:
 
 
 def _lock(path: Path) -> FileIO | None:
-    """The open file, locked and with our name; None where there are no locks."""
+    """Return the open file, locked and with our name; None where there are no locks."""
     if fcntl is None:
         return None
     while True:
@@ -116,7 +116,7 @@ def _without_links(path: str, flags: int) -> int:
 
 
 def _at(path: Path, file: FileIO) -> bool:
-    """Whether the open file is still the one at ``path``."""
+    """Return whether the open file is still the one at ``path``."""
     try:
         return os.path.samestat(os.fstat(file.fileno()), path.lstat())
     except FileNotFoundError:
@@ -148,7 +148,7 @@ def _me() -> bytes:
 
 
 def _owner(content: bytes) -> dict[str, Any] | None:
-    """Who has written a lock; None where it does not say."""
+    """Return who has written a lock; None where it does not say."""
     try:
         owner = json.loads(content)
     except ValueError:
@@ -162,7 +162,7 @@ def _in_use(owner: dict[str, Any] | None) -> str:
 
 
 def _gone(owner: dict[str, Any]) -> bool:
-    """Whether a process of this machine has ended."""
+    """Return whether a process of this machine has ended."""
     if os.name != "posix" or owner["host"] != socket.gethostname() or type(owner["pid"]) is not int:
         return False
     try:

@@ -72,7 +72,7 @@ def prefixed(prefix: str, tensors: Tensors) -> Tensors:
 
 
 def under(prefix: str, tensors: Tensors) -> Tensors:
-    """The tensors whose names begin with ``prefix.``, without it."""
+    """Return the tensors whose names begin with ``prefix.``, without it."""
     start = f"{prefix}."
     return {name.removeprefix(start): t for name, t in tensors.items() if name.startswith(start)}
 

@@ -15,7 +15,7 @@ MODULES = "corticalnet_model_"
 
 
 def model_files() -> dict[str, Path]:
-    """Model files by name: those in ``./models``, then those that come with the package."""
+    """Return model files by name: those in ``./models``, then those that come with the package."""
     found: dict[str, Path] = {}
     for folder in (Path("models"), shipped.folder("models")):
         for path in sorted(folder.glob("[!_]*.py")):
@@ -25,7 +25,7 @@ def model_files() -> dict[str, Path]:
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """The file that a name or a path means.
+    """Return the file that a name or a path means.
 
     Raises:
         ModelError: there is no such file.
@@ -51,7 +51,7 @@ def find_model(name_or_path: str | Path) -> Path:
 
 
 def blame_file(error: BaseException) -> str | None:
-    """What :func:`load_model` would say, of an error that came later, through a model file's code.
+    """Return what :func:`load_model` would say, of an error that came later, through a model file's code.
 
     Returns:
         One line: the file, the last line of it that ran, and what went wrong; None if it was in none.
@@ -64,7 +64,7 @@ def blame_file(error: BaseException) -> str | None:
 
 
 def blame(path: Path, error: BaseException) -> str:
-    """One line: the file, the last line of it that ran, and what went wrong there."""
+    """Say in one line: the file, the last line of it that ran, and what went wrong there."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
     try:

@@ -29,7 +29,7 @@ FREE = ("epochs", "patience", "min_improvement", "device", "data_folder")
 
 
 def identity(model: Model, content: dict[str, str]) -> dict[str, Any]:
-    """All that must be equal for a run to go on as if it had never stopped; JSON can hold it.
+    """Return all that must be equal for a run to go on as if it had never stopped; JSON can hold it.
 
     Args:
         model: its network, rule and settings.
@@ -51,7 +51,7 @@ _DERIVED = ("equation", "needs_full_precision")
 
 
 def describe(part: object) -> str:
-    """A rule's parts and their numbers in one line: ``Sweep()``, ``Reward(exploration=0.02, …)``."""
+    """Return a rule's parts and their numbers in one line: ``Sweep()``, ``Reward(exploration=0.02, …)``."""
     words = []
     for key, value in sorted(vars(part).items()):
         if key.startswith("_") or key in _DERIVED or callable(value):
@@ -90,19 +90,19 @@ def check_identity(path: Path, there: dict[str, Any], here: dict[str, Any]) -> N
 
 
 def _format(net: Network) -> str:
-    """The number format of a network's weights."""
+    """Return the number format of a network's weights."""
     return str(next(net.parameters()).dtype).removeprefix("torch.")
 
 
 def _first_difference(there: str, here: str) -> tuple[str, str]:
-    """The first lines that differ, without the padding of the table."""
+    """Return the first lines that differ, without the padding of the table."""
     was, now = ([" ".join(line.split()) for line in text.splitlines()] for text in (there, here))
     pairs = zip(was, now, strict=False)
     return next(((a, b) for a, b in pairs if a != b), (was[-1], now[-1]))
 
 
 def versions(device: str) -> Versions:
-    """Versions of Python and the packages that matter, of this package's source, the device, the threads."""
+    """List versions of Python and packages that matter, of this package's source, the device, the threads."""
     cuda = device.startswith("cuda")
     instructions = torch.backends.cpu.get_cpu_capability()
     return {
@@ -118,7 +118,7 @@ def versions(device: str) -> Versions:
 
 
 def continued(path: Path, periods: list[dict[str, Any]], now: Versions, epoch: int, allowed: bool) -> list:
-    """What a run was made with, from its first epoch on, and is made with from ``epoch`` on.
+    """Return what a run was made with, from its first epoch on, and is made with from ``epoch`` on.
 
     Args:
         path: its checkpoint.
@@ -149,7 +149,7 @@ def continued(path: Path, periods: list[dict[str, Any]], now: Versions, epoch: i
 
 @cache
 def _source(folder: Path) -> str:
-    """A word that changes with the code of this package."""
+    """Return a word that changes with the code of this package."""
     code = hashlib.sha256()
     others = {shipped.folder("models"), shipped.folder("simulations")}  # (once installed, in the folder)
     for path in sorted(folder.rglob("*.py")):
@@ -160,7 +160,7 @@ def _source(folder: Path) -> str:
 
 
 def _commit(folder: Path) -> str | None:
-    """The git commit of a checkout, with "+" if files differ from it; None where there is none."""
+    """Return the git commit of a checkout, with "+" if files differ from it; None where there is none."""
     command = ["git", "-C", str(folder), "describe", "--always", "--abbrev=40", "--dirty=+"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)

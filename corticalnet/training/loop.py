@@ -116,7 +116,7 @@ def train(
 def _run(
     state: State, data: Data, folder: RunFolder | None, progress: bool, on_epoch: OnEpoch | None
 ) -> None:
-    """Epochs until the history says that it is enough."""
+    """Train epochs until the history says that it is enough."""
     model, history = state.model, state.history
     title = f"{model.name or 'model'} · {model.rule.name} · seed {model.settings.seed}"
     epochs, objective = model.settings.epochs, model.settings.objective
@@ -140,7 +140,7 @@ def _run(
 
 
 def _epoch(state: State, data: Data, display: ProgressDisplay) -> Record:
-    """One epoch and its record.
+    """Run one epoch and return its record.
 
     Raises:
         TrainingError: the loss is no longer finite.
@@ -201,7 +201,7 @@ def run_epoch(
 
 
 def data_order(count: int, seed: int, epoch: int) -> Tensor:
-    """The permutation of ``count`` images of an epoch: the same whatever was drawn before.
+    """Return the permutation of ``count`` images of an epoch: the same whatever was drawn before.
 
     >>> data_order(4, seed=0, epoch=1).sort().values
     tensor([0, 1, 2, 3])
@@ -241,7 +241,7 @@ class Meter:
             self.reward.add_(reward.sum())
 
     def read(self) -> Record:
-        """Mean loss, accuracy and reward (None where there are none) and samples per second until now.
+        """Return mean loss, accuracy and reward (None where there are none) and samples per second until now.
 
         Raises:
             NotFinite: the loss is not.
@@ -260,7 +260,7 @@ class Meter:
 
 
 def learning_rate(settings: Settings, epoch: int) -> float:
-    """The learning rate of an epoch (counted from 1): it halves after every ``halve_every`` epochs."""
+    """Return the learning rate of an epoch (counted from 1): it halves after every ``halve_every`` epochs."""
     if settings.halve_every is None:
         return settings.lr
     return settings.lr * 0.5 ** ((epoch - 1) // settings.halve_every)
@@ -273,7 +273,7 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
 
 
 def explain(model: Model, epoch: int, lr: float) -> str:
-    """One sentence: when, by which rule, the likely cause, and what is left."""
+    """Say in one sentence when, by which rule, the likely cause, and what is left."""
     settings = model.settings
     cause = f"lr={lr:g} is too high for {settings.optimizer} (try a tenth of it)"
     if model.rule.may_diverge:

@@ -74,7 +74,7 @@ def load_again(about: ModelAbout, folder: Path, /, **settings: Any) -> Model:
 
 
 def _code(path: Path) -> bytes:
-    """The bytes of a file, read once, so that what is checked is what is run.
+    """Return the bytes of a file, read once, so that what is checked is what is run.
 
     Raises:
         ModelError: it cannot be read.
@@ -115,7 +115,7 @@ def _beside(path: Path) -> Iterator[None]:
 
 
 def _docstring(code: bytes) -> str:
-    """What a model file says of itself."""
+    """Return what a model file says of itself."""
     return ast.get_docstring(ast.parse(code)) or ""
 
 
@@ -148,7 +148,7 @@ def _call(build: Callable[..., Any], path: Path, arguments: dict[str, Any]) -> M
 
 @contextmanager
 def _blaming(path: Path) -> Iterator[None]:
-    """Whatever the code of a model file raises is an error of that file; an interrupt stays one."""
+    """Blame the model file for whatever its code raises; an interrupt stays one."""
     try:
         yield
     except KeyboardInterrupt:
@@ -188,7 +188,7 @@ def _build(build: Callable[..., Any], path: Path, settings: dict[str, Any], take
 
 
 def _shape(asks: list[str], name: str) -> dict[str, Any]:
-    """What build() asks about a data set: ``input_shape`` (channels, height, width), ``classes``."""
+    """Return what build() asks about a data set: ``input_shape`` (channels, height, width), ``classes``."""
     if not asks:
         return {}
     described = data.describe(name)

@@ -48,23 +48,23 @@ class Objective(ABC):
 
     @property
     def validation(self) -> str:
-        """``validation_accuracy``, say."""
+        """Return the name of the measure, ``validation_accuracy``, say."""
         return f"validation_{self.measure}"
 
     def batch(
         self, split: Samples, index: Tensor | slice, dtype: torch.dtype = torch.float32
     ) -> tuple[Tensor, Tensor]:
-        """Images ``[B, C, H, W]``, and what the rule is told about them."""
+        """Return images ``[B, C, H, W]``, and what the rule is told about them."""
         x, labels = split.batch(index, dtype)
         return x, self.targets(x, labels)
 
     @abstractmethod
     def targets(self, x: Tensor, labels: Tensor) -> Tensor:
-        """What the rule is told about images that are shown."""
+        """Return what the rule is told about images that are shown."""
 
     @abstractmethod
     def check(self, net: Network, data: Data, rule: LearningRule) -> None:
-        """The data's targets must fit the output, and the rule's teaching signal the objective.
+        """Check that the data's targets fit the output, and the rule's teaching signal the objective.
 
         Raises:
             ShapeError: a target does not fit.
@@ -77,11 +77,11 @@ class Objective(ABC):
 
     @abstractmethod
     def score(self, answers: Tensor, split: Split) -> float:
-        """How good the answers to all images of a split are."""
+        """Return how good the answers to all images of a split are."""
 
     @abstractmethod
     def better(self, score: float, than: float, by: float = 0.0) -> bool:
-        """Whether a score beats another by more than ``by``."""
+        """Return whether a score beats another by more than ``by``."""
 
     @abstractmethod
     def format_score(self, score: float) -> str:
@@ -92,12 +92,15 @@ class Objective(ABC):
         return None
 
     def confusion(self, answers: Tensor, data: Data) -> list[list[int]] | None:
-        """How often each class (rows) was taken for each (columns); None where answers are no classes."""
+        """Return how often each class (rows) was taken for each (columns).
+
+        None where answers are no classes.
+        """
         return None
 
     @abstractmethod
     def draw(self, answers: Tensor, data: Data) -> Figure:
-        """The answers to the test images."""
+        """Return the answers to the test images."""
 
 
 class Classes(Objective):
@@ -106,11 +109,11 @@ class Classes(Objective):
     measure, picture = "accuracy", "confusion"
 
     def targets(self, x: Tensor, labels: Tensor) -> Tensor:
-        """The labels."""
+        """Return the labels."""
         return labels
 
     def check(self, net: Network, data: Data, rule: LearningRule) -> None:
-        """Every label must have a column."""
+        """Check that every label has a column."""
         outputs = _row(net)
         for split in (data.train, data.validation, data.test):
             labels = split.labels
@@ -121,27 +124,27 @@ class Classes(Objective):
                 )
 
     def outputs(self, net: Network, x: Tensor) -> Tensor:
-        """Class indices ``[B]``."""
+        """Answer by class indices ``[B]``."""
         return self.rule.predict(net, x)
 
     def score(self, answers: Tensor, split: Split) -> float:
-        """Fraction of right answers."""
+        """Return the fraction of right answers."""
         return int((answers == split.labels).sum()) / len(split)
 
     def better(self, score: float, than: float, by: float = 0.0) -> bool:
-        """By a fraction of 1."""
+        """Compare by a fraction of 1."""
         return score > than + by
 
     def format_score(self, score: float) -> str:
-        """In percent."""
+        """Format the score in percent."""
         return f"{score:.2%}"
 
     def count_correct(self, step: LearnResult, targets: Tensor) -> Tensor | None:
-        """Those that are the label."""
+        """Return those that are the label."""
         return (step.prediction == targets).sum()
 
     def confusion(self, answers: Tensor, data: Data) -> list[list[int]]:
-        """Counts of test images; answers beyond the classes have columns at the end."""
+        """Return counts of test images; answers beyond the classes have columns at the end."""
         rows = len(data.classes)
         columns = max(rows, int(answers.max()) + 1)
         pairs = data.test.labels.cpu() * columns + answers.cpu()
@@ -149,7 +152,7 @@ class Classes(Objective):
         return counts
 
     def draw(self, answers: Tensor, data: Data) -> Figure:
-        """What was taken for what."""
+        """Return what was taken for what."""
         from corticalnet import plotting  # matplotlib is slow to import
 
         return plotting.confusion(answers, data.test.labels, data.classes)
@@ -161,11 +164,11 @@ class Images(Objective):
     measure, picture = "loss", "reconstructions"
 
     def targets(self, x: Tensor, labels: Tensor) -> Tensor:
-        """The images as rows of numbers."""
+        """Return the images as rows of numbers."""
         return x.flatten(1)
 
     def check(self, net: Network, data: Data, rule: LearningRule) -> None:
-        """The output must be as large as an image, and a teacher must show it."""
+        """Check that the output is as large as an image, and that a teacher shows it."""
         outputs, wanted = _row(net), math.prod(data.shape)
         if outputs != wanted:
             raise ShapeError(
@@ -179,25 +182,25 @@ class Images(Objective):
             )
 
     def outputs(self, net: Network, x: Tensor) -> Tensor:
-        """The output's rates ``[B, n]``."""
+        """Return the output's rates ``[B, n]``."""
         return self.rule.answer(net, x)
 
     def score(self, answers: Tensor, split: Split) -> float:
-        """½ Σ (image − answer)² over the numbers of an image, mean over images; whatever loss teaches."""
+        """Sum ½ (image − answer)² over the numbers of an image, mean over images; whatever loss teaches."""
         # (answers may be bfloat16, images never are)
         _, wanted = self.batch(split, slice(None), torch.promote_types(answers.dtype, torch.float32))
         return float((wanted - answers).square().sum(dtype=torch.float64)) / (2 * len(split))
 
     def better(self, score: float, than: float, by: float = 0.0) -> bool:
-        """By a share of what it was."""
+        """Compare by a share of what it was."""
         return score < than * (1 - by)
 
     def format_score(self, score: float) -> str:
-        """Four digits."""
+        """Format the score by four digits."""
         return f"{score:.4g}"
 
     def draw(self, answers: Tensor, data: Data) -> Figure:
-        """Images above what the network made of them."""
+        """Draw images above what the network made of them."""
         from corticalnet import plotting  # matplotlib is slow to import
 
         images, labels = data.test.batch(slice(None))
@@ -210,7 +213,7 @@ CLASSES = OBJECTIVES["class"]
 
 
 def _row(net: Network) -> int:
-    """How many columns the output has.
+    """Return how many columns the output has.
 
     Raises:
         ShapeError: it is a sheet.

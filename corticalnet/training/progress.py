@@ -70,7 +70,7 @@ class ProgressDisplay:
 
 @contextmanager
 def scalars(folder: Path | None, done: int) -> Iterator[Callable[[Record], None]]:
-    """A function that adds an epoch's record to TensorBoard's events in ``folder``, where it is installed.
+    """Make a function that adds an epoch's record to TensorBoard's events in ``folder``, if installed.
 
     ``done`` epochs are kept of what is there; later ones are of a run that was cut short.
     """

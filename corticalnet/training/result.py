@@ -52,26 +52,26 @@ class Result:
 
     @property
     def last_test_accuracy(self) -> float:
-        """After the last epoch; a fraction."""
+        """Return the test accuracy after the last epoch; a fraction."""
         return self._told("accuracy", self.last_test)
 
     @property
     def best_test_accuracy(self) -> float:
-        """After the best epoch; a fraction."""
+        """Return the test accuracy after the best epoch; a fraction."""
         return self._told("accuracy", self.best_test)
 
     @property
     def last_test_loss(self) -> float:
-        """After the last epoch, of a network that reconstructs images."""
+        """Return the test loss after the last epoch, of a network that reconstructs images."""
         return self._told("loss", self.last_test)
 
     @property
     def best_test_loss(self) -> float:
-        """After the best epoch, of a network that reconstructs images."""
+        """Return the test loss after the best epoch, of a network that reconstructs images."""
         return self._told("loss", self.best_test)
 
     def _told(self, measure: str, score: float) -> float:
-        """The score, if it is one of this measure.
+        """Return the score, if it is one of this measure.
 
         Raises:
             SettingError: it is not.
@@ -82,7 +82,7 @@ class Result:
         return score
 
     def to_dict(self) -> dict[str, Any]:
-        """The result without its history, as JSON can hold it."""
+        """Return the result without its history, as JSON can hold it."""
         objective = self.settings.objective
         return {
             "model": self.model,
@@ -111,7 +111,7 @@ class Result:
 
 @torch.no_grad()
 def answers(net: Network, split: Split, objective: Objective = CLASSES, batch: int = 1024) -> Tensor:
-    """Answers ``[N, …]`` to every image of a split that has some, in its order, in evaluation mode."""
+    """Return answers ``[N, …]`` to every image of a split that has some, in its order, in evaluation mode."""
     dtype = next(net.parameters()).dtype
     was_training = net.training
     net.eval()
@@ -123,7 +123,7 @@ def answers(net: Network, split: Split, objective: Objective = CLASSES, batch: i
 
 
 def score(net: Network, split: Split, objective: Objective = CLASSES) -> float | None:
-    """Accuracy, or what else the objective measures; None for a split without images."""
+    """Measure accuracy, or what else the objective measures; None for a split without images."""
     return objective.score(answers(net, split, objective), split) if len(split) else None
 
 
@@ -161,7 +161,7 @@ def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
 
 
 def _answers(state: State, data: Data) -> tuple[Tensor, Tensor]:
-    """Answers ``[N, …]`` to the test set after the last and the best epoch."""
+    """Return answers ``[N, …]`` to the test set after the last and the best epoch."""
     net, objective = state.model.network, state.model.settings.objective.answered_by(state.model.rule)
     last = answers(net, data.test, objective)
     if state.best_epoch == len(state.history):
@@ -198,7 +198,7 @@ def draw(
 
 
 def weights_as_images(net: Network, shape: tuple[int, ...]) -> Tensor | None:
-    """The first link's weights ``[columns, channels, height, width]``: receptive fields, or kernels.
+    """Return the first link's weights ``[columns, channels, height, width]``: receptive fields, or kernels.
 
     None where they are no images of the data's ``shape``.
     """

@@ -45,42 +45,42 @@ class RunFolder:
 
     @property
     def settings(self) -> Path:
-        """Model, settings and versions."""
+        """Return model, settings and versions."""
         return self.path / "settings.json"
 
     @property
     def last(self) -> Path:
-        """The checkpoint that resuming starts from."""
+        """Return the checkpoint that resuming starts from."""
         return self.path / "last.safetensors"
 
     @property
     def best(self) -> Path:
-        """The weights of the epoch with the best validation score."""
+        """Return the weights of the epoch with the best validation score."""
         return self.path / "best.safetensors"
 
     @property
     def summary(self) -> Path:
-        """The result of a finished run."""
+        """Return the result of a finished run."""
         return self.path / "summary.json"
 
     @property
     def stopped(self) -> Path:
-        """Why a run could not go on."""
+        """Return why a run could not go on."""
         return self.path / "stopped.json"
 
     @property
     def confusion(self) -> Path:
-        """Which class was taken for which, of the test images by the best epoch's network."""
+        """Return which class was taken for which, of the test images by the best epoch's network."""
         return self.path / "confusion.json"
 
     @property
     def metrics(self) -> Path:
-        """A line for each epoch."""
+        """Return a line for each epoch."""
         return self.path / "metrics.jsonl"
 
     @property
     def seeds(self) -> Path:
-        """What a folder has instead that holds a run for each of several seeds."""
+        """Return what a folder has instead that holds a run for each of several seeds."""
         return self.path / "seeds.json"
 
     @contextmanager
@@ -151,12 +151,12 @@ class RunFolder:
             )
 
     def there(self) -> list[str]:
-        """Names of a run's files that are there."""
+        """Return names of a run's files that are there."""
         files = (self.settings, self.metrics, self.last, self.best, self.summary)
         return [path.name for path in files if path.exists()]
 
     def _epochs(self) -> int | None:
-        """For how many epochs there are lines; None where there is no file of them."""
+        """Return for how many epochs there are lines; None where there is no file of them."""
         try:
             return len(read_whole(self.metrics).splitlines())
         except OSError:
@@ -264,7 +264,7 @@ def _have(path: Path, stack: ExitStack) -> None:
 
 
 def origin(model: Model) -> dict[str, Any]:
-    """Where a model came from, as :class:`ModelAbout` has it."""
+    """Return where a model came from, as :class:`ModelAbout` has it."""
     came = model.origin
     return {
         "model": str(model.name),

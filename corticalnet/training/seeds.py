@@ -29,11 +29,11 @@ class SeedsResult:
     results: list[Result]
 
     def mean(self, what: str) -> float:
-        """Mean of a field of the results, for example ``"best_test_accuracy"``."""
+        """Return the mean of a field of the results, for example ``"best_test_accuracy"``."""
         return statistics.fmean(self._values(what))
 
     def sd(self, what: str) -> float | None:
-        """Standard deviation of a field (n − 1 in the denominator); None for a single seed."""
+        """Return the standard deviation of a field (n − 1 in the denominator); None for a single seed."""
         values = self._values(what)
         return statistics.stdev(values) if len(values) > 1 else None
 
@@ -41,7 +41,7 @@ class SeedsResult:
         return [float(getattr(result, what)) for result in self.results]
 
     def to_dict(self) -> dict[str, Any]:
-        """Means, standard deviations and every run, as JSON can hold them."""
+        """Return means, standard deviations and every run, as JSON can hold them."""
         measure = self.results[0].settings.objective.measure
         fields = {
             "last_test": f"last_test_{measure}",
@@ -130,7 +130,7 @@ def run_seeds(
 
 
 def _outdated(summary: Path, record: Record) -> None:
-    """A run has gone on, so it is no longer that of which the summary speaks."""
+    """Mark that a run has gone on, so it is no longer that of which the summary speaks."""
     remove(summary, CheckpointError)
 
 

@@ -103,21 +103,21 @@ class Settings(BaseModel):
 
     @property
     def objective(self) -> Objective:
-        """What the target makes of training."""
+        """Return what the target makes of training."""
         return OBJECTIVES[self.target]
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Names of all settings."""
+        """Return names of all settings."""
         return tuple(cls.model_fields)
 
     def change(self, **values: Any) -> Settings:
-        """These settings with some replaced, checked like new ones."""
+        """Replace some settings; the new ones are checked."""
         return Settings(**{**self.model_dump(), **values})
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first thing that is wrong, in one line."""
+    """Return the first thing that is wrong, in one line."""
     first = error.errors()[0]
     if not first["loc"]:
         return str(first["msg"]).removeprefix("Value error, ")

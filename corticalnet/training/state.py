@@ -37,7 +37,7 @@ History = list[Record]
 
 
 def best_epoch(history: History, objective: Objective = CLASSES) -> int:
-    """The first epoch with the best validation score; the last epoch if nothing was held out."""
+    """Return the first epoch with the best validation score; the last epoch if nothing was held out."""
     if not history:
         return 0
     scores = [record[objective.validation] for record in history]
@@ -50,7 +50,7 @@ def best_epoch(history: History, objective: Objective = CLASSES) -> int:
 
 
 def finished(history: History, settings: Settings) -> bool:
-    """Whether all epochs are done, or validation has not become better for ``patience`` epochs.
+    """Return whether all epochs are done, or validation has not become better for ``patience`` epochs.
 
     It has when it is better by more than ``min_improvement`` than the last value that counted.
     """
@@ -94,11 +94,11 @@ class State:
 
     @property
     def best_epoch(self) -> int:
-        """The first with the best validation score, counted from 1."""
+        """Return the first with the best validation score, counted from 1."""
         return best_epoch(self.history, self.model.settings.objective)
 
     def weights(self) -> Tensors:
-        """A copy of the network's present state."""
+        """Return a copy of the network's present state."""
         return {name: tensor.detach().clone() for name, tensor in self.model.network.state_dict().items()}
 
     def remember_best(self) -> bool:
@@ -221,11 +221,11 @@ class State:
             raise CheckpointError(f"its optimizer has {numbers} and should have {others}")
 
     def _parameters(self) -> list[Tensor]:
-        """All that the optimizer moves, in its order."""
+        """Return all that the optimizer moves, in its order."""
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def _random(self) -> Tensors:
-        """The states of torch's generators, which dropout and exploration draw from."""
+        """Return the states of torch's generators, which dropout and exploration draw from."""
         states = {"cpu": torch.get_rng_state()}
         if self.device.type == "cuda":
             states["cuda"] = torch.cuda.get_rng_state(self.device)
@@ -247,12 +247,12 @@ class State:
 
 
 def _form(tensor: Tensor) -> str:
-    """Number format and shape."""
+    """Return the number format and shape."""
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
 
 
 def _flat(state: dict[int, dict[str, Any]]) -> tuple[Tensors, dict[str, dict[str, Any]]]:
-    """An optimizer's state as tensors by ``index.name``, and the rest by index and name."""
+    """Return an optimizer's state as tensors by ``index.name``, and the rest by index and name."""
     tensors: Tensors = {}
     numbers: dict[str, dict[str, Any]] = {}
     for index, own in state.items():
@@ -265,5 +265,5 @@ def _flat(state: dict[int, dict[str, Any]]) -> tuple[Tensors, dict[str, dict[str
 
 
 def _laid_out(tensor: Tensor, like: Tensor) -> Tensor:
-    """The tensor in the memory layout of its parameter, where it has its shape."""
+    """Return the tensor in the memory layout of its parameter, where it has its shape."""
     return torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape and tensor.dim() else tensor

@@ -78,5 +78,5 @@ class Fixation(Task):
 
     @property
     def _marked(self) -> Bools:
-        """Where the fixation mark is on."""
+        """Return where the fixation mark is on."""
         return (self._phase > BLANK) & (self._phase < self._go)

@@ -9,7 +9,7 @@ from corticalnet.reinforcement.tasks.task import Task
 
 
 def as_gymnasium(task: Task) -> Any:
-    """The same task as a ``gymnasium.Env`` with Gymnasium's own spaces, for its wrappers and other libraries.
+    """Wrap the same task as a ``gymnasium.Env`` with Gymnasium's spaces, for its wrappers and libraries.
 
     Args:
         task: for one agent.

@@ -50,5 +50,5 @@ class RandomStreams:
 
 
 def choose(rolls: Floats, choices: Any) -> NDArray[np.intp]:
-    """Whole numbers from 0 to ``choices`` − 1, all as likely, from uniform numbers."""
+    """Return whole numbers from 0 to ``choices`` − 1, all as likely, from uniform numbers."""
     return np.asarray(np.floor(rolls * choices), dtype=np.intp)

@@ -26,11 +26,11 @@ class Discrete:
         self._rng = np.random.default_rng(seed)
 
     def sample(self) -> int:
-        """Any of them."""
+        """Draw any of them, all as likely."""
         return int(self._rng.integers(self.n))
 
     def contains(self, x: Any) -> bool:
-        """Whether ``x`` is one of them."""
+        """Return whether ``x`` is one of them."""
         whole = np.shape(x) == () and np.issubdtype(np.asarray(x).dtype, np.integer)
         return bool(whole and 0 <= x < self.n)
 
@@ -55,11 +55,11 @@ class Box:
         self._rng = np.random.default_rng(seed)
 
     def sample(self) -> NDArray[np.float64]:
-        """Any of them."""
+        """Draw any of them, all as likely."""
         return self._rng.uniform(self.low, self.high, self.shape)
 
     def contains(self, x: Any) -> bool:
-        """Whether ``x`` is one of them."""
+        """Return whether ``x`` is one of them."""
         x = np.asarray(x)
         return x.shape == self.shape and bool(((x >= self.low) & (x <= self.high)).all())
 

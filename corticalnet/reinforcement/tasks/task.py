@@ -77,10 +77,10 @@ class Task(ABC):
 
     @abstractmethod
     def _see(self) -> Floats:
-        """What every agent sees, ``[n, features]``."""
+        """Return what every agent sees, ``[n, features]``."""
 
     def criterion(self) -> Criterion | None:
-        """The paper's criterion for having learned the task, if there is one."""
+        """Return the paper's criterion for having learned the task, if there is one."""
         return None
 
     def reset(
@@ -128,7 +128,7 @@ class Task(ABC):
         return {"kind": self._one(kind), "correct": self._one(correct)}
 
     def _one(self, array: Any) -> Any:
-        """As one agent sees it: no axis of agents, plain numbers."""
+        """Return it as one agent sees it: no axis of agents, plain numbers."""
         if self.batch is not None:
             return array
         return array[0].item() if array.ndim == 1 else array[0]
@@ -139,27 +139,27 @@ class Task(ABC):
         return self.random.roll(agents, count)
 
     def another(self: Self, batch: int | None = None) -> Self:
-        """The same task for other agents."""
+        """Return the same task for other agents."""
         other = copy.copy(self)
         Task.__init__(other, batch)
         return other
 
     @property
     def unwrapped(self: Self) -> Self:
-        """Itself: nothing is wrapped around it."""
+        """Return the task itself: nothing is wrapped around it."""
         return self
 
     def render(self) -> None:
-        """Nothing: there is no picture of these tasks."""
+        """Render nothing: there is no picture of these tasks."""
         return
 
     def close(self) -> None:
-        """Nothing to close."""
+        """Close nothing: no resource is held."""
         return
 
 
 def two(what: str, rewards: Any) -> tuple[float, float]:
-    """The rewards of a right and of a wrong answer.
+    """Return the rewards of a right and of a wrong answer.
 
     Raises:
         TaskError: they are not two finite numbers.

@@ -66,7 +66,7 @@ class Feedback(ABC):
     _place: tuple[torch.dtype, torch.device] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the network that it has met: pickles and copies may meet another."""
+        """Return all but the network that it has met: pickles and copies may meet another."""
         return self.__dict__ | {"_network": None, "_place": None}
 
     def prepare(self, net: Network) -> None:
@@ -88,7 +88,7 @@ class Feedback(ABC):
 
     @abstractmethod
     def weights(self, link: Link) -> Tensor:
-        """The weights, shaped as ``link.weight``, that carry signals back along ``link``."""
+        """Return the weights, shaped as ``link.weight``, that carry signals back along ``link``."""
 
     def _see_that_it_fits(self, link: Link) -> None:
         found: Any = self.weights(link)
@@ -100,13 +100,13 @@ class Feedback(ABC):
             raise RuleError(f"{what} {like}, as the link's are, not {own}")
 
     def magnitudes(self, link: Link) -> Tensor | None:
-        """If these weights have the signs that those of ``link`` have now: their magnitudes, which stay."""
+        """Return magnitudes, which stay, if these weights have the signs that those of ``link`` have now."""
         return None
 
     def backward(
         self, wiring: Wiring, activity: ForwardState, output_error: Tensor
     ) -> tuple[list[Tensor | None], list[Tensor | None]]:
-        """One sweep down: what backprop computes, if the weights are the links' own.
+        """Make one sweep down: what backprop computes, if the weights are the links' own.
 
             δ_out = f'(a_out) ⊙ error          δ_l = f'(a_l) ⊙ signal_l
 
@@ -129,7 +129,7 @@ class Feedback(ABC):
         return errors, signals
 
     def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
-        """The top-down signal ``[batch, *shape]`` at the rates of ``node``; None if nothing comes."""
+        """Return the top-down signal ``[batch, *shape]`` at the rates of ``node``; None if nothing comes."""
         total: Tensor | None = None
         for target, link in self.outgoing(wiring, node):
             error = errors[target]
@@ -152,7 +152,7 @@ class Feedback(ABC):
 
     @property
     def cannot_unroll(self) -> str:
-        """Why it brings nothing down through steps of time that share their links; "" if it does."""
+        """Return why it brings nothing down through steps of time that share their links; "" if it does."""
         if self.layered:
             return ""
         kind = type(self).__name__
@@ -177,7 +177,7 @@ class Feedback(ABC):
         return SweepCount()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """All that the pathway has learned: its own weights, unless it keeps more."""
+        """Return all that the pathway has learned: its own weights, unless it keeps more."""
         return {name: b.data for name, b in self.named_parameters().items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
@@ -204,12 +204,12 @@ class Tied(Feedback):
     draws = False
 
     def weights(self, link: Link) -> Tensor:
-        """The link's own."""
+        """Return the link's own."""
         return link.weight
 
 
 def with_signals(feedback: Feedback, told: Callable[[Tensor], None]) -> Feedback:
-    """A pathway that shares all with another, and tells every signal that arrives at an area."""
+    """Return a pathway that shares all with another, and tells every signal that arrives at an area."""
     kind: Any = type(feedback)
 
     class Telling(kind):  # type: ignore[misc]

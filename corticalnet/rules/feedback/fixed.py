@@ -30,11 +30,11 @@ class NoPathway(Feedback):
     cannot_unroll = ""  # a global scalar does not come down
 
     def weights(self, link: Link) -> Tensor:
-        """There are none."""
+        """Return nothing: there are no weights."""
         raise RuleError("without a pathway there are no feedback weights; choose a pathway")
 
     def outgoing(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
-        """Nothing comes."""
+        """Return nothing: no signal comes."""
         return []
 
 
@@ -85,20 +85,20 @@ class Random(Feedback):
         }
 
     def outgoing(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
-        """The network's links, or the straight one."""
+        """Return the network's links, or the straight one."""
         if self.layered:
             return super().outgoing(wiring, node)
         straight = self._direct_links.get(wiring.name(node))
         return [] if straight is None else [(wiring.output, straight)]
 
     def draw(self, link: Link) -> Tensor:
-        """B of one link, in the layout of its weight."""
+        """Draw B of one link, in the layout of its weight."""
         name = f"feedback {link.name}" if self.layered else link.name
         drawn = link.draw(self.init, generator(self.seed, name))
         return torch.empty_like(link.weight).copy_(drawn)
 
     def weights(self, link: Link) -> Tensor:
-        """B; an identity link hands signals on as they are."""
+        """Return B; an identity link hands signals on as they are."""
         return self._weights[link.name] if link.plastic else link.weight
 
 
@@ -117,13 +117,13 @@ class DirectFeedbackLink(Dense):
         self.to(like.device)
 
     def fits(self, net: Network, area: Area) -> bool:
-        """Whether it could be that of another network's area."""
+        """Return whether it could be that of another network's area."""
         like, own = net.links[-1].weight, self.weight
         place = own.dtype is like.dtype and own.device == like.device
         return place and (self.source_shape, self.target_shape) == (area.shape, net.output_shape)
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """All to all; what converges on a column is what comes down."""
+        """Plan all-to-all synapses; what converges on a column is what comes down."""
         *shapes, pre, outputs = super().plan(source_shape)
         target, weight, bias = shapes
         return target, weight, bias, outputs, pre
@@ -146,17 +146,17 @@ class SignSymmetric(Random):
         self.magnitude = magnitude
 
     def draw(self, link: Link) -> Tensor:
-        """``|B|``."""
+        """Draw the magnitudes ``|B|``."""
         if self.magnitude == "random":
             return super().draw(link).abs()
         return link.present(torch.full_like(link.weight, math.sqrt(2 / link.fans[0])))
 
     def weights(self, link: Link) -> Tensor:
-        """``sign(W) ⊙ |B|``."""
+        """Return ``sign(W) ⊙ |B|``."""
         return link.weight.sign() * self._weights[link.name] if link.plastic else link.weight
 
     def magnitudes(self, link: Link) -> Tensor | None:
-        """``|B|``."""
+        """Return the magnitudes ``|B|``."""
         return self._weights[link.name] if link.plastic else None
 
 

@@ -57,19 +57,19 @@ class Learned(Random):
             b.grad = None if b.grad is None else b.grad.to(b)
 
     def begin(self, net: Network) -> None:
-        """Called when a network with other links is met: whatever else was learned belongs to the old one."""
+        """Forget what was learned of another network: called when one with other links is met."""
 
     def weights(self, link: Link) -> Tensor:
-        """B; nothing goes down to the input, and an identity link hands signals on as they are."""
+        """Return B; nothing goes down to the input, and an identity link hands signals on as they are."""
         own = self._own.get(link.name)
         return link.weight if own is None else own
 
     def named_parameters(self) -> Mapping[str, nn.Parameter]:
-        """B by link."""
+        """Return B by link."""
         return self._own
 
     def state_dict(self) -> dict[str, Tensor]:
-        """B by link."""
+        """Return B by link."""
         return {name: b.data for name, b in self._own.items()}
 
 
@@ -95,11 +95,11 @@ class KolenPollack(Learned):
 
     @property
     def paired_weights(self) -> Mapping[str, nn.Parameter]:  # type: ignore[override]
-        """All of B."""
+        """Return all of B."""
         return self._own
 
     def extra_cost(self, net: Network) -> SweepCount:
-        """One more product for every synapse down."""
+        """Return one more product for every synapse down."""
         return SweepCount(learning=share(net, self.feedback_links(net)))
 
 
@@ -159,7 +159,7 @@ class WeightMirror(Learned):
             link.hebbian(*ones, self._places[link.name])
 
     def learn(self, trial: Trial) -> None:
-        """One noise phase of all links."""
+        """Run one noise phase of all links."""
         wiring = trial.plasticity.net.wiring
         for source, target, link in self.feedback_routes(wiring):
             if not link.plastic:
@@ -181,7 +181,7 @@ class WeightMirror(Learned):
             accumulate_(b - seen / self._places[link.name].to(b).clamp_min(1), out, self.rate, beta)
 
     def extra_cost(self, net: Network) -> SweepCount:
-        """Drives and products of the noise, for a batch as large as ``samples``."""
+        """Return drives and products of the noise, for a batch as large as ``samples``."""
         down = share(net, self.feedback_links(net))
         return SweepCount(up=down, learning=down)
 

@@ -73,13 +73,13 @@ class Perturbed(Learned):
 
     @property
     def cannot_unroll(self) -> str:
-        """Least squares would need sums of its own for every step."""
+        """Say why: least squares would need sums of its own for every step."""
         if self.fit != "gradient":
             return "least squares has no sums for shared links; choose fit='gradient'"
         return super().cannot_unroll
 
     def begin(self, net: Network) -> None:
-        """No sample has been seen."""
+        """Begin without any sample."""
         self._sums = {}
         if self.fit == "least squares":
             for node in range(1, net.wiring.output):
@@ -88,7 +88,7 @@ class Perturbed(Learned):
                     self._sums[net.wiring.name(node)] = LeastSquares(links, self.ridge)
 
     def learn(self, trial: Trial) -> None:
-        """One perturbed forward pass, and one sweep down of the errors that B itself brings."""
+        """Run one perturbed forward pass, and one sweep down of the errors that B itself brings."""
         wiring, activity = without_relays(trial)
         activity.traces = traces = frozen(wiring, activity)
         noise: list[Tensor | None] = [None] * len(wiring.areas)
@@ -136,7 +136,7 @@ class Perturbed(Learned):
             self._own[link.name].data.copy_(solution)
 
     def named_parameters(self) -> Mapping[str, nn.Parameter]:
-        """B, if an optimizer has to move it."""
+        """Return B, if an optimizer has to move it."""
         return self._own if self.fit == "gradient" else {}
 
     def extra_cost(self, net: Network) -> SweepCount:
@@ -153,7 +153,7 @@ class Perturbed(Learned):
         return SweepCount(share(net, perturbed), down, down)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """B, and the sums over samples that least squares is solved from."""
+        """Return B, and the sums over samples that least squares is solved from."""
         sums = {
             f"{area} {name}": tensor
             for area, own in self._sums.items()
@@ -163,7 +163,7 @@ class Perturbed(Learned):
 
 
 def without_relays(trial: Trial) -> tuple[Wiring, ForwardState]:
-    """The network's own wiring, and what its nodes do in this trial."""
+    """Return the network's own wiring, and what its nodes do in this trial."""
     wiring, there = trial.plasticity.net.wiring, trial.activity
     if wiring is trial.wiring:
         return wiring, replace(there)
