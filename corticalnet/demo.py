@@ -50,7 +50,7 @@ AUDITED = ("backprop", "z-il", "streaming-fa-z-il")
 
 @dataclass(frozen=True)
 class Row:
-    """One rule's result.
+    """What one rule reached in training.
 
     Attributes:
         test_accuracy: fraction of the test images, after the last epoch.
@@ -99,7 +99,7 @@ def run(epochs: int = 25, seed: int = 0, on_epoch: Callable[[str], None] = lambd
 
 @dataclass(frozen=True)
 class Columns:
-    """The stream's result.
+    """What columns did in the stream.
 
     Attributes:
         circuit, recording: what ran, and what it did.

@@ -125,6 +125,21 @@ SHARED = {
     "Plasticity", "Record", "State", "View",
 }  # fmt: skip
 
+#: What a function does, in the word that its docstring begins with.
+VERBS = set(
+    """
+    Accept Accumulate Act Add Align Answer Append Arrange Ask Audit Average Begin Blame Blank Bring Build
+    Call Change Check Choose Close Code Compare Compute Connect Convert Copy Count Create Cut Decay Decode
+    Describe Disturb Do Download Draw Drop Fetch Fill Find Fire Flatten Follow Forget Format Give Go Have
+    Hold Infer Integrate Join Keep Key Label Lay Learn Leave Let Link List Load Look Make Map Mark Measure
+    Move Multiply Name Normalise Note Nudge Observe Open Order Pass Perturb Pickle Place Plan Plot Predict
+    Prepare Present Print Prune Put Raise Read Rearrange Receive Record Refuse Register Relax Remember
+    Remove Render Replace Report Require Reshape Rest Restore Return Run Say Scale Score See Send Set Shape
+    Show Simulate Split Stack Start Sum Tabulate Take Teach Tell Tick Time Trace Train Transform Turn Unfold
+    Unroll Update Use Wait Walk Warn Watch Work Wrap Write Yield
+    """.split()  # noqa: SIM905 - a list would be 150 lines
+)
+
 
 def definitions(tree: ast.AST) -> Iterator[str]:
     """What code gives a name to: classes, functions, arguments, attributes of classes, states of cells."""
@@ -164,3 +179,27 @@ def test_no_two_classes_have_one_name():
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(file)
     assert {name for name, files in places.items() if len(files) > 1} == SHARED
+
+
+def test_docstrings_of_functions_begin_with_a_verb():
+    """What it does, in the imperative: "Return the angle", not "The angle" (add a verb that is not there)."""
+    others = [
+        f"{file}: {node.name}: {said.splitlines()[0]}"
+        for file, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and (said := ast.get_docstring(node))
+        if said.split()[0].rstrip(",:;.") not in VERBS or len(said.splitlines()[0].split()) < 2
+    ]
+    assert not others, "\n".join(others)
+
+
+def test_docstrings_of_classes_have_at_least_five_words():
+    """The word "Base." tells nobody anything."""
+    short = [
+        f"{file}: {node.name}: {said.splitlines()[0]}"
+        for file, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and (said := ast.get_docstring(node))
+        if len(said.splitlines()[0].split()) < 5
+    ]
+    assert not short, "\n".join(short)

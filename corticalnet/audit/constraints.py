@@ -144,7 +144,7 @@ class Signals:
 
 
 def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Signals:
-    """Listen to a rule's feedback in one trial."""
+    """Record a rule's feedback in one trial."""
     network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
     heard: list[Tensor] = []
     observer_rule, observed = _observed_rule(rule, network, heard)

@@ -48,7 +48,7 @@ GOOD = 0.99
 
 @dataclass(frozen=True)
 class Detection:
-    """How well φ detected.
+    """How well φ detected the arrival of errors.
 
     Attributes:
         cells: fraction of φ cells (of all samples) that did as wanted.

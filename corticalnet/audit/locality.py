@@ -36,7 +36,7 @@ OTHERS = "other samples of the batch"
 
 @dataclass(frozen=True)
 class Locality:
-    """What leaked.
+    """What leaked into changes of synapses.
 
     Attributes:
         leaks: what was disturbed -> largest relative move of a change that should have stayed, worst first.

@@ -55,7 +55,7 @@ Disturbance = Callable[[ProbeState], None]
 
 
 class _Enough(BaseException):
-    """The moment has passed."""
+    """Raised when the snapshot that was asked for has passed."""
 
 
 class Probe(Observer):

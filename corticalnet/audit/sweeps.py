@@ -33,7 +33,7 @@ TAU = 10.0
 
 @dataclass(frozen=True)
 class Setting:
-    """What is swept.
+    """A setting that is swept over several values.
 
     Attributes:
         label: of the axis.

@@ -14,7 +14,7 @@ from corticalnet.tables import table
 
 @dataclass(frozen=True)
 class Found:
-    """One view.
+    """One view of a rule beside backprop.
 
     Attributes:
         view: its name.

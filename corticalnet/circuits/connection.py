@@ -19,7 +19,7 @@ class Connection(ABC):
 
     @abstractmethod
     def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """Shape of the weights between populations of these sizes.
+        """Return the shape of the weights between populations of these sizes.
 
         Raises:
             CircuitError: the sizes do not fit.
@@ -30,7 +30,7 @@ class Connection(ABC):
         """List every synapse: its presynaptic cell, its postsynaptic cell, and its weight (flat index)."""
 
     def synapse_shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """Shape of numbers of synapses: how many there are, in the order of :meth:`synapses`."""
+        """Return the shape of numbers of synapses: how many there are, in the order of :meth:`synapses`."""
         return (len(self.synapses(pre, post)[0]),)
 
     def describe(self) -> str:

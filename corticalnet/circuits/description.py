@@ -15,7 +15,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class Strict(BaseModel):
-    """No key but these."""
+    """A schema that allows no other keys."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,7 +28,7 @@ class KindAbout(Strict):
 
 
 class PopulationAbout(Strict):
-    """A population."""
+    """How a file describes a population."""
 
     name: str
     n: Annotated[int, Field(ge=1)]
@@ -58,7 +58,7 @@ class ProjectionAbout(Strict):
 
 
 class WireAbout(Strict):
-    """A wire."""
+    """How a file describes a wire."""
 
     source: str
     target: str
@@ -68,7 +68,7 @@ class WireAbout(Strict):
 
 
 class BroadcastAbout(Strict):
-    """A broadcast."""
+    """How a file describes a broadcast."""
 
     source: str
     targets: list[str]
@@ -78,7 +78,7 @@ class BroadcastAbout(Strict):
 
 
 class MinimumDurationsAbout(Strict):
-    """Least numbers of steps."""
+    """How a file describes the least numbers of steps."""
 
     present: Count
     teach: Count

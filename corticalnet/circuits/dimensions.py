@@ -16,7 +16,7 @@ PURE: Dimension = (0, 0, 0)
 
 
 def check_units(what: str, expr: Any, units: Mapping[str, Dimension], wanted: Dimension) -> None:
-    """See that an expression has the dimension it should have.
+    """Check that an expression has the dimension it should have.
 
     Raises:
         UnitError: it has another, or adds what cannot be added.

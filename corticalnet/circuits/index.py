@@ -60,7 +60,7 @@ class Index:
         return round(float(projection.delay) / self.dt)
 
     def synapse_shape(self, projection: str) -> tuple[int, ...]:
-        """Shape of numbers of a projection's synapses; see :meth:`Connection.synapse_shape`."""
+        """Return the shape of numbers of a projection's synapses; see :meth:`Connection.synapse_shape`."""
         one = self.projection(projection)
         return one.connection.synapse_shape(self.population(one.source).n, self.population(one.target).n)
 

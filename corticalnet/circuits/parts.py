@@ -206,7 +206,7 @@ class MinimumDurations:
 
 
 def _made_of(what: str, value: object, kind: type) -> None:
-    """See that a part is a thing of its kind, and not the kind itself."""
+    """Check that a part is a thing of its kind, and not the kind itself."""
     if not isinstance(value, kind):
         meant = f"; did you mean {value.__name__}()?" if isinstance(value, type) else ""
         raise CircuitError(f"{what} made of a {kind.__name__}, not {value!r}{meant}")

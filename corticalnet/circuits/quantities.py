@@ -85,7 +85,7 @@ class Range:
         return f"{start}, and finite"
 
     def check(self, value: float, unit: Unit, what: str) -> None:
-        """See that a number lies in it.
+        """Check that a number lies in it.
 
         Raises:
             CircuitError: it does not.

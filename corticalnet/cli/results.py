@@ -31,7 +31,7 @@ Writer = Callable[[Path], object]
 
 
 def try_folder(folder: Path, *names: str) -> None:
-    """See that files can be written to a folder; one that was not there is not there afterwards either.
+    """Check that files can be written to a folder; one that was not there is not there afterwards either.
 
     Args:
         folder: where results will go.
@@ -78,7 +78,7 @@ def making(path: Path) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Written:
-    """What became of results.
+    """What became of the results of a command.
 
     Attributes:
         paths: of what is in its place.
@@ -129,7 +129,7 @@ def write(folder: Path, files: Mapping[str, Writer]) -> Written:
 
 
 def _command() -> dict[str, Any]:
-    """The words of the command, and with what it ran."""
+    """Return the words of the command, and with what it ran."""
     from corticalnet.training.identity import versions
 
     return {"command": ["corticalnet", *words.get()], "versions": versions("cpu")}

@@ -53,7 +53,7 @@ class EquilibriumColumns(ColumnModel):
         return cls(rule, options)
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """Return both."""
+        """Refuse pools of both kinds."""
         return "a pool has no columns that relax; choose an area without, or a convolution with a stride"
 
     def populations(self, area: AreaSpec) -> AreaPopulations:

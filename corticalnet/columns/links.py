@@ -15,7 +15,7 @@ from corticalnet.network.links import Convolution, Dense, Identity, Link, Local
 
 
 def check_weights(network: Network) -> None:
-    """See that every link has weights of its own, which it does not compute from others.
+    """Check that every link has weights of its own, which it does not compute from others.
 
     Raises:
         CircuitError: one has not.

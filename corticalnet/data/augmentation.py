@@ -66,7 +66,7 @@ class Augmentation:
         return made
 
     def check(self, x: Tensor, seed: int) -> None:
-        """See that the same random numbers give the same samples, as a resumed run needs.
+        """Check that the same random numbers give the same samples, as a resumed run needs.
 
         Raises:
             DataError: they do not; or the function fails.

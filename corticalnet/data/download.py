@@ -57,7 +57,7 @@ def _checked(archive: Archive, bar: Transfer) -> Downloader:
 
 
 def _secure(url: str, response: requests.Response) -> None:
-    """See that an encrypted address was not exchanged for another kind on the way."""
+    """Check that an encrypted address was not exchanged for another kind on the way."""
     schemes = {urlsplit(each.url).scheme for each in (*response.history, response)}
     if urlsplit(url).scheme == "https" and schemes != {"https"}:
         raise DataError(f"{url}: the server sends us on to {response.url}, which is not encrypted")

@@ -62,7 +62,7 @@ class _Inflated:
         return bytes(content)
 
     def finish(self) -> None:
-        """See that nothing follows, and that the checksum at the end is right."""
+        """Check that nothing follows, and that the checksum at the end is right."""
         while not self._zlib.eof:
             if self._some(1):
                 raise ValueError("its compressed data go on after their end")

@@ -50,7 +50,7 @@ class Parts:
         self._numbers = 0
 
     def expect(self, recording: Recording, all_of_it: Recording | None) -> None:
-        """See that a file can take what will come: the first part, and the whole if it is known."""
+        """Check that a file can take what will come: the first part, and the whole if it is known."""
         if self._file is not None:
             none = replace(recording, kept=recording.kept[:0])
             empty = joined(self._running, [(none, none.allocate())], self._before, self._last)

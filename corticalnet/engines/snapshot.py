@@ -54,7 +54,7 @@ class About:
     version: str = VERSION
 
     def fits(self, here: About) -> None:
-        """See that it is of a simulator like this one.
+        """Check that it is of a simulator like this one.
 
         Raises:
             SimulationError: it is not.
@@ -157,7 +157,7 @@ def held_patterns(snapshot: Snapshot, circuit: Circuit) -> dict[tuple[str, str],
 def fitting(
     found: Mapping[str, NDArray[Any]], known: Mapping[str, NDArray[Any]], optional: tuple[str, ...]
 ) -> None:
-    """See that a snapshot's arrays are those that an engine has.
+    """Check that a snapshot's arrays are those that an engine has.
 
     Args:
         found: in the snapshot.

@@ -103,7 +103,7 @@ class Batches:
         return self._size
 
     def add(self, entry: PlacedElement, stimuli: Mapping[Key, Change]) -> None:
-        """See that what is shown goes with the rest.
+        """Check that what is shown goes with the rest.
 
         Raises:
             ProtocolError: it is of another batch; or an array that is given for just as many steps as it has

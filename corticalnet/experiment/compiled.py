@@ -63,7 +63,7 @@ class Held:
 
 @dataclass(frozen=True, eq=False)
 class CompiledProtocol:
-    """A compiled protocol.
+    """A protocol, compiled to signals over steps.
 
     Attributes:
         steps: T.
@@ -114,7 +114,7 @@ def compile_protocol(
     batch: int | None = None,
     seed: int = 0,
 ) -> CompiledProtocol:
-    """See that a protocol fits a circuit, and lay it out in steps.
+    """Check that a protocol fits a circuit, and lay it out in steps.
 
     Args:
         circuit: that will run it.
@@ -191,7 +191,7 @@ def _flatten(
 def _shown(
     circuit: Circuit, entries: list[PlacedElement], stimuli: list[dict[Key, Change]], held: Held, check: bool
 ) -> int | None:
-    """For how long the last stimulus has been on; on the way, that phases are as long as the circuit needs.
+    """Return for how long the last stimulus has been on; on the way, check that phases are long enough.
 
     A stimulus that a teacher or an outcome follows, and each of these, must last as long as an error needs to
     come down. What is given in between (and a stimulus that is presented again) leaves it on.

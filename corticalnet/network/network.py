@@ -199,7 +199,7 @@ class Network(nn.Module):
     # Looking ---------------------------------------------------------------------------------
     @property
     def output_shape(self) -> Shape:
-        """Shape of the output rates without the batch."""
+        """Return the shape of the output rates without the batch."""
         return self.wiring.area(-1).shape
 
     @property

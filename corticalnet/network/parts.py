@@ -71,7 +71,7 @@ class Parts:
         return self._learned
 
     def check(self) -> None:
-        """See that a sweep would be one of the network as it is now; autograd may be at work.
+        """Check that a sweep would be one of the network as it is now; autograd may be at work.
 
         Weights that hooks of torch's work out (pruning, the older norms) are worked out anew.
 

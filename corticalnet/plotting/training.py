@@ -95,7 +95,7 @@ def confusion(answers: Tensor, labels: Tensor, classes: Sequence[str]) -> Figure
 
 @styled
 def reconstructions(answers: Tensor, images: Tensor, labels: Tensor, classes: Sequence[str]) -> Figure:
-    """Test images, the first of each class in turn, above what the network made of them.
+    """Plot test images, the first of each class in turn, above what the network made of them.
 
     Args:
         answers: the output's rates ``[N, n]`` for all test images.

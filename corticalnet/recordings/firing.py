@@ -123,7 +123,7 @@ def stride(data: xr.Dataset) -> int:
 
 
 def counted(data: xr.Dataset) -> int:
-    """Over how many steps each record counts what fires: all since the last one (if none was left out)."""
+    """Count the steps whose spikes each record holds: all since the last one (if none was left out)."""
     return int(data.attrs.get("every", 1))
 
 

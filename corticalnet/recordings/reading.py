@@ -69,7 +69,7 @@ def weights(data: xr.Dataset, projection: str, when: str) -> np.ndarray:
 
 
 def weight_change(data: xr.Dataset, projection: str) -> np.ndarray:
-    """By how much the weights of a projection have changed: after − before."""
+    """Return by how much the weights of a projection have changed: after − before."""
     found: np.ndarray = weights(data, projection, "after") - weights(data, projection, "before")
     return found
 

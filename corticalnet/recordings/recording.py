@@ -46,7 +46,7 @@ PIECE = 8_000_000
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """One request.
+    """One request of what to record.
 
     Args:
         what: a state of all cells or synapses that have it ("error", "trace"), a population ("area1.error",
@@ -98,7 +98,7 @@ class Recording:
         return [np.empty(shape, kind) for shape, kind in zip(self.shapes(), kinds, strict=True)]
 
     def shapes(self) -> list[tuple[int, ...]]:
-        """Shape of each variable's array."""
+        """Return the shape of each variable's array."""
         weights = self.circuit.weights if any(variable.is_weight for variable in self.variables) else {}
         return [self._shape(variable, weights) for variable in self.variables]
 

@@ -71,7 +71,7 @@ class RecordingFile:
                 self._see_that_it_goes_on(begin)
 
     def expect(self, data: xr.Dataset, numbers: int) -> None:
-        """See before the work that what will come fits to what is there, and onto the disk.
+        """Check before the work that what will come fits to what is there, and onto the disk.
 
         Args:
             data: a recording like those that will come, of no step.
@@ -183,7 +183,7 @@ class RecordingFile:
             ) from None
 
     def _follows(self, file: Any, steps: Any) -> None:
-        """See that steps come after those that a file has."""
+        """Check that steps come after those that a file has."""
         there = file.variables["step"]
         if len(there) and len(steps) and (last := int(there[-1])) >= steps[0]:
             raise ProtocolError(
@@ -192,7 +192,7 @@ class RecordingFile:
             )
 
     def _fits(self, data: xr.Dataset) -> None:
-        """See that both are of one simulation, and record the same."""
+        """Check that both are of one simulation, and record the same."""
         import xarray as xr
 
         def other(what: object) -> ProtocolError:

@@ -22,7 +22,7 @@ MOST_STATES, MOST_WEIGHTS = 20_000_000, 5_000_000
 
 @dataclass(frozen=True, eq=False)
 class RecordedVariable:
-    """One array to fill.
+    """One array that a recording fills.
 
     Attributes:
         part: a population or projection.

@@ -50,16 +50,16 @@ class AuditAbout(BaseModel):
 
 
 class AuditsAbout(RootModel[list[AuditAbout]]):
-    """``audit.json``."""
+    """What the file ``audit.json`` holds."""
 
 
 def page(folder: Path) -> Page:
-    """The page of one folder."""
+    """Return the page of one folder."""
     return pages([folder])
 
 
 def pages(folders: Sequence[Path]) -> Page:
-    """One page of all audits in some folders."""
+    """Return one page of all audits in some folders."""
     audits = {
         folder: read_json(folder / "audit.json", AuditsAbout, CheckpointError).root for folder in folders
     }
@@ -90,13 +90,13 @@ def pages(folders: Sequence[Path]) -> Page:
 
 
 def _marks(rows: dict[str, AuditAbout], properties: dict[str, str]) -> Table:
-    """Rules × properties."""
+    """Return rules × properties."""
     cells = [[name, *(audit.cell(key) for key in properties)] for name, audit in rows.items()]
     return Table("A row for each rule", ["rule", *properties.values()], cells, kind="marks")
 
 
 def _details(audit: AuditAbout) -> Table:
-    """All properties of one rule, and what was seen."""
+    """Return all properties of one rule, and what was seen."""
     rows = [
         [PROPERTIES.get(name, name), audit.cell(name), found.detail] for name, found in audit.findings.items()
     ]

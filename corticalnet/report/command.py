@@ -20,7 +20,7 @@ class CommandAbout(BaseModel):
 
 
 def again(folder: Path) -> Section:
-    """The command that does it again, and the versions; a note where that was not written down."""
+    """Return the command that does it again, and the versions; a note where that was not written down."""
     path = folder / "command.json"
     blocks: list[PagePart]
     if not path.exists():

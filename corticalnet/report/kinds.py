@@ -15,7 +15,7 @@ from corticalnet.report.page import Page
 
 @dataclass(frozen=True)
 class Kind:
-    """Results of one command.
+    """What kind of results a command writes.
 
     Attributes:
         name: for people, such as "training run".

@@ -32,7 +32,7 @@ class PagePart:
 
 @dataclass(frozen=True)
 class Words(PagePart):
-    """A paragraph."""
+    """A paragraph of a report's page."""
 
     text: str
     macro = "words"
@@ -111,7 +111,7 @@ class Table(PagePart):
 
 @dataclass(frozen=True)
 class Picture(PagePart):
-    """A figure.
+    """A figure of a report's page.
 
     Attributes:
         source: a ``data:`` URI.

@@ -60,7 +60,7 @@ def write(folders: Sequence[Path], out: Path | None = None) -> Path:
 
 
 def _check(path: Path) -> None:
-    """See that nothing but an earlier report is at a place.
+    """Check that nothing but an earlier report is at a place.
 
     Raises:
         OutputError: something else is.

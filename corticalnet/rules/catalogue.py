@@ -231,7 +231,7 @@ def _whole(name: str, make: Callable[..., LearningRule], parameters: dict[str, A
 
 
 def _check(name: str, parameters: dict[str, Any], choices: list[str]) -> None:
-    """See that all parameters are some that the rule has.
+    """Check that all parameters are some that the rule has.
 
     Raises:
         RuleError: one is not.
@@ -242,7 +242,7 @@ def _check(name: str, parameters: dict[str, Any], choices: list[str]) -> None:
 
 
 def part_of(part: Any, names: dict[str, Any], kind: str) -> Any:
-    """A class or function that makes the part, or the part itself."""
+    """Return a class or function that makes the part, or the part itself."""
     if isinstance(part, str):
         one_of(kind, part, names, RuleError)
         part = names[part]

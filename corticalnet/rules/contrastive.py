@@ -67,13 +67,13 @@ class ContrastiveHebbian(TwoPhases):
         super().__init__(steps, rate, bound, feedback, order, teaching)
 
     def phases(self, free: RelaxationPhase, trial_loss: TrialLoss) -> tuple[RelaxationPhase, RelaxationPhase]:
-        """Clamped, and free."""
+        """Run the clamped phase, and the free one."""
         rates = free.rates[-1]
         target = trial_loss.answer(rates) + trial_loss.error(rates)
         return self.relaxation.rest(free.with_output(target)), free
 
     def compare(self, plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase) -> None:
-        """By the product of both ends."""
+        """Change synapses by the difference of the product of both ends."""
         contrast(plasticity, now, before, 1.0)
 
 
@@ -129,22 +129,22 @@ class GeneRec(ContrastiveHebbian):
             raise RuleError(f"{self.name}: form='symmetric' averages a synapse with itself; pathway='tied'")
 
     def begin(self, net: Network, x: Tensor) -> RelaxationPhase:
-        """Columns after a sweep up, with the pathway's weights on the way down."""
+        """Return columns after a sweep up, with the pathway's weights on the way down."""
         self.pathway.prepare(net)
         return self.relaxation.begin(net.wiring, x, self.pathway.weights)
 
     def named_parameters(self, net: Network) -> Mapping[str, nn.Parameter]:
-        """None: what carries activity down stays as it is."""
+        """Return none: what carries activity down stays as it is."""
         return {}
 
     def feedback_routes(self, net: Network) -> list[Route]:
-        """Those of the pathway."""
+        """Return those of the pathway."""
         self.pathway.prepare(net)
         ways = self.pathway.feedback_routes(net.wiring)
         return [Route(*way, self.pathway.weights(way[2]), self.pathway.magnitudes(way[2])) for way in ways]
 
     def compare(self, plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase) -> None:
-        """By what a column does otherwise, times what is sent to it."""
+        """Change synapses by what a column does otherwise, times what is sent to it."""
         if self.form == "symmetric":
             contrast(plasticity, now, before, 0.5)
             return

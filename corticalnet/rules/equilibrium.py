@@ -75,7 +75,7 @@ class EquilibriumPropagation(TwoPhases):
         super().__init__(steps, rate, bound, feedback, order, teaching)
 
     def phases(self, free: RelaxationPhase, trial_loss: TrialLoss) -> tuple[RelaxationPhase, RelaxationPhase]:
-        """Nudged to the target, and free (or nudged away from it)."""
+        """Run the phase nudged to the target, and the free one (or nudged away from it)."""
         beta = self.beta
         if self.random_sign and torch.rand(()) < 0.5:
             beta = -beta
@@ -83,5 +83,5 @@ class EquilibriumPropagation(TwoPhases):
         return now, self.relaxation.rest(free.nudged(trial_loss, -beta)) if self.symmetric else free
 
     def compare(self, plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase) -> None:
-        """By the product of both ends, per β."""
+        """Change synapses by the difference of the product of both ends, per β."""
         contrast(plasticity, now, before, 1.0 / (now.beta * (2 if self.symmetric else 1)))

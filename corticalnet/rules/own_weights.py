@@ -157,7 +157,7 @@ class OwnWeights:
 
     # Meeting a network -------------------------------------------------------------------------
     def _meet(self, net: Network) -> Mapping[str, nn.Parameter]:
-        """See that the network can be taught, and have the rule's own weights where it is.
+        """Check that the network can be taught, and have the rule's own weights where it is.
 
         Raises:
             RuleError: it is something else, or in a wrapping.
@@ -240,7 +240,7 @@ class OwnWeights:
                 )
 
     def _look_for_those_replaced(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
-        """See that the optimizer holds what the network has now, not what it had once.
+        """Check that the optimizer holds what the network has now, not what it had once.
 
         Raises:
             RuleError: it does not.

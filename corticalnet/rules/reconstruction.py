@@ -81,7 +81,7 @@ class Encoding:
 
 
 class Reconstruction(ABC):
-    """How decoders learn.
+    """How decoders learn to reconstruct rates.
 
     Args:
         sigma: s.d. of the noise.

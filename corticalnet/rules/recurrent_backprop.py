@@ -60,13 +60,13 @@ class RecurrentBackprop(TwoPhases):
         super().__init__(steps, rate, bound, feedback, order, teaching)
 
     def phases(self, free: RelaxationPhase, trial_loss: TrialLoss) -> tuple[RelaxationPhase, RelaxationPhase]:
-        """The equilibrium moved by v, and by −v: products of both ends differ by twice what is learned."""
+        """Return the equilibrium moved by v, and by −v: products of both ends differ by twice the change."""
         response = _Response(free, trial_loss.error(free.rates[-1]))
         settled = response.rest(self)
         return response.moved(1.0, settled), response.moved(-1.0, settled)
 
     def compare(self, plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase) -> None:
-        """(u + v) (r + dr) − (u − v) (r − dr) = 2 (v r + u dr)."""
+        """Use (u + v) (r + dr) − (u − v) (r − dr) = 2 (v r + u dr)."""
         contrast(plasticity, now, before, 0.5)
 
 
@@ -89,7 +89,7 @@ class _Response:
         self._gains = [free.trace_of(node, area) for node, area in wiring.above_input]
 
     def rest(self, rule: RecurrentBackprop) -> Convergence:
-        """Relax.
+        """Relax the response to its equilibrium.
 
         Warns:
             UserWarning: it has not settled.
@@ -117,7 +117,7 @@ class _Response:
         return Convergence(relaxation.steps, residual)
 
     def _wanted(self, node: int, area: Area, states: list[Tensor], rates: list[Tensor]) -> Tensor:
-        """f' ⊙ all that arrives."""
+        """Return f' ⊙ all that arrives."""
         free = self.free
         drive = free.wiring.drive(node, rates) - self._rested[node]
         signal = self.error if node == free.wiring.output else free.down(node, states)
@@ -127,7 +127,7 @@ class _Response:
         return area.to_drive(drive, self._gains[node - 1]) * inside
 
     def moved(self, sign: float, settled: Convergence) -> RelaxationPhase:
-        """The equilibrium moved that way."""
+        """Return the equilibrium moved that way."""
         free, wiring = self.free, self.free.wiring
         phase = copy.copy(free)
         phase.settled = settled if sign > 0 else free.settled
@@ -144,7 +144,7 @@ class _Response:
 
 
 def carried(area: Area, moved: Tensor, trace: Trace) -> Tensor:
-    """How rates move with the states of an area, through all that comes after its activation.
+    """Tell how rates move with states of an area, through what comes after its activation.
 
     Raises:
         RuleError: homeostasis comes before the activation.

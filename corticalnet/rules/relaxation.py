@@ -94,13 +94,13 @@ class RelaxationPhase:
             self.states[node] = area.state(activity.drives[node], trace)
 
     def nudged(self, trial_loss: TrialLoss, beta: float | Tensor) -> RelaxationPhase:
-        """A copy, whose output is drawn to the target with strength β (or β for each sample)."""
+        """Return a copy, whose output is drawn to the target with strength β (or β for each sample)."""
         other = self._copy()
         other.trial_loss, other.beta = trial_loss, beta  # type: ignore[assignment]
         return other
 
     def with_output(self, target: Tensor) -> RelaxationPhase:
-        """A copy, whose output is clamped."""
+        """Return a copy, whose output is clamped."""
         other, output = self._copy(), self.wiring.output
         other.clamped = other.states[output] = target
         other.rates[output], other.traces[output] = fire(
@@ -115,7 +115,7 @@ class RelaxationPhase:
         return other
 
     def move(self, rate: float, together: bool = False) -> None:
-        """One step of every area, from below, each fires at once; or all by what there was before."""
+        """Make one step of every area, from below, each at once; or of all by what there was before."""
         before = list(self.rates), list(self.states)
         if together:
             pulls = [self._pull(node, area) for node, area in self._free]
@@ -125,33 +125,33 @@ class RelaxationPhase:
             self.rates[node], self.traces[node] = fire(area, state, self.traces[node])
 
     def residual(self) -> float:
-        """How far the farthest column is from where it is driven to."""
+        """Return how far the farthest column is from where it is driven to."""
         pulls = [self._pull(node, area) for node, area in self._free]
         return max((pull.abs().max().item() for pull in pulls), default=0.0)
 
     @property
     def _free(self) -> list[tuple[int, Area]]:
-        """Areas that move."""
+        """Return areas that move."""
         return self.wiring.above_input if self.clamped is None else self.wiring.above_input[:-1]
 
     def _pull(self, node: int, area: Area) -> Tensor:
-        """From the states of an area to where they are driven to now."""
+        """Return the difference from the states of an area to where they are driven to now."""
         return area.state_of(self._drive(node, area)).clamp(-self.bound, self.bound) - self.states[node]
 
     def _drive(self, node: int, area: Area) -> Tensor:
-        """All that arrives at the columns of an area."""
+        """Return all that arrives at the columns of an area."""
         drive = self.wiring.drive(node, self.rates)
         signal = self.signals[node] = self._signal(node)
         return drive if signal is None else drive + area.to_state(signal, self.traces[node])
 
     def _signal(self, node: int) -> Tensor | None:
-        """What comes down to the rates of an area; to the output, from the teacher."""
+        """Return what comes down to the rates of an area; to the output, from the teacher."""
         if node == self.wiring.output:
             return None if self.trial_loss is None else self.beta * self.trial_loss.error(self.rates[node])
         return self.down(node, self.states)
 
     def down(self, node: int, states: list[Tensor]) -> Tensor:
-        """What such states above bring down to the rates of a hidden area."""
+        """Return what such states above bring down to the rates of a hidden area."""
         depth = self.wiring.depth
         signals = [
             self.feedback ** (depth[node] - depth[above])
@@ -161,12 +161,12 @@ class RelaxationPhase:
         return signals[0] if len(signals) == 1 else torch.stack(signals).sum(0)
 
     def trace_of(self, node: int, area: Area) -> Trace:
-        """The trace of an area's activation at the drive that it has now."""
+        """Return the trace of an area's activation at the drive that it has now."""
         drive = self._drive(node, area)
         return [(drive, area.state_of(drive), None)]
 
     def parameter_gradients(self, node: int) -> list[tuple[nn.Parameter, Tensor]]:
-        """What homeostasis of an area learns from what comes down."""
+        """Return what homeostasis of an area learns from what comes down."""
         area, signal = self.wiring.area(node), self.signals[node]
         if signal is None or not area.learns:
             return []
@@ -202,11 +202,11 @@ class Relaxation:
     def begin(
         self, wiring: Wiring, x: Tensor, down: Callable[[Link], Tensor] | None = None
     ) -> RelaxationPhase:
-        """Columns after a sweep up."""
+        """Return columns after a sweep up."""
         return RelaxationPhase(wiring, x, self.bound, self.feedback, down)
 
     def rest(self, phase: RelaxationPhase) -> RelaxationPhase:
-        """Columns after a phase, the same object.
+        """Return columns after a phase, the same object.
 
         Warns:
             UserWarning: it has not settled, or goes to and fro.
@@ -239,7 +239,7 @@ class Relaxation:
 
 
 def fire(area: Area, state: Tensor, before: Trace) -> tuple[Tensor, Trace]:
-    """Rates of columns in a state, through all that comes after their activation, and the trace of that.
+    """Compute rates of columns in a state, through all that comes after activation, and the trace of that.
 
     The winners of a pool are those of the sweep: where what comes down silences a winner, another would win,
     and be silenced, and so to and fro.

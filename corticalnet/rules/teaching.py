@@ -62,7 +62,7 @@ class TrialLoss(ABC):
 
 
 class Teaching(ABC):
-    """Base of teaching signals.
+    """Base class of all teaching signals.
 
     Attributes:
         rewarded: whether it tells a reward for a class, and not what would have been right.

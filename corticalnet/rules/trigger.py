@@ -34,7 +34,7 @@ class Equality:
 
 
 class Trigger(ABC):
-    """Base of triggers.
+    """Base class of all triggers of change.
 
     Attributes:
         needs_layers: whether feedback must come link by link.

@@ -63,17 +63,17 @@ class TwoPhases(LearningRule):
         self.teaching: Teacher = teacher
 
     def feedback_routes(self, net: Network) -> list[Route]:
-        """Every link between areas carries states down, too."""
+        """Return every link between areas: each carries states down, too."""
         leaving = [(node, net.wiring.leaving[node]) for node in range(1, net.wiring.output)]
         return [Route(node, above, link, link.weight) for node, links in leaving for above, link in links]
 
     def begin(self, net: Network, x: Tensor) -> RelaxationPhase:
-        """Columns after a sweep up."""
+        """Return columns after a sweep up."""
         return self.relaxation.begin(net.wiring, x)
 
     @torch.no_grad()
     def answer(self, net: Network, x: Tensor) -> Tensor:
-        """Output rates ``[batch, n]`` of the free equilibrium."""
+        """Return output rates ``[batch, n]`` of the free equilibrium."""
         x = net.admit(x)
         with torch.autocast(x.device.type, enabled=False):
             return self.relaxation.rest(self.begin(net, x)).rates[-1] if len(x) else net(x)
@@ -104,15 +104,15 @@ class TwoPhases(LearningRule):
 
     @abstractmethod
     def phases(self, free: RelaxationPhase, trial_loss: TrialLoss) -> tuple[RelaxationPhase, RelaxationPhase]:
-        """The phase that teaches, at rest, and the one that it is compared with."""
+        """Return the phase that teaches, at rest, and the one that it is compared with."""
 
     @abstractmethod
     def compare(self, plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase) -> None:
-        """Every synapse learns by how its two columns differ between the phases."""
+        """Change every synapse by how its two columns differ between the phases."""
 
 
 def contrast(plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase, factor: float) -> None:
-    """Every synapse learns by how the product of its two columns differs between the phases.
+    """Change every synapse by how the product of its two columns differs between the phases.
 
     u r − u' r'  =  (u − u') r' + u (r − r')         (differences of states are exact, those of products not)
     """

@@ -102,7 +102,7 @@ def give_weights(net: Network, tensors: Tensors, file: Path | str) -> None:
 
 
 def check_weights(net: Network, tensors: Tensors, file: Path | str, exact: bool = False) -> None:
-    """See that a state is one that a network can have; with ``exact`` in the same number format.
+    """Check that a state is one that a network can have; with ``exact`` in the same number format.
 
     Raises:
         CheckpointError: names, shapes or kinds of number differ, or a weight is no finite number.

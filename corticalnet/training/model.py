@@ -50,7 +50,7 @@ class Model:
         self.check()
 
     def check(self) -> None:
-        """See that every part is what it should be, whatever was assigned since.
+        """Check that every part is what it should be, whatever was assigned since.
 
         Raises:
             ModelError: one is not.

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Objective(ABC):
-    """Base of objectives.
+    """Base class of all training objectives.
 
     Attributes:
         measure: name of the score; ``validation`` is that of the held-out images in a record.

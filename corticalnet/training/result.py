@@ -24,7 +24,7 @@ from corticalnet.training.state import History, State, best_epoch
 
 @dataclass(frozen=True)
 class Result:
-    """What :func:`corticalnet.training.train` returns.
+    """What a call of :func:`corticalnet.training.train` returns.
 
     Attributes:
         model: its name.

@@ -97,7 +97,7 @@ class RunFolder:
             yield
 
     def check(self, resume: bool) -> None:
-        """See that the folder holds a run to resume, or none that would be lost.
+        """Check that the folder holds a run to resume, or none that would be lost.
 
         Raises:
             CheckpointError: it is the other way round.

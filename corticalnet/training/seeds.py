@@ -135,7 +135,7 @@ def _outdated(summary: Path, record: Record) -> None:
 
 
 def _check(folder: Path, wanted: list[int], resume: bool) -> None:
-    """See, before the work, that no run would be lost and that those which are there can go on.
+    """Check, before the work, that no run would be lost and that those which are there can go on.
 
     Raises:
         CheckpointError: one would, or cannot.

@@ -169,7 +169,7 @@ class State:
         self.best = under("best", tensors) or weights
 
     def _check(self, tensors: Tensors, about: dict[str, Any]) -> None:
-        """See that tensors are those that :meth:`save` would have written.
+        """Check that tensors are those that :meth:`save` would have written.
 
         Raises:
             CheckpointError: one is missing, or of another shape, type or kind, or no number.
@@ -200,7 +200,7 @@ class State:
         self._check_optimizer(under("optimizer", tensors), about["optimizer"])
 
     def _check_optimizer(self, tensors: Tensors, numbers: dict[str, dict[str, Any]]) -> None:
-        """See that an optimizer of this kind would have this state."""
+        """Check that an optimizer of this kind would have this state."""
         twin = copy.deepcopy(self.optimizer)
         for parameter in (p for group in twin.param_groups for p in group["params"]):
             parameter.grad = torch.zeros_like(parameter)

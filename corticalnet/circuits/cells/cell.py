@@ -156,7 +156,7 @@ class Cell(Part, ABC):
         self._check_rest()
 
     def divisors(self) -> set[str]:
-        """Time constants and the like: an equation divides by them."""
+        """Return time constants and the like: an equation divides by them."""
         return divisors(self.equations)
 
     def _check_rest(self) -> None:

@@ -18,7 +18,7 @@ from corticalnet.circuits.quantities import Count, Magnitude
 
 
 class ChangeDetector(Cell):
-    """The paper's φ.
+    """The change detector φ of the paper of Fa-Z-IL.
 
     Ports: ``error``, ``prediction_phase`` (where it is not 0, φ is blocked: the paper's condition that the
     change was not caused by the prediction phase). States: ``phi``, ``silent`` (steps for which the error

@@ -19,7 +19,7 @@ _PHASES = [phase.name for phase in PHASES]
 
 
 def check_definition(kind: Any) -> None:
-    """See that a class of cells has states, ports, inputs and phases that can be told apart.
+    """Check that a class of cells has states, ports, inputs and phases that can be told apart.
 
     Args:
         kind: the class.
@@ -53,7 +53,7 @@ def check_definition(kind: Any) -> None:
 
 
 def check_states(who: str, states: Any) -> None:
-    """See that states are numbers or States, by names that are words.
+    """Check that states are numbers or States, by names that are words.
 
     Raises:
         CircuitError: they are not.

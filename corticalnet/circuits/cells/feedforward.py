@@ -19,7 +19,7 @@ from corticalnet.circuits.quantities import Milliseconds
 
 
 class Feedforward(Cell):
-    """A column's way up.
+    """A column's feedforward cell: drive, rate and gain.
 
     Ports: ``drive``, ``error`` (the credit of its column, by which its synapses learn).
     States: ``drive``, ``rate``, ``gain``.
@@ -42,7 +42,7 @@ class Feedforward(Cell):
 
 
 class Feedback(Cell):
-    """A column's way down.
+    """A column's feedback cell: its signal, gated by the gain.
 
     Ports: ``feedback``, ``gain`` and ``rate`` of its column; by the latter its synapses learn. States:
     ``credit``, ``signal``, ``partner`` (that rate).

@@ -47,7 +47,7 @@ from corticalnet.errors import CircuitError, unknown
 
 
 class Plasticity(Part, ABC):
-    """Base of all plasticity.
+    """Base class of all synaptic plasticity.
 
     ``trigger``, ``modulator`` and ``consolidation`` each name a port or a state of the postsynaptic cell, or
     a broadcast that reaches the projection; "" leaves the slot out.
@@ -198,7 +198,7 @@ class Plasticity(Part, ABC):
             check_units(what, expr, known, self.states[name].unit.dimension)
 
     def check(self, where: str, pre: Cell, post: Cell, broadcasts: list[str]) -> None:
-        """See that eligibility and slots find what they name.
+        """Check that eligibility and slots find what they name.
 
         Raises:
             CircuitError: they do not.

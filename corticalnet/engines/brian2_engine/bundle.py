@@ -75,7 +75,7 @@ class Member:
 
 @dataclass(eq=False)
 class Bundle:
-    """One future Synapses object.
+    """What becomes one Synapses object of Brian2.
 
     Attributes:
         name: of the object.

@@ -30,7 +30,7 @@ Array = NDArray[np.float64]
 
 
 class Standalone:
-    """Compiles and runs.
+    """Compiles a circuit to a program, and runs it.
 
     Args:
         plan: what to run.

@@ -18,7 +18,7 @@ from corticalnet.circuits.connection import AllToAll, Connection, Grouped, OneTo
 
 
 class Connected(ABC):
-    """A connection on tensors."""
+    """A connection that works on tensors."""
 
     @abstractmethod
     def forth(self, pre: Tensor, weight: Tensor) -> Tensor:

@@ -112,7 +112,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
 
 
 class Learner:
-    """One plastic projection.
+    """What one plastic projection learns by.
 
     Args:
         projection: the projection.

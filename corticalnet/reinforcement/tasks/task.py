@@ -73,7 +73,7 @@ class Task(ABC):
 
     @abstractmethod
     def _act(self, action: Indices) -> tuple[Floats, Bools, Bools]:
-        """Hear an action of every agent: rewards, whether trials end, whether they were done right."""
+        """Take an action of every agent: rewards, whether trials end, whether they were done right."""
 
     @abstractmethod
     def _see(self) -> Floats:
@@ -106,7 +106,7 @@ class Task(ABC):
         return self._one(self._see()), self._info(np.zeros(self.n, dtype=bool), self._kind)
 
     def step(self, action: Any) -> tuple[Floats, Any, Any, Any, dict[str, Any]]:
-        """Hear an action (or one of each agent) and go on by one step."""
+        """Take an action (or one of each agent) and go on by one step."""
         actions = array("action", action, TaskError).reshape(-1)
         known = np.issubdtype(actions.dtype, np.integer) and len(actions) == self.n
         if not known or actions.min() < 0 or actions.max() >= self.action_space.n:

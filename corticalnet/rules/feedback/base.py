@@ -40,7 +40,7 @@ class SweepCount(NamedTuple):
 
 
 class Feedback(ABC):
-    """Base of feedback pathways.
+    """Base class of all feedback pathways.
 
     Attributes:
         layered: whether signals come down link by link (False: straight from the output).

@@ -187,5 +187,5 @@ class WeightMirror(Learned):
 
 
 def share(net: Network, links: list[Link]) -> float:
-    """Share of all synapses that lie along some links."""
+    """Return the share of all synapses that lie along some links."""
     return sum(link.synapses for link in links) / sum(link.synapses for link in net.links)
