@@ -15,6 +15,7 @@ Next: corticalnet/analysis/tracking.py.
 
 from __future__ import annotations
 
+import textwrap
 from typing import Annotated
 
 import matplotlib.pyplot as plt
@@ -102,7 +103,7 @@ def draw(results: dict) -> plt.Figure:
             axes.plot(results["epochs"], angles[:, :, k].T, color=colour, lw=0.6, alpha=0.5)
             axes.plot(results["epochs"], angles[:, :, k].mean(0), color=colour, lw=1.6, label=area)
         axes.axhline(90, color="0.85", lw=0.8, zorder=0)
-        axes.set_title(name, fontsize=8.5)
+        axes.set_title(textwrap.fill(name, 24), fontsize=8.5)
         axes.set(ylim=(-5, 130), yticks=[0, 45, 90])
         axes.tick_params(labelsize=7.5)
         axes.spines[["top", "right"]].set_visible(False)

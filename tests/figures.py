@@ -31,9 +31,14 @@ def hard_to_read(figure):
 
 
 def overlapping(figure):
-    """Pairs of tick labels of one axis that overlap, and bars that a legend covers; as it is drawn."""
+    """Pairs of titles, or of tick labels of one axis, that overlap, and bars that a legend covers."""
     figure.draw_without_rendering()
-    found = []
+    titles = [axes.title for axes in figure.axes if axes.get_visible() and axes.get_title()]
+    found = [
+        (one.get_text(), other.get_text())
+        for one, other in itertools.combinations(titles, 2)
+        if one.get_window_extent().overlaps(other.get_window_extent())
+    ]
     for axes in (axes for axes in figure.axes if axes.get_visible() and axes.axison):
         for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
             boxes = [
