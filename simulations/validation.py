@@ -1,6 +1,6 @@
 """Is what columns learn in spikes what backprop would learn, and what decides it?
 
-    python -m simulations.validation             5 networks (3 for parts 2 to 4), 30 min
+    python -m simulations.validation             5 networks (3 for parts 2 to 4), 6 min
     python -m simulations.validation --quick     one network, few points, about 15 s
 
 Networks 4-5-4-3, tanh and sigmoid in turn, Glorot's weights × 2; one trial; each change of weights beside

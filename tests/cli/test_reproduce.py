@@ -21,12 +21,14 @@ def said(capsys, *arguments):
 def test_every_table_and_figure_of_the_papers_is_listed(capsys):
     code, out, _ = said(capsys)
     assert code == 0
-    for where in ("Pozzi et al. 2020, Fig. 5", "Song et al. 2020, Table 3", "He et al. 2016, Table 6"):
+    for where in ("Pozzi et al. 2020, Tables 1–2", "Pozzi et al. 2020, Fig. 5", "Song et al. 2020, Table 3"):
         assert f"{where}: corticalnet reproduce " in out
     assert "Lansdell et al. 2019, Fig. 2: corticalnet reproduce perturbed_feedback_learns (25 min)" in out
     (line,) = (line for line in out.splitlines() if line.startswith("test error %: backprop "))
     assert line.split()[-4:] == ["2.65", "13.34", "±", "0.28"]
     assert "Not as in the paper:\n  1. Fashion-MNIST" in out
+    (line,) = (line for line in out.splitlines() if "he_residual, 20 layers" in line)
+    assert line.split()[-4:] == ["8.75", "(error)", "not", "run"]
     assert "reproduce recording_cost" not in out
     assert "reproduce recording_cost" in said(capsys, "--all")[1]
 
