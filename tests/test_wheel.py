@@ -71,6 +71,8 @@ print(json.dumps([corticalnet.__file__, models]))
     small = ["--set", "hidden=(8,)", "--set", "limit=64"]
     done = call(command, "train", "zil_mlp", "--epochs", 1, *small, "--out", "run", "--json", cwd=tmp_path)
     assert json.loads(done)["epochs"] == 1
+    call(command, "report", "run", cwd=tmp_path)
+    assert "<h1>zil_mlp by z-il on" in (tmp_path / "run" / "report.html").read_text()
     call(command, "simulate", "zil_mlp", "--trials", 1, *small, "--no-plot", "--out", "sim", cwd=tmp_path)
     assert (tmp_path / "sim" / "recording.nc").exists()
     assert "backprop, on dense networks" in call(command, "audit", "backprop", "--quick", cwd=tmp_path)

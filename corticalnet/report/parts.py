@@ -15,6 +15,7 @@ from corticalnet.report.pictures import saved
 from corticalnet.report.reading import TrainingRun
 from corticalnet.report.words import count, train_command
 from corticalnet.tables import percent
+from corticalnet.training.result import silence
 from corticalnet.training.schemas import RunAbout
 from corticalnet.training.settings import Settings
 
@@ -28,6 +29,8 @@ def notes(run: TrainingRun, label: str = "") -> list[PagePart]:
     found: list[PagePart] = []
     if run.stopped is not None and run.summary is None:
         found.append(Callout(f"{before}{run.stopped.reason}.", warning=True))
+    if run.summary is not None and run.summary.silent:
+        found.append(Callout(f"{before}{silence(run.summary.silent)}.", warning=True))
     if run.summary is None and run.holder is not None:
         found.append(Callout(f"{before}{run.holder} is writing this run; write the report again later."))
     elif run.summary is None and run.stopped is None:

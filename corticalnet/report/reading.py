@@ -27,6 +27,7 @@ class Summary(BaseModel):
 
     best_epoch: int
     seconds: float
+    silent: list[str] = []
 
     def score(self, when: str, objective: Objective) -> float:
         """Return the score on the test set, after the "last" or the "best" epoch."""

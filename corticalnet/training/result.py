@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ class Result:
         best_test: on the test set, after the best epoch. Validation chose it, not the test set.
         seconds: all epochs together.
         out: the run's folder, if there is one.
+        silent: hidden areas of which no column answers to any test image, after the last epoch.
     """
 
     model: str
@@ -49,6 +51,7 @@ class Result:
     best_test: float
     seconds: float
     out: Path | None = None
+    silent: tuple[str, ...] = ()
 
     @property
     def last_test_accuracy(self) -> float:
@@ -96,6 +99,7 @@ class Result:
             objective.validation: self.history[self.best_epoch - 1][objective.validation],
             "seconds": self.seconds,
             "out": None if self.out is None else str(self.out),
+            "silent": list(self.silent),
         }
 
     def __str__(self) -> str:
@@ -105,8 +109,36 @@ class Result:
             f"{self.model or 'model'} by {self.rule} on {self.settings.data}: "
             f"test {objective.measure} {last} after the last epoch ({len(self.history)}), "
             f"{best} after the best by validation ({self.best_epoch}); "
-            f"{self.seconds:.1f} s"
+            f"{self.seconds:.1f} s{f'; {silence(self.silent)}' if self.silent else ''}"
         )
+
+
+def silence(areas: Sequence[str]) -> str:
+    """What is said of areas that have fallen silent.
+
+    >>> silence(["area1"])
+    'no column of area1 is active for any test image: nothing is learned there; a smaller lr may help'
+    """
+    names = " and ".join(areas)
+    return (
+        f"no column of {names} is active for any test image: nothing is learned there; a smaller lr may help"
+    )
+
+
+@torch.no_grad()
+def silent_areas(net: Network, split: Split, batch: int = 1024) -> tuple[str, ...]:
+    """Hidden areas whose rates are 0 for every image of a split, in evaluation mode, from the input up."""
+    dtype = next(net.parameters()).dtype
+    was_training, quiet = net.training, {area.name: True for _, area in net.wiring.above_input[:-1]}
+    net.eval()
+    try:
+        for start in range(0, len(split), batch):
+            rates = net.sweep(split.batch(slice(start, start + batch), dtype)[0]).rates
+            for node, area in net.wiring.above_input[:-1]:
+                quiet[area.name] = quiet[area.name] and not rates[node].any()
+    finally:
+        net.train(was_training)
+    return tuple(str(name) for name, still in quiet.items() if still)
 
 
 @torch.no_grad()
@@ -144,6 +176,7 @@ def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
         best_test=objective.score(best, data.test),
         seconds=sum(record["seconds"] for record in state.history),
         out=None if folder is None else folder.path,
+        silent=silent_areas(state.model.network, data.test),
     )
     if folder is not None:
         try:

@@ -140,6 +140,12 @@ def test_a_run_that_diverged_says_why(runs):
     assert "No epoch of 3 has been completed" in found.text
 
 
+def test_areas_that_have_fallen_silent_are_a_warning(runs):
+    path = runs / "one" / "summary.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"silent": ["V1", "V2"]}))
+    assert "Warning no column of V1 and V2 is active" in page(runs / "one").text
+
+
 @pytest.mark.parametrize("gone", ["settings.json", "metrics.jsonl", "summary.json", "confusion.json"])
 @pytest.mark.parametrize("damage", [None, "{", '{"epoch": 1}', "[]", "\x00"])
 def test_a_file_that_is_gone_or_damaged_is_left_out_and_said(runs, gone, damage):

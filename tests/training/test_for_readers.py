@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+import torch
 
 import corticalnet as cn
 from corticalnet import data
 from corticalnet.errors import CheckpointError, TrainingError
 from corticalnet.store import holder, locked, read_json
 from corticalnet.training import load_model, train
+from corticalnet.training import result as result_module
 from corticalnet.training.checkpoint import load_weights
 from corticalnet.training.schemas import ConfusionAbout
 
@@ -87,3 +89,19 @@ def test_a_process_that_was_killed_has_no_folder(tmp_path):
     assert holder(tmp_path) is None
     (tmp_path / "lock").write_text(json.dumps(owner | {"host": "elsewhere"}))
     assert holder(tmp_path) == f"process {gone.pid} on elsewhere since yesterday"
+
+
+def test_areas_that_have_fallen_silent_are_named(tmp_path):
+    net = cn.mlp([64, 6, 5, 10], hidden="relu")
+    net.areas["area2"].links[0].weight.data.copy_(-torch.ones(5, 6))  # area1's rates are never below 0
+    assert result_module.silent_areas(net, data.load("digits").test) == ("area2",)
+    settings = cn.training.Settings(epochs=1, limit=40, lr=1e-9)
+    result = train(cn.Model(net, "backprop", settings), out=tmp_path / "run", progress=False)
+    assert "no column of area2 is active for any test image" in str(result)
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["silent"] == ["area2"]
+
+
+def test_areas_that_answer_to_one_image_are_not_silent():
+    net = cn.mlp([64, 6, 10], hidden="relu")
+    assert result_module.silent_areas(net, data.load("digits").test) == ()
+    assert net.training
