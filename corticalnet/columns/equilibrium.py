@@ -15,6 +15,7 @@ down runs along the very synapses of the way up.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.cells.relaxing import Nudge, NudgedRate, Relaxing, RelaxingNext
@@ -35,20 +36,24 @@ class EquilibriumColumns(ColumnModel):
     feedback_source = Source("value", "sent")
     feedback_target = Target("value", "feedback")
     equal_path_lengths = False
+    #: Cells of the output, of areas an odd number of links below it, and of the others.
+    cells: tuple[type[Relaxing], type[Relaxing], type[Relaxing]] = (NudgedRate, Relaxing, RelaxingNext)
 
-    def __init__(self, rule: EquilibriumPropagation, options: Options) -> None:
+    def __init__(self, rule: Any, options: Options) -> None:
         self.rule, self.rate = rule, options.learning_rate
 
     @classmethod
-    def refuses(cls, rule: EquilibriumPropagation, options: Options) -> str | None:
+    def refuses(cls, rule: Any, options: Options) -> str | None:
         """Refuse another loss, and changes that wait for longer than they do anyway."""
         loss, why = rule.teaching.loss, ", for changes wait for the end of the nudged phase in any case"
         squared = "columns that relax are nudged by t − y, column by column, of a squared-error Teacher"
         other = None if loss == "squared" else f"{squared}, not by Teacher('{loss}')"
-        return first(other, by_consolidation(options, "now", why=why))
+        told = "no clock tells a nudge of random sign; choose symmetric=True"
+        random = told if getattr(rule, "random_sign", False) else None
+        return first(other, random, by_consolidation(options, "now", why=why))
 
     @classmethod
-    def of(cls, rule: EquilibriumPropagation, options: Options) -> EquilibriumColumns:
+    def of(cls, rule: Any, options: Options) -> EquilibriumColumns:
         """Make the model with the rule's numbers."""
         return cls(rule, options)
 
@@ -58,7 +63,7 @@ class EquilibriumColumns(ColumnModel):
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
         """Add cells of odd and even areas, which take turns, counted from the output."""
-        kind: type[Relaxing] = NudgedRate if area.output else Relaxing if area.depth % 2 else RelaxingNext
+        kind = self.cells[0 if area.output else 1 if area.depth % 2 else 2]
         weight = self.rule.relaxation.feedback**-area.depth
         cell: Cell = kind(
             self.dt / self.rule.relaxation.rate, area.activation, self.rule.relaxation.bound, weight
@@ -73,22 +78,26 @@ class EquilibriumColumns(ColumnModel):
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
         """Return the one cell that nudges."""
-        output, synapses = next(f"{area.name}.value" for area in areas if area.output), list(learning)
-        rule = self.rule
-        clock = Nudge(0, self._taught, rule.beta, rule.symmetric)
+        told = [f"{a.name}.value" for a in areas if "nudge" in self.populations(a).cells["value"].ports]
+        synapses, clock = list(learning), Nudge(0, self._taught, *self.nudge)
         return GlobalPopulations(
             [Population("nudge", 1, clock)],
             broadcasts=[
-                Broadcast("nudge", [output], "nudge", port="nudge"),
+                Broadcast("nudge", told, "nudge", port="nudge"),
                 Broadcast("nudge", synapses, "contrast", "contrast"),
                 Broadcast("nudge", synapses, "tick", "done"),
             ],
         )
 
     @property
+    def nudge(self) -> tuple[float, bool]:
+        """Give its strength, and whether there is one the other way, too."""
+        return self.rule.beta, self.rule.symmetric
+
+    @property
     def _taught(self) -> int:
         """Count the steps with a nudge."""
-        return self.rule.relaxation.steps * (2 if self.rule.symmetric else 1)
+        return int(self.rule.relaxation.steps) * (1 + self.nudge[1])
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """Require phases of the rule's length; the first step with a teacher is the last of the free one."""

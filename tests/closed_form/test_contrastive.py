@@ -5,7 +5,8 @@ import torch
 
 import corticalnet as cn
 from corticalnet.errors import RuleError
-from tests.networks import CLASSES, F64, SHAPE, autograd, batch, dense, distance, learned, squared
+from tests.closed_form.test_equilibrium import changes
+from tests.networks import CLASSES, F64, SHAPE, autograd, batch, dense, distance, learned, skipping, squared
 
 #: Wide enough that no state is held at the bound.
 FREE = {"bound": 50.0, "steps": 2000}
@@ -142,3 +143,41 @@ def test_what_does_not_go_together_is_refused(make, words):
     with pytest.raises(RuleError) as caught:
         make()
     assert words in str(caught.value)
+
+
+# The circuits -------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("contrastive-hebbian", {}),
+        ("generec", {}),
+        ("generec", {"form": "midpoint"}),
+        ("generec", {"form": "symmetric"}),
+        ("generec", {"pathway": "random"}),
+    ],
+    ids=["contrastive", "free", "midpoint", "symmetric", "random"],
+)
+@pytest.mark.parametrize(
+    ("net", "engine", "samples"),
+    [(lambda: skipping("sigmoid"), "torch", 2), (lambda: dense("sigmoid", 2), "brian2", 1)],
+    ids=["torch", "brian2"],
+)
+def test_one_trial_changes_the_weights_as_the_rule_does(net, engine, samples, name, settings):
+    net, (x, y) = net(), batch(samples)
+    rule = cn.rule(name, steps=60, **settings)
+    for found, wanted in changes(net, rule, x, y, engine, longer=5):
+        assert abs(found - wanted).max() < 1e-10 * abs(wanted).max()
+        assert abs(wanted).max() > 1e-6
+
+
+def test_trial_after_trial_the_synapses_compare_anew():
+    """Two trials of the circuit are two updates of the network."""
+    net, (x, y) = dense("sigmoid"), batch(2)
+    rule = cn.rule("generec", steps=60)
+    circuit = cn.circuit(net, rule, 0.2)
+    trial = [cn.Present(x, circuit.needs.present), cn.Teach(y, circuit.needs.teach), cn.Rest(60)]
+    data = cn.simulate(circuit, [*trial, *trial], record=["nudge"], last=1)
+    for _ in range(2):
+        rule.update(net, x, y, torch.optim.SGD(net.parameters(), lr=0.2))
+    cn.write_back(circuit, copy := dense("sigmoid"), data)
+    assert distance([p.detach() for p in copy.parameters()], [p.detach() for p in net.parameters()]) < 1e-10

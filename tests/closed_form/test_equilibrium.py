@@ -204,6 +204,10 @@ def test_its_circuit_is_loaded_by_who_has_never_seen_the_rule():
             "squared-error Teacher, not by Teacher",
         ),
         (
+            lambda: cn.circuit(dense(), cn.rule("equilibrium-propagation", random_sign=True)),
+            "no clock tells a nudge of random sign",
+        ),
+        (
             lambda: cn.circuit(sheets(), cn.rule("equilibrium-propagation")),
             "a pool has no columns that relax",
         ),

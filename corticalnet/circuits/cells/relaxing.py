@@ -71,6 +71,18 @@ class RelaxingNext(Relaxing):
         return self._relax(cell, port.drive + port.feedback / self.weight, dt)
 
 
+class ToldRelaxing(Relaxing):
+    """A column that moves first, and whose synapses are told at port ``nudge`` that a teacher is there."""
+
+    ports = {**Relaxing.ports, "nudge": ""}
+
+
+class ToldRelaxingNext(RelaxingNext):
+    """The same, that moves after its neighbours have."""
+
+    ports = {**RelaxingNext.ports, "nudge": ""}
+
+
 class NudgedRate(RelaxingNext):
     """An output column: a teacher nudges it. Port ``nudge`` (how much); outside input ``target``."""
 
@@ -80,6 +92,16 @@ class NudgedRate(RelaxingNext):
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Relax to drive and nudge by one Euler step."""
         return self._relax(cell, port.drive + port.nudge * (cell.target - cell.rate), dt)
+
+
+class ClampedRate(NudgedRate):
+    """An output column: it is what its target says while there is a nudge, and relaxes without one."""
+
+    def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Take the target, or relax to the drive by one Euler step."""
+        relaxed = self._relax(cell, port.drive, dt)
+        rate = where(port.nudge != 0, cell.target, relaxed["rate"])
+        return {"rate": rate, "sent": self.weight * rate}
 
 
 class Nudge(Clock):

@@ -7,9 +7,11 @@ At the port ``error`` a prediction cell hears the error of its column.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from corticalnet.circuits.plasticity.plasticity import Plasticity
+from corticalnet.circuits.pointwise import where
+from corticalnet.circuits.quantities import Probability
 
 
 class ErrorTimesRate(Plasticity):
@@ -50,3 +52,31 @@ class SentTimesRate(Plasticity):
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
         """Return ``sent · rate``."""
         return post.sent * pre.rate
+
+
+class SentDifferenceTimesRate(Plasticity):
+    """What the postsynaptic column does otherwise than in the free phase, times a presynaptic rate (GeneRec).
+
+        (sent_post − free_post) · ((1 − share) free_pre + share rate_pre)
+
+    The synapse remembers what its two columns did before port ``nudge`` of the column above was on.
+
+    Args:
+        share: of the presynaptic rate that is there now: 0 GeneRec, ½ the midpoint rule (O'Reilly 1996).
+    """
+
+    share: Probability = 0.0
+    state: ClassVar[dict[str, float]] = {"free_pre": 0.0, "free_post": 0.0}
+
+    def update(self, synapse: Any, pre: Any, post: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Remember both ends while nothing is nudged."""
+        taught = port.nudge != 0
+        return {
+            "free_pre": where(taught, synapse.free_pre, pre.rate),
+            "free_post": where(taught, synapse.free_post, post.sent),
+        }
+
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
+        """Return the difference above times the rate below."""
+        sent = synapse.free_pre + self.share * (pre.rate - synapse.free_pre)
+        return (post.sent - synapse.free_post) * sent
