@@ -27,9 +27,11 @@ from corticalnet.circuits.quantities import (
     Range,
 )
 from corticalnet.errors import CircuitError
+from tests import own
 from tests.circuits.test_validation import refused
 
 KINDS = [getattr(cells, name) for name in cells.__all__ if name not in ("Cell", "State", "Spiking")]
+KINDS += own.kinds(Cell)
 #: What divides in the equations of the shipped cells (by reading them).
 TIME_CONSTANTS = {"tau", "average", "synapse", "memory"}
 EVERY = [(kind, name, unit) for kind in KINDS for name, unit in kind.units().items()]
@@ -43,7 +45,7 @@ def test_no_shipped_cell_takes_what_is_no_number_or_no_time(kind, name, unit):
             kind(**{name: value})
     if unit.symbol == "ms":
         refused(f"{what} must be ", lambda: kind(**{name: -5.0}))
-    if name in TIME_CONSTANTS:
+    if name in (kind().divisors() if kind in own.kinds(Cell) else TIME_CONSTANTS):
         for value in (0, "0 ms", -5):
             refused(f"{what} must be more than 0 ms, and finite, not", partial(kind, **{name: value}))
     elif name != "last":  # (Clock.last is first or later)

@@ -3,24 +3,30 @@
 Above all where a parameter is 0, 1 or negative, so that a symbolic tracer may leave something out.
 """
 
+from collections import defaultdict
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import sympy
 import torch
 
-from corticalnet.circuits import cells, pointwise
+from corticalnet.circuits import cells, plasticity, pointwise
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.pointwise import absolute, exp, maximum, where
 from corticalnet.circuits.quantities import Pure
-from corticalnet.circuits.tracing import symbols, trace
+from corticalnet.circuits.tracing import Traced, symbols, trace
 from corticalnet.engines.brian2_engine.code import MAXIMUM, MINIMUM, SELECT, Formula, formula
 from corticalnet.engines.torch_engine.learning import evaluate
 from corticalnet.errors import CircuitError
+from tests import own
 from tests.circuits.test_validation import refused
 
 KINDS = [getattr(cells, name) for name in cells.__all__ if name not in ("Cell", "State", "Spiking")]
+KINDS += own.kinds(Cell)
+PLASTICITY = [getattr(plasticity, name) for name in plasticity.__all__ if name != "Plasticity"]
+PLASTICITY += own.kinds(Plasticity)
 DT, N = 0.5, 6
 #: What names in Brian2's code are to Python.
 CODE = {
@@ -74,6 +80,32 @@ def check_same(cell, phase, draw):
         for found in (arrays[name], tensors[name], traced, texts):
             found = np.broadcast_to(np.asarray(found, dtype=float), N)
             np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12, err_msg=what)
+
+
+@pytest.mark.parametrize("kind", PLASTICITY)
+def test_every_plasticity_is_one_function(kind):
+    """Eligibility, for floats, arrays, tensors and symbols, whatever it asks for at its two cells."""
+    draw = np.random.default_rng(4)
+    values = defaultdict(lambda: draw.normal(size=N).round(2))
+
+    class Space:
+        def __init__(self, side, take):
+            self.side, self.take = side, take
+
+        def __getattr__(self, name):
+            key = f"{self.side}_{name}"
+            return self.take(key, values[key])
+
+    def called(take):
+        spaces = (Space(side, take) for side in ("synapse", "pre", "post", "port"))
+        return kind().eligibility(*spaces)
+
+    wanted = [float(called(lambda _, v, k=k: v[k].item())) for k in range(N)]
+    expr = called(lambda key, _: Traced(sympy.Symbol(key, real=True)))
+    known = {key: torch.as_tensor(v) for key, v in values.items()}
+    traced = evaluate(getattr(expr, "expr", expr), known)
+    for found in (called(lambda _, v: v), called(lambda _, v: torch.tensor(v)), traced):
+        np.testing.assert_allclose(np.asarray(found, float), wanted, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -9,9 +9,12 @@ import pytest
 import torch
 
 import corticalnet as cn
+from corticalnet.circuits.cells import Cell
+from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.columns import registry
 from corticalnet.rules import catalogue
 from corticalnet.training import load_model, train
+from tests import own
 from tests.documentation import outputs
 
 DOCUMENTS = [Path("README.md"), Path("CONTRIBUTING.md"), *sorted(Path(".").glob("*/**/*.md"))]
@@ -49,7 +52,7 @@ def test_blocks_run_and_print_what_is_shown(path, tmp_path):
 
 
 def test_the_documented_model_trains(tmp_path):
-    source, *_ = blocks(Path("docs/writing_a_model.md"))
+    source, *_ = blocks(Path("docs/how_to/model.md"))
     path = tmp_path / "my_model.py"
     path.write_text(source)
     model = load_model(path, rule="streaming-fa-z-il", channels=4, epochs=1, data="digits")
@@ -60,7 +63,7 @@ def test_the_documented_model_trains(tmp_path):
 
 def test_the_documented_rule_works_with_every_trigger():
     names: dict = {}
-    for block in blocks(Path("docs/writing_a_rule.md")):
+    for block in blocks(Path("docs/how_to/feedback_pathway.md")):
         exec(block, names)
     net = cn.mlp([6, 5, 4], "tanh", dtype=torch.float64)
     x, y = torch.rand(3, 6, dtype=torch.float64), torch.tensor([0, 1, 2])
@@ -110,3 +113,13 @@ def test_lines_of_text_are_wrapped_at_120(path):
         assert code or len(line) <= 120 or line.startswith(("|", "![")), (
             f"{path}:{number}: {len(line)} characters"
         )
+
+
+def test_parts_of_ones_own_are_found_by_the_tests_that_the_how_to_pages_name():
+    for page in ("rule", "feedback_pathway", "trigger", "column_model", "cell", "plasticity"):
+        first, *_ = blocks(Path(f"docs/how_to/{page}.md"))
+        exec(first, {})
+    rules = {"my-target-propagation", "sparse-feedback", "bounded-errors", "delta-rule"}
+    assert rules == set(own.rules())
+    assert "Adapting" in {kind.__name__ for kind in own.kinds(Cell)}
+    assert "Oja" in {kind.__name__ for kind in own.kinds(Plasticity)}

@@ -41,13 +41,13 @@ def learning(**parameters):
 def links(document, heading):
     """Files of the package that a section links to, in order."""
     section = (ROOT / document).read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
-    return list(dict.fromkeys(re.findall(r"\]\((?:\.\./)?(corticalnet/[\w/]+\.py)\)", section)))
+    return list(dict.fromkeys(re.findall(r"\]\((?:\.\./)*(corticalnet/[\w/]+\.py)\)", section)))
 
 
 def test_a_rule_learns_in_few_functions_and_the_list_of_its_files_is_true():
     functions = learning()
     assert len(functions) <= 30, sorted(functions)
-    shown = links("docs/writing_a_rule.md", "What runs when a rule learns")
+    shown = links("docs/how_to/rule.md", "What runs when a rule learns")
     assert len(shown) == len(set(shown))
     assert set(shown) == {path for path, *_ in functions}
     assert len(shown) <= 13
