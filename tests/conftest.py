@@ -3,6 +3,7 @@
 ``CORTICALNET_TEST_SEED=n`` adds n to every seed, ``CORTICALNET_TEST_THREADS=n`` gives torch n threads.
 """
 
+import importlib.util
 import os
 
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -12,12 +13,14 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from corticalnet.errors import EngineError
 from tests.browser import Browser, launched
 from tests.seeds import shifted
 
 pytest_plugins = ["pytester", "tests.cpu_times", "tests.quick"]
 
 torch.set_num_threads(int(os.environ.get("CORTICALNET_TEST_THREADS", "1")))
+BRIAN2 = importlib.util.find_spec("brian2") is not None
 SHIFT = int(os.environ.get("CORTICALNET_TEST_SEED", "0"))
 
 
@@ -27,6 +30,17 @@ def pytest_runtest_protocol(item):
         return (yield)
     with shifted(SHIFT):
         return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Who needs Brian2 is skipped where there is none: the engine says it is not there."""
+    try:
+        return (yield)
+    except EngineError as error:
+        if BRIAN2 or "corticalnet[brian2]" not in str(error):
+            raise
+        pytest.skip("could not import 'brian2'")
 
 
 @pytest.fixture(autouse=True)

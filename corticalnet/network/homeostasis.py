@@ -123,7 +123,7 @@ class BatchHomeostasis(Homeostasis):
         if memory is None:
             n = x.numel() / x.shape[1]
             self.count += 1
-            weight = self.count.to(x.dtype).reciprocal().clamp_min(self.momentum)
+            weight = self.count.to(x.dtype).reciprocal().clamp_min(self.momentum).to(self.running_mean.dtype)
             self._remember(mean.detach(), (inverse.detach() ** -2 - self.eps) * (n / (n - 1)), weight)
         return y, _Memory(mean, inverse)
 

@@ -12,7 +12,6 @@ from corticalnet.recordings.reading import all_cells, weight_change
 from tests.agreement.test_network_is_circuit import NETWORKS, RULES, sheets
 from tests.networks import batch, dense
 
-pytest.importorskip("brian2")
 BOUND = 1e-10
 
 

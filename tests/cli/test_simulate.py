@@ -66,6 +66,7 @@ def test_weights_of_a_run(cli, place):
 
 
 def test_the_engines_agree(cli, place):
+    pytest.importorskip("brian2")
     for engine in ("torch", "brian2"):
         said = cli(
             f"simulate small --data digits --rule il --trials 1 --no-plot --engine {engine} --out {engine}"
