@@ -114,7 +114,7 @@ class Result:
 
 
 def silence(areas: Sequence[str]) -> str:
-    """What is said of areas that have fallen silent.
+    """Say that areas have fallen silent.
 
     >>> silence(["area1"])
     'no column of area1 is active for any test image: nothing is learned there; a smaller lr may help'
@@ -127,7 +127,7 @@ def silence(areas: Sequence[str]) -> str:
 
 @torch.no_grad()
 def silent_areas(net: Network, split: Split, batch: int = 1024) -> tuple[str, ...]:
-    """Hidden areas whose rates are 0 for every image of a split, in evaluation mode, from the input up."""
+    """Find hidden areas whose rates are 0 for every image of a split, in evaluation mode."""
     dtype = next(net.parameters()).dtype
     was_training, quiet = net.training, {area.name: True for _, area in net.wiring.above_input[:-1]}
     net.eval()

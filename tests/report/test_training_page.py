@@ -146,8 +146,16 @@ def test_areas_that_have_fallen_silent_are_a_warning(runs):
     assert "Warning no column of V1 and V2 is active" in page(runs / "one").text
 
 
-@pytest.mark.parametrize("gone", ["settings.json", "metrics.jsonl", "summary.json", "confusion.json"])
-@pytest.mark.parametrize("damage", [None, "{", '{"epoch": 1}', "[]", "\x00"])
+@pytest.mark.parametrize(
+    ("gone", "damage"),
+    [
+        *((name, None) for name in ("settings.json", "metrics.jsonl", "summary.json", "confusion.json")),
+        ("settings.json", "{"),
+        ("metrics.jsonl", '{"epoch": 1}'),
+        ("summary.json", "[]"),
+        ("confusion.json", "\x00"),
+    ],
+)
 def test_a_file_that_is_gone_or_damaged_is_left_out_and_said(runs, gone, damage):
     path = runs / "one" / gone
     path.unlink()
