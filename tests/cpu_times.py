@@ -27,13 +27,17 @@ def cpu_seconds() -> float:
 
 
 def pytest_addoption(parser):
+    parser.addoption(
+        "--cpu-limit", type=float, default=LIMIT, metavar="S", help="that an unmarked test may take"
+    )
     parser.addoption("--cpu-times", type=int, metavar="N", help="show the N dearest test functions")
 
 
 class Times:
     """CPU time of shared fixtures by node and name, and of the test that runs, without theirs."""
 
-    def __init__(self):
+    def __init__(self, limit: float):
+        self.limit = limit
         self.shared: dict[tuple[str, str], float] = {}
         self.own = 0.0
 
@@ -73,13 +77,13 @@ class Times:
             self.own += cpu_seconds() - begin
             seconds = self.of(item)
             item.user_properties += [("cpu", round(seconds, 3)), ("own_cpu", round(self.own, 3))]
-        if seconds > LIMIT and not item.get_closest_marker("slow"):
+        if seconds > self.limit and not item.get_closest_marker("slow"):
             pytest.fail(f"took {seconds:.1f} s of CPU time: mark it slow, or make it faster", pytrace=False)
         return result
 
 
 def pytest_configure(config):
-    config.pluginmanager.register(Times(), "cpu_times")
+    config.pluginmanager.register(Times(config.getoption("--cpu-limit")), "cpu_times")
 
 
 def pytest_terminal_summary(terminalreporter, config):

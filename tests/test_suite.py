@@ -47,13 +47,12 @@ def test_marked():
 
 @pytest.fixture
 def run(pytester, monkeypatch):
-    monkeypatch.setattr("tests.cpu_times.LIMIT", 0.1)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makeini("[pytest]\nmarkers = slow: more than two seconds")
 
     def call(source, *options):
         pytester.makepyfile(source)
-        plugins = ["-p", "tests.cpu_times", "-p", "tests.quick", "-p", "no:cacheprovider"]
+        plugins = ["-p", "tests.cpu_times", "-p", "tests.quick", "-p", "no:cacheprovider", "--cpu-limit=0.1"]
         return pytester.runpytest_inprocess(*plugins, *options)
 
     return call
