@@ -8,6 +8,7 @@ import pkgutil
 import pytest
 
 import corticalnet as cn
+from corticalnet.rules import catalogue
 
 #: Extras that need not be installed.
 OPTIONAL = {"brian2", "tensorboard", "xarray"}
@@ -28,6 +29,7 @@ def load(name):
 @pytest.mark.parametrize("name", ["corticalnet", *MODULES])
 def test_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # an example may write files
+    monkeypatch.setattr(catalogue, "_RULES", dict(catalogue._RULES))  # or register a rule
     module = load(name)
     results = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS)
     assert results.failed == 0, f"{results.failed} of {results.attempted} examples in {name} failed"
@@ -57,6 +59,8 @@ def test_what_is_public_has_a_docstring(name):
     if inspect.isclass(thing):
         own = [n for n, member in vars(thing).items() if inspect.isfunction(member) and not n.startswith("_")]
         assert all(inspect.getdoc(getattr(thing, n)) for n in own)
+    if inspect.isclass(thing) or inspect.isroutine(thing):
+        assert doctest.DocTestParser().get_examples(thing.__doc__), f"corticalnet.{name} shows no example"
 
 
 def test_the_list_of_public_names_is_sorted_out():

@@ -78,6 +78,12 @@ def validate(
         RuleError: a network without a rule.
         ShapeError: stimuli or targets do not fit the network.
         SimulationError: numbers run away in the network, or in a sweep.
+
+    >>> import corticalnet as cn
+    >>> net = cn.mlp([4, 3, 2], "tanh", seed=0)
+    >>> report = validate(net, "z-il", [[0.1, 0.2, 0.3, 0.4]], [1], sweep="dt", values=[5.0])
+    >>> "dt (ms)" in str(report)
+    True
     """
     network = what.network if isinstance(what, Model) else what
     _small_enough(network)

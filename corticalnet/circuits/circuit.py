@@ -59,6 +59,13 @@ class Circuit(Index):
 
     Raises:
         CircuitError: the parts do not fit together; the message names the part, its value and the choices.
+
+    >>> import corticalnet as cn
+    >>> from corticalnet.circuits.cells import Sensory, Value
+    >>> cells = [cn.Population("retina", 2, Sensory()), cn.Population("cortex", 1, Value())]
+    >>> circuit = Circuit(cells, [cn.Projection("retina", "cortex", "feedback", [[1.0, -1.0]])])
+    >>> circuit.population("cortex").n
+    1
     """
 
     def __post_init__(self) -> None:

@@ -40,7 +40,13 @@ class Connection(ABC):
 
 @dataclass(frozen=True)
 class AllToAll(Connection):
-    """Every cell meets every cell; weights are ``[post, pre]``."""
+    """Every cell meets every cell; weights are ``[post, pre]``.
+
+    >>> import corticalnet as cn
+    >>> weight = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]  # [post, pre]
+    >>> cn.Projection("retina", "cortex", "prediction", weight, AllToAll()).name
+    'retina->cortex'
+    """
 
     def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
         """Return the shape ``(post, pre)``."""
@@ -62,7 +68,12 @@ class AllToAll(Connection):
 
 @dataclass(frozen=True)
 class OneToOne(Connection):
-    """Cell k meets cell k; one weight each."""
+    """Cell k meets cell k; one weight each.
+
+    >>> import corticalnet as cn
+    >>> cn.Projection("area.value", "area.error", "value", [1.0, 2.0], OneToOne()).connection
+    OneToOne()
+    """
 
     def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
         """Return the shape ``(n,)``."""
@@ -114,6 +125,9 @@ class Synapses(Connection):
         pre, post: cells of every synapse.
         weight: which weight each has; each its own if not given.
         count: how many weights there are; as many as ``weight`` names if not given.
+
+    >>> Synapses(pre=[0, 1, 2], post=[0, 0, 1], weight=[0, 0, 1]).count  # three synapses of two weights
+    2
     """
 
     pre: Indices

@@ -32,6 +32,11 @@ class Population:
 
     Raises:
         CircuitError: a name that is no word, no cells, or something that is no cell.
+
+    >>> import corticalnet as cn
+    >>> population = Population("area1.value", 20, cn.circuits.cells.Value())
+    >>> population.area, population.role
+    ('area1', 'value')
     """
 
     name: str
@@ -88,6 +93,9 @@ class Projection:
 
     Raises:
         CircuitError: an impossible delay or sharing.
+
+    >>> Projection("retina", "cortex", "prediction", 0.1, delay="5 ms").delay
+    5.0
     """
 
     source: str
@@ -131,6 +139,10 @@ class Wire:
 
     Raises:
         CircuitError: a weight that is no finite number.
+
+    >>> wire = Wire("area1.value", "area1.error", "value", sends="rate")
+    >>> wire.weight
+    1.0
     """
 
     source: str
@@ -164,6 +176,9 @@ class Broadcast:
 
     Raises:
         CircuitError: names that are no texts.
+
+    >>> Broadcast("midbrain", ["retina->cortex"], name="dopamine").name
+    'dopamine'
     """
 
     source: str

@@ -71,6 +71,11 @@ class Continuous:
 
     Warns:
         CircuitWarning: a setting with which this is known to fail.
+
+    >>> import corticalnet as cn
+    >>> circuit = cn.circuit(cn.mlp([4, 3, 2]), cn.rule("z-il"), dynamics=Continuous(tau="20 ms", dt=0.5))
+    >>> circuit.dt
+    0.5
     """
 
     construction: str = "latch"

@@ -74,6 +74,11 @@ def circuit(
     Warns:
         CircuitWarning: feedback that no gate holds back is live, and the network lies beyond the limit up to
             which its steps come to rest.
+
+    >>> import corticalnet as cn
+    >>> columns = circuit(cn.mlp([4, 3, 2], "tanh"), cn.rule("z-il"), learning_rate=0.1)
+    >>> [projection.name for projection in columns.plastic]
+    ['input->area1', 'area1->output']
     """
     _check(learning_rate, phase_signal, cells_per_column, cell, name)
     if not isinstance(network, Network):

@@ -135,6 +135,12 @@ def spiking(
 
     Raises:
         CircuitError: a population is unknown or tells no other area anything, or an impossible number.
+
+    >>> import corticalnet as cn
+    >>> columns = cn.circuit(cn.mlp([3, 2]), cn.rule("z-il"), dynamics=cn.Continuous("sample_and_hold"))
+    >>> cells = spiking(columns, cells_per_column=30)
+    >>> len(cells.populations) > len(columns.populations)
+    True
     """
     code = RateCode(cells_per_column, cell, max_rate, synapse, push_pull)
     if not isinstance(circuit, Circuit):

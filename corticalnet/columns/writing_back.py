@@ -39,6 +39,14 @@ def write_back(circuit: Circuit, network: Network, data: Any = None) -> None:
     Raises:
         CircuitError: a link of the network has no projection in the circuit, or a weight is not finite; then
             the network stays as it was.
+
+    >>> import corticalnet as cn
+    >>> net = cn.mlp([4, 3, 2], seed=0)
+    >>> columns = cn.circuit(net, cn.rule("z-il"))
+    >>> other = cn.mlp([4, 3, 2], seed=1)
+    >>> write_back(columns, other)
+    >>> bool((other.links[0].weight == net.links[0].weight).all())
+    True
     """
     weights, changes = circuit.weights, []
     for link in filter(lambda link: link.plastic, network.links):

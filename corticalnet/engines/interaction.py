@@ -54,6 +54,13 @@ class Interaction:
         ProtocolError: impossible numbers; when it runs: a circuit without actions, or with others than the
             world's.
         TaskError: the task has not Gymnasium's interface, or no discrete actions.
+
+    >>> import corticalnet as cn
+    >>> from corticalnet.reinforcement.tasks import Classification
+    >>> life = Interaction(Classification([[0.0, 1.0], [1.0, 0.0]], [0, 1]), trials=3)
+    >>> data = cn.simulate(cn.circuit(cn.mlp([2, 4, 2]), cn.rule("brainprop")), life, record="rpe")
+    >>> len(life.actions), len(life.rewards)
+    (3, 3)
     """
 
     def __init__(

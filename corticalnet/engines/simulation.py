@@ -19,7 +19,14 @@ AnyProtocol = Iterable[Any] | Callable[[Simulator], Iterable[Any]] | Any
 def simulator(
     circuit: Circuit, engine: str = "torch", seed: int = 0, *, batch: int | None = None, **options: Any
 ) -> Simulator:
-    """Return a circuit on an engine, for more than one protocol; see :class:`Simulator`."""
+    """Return a circuit on an engine, for more than one protocol; see :class:`Simulator`.
+
+    >>> import corticalnet as cn
+    >>> running = simulator(cn.circuit(cn.mlp([2, 3, 2]), cn.rule("z-il")))
+    >>> data = running.run([cn.Present([[0.0, 1.0]], steps=6)], record=["value"])
+    >>> running.read("area1.value.value").shape
+    (1, 3)
+    """
     return Simulator(circuit, engine, seed, batch=batch, **options)
 
 
@@ -74,6 +81,12 @@ def simulate(
         ProtocolError: the protocol or the records do not fit the circuit.
         EngineError: the engine is unknown, not installed, or cannot run this.
         SimulationError: a number is no longer finite (``error.recording`` has what was recorded until then).
+
+    >>> import corticalnet as cn
+    >>> columns = cn.circuit(cn.mlp([2, 3, 2], "tanh"), cn.rule("z-il"))
+    >>> trial = [cn.Present([[0.0, 1.0]], steps=6), cn.Teach([1], steps=6)]
+    >>> simulate(columns, trial, record=["error"]).sizes["time"]
+    12
     """
     return Simulator(circuit, engine, seed, batch=batch, **options).run(
         protocol,

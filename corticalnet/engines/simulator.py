@@ -61,6 +61,12 @@ class Simulator(Running):
     Raises:
         EngineError: the engine is unknown, not installed, or does not take an option.
         ProtocolError: an impossible seed or batch.
+
+    >>> import corticalnet as cn
+    >>> running = Simulator(cn.circuit(cn.mlp([2, 3, 2]), cn.rule("z-il")))
+    >>> data = running.run([cn.Present([[0.0, 1.0]], steps=6)], record=["value"])
+    >>> running.time
+    6.0
     """
 
     def __init__(

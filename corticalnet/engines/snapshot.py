@@ -75,6 +75,12 @@ class Snapshot:
         about: what it is of.
         state: the engine's arrays.
         held: patterns of inputs that are on, by "population.input".
+
+    >>> import corticalnet as cn
+    >>> running = cn.simulator(cn.circuit(cn.mlp([2, 3, 2]), cn.rule("z-il")))
+    >>> snapshot = running.snapshot()
+    >>> isinstance(snapshot, Snapshot)
+    True
     """
 
     about: About

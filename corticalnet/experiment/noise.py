@@ -39,6 +39,14 @@ class Noise:
 
     Raises:
         ProtocolError: an impossible sd, density or seed, or both sd and density.
+
+    >>> import corticalnet as cn
+    >>> circuit = cn.circuit(cn.mlp([2, 3, 2]), cn.rule("z-il"))
+    >>> quiet = cn.simulate(circuit, [cn.Rest(steps=5)], record=["value"])
+    >>> noise = [Noise("area1.prediction", sd=0.1)]
+    >>> loud = cn.simulate(circuit, [cn.Rest(steps=5)], record=["value"], noise=noise)
+    >>> bool(quiet["area1.value.value"].any()), bool(loud["area1.value.value"].any())
+    (False, True)
     """
 
     population: str

@@ -69,6 +69,9 @@ class Present(Element):
 
     Raises:
         ProtocolError: not exactly one of steps and ms.
+
+    >>> Present([[0.0, 1.0]], ms=20).ms
+    20.0
     """
 
     stimulus: Any
@@ -90,6 +93,9 @@ class Teach(Element):
 
     Raises:
         ProtocolError: not exactly one of steps and ms.
+
+    >>> Teach([1], steps=5).steps
+    5
     """
 
     target: Any
@@ -109,6 +115,9 @@ class Reinforce(Element):
 
     Raises:
         ProtocolError: not exactly one of steps and ms.
+
+    >>> Reinforce([1], steps=5).steps
+    5
     """
 
     answer: Any
@@ -126,6 +135,9 @@ class Rest(Element):
 
     Raises:
         ProtocolError: not exactly one of steps and ms.
+
+    >>> Rest(ms="0.1 s").ms
+    100.0
     """
 
     steps: int | None = None
@@ -143,6 +155,9 @@ class SetInput(Element):
 
     Raises:
         ProtocolError: not exactly one of steps and ms.
+
+    >>> SetInput({"retina.stimulus": [0.0, 1.0], "midbrain.stimulus": 1.0}, ms=200).ms
+    200.0
     """
 
     signals: Mapping[str, Any]
@@ -170,6 +185,10 @@ class Play(Element):
 
     Raises:
         ProtocolError: both steps and ms, a function alone without either, or arrays of other lengths.
+
+    >>> import numpy as np
+    >>> Play({"retina.stimulus": np.linspace(0, 1, 50)[:, None]}, steps=50).steps
+    50
     """
 
     signals: Any

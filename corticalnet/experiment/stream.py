@@ -30,6 +30,12 @@ class Stream:
 
     Raises:
         ProtocolError: lengths that are no range, or not as many targets as stimuli.
+
+    >>> import corticalnet as cn
+    >>> stream = Stream([[0.0, 1.0], [1.0, 0.0]], [1, 0], present=(6, 12), teach=(3, 9), seed=0)
+    >>> circuit = cn.circuit(cn.mlp([2, 3, 2]), cn.rule("streaming-fa-z-il"))
+    >>> cn.simulate(circuit, [stream], record=["phi"]).sizes["batch"]
+    1
     """
 
     stimuli: Any
@@ -93,6 +99,9 @@ def exploration_noise(
 
     Raises:
         ProtocolError: an impossible number of them, probability or temperature.
+
+    >>> exploration_noise(trials=3, actions=2).shape
+    (3, 2)
     """
     size = (
         whole("exploration_noise: trials", trials, ProtocolError),

@@ -39,6 +39,10 @@ class Area(nn.Module):
         stages: the whole sequence of stages, for another order; replaces all of the above.
 
     Homeostasis, pool and dropout act in this order after the activation (Pozzi et al. 2020).
+
+    >>> import corticalnet as cn
+    >>> Area(cn.Dense(20), "tanh", "hidden", dropout=0.1).name
+    'hidden'
     """
 
     def __init__(

@@ -253,6 +253,11 @@ def mlp(
 
     Raises:
         NetworkError: fewer than two sizes, or a setting is impossible.
+
+    >>> import torch
+    >>> net = mlp([64, 32, 10], hidden="tanh", seed=0)
+    >>> tuple(net(torch.rand(5, 64)).shape)
+    (5, 10)
     """
     columns = list(columns) if isinstance(columns, Iterable) and not isinstance(columns, str) else [columns]
     if len(columns) < 2:

@@ -107,7 +107,13 @@ class _Pool(Stage):
 
 
 class MaxPool(_Pool):
-    """The strongest column of each ``size`` × ``size`` neighbourhood speaks; feedback returns to it alone."""
+    """The strongest column of each ``size`` × ``size`` neighbourhood speaks; feedback returns to it alone.
+
+    >>> import corticalnet as cn
+    >>> areas = [cn.Area(cn.Convolution(4, padding="same"), pool=MaxPool(2)), cn.Area(cn.Dense(3))]
+    >>> cn.Network((1, 6, 6), areas).areas["area1"].shape
+    (4, 3, 3)
+    """
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """Return the maxima, and who won."""
@@ -134,6 +140,11 @@ class AvgPool(_Pool):
         size: of a neighbourhood; the whole sheet, so that one column is left of a channel, if not given.
         stride: from one to the next; ``size`` if not given.
         padding: places beyond the edges, which count as columns at rate 0.
+
+    >>> import corticalnet as cn
+    >>> areas = [cn.Area(cn.Convolution(4, padding="same"), pool=AvgPool()), cn.Area(cn.Dense(3))]
+    >>> cn.Network((1, 6, 6), areas).areas["area1"].shape
+    (4, 1, 1)
     """
 
     def __init__(self, size: int | None = None, stride: int | None = None, padding: int = 0) -> None:

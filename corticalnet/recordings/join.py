@@ -32,6 +32,12 @@ def join(recordings: Iterable[xr.Dataset]) -> xr.Dataset:
 
     Raises:
         ProtocolError: there is none, or they are of other simulations, record other things, or overlap.
+
+    >>> import corticalnet as cn
+    >>> running = cn.simulator(cn.circuit(cn.mlp([2, 3, 2]), cn.rule("z-il")))
+    >>> parts = [running.run([cn.Rest(steps=5)], record=["value"]) for _ in range(3)]
+    >>> join(parts).sizes["time"]
+    15
     """
     import xarray as xr
 

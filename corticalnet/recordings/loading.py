@@ -25,6 +25,15 @@ def load_recording(path: str | Path, *, lazy: bool = False) -> xr.Dataset:
 
     Raises:
         ProtocolError: there is no file, it cannot be read, is no recording, or one of an older version.
+
+    >>> import corticalnet as cn
+    >>> import tempfile
+    >>> columns = cn.circuit(cn.mlp([2, 3, 2]), cn.rule("z-il"))
+    >>> data = cn.simulate(columns, [cn.Rest(steps=5)], record=["value"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     _ = data.to_netcdf(f"{folder}/rest.nc", engine="h5netcdf")
+    ...     print(load_recording(f"{folder}/rest.nc").sizes["time"])
+    5
     """
     import xarray as xr
 

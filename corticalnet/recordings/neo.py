@@ -47,6 +47,13 @@ def to_neo(data: xr.Dataset, trial: str = "present") -> Any:
     Raises:
         ProtocolError: Neo is not installed, no event is called so, nothing was recorded, or records with
             spikes were left out.
+
+    >>> import corticalnet as cn
+    >>> columns = cn.circuit(cn.mlp([2, 3, 2]), cn.rule("z-il"))
+    >>> data = cn.simulate(columns, [cn.Rest(steps=5)], record=["value"])
+    >>> block = to_neo(data)
+    >>> len(block.segments)
+    1
     """
     try:
         import neo

@@ -60,6 +60,12 @@ class Record:
 
     Raises:
         ProtocolError: an unknown way to reduce.
+
+    >>> import corticalnet as cn
+    >>> circuit = cn.circuit(cn.mlp([2, 3, 2]), cn.rule("z-il"))
+    >>> data = cn.simulate(circuit, [cn.Rest(steps=5)], record=[Record("area1.value.value", where=[0, 2])])
+    >>> data["area1.value.value"].shape
+    (5, 1, 2)
     """
 
     what: str

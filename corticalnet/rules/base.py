@@ -102,6 +102,11 @@ class LearningRule(OwnWeights, ABC):
         equals: what its changes equal exactly, and where; None if nothing is known.
         may_diverge: what beside the learning rate may let training run away, and the cure; "" if nothing.
         observer: who is told what cells hold just before synapses change; nobody, in training.
+
+    >>> import corticalnet as cn
+    >>> rule = cn.rule("equilibrium-propagation")
+    >>> isinstance(rule, LearningRule), isinstance(rule, cn.Rule)
+    (True, False)
     """
 
     equation: str = ""

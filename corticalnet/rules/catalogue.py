@@ -157,6 +157,12 @@ def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
 
     Raises:
         RuleError: the name is taken or no word, or there is nothing that makes a rule.
+
+    >>> import corticalnet as cn
+    >>> from corticalnet.rules import Entry
+    >>> register("slow-z-il", Entry(cn.Teacher, cn.Tied, lambda: cn.ZIL(rate=0.5), "my idea"))
+    >>> cn.rule("slow-z-il").trigger.rate
+    0.5
     """
     if not isinstance(name, str) or not name.strip():
         raise RuleError(f"the name of a rule must be a text, not {_shown(name)}")

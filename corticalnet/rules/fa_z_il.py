@@ -54,6 +54,10 @@ class FaZIL(Trigger):
             Only with a gate.
 
     ``step.details`` are :class:`Detections`.
+
+    >>> import corticalnet as cn
+    >>> cn.rule("fa-z-il", silence=2, gate="prediction").trigger.silence
+    2
     """
 
     equation = "Δw = ⟨φ ε × rate⟩ at every step,  φ = error just left rest"

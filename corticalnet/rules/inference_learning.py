@@ -26,6 +26,10 @@ class IL(Trigger):
         update: "last" (once, at the end) or "every step" (incremental). Under ``rule.update`` the
             optimizer then steps at every inference step; ``rule.learn`` alone adds the changes up.
         noise: s.d. of the initial values around their predictions.
+
+    >>> import corticalnet as cn
+    >>> cn.rule("il", steps=8).trigger.steps
+    8
     """
 
     equation = "Δw = ⟨ε × rate⟩ after T steps of x ← x + γ (−ε + f'(x) ⊙ signal)"

@@ -39,6 +39,13 @@ class Rule(LearningRule):
 
     Raises:
         RuleError: the parts do not go together.
+
+    >>> import corticalnet as cn
+    >>> import torch
+    >>> rule, net = Rule(cn.Teacher(), cn.Random(), cn.ZIL(), name="mine"), cn.mlp([4, 3, 2])
+    >>> step = rule.learn(net, torch.rand(5, 4), [0, 1, 0, 1, 1])
+    >>> tuple(net.links[0].weight.grad.shape)
+    (3, 4)
     """
 
     takes_vectors = True

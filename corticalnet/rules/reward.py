@@ -77,6 +77,10 @@ class Reward(Rewarded):
         exploration: probability of a Boltzmann choice (2 % in the paper).
         temperature: of the Boltzmann choice (1 in the authors' code).
         choose: a function from rates ``[batch, n]`` to actions ``[batch]``, instead of max-Boltzmann.
+
+    >>> import corticalnet as cn
+    >>> cn.Rule(teaching=Reward(exploration=0.1)).rewarded
+    True
     """
 
     equation = "error = (r − y_s) · 1[n = s],  s by max-Boltzmann choice,  r = 1[s is right]"
@@ -125,6 +129,10 @@ class SoftmaxReward(Rewarded):
 
     Args:
         choose: a function from rates ``[batch, n]`` to actions ``[batch]``, instead of the draw.
+
+    >>> import corticalnet as cn
+    >>> cn.rule("z-il", teaching=SoftmaxReward()).rewarded
+    True
     """
 
     equation = "error = (r / P_s − 1) · 1[n = s],  s drawn from P = softmax(y),  r = 1[s is right]"

@@ -29,6 +29,10 @@ class Sweep(Trigger):
     Args:
         feedback_cells: whether columns have cells that hold the signal. The numbers are the same; what is
             local to a synapse is not (docs/audit.md).
+
+    >>> import corticalnet as cn
+    >>> print(cn.Rule(trigger=Sweep()).equals)
+    equals backprop of the squared loss
     """
 
     equation = "Δw = ⟨δ × rate⟩,  δ = f'(drive) ⊙ signal,  one sweep up and one down"

@@ -85,6 +85,10 @@ class Teacher(Teaching):
 
     Args:
         loss: "squared" (½‖t − y‖²) or "cross-entropy" (of the softmax of the output rates).
+
+    >>> import corticalnet as cn
+    >>> cn.Rule(teaching=Teacher("cross-entropy")).teaching.loss
+    'cross-entropy'
     """
 
     def __init__(self, loss: str = "squared") -> None:

@@ -28,6 +28,10 @@ class ZIL(Trigger):
         rate: γ of inference; 1 for exact backprop.
         noise: s.d. of the initial values around their predictions (breaks C1).
         simulate: compute all areas at all steps instead of the wave front alone.
+
+    >>> import corticalnet as cn
+    >>> print(cn.Rule(trigger=ZIL()).equals)
+    equals backprop of the squared loss
     """
 
     equation = "Δw_l = ⟨ε_l × rate⟩ at step l of x ← x + γ (−ε + f'(x) ⊙ signal)"

@@ -37,6 +37,11 @@ class Model:
 
     Raises:
         ModelError: a part is not what it should be.
+
+    >>> import corticalnet as cn
+    >>> model = Model(cn.mlp([64, 20, 10]), cn.rule("z-il"), name="mine")
+    >>> model.rule.name, model.settings.epochs
+    ('z-il', 30)
     """
 
     network: Network

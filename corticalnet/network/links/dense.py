@@ -19,6 +19,11 @@ class Dense(Link):
 
     ``drive = r Wᵀ``, ``feedback = s W``, ``hebbian = sᵀ r``; ``weight`` is ``[columns, pre]``. Sheets of
     columns (channels × height × width) are flattened. With a ``mask`` or a ``density``, only some meet.
+
+    >>> import corticalnet as cn
+    >>> net = cn.Network((5,), [cn.Area(Dense(4, density=0.5)), cn.Area(Dense(3))])
+    >>> tuple(net.links[0].weight.shape)
+    (4, 5)
     """
 
     def __init__(

@@ -24,6 +24,12 @@ class Identity(Link):
 
     Args:
         source: name of the area (or "input") whose rates are added; the area below if not given.
+
+    >>> import corticalnet as cn
+    >>> below, block = cn.Area(cn.Dense(6), name="below"), cn.Area([cn.Dense(6), Identity("below")])
+    >>> net = cn.Network((5,), [below, block, cn.Area(cn.Dense(3))])
+    >>> [link.name for link in net.links]
+    ['input->below', 'below->area2', 'below->area2.1', 'area2->output']
     """
 
     plastic = False

@@ -44,6 +44,10 @@ class Link(nn.Module, ABC):
     Attributes:
         sparse: whether it has a mask.
         mask: the mask, as booleans, in the state of the network; None: all synapses are there.
+
+    >>> import corticalnet as cn
+    >>> isinstance(cn.Dense(3), Link), issubclass(cn.Convolution, Link)
+    (True, True)
     """
 
     name: str  # "source->target", given by the network

@@ -70,6 +70,11 @@ class Convolution(_Spatial):
     """A kernel of synapses whose weights all positions share (so its plasticity is not local).
 
     ``weight`` is ``[channels, pre channels, height, width]``; padding is symmetric; a bias is per channel.
+
+    >>> import corticalnet as cn
+    >>> net = cn.Network((1, 8, 8), [cn.Area(Convolution(4, kernel=3)), cn.Area(cn.Dense(10))])
+    >>> tuple(net.links[0].weight.shape)
+    (4, 1, 3, 3)
     """
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
@@ -120,6 +125,11 @@ class Local(_Spatial):
     ``weight`` is ``[positions, channels, kernel height × kernel width × pre channels]``. Patches are
     gathered with the batch innermost, so each of the three operations is one batched matrix product
     over positions; rates come out as a view in that layout and the next link takes it as it is.
+
+    >>> import corticalnet as cn
+    >>> net = cn.Network((1, 8, 8), [cn.Area(Local(4, kernel=3)), cn.Area(cn.Dense(10))])
+    >>> net.areas["area1"].shape
+    (4, 6, 6)
     """
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:

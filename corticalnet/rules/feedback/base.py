@@ -197,7 +197,14 @@ class Feedback(ABC):
 
 
 class Tied(Feedback):
-    """Feedback through the transpose of the feedforward weights (weight transport)."""
+    """Feedback through the transpose of the feedforward weights (weight transport).
+
+    >>> import corticalnet as cn
+    >>> rule, net = cn.Rule(feedback=Tied()), cn.mlp([4, 3, 2])
+    >>> route, = rule.feedback_routes(net)
+    >>> route.weights is route.link.weight
+    True
+    """
 
     equation = "signal = Wᵀ error"
     transports_weights = True

@@ -46,6 +46,11 @@ class Random(Feedback):
         init: their scheme, as for links; if not given "he", or "lecun" (s.d. 1/√outputs) if direct.
         direct: whether they come straight from the output to every hidden area, along links of their own
             (:class:`DirectFeedbackLink`), instead of beside the network's links.
+
+    >>> import corticalnet as cn
+    >>> rule, net = cn.Rule(feedback=Random(seed=4)), cn.mlp([4, 3, 2])
+    >>> [tuple(route.weights.shape) for route in rule.feedback_routes(net)]
+    [(2, 3)]
     """
 
     equation = "signal = B error,  B fixed and random"
@@ -135,6 +140,12 @@ class SignSymmetric(Random):
     Args:
         magnitude: "uniform" (every ``|B|`` is √(2 / fan-in)) or "random" (fixed random magnitudes).
         seed: of random magnitudes.
+
+    >>> import corticalnet as cn
+    >>> rule, net = cn.Rule(feedback=SignSymmetric()), cn.mlp([4, 3, 2])
+    >>> route, = rule.feedback_routes(net)
+    >>> bool((route.weights.sign() == route.link.weight.sign()).all())
+    True
     """
 
     equation = "signal = (sign(Wᵀ) ⊙ |B|) error"
@@ -166,6 +177,10 @@ class Direct(Random):
     Args:
         seed: of the fixed random weights ``[output columns, columns of the area]``.
         init: their scheme; "lecun" (s.d. 1/√outputs) if not given.
+
+    >>> import corticalnet as cn
+    >>> cn.rule("backprop", feedback=Direct(seed=3)).feedback.layered
+    False
     """
 
     equation = "signal_l = B_l error_out,  B_l fixed and random"

@@ -85,6 +85,11 @@ class KolenPollack(Learned):
     Args:
         decay: λ of both.
         seed, init: of the first weights, as for :class:`Random`.
+
+    >>> import corticalnet as cn
+    >>> rule, net = cn.rule("z-il", feedback=KolenPollack(decay=0.01)), cn.mlp([4, 3, 2])
+    >>> [tuple(b.shape) for b in rule.parameters(net)]
+    [(2, 3)]
     """
 
     equation = "signal = B error,  Δb = Δw but for the decay of each"
@@ -111,6 +116,11 @@ class Matching(KolenPollack):
 
     Args:
         seed, init: of the first weights, as for :class:`Random`.
+
+    >>> import corticalnet as cn
+    >>> rule, net = cn.rule("brainprop", feedback=Matching()), cn.mlp([4, 3, 2])
+    >>> list(rule.named_parameters(net))
+    ['feedback.area1->output']
     """
 
     equation = "signal = B error,  Δb = Δw"
@@ -133,6 +143,10 @@ class WeightMirror(Learned):
         samples: noise patterns of a trial.
         deviation: σ.
         seed, init: of the first weights, as for :class:`Random`.
+
+    >>> import corticalnet as cn
+    >>> cn.rule("z-il", feedback=WeightMirror(samples=8)).feedback.samples
+    8
     """
 
     equation = "signal = B error,  Δb = rate (⟨W ξ × ξ⟩ / σ² − b)"

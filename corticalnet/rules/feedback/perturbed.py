@@ -44,6 +44,10 @@ class Perturbed(Learned):
         draw: noise for a tensor, instead of standard-normal numbers (of variance 1).
         direct: whether B brings the output's error straight to every area, as in the convolutional networks
             of Lansdell et al. 2020.
+
+    >>> import corticalnet as cn
+    >>> cn.rule("backprop", feedback=Perturbed(deviation=0.05)).transports_weights
+    False
     """
 
     equation = "signal = B error,  B = argmin ‖−(L̃ − L) ξ / σ² − B error‖²"
