@@ -3,7 +3,7 @@
     python -m simulations.agrel_tasks          4 small tasks, 10 seeds; digits, 5 seeds; 5 min
     python -m simulations.agrel_tasks --quick  2 seeds of the smallest, one short run of digits, about 10 s
 
-AGREL (Roelfsema & van Ooyen 2005) draws an action from the softmax of its output and hears whether it was
+AGREL (Roelfsema & van Ooyen 2005) draws an action from the softmax of its output and learns whether it was
 right. The tasks are exclusive or, and counting how many inputs are on; one pattern a trial, drawn at random;
 one hidden area of sigmoid columns with biases; weights s.d. 1. Criterion: for every pattern the right action
 is chosen with a probability of at least 0.75, looked at every 25 trials. Backprop has the same networks,

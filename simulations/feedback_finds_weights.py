@@ -6,7 +6,7 @@
 Random networks over Fashion-MNIST (MNIST is not at hand), squared loss, the output linear, W fixed; B is
 the ridge solution (γ 0.1) over all samples, and must bring its own errors down. Looked at: ‖W − B‖ / ‖W‖ by
 link, and the angle between backprop's change of an area and that by B; beside them the gap of least squares
-that hears exact errors (:func:`expected`: from W and the images, nothing fitted).
+that receives exact errors (:func:`expected`: from W and the images, nothing fitted).
 
 Lansdell, Prakash & Kording 2019: B → W at the top as samples grow and σ → 0 (Theorem 1, if the loss is
 analytic, A2, which excludes ReLU, and E[e eᵀ] has full rank, A3); in linear networks at every link (Theorem
@@ -130,7 +130,8 @@ def expected(
     """‖W − B‖ / ‖W‖ ``[samples][link]`` of ridge regression, if W brings the errors and σ → 0.
 
     B = (n M + γ)⁻¹ (n M W + noise), M = E[e eᵀ]; the noise of a column below has variance n E[‖λ‖² e eᵀ], λ
-    the derivatives by all hidden rates, for the noise of each is heard by all. Also M's condition number by
+    the derivatives by all hidden rates, for the noise of each is received by all. Also M's condition number
+    by
     link: assumption A3 says that it is finite.
     """
     activity, wiring = net.sweep(x), net.wiring

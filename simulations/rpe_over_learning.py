@@ -13,7 +13,7 @@ rises from 0 to 1 (the two add up to r = 1). A probe: test images that are chose
 without, by the weights of before and after learning; without, dopamine is −y_s.
 
 BrainProp's dopamine itself is silent at the stimulus: it compares once, when an outcome comes. The change of
-expectation at the stimulus, y_s(t) − y_s(t−1), is worked out from the recording; it is what dopamine hears
+expectation at the stimulus, y_s(t) − y_s(t−1), is worked out from the recording; it is what dopamine receives
 too where the future counts (AuGMEnT: δ = r + γ q' − q).
 
 Next: corticalnet/circuits/cells/choice.py.

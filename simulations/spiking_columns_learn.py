@@ -71,7 +71,7 @@ def every(trials: int) -> int:
 
 
 def spikes(circuit: cn.Circuit, cells: int, cell: str) -> cn.Circuit:
-    """Whatever one area tells another is told in spikes, and dopamine is heard in spikes."""
+    """Whatever one area tells another is told in spikes, and dopamine is received in spikes."""
     ranges = {p.name: (0.0, 1.0) for p in circuit.populations if p.role in ("value", "feedback")}
     talk = cn.spiking(circuit, cells, cell, ranges=ranges, synapse=SYNAPSE)
     return cn.spiking(talk, DOPAMINE_CELLS, cell, populations=["dopamine"], synapse=SYNAPSE / 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -203,3 +204,21 @@ def test_docstrings_of_classes_have_at_least_five_words():
         if len(said.splitlines()[0].split()) < 5
     ]
     assert not short, "\n".join(short)
+
+
+#: In docstrings and messages -> the word for it.
+SAID = {
+    "hears": "receives", "herd": "batch", "herds": "batches", "animal": "agent", "animals": "agents",
+    "waist": "bottleneck", "urge": "exploration noise", "urges": "exploration noise", "wish": "request",
+}  # fmt: skip
+
+
+def test_words_that_were_replaced_stand_in_no_docstring_or_message():
+    left = {
+        f"{file}:{node.lineno}: {word} (now {SAID[word]})"
+        for file, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        for word in set(re.findall(r"\w+", node.value)) & SAID.keys()
+    }
+    assert not left

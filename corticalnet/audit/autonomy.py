@@ -41,8 +41,8 @@ class Autonomy:
     Attributes:
         reason: why there is nothing to measure.
         controls: control cells of the circuit that is told everything: "clock", "phase".
-        settling: kind of network -> one trial; φ hears the phase (the paper's condition: it must know that a
-            change came by feedback).
+        settling: kind of network -> one trial; φ receives the phase (the paper's condition: it must know that
+            a change came by feedback).
         untold: the same, and φ is not told either (with weights at their usual scale only, if φ was).
         phase_cells: control cells that tell columns, not only synapses, what the teacher does, and that the
             circuit has also where it is made without a phase signal.
@@ -106,7 +106,7 @@ def _streams(
 
     def stream(mine: bool, told: bool, clocks: bool = True, slack: tuple[int, int] = SLACK) -> float:
         columns = expand(network, rule, RATE, phase_signal=told)
-        # Whatever hears the teacher and is no phase signal may count time, be its class known here or not.
+        # Whatever receives the teacher and is no phase signal may count time, be its class known here or not.
         hearing = told if clocks or not told else _phase_signals(columns)
         report = autonomy_in_a_stream(
             network,

@@ -41,7 +41,7 @@ class Locality:
     Attributes:
         leaks: what was disturbed -> largest relative move of a change that should have stayed, worst first.
         states: what cells hold at the moments, as the rule says (rates and drives if it says nothing).
-        broadcasts: what it says that every synapse hears.
+        broadcasts: what it says that every synapse receives.
         checks: how many things were disturbed.
         moments: how many moments of a trial had a change.
         paths: how far changes are from those of the rule that nobody watches: :mod:`corticalnet.audit.paths`.

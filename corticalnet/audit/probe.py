@@ -211,7 +211,7 @@ def _small(broadcasts: Broadcasts, batch: int) -> tuple[str, ...]:
     for name, signal in broadcasts.items():
         if signal.numel() > batch:
             raise RuleError(
-                f"broadcast '{name}' has shape {tuple(signal.shape)}; every synapse hears the same, so it is "
+                f"broadcast '{name}' has shape {tuple(signal.shape)}; every synapse gets the same, so it is "
                 f"one number for each of {batch} samples"
             )
     return tuple(broadcasts)

@@ -73,7 +73,7 @@ def settle(network: Network, rule: LearningRule, seed: int, told: bool = True) -
     Args:
         network, rule: what learns; not changed.
         seed: of the lesson.
-        told: whether φ hears the phase signal, if it can.
+        told: whether φ receives the phase signal, if it can.
     """
     columns = without_phase(expand(network, rule, RATE, phase_signal=told))
     found, falling = _trial(columns, network, rule, seed, SHORT)
@@ -89,7 +89,7 @@ def settle(network: Network, rule: LearningRule, seed: int, told: bool = True) -
 
 
 def without_phase(columns: Circuit) -> Circuit:
-    """Return the same equations in prediction and learning: value cells do not hear the phase."""
+    """Return the same equations in prediction and learning: value cells do not receive the phase."""
     phases = {p.name for p in columns.populations if isinstance(p.cell, PhaseSignal)}
     broadcasts = []
     for broadcast in columns.broadcasts:

@@ -5,7 +5,7 @@
 
 Weights change throughout. The twin is the network that gets the same lessons from the rule's sweep
 (backprop, for tied feedback), one update per trial. A rule that needs a clock or a phase signal does not
-hear the teacher come, and is far off.
+are told that the teacher comes, and is far off.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class StreamReport:
 
     Attributes:
         rule, engine: what ran, and where.
-        announced: whether clocks and phase signals heard the teacher come.
+        announced: whether clocks and phase signals are told that the teacher comes.
         distances: after each trial (when the next teacher comes), the largest of any projection.
         by_projection: the same for each plastic projection.
         expected: for each trial, φ cells that should fire: those that watch a δ which is not 0.
@@ -124,8 +124,8 @@ def autonomy_in_a_stream(
         learning_rate: of columns and twin.
         stimuli: ``[trials, *shape]``; uniform in [0, 1) if not given.
         targets: classes ``[trials]`` or vectors ``[trials, n]``; random classes if not given.
-        announced: whether control cells (clocks, phase signals) hear the teacher come and go; or which of
-            them do, names of populations.
+        announced: whether control cells (clocks, phase signals) are told that the teacher comes and goes; or
+            which of them do, names of populations.
         phase_signal: see :func:`corticalnet.circuit`; if not given, ungated rules have one if the teacher is
             announced.
         slack: how many steps longer than the circuit needs presentation and teaching last at most; each

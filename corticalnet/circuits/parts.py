@@ -129,7 +129,7 @@ class Projection:
 
 @dataclass(frozen=True)
 class Wire:
-    """A projection inside a column: cell k hears cell k of the same area, at once.
+    """A projection inside a column: cell k receives cell k of the same area, at once.
 
     Args:
         source, target: populations of one area.
@@ -169,7 +169,7 @@ class Broadcast:
 
     Args:
         source: a population of one cell.
-        targets: populations, which hear it at ``port``, or projections, whose plasticity does.
+        targets: populations, which receive it at ``port``, or projections, whose plasticity does.
         sends: the state that is sent; the cell's own output if not given.
         name: by which plasticity finds it; the source's name if not given.
         port: of the populations; ``name`` if not given.

@@ -7,8 +7,8 @@ their sources are up to date, plasticity by name) gives another answer without a
 every object its phase.
 
 Wires within a column are read at once, in whatever phase the reader acts. What projections and broadcasts
-bring to a port that no phase delivers (``{"gate": ""}``) is heard at the end of the phase in which the sender
-acts (the last one, if there are several).
+bring to a port that no phase delivers (``{"gate": ""}``) is received at the end of the phase in which the
+sender acts (the last one, if there are several).
 """
 
 from __future__ import annotations

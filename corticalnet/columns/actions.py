@@ -30,7 +30,7 @@ def world_and_dopamine(output: AreaSpec, hearing: list[str], burst: float = 0.0)
 
     Args:
         output: where the actions are.
-        hearing: populations or plastic projections that hear the reward-prediction error.
+        hearing: populations or plastic projections that receive the reward-prediction error.
         burst: how long (ms) dopamine stays; 0 for one step.
     """
     n, name = output.n, output.name

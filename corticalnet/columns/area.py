@@ -139,7 +139,7 @@ def broadcasters(
 ) -> GlobalPopulations:
     """Return single cells that broadcast.
 
-    Name -> (kind of cell, populations or plastic projections that hear).
+    Name -> (kind of cell, populations or plastic projections that receive).
     """
     return GlobalPopulations(
         populations=[Population(name, 1, cell) for name, (cell, _) in cells.items()],

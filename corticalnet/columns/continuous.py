@@ -122,7 +122,7 @@ class Continuous:
         if not isinstance(self.pooled, bool):
             raise CircuitError(f"Continuous: pooled must be True or False, not {self.pooled!r}")
         if self.construction == "nudge" and self.nudge == 0:
-            raise CircuitError("Continuous: nudge must be more than 0, or the teacher is not heard at all")
+            raise CircuitError("Continuous: nudge must be more than 0, or the teacher is not received at all")
         if self.construction == "delay" and not self.ms("delay"):
             raise CircuitError("Continuous: the construction 'delay' needs a delay of more than 0 ms")
         for problem in self.problems():

@@ -1,4 +1,4 @@
-"""Pools as areas of their own: a sheet, and above it the columns that hear its neighbourhoods.
+"""Pools as areas of their own: a sheet, and above it the columns that receive its neighbourhoods.
 
 A mean is a fixed projection. For a maximum every two columns of a neighbourhood have a contest, and a winner
 cell of each column, which has won all of its own, lets it speak and be spoken to.

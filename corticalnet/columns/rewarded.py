@@ -100,8 +100,8 @@ class RewardedColumns(ColumnModel):
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """Require time until the outcome may come: up, two steps for a competition, and down.
 
-        Dopamine hears what is expected one step after the choice; where there is nothing to come down, it is
-        this that takes longest.
+        Dopamine receives what is expected one step after the choice; where there is nothing to come down, it
+        is this that takes longest.
         """
         links = links_to_input(areas)
         return MinimumDurations(max(2 * links, links + 2), 1)
@@ -111,7 +111,7 @@ class RewardedColumns(ColumnModel):
 class LeakyRewardedColumns(RewardedColumns):
     """The same in continuous time: cells are leaky.
 
-    Where they hear noise three things take an average: bids weigh for a while, synapses remember what they
+    Where they receive noise three things take an average: bids weigh for a while, synapses remember what they
     were eligible for, and dopamine comes in bursts.
 
     Args:

@@ -2,7 +2,8 @@
 
     value ── rate ──▶ N cells "on" (and N "off") ── spikes ──▶ current ── rate ──▶ other areas
 
-A column itself computes as before. Whoever heard its rate now hears what the spikes of its N cells leave
+A column itself computes as before. Whoever received its rate now receives what the spikes of its N cells
+leave
 behind in a synapse: weights, plasticity, and all that happens within columns stay as they are. A signal that
 can be negative has cells for either sign: "on" cells fire at r = max_rate · z / z_max, "off" cells at −z.
 """

@@ -29,7 +29,7 @@ from corticalnet.seeds import seed_of
 
 @dataclass(frozen=True)
 class WireIn:
-    """What a role hears at a port from its own column: ``weight × source role's state``."""
+    """What a role receives at a port from its own column: ``weight × source role's state``."""
 
     role: str
     state: str
@@ -47,7 +47,7 @@ class Block:
         index: of the block in the plan.
         areas: names, in order; ``columns`` says where each one's columns are.
         roles: role -> cell.
-        wires: (role, port) -> what it hears from its own column.
+        wires: (role, port) -> what it receives from its own column.
         populations: role -> the names of its populations, area by area.
         n: columns in all.
     """
@@ -100,7 +100,7 @@ class PortSum:
 
     @property
     def delivered(self) -> str:
-        """Return the phase that delivers the port; "" if it is heard at the end of the senders' phase."""
+        """Return the phase that delivers the port; "" if it is received at the end of the senders' phase."""
         return self.block.roles[self.role].ports[self.port]
 
 
@@ -227,14 +227,14 @@ class Plan:
         return list(sums.values())
 
     def _delivery_phase(self, total: PortSum) -> str:
-        """Return the phase at whose end a sum is heard that none delivers.
+        """Return the phase at whose end a sum is received that none delivers.
 
         All areas of a block have the same.
         """
         return next(filter(None, map(self._sender_phase, total.arriving)))
 
     def _sender_phase(self, parts: Sequence[Projection | Broadcast]) -> str:
-        """Return the phase in which the last of these senders acts: then their sum is heard.
+        """Return the phase in which the last of these senders acts: then their sum is received.
 
         "" if there is none.
         """

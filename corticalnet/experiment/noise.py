@@ -27,11 +27,11 @@ class Noise:
     gets σ/√dt, so that what a cell integrates, Σ noise dt over a time T, has the variance σ² T for every dt.
 
     Every population and port has a stream of its own, by the simulation's seed, ``seed`` and the absolute
-    step: all engines hear the same noise, what else is noisy changes nothing, and a simulation that goes on
-    goes on with new noise. The samples of a batch hear independent noise.
+    step: all engines receive the same noise, what else is noisy changes nothing, and a simulation that goes
+    on goes on with new noise. The samples of a batch receive independent noise.
 
     Args:
-        population: whose cells hear it.
+        population: whose cells receive it.
         port: of theirs.
         sd: standard deviation in each step, in the port's unit; 0.01 if no size is given.
         seed: a whole number, beside the simulation's own.

@@ -2,7 +2,7 @@
 
 From the inside out: :mod:`links` are synapses, :mod:`stages` and :mod:`homeostasis` what a column does with
 its drive, :mod:`area` a sheet of columns, :mod:`wiring` who drives whom, :mod:`network` the whole;
-:mod:`recurrent` is one whose columns hear themselves.
+:mod:`recurrent` is one whose columns receive themselves.
 """
 
 from corticalnet.network.area import Area

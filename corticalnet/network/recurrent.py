@@ -32,7 +32,7 @@ from corticalnet.network.wiring import Wiring
 
 
 class Recurrent(nn.Module):
-    """Columns that hear the input and, a step later, themselves; an output hears them.
+    """Columns that receive the input and, a step later, themselves; an output receives them.
 
     Its links are ``U = "input->hidden"``, ``W = "hidden->hidden"`` and ``V = "hidden->output"``.
 

@@ -98,7 +98,7 @@ def _aim(circuit: Any, populations: list[Any], boxes: dict[str, PopulationBox]) 
 
 
 def delivery(circuit: Any, projection: Any) -> str:
-    """Give the phase that delivers what a projection brings; "" if it is heard at the end of its sender's."""
+    """Give the phase that delivers what a projection brings; "" if it arrives at the end of its sender's."""
     target = next(p for p in circuit.populations if p.name == projection.target)
     return str(target.cell.ports[projection.port])
 

@@ -31,7 +31,7 @@ class AuGMEnT:
     One action z is chosen: the best, or with probability ε one drawn from softmax(gain q) (max-Boltzmann).
     From it feedback B goes to the hidden units, and synapses that have just been active are tagged::
 
-        sT  ← leak sT + [x⁺, x⁻]               trace of what a memory synapse has heard
+        sT  ← leak sT + [x⁺, x⁻]               trace of what a memory synapse has received
         T_W ← λγ T_W + y z
         T_V ← λγ T_V + [1, x] y (1 − y) B_z    regular; memory: sT for [1, x]
 

@@ -7,9 +7,9 @@ synapse may use its own two columns and its own weight. An audit disturbs one th
 right there, and watches whose changes move. Which cells there are is part of a model, not a fact about
 numbers: backprop's δ can be worked out at a synapse from other areas' weights, or be held by a feedback cell.
 
-Every rule has an observer, in training one that does nothing. It only hears: how a rule computes is a matter
-of the rule's own parameters, and an audit asks for cells by :meth:`LearningRule.for_audit`. Whatever a rule
-makes of its observer, the audit also lets it learn unobserved, and says by how much the changes differ.
+Every rule has an observer, in training one that does nothing. It only receives: how a rule computes is a
+matter of the rule's own parameters, and an audit asks for cells by :meth:`LearningRule.for_audit`. Whatever a
+rule makes of its observer, the audit also lets it learn unobserved, and says by how much the changes differ.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Broadcasts = Mapping[str, Tensor]
 
 
 class Observer:
-    """Hears what cells hold. This one does nothing with it."""
+    """Receives what cells hold. This one does nothing with it."""
 
     def snapshot(self, wiring: Wiring, cells: Cells, broadcasts: Broadcasts | None = None) -> None:
         """Receive the cells, just before synapses may change.
@@ -36,7 +36,7 @@ class Observer:
             wiring: whose nodes the lists go by. (The input has a rate and no other state.)
             cells: the very tensors that the changes are made of, by state and node; lists are those of the
                 rule and may change afterwards.
-            broadcasts: signals that every synapse hears, one number for each sample (or for all).
+            broadcasts: signals that every synapse receives, one number for each sample (or for all).
         """
 
 

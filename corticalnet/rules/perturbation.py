@@ -11,7 +11,7 @@ undisturbed sweep, and b is what was to be expected. Their variance grows with t
 are worse than nodes (Lillicrap et al. 2020).
 
 They are triggers of the product, with any teaching signal: L is the trial's loss, for each sample (if
-reward teaches, that of the action that was taken; REINFORCE, which acts at random, hears of the reward
+reward teaches, that of the action that was taken; REINFORCE, which acts at random, learns of the reward
 itself). What comes back is one number that is broadcast to all synapses, so there is no pathway.
 """
 

@@ -39,7 +39,7 @@ def perturb(
 ) -> list[Tensor]:
     """Return rates of all nodes when noise is added to the rates of each (None: none is).
 
-    Areas that hear the input alone have the drive they had, unless weights are others by now.
+    Areas that receive the input alone have the drive they had, unless weights are others by now.
     """
     rates = [activity.rates[0]]
     for node in range(1, wiring.output + 1):

@@ -73,7 +73,7 @@ class Encoding:
         return [sigma * gaussian(rate) if node in hidden else None for node, rate in rates]
 
     def disturbed(self, noise: list[Tensor | None]) -> tuple[list[Tensor], list[Tensor]]:
-        """Return rates with noise, all at once, and what each area holds that hears them, one link up."""
+        """Return rates with noise, all at once, and what each area holds that receives them, one link up."""
         rates = [r if e is None else r + e for r, e in zip(self.activity.rates, noise, strict=True)]
         drives = [self.wiring.drive(node, rates) if node else rates[0] for node in range(len(rates))]
         states = [a.state_of(drives[n]) for n, a in self.wiring.above_input]

@@ -1,4 +1,4 @@
-"""Taught by reward: the network acts, and only the column that acted hears how it went.
+"""Taught by reward: the network acts, and only the column that acted learns how it went.
 
     s chosen from the rates y;  r the reward;  E_n what is expected of action n
     error_s = what r was, held against E_s;  0 for all columns that were not chosen

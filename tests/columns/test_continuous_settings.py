@@ -34,7 +34,7 @@ def small(*sizes, hidden="tanh"):
         ("Continuous: quiet must be a number, 0 or more, not nan", "latch", {"quiet": float("nan")}),
         ("Continuous: nudge must be a number, 0 or more, not '1e-3'", "nudge", {"nudge": "1e-3"}),
         ("Continuous: nudge must be a number, 0 or more, not True", "nudge", {"nudge": True}),
-        ("Continuous: nudge must be more than 0, or the teacher is not heard at all",
+        ("Continuous: nudge must be more than 0, or the teacher is not received at all",
          "nudge", {"nudge": 0.0}),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Cells: one file per kind. A cell is pointwise: how one neuron's state changes, given what it hears.
+"""Cells: one file per kind. A cell is pointwise: how one neuron's state changes, given what it receives.
 
 Every file here is imported, so that circuits in files find its cells by name: a new one needs no other line.
 """

@@ -47,8 +47,8 @@ class Cell(Part, ABC):
 
     Attributes:
         ports: port -> the phase of the step that delivers it, for example "predict": what arrives is summed
-            first, then cells act. "" if no phase does: projections and broadcasts are heard at the end of the
-            phase in which their senders act. Wires are read at once, at any port.
+            first, then cells act. "" if no phase does: projections and broadcasts are received at the end of
+            the phase in which their senders act. Wires are read at once, at any port.
         state: name -> :class:`State` (or its value at rest, for a pure number).
         inputs: outside signals that a protocol may give, name -> Unit.
         output: the state that projections send if they name none; the first one if not given.

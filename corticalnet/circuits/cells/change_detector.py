@@ -4,7 +4,7 @@
 
 Three forms, see docs/decisions/0003: the paper's; gated by the column's own prediction; and the pulse. With
 noise, "not 0" becomes "larger than a threshold". One φ may also watch a whole population (pooled): it then
-hears Σ|ε| at ``errors`` and Σ|Δμ| at ``motion``.
+receives Σ|ε| at ``errors`` and Σ|Δμ| at ``motion``.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ChangeDetector(Cell):
 class PulseDetector(ChangeDetector):
     """φ of streaming Fa-Z-IL: the prediction (its ``shift``, at port ``motion``) must be quiet.
 
-    Feedback is the pulse φ ε, so φ itself is the gate of the error cell. A pooled one hears at ``errors``
+    Feedback is the pulse φ ε, so φ itself is the gate of the error cell. A pooled one receives at ``errors``
     how large the errors of all columns are in sum.
     """
 

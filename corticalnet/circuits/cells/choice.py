@@ -51,7 +51,7 @@ class LeakyActionValue(ActionValue):
 
 
 class PairwiseCompetition(Cell):
-    """Two actions against each other; port ``difference`` hears that of their bids."""
+    """Two actions against each other; port ``difference`` receives that of their bids."""
 
     ports = {"difference": "predict"}
     state = {"first": 0.0, "second": 0.0}
@@ -83,7 +83,7 @@ class Action(Cell):
 
 
 class RewardSource(Cell):
-    """The world, not the brain: it hears an action (port ``action``) and may reward it (input ``answer``)."""
+    """The world, not the brain: it takes an action (port ``action``) and may reward it (input ``answer``)."""
 
     ports = {"action": ""}
     state = {"reward": 0.0}

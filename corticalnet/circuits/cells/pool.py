@@ -37,7 +37,7 @@ class Winner(Cell):
 
 
 class PooledValue(Value):
-    """A value cell that hears feedback only while its column is the winner (port ``winner``)."""
+    """A value cell that receives feedback only while its column is the winner (port ``winner``)."""
 
     ports = {**Value.ports, "winner": ""}
 

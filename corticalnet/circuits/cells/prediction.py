@@ -2,7 +2,7 @@
 
     μ = Σ W f(x_below)              shift = μ − μ of the last step
 
-Plastic synapses end here. A prediction cell hears the error of its own column at port ``error`` and its
+Plastic synapses end here. A prediction cell receives the error of its own column at port ``error`` and its
 φ at ``phi``, so a synapse finds all it needs at its two cells.
 """
 
@@ -87,7 +87,7 @@ class PredictionWithMotion(Cell):
 
 
 class Sum(Cell):
-    """Adds up what it hears at ``terms`` (state ``total``): how much a population moves, in sum."""
+    """Adds up what it receives at ``terms`` (state ``total``): how much a population moves, in sum."""
 
     ports = {"terms": ""}
     state = {"total": 0.0}

@@ -4,8 +4,9 @@
 
 (Scellier & Bengio 2017.)
 
-c is the weight of an area in the energy: what it sends down is c · rate, what it hears from above is divided
-by its own. With a c that grows from the output down feedback is weak, and goes down an energy all the same.
+c is the weight of an area in the energy: what it sends down is c · rate, what it receives from above is
+divided by its own. With a c that grows from the output down feedback is weak, and goes down an energy all the
+same.
 
 Areas take turns: of two neighbours one moves in the phase "predict", the other in the phase "feedback" of the
 same step, each by what the other does then. All at once they might go to and fro for ever.

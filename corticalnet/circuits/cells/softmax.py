@@ -4,7 +4,7 @@
     expected_n = mass · power_n / Σ_m power_m         error cell: divisive normalisation
     error_n    = f'(μ_n) · (value_n − expected_n)
 
-Every error cell hears the powers of all columns of its area. ``mass`` is what the target sums to while a
+Every error cell receives the powers of all columns of its area. ``mass`` is what the target sums to while a
 teacher holds the values (1 for a class); without a teacher it is 1, and values go to the softmax. Before the
 first stimulus all columns of the area are alike, and at rest: ``share``, 1 / columns.
 """
@@ -21,7 +21,8 @@ from corticalnet.circuits.cells.value import Clamped, NudgedValue, TaughtValue
 from corticalnet.circuits.pointwise import absolute, exp, maximum, minimum, relax, where
 from corticalnet.circuits.quantities import Magnitude
 
-#: Beside what other error cells hear: the power of the own column, whether a teacher holds its value, and the
+#: Beside what other error cells receive: the power of the own column, whether a teacher holds its value, and
+#: the
 #: sums of powers and of values over the area.
 _HEARD = {"power": "", "held": "", "pool": "compare", "mass": "compare"}
 
@@ -80,7 +81,7 @@ class StagedSoftmaxPrediction(StagedPrediction):
 class SoftmaxError(Error):
     """value − softmax, scaled by the gain.
 
-    ``change`` hears the value's change alone. Other ports: see the module.
+    ``change`` receives the value's change alone. Other ports: see the module.
     """
 
     share: Magnitude = 1.0
@@ -122,7 +123,7 @@ class StagedSoftmaxError(StagedError):
 
 
 class AveragedSoftmaxError(AveragedError, StagedSoftmaxError):
-    """The same where what it hears is noisy: it is read as an average of the time before."""
+    """The same where what it receives is noisy: it is read as an average of the time before."""
 
     ports = StagedSoftmaxError.ports
     state = {**AveragedError.state, "expected": 0.0}

@@ -1,6 +1,6 @@
 """Cells of continuous time: an error is attended to, read once, and let go.
 
-An area's φ (or a clock) goes through three stages, and its columns hear which one it is:
+An area's φ (or a clock) goes through three stages, and its columns receive which one it is:
 
     0   at rest
     1   an error has left rest; it is still growing towards its final value
@@ -63,7 +63,7 @@ class StagedError(Cell):
 
 
 class AveragedError(StagedError):
-    """The same where what it hears is noisy: it is read as an average of the time before.
+    """The same where what it receives is noisy: it is read as an average of the time before.
 
         average d mean/dt = −mean + error
 

@@ -48,7 +48,7 @@ class Value(Cell):
         value ← value + change,  change = dt/τ (−error + f'(value) · feedback)
 
     Ports: ``error``, ``feedback``, ``prediction_phase`` (where it is not 0 the cell goes straight to its
-    prediction and hears no feedback). States: ``value``, ``change``, ``rate``.
+    prediction and receives no feedback). States: ``value``, ``change``, ``rate``.
 
     Args:
         tau: time constant; γ = dt/τ.

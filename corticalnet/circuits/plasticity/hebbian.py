@@ -2,7 +2,7 @@
 
     Δw = rate · trigger · modulator · error_post · rate_pre
 
-At the port ``error`` a prediction cell hears the error of its column.
+At the port ``error`` a prediction cell receives the error of its column.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class Bundles:
             for target in broadcast.targets:
                 self._broadcast(broadcast, target)
 
-    # What a cell hears -------------------------------------------------------------------------
+    # What a cell receives -------------------------------------------------------------------------
     def heard(self, block: Block, role: str, port: str, suffix: str = "") -> Any:
         """Give what has arrived at a port: sums, then wires, then noise (which is 0 where there is none)."""
         names = self.fields.names

@@ -1,4 +1,4 @@
-"""Outside inputs in torch: tables of patterns that states take from, and noise that ports hear."""
+"""Outside inputs in torch: tables of patterns that states take from, and noise that ports receive."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Inputs:
             for name in cell.inputs
         ]
         self._streams: dict[tuple[int, str, str], list[tuple[Place, NoiseStream]]] = {}
-        #: The noise that ports hear in this step, by block, role and port.
+        #: The noise that ports receive in this step, by block, role and port.
         self.noise: dict[tuple[int, str, str], Tensor] = {}
         self._turns: dict[int, list[_Input]] = {}
 

@@ -26,7 +26,7 @@ class Acting:
 
     Args:
         act: which, and when.
-        readers: of what they hear.
+        readers: of what they receive.
         shape: (batch, columns).
         dt: length of a step, ms.
         like: a tensor of the precision and device to use.
@@ -45,7 +45,7 @@ class Acting:
         self.seen: list[Any] | None = None
 
     def run(self, t: int) -> None:
-        """Act, unless nothing is heard, nothing that is read has changed, and what was written still is."""
+        """Act, unless nothing arrives, nothing that is read has changed, and what was written still is."""
         state = self.state
         if not self.ports:
             now = list(map(state.__dict__.__getitem__, (*self.read, *self.written)))

@@ -1,4 +1,4 @@
-"""What operations read: states of roles, what ports hear, what is on its way. Each is looked up once.
+"""What operations read: states of roles, what ports receive, what is on its way. Each is looked up once.
 
 A reader's ``now()`` is what it reads as it is now: ``[B, columns]``, ``[B, 1]``, or a number.
 """
@@ -38,7 +38,7 @@ class Variable:
 
 
 class Port:
-    """What a role hears at a port: sums as they were delivered, wires as they are, noise; 0 without any.
+    """What a role receives at a port: sums as they were delivered, wires as they are, noise; 0 without any.
 
     Args:
         sums: what was delivered, by port.
@@ -46,7 +46,7 @@ class Port:
         wires: (space, state, weight) of what is read at once.
         inputs: which draw the noise.
         key: of the noise.
-        nothing: what is heard without any.
+        nothing: what is received without any.
     """
 
     def __init__(
@@ -162,7 +162,7 @@ class Readers:
         self.lines = {p.name: self._line(plan.circuit, p) for p in plan.circuit.projections if p.delay}
 
     def port(self, block: Block, role: str, port: str) -> Port:
-        """Return what a role hears."""
+        """Return what a role receives."""
         spaces = self.states[block.index]
         wires = [(spaces[w.role], w.state, w.weight) for w in block.wires[role, port]]
         return Port(
@@ -174,7 +174,7 @@ class Readers:
         return _share(Variable(self.states[place.block.index][place.role], state), place)
 
     def heard(self, place: Place, port: str) -> Reader:
-        """Return what a population hears."""
+        """Return what a population receives."""
         return _share(self.port(place.block, place.role, port), place)
 
     def sent(self, part: Projection | Broadcast) -> Reader:

@@ -117,7 +117,7 @@ def _drafts(last: Operation) -> list[_Draft]:
             (source,) = one.sources
             if readers[source] == 1 and source.sources:
                 found[one] = found[source]
-            else:  # others hear what it was before
+            else:  # others receive what it was before
                 found[one] = begin()
                 found[one].hear(found[source])
             found[one].stages.append((one.part, one.layer))

@@ -1,4 +1,4 @@
-"""What a task is: a world that shows something, hears an action, and may reward it."""
+"""What a task is: a world that shows something, receives an action, and may reward it."""
 
 from __future__ import annotations
 
