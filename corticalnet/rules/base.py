@@ -150,10 +150,11 @@ class LearningRule(OwnWeights, ABC):
 
         The rule's own weights join the optimizer if it does not know them, in the group of the weights of the
         link that they are named by (``"area1->output"``, or between dots, ``"inverse.area1->output.bias"``),
-        else of the link to the output.
+        else of the link to the output; with an ``own_rate`` in a group beside that.
 
         Raises:
-            RuleError: it is no optimizer, or it holds parameters that the network no longer has.
+            RuleError: it is no optimizer, or it holds parameters that the network no longer has; or it has a
+                schedule already, and the rule's own weights would join at another rate.
         """
         self._ready(net, optimizer)
         step = self.learn(net, x, targets)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from corticalnet.checks import shown
+from corticalnet.checks import positive, shown
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 
@@ -36,9 +36,15 @@ def link_of(name: str, links: Collection[str]) -> str:
 
 
 class OwnWeights:
-    """What learns weights of its own when it meets a network: base of every rule."""
+    """What learns weights of its own when it meets a network: base of every rule.
+
+    Attributes:
+        own_rate: learning rate of the rule's own weights, in units of that of the weights beside them. An
+            optimizer that is given them by :meth:`parameters` moves them as it is told there.
+    """
 
     name: str = "custom"
+    own_rate: float = 1.0
     needs_full_precision: bool = False
 
     _weights: Mapping[str, nn.Parameter] = {}  # as `draw` has drawn them
@@ -145,15 +151,8 @@ class OwnWeights:
         Pickles and copies may teach another.
         """
         state = {name: value for name, value in self.__dict__.items() if name != "observer"}
-        return state | {
-            "_drawn_for": _nobody,
-            "_learned": (),
-            "_taught": _nobody,
-            "_updated": _nobody,
-            "_versions": (0, 0),
-            "_left_behind": 0,
-            "_moved": ((), _nobody),
-        }
+        forgotten = ("_drawn_for", "_learned", "_taught", "_updated", "_versions", "_left_behind", "_moved")
+        return state | {name: getattr(OwnWeights, name) for name in forgotten}
 
     # Meeting a network -------------------------------------------------------------------------
     def _meet(self, net: Network) -> Mapping[str, nn.Parameter]:
@@ -200,13 +199,37 @@ class OwnWeights:
 
     def _join(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
         """Move a synapse down as the synapse up beside it; one from the output, as those to there."""
-        groups = {p: group for group in optimizer.param_groups for p in group["params"]}
+        groups = {p: k for k, group in enumerate(optimizer.param_groups) for p in group["params"]}
         weights = {link.name: link.weight for link in net.links if link.plastic}
         last = [*weights.values()][-1]
-        for name, own in self._own.items():
+        joining: dict[int, dict[str, nn.Parameter]] = {}
+        for name, p in self._own.items():
             beside = weights.get(link_of(name, weights), last)
-            if own not in groups and beside in groups:
-                groups[beside]["params"].append(own)
+            if p not in groups and beside in groups:
+                joining.setdefault(groups[beside], {})[name] = p
+        for k, own in joining.items():
+            group = optimizer.param_groups[k]
+            if self.own_rate == 1:
+                group["params"].extend(own.values())
+                group.get("param_names", []).extend(own)
+            elif "initial_lr" in group:  # (some schedules would fail later, and some keep another ratio)
+                raise RuleError(
+                    f"{self.name}: its own weights have a rate of their own, and the optimizer a schedule; "
+                    'give the optimizer {"params": rule.parameters(net), "lr": …}, then make the schedule'
+                )
+            else:
+                params = own.items() if "param_names" in group else own.values()
+                optimizer.add_param_group(self.group_beside(group) | {"params": [*params]})
+
+    def group_beside(self, group: Mapping[str, Any]) -> dict[str, Any]:
+        """Return options of an optimizer's group for the rule's own weights: as another one's, at their rate.
+
+        Raises:
+            RuleError: the rate is no number above 0.
+        """
+        rate = positive(f"{self.name}: own_rate", self.own_rate, RuleError)
+        shared = {key: value for key, value in group.items() if key not in ("params", "param_names")}
+        return shared | {"lr": group["lr"] * rate, "own_rate": rate}
 
     def _look_for_those_unsaid(self, known: set[int]) -> None:
         """Warn if the rule holds parameters, in attributes of its own, of which it says nothing."""
@@ -265,10 +288,7 @@ class OwnWeights:
 
 
 def _held(value: Any) -> Iterator[nn.Parameter]:
-    """Yield parameters in a value: itself, in a list, a dict, a module that is no network, or another rule.
-
-    Itself, in a list, a dict, a module that is no network, or another rule.
-    """
+    """Yield parameters in a value: itself, in a list or dict, a module (no network), or another rule."""
     if isinstance(value, nn.Parameter):
         yield value
     elif isinstance(value, OwnWeights):

@@ -65,6 +65,7 @@ class TargetPropagation(LearningRule):
         alternate: 0: decoders and weights learn in parallel, in the same update. 1: in each update decoders
             learn first, and then the weights with them. n > 1: n updates of decoders alone, n of weights
             alone (with the n batches of an epoch: one epoch of each).
+        own_rate: learning rate of decoders, in units of that of the weights up.
         seed: of first decoders and of auxiliary synapses.
         teaching: a teacher, or a reward whose error says where to.
 
@@ -89,6 +90,7 @@ class TargetPropagation(LearningRule):
         damping: float = 0.0,
         auxiliary: int = 0,
         alternate: int = 0,
+        own_rate: float = 1.0,
         seed: int = 1,
         teaching: Teaching | None = None,
     ) -> None:
@@ -118,6 +120,7 @@ class TargetPropagation(LearningRule):
                 "none decodes the output; choose top='label' or 'nudge'"
             )
         self.alternate = whole(f"{what}: alternate", alternate, RuleError, least=0)
+        self.own_rate = positive(f"{what}: own_rate", own_rate, RuleError)
         self.seed = whole(f"{what}: seed", seed, RuleError, least=None)
         self.teaching = Teacher() if teaching is None else teaching
         if top == "label" and not isinstance(self.teaching, Teacher):

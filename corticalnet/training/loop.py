@@ -267,9 +267,9 @@ def learning_rate(settings: Settings, epoch: int) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give all groups the learning rate ``lr``."""
+    """Give all groups the learning rate ``lr``; a rule's own weights that many times their rate beside it."""
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group.get("own_rate", 1.0)
 
 
 def explain(model: Model, epoch: int, lr: float) -> str:

@@ -213,14 +213,18 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """Make an optimizer over the learned numbers of ``net`` and of ``rule``; only the weights of links decay.
 
-    Feedback weights that learn are moved as the weights of links are.
+    Feedback weights that learn are moved as the weights of links are, at the rule's rate for its own.
     """
     weights = [link.weight for link in net.links if link.plastic and link.weight.requires_grad]
-    weights += [] if rule is None else [p for p in rule.parameters(net) if p.requires_grad]
-    weights = list(dict.fromkeys(weights))  # (a rule may name the network's own)
-    known = set(weights)
+    own = [] if rule is None else [p for p in rule.parameters(net) if p.requires_grad]
+    own = [p for p in dict.fromkeys(own) if p not in set(weights)]  # (a rule may name the network's own)
+    known = {*weights, *own}
     others = [p for p in net.parameters() if p.requires_grad and p not in known]
     groups: list[dict[str, Any]] = [{"params": weights, "weight_decay": settings.weight_decay}]
+    if rule is None or rule.own_rate == 1:
+        weights += own
+    elif own:
+        groups.append(rule.group_beside({**groups[0], "lr": settings.lr}) | {"params": own})
     if others:
         groups.append({"params": others, "weight_decay": 0.0})
     extra = {"momentum": settings.momentum} if settings.momentum else {}

@@ -364,6 +364,22 @@ def test_some_updates_are_of_decoders_alone_and_as_many_of_weights():
     assert moves == [decoders, decoders, weights, weights] * 2
 
 
+@pytest.mark.parametrize("alternate", [0, 1])
+def test_decoders_may_learn_faster_than_weights(alternate):
+    """Steps of plain gradient descent: those of decoders are as many times longer as their rate says."""
+    steps = {}
+    for rate in (1.0, 3.0):
+        net, x, y = chain()
+        rule = cn.rule("difference-target-propagation", own_rate=rate, alternate=alternate)
+        own = rule.named_parameters(net)
+        before = {name: p.detach().clone() for name, p in own.items()}
+        torch.manual_seed(0)
+        rule.update(net, x, y, torch.optim.SGD(net.parameters(), lr=0.1))
+        steps[rate] = [own[name] - p for name, p in before.items()]
+    assert all(torch.allclose(3 * a, b, rtol=1e-12) for a, b in zip(steps[1.0], steps[3.0], strict=True))
+    assert min(step.abs().max() for step in steps[1.0]) > 0
+
+
 def test_turns_go_on_from_a_state():
     net, x, y = chain()
     rule, other = (cn.rule("difference-target-propagation", alternate=3) for _ in range(2))
@@ -387,6 +403,7 @@ def test_turns_go_on_from_a_state():
         ({"top": "label", "teaching": cn.Reward()}, "needs a Teacher"),
         ({"sigma": 0}, "sigma"),
         ({"alternate": -1}, "alternate"),
+        ({"own_rate": 0}, "own_rate"),
     ],
 )
 def test_what_does_not_go_together_is_refused(settings, words):

@@ -12,7 +12,7 @@ from corticalnet.analysis import AlignmentTracker, align, passes
 from corticalnet.audit.locality import locality
 from corticalnet.audit.synapses import synapses
 from corticalnet.cli import main
-from corticalnet.errors import RuleError, TrainingError
+from corticalnet.errors import CheckpointError, RuleError, TrainingError
 from corticalnet.rules.own_weights import PATIENCE
 from corticalnet.training import Settings, train
 from corticalnet.training.checkpoint import read_checkpoint
@@ -95,6 +95,81 @@ def test_they_join_the_group_of_their_link(kind):
     own = rule.named_parameters(net)
     for k, link in enumerate(net.links[1:], 1):
         assert optimizer.param_groups[k]["params"][1] is own[f"inverse.{link.name}"]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_with_a_rate_of_their_own_they_move_as_by_another_optimizer(kind, named):
+    """Three times the learning rate, with the momentum and decay of the group of their link's weights."""
+    (x, y), moved = batch(), []
+    for by_hand in (False, True):
+        net, rule = dense("tanh"), kind()
+        one, two = {"lr": 0.01, "momentum": 0.9}, {"lr": 0.02, "momentum": 0.5, "weight_decay": 0.1}
+        first, *others = net.named_parameters() if named else net.parameters()
+        optimizers = [torch.optim.SGD([{"params": [first], **one}, {"params": others, **two}])]
+        if by_hand:
+            optimizers.append(torch.optim.SGD(rule.parameters(net), **two | {"lr": 3 * two["lr"]}))
+        else:
+            rule.own_rate = 3
+        for _ in range(3):
+            if by_hand:
+                rule.learn(net, x, y)
+                [optimizer.step() for optimizer in optimizers]
+            else:
+                rule.update(net, x, y, optimizers[0])
+        moved.append([*net.parameters(), *rule.parameters(net)])
+    assert all(torch.allclose(a, b, rtol=0, atol=1e-15) for a, b in zip(*moved, strict=True))
+
+
+def test_training_keeps_their_rate_through_its_schedule_and_in_a_resumed_run(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr("corticalnet.training.result.draw", lambda *arguments: [])
+    rates, step = [], torch.optim.Adam.step
+
+    def told(optimizer, *arguments):
+        own = [g["lr"] for g in optimizer.param_groups if any(map(mine.__contains__, g["params"]))]
+        rates.extend((lr, optimizer.param_groups[0]["lr"]) for lr in own)
+        return step(optimizer, *arguments)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", told)
+    for folder, *parts in (("whole", 4), ("parts", 2, 4)):
+        for epochs in parts:
+            rule = kind()
+            rule.own_rate = 3.0
+            net = cn.mlp([64, 8, 10], "tanh")
+            mine = set(rule.parameters(net))
+            settings = Settings(epochs=epochs, limit=100, batch=90, lr=0.01, optimizer="adam", halve_every=1)
+            about = {"resume": epochs > parts[0], "progress": False}
+            train(cn.Model(net, rule, settings), out=tmp_path / folder, **about)
+    assert same(tmp_path / "whole" / "last.safetensors", tmp_path / "parts" / "last.safetensors")
+    assert sorted(set(rates), reverse=True) == [(0.03 / 2**k, 0.01 / 2**k) for k in range(4)]
+    rule.own_rate = 2.0
+    with pytest.raises(CheckpointError, match="another rule"):
+        train(cn.Model(net, rule, settings), out=tmp_path / "parts", resume=True, progress=False)
+
+
+def test_where_a_schedule_would_not_know_their_rate_it_is_said_what_to_do(kind):
+    net, rule, (x, y) = dense("tanh"), kind(), batch()
+    rule.own_rate = 3
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.5**epoch)
+    with pytest.raises(RuleError, match=r"then make the schedule"):
+        rule.update(net, x, y, optimizer)
+    optimizer = torch.optim.SGD(
+        [{"params": net.parameters()}, {"params": rule.parameters(net), "lr": 0.3}], 0.1
+    )
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.5**epoch)
+    rule.update(net, x, y, optimizer)
+    schedule.step()
+    assert [group["lr"] for group in optimizer.param_groups] == [0.05, 0.15]
+
+
+@pytest.mark.parametrize("rate", [0, -1, "fast", float("nan")])
+def test_a_rate_of_their_own_is_a_number_above_0(kind, rate):
+    net, rule, (x, y) = dense("tanh"), kind(), batch()
+    rule.own_rate = rate
+    with pytest.raises(RuleError, match="own_rate"):
+        rule.update(net, x, y, torch.optim.SGD(net.parameters(), lr=0.1))
+    with pytest.raises(RuleError, match="own_rate"):
+        train(cn.Model(cn.mlp([64, 8, 10]), rule, Settings(epochs=1, limit=100)), progress=False)
 
 
 def test_somebody_is_told_when_they_are_left_behind_and_only_then(kind):
