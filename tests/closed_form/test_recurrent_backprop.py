@@ -1,11 +1,10 @@
 """Recurrent backprop against the implicit-function gradient in NumPy, and against central differences."""
 
 import pytest
-import torch
 
 import corticalnet as cn
-from tests.closed_form.test_equilibrium import ACTIVATIONS, network, oracle
-from tests.networks import F64, batch, dense, distance, learned, residual, sheets, skipping, squared
+from tests.closed_form.test_equilibrium import ACTIVATIONS, network, oracle, slopes
+from tests.networks import batch, dense, distance, learned, residual, sheets, skipping
 
 
 @pytest.mark.parametrize("order", ["in turn", "together"])
@@ -35,14 +34,8 @@ def test_it_is_the_slope_of_the_loss_of_the_equilibrium(make):
     rule = cn.rule("recurrent-backprop", feedback=0.3)
     rule.learn(net, x, y)
     for parameter in net.parameters():
-        direction = torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1), dtype=F64)
-        losses = []
-        for sign in (1, -2):
-            parameter.data.add_(direction, alpha=sign * 1e-5)
-            losses.append(squared(rule.answer(net, x), y).item())
-        parameter.data.add_(direction, alpha=1e-5)
-        wanted = (losses[0] - losses[1]) / 2e-5
-        assert (parameter.grad * direction).sum().item() == pytest.approx(wanted, rel=1e-5, abs=1e-8)
+        found, wanted = slopes(net, rule, parameter, x, y)
+        assert found == pytest.approx(wanted, rel=1e-5, abs=1e-8)
 
 
 def test_errors_that_do_not_settle_are_told():
