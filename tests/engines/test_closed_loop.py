@@ -77,6 +77,7 @@ def test_states_are_read_by_name():
     for wrong in ({"seed": -1}, {"seed": 0.5}, {"batch": 0}, {"batch": True}):
         with pytest.raises(ProtocolError, match=next(iter(wrong))):
             cn.simulator(columns(), **wrong)
+    pytest.importorskip("brian2")
     with pytest.raises(EngineError, match="one sample at a time, not a batch of 2"):
         cn.simulator(columns(), "brian2", batch=2)
 
