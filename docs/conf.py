@@ -20,6 +20,7 @@ extensions = [
     "sphinx.ext.linkcode",
     "public_names",
     "source_pages",
+    "gallery",
     "notebooks",
 ]
 highlight_language = "none"  # what stands indented or in a fence of no language is a formula or an output

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 import corticalnet as cn
+from simulations.parts.results import published
 
 ROOT = Path(__file__).parents[2]
 
@@ -62,6 +63,15 @@ def test_the_site_builds_without_a_warning_and_every_public_name_and_link_is_the
     assert "_images/plasticity_over_time.png" in shown
     documents = {path.relative_to(ROOT / "docs").with_suffix("") for path in (ROOT / "docs").rglob("*.md")}
     assert [path for path in documents if not (site / f"{path}.html").is_file()] == []
+
+
+@pytest.mark.slow
+def test_the_gallery_shows_every_simulation_with_its_source_and_its_figure(site):
+    page = Page(site / "gallery.html")
+    for one in published():
+        assert one.name.replace("_", "-") in page.anchors
+        assert f"code/simulations/{one.name}.html" in page.links
+        assert one.figure is None or f"_images/{Path(one.figure).name}" in page.loaded
 
 
 def test_links_that_lead_nowhere_are_found(tmp_path):
