@@ -1,5 +1,8 @@
 """Alignment: how a rule's weight change compares with another's, backprop's unless told otherwise.
 
+A rule of two phases answers with an equilibrium, whose gradient is recurrent backprop's, and no sweep's: it
+is compared with both.
+
 cosine = ⟨g, ĝ⟩ / (‖g‖ ‖ĝ‖)         unfolded: −1 … 1
 relative error = ‖g − ĝ‖ / ‖ĝ‖
 """
@@ -9,7 +12,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -37,6 +40,8 @@ class Alignment:
         cosine, error: over all parameters together.
         cosines, errors: by parameter name, from the input up.
         areas: cosines by area, over all synapses that end there.
+        to_equilibrium: the same, to recurrent backprop: the gradient of the equilibrium that a rule of two
+            phases answers with. None for all other rules, and where a reference was given.
     """
 
     cosine: float
@@ -44,6 +49,7 @@ class Alignment:
     cosines: dict[str, float]
     errors: dict[str, float]
     areas: dict[str, float]
+    to_equilibrium: Alignment | None = None
 
     @property
     def angles(self) -> dict[str, float]:
@@ -51,9 +57,21 @@ class Alignment:
         return {area: math.degrees(math.acos(cosine)) for area, cosine in self.areas.items()}
 
     def __str__(self) -> str:
+        if (other := self.to_equilibrium) is None:
+            return table(["weights", "cosine", "relative error"], self._rows())
+        header = [
+            "weights",
+            "cosine to backprop",
+            "relative error",
+            "to recurrent backprop",
+            "relative error",
+        ]
+        both = zip(self._rows(), other._rows(), strict=True)
+        return table(header, [[*mine, *theirs[1:]] for mine, theirs in both])
+
+    def _rows(self) -> list[list[str]]:
         rows = [[name, f"{c:.6f}", f"{self.errors[name]:.1e}"] for name, c in self.cosines.items()]
-        rows.append(["all", f"{self.cosine:.6f}", f"{self.error:.1e}"])
-        return table(["weights", "cosine", "relative error"], rows)
+        return [*rows, ["all", f"{self.cosine:.6f}", f"{self.error:.1e}"]]
 
 
 def align(
@@ -87,6 +105,15 @@ def align(
     seed = whole("align: seed", seed, RuleError, least=None)
     found = _change(net, rule, x, targets, seed, more)
     wanted = _change(net, reference or backprop_for(rule), x, targets, seed, more)
+    exact = rule.of_its_equilibrium() if reference is None and isinstance(rule, LearningRule) else None
+    if exact is None:
+        return _aligned(net, found, wanted)
+    of_equilibrium = _change(net, exact, x, targets, seed, more)
+    return replace(_aligned(net, found, wanted), to_equilibrium=_aligned(net, found, of_equilibrium))
+
+
+def _aligned(net: Taught, found: dict[str, Tensor], wanted: dict[str, Tensor]) -> Alignment:
+    """Compare two changes."""
     pairs = {name: (found[name], wanted[name]) for name in found}
     return Alignment(
         *_compare(torch.cat([*found.values()]), torch.cat([*wanted.values()])),

@@ -5,13 +5,15 @@
 ĝ is what torch's autograd finds on the same network and the same lesson: minus the gradient of a loss whose
 error at the output is the lesson's (for a rule without a lesson: ½‖t − y‖²). The lesson is the rule's own,
 so a reward is compared with backprop of this reward.
+
+A rule of two phases answers with an equilibrium, and is compared with recurrent backprop too: ĝ of that.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -36,11 +38,14 @@ class GradientSimilarity:
         error: largest relative error of any area.
         cosine: smallest cosine of any area.
         by_depth: links to the output -> (largest error, smallest cosine).
+        to_equilibrium: the same, (largest error, smallest cosine), to recurrent backprop, for a rule whose
+            answer is an equilibrium.
     """
 
     error: float
     cosine: float
     by_depth: dict[int, tuple[float, float]]
+    to_equilibrium: tuple[float, float] | None = None
 
     @property
     def equal(self) -> bool:
@@ -62,29 +67,43 @@ def equality(
         seed: of networks and batches; others have none in common.
         seeds: how many of each kind.
     """
-    found: dict[str, list[dict[int, tuple[float, float]]]] = {}
     chosen = range(seed * seeds, (seed + 1) * seeds)
     if network is not None:
-        found["this network"] = [compare(training_copy(network), rule, k) for k in chosen]
+        tried = {"this network": [(training_copy(network), k) for k in chosen]}
     else:
-        for activation, links, k in itertools.product(ACTIVATIONS, LINKS, chosen):
-            compared = compare(random_mlp(activation, links, k), rule, k)
-            found.setdefault(activation, []).append(compared)
-    return {kind: _worst(rows) for kind, rows in found.items()}
+        each = [*itertools.product(LINKS, chosen)]
+        tried = {kind: [(random_mlp(kind, links, k), k) for links, k in each] for kind in ACTIVATIONS}
+    exact = rule.of_its_equilibrium()
+    found = {}
+    for kind, networks in tried.items():
+        worst = _worst([compare(net, rule, k) for net, k in networks])
+        if exact is not None:
+            there = _worst([compare(net, rule, k, exact) for net, k in networks])
+            worst = replace(worst, to_equilibrium=(there.error, there.cosine))
+        found[kind] = worst
+    return found
 
 
-def compare(network: Network, rule: LearningRule, seed: int) -> dict[int, tuple[float, float]]:
-    """Map links to the output to (relative error, cosine) of the weights of that area, for one batch."""
+def compare(
+    network: Network, rule: LearningRule, seed: int, exact: LearningRule | None = None
+) -> dict[int, tuple[float, float]]:
+    """Map links to the output to (relative error, cosine) of the weights of that area, for one batch.
+
+    ``exact`` is a rule to compare with; autograd if not given.
+    """
     x, targets = random_batch(network, seed)
     mine, step = weight_update(network, rule, x, targets, seed)
-    backprop = gradient(network, x, targets, getattr(step, "trial_loss", None), seed)
-    largest = max(size(one) for one in backprop.values())
+    if exact is None:
+        theirs = gradient(network, x, targets, getattr(step, "trial_loss", None), seed)
+    else:
+        theirs, _ = weight_update(network, exact, x, targets, seed)
+    largest = max(size(one) for one in theirs.values())
     found: dict[int, tuple[float, float]] = {}
     for node in range(1, network.wiring.output + 1):
         names = [n for n in mine if n.startswith(f"areas.{network.wiring.name(node)}.")]
         if not names:
             continue
-        g, wanted = (torch.cat([one[n].flatten() for n in names]) for one in (mine, backprop))
+        g, wanted = (torch.cat([one[n].flatten() for n in names]) for one in (mine, theirs))
         depth, one = network.wiring.depth[node], _compare(g, wanted, 1e-12 * largest)
         before = found.get(depth, (0.0, 1.0))
         found[depth] = max(before[0], one[0]), min(before[1], one[1])

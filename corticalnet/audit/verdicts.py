@@ -17,7 +17,14 @@ def judge_equality(found: dict[str, GradientSimilarity]) -> Finding:
     worst = max(one.error for one in found.values())
     each = ", ".join(f"{k} {brief(v.error)} (cosine ≥ {v.cosine:.3f})" for k, v in found.items())
     mark = _share({kind: one.equal for kind, one in found.items()})
-    return Finding("equality", mark, worst, f"relative error: {each}")
+    detail = f"relative error: {each}"
+    there = {kind: one.to_equilibrium for kind, one in found.items() if one.to_equilibrium}
+    if there:
+        rest = ", ".join(
+            f"{k} {brief(error)} (cosine ≥ {cosine:.3f})" for k, (error, cosine) in there.items()
+        )
+        detail += f"; to recurrent backprop: {rest}"
+    return Finding("equality", mark, worst, detail)
 
 
 def judge_locality(found: Locality) -> Finding:

@@ -212,6 +212,13 @@ class LearningRule(OwnWeights, ABC):
         """
         return copy.deepcopy(self)
 
+    def of_its_equilibrium(self) -> LearningRule | None:
+        """Return the rule that follows the exact gradient of what this one answers, where no sweep answers.
+
+        None where a sweep does: backprop is exact there.
+        """
+        return None
+
     def without_exploration(self) -> LearningRule:
         """Return a copy that takes the action that it expects most of, so that two views take the same."""
         return copy.deepcopy(self)

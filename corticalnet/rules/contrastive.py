@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from corticalnet.checks import shown
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
-from corticalnet.rules.base import Route
+from corticalnet.rules.base import LearningRule, Route
 from corticalnet.rules.catalogue import FEEDBACKS, part_of
 from corticalnet.rules.feedback import Feedback
 from corticalnet.rules.plasticity import Plasticity
@@ -132,6 +132,10 @@ class GeneRec(ContrastiveHebbian):
         """Return columns after a sweep up, with the pathway's weights on the way down."""
         self.pathway.prepare(net)
         return self.relaxation.begin(net.wiring, x, self.pathway.weights)
+
+    def of_its_equilibrium(self) -> LearningRule | None:
+        """Return recurrent backprop, or nothing where weights of its own make the equilibrium another."""
+        return super().of_its_equilibrium() if self.tied else None
 
     def named_parameters(self, net: Network) -> Mapping[str, nn.Parameter]:
         """Return none: what carries activity down stays as it is."""

@@ -23,6 +23,7 @@ from corticalnet.checks import shown
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.rules.base import LearningRule, LearnResult, Route
+from corticalnet.rules.catalogue import rule
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.relaxation import Convergence, Relaxation, RelaxationPhase
 from corticalnet.rules.teaching import Teacher, Teaching, TrialLoss
@@ -70,6 +71,12 @@ class TwoPhases(LearningRule):
     def begin(self, net: Network, x: Tensor) -> RelaxationPhase:
         """Return columns after a sweep up."""
         return self.relaxation.begin(net.wiring, x)
+
+    def of_its_equilibrium(self) -> LearningRule | None:
+        """Return recurrent backprop, with the same phases and teacher."""
+        own = self.relaxation
+        same = {"steps": own.steps, "rate": own.rate, "bound": own.bound, "order": own.order}
+        return rule("recurrent-backprop", **same, feedback=own.feedback, teaching=self.teaching)
 
     @torch.no_grad()
     def answer(self, net: Network, x: Tensor) -> Tensor:

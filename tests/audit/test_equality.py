@@ -6,6 +6,7 @@ import torch
 import corticalnet as cn
 from corticalnet.audit.equality import compare, equality, gradient
 from corticalnet.audit.samples import ACTIVATIONS, random_batch, random_mlp, weight_update
+from corticalnet.audit.verdicts import judge_equality
 from tests.networks import F64, autograd, batch, dense, squared
 
 
@@ -72,3 +73,18 @@ def test_inference_learning_is_not_backprop_but_points_its_way():
     found = equality(cn.rule("il"), seeds=1)["sigmoid"]
     assert found.error > 0.1
     assert found.cosine > 0.9
+
+
+def test_what_answers_with_an_equilibrium_is_also_compared_with_recurrent_backprop():
+    """By nudges of both signs, as small as can be, it is that, while it is not backprop."""
+    net = cn.mlp([4, 5, 3], "sigmoid", dtype=F64)
+    rule = cn.rule("equilibrium-propagation", symmetric=True, beta=1e-3)
+    found = equality(rule, net, seeds=1)
+    error, cosine = found["this network"].to_equilibrium
+    assert error < 1e-5
+    assert cosine > 1 - 1e-9
+    assert found["this network"].error > 0.1
+    assert "; to recurrent backprop: this network " in judge_equality(found).detail
+    swept = equality(cn.rule("z-il"), net, seeds=1)
+    assert swept["this network"].to_equilibrium is None
+    assert "recurrent" not in judge_equality(swept).detail

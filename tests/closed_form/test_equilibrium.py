@@ -126,6 +126,35 @@ def slopes(net, rule, parameter, x, y):
     return (parameter.grad * direction).sum().item(), (losses[0] - losses[1]) / 2e-5
 
 
+@pytest.mark.parametrize("name", ["equilibrium-propagation", "contrastive-hebbian", "generec"])
+def test_it_is_compared_with_backprop_and_with_the_gradient_of_its_equilibrium(name):
+    """Both distances by hand: to autograd of the sweep, and to the linear algebra of the equilibrium."""
+    net, x, t = network("sigmoid")
+    rule = cn.rule(name, feedback=0.3)
+    _, wanted = oracle(net, x, t, "sigmoid", 0.3)
+    found = learned(net, rule, x, t)
+    swept = autograd(net, lambda out, t: 0.5 * (t - out).square().sum() / len(out), x, t)
+    alignment = align(net, rule, x, t)
+    assert alignment.error == pytest.approx(total_distance(found, swept), rel=1e-9)
+    assert alignment.to_equilibrium.error == pytest.approx(total_distance(found, wanted), rel=1e-9)
+    assert "to recurrent backprop" in str(alignment)
+    assert align(net, rule, x, t, cn.rule("backprop")).to_equilibrium is None, "a reference was given"
+
+
+def total_distance(found, wanted):
+    """Relative error of all parameters together."""
+    found, wanted = (torch.cat([one.flatten() for one in change]) for change in (found, wanted))
+    return ((found - wanted).norm() / wanted.norm()).item()
+
+
+def test_where_a_sweep_answers_or_feedback_has_its_own_weights_there_is_one_comparison():
+    net, x, t = network("sigmoid")
+    for rule in (cn.rule("z-il"), cn.rule("generec", pathway="random")):
+        alignment = align(net, rule, x, t)
+        assert alignment.to_equilibrium is None
+        assert "recurrent" not in str(alignment)
+
+
 def test_pools_and_homeostasis_go_down_the_same_energy():
     """Against central differences of the loss of the equilibrium, in a random direction of each parameter."""
     net, (x, y) = sheets("tanh", cn.Local, homeostasis="slow").eval(), batch(2)
