@@ -1,7 +1,7 @@
 """The gallery: every simulation with question, figure, command, and the paper's numbers beside ours.
 
-A page says ``{gallery}`` (in Markdown) and gets all that ``simulations.parts.results.published`` knows: first
-a grid of figures, then a section for each simulation, which leads to its source.
+A page says ``{gallery-grid}`` (in Markdown) for all figures, small, and ``{gallery}`` for a section on each
+simulation, with all that ``simulations.parts.results.published`` knows; it leads to the source.
 """
 
 from __future__ import annotations
@@ -39,34 +39,48 @@ def section(one: Published, docs: Path) -> list[str]:
         cells = ([row.what, row.paper, row.ours, row.spread] for row in one.rows)
         lines += ["| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in cells]
         lines += [""]
+    if one.deviations:
+        lines += [
+            "Not as in the paper:",
+            "",
+            *(f"{k}. {text}" for k, text in enumerate(one.deviations, 1)),
+            "",
+        ]
     return lines
 
 
 class Gallery(SphinxDirective):
-    """``{gallery}``."""
+    """``{gallery}``: a section for each simulation."""
 
     def run(self) -> list[nodes.Node]:
         """Write the page as a person would, and let Sphinx read that."""
         for path in (*RESULTS.glob("*.json"), *(ROOT / "simulations").glob("*.py")):
             self.env.note_dependency(str(path))
-        docs, everything = Path(self.env.srcdir), published()
         lines, group = [], ""
-        for one in everything:
+        for one in published():
             if one.group != group:
                 group = one.group
-                lines += [f"## {group[:1].upper()}{group[1:]}", ""]
-            lines += section(one, docs)
-        grid = "".join(
+                lines += [f"## {group[:1].upper()}{group[1:].replace('_', ' ')}", ""]
+            lines += section(one, Path(self.env.srcdir))
+        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+
+
+class Grid(SphinxDirective):
+    """``{gallery-grid}``: all figures, small; each leads to its section."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return one block of HTML (other formats have the sections)."""
+        cells = "".join(
             f'<a href="#{one.name.replace("_", "-")}"><img src="_images/{Path(one.figure).name}" '
             f'alt=""><span>{escape(one.name)}</span></a>'
-            for one in everything
+            for one in published()
             if one.figure
         )
-        lines = ["```{raw} html", f'<div class="gallery">{grid}</div>', "```", "", *lines]
-        return self.parse_text_to_nodes("\n".join(lines), allow_section_headings=True)
+        return [nodes.raw("", f'<div class="gallery">{cells}</div>', format="html")]
 
 
 def setup(app: Sphinx) -> dict:
     """Sphinx calls this."""
     app.add_directive("gallery", Gallery)
+    app.add_directive("gallery-grid", Grid)
     return {"parallel_read_safe": True}
