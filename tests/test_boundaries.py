@@ -79,9 +79,7 @@ def imports(tree, name, package, everywhere=True, known=FILES, later=LAZY):
             isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
             or (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test))
         ):
-            todo += (
-                [child for child in ast.walk(node) if child is not node] if everywhere else _statements(node)
-            )
+            todo += [*ast.iter_child_nodes(node)] if everywhere else _statements(node)
     return found
 
 
