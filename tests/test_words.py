@@ -129,15 +129,22 @@ SHARED = {
 #: What a function does, in the word that its docstring begins with.
 VERBS = set(
     """
-    Accept Accumulate Act Add Align Answer Append Arrange Ask Audit Average Begin Blame Blank Bring Build
-    Call Change Check Choose Close Code Compare Compute Connect Convert Copy Count Create Cut Decay Decode
-    Describe Disturb Do Download Draw Drop Fetch Fill Find Fire Flatten Follow Forget Format Give Go Have
-    Hold Infer Integrate Join Keep Key Label Lay Learn Leave Let Link List Load Look Make Map Mark Measure
-    Move Multiply Name Normalise Note Nudge Observe Open Order Pass Perturb Pickle Place Plan Plot Predict
-    Prepare Present Print Prune Put Raise Read Rearrange Receive Record Refuse Register Relax Remember
-    Remove Render Replace Report Require Reshape Rest Restore Return Run Say Scale Score See Send Set Shape
-    Show Simulate Split Stack Start Sum Tabulate Take Teach Tell Tick Time Trace Train Transform Turn Unfold
-    Unroll Update Use Wait Walk Warn Watch Work Wrap Write Yield
+    Accept Accumulate Act Adapt Add Advance Align Allocate Announce Answer Append Apply Arrange Ask
+    Assemble Assign Attach Audit Average Begin Bind Blame Blank Bring Broadcast Build Call Change Check
+    Choose Clamp Clip Close Code Compare Compute Concatenate Connect Convert Copy Count Create Cut Decay
+    Decode Deliver Describe Detect Discard Display Disturb Do Download Draw Drop Emit Encode Estimate
+    Evaluate Exclude Explain Express Extract Fetch Fill Find Fire Fit Flatten Follow Forget Format Gate
+    Gather Give Go Group Halve Have Hold Infer Initialise Inject Insert Integrate Interpolate Invert
+    Iterate Join Keep Key Label Launch Lay Learn Leave Lengthen Let Link List Load Look Lower Make Map
+    Mark Mask Measure Merge Move Multiply Name Normalise Note Notify Nudge Observe Obtain Open Order Pad
+    Parse Pass Perturb Pickle Place Plan Plot Predict Prepare Present Print Produce Project Propagate
+    Prune Put Raise Read Rearrange Receive Record Refuse Register Reject Relax Remember Remove Rename
+    Render Replace Report Require Rescale Reset Reshape Resolve Rest Restart Restore Restrict Resume
+    Return Rewrite Route Run Sample Save Say Scale Score See Seed Select Send Serve Set Shape Share Shift
+    Shorten Show Shuffle Silence Simulate Solve Sort Space Split Stack Start Stop Store Subtract Suggest
+    Sum Sweep Switch Tabulate Take Teach Tell Test Tick Time Trace Track Train Transform Translate Treat
+    Trigger Truncate Turn Unfold Unpack Unroll Update Use Validate Verify Wait Walk Warn Watch Weight Work
+    Wrap Write Yield
     """.split()  # noqa: SIM905 - a list would be 150 lines
 )
 

@@ -83,12 +83,14 @@ class Area(nn.Module):
 
     @property
     def rectifying(self) -> bool:
-        """Return whether the first activation is of the ReLU kind (which sets the default initialisation)."""
+        """Return whether the first activation is of the ReLU kind (which decides the default initialisation)."""
         firing = next((s for s in self.sequence if isinstance(s, Fire)), None)
         return firing is not None and firing.activation.name in _RECTIFYING
 
     def forward(self, drive: Tensor, before: Trace | None = None) -> tuple[Tensor, Trace]:
-        """Return rates ``[batch, *shape]`` of a drive ``[batch, *drive_shape]``, and the stages' trace.
+        """Pass a drive ``[batch, *drive_shape]`` through the stages; return rates and the stages' trace.
+
+        Rates are ``[batch, *shape]``.
 
         ``before`` is the trace of an earlier pass of the same trial: dropout keeps its mask and slow
         statistics stay as they were.
@@ -101,7 +103,7 @@ class Area(nn.Module):
         return drive, trace
 
     def freeze_statistics(self, trace: Trace) -> Trace:
-        """Return the trace with all statistics frozen, so that each sample's output depends on it alone.
+        """Return the trace with all statistics frozen, so that samples do not depend on each other.
 
         Batch homeostasis then keeps its mean and variance in ``forward(drive, trace)``, and ``backward`` does
         not go through them.
@@ -110,7 +112,7 @@ class Area(nn.Module):
         return [(x, y, stage.freeze_statistics(memory)) for stage, (x, y, memory) in pairs]
 
     def backward(self, signal: Tensor, trace: Trace, to: int = 0) -> Tensor:
-        """Return the stages' vector-Jacobian product: ``f'(drive) * signal`` of a signal at the rates.
+        """Compute the stages' vector-Jacobian product: ``f'(drive) * signal`` for a signal at the rates.
 
         ``to``: the stage that it comes down to (what that one was given); all of them if not given.
         """
@@ -126,30 +128,29 @@ class Area(nn.Module):
     # What columns hold, before pools, homeostasis and silence ----------------------------------
     @property
     def fires_first(self) -> bool:
-        """Return whether its first stage is its activation, so that columns hold rates.
-
-        Else they hold drives.
-        """
+        """Return whether the activation is the first stage: columns hold rates, otherwise drives."""
         return bool(self.sequence) and isinstance(self.sequence[0], Fire)
 
     def state(self, drive: Tensor, trace: Trace) -> Tensor:
-        """Return what columns hold: the activation of their drive, or the drive if something comes before."""
+        """Return the state of the columns: the activation of their drive, or the drive (see
+        :attr:`fires_first`).
+        """
         return trace[0][1] if self.fires_first else drive
 
     def state_of(self, drive: Tensor) -> Tensor:
-        """Return what columns would hold at another drive."""
+        """Return the state that columns would have at another drive."""
         return self.sequence[0].forward(drive)[0] if self.fires_first else drive
 
     def to_state(self, signal: Tensor, trace: Trace) -> Tensor:
-        """Return a signal at the rates brought down to what columns hold."""
+        """Map a signal at the rates back to the state of the columns."""
         return self.backward(signal, trace, int(self.fires_first))
 
     def to_drive(self, signal: Tensor, trace: Trace) -> Tensor:
-        """Return a signal at what columns hold brought down to their drive: times ``f'``."""
+        """Map a signal at the state of the columns back to their drive: times ``f'`` if they hold rates."""
         return self.sequence[0].backward(signal, *trace[0]) if self.fires_first else signal
 
     def parameter_gradients(self, trace: Trace) -> list[tuple[nn.Parameter, Tensor]]:
-        """Return the stages' own parameters with their batch-summed gradients, by the last ``backward``."""
+        """Return the stages' own parameters with their batch-summed gradients, by ``backward``."""
         pairs = zip(self.sequence, trace, strict=True)
         return [pair for stage, (_, _, memory) in pairs for pair in stage.parameter_gradients(memory)]
 

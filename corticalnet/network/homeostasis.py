@@ -55,7 +55,7 @@ class Homeostasis(Stage):
         self.eps = not_negative("homeostasis: eps", eps, NetworkError)
 
     def build(self, shape: Shape) -> Shape:
-        """Create one scale, shift, mean and variance for each statistic."""
+        """Create the scale, the shift and the running mean and variance, one for each statistic."""
         size = self.statistics_shape(shape)
         self.scale = nn.Parameter(torch.ones(size))
         self.shift = nn.Parameter(torch.zeros(size))
@@ -65,10 +65,10 @@ class Homeostasis(Stage):
 
     @abstractmethod
     def statistics_shape(self, shape: Shape) -> Shape:
-        """Return which columns fraction a mean and variance."""
+        """Return the shape of the statistics: how columns share a mean and a variance."""
 
     def describe(self) -> str:
-        """Return its name, and settings that are not the usual ones."""
+        """Describe the homeostasis by its name, and by settings that are not the default."""
         name = next(name for name, kind in HOMEOSTASES.items() if isinstance(self, kind))
         usual = {"momentum": 0.01, "eps": 1e-3}
         own = [f"{key} {getattr(self, key):g}" for key, value in usual.items() if getattr(self, key) != value]
@@ -82,7 +82,7 @@ class Homeostasis(Stage):
 
     @torch.no_grad()
     def _remember(self, mean: Tensor, variance: Tensor, weight: Tensor | float) -> None:
-        """Move the slow averages towards those of this batch."""
+        """Move the running averages towards the statistics of this batch."""
         for average, new in ((self.running_mean, mean), (self.running_variance, variance)):
             average.lerp_(new.to(average.dtype), weight)
 
@@ -97,16 +97,16 @@ class BatchHomeostasis(Homeostasis):
     count: Tensor
 
     def build(self, shape: Shape) -> Shape:
-        """Create what every homeostasis has, and a count of batches."""
+        """Create the parameters and buffers of every homeostasis, and a count of batches."""
         self.register_buffer("count", torch.zeros((), dtype=torch.int64))
         return super().build(shape)
 
     def statistics_shape(self, shape: Shape) -> Shape:
-        """Return one per channel."""
+        """Return the shape of one statistic per channel."""
         return shape[:1]
 
     def freeze_statistics(self, memory: _Memory) -> _Memory:
-        """Return the statistics of this batch as constants."""
+        """Return a memory in which the statistics of this batch are constants."""
         return _Memory(memory.mean, memory.inverse, frozen=True)
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
@@ -128,7 +128,7 @@ class BatchHomeostasis(Homeostasis):
         return y, _Memory(mean, inverse)
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """Return the signal through mean and variance too: every sample's depends on all others'."""
+        """Propagate the signal through mean and variance too: each sample's signal depends on all others'."""
         if memory.frozen:
             others = [dim for dim in range(x.dim()) if dim != 1]
             memory.gradients = (signal * self._normal(x, memory)).sum(others), signal.sum(others)
@@ -146,7 +146,7 @@ class BatchHomeostasis(Homeostasis):
 
 
 def _channels(values: Tensor, like: Tensor) -> Tensor:
-    """Return one number for each channel, shaped to go with ``[batch, channels, …]``."""
+    """Reshape one number per channel so that it broadcasts over ``[batch, channels, …]``."""
     return values.view(-1, *(1,) * (like.dim() - 2))
 
 
@@ -154,7 +154,7 @@ class SlowHomeostasis(Homeostasis):
     """Local homeostasis: each column's own slow averages, constant within a trial."""
 
     def statistics_shape(self, shape: Shape) -> Shape:
-        """Return one per column."""
+        """Return the shape of one statistic per column."""
         return shape
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
@@ -168,7 +168,7 @@ class SlowHomeostasis(Homeostasis):
         return normal * self.scale + self.shift, memory
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """Scale to ``signal * scale / sqrt(variance + eps)``: nothing but the column's own numbers."""
+        """Scale the signal by ``scale / sqrt(variance + eps)``: nothing but the column's own numbers."""
         memory.gradients = ((signal * (x - memory.mean) * memory.inverse).sum(0), signal.sum(0))
         gain: Tensor = self.scale * memory.inverse
         return signal * gain
@@ -178,7 +178,7 @@ HOMEOSTASES: dict[str, type[Homeostasis]] = {"batch": BatchHomeostasis, "slow": 
 
 
 def homeostasis(choice: str | Homeostasis) -> Homeostasis:
-    """Choose ``"batch"`` (as in the papers' code), ``"slow"`` (local), or an instance with its settings.
+    """Return a homeostasis: ``"batch"`` (as in the papers' code), ``"slow"`` (local), or an instance.
 
     Raises:
         NetworkError: no homeostasis has this name.

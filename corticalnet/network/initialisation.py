@@ -23,7 +23,7 @@ Scheme = Callable[[tuple[int, ...], int, int, torch.Generator], Tensor]
 
 
 def generator(seed: int, name: str) -> torch.Generator:
-    """Return the random stream of ``name`` under ``seed``.
+    """Seed the random stream of ``name`` under ``seed``.
 
     The same on every machine, whatever else is drawn.
     """
@@ -32,12 +32,14 @@ def generator(seed: int, name: str) -> torch.Generator:
 
 
 def normal(std: float) -> Scheme:
-    """Draw from N(0, std²), as in Pozzi et al. 2020."""
+    """Return a scheme that draws from N(0, std²), as in Pozzi et al. 2020."""
     return partial(_normal, not_negative("normal: the standard deviation", std, NetworkError))
 
 
 def glorot(gain: float = 1.0) -> Scheme:
-    """Draw from U(±gain·√(6 / (fan_in + fan_out))), Glorot & Bengio 2010; Bartunov et al. 2018 use gain 1.
+    """Return a scheme that draws from U(±gain·√(6 / (fan_in + fan_out))) (Glorot & Bengio 2010).
+
+    Bartunov et al. 2018 use gain 1; Whittington & Bogacz 2017 use gain 4 for the logistic function.
 
     Whittington & Bogacz 2017 use gain 4 for the logistic function.
     """
@@ -45,7 +47,7 @@ def glorot(gain: float = 1.0) -> Scheme:
 
 
 def scaled(gain: float = 1.0) -> Scheme:
-    """Draw from N(0, gain² / fan_in).
+    """Return a scheme that draws from N(0, gain² / fan_in).
 
     Keeps the variance of linear columns for gain 1, of ReLU for gain √2.
     """
@@ -93,7 +95,7 @@ def scheme(choice: str | float | Scheme, what: str = "") -> Scheme:
 
 
 def _checked(own: Scheme, where: str) -> Scheme:
-    """Return a scheme of the user's, whose weights are looked at."""
+    """Wrap a user's scheme so that the weights it returns are checked."""
 
     def draw(shape: tuple[int, ...], fan_in: int, fan_out: int, rng: torch.Generator) -> Tensor:
         weights = own(shape, fan_in, fan_out, rng)

@@ -124,13 +124,15 @@ class Network(nn.Module):
 
     # Running ---------------------------------------------------------------------------------
     def forward(self, x: Any) -> Tensor:
-        """Run forward to the rates of the output area ``[batch, *output_shape]``; of no samples, none."""
+        """Compute the rates of the output area, ``[batch, *output_shape]``; an empty batch gives an empty
+        result.
+        """
         self.parts.check()
         x = self.admit(x)
         return self.wiring.forward(x).rates[-1] if len(x) else x.new_zeros(0, *self.output_shape)
 
     def sweep(self, x: Any) -> ForwardState:
-        """Return drives and rates of every area for inputs ``[batch, *input_shape]``, at least one."""
+        """Compute drives and rates of every area for inputs ``[batch, *input_shape]``, at least one."""
         self.parts.check()
         return self.wiring.forward(self.admit(x, least=1))
 
@@ -138,7 +140,8 @@ class Network(nn.Module):
     def predict(
         self, x: Any, batch: int = 1024, *, answer: Callable[[Tensor], Tensor] | None = None
     ) -> Tensor:
-        """Predict class indices ``[N]``, the most active output column, in evaluation mode, by batches.
+        """Predict classes ``[N]``: the index of the most active output column, in evaluation mode, by
+        batches.
 
         Takes no labels and clamps nothing.
 
@@ -191,7 +194,7 @@ class Network(nn.Module):
 
     @property
     def like(self) -> Tensor:
-        """Give weights the network's precision and device."""
+        """Return a weight, whose precision and device are the network's."""
         link = self.wiring.arriving[1][0][1]
         weight = link._parameters.get("weight")  # (as an attribute it takes a microsecond)
         return link.weight if weight is None else weight
@@ -209,7 +212,7 @@ class Network(nn.Module):
 
     @property
     def learned(self) -> tuple[nn.Parameter, ...]:
-        """Return all that is learned, as it is now (``parameters()`` takes longer than a small update).
+        """Return all parameters as they are now (``parameters()`` takes longer than a small update).
 
         Raises:
             NetworkError: rules cannot teach the network as it is now: :mod:`corticalnet.network.parts`.
@@ -249,7 +252,7 @@ def mlp(
     dtype: torch.dtype | None = None,
     device: torch.device | str | None = None,
 ) -> Network:
-    """Make a dense network: ``mlp([784, 32, 32, 10])`` has 784 inputs, two hidden areas of 32, 10 outputs.
+    """Build a dense network: ``mlp([784, 32, 32, 10])`` has 784 inputs, two hidden areas of 32, 10 outputs.
 
     Raises:
         NetworkError: fewer than two sizes, or a setting is impossible.
@@ -272,7 +275,7 @@ def mlp(
 
 
 def whole_shape(given: Any) -> Shape:
-    """Return the shape of an input; sizes may be NumPy's.
+    """Read the shape of an input, as a tuple of int; sizes may be NumPy's.
 
     Raises:
         NetworkError: it is none.
@@ -288,7 +291,7 @@ def whole_shape(given: Any) -> Shape:
 
 
 def _cure(links: list[Link]) -> str:
-    """Return what to do about links that do not fit together, if one of them changes no shape."""
+    """Suggest what to do about links that do not fit together, if all are identities; empty otherwise."""
     if all(link.plastic for link in links):
         return ""
     return "; an identity link changes no shape, a Dense or Convolution with that source does"

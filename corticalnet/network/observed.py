@@ -26,7 +26,7 @@ Told = Callable[[Link, str, Tensor, Tensor | None], None]
 
 
 class _ObservedWiring(Wiring):
-    """A wiring that tells of its sweeps."""
+    """A wiring that reports each of its sweeps to an observer."""
 
     def __init__(self, wiring: Wiring, swept: Swept) -> None:
         super().__init__(wiring.areas, wiring.arriving, wiring.leaving, wiring.depth, wiring.above_input)
@@ -42,21 +42,21 @@ class _ObservedWiring(Wiring):
 
 
 def with_sweeps(net: Network, swept: Swept) -> Network:
-    """Return a copy of a network whose wiring, levelled or not, tells of every sweep up."""
+    """Return a copy of a network whose wiring, levelled or not, reports every sweep up to ``swept``."""
     other = copy.deepcopy(net)
     other.wiring, other._levelled = _ObservedWiring(other.wiring, swept), None
     return other
 
 
 def with_links(net: Network, told: Told) -> Network:
-    """Return a copy of a network whose links tell of every operation (relays between areas do not)."""
+    """Return a copy of a network whose links report every operation to ``told`` (relays do not)."""
     other = copied(net, net.links, told)
     other.parts = Parts(other)
     return other
 
 
 def copied(whole: T, links: Iterable[Link], told: Told) -> T:
-    """Return a deep copy of whatever holds links, in which some of them tell of every operation."""
+    """Copy whatever holds links, so that some of them report every operation to ``told``."""
     memo: dict[int, Any] = {}
     for link in links:
         memo[id(link)] = _observed(copy.deepcopy(link, memo), told)
@@ -64,7 +64,7 @@ def copied(whole: T, links: Iterable[Link], told: Told) -> T:
 
 
 def _observed(link: Link, told: Told) -> Link:
-    """Return a link with the parts of this one, of its class but for what it tells."""
+    """Return a link that shares this link's state, in a subclass that reports its operations."""
     kind: Any = type(link)
 
     class Observed(kind):  # type: ignore[misc]

@@ -71,7 +71,7 @@ class Parts:
         return self._learned
 
     def check(self) -> None:
-        """Check that a sweep would be one of the network as it is now; autograd may be at work.
+        """Check that a forward sweep can run on the network as it is now; autograd may be recording.
 
         Weights that hooks of torch's work out (pruning, the older norms) are worked out anew.
 
@@ -108,7 +108,7 @@ class Parts:
 
 
 def _shapes(module: nn.Module) -> dict[str, Shape]:
-    """Return the shapes of all parameters of a module, and of the bias that a link may be given later."""
+    """Return the shapes of all parameters of a module, with that of a bias which a link may be given later."""
     shapes = {name: () if p is None else tuple(p.shape) for name, p in module._parameters.items()}
     if isinstance(module, Link) and "bias" in shapes:
         shapes["bias"] = module.plan(module.source_shape)[2]
@@ -116,7 +116,7 @@ def _shapes(module: nn.Module) -> dict[str, Shape]:
 
 
 def _computed(module: nn.Module, name: str) -> bool:
-    """Return whether torch computes a parameter from others; hooks do so here, as links are not called."""
+    """Return whether torch computes a parameter from others; runs their hooks, as links are not called."""
     if parametrize.is_parametrized(module, name):
         return True
     hooks = [h for h in module._forward_pre_hooks.values() if type(h).__module__.startswith("torch.nn.utils")]
@@ -126,7 +126,7 @@ def _computed(module: nn.Module, name: str) -> bool:
 
 
 def _changed(module: nn.Module, name: str) -> str:
-    """Return what has become of a parameter that is no more."""
+    """Describe what has become of a parameter that the module no longer has."""
     if parametrize.is_parametrized(module, name):
         return (
             f"'{name}' is computed from other parameters, which no rule teaches; end that with "
@@ -143,7 +143,7 @@ def _changed(module: nn.Module, name: str) -> str:
 
 
 def _unfit(name: str, p: Tensor | None, shape: Shape, taught: bool) -> str:
-    """Return what is wrong with a parameter; nothing if nothing is."""
+    """Describe what is wrong with a parameter; empty if nothing is."""
     if p is None:
         return f"'{name}' is None; give it a parameter"
     if tuple(p.shape) != tuple(shape):

@@ -66,7 +66,7 @@ def numbers(value: Any, what: str, device: torch.device) -> Tensor:
 
 
 def as_rates(x: Any, shape: Shape, like: Tensor, what: str = "input") -> Tensor:
-    """Return an input ``[batch, *shape]`` in the precision of ``like``, and where it is.
+    """Read an input ``[batch, *shape]``, in the precision and on the device of ``like``.
 
     Rows of numbers become sheets and sheets rows, and axes of length 1 may be missing or too many.
 
@@ -97,7 +97,7 @@ def converted(x: Tensor, dtype: torch.dtype, what: str) -> Tensor:
 
 
 def beside(targets: Any, x: Tensor) -> Tensor:
-    """Bring targets to an input's device, and to its precision if they are no whole numbers.
+    """Move targets to an input's device, and to its precision if they are floating-point numbers.
 
     Raises:
         ShapeError: they are no real numbers, or not as many as samples.
@@ -109,7 +109,7 @@ def beside(targets: Any, x: Tensor) -> Tensor:
 
 
 def finite(x: Tensor, what: str) -> Tensor:
-    """Return a tensor without NaN or infinite numbers.
+    """Return a tensor after a check that no number of it is NaN or infinite.
 
     Raises:
         ShapeError: it has some.
@@ -121,7 +121,7 @@ def finite(x: Tensor, what: str) -> Tensor:
 
 
 def trial_input(x: Tensor, what: str = "input") -> Tensor:
-    """Return an input that a rule may learn from: one NaN would be in all weights after the step.
+    """Check an input that a rule is to learn from: one NaN would be in all weights after the step.
 
     On a GPU nothing can be noticed without waiting for the device.
 
@@ -134,7 +134,7 @@ def trial_input(x: Tensor, what: str = "input") -> Tensor:
 def place(
     dtype: torch.dtype | None, device: torch.device | str | None
 ) -> tuple[torch.dtype | None, torch.device | None]:
-    """Return the precision and device of weights, if there can be such.
+    """Check the precision and the device of weights; return them.
 
     Raises:
         NetworkError: no format that a network can compute in, or a device that is unknown or not there.
@@ -152,14 +152,14 @@ def place(
 
 
 def _same(given: Shape, shape: Shape) -> bool:
-    """Return whether numbers in one shape can be meant for the other, in their order."""
+    """Return whether one shape may be reshaped to the other: a row, or axes of length 1 apart."""
     if 1 in (len(given), len(shape)):
         return prod(given) == prod(shape)
     return [n for n in given if n != 1] == [n for n in shape if n != 1]
 
 
 def _misfit(given: Shape, shape: Shape, what: str) -> str:
-    """Return what is wrong with a shape, and what to do if that can be told."""
+    """Describe what is wrong with a shape, and what to do about it if that is plain."""
     message = f"{what} has shape {given}; this network takes (batch, {', '.join(map(str, shape))})"
     if given and prod(given) == prod(shape):
         return f"{message}, so one sample needs an axis of its own, x[None]"
@@ -185,7 +185,7 @@ def _format(given: Any) -> Any:
 
 
 def _stacked(tensors: list[Tensor] | tuple[Tensor, ...], what: str) -> Tensor:
-    """Stack samples one by one."""
+    """Stack a list of samples to a batch."""
     if len({tensor.shape for tensor in tensors}) > 1:
         raise ShapeError(f"{what} is a list of tensors of different shapes; give samples of one shape")
     try:

@@ -85,21 +85,21 @@ class Recurrent(nn.Module):
         self._unrolled: dict[int, Unrolled] = {}
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the unrolled networks, which are made again when they are asked for."""
+        """Leave unrolled networks out of the pickle; they are made again when they are needed."""
         return self.__dict__ | {"_unrolled": {}}
 
     @property
     def areas(self) -> dict[str, Area]:
-        """Return areas by name, from the input up."""
+        """Return the areas by name, from the input up."""
         return {"hidden": self.hidden, "output": self.output}
 
     # Running ---------------------------------------------------------------------------------
     def forward(self, sequence: Any, state: Any = None) -> Tensor:
-        """Return output rates ``[batch, steps, outputs]`` for ``[batch, steps, inputs]``."""
+        """Compute the output rates ``[batch, steps, outputs]`` for a sequence ``[batch, steps, inputs]``."""
         return self.run(sequence, state)[0]
 
     def run(self, sequence: Any, state: Any = None) -> tuple[Tensor, Tensor]:
-        """Return output rates ``[batch, steps, outputs]`` and hidden rates ``[batch, steps, columns]``.
+        """Compute output rates ``[batch, steps, outputs]`` and hidden rates ``[batch, steps, columns]``.
 
         Args:
             sequence: inputs ``[batch, steps, inputs]``.
@@ -118,7 +118,7 @@ class Recurrent(nn.Module):
         return torch.stack(outputs, 1), torch.stack(rates, 1)
 
     def admit(self, sequence: Any, state: Any = None) -> tuple[Tensor, Tensor]:
-        """Read a sequence and a state: in the network's precision and on its device.
+        """Read a sequence and a state, in the network's precision and on its device.
 
         Raises:
             ShapeError: one of them does not fit, or they are no real numbers.
@@ -143,7 +143,7 @@ class Recurrent(nn.Module):
 
     # Unrolling -------------------------------------------------------------------------------
     def unrolled(self, steps: int) -> Unrolled:
-        """Unroll this network over so many steps, to a deep one with shared links (kept for the next time).
+        """Unroll this network over some steps, to a deep one with shared links (kept for the next time).
 
         Raises:
             NetworkError: fewer than one step.
@@ -187,5 +187,5 @@ class Unrolled(Network):
 
     @staticmethod
     def join(sequence: Tensor, state: Tensor) -> Tensor:
-        """Return a sequence ``[batch, steps, inputs]`` and the state before it, as one input."""
+        """Concatenate a sequence ``[batch, steps, inputs]`` and the state before it to one input."""
         return torch.cat([sequence.flatten(1), state], 1)

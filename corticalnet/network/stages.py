@@ -37,18 +37,18 @@ class Stage(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """Return the output for ``x``, and a memory; ``memory`` is that of an earlier pass of this trial."""
+        """Compute the output and a memory; ``memory`` is that of an earlier pass of this trial."""
 
     @abstractmethod
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """Return the vector-Jacobian product: the signal at the output times the stage's local derivative."""
+        """Compute the vector-Jacobian product: the signal at the output times the local derivative."""
 
     def freeze_statistics(self, memory: Any) -> Any:
-        """Return a memory with frozen statistics: see :meth:`Area.freeze_statistics`."""
+        """Return the memory with frozen statistics: see :meth:`Area.freeze_statistics`."""
         return memory
 
     def describe(self) -> str:
-        """Return a word or two for tables."""
+        """Describe the stage in a word or two, for tables."""
         return type(self).__name__.lower()
 
     def parameter_gradients(self, memory: Any) -> list[tuple[nn.Parameter, Tensor]]:
@@ -64,11 +64,11 @@ class Fire(Stage):
         self.activation = activation(choice)
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """Return the rates ``f(x)``."""
+        """Compute the rates ``f(x)``."""
         return self.activation.rate(x), None
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """Return ``f'(x) * signal``, the vector-Jacobian product."""
+        """Compute ``f'(x) * signal``, the vector-Jacobian product."""
         return self.activation.gain(signal, x, y)
 
     def describe(self) -> str:
@@ -97,7 +97,7 @@ class _Pool(Stage):
         return f"{self.size}×{self.size}{stride}" + (f" padded {self.padding}" if self.padding else "")
 
     def build(self, shape: Shape) -> Shape:
-        """Refuse sheets that have no height and width, or are smaller than the pool."""
+        """Check that columns form a sheet as large as the pool; return the shape of the pooled sheet."""
         if len(shape) != 3:
             raise NetworkError(f"pool={self._given} needs columns in channels × height × width, not {shape}")
         height, width = (((n + 2 * self.padding - self.size) // self.stride + 1) for n in shape[1:])
@@ -116,12 +116,12 @@ class MaxPool(_Pool):
     """
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """Return the maxima, and who won."""
+        """Compute the maxima, and the indices of the winners."""
         y, winners = F.max_pool2d(x, self.size, self.stride, self.padding, return_indices=True)
         return y, winners
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """Return the signal at the winners, zero elsewhere."""
+        """Route the signal to the winners, zero elsewhere."""
         size, stride, padding = [self.size] * 2, [self.stride] * 2, [self.padding] * 2
         back: Tensor = _ops.max_pool2d_with_indices_backward(
             signal, x, size, stride, padding, [1, 1], False, memory
@@ -129,7 +129,7 @@ class MaxPool(_Pool):
         return back
 
     def describe(self) -> str:
-        """Return the neighbourhood."""
+        """Describe the pool by its neighbourhood."""
         return f"pool {self._words}"
 
 
@@ -159,7 +159,7 @@ class AvgPool(_Pool):
         return "AvgPool()" if self.whole else super()._given
 
     def build(self, shape: Shape) -> Shape:
-        """Refuse what is no sheet, or smaller than the pool."""
+        """Check that columns form a sheet as large as the pool; return the shape of the pooled sheet."""
         sent = super().build(shape)
         if not self.whole:
             return sent
@@ -167,16 +167,16 @@ class AvgPool(_Pool):
         return (shape[0], 1, 1)
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """Return the means."""
+        """Compute the mean of each neighbourhood."""
         return F.avg_pool2d(x, *self._over), None
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """Return an equal share of the signal for each."""
+        """Share the signal equally among the columns of a neighbourhood."""
         back: Tensor = _ops.avg_pool2d_backward(signal, x, *self._over, False, True, None)
         return back
 
     def describe(self) -> str:
-        """Return the neighbourhood."""
+        """Describe the pool by its neighbourhood."""
         return "mean of the sheet" if self.whole else f"mean {self._words}"
 
 
@@ -184,7 +184,7 @@ class Flatten(Stage):
     """A sheet of columns as a row, for what works column by column on rows alone. (Dense links need none.)"""
 
     def build(self, shape: Shape) -> Shape:
-        """Keep the columns one after the other."""
+        """Return the shape of the row: as many columns as the sheet has."""
         return (torch.Size(shape).numel(),)
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
@@ -192,7 +192,7 @@ class Flatten(Stage):
         return x.flatten(1), None
 
     def backward(self, signal: Tensor, x: Tensor, y: Tensor, memory: Any) -> Tensor:
-        """Bring the signal back to the shape of the sheet."""
+        """Reshape the signal to the shape of the sheet."""
         return signal.reshape(x.shape)
 
 
@@ -210,7 +210,7 @@ class Dropout(Stage):
         )
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
-        """Return ``x * mask / (1 - p)`` while training, ``x`` otherwise."""
+        """Silence columns while training: ``x * mask / (1 - p)``; ``x`` otherwise."""
         if memory is None and self.training and self.p > 0:
             memory = torch.empty_like(x).bernoulli_(1 - self.p).div_(1 - self.p)
         return (x if memory is None else x * memory), memory
@@ -220,5 +220,5 @@ class Dropout(Stage):
         return signal if memory is None else signal * memory
 
     def describe(self) -> str:
-        """Return the probability of silence."""
+        """Describe the stage by the probability of silence."""
         return f"dropout {self.p}"

@@ -57,25 +57,25 @@ class Wiring:
         return node
 
     def measure(self) -> Wiring:
-        """Measure the depths, once all areas are there."""
+        """Compute the depth of every node, its longest way to the output, once all areas are there."""
         self.depth = [0] * len(self.areas)
         for node in range(len(self.areas) - 1, -1, -1):
             self.depth[node] = max((1 + self.depth[target] for target, _ in self.leaving[node]), default=0)
         return self
 
     def area(self, node: int) -> Area:
-        """Return the area at a node (the input is none)."""
+        """Return the area at a node other than the input."""
         area = self.areas[node]
         assert area is not None, "the input is no area"
         return area
 
     @property
     def output(self) -> int:
-        """Return the last node."""
+        """Return the node of the output, which is the last."""
         return len(self.areas) - 1
 
     def drive(self, node: int, rates: list[Tensor]) -> Tensor:
-        """Return the summed drive of a node's columns: its prediction, in the words of predictive coding."""
+        """Sum the drives that arrive at a node's columns: its prediction, in terms of predictive coding."""
         arriving = self.arriving[node]
         drive = arriving[0][1].drive(rates[arriving[0][0]])
         for source, link in arriving[1:]:

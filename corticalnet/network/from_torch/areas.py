@@ -26,7 +26,7 @@ from corticalnet.network.stages import Stage
 
 
 def from_torch(module: nn.Module, input_shape: Sequence[int]) -> Network:
-    """Return a network with the layers and weights of a torch module.
+    """Convert a torch module to a network with the same layers and weights.
 
     The module is an ``nn.Sequential``, or any whose forward torch.fx can trace: modules within modules, and
     residual blocks, ``x + f(x)`` in all spellings. Knows Linear, Conv2d, Sigmoid, Tanh, ReLU, LeakyReLU, ELU,
@@ -85,7 +85,7 @@ class _Draft:
         )
 
     def fill(self, area: Area) -> None:
-        """Give the area of a network the parameters and the modes of the layers."""
+        """Copy the parameters and the modes of the layers to the area of a network."""
         for link, (_, _, layer) in zip(area.arriving, self.links, strict=True):
             if layer is not None:
                 _copy_link(link, layer)
@@ -97,7 +97,7 @@ class _Draft:
 
 
 def _drafts(last: Operation) -> list[_Draft]:
-    """Return the areas that do what operations do, from the input up."""
+    """Return drafts of the areas that do what the operations do, from the input up."""
     operations = _in_order(last)
     readers = Counter(source for one in operations for source in one.sources)
     found: dict[Operation, _Draft] = {}
@@ -134,7 +134,7 @@ def _drafts(last: Operation) -> list[_Draft]:
 
 
 def _in_order(last: Operation) -> list[Operation]:
-    """Return all operations that one hangs on, as the forward does them (and as dropout draws)."""
+    """Return all operations that ``last`` depends on, in the forward's order (that of dropout's draws)."""
     todo, found = [last], {last}
     while todo:
         new = set(todo.pop().sources) - found
@@ -144,7 +144,9 @@ def _in_order(last: Operation) -> list[Operation]:
 
 
 def _common(module: nn.Module) -> torch.Tensor | None:
-    """Return a parameter whose precision and device are all others'.
+    """Return a parameter that has the precision and device of all others; None if there are none.
+
+    Raises: NetworkError: they differ in precision or device, or layers share a parameter.
 
     Raises:
         NetworkError: they have several, or layers share one.

@@ -68,14 +68,14 @@ class _Signal:
 
 
 class _Batch:
-    """The number of samples, which nobody knows."""
+    """The number of samples, which is unknown when a module is read."""
 
 
 _BATCH = _Batch()
 
 
 def read_forward(module: nn.Module, input_shape: Shape) -> Operation:
-    """Return the last operation of a module's forward, on which all others hang.
+    """Read a module's forward; return its last operation, on which all others depend.
 
     Raises:
         NetworkError: the forward cannot be read, or does something that is not known here.
@@ -86,7 +86,7 @@ def read_forward(module: nn.Module, input_shape: Shape) -> Operation:
 
 # Reading -----------------------------------------------------------------------------------------
 class _Reader:
-    """Goes along the calls of a forward.
+    """Reads the calls of a forward, one by one, as operations.
 
     Args:
         module: whose forward it is.
@@ -102,7 +102,7 @@ class _Reader:
         self.used: set[nn.Module] = set()
 
     def read(self, input_shape: Shape) -> Operation:
-        """Return the operation that the output comes from."""
+        """Read all calls; return the operation whose result is the output."""
         for node in self.nodes:
             if node.op == "placeholder":
                 self._place(node, input_shape)
@@ -153,7 +153,7 @@ class _Reader:
             self.values[node] = _size(node, arguments, options)
 
     def _known(self, given: Any) -> Any:
-        """Return arguments with what stands for them."""
+        """Replace the graph's nodes in some arguments by the values that they stand for."""
         if isinstance(given, fx.Node):
             return self.values[given]
         if isinstance(given, dict):
@@ -193,7 +193,7 @@ class _Reader:
         return _Signal(Operation(shape, (made,), part, layer, where), flat)
 
     def _row(self, signal: _Signal) -> _Signal:
-        """Take a value as a row for good, if it is one."""
+        """Flatten a signal that is a row: with an operation, if it is not one already."""
         if not signal.flat:
             return signal
         return _Signal(Operation(signal.shape, (signal.made,), Flatten(), nn.Flatten(), "flatten"))
@@ -225,7 +225,7 @@ class _Reader:
 
     # Memory --------------------------------------------------------------------------------------
     def _keep(self, node: fx.Node, signal: _Signal, layer: nn.Module | None = None) -> None:
-        """Put a result down, also in the place of what it was written over."""
+        """Record the result of a call, and overwrite its source too if the call works in place."""
         self.values[node], self.memory[node] = signal, self.at[node]
         (source, *_) = node.all_input_nodes
         if _in_place(node, layer):
@@ -261,7 +261,7 @@ def _in_place(node: fx.Node, layer: nn.Module | None) -> bool:
 
 
 def _viewed(signal: _Signal, sizes: list[Any]) -> _Signal:
-    """Return a view: as a row, or as it is."""
+    """Return the signal that a view gives: as a row, or as it is."""
     if len(sizes) == 1 and isinstance(sizes[0], list | tuple):
         sizes = [*sizes[0]]
     batch, *others = sizes if sizes else [None]
@@ -277,7 +277,7 @@ def _viewed(signal: _Signal, sizes: list[Any]) -> _Signal:
 
 
 def _size(node: fx.Node, arguments: list[Any], options: dict[str, Any]) -> Any:
-    """Return what sizes are known: parts of shapes, and products of them."""
+    """Return what a call says about sizes, if that is known: (parts of) a shape, or a product of sizes."""
     if node.op == "call_method" and node.target == "size" and isinstance(arguments[0], _Signal):
         sizes = (_BATCH, *arguments[0].shape)
         dims = [*arguments[1:], *options.values()]

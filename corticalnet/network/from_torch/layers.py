@@ -24,7 +24,7 @@ Shape = tuple[int, ...]
 
 
 def linking(layer: nn.Module, shape: Shape) -> Link | None:
-    """Return the link that does what a layer does to rates of this shape; None if it is no such layer.
+    """Return the link equivalent to a layer whose input has this shape; None if the layer is of no such kind.
 
     Raises:
         NetworkError: it does something that no link does.
@@ -37,7 +37,8 @@ def linking(layer: nn.Module, shape: Shape) -> Link | None:
 
 
 def staging(layer: nn.Module, shape: Shape) -> Stage | None:
-    """Return the stage that does what a layer does to rates of this shape; None if it is no such layer.
+    """Return the stage equivalent to a layer whose input has this shape; None if the layer is of no such
+    kind.
 
     Raises:
         NetworkError: it does something that no stage does.
@@ -50,7 +51,7 @@ def staging(layer: nn.Module, shape: Shape) -> Stage | None:
 
 
 def untouched(layer: nn.Module, prunable: bool) -> None:
-    """Check that a layer's parameters are its own, and that nothing changes what it computes.
+    """Check that a layer's parameters are its own (neither computed nor hooked into).
 
     Raises:
         NetworkError: it is otherwise.
@@ -73,7 +74,7 @@ def untouched(layer: nn.Module, prunable: bool) -> None:
 
 
 def unhooked(module: nn.Module) -> None:
-    """Check that a layer, or a module of layers, does what its class says.
+    """Check that a module computes what its class says, and has its parameters.
 
     Raises:
         NetworkError: it may do something else, or has no parameters yet.
@@ -125,7 +126,7 @@ def _convolution(layer: nn.Conv2d, shape: Shape) -> Link:
 
 
 def _mask(layer: nn.Module) -> Any:
-    """Return the mask of a pruned layer."""
+    """Return the mask of a pruned layer; None if it is not pruned."""
     return layer._buffers.get("weight_mask")
 
 
@@ -213,7 +214,9 @@ STAGES: dict[type, Callable[[Any, Shape], Stage | None]] = {
 
 # Functions ---------------------------------------------------------------------------------------
 def _layer(kind: Callable[..., nn.Module], *names: str) -> Callable[..., nn.Module]:
-    """Return a layer of a function's arguments, which have these names when they come without."""
+    """Return a function that makes a layer of a function's arguments; ``names`` are those of the positional
+    ones.
+    """
 
     def made(*arguments: Any, **options: Any) -> nn.Module:
         return kind(**dict(zip(names, arguments, strict=False)), **options)
@@ -222,7 +225,7 @@ def _layer(kind: Callable[..., nn.Module], *names: str) -> Callable[..., nn.Modu
 
 
 def _without_place(kind: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
-    """Return a layer of a function or method without options."""
+    """Return a function that makes a layer of a call without options."""
     return lambda: kind()
 
 

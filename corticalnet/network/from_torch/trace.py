@@ -20,7 +20,7 @@ from corticalnet.network.from_torch.layers import unhooked
 
 
 def plain(module: nn.Module) -> nn.Module:
-    """Return the module, if its forward alone says what it does; a layer of torch's own as a sequence of one.
+    """Return the module, if its forward alone says what it does; a layer of torch's own in a sequence of one.
 
     Raises:
         NetworkError: something else does, too.
@@ -55,7 +55,7 @@ class _Tracer(fx.Tracer):
 
 
 def traced(module: nn.Module) -> fx.Graph:
-    """Return the calls of a forward.
+    """Trace the calls of a forward with torch.fx.
 
     Raises:
         NetworkError: they cannot be told, or are not the same in training and in evaluation.
@@ -106,5 +106,5 @@ def _in_mode(module: nn.Module, training: bool) -> Iterator[None]:
 
 
 def layer_name(name: str, module: nn.Module) -> str:
-    """Return a layer in words."""
+    """Describe a layer in words, by its name and class."""
     return f"layer {name} ({type(module).__name__})" if name else type(module).__name__

@@ -35,43 +35,43 @@ class Cut(Link):
         self.read, self.write = slice(read, read + n), slice(write, write + m)
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """Return the link's own plan, for the longer target."""
+        """Return the shapes and fans of the link, but with the target's full shape."""
         _, weight, bias, fan_in, fan_out = self.link.plan(self.link.source_shape)
         return self.target_shape, weight, bias, fan_in, fan_out
 
     def present(self, weights: Tensor) -> Tensor:
-        """Return the present weights as the link does."""
+        """Mask weights as the link does."""
         return self.link.present(weights)
 
     @property
     def synapses(self) -> int:
-        """Return the link's."""
+        """Return the number of the link's synapses."""
         return self.link.synapses
 
     def describe(self) -> str:
-        """Return the link's words."""
+        """Describe the link."""
         return self.link.describe()
 
     def drive(self, rates: Tensor) -> Tensor:
-        """Return the link's drive in its place, zero elsewhere."""
+        """Compute the link's drive from its stretch of the source; zero elsewhere."""
         return _placed(self.link.drive(rates[:, self.read]), self.write, self.target_shape)
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
-        """Return the link's feedback of its stretch of the signal, in its place."""
+        """Compute the link's feedback from its stretch of the target; zero elsewhere."""
         back = self.link.feedback(signal[:, self.write], weights)
         return _placed(back, self.read, self.source_shape)
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """Accumulate the product of the two stretches."""
+        """Accumulate the Hebbian product of the two stretches."""
         self.link.hebbian(pre[:, self.read], post[:, self.write], out, scale, beta)
 
     def hebbian_bias(self, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """Accumulate the sum of the stretch of the target."""
+        """Accumulate the bias update from the link's stretch of the target."""
         self.link.hebbian_bias(post[:, self.write], out, scale, beta)
 
 
 def _placed(part: Tensor, where: slice, shape: Shape) -> Tensor:
-    """Place ``part`` at ``where`` of a longer row of zeros."""
+    """Pad ``part`` with zeros to a row of this shape, in which it stands at ``where``."""
     if part.shape[1:] == shape:
         return part
     return torch.nn.functional.pad(part, (where.start, shape[0] - where.stop))

@@ -40,7 +40,7 @@ class Dense(Link):
         self.columns = whole("Dense: columns", columns, NetworkError)
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """Return all to all."""
+        """Return the shapes and fans of all-to-all connections."""
         pre = torch.Size(source_shape).numel()
         return (self.columns,), (self.columns, pre), (self.columns,), pre, self.columns
 

@@ -41,25 +41,25 @@ class Identity(Link):
         self.register_buffer("weight", torch.empty(0), persistent=False)
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """Plan a link of no weights."""
+        """Return the shapes of a link without weights."""
         return source_shape, (0,), (0,), 1, 1
 
     def build(self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype) -> Shape:
-        """Build nothing: there is nothing to draw."""
+        """Set the shapes; there are no weights to draw."""
         self.name, self.source_shape, self.target_shape = name, source_shape, source_shape
         self.weight.data = self.weight.data.to(dtype)
         return source_shape
 
     def drive(self, rates: Tensor) -> Tensor:
-        """Return the rates."""
+        """Return the rates as they are."""
         return rates
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
-        """Return the signal."""
+        """Return the signal as it is."""
         return signal
 
     def prune(self, mask: Any = None) -> None:
-        """Prune nothing: there are no weights.
+        """Refuse to prune: there are no weights.
 
         Raises:
             NetworkError: always.
@@ -67,7 +67,7 @@ class Identity(Link):
         raise NetworkError(f"{self.describe()} hands rates on; it has no synapses that could be pruned")
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """Change nothing: there are no weights."""
+        """Leave ``out`` as it is: there are no weights."""
 
 
 class Relay(Identity):

@@ -81,7 +81,7 @@ class Link(nn.Module, ABC):
     # Which synapses there are -----------------------------------------------------------------
     @abstractmethod
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """Plan, for a source of this shape: target shape, weight shape, bias shape, fan-in, fan-out."""
+        """Return target shape, weight shape, bias shape, fan-in and fan-out for a source of this shape."""
 
     def build(self, source_shape: Shape, seed: int, name: str, rectifying: bool, dtype: torch.dtype) -> Shape:
         """Draw the initial weights; return the shape of the target's drive."""
@@ -102,7 +102,7 @@ class Link(nn.Module, ABC):
 
     @property
     def fans(self) -> tuple[int, int]:
-        """Return fan-in and fan-out: synapses that a column has, on average if there is a mask."""
+        """Return fan-in and fan-out: the synapses that a column has, on average if there is a mask."""
         *_, fan_in, fan_out = self.plan(self.source_shape)
         if self.mask is None:
             return fan_in, fan_out
@@ -110,7 +110,7 @@ class Link(nn.Module, ABC):
         return max(1, round(share * fan_in)), max(1, round(share * fan_out))
 
     def present(self, weights: Tensor) -> Tensor:
-        """Keep weights (or other numbers of their shape) where there are synapses, 0 elsewhere."""
+        """Set weights (or other numbers of their shape) to 0 where there are no synapses."""
         mask = self.mask if self.sparse else None
         return weights if mask is None else torch.where(mask, weights, 0.0)
 
@@ -142,16 +142,16 @@ class Link(nn.Module, ABC):
 
     @property
     def weights(self) -> int:
-        """Return the number of weights that some synapse has."""
+        """Return the number of weights that the mask leaves (all, without one)."""
         return self.weight.numel() if self.mask is None else int(self.mask.sum())
 
     @property
     def synapses(self) -> int:
-        """Return the number of synapses (for shared weights: of connections that exist, not of weights)."""
+        """Return the number of synapses: with shared weights, of connections rather than of weights."""
         return self.weights
 
     def describe(self) -> str:
-        """Return a few words for tables."""
+        """Describe the link in a few words, for tables."""
         return type(self).__name__.lower() + self._options()
 
     def _options(self) -> str:
@@ -161,7 +161,7 @@ class Link(nn.Module, ABC):
     # The three local operations --------------------------------------------------------------
     @abstractmethod
     def drive(self, rates: Tensor) -> Tensor:
-        """Bring rates up, ``[batch, *source_shape] -> [batch, *target_shape]``."""
+        """Compute the drive of the target's columns, ``[batch, *source_shape] -> [batch, *target_shape]``."""
 
     @abstractmethod
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
@@ -169,10 +169,10 @@ class Link(nn.Module, ABC):
 
     @abstractmethod
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """Set ``out = beta · out + scale · Σ_batch post × pre`` for each synapse."""
+        """Set ``out = beta · out + scale · Σ_batch post × pre`` for each weight."""
 
     def hebbian_bias(self, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """Do the same for the bias: a synapse from a cell that is always at rate 1."""
+        """Set ``out = beta · out + scale · Σ_batch post``: a synapse from a cell whose rate is always 1."""
         shared = post.dim() - 1 > out.dim()  # one bias per channel
         accumulate_(post.sum((0, 2, 3) if shared else 0), out, scale, beta)
 

@@ -15,7 +15,7 @@ Shape = tuple[int, ...]
 
 
 def wanted_mask(what: str, mask: Any, density: float | None) -> Tensor | float | None:
-    """Return a mask as booleans, or a density; None if neither is given.
+    """Check a mask or a density; return the mask as booleans, or the density, or None if neither is given.
 
     Raises:
         NetworkError: both are given, or one is impossible; the message begins with ``what``.
@@ -39,7 +39,7 @@ def wanted_mask(what: str, mask: Any, density: float | None) -> Tensor | float |
 
 
 def drawn_mask(wanted: Tensor | float | None, shape: Shape, rng: torch.Generator | None) -> Tensor:
-    """Return the mask of weights of this shape: as given, or with as many synapses as a density says.
+    """Return the mask of weights of this shape: the one given, or one drawn at the density given.
 
     Raises:
         NetworkError: a mask of another shape.

@@ -48,7 +48,7 @@ class _Spatial(Link):
             self.padding = _pair(kind, "padding", padding, least=0)
 
     def sheet(self, source_shape: Shape) -> Shape:
-        """Return the shape of the target."""
+        """Return the shape of the target, ``(channels, height, width)``, for a source of this shape."""
         kind = type(self).__name__
         if len(source_shape) != 3:
             raise NetworkError(f"{kind} needs a source of channels × height × width, not {source_shape}")
@@ -61,7 +61,7 @@ class _Spatial(Link):
         return (self.channels, height, width)
 
     def describe(self) -> str:
-        """Return the kind, kernel and stride."""
+        """Describe the link by its kind, kernel and stride."""
         kernel, stride = "×".join(map(str, self.kernel)), "×".join(map(str, self.stride))
         return f"{type(self).__name__.lower()} {kernel}/{stride}" + self._options()
 
@@ -78,7 +78,7 @@ class Convolution(_Spatial):
     """
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """Plan one kernel for all positions."""
+        """Return the shapes and fans of one kernel shared by all positions."""
         area = self.kernel[0] * self.kernel[1]
         weight = (self.channels, source_shape[0], *self.kernel)
         target = self.sheet(source_shape)
@@ -92,7 +92,7 @@ class Convolution(_Spatial):
 
     @property
     def synapses(self) -> int:
-        """Return kernel size × positions."""
+        """Return the number of connections: weights × positions."""
         return self.weights * self.target_shape[1] * self.target_shape[2]
 
     def drive(self, rates: Tensor) -> Tensor:
@@ -100,7 +100,7 @@ class Convolution(_Spatial):
         return F.conv2d(rates, self.present(self.weight), self.bias, self.stride, self.padding)
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
-        """Return the transposed convolution."""
+        """Compute the feedback: the transposed convolution of the signal."""
         reached = (
             (n - 1) * s - 2 * p + k
             for n, s, p, k in zip(signal.shape[2:], self.stride, self.padding, self.kernel, strict=True)
@@ -109,7 +109,7 @@ class Convolution(_Spatial):
         return F.conv_transpose2d(signal, self.present(weights), None, self.stride, self.padding, beyond)
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """Sum the kernel's post × pre over positions and batch."""
+        """Accumulate post × pre for each weight of the kernel, summed over positions and batch."""
         kind = post.dtype  # under autocast, pre and weight may be longer
         _, total, _ = torch.ops.aten.convolution_backward(
             post, pre.to(kind), self.weight.to(kind), None, self.stride, self.padding, [1, 1], False,
@@ -133,19 +133,19 @@ class Local(_Spatial):
     """
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """Plan one kernel per position."""
+        """Return the shapes and fans of one kernel per position."""
         target = self.sheet(source_shape)
         area = self.kernel[0] * self.kernel[1]
         inputs = area * source_shape[0]
         return target, (target[1] * target[2], self.channels, inputs), target, inputs, self.channels * area
 
     def drive(self, rates: Tensor) -> Tensor:
-        """Return each position's kernel times its patch."""
+        """Multiply each position's patch by its own kernel."""
         out = self._unfold_positions(torch.bmm(self.present(self.weight), self._patches(rates)))
         return out if self.bias is None else out + self.bias
 
     def feedback(self, signal: Tensor, weights: Tensor) -> Tensor:
-        """Return each position's signal times its kernel, summed where patches overlap."""
+        """Compute the feedback: each position's signal times its kernel, summed where patches overlap."""
         (kh, kw), (sh, sw), (ph, pw) = self.kernel, self.stride, self.padding
         channels, height, width = self.source_shape
         _, rows, columns = self.target_shape
@@ -158,7 +158,7 @@ class Local(_Spatial):
         return sheet[ph : ph + height, pw : pw + width].permute(3, 2, 0, 1)
 
     def hebbian(self, pre: Tensor, post: Tensor, out: Tensor, scale: float = 1.0, beta: float = 0.0) -> None:
-        """Sum each position's post × patch over the batch."""
+        """Accumulate each position's post × patch, summed over the batch."""
         positions, patches = self._positions(post), self._patches(pre).transpose(1, 2)
         if patches.dtype == positions.dtype == out.dtype:
             torch.baddbmm(out, positions, patches, beta=beta, alpha=scale, out=out)
@@ -167,7 +167,7 @@ class Local(_Spatial):
         self.erase_absent(out)
 
     def _patches(self, rates: Tensor) -> Tensor:
-        """Unfold ``[batch, channels, height, width] -> [positions, kernel × channels, batch]``."""
+        """Unfold rates ``[batch, channels, height, width] -> [positions, kernel × channels, batch]``."""
         (kh, kw), (sh, sw), (ph, pw) = self.kernel, self.stride, self.padding
         _, rows, columns = self.target_shape
         sheet = rates.permute(2, 3, 1, 0)
@@ -180,7 +180,7 @@ class Local(_Spatial):
         return patches.reshape(rows * columns, kh * kw * channels, batch)
 
     def _positions(self, signal: Tensor) -> Tensor:
-        """Unfold ``[batch, channels, height, width] -> [positions, channels, batch]``."""
+        """Reshape a signal ``[batch, channels, height, width] -> [positions, channels, batch]``."""
         return signal.permute(2, 3, 1, 0).reshape(-1, self.channels, signal.shape[0])
 
     def _unfold_positions(self, positions: Tensor) -> Tensor:
