@@ -134,7 +134,7 @@ VERBS = set(
     Choose Clamp Clip Close Code Compare Compute Concatenate Connect Convert Copy Count Create Cut Decay
     Decode Deliver Describe Detect Discard Display Disturb Do Download Draw Drop Emit Encode Estimate
     Evaluate Exclude Explain Express Extract Fetch Fill Find Fire Fit Flatten Follow Forget Format Gate
-    Gather Give Go Group Halve Have Hold Infer Initialise Inject Insert Integrate Interpolate Invert
+    Gather Give Go Group Halve Have Hold Import Infer Initialise Inject Insert Integrate Interpolate Invert
     Iterate Join Keep Key Label Launch Lay Learn Leave Lengthen Let Link List Load Look Lower Make Map
     Mark Mask Measure Merge Move Multiply Name Normalise Note Notify Nudge Observe Obtain Open Order Pad
     Parse Pass Perturb Pickle Place Plan Plot Predict Prepare Present Print Produce Project Propagate

@@ -83,7 +83,7 @@ class Area(nn.Module):
 
     @property
     def rectifying(self) -> bool:
-        """Return whether the first activation is of the ReLU kind (which decides the default initialisation)."""
+        """Return whether the first activation is of the ReLU kind (this decides the default weights)."""
         firing = next((s for s in self.sequence if isinstance(s, Fire)), None)
         return firing is not None and firing.activation.name in _RECTIFYING
 
@@ -132,9 +132,7 @@ class Area(nn.Module):
         return bool(self.sequence) and isinstance(self.sequence[0], Fire)
 
     def state(self, drive: Tensor, trace: Trace) -> Tensor:
-        """Return the state of the columns: the activation of their drive, or the drive (see
-        :attr:`fires_first`).
-        """
+        """Return the state of the columns: their activation, or their drive unless :attr:`fires_first`."""
         return trace[0][1] if self.fires_first else drive
 
     def state_of(self, drive: Tensor) -> Tensor:

@@ -116,7 +116,7 @@ def _shapes(module: nn.Module) -> dict[str, Shape]:
 
 
 def _computed(module: nn.Module, name: str) -> bool:
-    """Return whether torch computes a parameter from others; runs their hooks, as links are not called."""
+    """Return whether torch computes a parameter from others; runs their hooks (links are not called)."""
     if parametrize.is_parametrized(module, name):
         return True
     hooks = [h for h in module._forward_pre_hooks.values() if type(h).__module__.startswith("torch.nn.utils")]

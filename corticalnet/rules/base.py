@@ -55,7 +55,7 @@ class LearnResult:
 
     @property
     def prediction(self) -> Tensor:
-        """Return what the network answered, ``[batch]`` (its action, if it was taught by reward)."""
+        """Return the network's answer ``[batch]``: class indices, or actions if it is taught by reward."""
         return self.trial_loss.prediction
 
     @property
@@ -146,7 +146,7 @@ class LearningRule(OwnWeights, ABC):
         """
 
     def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> LearnResult:
-        """Make one whole update: ``learn``, then ``optimizer.step()``.
+        """Make one whole update: :meth:`learn`, then ``optimizer.step()``.
 
         The rule's own weights join the optimizer if it does not know them, in the group of the weights of the
         link that they are named by (``"area1->output"``, or between dots, ``"inverse.area1->output.bias"``),
@@ -162,7 +162,7 @@ class LearningRule(OwnWeights, ABC):
         return step
 
     def answer(self, net: Network, x: Tensor) -> Tensor:
-        """Return output rates ``[batch, n]`` that the network answers with: those of its sweep up.
+        """Compute the output rates ``[batch, n]`` that the network answers with: those of its sweep up.
 
         Overridden by a rule whose networks answer by something else: the equilibrium of an inference, say.
         Training scores by it.
@@ -179,16 +179,13 @@ class LearningRule(OwnWeights, ABC):
 
     # What carries signals down -----------------------------------------------------------------
     def feedback_routes(self, net: Network) -> list[Route]:
-        """Return ways along which signals come down to hidden areas, from below.
-
-        None if a rule says nothing.
-        """
+        """Return the routes by which signals come down to hidden areas, from below; none if unknown."""
         return []
 
     def errors(
         self, net: Network, wiring: Wiring, activity: ForwardState, output_error: Tensor
     ) -> list[Tensor | None] | None:
-        """Find δ of every node as one sweep down brings them; None if a rule brings errors down by no sweep.
+        """Compute δ of every node by one sweep down; None if the rule does not bring errors down by a sweep.
 
         Args:
             net: that the rule teaches; not changed, nor is the rule.
@@ -198,18 +195,12 @@ class LearningRule(OwnWeights, ABC):
         return None
 
     def with_signals(self, told: Callable[[Tensor], None]) -> LearningRule | None:
-        """Return a copy that tells each signal that arrives at a hidden area.
-
-        None if links' feedback is all.
-        """
+        """Return a copy that reports signals arriving at hidden areas; None if links' feedback is all."""
         return None
 
     # Others of its kind ------------------------------------------------------------------------
     def for_audit(self) -> LearningRule:
-        """Return a copy that computes every cell that it speaks of.
-
-        To the same changes, perhaps by a longer way.
-        """
+        """Return a copy that computes the state of every cell, for the same weight changes."""
         return copy.deepcopy(self)
 
     def of_its_equilibrium(self) -> LearningRule | None:
@@ -220,23 +211,23 @@ class LearningRule(OwnWeights, ABC):
         return None
 
     def without_exploration(self) -> LearningRule:
-        """Return a copy that takes the action that it expects most of, so that two views take the same."""
+        """Return a copy that always takes the action of highest expected reward."""
         return copy.deepcopy(self)
 
     def with_trigger(self, trigger: Trigger, name: str = "custom") -> LearningRule | None:
-        """Make a rule whose synapses learn at other times, of the same teaching; None if none can.
+        """Return a rule of the same teaching signal and feedback with another trigger; None if impossible.
 
         Its pathway is a copy, for one belongs to one network at a time.
         """
         return None
 
     def in_one_sweep(self) -> LearningRule | None:
-        """Return the rule that takes no time; None if there is none."""
+        """Return the equivalent rule of one sweep down; None if there is none."""
         return None
 
     @property
     def cannot_unroll(self) -> str:
-        """Return why :class:`~corticalnet.rules.ThroughTime` cannot unroll it over steps; "" if it can.
+        """Return why :class:`~corticalnet.rules.ThroughTime` cannot unroll the rule; empty if it can.
 
         It can if it is a :class:`~corticalnet.rules.Rule`, whose trials may be of any wiring and loss.
         """

@@ -31,7 +31,7 @@ class Public:
         self._name, self._arguments, self._named = name, arguments, named
 
     def load(self) -> Callable[..., Any]:
-        """Return the class or function."""
+        """Import the class or function, with the arguments bound to it."""
         module, _, name = f"corticalnet.rules.{self._name}".rpartition(".")
         part = getattr(import_module(module), name)
         return partial(part, *self._arguments, **self._named) if self._arguments or self._named else part
@@ -80,7 +80,7 @@ FEEDBACKS = {
 
 
 def _targets(top: str, reconstruction: str, **settings: Any) -> Public:
-    """Make one rule of the family of target propagation."""
+    """Return what makes one rule of the family of target propagation."""
     return Public("target_propagation.TargetPropagation", top=top, reconstruction=reconstruction, **settings)
 
 
@@ -133,7 +133,7 @@ _RULES: dict[str, Entry | Whole | Callable[..., LearningRule]] = {
 
 
 def list_rules() -> tuple[str, ...]:
-    """Return names of all rules.
+    """List the names of all rules.
 
     >>> "backprop" in list_rules()
     True
@@ -142,7 +142,7 @@ def list_rules() -> tuple[str, ...]:
 
 
 def source(name: str) -> str:
-    """Return where a rule comes from: its paper, or the first line of the docstring of its class or function.
+    """Return where a rule comes from: its paper, or the first line of the docstring of what makes it.
 
     Raises:
         RuleError: unknown name.
@@ -153,7 +153,7 @@ def source(name: str) -> str:
 
 
 def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
-    """Add a rule of your own: an :class:`Entry`, or a :class:`LearningRule` (or a function that makes one).
+    """Register a rule of your own: an :class:`Entry`, or a callable that makes a :class:`LearningRule`.
 
     Raises:
         RuleError: the name is taken or no word, or there is nothing that makes a rule.
@@ -176,7 +176,7 @@ def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
 
 
 def rule(name: str, /, **parameters: Any) -> LearningRule:
-    """Return a rule by name.
+    """Make a rule by its name.
 
     Args:
         name: see :func:`rules`.
@@ -219,7 +219,7 @@ def rule(name: str, /, **parameters: Any) -> LearningRule:
 
 
 def _whole(name: str, make: Callable[..., LearningRule], parameters: dict[str, Any]) -> LearningRule:
-    """Return a rule that is no product; what it is taught by may be told by name."""
+    """Make a rule that is no product of parts; a teaching signal may be given by name."""
     takes = inspect.signature(make).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
         return make(**parameters)
@@ -248,7 +248,7 @@ def _check(name: str, parameters: dict[str, Any], choices: list[str]) -> None:
 
 
 def part_of(part: Any, names: dict[str, Any], kind: str) -> Any:
-    """Return a class or function that makes the part, or the part itself."""
+    """Return the class or function that a name stands for, or the part itself."""
     if isinstance(part, str):
         one_of(kind, part, names, RuleError)
         part = names[part]

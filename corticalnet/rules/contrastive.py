@@ -67,13 +67,13 @@ class ContrastiveHebbian(TwoPhases):
         super().__init__(steps, rate, bound, feedback, order, teaching)
 
     def phases(self, free: RelaxationPhase, trial_loss: TrialLoss) -> tuple[RelaxationPhase, RelaxationPhase]:
-        """Run the clamped phase, and the free one."""
+        """Relax with the output clamped to the target; return that phase and the free one."""
         rates = free.rates[-1]
         target = trial_loss.answer(rates) + trial_loss.error(rates)
         return self.relaxation.rest(free.with_output(target)), free
 
     def compare(self, plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase) -> None:
-        """Change synapses by the difference of the product of both ends."""
+        """Accumulate the contrastive Hebbian change: clamped minus free product of the rates at both ends."""
         contrast(plasticity, now, before, 1.0)
 
 
@@ -129,7 +129,7 @@ class GeneRec(ContrastiveHebbian):
             raise RuleError(f"{self.name}: form='symmetric' averages a synapse with itself; pathway='tied'")
 
     def begin(self, net: Network, x: Tensor) -> RelaxationPhase:
-        """Return columns after a sweep up, with the pathway's weights on the way down."""
+        """Sweep up; return the columns, with the pathway's weights on the way down."""
         self.pathway.prepare(net)
         return self.relaxation.begin(net.wiring, x, self.pathway.weights)
 
@@ -138,17 +138,17 @@ class GeneRec(ContrastiveHebbian):
         return super().of_its_equilibrium() if self.tied else None
 
     def named_parameters(self, net: Network) -> Mapping[str, nn.Parameter]:
-        """Return none: what carries activity down stays as it is."""
+        """Return none: the weights down do not learn."""
         return {}
 
     def feedback_routes(self, net: Network) -> list[Route]:
-        """Return those of the pathway."""
+        """Return the routes of the pathway."""
         self.pathway.prepare(net)
         ways = self.pathway.feedback_routes(net.wiring)
         return [Route(*way, self.pathway.weights(way[2]), self.pathway.magnitudes(way[2])) for way in ways]
 
     def compare(self, plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase) -> None:
-        """Change synapses by what a column does otherwise, times what is sent to it."""
+        """Accumulate the postsynaptic difference between the phases times the presynaptic rate."""
         if self.form == "symmetric":
             contrast(plasticity, now, before, 0.5)
             return

@@ -60,7 +60,7 @@ class Auxiliary:
                 self.links[source] = beside.to(net.like.device).requires_grad_(False)
 
     def rates(self, rates: Sequence[Tensor]) -> Tensor:
-        """Return rates ``[batch, columns]``."""
+        """Compute the rates of the auxiliary columns, ``[batch, columns]``."""
         drives = [link.to(rates[source]).drive(rates[source]) for source, link in self.links.items()]
         return torch.tanh(sum(drives[1:], drives[0]))
 
@@ -100,11 +100,11 @@ class Decoders:
                 self.biases[node] = weights[f"decoder.{self.ways[node][0].link.name}.bias"]
 
     def code(self, node: int, state: Tensor, trace: Trace) -> Tensor:
-        """Return what columns of an area, whose sweep left a trace, tell decoders of a state."""
+        """Return the input to decoders from an area in a state: the state itself, or f' times it if gated."""
         return self.wiring.area(node).to_drive(state, trace) if self.kind == "gated" else state
 
     def drive(self, node: int, codes: Sequence[Tensor]) -> Tensor | None:
-        """Compute Σ V c + b of an area, shaped as its rates; None if nothing is decoded to it."""
+        """Compute the decoders' drive Σ V c + b to an area, shaped as its rates; None if it has no decoder."""
         parts = [link.feedback(codes[above], weight) for above, link, weight in self.ways[node]]
         if not parts:
             return None
@@ -112,7 +112,7 @@ class Decoders:
         return drive + self.biases[node] if node in self.biases else drive
 
     def rates(self, node: int, codes: Sequence[Tensor]) -> Tensor | None:
-        """Compute g, the decoded rates of an area; None if nothing is decoded to it."""
+        """Compute g, the decoded rates of an area; None if it has no decoder."""
         drive = self.drive(node, codes)
         return drive if drive is None else self._output(node).forward(drive)[0]
 
@@ -131,10 +131,7 @@ _LINEAR = Fire("linear")
 
 
 def decoded(net: Network, node: int, to_output: bool) -> list[tuple[int, Link]]:
-    """Return ways up from a hidden area that have a decoder.
-
-    All with synapses (to the output, if ``to_output``).
-    """
+    """Return the links up from a hidden area that have a decoder; to the output if ``to_output``."""
     leaving = net.wiring.leaving[node]
     return [(a, k) for a, k in leaving if k.plastic and (to_output or a != net.wiring.output)]
 
@@ -142,7 +139,7 @@ def decoded(net: Network, node: int, to_output: bool) -> list[tuple[int, Link]]:
 def draw(
     net: Network, kind: str, auxiliary: Auxiliary | None, to_output: bool, seed: int
 ) -> dict[str, Tensor]:
-    """Draw the first weights of all decoders, Glorot's, by name.
+    """Draw the initial weights of all decoders (Glorot), by name.
 
     ``decoder.area1->area2`` is V, ``decoder.area1->area2.bias`` b of area1 (once for all ways to it),
     ``decoder.area2->output.auxiliary`` V from auxiliary columns.

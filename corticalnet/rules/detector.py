@@ -34,7 +34,7 @@ class ChangeDetector:
     def watch(
         self, error: Tensor | None, shift: Tensor | None
     ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-        """Make one step: φ, the pulse φ ε, and what the error cells send down.
+        """Make one step; return φ, the pulse φ ε, and the signal that the error cells send down.
 
         Args:
             error: the error cells, None if they are all at rest.
@@ -56,7 +56,7 @@ class ChangeDetector:
         return phi, pulse, self._sent(error, moved, phi, pulse)
 
     def _leaves_rest(self, signal: Tensor) -> Tensor:
-        """Give whether a signal is more than rest: for each column, or for all of them ``[batch, 1, …]``."""
+        """Return whether a signal exceeds the threshold of rest: per column, or per sample ``[batch, 1, …]``."""
         if self.pooled:
             signal = signal.abs().flatten(1).sum(1).view(-1, *(1,) * (signal.dim() - 1))
         return signal != 0 if not self.threshold else signal.abs() > self.threshold

@@ -65,7 +65,7 @@ class Energy:
         self._feedback = Tied()
 
     def joined(self, values: list[Tensor]) -> Tensor:
-        """Join values by node to one row for each sample."""
+        """Concatenate values by node to one row per sample."""
         parts = [values[node].flatten(1) for node in self.nodes]
         return torch.cat(parts, 1) if parts else self.activity.rates[0].new_zeros(len(values[0]), 0)
 
@@ -79,7 +79,7 @@ class Energy:
         return torch.stack([*parts, above], 1)
 
     def slope(self, values: Tensor) -> Tensor:
-        """Compute ``∂F/∂x`` ``[batch, n]``: minus what value cells move by."""
+        """Compute ``∂F/∂x`` ``[batch, n]``: minus the change of value cells in an inference step, per γ."""
         errors, difference, _, traces = self._errors(values)
         slopes = list(errors)
         slopes[-1] = difference
@@ -90,7 +90,7 @@ class Energy:
         return self.joined(slopes)
 
     def curvature(self, values: Tensor, iterations: int = 200) -> tuple[Tensor, Tensor]:
-        """Return the smallest and largest eigenvalue of ``∂²F/∂x²`` at these values, ``[batch]`` each."""
+        """Estimate the smallest and largest eigenvalue of ``∂²F/∂x²`` at these values, ``[batch]`` each."""
 
         size = _SMALL * (1 + values.square().mean(1, keepdim=True).sqrt())
 
@@ -101,7 +101,7 @@ class Energy:
         return extremes(along, torch.zeros_like(values), iterations)
 
     def _errors(self, values: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor], list[Trace]]:
-        """Give ε of every node (the output's with its gain), the output's without, all rates, all traces."""
+        """Compute ε of every node (the output's with its gain), the output's without, all rates, all traces."""
         state = self._by_node(values)
         rates, traces, before = [self.activity.rates[0]], [self.activity.traces[0]], self.activity.traces
         errors = [torch.zeros_like(rates[0])]
@@ -117,7 +117,7 @@ class Energy:
         return errors, difference, [*rates, answer], [*traces, trace]
 
     def _by_node(self, values: Tensor) -> list[Tensor]:
-        """Return values in the shapes of their areas (the input's are not used)."""
+        """Split values into the shapes of their areas (the input's are not used)."""
         areas = [self.wiring.area(node) for node in self.nodes]
         shapes = [area.drive_shape for area in areas]
         if self.trial_loss is None:
@@ -166,7 +166,7 @@ def stability(
     iterations: int = 200,
     levelled: bool = True,
 ) -> Stability:
-    """Return whether inference steps of size γ, with live feedback, come to rest around a network's response.
+    """Test whether inference steps of size γ with live feedback are stable around a network's response.
 
     For one hidden area, a free linear output and γ = 1 that is the case if and only if k < ½, with k the
     largest eigenvalue of D WᵀW D, D = f'(x).
@@ -203,7 +203,7 @@ def stability(
 
 
 def _excite(wiring: Wiring, activity: ForwardState) -> None:
-    """Take every hidden column where its gain is largest; the output answers to that."""
+    """Set every hidden column to the drive at which its gain is largest; the output answers to that."""
     for node in range(1, wiring.output + 1):
         area, drive = wiring.area(node), activity.drives[node]
         if node == wiring.output:
@@ -228,7 +228,7 @@ def most_excitable(area: Area) -> float:
 def extremes(
     product: Callable[[Tensor], Tensor], like: Tensor, iterations: int = 200
 ) -> tuple[Tensor, Tensor]:
-    """Return the smallest and largest eigenvalue of symmetric matrices by Lanczos' iteration.
+    """Estimate the smallest and largest eigenvalue of symmetric matrices by Lanczos' iteration.
 
     Args:
         product: v ``[batch, n]`` -> A v, each row with a matrix of its own.

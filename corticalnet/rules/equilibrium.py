@@ -75,7 +75,7 @@ class EquilibriumPropagation(TwoPhases):
         super().__init__(steps, rate, bound, feedback, order, teaching)
 
     def phases(self, free: RelaxationPhase, trial_loss: TrialLoss) -> tuple[RelaxationPhase, RelaxationPhase]:
-        """Run the phase nudged to the target, and the free one (or nudged away from it)."""
+        """Relax nudged towards the target; return that phase, and the free one or the one nudged away."""
         beta = self.beta
         if self.random_sign and torch.rand(()) < 0.5:
             beta = -beta
@@ -83,5 +83,5 @@ class EquilibriumPropagation(TwoPhases):
         return now, self.relaxation.rest(free.nudged(trial_loss, -beta)) if self.symmetric else free
 
     def compare(self, plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase) -> None:
-        """Change synapses by the difference of the product of both ends, per β."""
+        """Accumulate the difference of the product of both ends between the phases, per β."""
         contrast(plasticity, now, before, 1.0 / (now.beta * (2 if self.symmetric else 1)))

@@ -86,13 +86,13 @@ class FaZIL(Trigger):
             self.equation += " while its prediction is quiet"
 
     def equality(self, loss: str) -> Equality | None:
-        """Say what it equals: backprop; the paper's φ alone misses errors where f' = 0."""
+        """Return that it equals backprop (where f' ≠ 0, if without a gate); None with a threshold."""
         if self.threshold:
             return None
         return Equality(loss, self.gate == "none", self.steps, 1e-12 if self.gate == "none" else 1e-10)
 
     def run(self, trial: Trial) -> None:
-        """Run without a clock or layer index: every column watches itself."""
+        """Run the inference steps; every column learns by its own detector, without a clock or layer index."""
         columns = PredictiveCodingState(trial)
         watch = self.gate, self.silence, self.threshold, self.pooled
         detectors = [ChangeDetector(*watch) for _ in columns.errors]

@@ -51,13 +51,13 @@ class IL(Trigger):
 
     @property
     def may_diverge(self) -> str:  # type: ignore[override]
-        """Name what may diverge: inference itself, where γ is too large for the weights."""
+        """Return the warning that inference may be unstable at this γ; empty without inference steps."""
         if not self.steps:
             return ""
         return f"γ={self.rate:g} makes the {self.steps} inference steps unstable (lower its rate)"
 
     def run(self, trial: Trial) -> None:
-        """Infer, then learn; or both at every step."""
+        """Relax for all inference steps, then learn; or learn at every step."""
         columns = PredictiveCodingState(trial, self.noise)
         for step in range(self.steps):
             if self.changes_during_trial:

@@ -30,7 +30,7 @@ class Observer:
     """Receives what cells hold. This one does nothing with it."""
 
     def snapshot(self, wiring: Wiring, cells: Cells, broadcasts: Broadcasts | None = None) -> None:
-        """Receive the cells, just before synapses may change.
+        """Receive the state of the cells, just before synapses may change.
 
         Args:
             wiring: whose nodes the lists go by. (The input has a rate and no other state.)

@@ -24,14 +24,11 @@ PATIENCE = 20
 
 
 def _nobody() -> None:
-    """Return None, where a weak reference will stand."""
+    """Return None, as a dead weak reference does."""
 
 
 def link_of(name: str, links: Collection[str]) -> str:
-    """Return the link that weights lie beside, by their name: ``inverse.area1->area2.bias``, say.
-
-    "" if none.
-    """
+    """Return the link beside which weights lie, by their name (``inverse.area1->area2.bias``); empty if none."""
     return next((part for part in name.split(".") if part in links), "")
 
 
@@ -58,7 +55,7 @@ class OwnWeights:
     _moved: tuple[tuple[nn.Parameter, ...], Callable[[], Any]] = ((), _nobody)  # what, and by whom
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Let every ``learn`` begin by meeting the network, in the precision it needs: no rule can forget to.
+        """Wrap ``learn`` of every subclass, so that it meets the network first, at the precision it needs.
 
         Raises:
             RuleError: the rule overrides ``parameters``, of which nobody would learn the names.
@@ -86,7 +83,7 @@ class OwnWeights:
         cls.learn = met  # type: ignore[attr-defined]
 
     def draw(self, net: Network) -> Mapping[str, Tensor]:
-        """Draw first values of weights that the rule learns beside ``net``, by name: of a rule that has any.
+        """Draw the initial values of the rule's own weights for ``net``, by name; none unless overridden.
 
         Called when a network is met whose parameters have other names or shapes than the last one's.
         """
@@ -114,25 +111,25 @@ class OwnWeights:
         return self._weights
 
     def named_buffers(self) -> Mapping[str, Tensor]:
-        """Return what else the rule keeps from trial to trial and no optimizer moves: a running average, say.
+        """Return other tensors kept from trial to trial, which no optimizer moves: a running average, say.
 
         The very tensors: :meth:`load_state_dict` writes into them.
         """
         return {}
 
     def parameters(self, net: Network) -> list[nn.Parameter]:
-        """Return what the rule itself learns beside ``net``, for an optimizer."""
+        """Return the rule's own learned weights for ``net``, for an optimizer."""
         own = list(self._meet(net).values())
         self._look_for_those_unsaid({id(p) for p in (*own, *self._learned)})
         return own
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return what the rule has learned or keeps from trial to trial, of the network that it met last."""
+        """Return the rule's own weights and buffers, as of the network that it met last."""
         return {name: p.data for name, p in self._own.items()} | dict(self.named_buffers())
 
     @torch.no_grad()
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what :meth:`state_dict` said (of a rule that has met a network with the same links).
+        """Restore what :meth:`state_dict` returned (of a rule that has met a network with the same links).
 
         Raises:
             RuleError: it is another rule's, or of another network; nothing is loaded then.
@@ -146,17 +143,14 @@ class OwnWeights:
             tensor.copy_(state[name])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return all but the network that was taught last, and who watched.
-
-        Pickles and copies may teach another.
-        """
+        """Leave out the network taught last and the observer: pickles and copies may teach another network."""
         state = {name: value for name, value in self.__dict__.items() if name != "observer"}
         forgotten = ("_drawn_for", "_learned", "_taught", "_updated", "_versions", "_left_behind", "_moved")
         return state | {name: getattr(OwnWeights, name) for name in forgotten}
 
     # Meeting a network -------------------------------------------------------------------------
     def _meet(self, net: Network) -> Mapping[str, nn.Parameter]:
-        """Check that the network can be taught, and have the rule's own weights where it is.
+        """Check that the network can be taught; return the rule's own weights, at its precision and device.
 
         Raises:
             RuleError: it is something else, or in a wrapping.
@@ -185,7 +179,7 @@ class OwnWeights:
         return own
 
     def _ready(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
-        """Prepare an update: the optimizer holds what the network and the rule have now.
+        """Prepare an update: check that the optimizer holds the present parameters, and add the rule's own.
 
         Raises:
             RuleError: it is none, or holds what the network had once.
@@ -198,7 +192,7 @@ class OwnWeights:
         self._look_for_those_replaced(net, optimizer)
 
     def _join(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
-        """Move a synapse down as the synapse up beside it; one from the output, as those to there."""
+        """Add own weights to the optimizer's group of the weights beside them, or of those to the output."""
         groups = {p: k for k, group in enumerate(optimizer.param_groups) for p in group["params"]}
         weights = {link.name: link.weight for link in net.links if link.plastic}
         last = [*weights.values()][-1]
@@ -222,7 +216,7 @@ class OwnWeights:
                 optimizer.add_param_group(self.group_beside(group) | {"params": [*params]})
 
     def group_beside(self, group: Mapping[str, Any]) -> dict[str, Any]:
-        """Return options of an optimizer's group for the rule's own weights: as another one's, at their rate.
+        """Return the options of a parameter group for own weights: another group's, at their own rate.
 
         Raises:
             RuleError: the rate is no number above 0.
@@ -232,7 +226,7 @@ class OwnWeights:
         return shared | {"lr": group["lr"] * rate, "own_rate": rate}
 
     def _look_for_those_unsaid(self, known: set[int]) -> None:
-        """Warn if the rule holds parameters, in attributes of its own, of which it says nothing."""
+        """Warn if attributes of the rule hold parameters that ``named_parameters`` does not return."""
         mine = {key: value for key, value in vars(self).items() if not hasattr(OwnWeights, key)}
         unsaid = [k for k, v in mine.items() for p in _held(v) if p.requires_grad and id(p) not in known]
         if unsaid:
@@ -263,7 +257,7 @@ class OwnWeights:
                 )
 
     def _look_for_those_replaced(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
-        """Check that the optimizer holds what the network has now, not what it had once.
+        """Check that the optimizer holds the network's present parameters, not replaced ones.
 
         Raises:
             RuleError: it does not.

@@ -34,7 +34,7 @@ _BASELINES = ["undisturbed", "opposite", "none"]
 
 
 class _Perturbation(Trigger):
-    """What they fraction: noise, a baseline, and numbers for all."""
+    """Common part of rules that perturb: noise, a baseline, and global scalars instead of a pathway."""
 
     writes_once = True
     uses_global_signal = True
@@ -101,7 +101,7 @@ class NodePerturbation(_Perturbation):
         super().__init__(deviation, baseline, _BASELINES, draw)
 
     def run(self, trial: Trial) -> None:
-        """Run a perturbed forward pass (two, with the opposite noise); learn by the plain one's rates."""
+        """Run a perturbed forward pass (two, with opposite noise); learn by the unperturbed rates."""
         wiring, activity, trial_loss = trial.wiring, trial.activity, trial.loss
         traces = frozen(wiring, activity)
         noise: list[Tensor | None] = [None]
@@ -149,7 +149,7 @@ class REINFORCE(_Perturbation):
         return noise
 
     def run(self, trial: Trial) -> None:
-        """Run no further sweep, but for an undisturbed baseline."""
+        """Learn by the noise of the forward pass itself, and the outcome less its baseline."""
         activity, trial_loss = trial.activity, trial.loss
         costs = trial_loss.costs(activity.rates[-1])
         advantage = -costs
@@ -170,7 +170,7 @@ class REINFORCE(_Perturbation):
 
 
 def compared(baseline: str, loss: Callable[[float], Tensor], undisturbed: Tensor) -> Tensor:
-    """Return L̃ less its baseline, ``[batch]``; ``loss(sign)`` is L̃ with ``sign`` times the noise."""
+    """Compute L̃ less its baseline, ``[batch]``; ``loss(sign)`` is L̃ with ``sign`` times the noise."""
     perturbed = loss(1.0)
     if baseline == "opposite":
         return (perturbed - loss(-1.0)) / 2

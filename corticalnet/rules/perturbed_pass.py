@@ -37,7 +37,7 @@ def perturb(
     noise: list[Tensor | None],
     other_weights: bool = False,
 ) -> list[Tensor]:
-    """Return rates of all nodes when noise is added to the rates of each (None: none is).
+    """Compute the rates of all nodes when noise is added to the rates of each (None: no noise).
 
     Areas that receive the input alone have the drive they had, unless weights are others by now.
     """
@@ -57,5 +57,5 @@ def gaussian(like: Tensor) -> Tensor:
 
 
 def by_sample(numbers: Tensor, like: Tensor) -> Tensor:
-    """Shape ``[batch]`` to go with ``[batch, *columns]``."""
+    """Reshape numbers ``[batch]`` so that they broadcast over ``[batch, *columns]``."""
     return numbers.view(-1, *(1,) * (like.dim() - 1))

@@ -53,7 +53,7 @@ class Plasticity:
         self._written: set[int] = set()  # by id: hashing a tensor takes longer
 
     def hebbian(self, link: Link, pre: Tensor, post: Tensor, factor: float = 1.0) -> None:
-        """Change a link by ``factor · post × pre`` (post: the error that teaches; pre: rates)."""
+        """Accumulate ``factor · post × pre`` of a link (post: the error that teaches; pre: rates)."""
         if not link.plastic:
             return
         own: Any = link._parameters  # (as attributes they take a microsecond each)
@@ -69,7 +69,7 @@ class Plasticity:
             link.hebbian_bias(post, out, factor * scale, beta)
 
     def credit(self, pairs: list[tuple[nn.Parameter, Tensor]], factor: float = 1.0) -> None:
-        """Change parameters of stages by their batch-summed credit."""
+        """Accumulate batch-summed gradients of the stages' parameters."""
         for parameter, credit in pairs:
             if parameter.requires_grad:
                 out, scale, beta = self.gradient_buffer(parameter)
@@ -78,7 +78,7 @@ class Plasticity:
     def accumulate(
         self, wiring: Wiring, activity: ForwardState, errors: Sequence[Tensor | None], scale: float = 1.0
     ) -> None:
-        """Change every link by the error at its target times the rate of its source, after all feedback.
+        """Accumulate for every link the error at its target times the rate of its source, after all feedback.
 
         Args:
             wiring, activity: a network that has fired, and whose areas' gains gave the errors.
@@ -98,7 +98,7 @@ class Plasticity:
         self._written.clear()
 
     def close(self) -> None:
-        """Give parameters that nothing taught this time a zero change."""
+        """Set the change of parameters that nothing taught in this trial to zero (or to their decay)."""
         if self.adds and not self._decaying:
             return
         for parameter in (*self.learned, *self._paired.values()):
@@ -146,7 +146,7 @@ class DirectPlasticity(Plasticity):
         )
 
     def gradient_buffer(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:
-        """Return the weight itself. Weights that the optimizer does not know stay as they are."""
+        """Return the weight itself as the buffer, if the optimizer knows it; otherwise its gradient."""
         group = self._group.get(id(parameter))
         if group is None:
             return super().gradient_buffer(parameter)
@@ -157,7 +157,7 @@ class DirectPlasticity(Plasticity):
         return parameter.data, group["lr"] / self.batch, beta
 
     def close(self) -> None:
-        """Let weights that nothing taught only decay."""
+        """Apply weight decay to the weights that nothing taught in this trial."""
         if len(self._written) == len(self.learned):
             return
         for parameter in self.learned:

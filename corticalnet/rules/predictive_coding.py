@@ -49,11 +49,11 @@ class PredictiveCodingState:
 
     @property
     def hidden(self) -> range:
-        """Return nodes between input and output."""
+        """Return the nodes between input and output."""
         return range(1, self.wiring.output)
 
     def teach(self, errors: list[Tensor | None]) -> None:
-        """Change links into areas whose error is given by ``error × rate``, at the present state."""
+        """Accumulate ``error × rate`` for links into areas whose error is given, at the present state."""
         plasticity, wiring = self.trial.plasticity, self.wiring
         # Homeostasis learns with the links that leave its area; read them before they change.
         for node in self.hidden:
@@ -74,7 +74,7 @@ class PredictiveCodingState:
     def move(
         self, rate: float, sent: list[Tensor | None] | None = None, weights_change: bool = False
     ) -> None:
-        """Make one inference step of every value cell; then predictions and errors follow.
+        """Make one inference step of every value cell; then update predictions and errors.
 
         Args:
             rate: γ.
@@ -105,10 +105,7 @@ class PredictiveCodingState:
         self._notify()
 
     def _change(self, node: int, rate: float, sent: list[Tensor | None]) -> Tensor | None:
-        """Compute ``γ (−ε + f'(x) ⊙ feedback)``.
-
-        None where no error has arrived, from above or by a prediction.
-        """
+        """Compute the change ``γ (−ε + f'(x) ⊙ feedback)`` of values; None where no error has arrived."""
         if node == 0:
             return None
         signal, error = self.trial.feedback.into(self.wiring, node, sent), self.errors[node]
@@ -138,7 +135,7 @@ class PredictiveCodingState:
         self.errors[-1] = area.backward(self.trial.loss.error(self.rates[-1]), self.traces[-1])
 
     def _notify(self) -> None:
-        """Tell observers that a step is over, and cells may be looked at."""
+        """Notify the observer that a step is over."""
         cells: dict[str, Sequence[Tensor | None]] = {
             "rate": self.rates,
             "value": self.values,

@@ -89,7 +89,7 @@ class Rule(LearningRule):
     # What the parts say -------------------------------------------------------------------------
     @property
     def stochastic(self) -> bool:  # type: ignore[override]
-        """Return whether synapses learn by noise and by how the outcome was."""
+        """Return whether synapses learn by noise and a global outcome signal."""
         return self.trigger.uses_global_signal
 
     @property
@@ -99,12 +99,12 @@ class Rule(LearningRule):
 
     @property
     def changes_during_trial(self) -> bool:  # type: ignore[override]
-        """Return whether the trigger does."""
+        """Return whether the trigger changes weights during the trial."""
         return self.trigger.changes_during_trial
 
     @property
     def decay(self) -> float:  # type: ignore[override]
-        """Return the decay of the pathway."""
+        """Return the weight decay λ of the pathway."""
         return self.feedback.decay
 
     @decay.setter
@@ -113,72 +113,75 @@ class Rule(LearningRule):
 
     @property
     def equals(self) -> Equality | None:  # type: ignore[override]
-        """Say what it equals: exact are some triggers, with a teacher and feedback along the transpose."""
+        """Return what the changes equal exactly, for a teacher and transposed feedback; otherwise None."""
         if type(self.feedback) is Tied and isinstance(self.teaching, Teacher):
             return self.trigger.equality(self.teaching.loss)
         return None
 
     @property
     def takes_time(self) -> bool:  # type: ignore[override]
-        """Return whether the trigger does; a reward's sweep has columns that hold what comes down."""
+        """Return whether the trigger is a process in time, or the teaching signal is a reward.
+
+        Columns that learn by reward have cells that hold what comes down, even if that takes a single sweep.
+        """
         return self.trigger.takes_time or isinstance(self.teaching, Reward)
 
     @property
     def inference_rate(self) -> float | None:  # type: ignore[override]
-        """Return the inference rate of the trigger."""
+        """Return the inference rate γ of the trigger; None if it has none."""
         return self.trigger.inference_rate
 
     @property
     def transports_weights(self) -> bool:  # type: ignore[override]
-        """Return what the pathway says."""
+        """Return whether the pathway uses the feedforward weights."""
         return self.feedback.transports_weights
 
     @property
     def tied(self) -> bool:  # type: ignore[override]
-        """Return whether the pathway is."""
+        """Return whether the pathway is the transpose of the feedforward weights."""
         return isinstance(self.feedback, Tied)
 
     @property
     def levelled(self) -> bool:  # type: ignore[override]
-        """Return what the trigger needs."""
+        """Return whether the trigger needs relays in links that skip areas."""
         return self.trigger.levelled
 
     @property
     def may_diverge(self) -> str:  # type: ignore[override]
-        """Return what the trigger says."""
+        """Return the trigger's warning of divergence; empty if there is none."""
         return self.trigger.may_diverge
 
     def named_parameters(self, net: Network) -> dict[str, nn.Parameter]:
-        """Return the feedback weights that learn: ``feedback.area1->output``."""
+        """Return the feedback weights that learn, by name (``feedback.area1->output``)."""
         if not self.feedback.draws:
             return {}
         self.feedback.prepare(net)
         return {f"feedback.{name}": b for name, b in self.feedback.named_parameters().items()}
 
     def named_buffers(self) -> dict[str, Tensor]:
-        """Return what the parts keep and no optimizer moves."""
+        """Return the state that the parts keep and no optimizer moves."""
         return {name: t for name, t in self.state_dict().items() if name not in self._own}
 
     def feedback_routes(self, net: Network) -> list[Route]:
-        """Return those of the pathway."""
+        """Return the routes of the pathway."""
         self.feedback.prepare(net)
         ways = self.feedback.feedback_routes(net.wiring)
         own = self.feedback
         return [Route(*way, own.weights(way[2]), own.magnitudes(way[2])) for way in ways]
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return all that the pathway and the trigger have learned or keep from trial to trial."""
+        """Return the state of the pathway and the trigger that lasts from trial to trial."""
         parts = (("feedback", self.feedback), ("trigger", self.trigger))
         return {f"{kind}.{name}": t for kind, part in parts for name, t in part.state_dict().items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """See :meth:`LearningRule.load_state_dict`."""
+        """Restore what :meth:`state_dict` returned; see :meth:`LearningRule.load_state_dict`."""
         for kind, part in (("feedback", self.feedback), ("trigger", self.trigger)):
             own = {n.removeprefix(f"{kind}."): t for n, t in state.items() if n.startswith(f"{kind}.")}
             part.load_state_dict(own)
 
     def for_audit(self) -> Rule:
-        """Return a copy whose trigger computes every cell."""
+        """Return a copy whose trigger computes the state of every cell."""
         other = copy.deepcopy(self)
         other.trigger = other.trigger.for_audit()
         return other
@@ -190,30 +193,30 @@ class Rule(LearningRule):
         return other
 
     def with_trigger(self, trigger: Trigger, name: str = "custom") -> Rule:
-        """Return its teaching signal and a copy of its pathway."""
+        """Return a rule with the same teaching signal, a copy of the pathway, and another trigger."""
         return Rule(self.teaching, copy.copy(self.feedback), trigger, name)
 
     def in_one_sweep(self) -> Rule:
-        """Return the rule with a sweep for a trigger."""
+        """Return the same rule with the trigger :class:`Sweep`."""
         return self.with_trigger(Sweep(), f"{self.name}'s twin")
 
     def errors(
         self, net: Network, wiring: Wiring, activity: ForwardState, output_error: Tensor
     ) -> list[Tensor | None]:
-        """Return what a copy of the pathway brings down (one belongs to one network at a time)."""
+        """Compute δ of every node by a copy of the pathway (one belongs to one network at a time)."""
         feedback = copy.copy(self.feedback)
         feedback.prepare(net)
         return feedback.backward(wiring, activity, output_error)[0]
 
     def with_signals(self, told: Callable[[Tensor], None]) -> Rule:
-        """Return what comes by its pathway."""
+        """Return a copy that reports each signal of its pathway to ``told``."""
         other = copy.deepcopy(self)
         other.feedback = with_signals(other.feedback, told)
         return other
 
     @property
     def cannot_unroll(self) -> str:
-        """Return which of the parts has no meaning in a network whose links are shared by steps."""
+        """Return why the rule cannot be unrolled over steps that share their links; empty if it can."""
         if not isinstance(self.teaching, Teacher):
             return f"{self.name} is taught by {type(self.teaching).__name__}; each step needs a Teacher"
         if self.trigger.changes_during_trial:
@@ -223,7 +226,7 @@ class Rule(LearningRule):
     # A trial ------------------------------------------------------------------------------------
     @torch.no_grad()
     def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> LearnResult:
-        """See :meth:`LearningRule.learn`."""
+        """Fill the gradients by one trial; see :meth:`LearningRule.learn`."""
         x, feedback = net.admit(x, least=1, to_learn=True), self.feedback  # (changes are means over samples)
         trial = self.trial(
             net,
@@ -265,7 +268,7 @@ class Rule(LearningRule):
         plasticity: Plasticity,
         change_weights: Callable[[], Any] | None = None,
     ) -> Trial:
-        """Run one trial: forward, teach, and what the trigger makes of it, as a rule backward and accumulate.
+        """Run one trial: the forward pass, the teaching signal, and what the trigger makes of it.
 
         Args:
             net: a network that the pathway has met.

@@ -55,25 +55,25 @@ class Encoding:
         self.codes = self.told(self.states, self.activity.rates)
 
     def told(self, states: list[Tensor], rates: list[Tensor]) -> list[Tensor]:
-        """Return codes of some states, and auxiliary ones of some rates."""
+        """Return the codes of some states, and of the auxiliary columns for some rates."""
         codes = [self.code(node, state) if node else state for node, state in enumerate(states)]
         beside = self.decoders.auxiliary
         return codes if beside is None else [*codes, beside.rates(rates)]
 
     def code(self, node: int, state: Tensor) -> Tensor:
-        """Return what an area tells decoders of a state."""
+        """Return the code of an area in a state: the input that decoders get from it."""
         if node == self.wiring.output and self.top is not None:
             return self.top(state)
         return self.decoders.code(node, state, self.activity.traces[node])
 
     def noise(self, sigma: float) -> list[Tensor | None]:
-        """Draw ε of hidden areas."""
+        """Draw Gaussian noise for the rates of hidden areas (None for others)."""
         hidden = range(1, self.wiring.output)
         rates = enumerate(self.activity.rates)
         return [sigma * gaussian(rate) if node in hidden else None for node, rate in rates]
 
     def disturbed(self, noise: list[Tensor | None]) -> tuple[list[Tensor], list[Tensor]]:
-        """Return rates with noise, all at once, and what each area holds that receives them, one link up."""
+        """Return all rates with noise, and the state that each area has when its sources fire so."""
         rates = [r if e is None else r + e for r, e in zip(self.activity.rates, noise, strict=True)]
         drives = [self.wiring.drive(node, rates) if node else rates[0] for node in range(len(rates))]
         states = [a.state_of(drives[n]) for n, a in self.wiring.above_input]
@@ -97,18 +97,18 @@ class Reconstruction(ABC):
         self.sigma, self.samples, self.damping = sigma, samples, damping
 
     def learn(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
-        """Fill the gradients of all decoders."""
+        """Accumulate the gradients of all decoders, over all samples of noise."""
         for _ in range(self.samples):
             self.sample(encoding, plasticity, observer)
 
     @abstractmethod
     def sample(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
-        """Take one sample, of one noise pattern."""
+        """Accumulate the gradients of all decoders for one pattern of noise."""
 
     def change(
         self, ways: list[Way], plasticity: Plasticity, pre: Tensor, post: list[Tensor], factor: float
     ) -> None:
-        """Change every synapse down to an area by ``factor · pre × post``; post: by the node above."""
+        """Accumulate ``factor · pre × post`` for every synapse down to an area; post: by the node above."""
         for above, link, weight in ways:
             out, scale, beta = plasticity.gradient_buffer(weight)
             link.hebbian(pre, post[above], out, factor / self.samples * scale, beta)
@@ -121,11 +121,11 @@ class NoisePreserving(Reconstruction):
     equation = "ΔV = ⟨(r̃ − g(c̃)) ⊙ d' × c̃⟩"
 
     def wanted(self, rate: Tensor, noisy: Tensor) -> Tensor:
-        """Return what should be decoded: the noisy rates."""
+        """Return the decoders' target: the noisy rates."""
         return noisy
 
     def sample(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
-        """Perturb all hidden areas at once by one noise pattern; each goes up one link."""
+        """Perturb all hidden areas at once by one noise pattern, which goes up by one link."""
         decoders, rates = encoding.decoders, encoding.activity.rates
         noisy, states = encoding.disturbed(encoding.noise(self.sigma))
         codes = encoding.told(states, noisy)
@@ -155,7 +155,7 @@ class Denoising(NoisePreserving):
     equation = "ΔV = ⟨(r − g(c̃)) ⊙ d' × c̃⟩"
 
     def wanted(self, rate: Tensor, noisy: Tensor) -> Tensor:
-        """Return what should be decoded: the rates as they were."""
+        """Return the decoders' target: the rates without noise."""
         return rate
 
 
@@ -165,7 +165,7 @@ class LocalDifference(Reconstruction):
     equation = "ΔV = ⟨ε × (c̃ − c) − V ċ × ċ⟩ / σ²"
 
     def sample(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
-        """Perturb all areas at once: below for what it drives, above for what is decoded of it."""
+        """Perturb all areas at once: for what the noise drives above, and for what is decoded of noise."""
         noise, decoders = encoding.noise(self.sigma), encoding.decoders
         noisy, states = encoding.disturbed(noise)
         moved = [now - then for now, then in zip(encoding.told(states, noisy), encoding.codes, strict=True)]
@@ -188,7 +188,7 @@ class Difference(Reconstruction):
     equation = "ΔV = ⟨(ε − Δg) × Δc⟩ / σ² − λ V,  through to the top and down"
 
     def sample(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
-        """Perturb one hidden area after the other, from above."""
+        """Perturb one hidden area after the other, from the top."""
         wiring, decoders, noise = encoding.wiring, encoding.decoders, encoding.noise(self.sigma)
         traces = frozen(wiring, encoding.activity)
         for node in reversed(decoders.ways):
@@ -221,7 +221,7 @@ class Difference(Reconstruction):
 
 
 def returned(encoding: Encoding, states: list[Tensor], rates: list[Tensor], down_to: int) -> list[Tensor]:
-    """Return how codes above an area have moved when what is at the output comes down as targets do."""
+    """Return how codes above an area change when the output's state comes down as targets do."""
     wiring, decoders = encoding.wiring, encoding.decoders
     goal = list(encoding.codes)
     goal[wiring.output] = encoding.code(wiring.output, states[wiring.output])
@@ -236,7 +236,7 @@ def returned(encoding: Encoding, states: list[Tensor], rates: list[Tensor], down
 
 
 def _cells(encoding: Encoding, cells: dict[str, list]) -> dict[str, list[Tensor | None]]:
-    """Return cells by state and node; what auxiliary columns hold stands beside what the output does."""
+    """Arrange cells by state and node; those of auxiliary columns stand at the output's node."""
     nodes, shown = len(encoding.wiring.areas), {}
     for state, values in cells.items():
         shown[state] = values[:nodes]

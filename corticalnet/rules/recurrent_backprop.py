@@ -60,13 +60,13 @@ class RecurrentBackprop(TwoPhases):
         super().__init__(steps, rate, bound, feedback, order, teaching)
 
     def phases(self, free: RelaxationPhase, trial_loss: TrialLoss) -> tuple[RelaxationPhase, RelaxationPhase]:
-        """Return the equilibrium moved by v, and by −v: products of both ends differ by twice the change."""
+        """Return the equilibrium moved by v, and by −v: their products differ by twice the change."""
         response = _Response(free, trial_loss.error(free.rates[-1]))
         settled = response.rest(self)
         return response.moved(1.0, settled), response.moved(-1.0, settled)
 
     def compare(self, plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase) -> None:
-        """Use (u + v) (r + dr) − (u − v) (r − dr) = 2 (v r + u dr)."""
+        """Accumulate half of (u + v) (r + dr) − (u − v) (r − dr) = 2 (v r + u dr)."""
         contrast(plasticity, now, before, 0.5)
 
 
@@ -117,7 +117,7 @@ class _Response:
         return Convergence(relaxation.steps, residual)
 
     def _wanted(self, node: int, area: Area, states: list[Tensor], rates: list[Tensor]) -> Tensor:
-        """Return f' ⊙ all that arrives."""
+        """Compute f' ⊙ all that arrives: the state that the response relaxes to."""
         free = self.free
         drive = free.wiring.drive(node, rates) - self._rested[node]
         signal = self.error if node == free.wiring.output else free.down(node, states)
@@ -127,7 +127,7 @@ class _Response:
         return area.to_drive(drive, self._gains[node - 1]) * inside
 
     def moved(self, sign: float, settled: Convergence) -> RelaxationPhase:
-        """Return the equilibrium moved that way."""
+        """Return the equilibrium moved by ``sign`` times the response."""
         free, wiring = self.free, self.free.wiring
         phase = copy.copy(free)
         phase.settled = settled if sign > 0 else free.settled
@@ -144,7 +144,7 @@ class _Response:
 
 
 def carried(area: Area, moved: Tensor, trace: Trace) -> Tensor:
-    """Tell how rates move with states of an area, through what comes after its activation.
+    """Map a change of an area's states to that of its rates, through the stages after its activation.
 
     Raises:
         RuleError: homeostasis comes before the activation.

@@ -94,13 +94,13 @@ class RelaxationPhase:
             self.states[node] = area.state(activity.drives[node], trace)
 
     def nudged(self, trial_loss: TrialLoss, beta: float | Tensor) -> RelaxationPhase:
-        """Return a copy, whose output is drawn to the target with strength β (or β for each sample)."""
+        """Return a copy whose output is nudged to the target with strength β (a number, or one per sample)."""
         other = self._copy()
         other.trial_loss, other.beta = trial_loss, beta  # type: ignore[assignment]
         return other
 
     def with_output(self, target: Tensor) -> RelaxationPhase:
-        """Return a copy, whose output is clamped."""
+        """Return a copy whose output is clamped to the target."""
         other, output = self._copy(), self.wiring.output
         other.clamped = other.states[output] = target
         other.rates[output], other.traces[output] = fire(
@@ -115,7 +115,7 @@ class RelaxationPhase:
         return other
 
     def move(self, rate: float, together: bool = False) -> None:
-        """Make one step of every area, from below, each at once; or of all by what there was before."""
+        """Make one step of every area: from below, one after the other, or all together."""
         before = list(self.rates), list(self.states)
         if together:
             pulls = [self._pull(node, area) for node, area in self._free]
@@ -125,33 +125,33 @@ class RelaxationPhase:
             self.rates[node], self.traces[node] = fire(area, state, self.traces[node])
 
     def residual(self) -> float:
-        """Return how far the farthest column is from where it is driven to."""
+        """Return the largest distance of a column from the state that it is driven to."""
         pulls = [self._pull(node, area) for node, area in self._free]
         return max((pull.abs().max().item() for pull in pulls), default=0.0)
 
     @property
     def _free(self) -> list[tuple[int, Area]]:
-        """Return areas that move."""
+        """Return the areas that relax: all above the input, but for a clamped output."""
         return self.wiring.above_input if self.clamped is None else self.wiring.above_input[:-1]
 
     def _pull(self, node: int, area: Area) -> Tensor:
-        """Return the difference from the states of an area to where they are driven to now."""
+        """Compute the distance of an area's states from those that it is driven to now."""
         return area.state_of(self._drive(node, area)).clamp(-self.bound, self.bound) - self.states[node]
 
     def _drive(self, node: int, area: Area) -> Tensor:
-        """Return all that arrives at the columns of an area."""
+        """Compute the whole drive of an area, from below and from above."""
         drive = self.wiring.drive(node, self.rates)
         signal = self.signals[node] = self._signal(node)
         return drive if signal is None else drive + area.to_state(signal, self.traces[node])
 
     def _signal(self, node: int) -> Tensor | None:
-        """Return what comes down to the rates of an area; to the output, from the teacher."""
+        """Compute the top-down signal at the rates of an area; the output's comes from the teacher."""
         if node == self.wiring.output:
             return None if self.trial_loss is None else self.beta * self.trial_loss.error(self.rates[node])
         return self.down(node, self.states)
 
     def down(self, node: int, states: list[Tensor]) -> Tensor:
-        """Return what such states above bring down to the rates of a hidden area."""
+        """Compute the top-down signal at the rates of a hidden area from given states above."""
         depth = self.wiring.depth
         signals = [
             self.feedback ** (depth[node] - depth[above])
@@ -161,12 +161,12 @@ class RelaxationPhase:
         return signals[0] if len(signals) == 1 else torch.stack(signals).sum(0)
 
     def trace_of(self, node: int, area: Area) -> Trace:
-        """Return the trace of an area's activation at the drive that it has now."""
+        """Return the trace of an area's activation at its present drive."""
         drive = self._drive(node, area)
         return [(drive, area.state_of(drive), None)]
 
     def parameter_gradients(self, node: int) -> list[tuple[nn.Parameter, Tensor]]:
-        """Return what homeostasis of an area learns from what comes down."""
+        """Return the gradients of an area's homeostasis by the top-down signal; none without one."""
         area, signal = self.wiring.area(node), self.signals[node]
         if signal is None or not area.learns:
             return []
@@ -202,11 +202,11 @@ class Relaxation:
     def begin(
         self, wiring: Wiring, x: Tensor, down: Callable[[Link], Tensor] | None = None
     ) -> RelaxationPhase:
-        """Return columns after a sweep up."""
+        """Sweep up; return the columns as the start of a phase."""
         return RelaxationPhase(wiring, x, self.bound, self.feedback, down)
 
     def rest(self, phase: RelaxationPhase) -> RelaxationPhase:
-        """Return columns after a phase, the same object.
+        """Relax a phase until it rests, or the steps are over; return the same object.
 
         Warns:
             UserWarning: it has not settled, or goes to and fro.
@@ -239,7 +239,7 @@ class Relaxation:
 
 
 def fire(area: Area, state: Tensor, before: Trace) -> tuple[Tensor, Trace]:
-    """Compute rates of columns in a state, through all that comes after activation, and the trace of that.
+    """Compute the rates of columns in a state, through all stages after the activation, and their trace.
 
     The winners of a pool are those of the sweep: where what comes down silences a winner, another would win,
     and be silenced, and so to and fro.

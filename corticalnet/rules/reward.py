@@ -41,26 +41,26 @@ class Rewarded(Teaching):
 
     @abstractmethod
     def expected(self, rates: Tensor) -> Tensor:
-        """Return the reward that is expected of every action ``[batch, n]``."""
+        """Return the expected reward of every action, ``[batch, n]``."""
 
     @abstractmethod
     def rpe(self, reward: Tensor, expected: Tensor) -> Tensor:
-        """Return the reward-prediction error δ, given the reward and what was expected of the action."""
+        """Compute the reward-prediction error δ from the reward and the expected reward of the action."""
 
     @abstractmethod
     def output_error(self, reward: Tensor, expected: Tensor) -> Tensor:
-        """Return the error of the chosen column, given the reward and what was expected of the action."""
+        """Compute the error of the chosen column from the reward and the expected reward of the action."""
 
     def without_exploration(self) -> Rewarded:
-        """Return a copy that takes the action of the most active column."""
+        """Return a copy that always takes the action of the most active column."""
         other = copy.copy(self)
         other.choose = most_active
         return other
 
     def loss_for(self, rates: Tensor, targets: Any) -> TrialLoss:
-        """Make the loss: targets are class indices ``[batch]`` (or one-hot vectors), only for rewards.
+        """Choose actions; return their loss.
 
-        Only the reward is made of them.
+        Targets, class indices ``[batch]`` or one-hot vectors, only say which action is rewarded.
         """
         classes = as_classes(targets, rates)
         return _RewardedLoss(self, rates, self.choose(rates), classes[:, 0])
@@ -104,15 +104,15 @@ class Reward(Rewarded):
         return torch.where(explore, boltzmann(rates / self.temperature), greedy)
 
     def without_exploration(self) -> Reward:
-        """Return a copy that takes the action of the most active column."""
+        """Return a copy that always takes the action of the most active column."""
         return Reward(0.0, self.temperature)
 
     def expected(self, rates: Tensor) -> Tensor:
-        """Return the rates themselves."""
+        """Return the rates, which are the expected rewards."""
         return rates
 
     def rpe(self, reward: Tensor, expected: Tensor) -> Tensor:
-        """Return ``δ = r − y_s``."""
+        """Compute ``δ = r − y_s``."""
         return reward - expected
 
     output_error = rpe
@@ -141,15 +141,15 @@ class SoftmaxReward(Rewarded):
         self.choose = boltzmann if choose is None else function("reward: choose", choose, RuleError)
 
     def expected(self, rates: Tensor) -> Tensor:
-        """Return ``P = softmax(rates)``."""
+        """Compute ``P = softmax(rates)``."""
         return torch.softmax(rates, 1)
 
     def rpe(self, reward: Tensor, expected: Tensor) -> Tensor:
-        """Return ``δ = 1 − P_s`` if rewarded, else −1."""
+        """Compute ``δ = 1 − P_s`` if rewarded, else −1."""
         return torch.where(reward > 0, reward - expected, reward - 1)
 
     def output_error(self, reward: Tensor, expected: Tensor) -> Tensor:
-        """Return ``f(δ) = r / P_s − 1``."""
+        """Compute ``f(δ) = r / P_s − 1``."""
         # (no reward divided by a probability that has underflowed is none)
         return reward / expected.clamp_min(torch.finfo(expected.dtype).tiny) - 1
 
@@ -175,15 +175,15 @@ class _RewardedLoss(TrialLoss):
         self.reward = (action == classes).to(rates.dtype)
 
     def error(self, rates: Tensor) -> Tensor:
-        """Return the error of the chosen column alone; action and reward stay what they were when rates move.
+        """Compute the error of the chosen column, zero elsewhere.
 
-        Action and reward stay what they were when rates move.
+        Action and reward stay what they were if rates have moved.
         """
         output_error = self.teaching.output_error(self.reward, self._expected(rates))
         return torch.zeros_like(rates).scatter_(1, self.action[:, None], output_error[:, None])
 
     def costs(self, rates: Tensor) -> Tensor:
-        """Return the reward, less than none: ½ δ² is no cost, for it is also 0 where nothing was expected."""
+        """Return minus the reward: ½ δ² is no cost, for it is also 0 where nothing was expected."""
         if rates is self.rates:
             return -self.reward
         return -(self.teaching.choose(rates) == self.classes).to(rates.dtype)
@@ -198,7 +198,7 @@ class _RewardedLoss(TrialLoss):
 
     @property
     def loss(self) -> Tensor:
-        """Return ``½ δ²``, mean."""
+        """Return ``½ δ²``, the mean over the batch."""
         return 0.5 * self.rpe.square().mean()
 
     @property

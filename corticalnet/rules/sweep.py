@@ -43,7 +43,7 @@ class Sweep(Trigger):
         self.feedback_cells = flag("sweep: feedback_cells", feedback_cells, RuleError)
 
     def equality(self, loss: str) -> Equality:
-        """Say what it equals: backprop."""
+        """Return that it equals backprop."""
         return Equality(loss)
 
     def run(self, trial: Trial) -> None:

@@ -135,7 +135,7 @@ class TargetPropagation(LearningRule):
 
     # Decoders -----------------------------------------------------------------------------------
     def draw(self, net: Network) -> Mapping[str, Tensor]:
-        """Draw the first weights of decoders."""
+        """Draw the initial weights of the decoders."""
         beside = Auxiliary(net, self.auxiliary, self.seed) if self.auxiliary else None
         self._beside = beside if beside is not None and beside.links else None
         return draw(net, self.decoder, self._beside, self._to_output, self.seed)
@@ -146,15 +146,15 @@ class TargetPropagation(LearningRule):
 
     @property
     def _to_output(self) -> bool:
-        """Return whether what the output holds is decoded."""
+        """Return whether the output is decoded too."""
         return self.top != "gradient"
 
     def named_buffers(self) -> Mapping[str, Tensor]:
-        """Return updates so far, if decoders and weights take turns."""
+        """Return the number of updates so far, if decoders and weights take turns; otherwise none."""
         return {"updates": self._updates} if self.alternate > 1 else {}
 
     def feedback_routes(self, net: Network) -> list[Route]:
-        """Return every way down: by decoders; by the links' own weights where there is none."""
+        """Return all routes down: by decoders, or by the links' own weights where there is none."""
         own, routes = self.named_parameters(net), []
         for node in range(1, net.wiring.output):
             for above, link in net.wiring.leaving[node]:
@@ -164,12 +164,12 @@ class TargetPropagation(LearningRule):
     # A trial ------------------------------------------------------------------------------------
     @torch.no_grad()
     def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> LearnResult:
-        """See :meth:`LearningRule.learn`."""
+        """Fill the gradients of weights and decoders by one trial; see :meth:`LearningRule.learn`."""
         return self._trial(net, x, targets, accumulate)
 
     @torch.no_grad()
     def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> LearnResult:
-        """Make one whole update; with ``alternate`` of decoders, of weights, or one after the other."""
+        """Make one whole update: of both, or with ``alternate`` of decoders and weights by turns."""
         if not self.alternate:
             return super().update(net, x, targets, optimizer)
         self._ready(net, optimizer)
@@ -185,7 +185,7 @@ class TargetPropagation(LearningRule):
         return result
 
     def _trial(self, net: Network, x: Any, targets: Any, accumulate: bool, part: str = "") -> LearnResult:
-        """Run one trial, of which the weights learn, the decoders, or both."""
+        """Run one trial in which the weights learn, the decoders, or both."""
         activity = net.sweep(net.admit(x, least=1, to_learn=True))
         trial_loss = self.teaching.loss_for(activity.rates[-1], targets)
         encoding = Encoding(
@@ -202,7 +202,7 @@ class TargetPropagation(LearningRule):
         return LearnResult(trial_loss)
 
     def _errors(self, encoding: Encoding, trial_loss: TrialLoss) -> list[Tensor | None]:
-        """Return p of every node, from the output down."""
+        """Compute the error p of every node, from the output down."""
         wiring, traces, output = encoding.wiring, encoding.activity.traces, encoding.wiring.output
         nothing = torch.empty(0)
         errors, moved = [nothing] * len(wiring.areas), [nothing] * len(wiring.areas)  # moved: (ŝ − s) / α
@@ -219,7 +219,7 @@ class TargetPropagation(LearningRule):
         return [None, *errors[1:]]
 
     def _goal(self, encoding: Encoding, node: int, moved: Tensor) -> Tensor:
-        """Return what an area would tell decoders at its target."""
+        """Return the code of an area at its target."""
         if node == encoding.wiring.output and self.top == "label":
             return encoding.codes[node] + moved
         return encoding.code(node, encoding.states[node] + self.alpha * moved)
@@ -231,7 +231,7 @@ class TargetPropagation(LearningRule):
         goal: list[Tensor],
         errors: list[Tensor],
     ) -> Tensor:
-        """Return (r̂ − r) / α of a hidden area."""
+        """Compute the top-down signal (r̂ − r) / α of a hidden area."""
         wiring, rate = encoding.wiring, encoding.activity.rates[node]
         there = encoding.decoders.rates(node, goal)
         signal = torch.zeros_like(rate)

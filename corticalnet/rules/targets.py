@@ -37,7 +37,7 @@ def read(targets: Any, rates: Tensor) -> Tensor:
 
 
 def as_vectors(targets: Any, rates: Tensor) -> Tensor:
-    """Shape targets as the output: class indices become one-hot vectors.
+    """Convert targets to the shape of the output: class indices become one-hot vectors.
 
     Raises:
         ShapeError: wrong shape, a label outside the output's columns, or a number that is not finite.
@@ -46,7 +46,7 @@ def as_vectors(targets: Any, rates: Tensor) -> Tensor:
 
 
 def _vectors(targets: Tensor, rates: Tensor) -> Tensor:
-    """Return the same, of targets that have been read."""
+    """Convert targets that have been read to the shape of the output."""
     if targets.dim() == 1 and not targets.is_floating_point() and rates.dim() == 2:
         column = as_column(targets, rates)
         try:
@@ -61,7 +61,7 @@ def _vectors(targets: Tensor, rates: Tensor) -> Tensor:
 
 
 def as_classes(targets: Any, rates: Tensor) -> Tensor:
-    """Return classes as a column ``[batch, 1]``: of class indices, or of one-hot vectors.
+    """Convert class indices or one-hot vectors to a column of classes, ``[batch, 1]``.
 
     Raises:
         ShapeError: wrong shape, a label outside the output's columns, or vectors that name no class.
@@ -88,7 +88,7 @@ def as_classes(targets: Any, rates: Tensor) -> Tensor:
 
 
 def as_column(targets: Tensor, rates: Tensor) -> Tensor:
-    """Return class indices as a column ``[batch, 1]`` of whole numbers.
+    """Reshape class indices to a column ``[batch, 1]`` of int64.
 
     Raises:
         ShapeError: not whole numbers, or not one per sample.

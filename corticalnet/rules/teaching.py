@@ -36,18 +36,18 @@ class TrialLoss(ABC):
 
     @abstractmethod
     def error(self, rates: Tensor) -> Tensor:
-        """Return ``−∂loss/∂rates`` of each sample (not divided by the batch)."""
+        """Compute ``−∂loss/∂rates`` of each sample (not divided by the batch)."""
 
     def answer(self, rates: Tensor) -> Tensor:
-        """Return what the output says, to be compared with the target: its rates, or their softmax."""
+        """Return the output's answer, comparable with the target: its rates, or their softmax."""
         return rates
 
     def losses(self, rates: Tensor) -> Tensor:
-        """Return the loss of each sample ``[batch]``, if the output's rates were these."""
+        """Compute the loss of each sample ``[batch]`` at these output rates."""
         return 0.5 * self.error(rates).square().sum(1)
 
     def costs(self, rates: Tensor) -> Tensor:
-        """Return minus the reward of each sample ``[batch]`` if the output acted by these; else its loss."""
+        """Return minus the reward of each sample ``[batch]`` if a reward teaches, otherwise its loss."""
         return self.losses(rates)
 
     @property
@@ -57,7 +57,7 @@ class TrialLoss(ABC):
 
     @property
     def prediction(self) -> Tensor:
-        """Return class indices ``[batch]`` that the network answered with."""
+        """Return the class indices ``[batch]`` that the network answered with."""
         return self.rates.argmax(1)
 
 
@@ -73,10 +73,10 @@ class Teaching(ABC):
 
     @abstractmethod
     def loss_for(self, rates: Tensor, targets: Any) -> TrialLoss:
-        """Return the loss of output ``rates`` ``[batch, n]`` and ``targets``; indices or vectors."""
+        """Return the trial's loss for output rates ``[batch, n]`` and targets, indices or vectors."""
 
     def without_exploration(self) -> Teaching:
-        """Return a teaching signal that never explores; itself, where nothing is chosen."""
+        """Return a teaching signal that never explores: itself, where nothing is chosen."""
         return self
 
 
@@ -97,7 +97,7 @@ class Teacher(Teaching):
         self.equation = "error = t − y" if loss == "squared" else "error = t − softmax(y)"
 
     def loss_for(self, rates: Tensor, targets: Any) -> TrialLoss:
-        """Make the loss; targets may be class indices ``[batch]`` or vectors ``[batch, n]``."""
+        """Return the trial's loss; targets may be class indices ``[batch]`` or vectors ``[batch, n]``."""
         if self.loss != "squared":
             targets = read(targets, rates)
             wanted = as_vectors(targets, rates)

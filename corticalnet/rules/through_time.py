@@ -127,7 +127,7 @@ class ThroughTime:
         return rates, trial.activity.rates[last].clone(), trial.loss.loss
 
     def parameters(self, net: Recurrent) -> list[nn.Parameter]:
-        """Return the feedback weights that learn; there is one set for all steps."""
+        """Return the feedback weights that learn; all steps share one set."""
         return self.rule.parameters(net.unrolled(2))
 
 
@@ -143,7 +143,7 @@ class PerStepLoss(Teaching):
         self.equation = teaching.equation
 
     def loss_for(self, rates: Tensor, targets: Any) -> TrialLoss:
-        """Return the loss summed over all steps.
+        """Return the trial's loss, summed over all steps.
 
         Args:
             rates: outputs ``[batch, steps · outputs]``.
@@ -162,18 +162,18 @@ class _SummedLoss(TrialLoss):
     single: TrialLoss
 
     def error(self, rates: Tensor) -> Tensor:
-        """Return errors ``[batch, steps · outputs]``."""
+        """Compute the errors ``[batch, steps · outputs]``."""
         return self.single.error(self._apart(rates)).view(rates.shape)
 
     def losses(self, rates: Tensor) -> Tensor:
-        """Return losses ``[batch]``."""
+        """Compute the losses ``[batch]``, each summed over the steps."""
         return self.single.losses(self._apart(rates)).view(len(rates), self.steps).sum(1)
 
     @property
     def loss(self) -> Tensor:
-        """Return a scalar."""
+        """Return the mean over the batch of the summed loss, a scalar."""
         return self.steps * self.single.loss
 
     def _apart(self, rates: Tensor) -> Tensor:
-        """Reshape to ``[batch · steps, outputs]``."""
+        """Reshape rates to ``[batch · steps, outputs]``."""
         return rates.reshape(len(rates) * self.steps, -1)

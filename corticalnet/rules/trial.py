@@ -18,12 +18,12 @@ class Pathway(Protocol):
     """What a trial asks of its feedback pathway: see :class:`~corticalnet.rules.feedback.Feedback`."""
 
     def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
-        """Return the signal that errors bring down to a node."""
+        """Compute the top-down signal at the rates of a node."""
 
     def backward(
         self, wiring: Wiring, activity: ForwardState, output_error: Tensor
     ) -> tuple[list[Tensor | None], list[Tensor | None]]:
-        """Return errors of all nodes, and the signals that came down to them."""
+        """Compute the errors of all nodes, and the signals that came down to them."""
 
 
 @dataclass

@@ -62,25 +62,22 @@ class Trigger(ABC):
     may_diverge: str = ""
 
     def equality(self, loss: str) -> Equality | None:
-        """Return what its changes equal if a teacher's ``loss`` comes down along the transpose.
-
-        None: nothing.
-        """
+        """Return what the changes equal for a teacher's ``loss`` and transposed feedback; None if nothing."""
         return None
 
     def for_audit(self) -> Trigger:
-        """Return the same trigger on a way that computes every cell; itself, if it always does."""
+        """Return an equal trigger that computes the state of every cell; itself, if it always does."""
         return self
 
     @abstractmethod
     def run(self, trial: Trial) -> None:
-        """Work out the trial's weight changes."""
+        """Accumulate the trial's weight changes."""
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return what the trigger keeps from trial to trial, if anything."""
+        """Return the tensors that the trigger keeps from trial to trial; none unless overridden."""
         return {}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what :meth:`state_dict` said."""
+        """Restore what :meth:`state_dict` returned."""
         for name, tensor in self.state_dict().items():
             tensor.copy_(state[name])

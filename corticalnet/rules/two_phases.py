@@ -64,12 +64,12 @@ class TwoPhases(LearningRule):
         self.teaching: Teacher = teacher
 
     def feedback_routes(self, net: Network) -> list[Route]:
-        """Return every link between areas: each carries states down, too."""
+        """Return a route for every link between areas: each carries states down too."""
         leaving = [(node, net.wiring.leaving[node]) for node in range(1, net.wiring.output)]
         return [Route(node, above, link, link.weight) for node, links in leaving for above, link in links]
 
     def begin(self, net: Network, x: Tensor) -> RelaxationPhase:
-        """Return columns after a sweep up."""
+        """Sweep up; return the columns as the start of the free phase."""
         return self.relaxation.begin(net.wiring, x)
 
     def of_its_equilibrium(self) -> LearningRule | None:
@@ -80,14 +80,16 @@ class TwoPhases(LearningRule):
 
     @torch.no_grad()
     def answer(self, net: Network, x: Tensor) -> Tensor:
-        """Return output rates ``[batch, n]`` of the free equilibrium."""
+        """Compute the output rates ``[batch, n]`` of the free equilibrium."""
         x = net.admit(x)
         with torch.autocast(x.device.type, enabled=False):
             return self.relaxation.rest(self.begin(net, x)).rates[-1] if len(x) else net(x)
 
     @torch.no_grad()
     def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> LearnResult:
-        """See :meth:`LearningRule.learn`. The result's rates and loss are those of the free equilibrium.
+        """Relax twice and fill the gradients by the difference; see :meth:`LearningRule.learn`.
+
+        The result's rates and loss are those of the free equilibrium.
 
         Warns:
             UserWarning: a phase has not settled.
@@ -111,15 +113,15 @@ class TwoPhases(LearningRule):
 
     @abstractmethod
     def phases(self, free: RelaxationPhase, trial_loss: TrialLoss) -> tuple[RelaxationPhase, RelaxationPhase]:
-        """Return the phase that teaches, at rest, and the one that it is compared with."""
+        """Relax; return the phase that teaches, and the one that it is compared with."""
 
     @abstractmethod
     def compare(self, plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase) -> None:
-        """Change every synapse by how its two columns differ between the phases."""
+        """Accumulate the changes of every synapse: the difference of its two columns between the phases."""
 
 
 def contrast(plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase, factor: float) -> None:
-    """Change every synapse by how the product of its two columns differs between the phases.
+    """Accumulate for every synapse the difference of the product of its two columns between the phases.
 
     u r − u' r'  =  (u − u') r' + u (r − r')         (differences of states are exact, those of products not)
     """

@@ -45,10 +45,7 @@ class ZIL(Trigger):
         self.writes_once = not self.levelled
 
     def for_audit(self) -> ZIL:
-        """Return every cell of every area at every step.
-
-        The wave front has no cells that could be looked at.
-        """
+        """Return a copy that simulates every area at every step (a wave front has no cells)."""
         other = copy.copy(self)
         other.simulate = other.levelled = True
         other.writes_once = False
@@ -60,11 +57,11 @@ class ZIL(Trigger):
         return self.rate
 
     def equality(self, loss: str) -> Equality | None:
-        """Say what it equals: backprop, under C1 and C3."""
+        """Return that it equals backprop under C1 and C3 (γ = 1, no noise); otherwise None."""
         return Equality(loss) if self.rate == 1 and not self.noise else None
 
     def run(self, trial: Trial) -> None:
-        """Run the wave front, or the whole relaxation if cells are watched."""
+        """Run the wave front alone, or the whole relaxation if it is to be simulated."""
         if not self.levelled:
             wiring, activity = trial.wiring, trial.activity
             errors, _ = trial.feedback.backward(wiring, activity, trial.loss.error(activity.rates[-1]))

@@ -66,11 +66,11 @@ class Feedback(ABC):
     _place: tuple[torch.dtype, torch.device] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return all but the network that it has met: pickles and copies may meet another."""
+        """Leave out the network last met: pickles and copies may meet another."""
         return self.__dict__ | {"_network": None, "_place": None}
 
     def prepare(self, net: Network) -> None:
-        """Make the pathway's own weights when it meets ``net`` first, or in another precision or device.
+        """Build the pathway's own weights for a new ``net``, or a new precision or device.
 
         Raises:
             RuleError: its weights are not as those of the links that they lie beside.
@@ -100,13 +100,13 @@ class Feedback(ABC):
             raise RuleError(f"{what} {like}, as the link's are, not {own}")
 
     def magnitudes(self, link: Link) -> Tensor | None:
-        """Return magnitudes, which stay, if these weights have the signs that those of ``link`` have now."""
+        """Return the fixed magnitudes if the weights take their signs from those of ``link``; otherwise None."""
         return None
 
     def backward(
         self, wiring: Wiring, activity: ForwardState, output_error: Tensor
     ) -> tuple[list[Tensor | None], list[Tensor | None]]:
-        """Make one sweep down: what backprop computes, if the weights are the links' own.
+        """Make one sweep down, which is backprop if the weights are the links' own.
 
             δ_out = f'(a_out) ⊙ error          δ_l = f'(a_l) ⊙ signal_l
 
@@ -129,7 +129,7 @@ class Feedback(ABC):
         return errors, signals
 
     def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
-        """Return the top-down signal ``[batch, *shape]`` at the rates of ``node``; None if nothing comes."""
+        """Compute the top-down signal ``[batch, *shape]`` at the rates of ``node``; None if no error arrives."""
         total: Tensor | None = None
         for target, link in self.outgoing(wiring, node):
             error = errors[target]
@@ -152,7 +152,7 @@ class Feedback(ABC):
 
     @property
     def cannot_unroll(self) -> str:
-        """Return why it brings nothing down through steps of time that share their links; "" if it does."""
+        """Return why the pathway cannot serve steps of time that share their links; empty if it can."""
         if self.layered:
             return ""
         kind = type(self).__name__
@@ -163,25 +163,25 @@ class Feedback(ABC):
 
     # Pathways that learn -----------------------------------------------------------------------
     def learn(self, trial: Trial) -> None:  # noqa: B027  (most learn nothing)
-        """Fill the gradient of the pathway's own weights, before the links learn.
+        """Accumulate the gradient of the pathway's own weights, before the links learn.
 
         Called once in every trial, after the forward pass, when the trial's loss is known.
         """
 
     def named_parameters(self) -> Mapping[str, nn.Parameter]:
-        """Return the weights that an optimizer has to move, by the name of their link."""
+        """Return the weights that an optimizer moves, by the name of their link."""
         return {}
 
     def extra_cost(self, net: Network) -> SweepCount:
-        """Return the sweeps that the pathway takes beyond those of any rule without it."""
+        """Return the sweeps that the pathway costs beyond those of the trigger."""
         return SweepCount()
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return all that the pathway has learned: its own weights, unless it keeps more."""
+        """Return the learned state of the pathway: its own weights, unless it keeps more."""
         return {name: b.data for name, b in self.named_parameters().items()}
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what :meth:`state_dict` said.
+        """Restore what :meth:`state_dict` returned.
 
         Raises:
             RuleError: it is another pathway's.
@@ -211,12 +211,12 @@ class Tied(Feedback):
     draws = False
 
     def weights(self, link: Link) -> Tensor:
-        """Return the link's own."""
+        """Return the link's own weights."""
         return link.weight
 
 
 def with_signals(feedback: Feedback, told: Callable[[Tensor], None]) -> Feedback:
-    """Return a pathway that shares all with another, and tells every signal that arrives at an area."""
+    """Return a pathway that shares another's state, and reports every signal arriving at an area to ``told``."""
     kind: Any = type(feedback)
 
     class Telling(kind):  # type: ignore[misc]

@@ -30,11 +30,11 @@ class NoPathway(Feedback):
     cannot_unroll = ""  # a global scalar does not come down
 
     def weights(self, link: Link) -> Tensor:
-        """Return nothing: there are no weights."""
+        """Refuse: there are no feedback weights."""
         raise RuleError("without a pathway there are no feedback weights; choose a pathway")
 
     def outgoing(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
-        """Return nothing: no signal comes."""
+        """Return no links: no signal comes down."""
         return []
 
 
@@ -71,7 +71,7 @@ class Random(Feedback):
         self._weights = {link.name: self.draw(link) for link in links if link.plastic}
 
     def build_direct_links(self, net: Network) -> None:
-        """Make the links from the output, if signals come straight from there.
+        """Build the links from the output, if signals come straight from there.
 
         Raises:
             RuleError: the output is no row of columns.
@@ -90,7 +90,7 @@ class Random(Feedback):
         }
 
     def outgoing(self, wiring: Wiring, node: int) -> list[tuple[int, Link]]:
-        """Return the network's links, or the straight one."""
+        """Return the network's links that leave the node, or the direct link to it."""
         if self.layered:
             return super().outgoing(wiring, node)
         straight = self._direct_links.get(wiring.name(node))
@@ -103,7 +103,7 @@ class Random(Feedback):
         return torch.empty_like(link.weight).copy_(drawn)
 
     def weights(self, link: Link) -> Tensor:
-        """Return B; an identity link hands signals on as they are."""
+        """Return B of a link; an identity link has none, and passes signals on as they are."""
         return self._weights[link.name] if link.plastic else link.weight
 
 
@@ -122,13 +122,13 @@ class DirectFeedbackLink(Dense):
         self.to(like.device)
 
     def fits(self, net: Network, area: Area) -> bool:
-        """Return whether it could be that of another network's area."""
+        """Return whether the link could serve this area of another network."""
         like, own = net.links[-1].weight, self.weight
         place = own.dtype is like.dtype and own.device == like.device
         return place and (self.source_shape, self.target_shape) == (area.shape, net.output_shape)
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
-        """Plan all-to-all synapses; what converges on a column is what comes down."""
+        """Return the shapes of all-to-all synapses, with the fans exchanged, as signals come down."""
         *shapes, pre, outputs = super().plan(source_shape)
         target, weight, bias = shapes
         return target, weight, bias, outputs, pre

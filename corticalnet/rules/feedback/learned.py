@@ -45,7 +45,7 @@ class Learned(Random):
 
     @torch.no_grad()
     def build(self, net: Network) -> None:
-        """Draw B for a network with other links; bring B to the network's precision and device."""
+        """Draw B for a network with other links; move B to the network's precision and device."""
         self.build_direct_links(net)
         links = {link.name: link for link in self.feedback_links(net)}
         if {name: b.shape for name, b in self._own.items()} != {n: k.weight.shape for n, k in links.items()}:
@@ -57,19 +57,19 @@ class Learned(Random):
             b.grad = None if b.grad is None else b.grad.to(b)
 
     def begin(self, net: Network) -> None:
-        """Forget what was learned of another network: called when one with other links is met."""
+        """Forget what was learned with another network; called when a network with other links is met."""
 
     def weights(self, link: Link) -> Tensor:
-        """Return B; nothing goes down to the input, and an identity link hands signals on as they are."""
+        """Return B of a link; for links without (from the input, identities), the link's own weight."""
         own = self._own.get(link.name)
         return link.weight if own is None else own
 
     def named_parameters(self) -> Mapping[str, nn.Parameter]:
-        """Return B by link."""
+        """Return B by the name of its link."""
         return self._own
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return B by link."""
+        """Return B by the name of its link."""
         return {name: b.data for name, b in self._own.items()}
 
 
@@ -100,11 +100,11 @@ class KolenPollack(Learned):
 
     @property
     def paired_weights(self) -> Mapping[str, nn.Parameter]:  # type: ignore[override]
-        """Return all of B."""
+        """Return all of B, by the name of its link."""
         return self._own
 
     def extra_cost(self, net: Network) -> SweepCount:
-        """Return one more product for every synapse down."""
+        """Return the cost of one more product for every synapse down."""
         return SweepCount(learning=share(net, self.feedback_links(net)))
 
 
@@ -166,14 +166,14 @@ class WeightMirror(Learned):
         self._places: dict[str, Tensor] = {}
 
     def begin(self, net: Network) -> None:
-        """Count in how many places each weight is used."""
+        """Count at how many positions each weight is used."""
         for link in self.feedback_links(net):
             ones = link.weight.new_ones(1, *link.source_shape), link.weight.new_ones(1, *link.target_shape)
             self._places[link.name] = torch.empty_like(link.weight)
             link.hebbian(*ones, self._places[link.name])
 
     def learn(self, trial: Trial) -> None:
-        """Run one noise phase of all links."""
+        """Run one noise phase on all links, and mirror its correlations in B."""
         wiring = trial.plasticity.net.wiring
         for source, target, link in self.feedback_routes(wiring):
             if not link.plastic:
@@ -195,7 +195,7 @@ class WeightMirror(Learned):
             accumulate_(b - seen / self._places[link.name].to(b).clamp_min(1), out, self.rate, beta)
 
     def extra_cost(self, net: Network) -> SweepCount:
-        """Return drives and products of the noise, for a batch as large as ``samples``."""
+        """Return the drives and products of the noise, for a batch as large as ``samples``."""
         down = share(net, self.feedback_links(net))
         return SweepCount(up=down, learning=down)
 

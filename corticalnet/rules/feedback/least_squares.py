@@ -49,7 +49,7 @@ class LeastSquares:
         self.cross = like.new_zeros(places, q, pre, dtype=torch.float64)
 
     def add(self, errors: list[Tensor], wanted: Tensor, memory: float = 1.0) -> None:
-        """Add samples: the errors at the links' targets, and what the signal should have been.
+        """Add samples: errors at the links' targets, and the signal that they should have predicted.
 
         ``memory`` is what is left of the older ones.
         """
@@ -59,24 +59,24 @@ class LeastSquares:
         self.cross = memory * self.cross.to(e) + e.mT @ self._wanted(wanted.double())
 
     def solution(self) -> list[Tensor]:
-        """Return B of every link, shaped as its weight."""
+        """Solve for B of every link, shaped as its weight."""
         eye = torch.eye(self.gram.shape[1], dtype=torch.float64, device=self.gram.device)
         b = torch.linalg.solve(self.gram + self.ridge * eye, self.cross)
         parts = b.split([self._count(link) for link in self.links], 1)
         return [self._weights(link, part) for link, part in zip(self.links, parts, strict=True)]
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Return the sums."""
+        """Return the sums over samples."""
         return {"gram": self.gram, "cross": self.cross}
 
     def _count(self, link: Link) -> int:
-        """Return how many q."""
+        """Return q, the number of features of a link."""
         if isinstance(link, Convolution | Local):
             return link.channels * link.kernel[0] * link.kernel[1]
         return link.weight.shape[0]
 
     def _features(self, link: Link, error: Tensor) -> Tensor:
-        """Return features ``[places, samples, q]``."""
+        """Compute the features ``[places, samples, q]`` of an error."""
         if not isinstance(link, Convolution | Local):
             return error[None]
         kernel, q = link.kernel, self._count(link)
@@ -87,7 +87,7 @@ class LeastSquares:
         return self._placed(sheet)
 
     def _wanted(self, wanted: Tensor) -> Tensor:
-        """Return wanted signals ``[places, samples, pre]``."""
+        """Reshape wanted signals to ``[places, samples, pre]``."""
         return (
             self._placed(wanted)
             if isinstance(self.links[0], Convolution | Local)
@@ -100,7 +100,7 @@ class LeastSquares:
         return by_place if isinstance(self.links[0], Local) else by_place.flatten(0, 1)[None]
 
     def _weights(self, link: Link, b: Tensor) -> Tensor:
-        """Return ``[places, q, pre]`` shaped as the link's weight."""
+        """Reshape ``[places, q, pre]`` to the link's weight."""
         if isinstance(link, Convolution):
             return b.view(link.channels, *link.kernel, -1).permute(0, 3, 1, 2)
         if not isinstance(link, Local):

@@ -77,13 +77,13 @@ class Perturbed(Learned):
 
     @property
     def cannot_unroll(self) -> str:
-        """Say why: least squares would need sums of its own for every step."""
+        """Return why the pathway cannot serve unrolled steps: least squares would need sums for every step."""
         if self.fit != "gradient":
             return "least squares has no sums for shared links; choose fit='gradient'"
         return super().cannot_unroll
 
     def begin(self, net: Network) -> None:
-        """Begin without any sample."""
+        """Reset the sums of least squares."""
         self._sums = {}
         if self.fit == "least squares":
             for node in range(1, net.wiring.output):
@@ -92,7 +92,7 @@ class Perturbed(Learned):
                     self._sums[net.wiring.name(node)] = LeastSquares(links, self.ridge)
 
     def learn(self, trial: Trial) -> None:
-        """Run one perturbed forward pass, and one sweep down of the errors that B itself brings."""
+        """Run one perturbed forward pass and one sweep down through B, and fit B to the loss changes."""
         wiring, activity = without_relays(trial)
         activity.traces = traces = frozen(wiring, activity)
         noise: list[Tensor | None] = [None] * len(wiring.areas)
@@ -140,7 +140,7 @@ class Perturbed(Learned):
             self._own[link.name].data.copy_(solution)
 
     def named_parameters(self) -> Mapping[str, nn.Parameter]:
-        """Return B, if an optimizer has to move it."""
+        """Return B by the name of its link if an optimizer moves it; otherwise none."""
         return self._own if self.fit == "gradient" else {}
 
     def extra_cost(self, net: Network) -> SweepCount:
@@ -167,7 +167,7 @@ class Perturbed(Learned):
 
 
 def without_relays(trial: Trial) -> tuple[Wiring, ForwardState]:
-    """Return the network's own wiring, and what its nodes do in this trial."""
+    """Return the network's own wiring, and the trial's forward state on its nodes."""
     wiring, there = trial.plasticity.net.wiring, trial.activity
     if wiring is trial.wiring:
         return wiring, replace(there)
