@@ -43,11 +43,11 @@ class Activation:
             function(f"activation {self.name}: {what}", getattr(self, what), NetworkError)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Activation:
-        """Return the activation itself: nothing in it changes."""
+        """Return the activation itself, which is immutable."""
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle by name what is one of those here; else the functions must be a module's own.
+        """Pickle a built-in activation by its name, another by its functions, which a module must define.
 
         Raises:
             NetworkError: they are not, so that no other process could find them.

@@ -23,7 +23,7 @@ _SHOWN = 60
 
 
 def shown(value: object) -> str:
-    """Return a value for a message: in one line, and not long.
+    """Format a value for a message: in one line, and not long.
 
     >>> shown(list(range(100)))
     '[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 1…'
@@ -42,7 +42,7 @@ def number(
     possible: str = "a finite number",
     fits: Callable[[float], bool] = lambda x: True,
 ) -> float:
-    """Return a finite number that ``fits``.
+    """Check for a finite number that ``fits``; return it as a float.
 
     Args:
         what: whose value it is, for the message: "IL: rate".
@@ -68,22 +68,22 @@ def number(
 
 
 def positive(what: str, value: Any, error: type[CorticalnetError]) -> float:
-    """Return a number above 0."""
+    """Check for a number above 0."""
     return number(what, value, error, "a number above 0", lambda x: x > 0)
 
 
 def not_negative(what: str, value: Any, error: type[CorticalnetError]) -> float:
-    """Return a number from 0."""
+    """Check for a number from 0."""
     return number(what, value, error, "a number from 0", lambda x: x >= 0)
 
 
 def probability(what: str, value: Any, error: type[CorticalnetError]) -> float:
-    """Return a number from 0 to 1."""
+    """Check for a number from 0 to 1."""
     return number(what, value, error, "a probability in [0, 1]", lambda x: 0 <= x <= 1)
 
 
 def fraction(what: str, value: Any, error: type[CorticalnetError]) -> float:
-    """Return a number above 0, up to 1: how much of a whole, but not nothing."""
+    """Check for a number above 0, up to 1: how much of a whole, but not nothing."""
     return number(what, value, error, "a number in (0, 1]", lambda x: 0 < x <= 1)
 
 
@@ -101,7 +101,7 @@ def whole(what: str, value: Any, error: type[CorticalnetError], least: int | Non
 
 
 def flag(what: str, value: Any, error: type[CorticalnetError]) -> bool:
-    """Check that a value is True or False."""
+    """Check for True or False."""
     plain = _unwrapped(value)
     if not isinstance(plain, bool):
         raise error(f"{what} must be True or False, not {shown(value)}")
@@ -109,7 +109,7 @@ def flag(what: str, value: Any, error: type[CorticalnetError]) -> bool:
 
 
 def function(what: str, value: Any, error: type[CorticalnetError]) -> Any:
-    """Check that a value can be called."""
+    """Check for something that can be called."""
     if not callable(value):
         raise error(f"{what} must be a function, not {shown(value)}")
     return value
@@ -155,7 +155,7 @@ def array(what: str, value: Any, error: type[CorticalnetError], *, finite: bool 
 
 
 def _unwrapped(value: Any) -> Any:
-    """Return a scalar of NumPy's, or an array or tensor of shape (), as Python's own."""
+    """Convert a scalar of NumPy, or an array or tensor of shape (), to one of Python."""
     if getattr(value, "shape", None) == () and hasattr(value, "item"):
         try:
             return value.item()
@@ -165,6 +165,6 @@ def _unwrapped(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return the same, if it is a number; a boolean is none."""
+    """Convert a number to one of Python; None for a boolean."""
     plain = _unwrapped(value)
     return None if isinstance(plain, bool) else plain

@@ -30,33 +30,33 @@ class Stateful(Protocol):
     """What keeps something from trial to trial, and can say and be told it."""
 
     def state_dict(self) -> Mapping[str, Tensor]:
-        """Return what it keeps."""
+        """Return the tensors that last from trial to trial."""
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from there."""
+        """Restore what :meth:`state_dict` returned."""
 
 
 def cosine(found: Vector, wanted: Vector) -> float:
-    """Return the cosine, −1 to 1 (rounding does not step over); NaN where one is nothing, or ran away."""
+    """Compute the cosine, −1 to 1; NaN where a vector is zero or not finite."""
     lengths = size(found) * size(wanted)
     product = float(found @ wanted) / lengths if 0 < lengths < math.inf else math.nan
     return product if math.isnan(product) else min(1.0, max(-1.0, product))
 
 
 def ratio(found: Vector, wanted: Vector) -> float:
-    """Return the ratio of norms; not a number where nothing is wanted."""
+    """Compute the ratio of norms, found to wanted; NaN where the wanted vector is zero."""
     scale = size(wanted)
     return size(found) / scale if scale else math.nan
 
 
 def relative_error(found: Vector, wanted: Vector) -> float:
-    """Return where nothing is wanted 0, or infinite if something was found."""
+    """Compute ‖found − wanted‖ / ‖wanted‖; where the wanted is zero, 0 or infinity if something was found."""
     away, scale = size(found - wanted), size(wanted)
     return away / scale if scale else math.inf if away else 0.0
 
 
 def size(vector: Tensor | NDArray[np.float64]) -> float:
-    """Return its Euclidean norm."""
+    """Compute the Euclidean norm."""
     return float(vector.norm() if isinstance(vector, Tensor) else np.linalg.norm(vector))
 
 
@@ -67,7 +67,7 @@ def float64_copy(module: Module) -> Module:
 
 @contextmanager
 def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
-    """Draw dropout masks, exploration and whatever else torch draws inside from ``seed`` alone.
+    """Seed torch's generators for everything drawn inside (dropout, exploration), and restore them.
 
     Args:
         seed: of torch's generators, which are afterwards where they were.
@@ -80,7 +80,7 @@ def seeded(seed: int, device: torch.device | None = None) -> Iterator[None]:
 
 @contextmanager
 def restored(rule: Stateful) -> Iterator[None]:
-    """Restore afterwards what the rule keeps from trial to trial (unless it met another network)."""
+    """Restore afterwards the state that the rule keeps between trials (unless it met another network)."""
     before = {name: tensor.clone() for name, tensor in rule.state_dict().items()}
     yield
     if {name: t.shape for name, t in before.items()} == {n: t.shape for n, t in rule.state_dict().items()}:

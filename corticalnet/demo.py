@@ -69,7 +69,7 @@ class Row:
 
 
 def run(epochs: int = 25, seed: int = 0, on_epoch: Callable[[str], None] = lambda name: None) -> list[Row]:
-    """Train, compare and time.
+    """Train a network by each rule; compare its changes and its time with backprop's.
 
     Args:
         epochs: for every rule.
@@ -99,7 +99,7 @@ def run(epochs: int = 25, seed: int = 0, on_epoch: Callable[[str], None] = lambd
 
 @dataclass(frozen=True)
 class Columns:
-    """What columns did in the stream.
+    """A simulated stream of digits, and how close columns came to backprop in it.
 
     Attributes:
         circuit, recording: what ran, and what it did.
@@ -112,12 +112,12 @@ class Columns:
 
     @property
     def spikes_of_phi(self) -> int:
-        """Count the spikes of φ in all areas."""
+        """Return the number of spikes of φ in all areas."""
         return int(all_cells(self.recording, "phi").sum())
 
 
 def columns(seed: int = 0, trials: int = 3) -> Columns:
-    """Simulate streaming Fa-Z-IL on real digits, and learn the same trials by backprop beside it."""
+    """Simulate streaming Fa-Z-IL on digits, and compare its changes with backprop's on the same trials."""
     x, y = datasets.load("digits", seed=seed).train.batch(slice(0, trials), torch.float64)
     net = mlp([64, 24, 16, 10], hidden="tanh", seed=seed, dtype=torch.float64)
     circuit = expand(net, rule("streaming-fa-z-il"), learning_rate=0.1, name="columns by streaming Fa-Z-IL")
@@ -141,7 +141,7 @@ def audits(seed: int = 0, on_rule: Callable[[str], None] = lambda name: None) ->
 
 
 def report(rows: list[Row]) -> str:
-    """Return the table."""
+    """Format the results of all rules as a table."""
     cells = [
         [
             r.rule,
@@ -157,7 +157,7 @@ def report(rows: list[Row]) -> str:
 
 
 def figures(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, Figure]:
-    """Return all figures, by name."""
+    """Draw all figures, by name."""
     from corticalnet import plotting  # matplotlib is slow to import
     from corticalnet.plotting.rules import accuracy_by_rule, cost_and_likeness
 
@@ -172,7 +172,7 @@ def figures(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, F
 
 
 def to_dict(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, object]:
-    """Describe results as JSON can hold them."""
+    """Describe the results as data for JSON."""
     return {
         "network": list(COLUMNS),
         "data": "digits",
@@ -183,7 +183,7 @@ def to_dict(rows: list[Row], audited: list[Report], ran: Columns) -> dict[str, o
 
 
 def _networks(seed: int) -> tuple[nn.Sequential, Network]:
-    """Return the same network for autograd and for rules."""
+    """Make one network twice: for autograd, and for rules."""
     layers: list[nn.Module] = []
     with seeded(seed):
         for pre, post in itertools.pairwise(COLUMNS):

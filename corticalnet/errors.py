@@ -90,8 +90,9 @@ class EngineError(CorticalnetError, RuntimeError):
 
 
 def printable(text: object) -> str:
-    """Put ``text`` in one line, with whatever a terminal would obey (escapes, line ends, marks of direction)
-    written out; for names that come from files, paths and data.
+    """Escape control characters in ``text``, so that it prints in one line and no terminal obeys it.
+
+    For names that come from files, paths and data.
 
     >>> print(printable("cat\\x1b[2J\\n"), printable("chat été 猫"))
     cat\\x1b[2J\\n chat été 猫
@@ -100,7 +101,7 @@ def printable(text: object) -> str:
 
 
 def unknown(kind: str, value: object, choices: Iterable[str]) -> str:
-    """Say that ``value`` is no known ``kind``, what was probably meant, and what there is.
+    """Return the message that ``value`` is no known ``kind``, with the closest choice and all choices.
 
     >>> unknown("rule", "zil", ["backprop", "z-il"])
     "unknown rule 'zil'; did you mean 'z-il'? Choices: backprop, z-il"

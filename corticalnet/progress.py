@@ -26,12 +26,12 @@ Bars = Progress
 
 
 def watched(console: Console) -> bool:
-    """Return whether somebody watches: a terminal, or a notebook that can show bars."""
+    """Return whether progress can be seen: in a terminal, or in a notebook that can show bars."""
     return console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
 
 
 def bars(show: bool = True, *, width: int = 0, counts: bool = True, stay: bool = False) -> Bars:
-    """Show bars that count things done.
+    """Make bars that count things done.
 
     Args:
         show: otherwise they are silent, as where nobody watches.
@@ -49,7 +49,7 @@ def bars(show: bool = True, *, width: int = 0, counts: bool = True, stay: bool =
 def bar(
     title: str, total: int | None, show: bool = True, *, begin: int = 0, stay: bool = False
 ) -> Iterator[Callable[[int], None] | None]:
-    """Show how far something is: a function of how many things are done, or None where nobody watches.
+    """Show a progress bar; yield a function to call with the number of things done, or None if unseen.
 
     Args:
         title: what is counted.
@@ -71,7 +71,7 @@ def bar(
 
 
 def downloading(show: bool = True) -> Bars:
-    """Show bars that count bytes and say how fast they come; none where ``show`` is false."""
+    """Make bars that count bytes and show their rate; silent if ``show`` is false."""
     text = TextColumn("{task.description}")
     columns = (text, BarColumn(20), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
     return Bars(*columns, console=Console(stderr=True), disable=not show)
@@ -85,7 +85,7 @@ class Transfer:
         self._task = shown.add_task(title, total=None)
 
     def expect(self, size: int) -> None:
-        """Say how many bytes there will be; 0 where nobody knows."""
+        """Set the total number of bytes; 0 where it is unknown."""
         self._shown.update(self._task, total=size or None)
 
     def update(self, size: int) -> None:

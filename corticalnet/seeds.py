@@ -6,7 +6,7 @@ import hashlib
 
 
 def seed_of(*words: object, size: int) -> int:
-    """Return a number of ``size`` bytes that depends on ``words`` alone: the seed of the stream of this name.
+    """Hash ``words`` to a number of ``size`` bytes: the seed of the stream of this name.
 
     Args:
         words: a seed and names; numbers count as they are written.

@@ -15,7 +15,7 @@ _PACKAGE = "corticalnet.simulations"
 
 
 def folder(name: str) -> Path:
-    """Return where ``models`` or ``simulations`` are.
+    """Return the folder of ``models`` or ``simulations``.
 
     Args:
         name: one of these.
@@ -25,7 +25,7 @@ def folder(name: str) -> Path:
 
 
 def simulation(name: str) -> ModuleType:
-    """Return a module of the simulations.
+    """Import a module of the simulations.
 
     It is ``corticalnet.simulations.NAME`` in a checkout, too, where ``python -m simulations.NAME`` works as
     well: simulations import each other relatively.

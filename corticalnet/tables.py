@@ -30,7 +30,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], title: str = 
 
 
 def percent(fraction: float) -> str:
-    """Format percent, with a decimal that never rounds up to 100.
+    """Format a fraction in percent, with a decimal that never rounds up to 100.
 
     >>> percent(0.99996), percent(1.0), percent(0.934)
     ('99.9', '100', '93.4')

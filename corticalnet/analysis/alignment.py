@@ -147,7 +147,7 @@ def _synapses(net: Taught, changed: Iterable[str]) -> dict[str, list[str]]:
 def _change(
     net: Taught, rule: Teaches, x: Any, targets: Any, seed: int, more: dict[str, Any]
 ) -> dict[str, Tensor]:
-    """Return minus the gradient that a rule fills, flat, by parameter name."""
+    """Compute minus the gradient that a rule fills, flat, by parameter name."""
     twin, rule = float64_copy(net), copy.deepcopy(rule)
     twin.zero_grad()
     if isinstance(rule, ThroughTime) is isinstance(twin, Recurrent):  # else the rule says what does not fit

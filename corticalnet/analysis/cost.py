@@ -80,13 +80,13 @@ def interleave(
 
 
 def _idle_clock() -> float:
-    """Return the wall time (s) once the GPU has nothing left to do."""
+    """Return the wall time (s) after all work on the GPU is done."""
     torch.cuda.synchronize()
     return time.perf_counter()
 
 
 def autograd_update(net: nn.Module, x: Any, classes: Any, lr: float = 1e-4) -> Update:
-    """Return the reference: an update of a plain torch module by autograd, squared loss and torch's SGD."""
+    """Return the reference update: of a plain torch module by autograd, squared loss and torch's SGD."""
     like = next(net.parameters())
     x = converted(numbers(x, "input", like.device), like.dtype, "input")
     optimizer = torch.optim.SGD(net.parameters(), lr=lr)

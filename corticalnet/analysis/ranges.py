@@ -23,7 +23,7 @@ def ranges(
     populations: Sequence[str] = SPIKING,
     check: bool = True,
 ) -> dict[str, Range]:
-    """Run a circuit of rates, and see what each population that could speak in spikes has to say.
+    """Measure in which range the signals of a rate circuit lie, for each population that could spike.
 
     Args:
         circuit: of rates.

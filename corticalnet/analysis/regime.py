@@ -74,11 +74,11 @@ class Regime:
 
     @property
     def energy(self) -> list[float]:
-        """Return the energy F at every inference step."""
+        """Return the energy F at every inference step, summed over areas."""
         return [sum(step) for step in zip(*self.energies.values(), strict=True)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it, for JSON."""
+        """Return the regime as data for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -100,7 +100,7 @@ class Regime:
 
 
 def regime(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0) -> Regime:
-    """Return the regime in which a rule learns from one batch; the network is not changed.
+    """Judge the regime in which a rule learns from one batch; the network is not changed.
 
     Args:
         net: the network.
@@ -122,7 +122,7 @@ def regime(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0) -> Regi
 
 
 def recorded_regime(net: Network, rule: Any, recording: xr.Dataset) -> Regime:
-    """Return the regime of a recorded circuit, in its first taught trial.
+    """Judge the regime of a recorded circuit, in its first taught trial.
 
     Args:
         net: the network that the circuit was made of, with the weights with which the trial began.
@@ -172,7 +172,7 @@ def _judge(trajectory: InferenceTrajectory) -> Regime:
 
 
 def settle(energy: Energy, values: Tensor) -> Tensor:
-    """Find F_∞, the minimum below these values (mean over the batch), by a quasi-Newton descent."""
+    """Minimise the energy from these values by a quasi-Newton descent; return F_∞, a mean over the batch."""
     F = energy(values).sum(1).mean()
     if not values.numel():
         return F
@@ -190,7 +190,7 @@ def settle(energy: Energy, values: Tensor) -> Tensor:
 
 
 def _sent(trajectory: InferenceTrajectory) -> float:
-    """Give how far F had moved when the errors left the output that taught: they travel one link per step."""
+    """Compute the largest share by which F had moved when errors left the output, one link per step."""
     F, wiring = trajectory.energies.sum(1), trajectory.wiring
     depth = {wiring.name(node): wiring.depth[node] for node in range(1, wiring.output + 1)}
     left = [max(max(steps) - depth[area], 0) for area, steps in trajectory.changed.items() if steps]

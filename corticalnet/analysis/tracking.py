@@ -1,4 +1,4 @@
-"""RecordedVariable the alignment of a rule while it learns: does its feedback become backprop's?
+"""Track the alignment of a rule while it learns: does its feedback become backprop's?
 
 angle        of a rule's change of all synapses into an area to backprop's, 0° to 180°, over a batch
 gap          ‖W − B‖ / ‖W‖ of a link, W up and B down
@@ -56,7 +56,7 @@ class AlignmentTracker:
         self._looks: list[xr.Dataset] = []
 
     def measure(self, net: Taught, time: float) -> xr.Dataset:
-        """Return how it is now; kept for :meth:`recording`.
+        """Measure the alignment now; it is kept for :meth:`recording`.
 
         Args:
             net: the network that the rule teaches.
@@ -79,7 +79,7 @@ class AlignmentTracker:
         return sample
 
     def recording(self) -> xr.Dataset:
-        """Return ``angle`` ``[time, area]``, ``gap`` and ``congruence`` ``[time, link]``.
+        """Return all measurements: ``angle`` ``[time, area]``, ``gap`` and ``congruence`` ``[time, link]``.
 
         Links are those that leave hidden areas, and there are none where nothing comes down link by link.
 
@@ -93,7 +93,7 @@ class AlignmentTracker:
 
 
 def parts(rule: Teaches) -> LearningRule:
-    """Return the rule itself: what a rule through time does in every window."""
+    """Return the rule, or the one that a rule through time applies in every window."""
     return rule.rule if isinstance(rule, ThroughTime) else rule
 
 

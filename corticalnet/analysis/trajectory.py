@@ -70,7 +70,7 @@ class InferenceTrajectory:
 
 @torch.no_grad()
 def trajectory_of_rule(net: Network, rule: Any, x: Any, targets: Any, seed: int = 0) -> InferenceTrajectory:
-    """Watch a rule learn from one batch on a float64 copy of a network.
+    """Record how a rule learns from one batch, on a float64 copy of a network.
 
     Raises:
         RuleError: the rule has no energy to relax.
@@ -172,7 +172,7 @@ def trajectory_of_recording(net: Network, rule: Any, recording: xr.Dataset) -> I
 def _read_weights(
     trajectory: InferenceTrajectory, wiring: Wiring, node: int, recording: Any, begin: int, end: int
 ) -> None:
-    """Read when, and by how much, the synapses into a node changed."""
+    """Read from a recording when, and by how much, the synapses onto a node changed."""
     changes = []
     for link in (link for _, link in wiring.arriving[node] if link.plastic):
         before = (
@@ -224,14 +224,14 @@ def _credits(net: Network) -> dict[str, Tensor]:
 
 
 def _swept(net: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> dict[str, Tensor]:
-    """Return what one sweep with the same lesson would change."""
+    """Compute the change by one sweep with the same teaching signal."""
     net.zero_grad(set_to_none=True)
     Rule(rule.teaching, Tied(), Sweep()).learn(net, x, targets)
     return _credits(net)
 
 
 def _with_energy(rule: Any) -> LearningRule:
-    """Return a copy of the rule, if its value cells go down an energy.
+    """Return a copy of the rule, after a check that its value cells descend an energy.
 
     Raises:
         RuleError: they do not.

@@ -33,7 +33,7 @@ _PARTS: dict[str, type] = {
 
 
 def _numbers(weight: Any, where: str) -> Weights:
-    """Read weights as an array, also those of torch; texts and complex numbers are none."""
+    """Read weights as a float64 array, also from torch; texts and complex numbers are refused."""
     weight = weight.detach().cpu() if hasattr(weight, "detach") else weight
     try:
         found = np.asarray(weight)
@@ -86,7 +86,7 @@ class Circuit(Index):
         check(self)
 
     def _shaped(self, projection: Projection) -> Projection:
-        """Return a projection with its weights as an array of the shape that its connection has."""
+        """Return a projection with its weights as an array of the shape of its connection."""
         where = f"projection '{projection.name}'"
         pre = self.population(projection.source, f"source of {where}").n
         post = self.population(projection.target, f"target of {where}").n
@@ -112,7 +112,7 @@ class Circuit(Index):
     # Weights -----------------------------------------------------------------------------------
     @property
     def weights(self) -> dict[str, Weights]:
-        """Return all weights by projection name."""
+        """Return all weights by projection name; shared ones under the projection that owns them."""
         return {p.name: np.asarray(p.weight) for p in self.projections if not p.shared_with}
 
     def with_weights(self, weights: Mapping[str, Weights]) -> Circuit:
@@ -128,7 +128,7 @@ class Circuit(Index):
 
     # Files -------------------------------------------------------------------------------------
     def to_dict(self) -> dict[str, Any]:
-        """Describe the structure as JSON can hold it, without arrays.
+        """Describe the structure as data for JSON, without arrays.
 
         See :mod:`corticalnet.circuits.serialisation`.
         """
@@ -144,7 +144,7 @@ class Circuit(Index):
 
     @classmethod
     def load(cls, path: str | Path) -> Circuit:
-        """Return the circuit that :meth:`save` wrote; its cells' kinds must have been defined.
+        """Load a circuit that :meth:`save` wrote; its cells' classes must have been defined.
 
         Raises:
             CircuitError: a file is missing or damaged, or has a kind that is not known.

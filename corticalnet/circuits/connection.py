@@ -30,7 +30,7 @@ class Connection(ABC):
         """List every synapse: its presynaptic cell, its postsynaptic cell, and its weight (flat index)."""
 
     def synapse_shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """Return the shape of numbers of synapses: how many there are, in the order of :meth:`synapses`."""
+        """Return the shape of one number per synapse, in the order of :meth:`synapses`."""
         return (len(self.synapses(pre, post)[0]),)
 
     def describe(self) -> str:
@@ -58,11 +58,11 @@ class AllToAll(Connection):
         return columns, rows, np.arange(pre * post)
 
     def synapse_shape(self, pre: int, post: int) -> tuple[int, ...]:
-        """Return the shape ``(post, pre)``, as of the weights."""
+        """Return the shape ``(post, pre)`` of the weights."""
         return post, pre
 
     def describe(self) -> str:
-        """Return the words "all to all"."""
+        """Describe the connection: "all to all"."""
         return "all to all"
 
 
@@ -82,12 +82,12 @@ class OneToOne(Connection):
         return (pre,)
 
     def synapses(self, pre: int, post: int) -> tuple[Indices, Indices, Indices]:
-        """List the synapses of the diagonal."""
+        """List the synapses from cell k to cell k."""
         each = np.arange(pre)
         return each, each, each
 
     def describe(self) -> str:
-        """Return the words "one to one"."""
+        """Describe the connection: "one to one"."""
         return "one to one"
 
 
@@ -113,7 +113,7 @@ class Grouped(Connection):
         return (own, each, each * 0) if pre <= post else (each, own, each * 0)
 
     def describe(self) -> str:
-        """Return the word "grouped"."""
+        """Describe the connection: "grouped"."""
         return "grouped"
 
 
@@ -158,7 +158,7 @@ class Synapses(Connection):
 
     @property
     def weights(self) -> Indices:
-        """Return the index of every synapse's weight."""
+        """Return the index of each synapse's weight."""
         assert self.weight is not None, "set at construction"
         return self.weight
 
@@ -179,5 +179,5 @@ class Synapses(Connection):
         return self.pre, self.post, self.weights
 
     def describe(self) -> str:
-        """Return how many, and whether they share weights."""
+        """Describe the number of synapses, and whether they share weights."""
         return f"{len(self.pre)} synapses" + (", shared weights" if self.shared else "")

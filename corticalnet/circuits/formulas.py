@@ -15,7 +15,7 @@ _DECIDED: dict[Any, Callable[..., Any]] = {Minimum: sympy.Min, Maximum: sympy.Ma
 
 
 def divisors(equations: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Return symbols that must not be 0, because an equation then divides by 0 (or takes its logarithm)."""
+    """Return the symbols that must not be 0: an equation divides by them, or takes their logarithm."""
     expressions = [expr for new in equations.values() for expr in new.values()]
     below = {p.base for expr in expressions for p in expr.atoms(sympy.Pow) if p.exp.is_negative}
     below |= {log.args[0] for expr in expressions for log in expr.atoms(sympy.log)}
@@ -23,7 +23,7 @@ def divisors(equations: Mapping[str, Mapping[str, Any]]) -> set[str]:
 
 
 def euler(equations: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Return symbols τ of Euler steps: something is multiplied by dt/τ (in e^(−dt/τ) nothing is)."""
+    """Return the time constants τ of Euler steps: the symbols of factors dt/τ (unlike e^(−dt/τ))."""
     found: set[str] = set()
     todo = [expr for new in equations.values() for expr in new.values()]
     while todo:
@@ -38,14 +38,14 @@ def euler(equations: Mapping[str, Mapping[str, Any]]) -> set[str]:
 
 
 def self_coupling(expr: Any, state: str) -> Any:
-    """Return what of a state is left in its new value: ∂ new / ∂ old; None where dt does not come into it."""
+    """Compute ∂ new / ∂ old of a state; None where dt does not occur in it."""
     old = next((symbol for symbol in expr.free_symbols if symbol.name == state), None)
     slope = None if old is None else expr.diff(old)
     return slope if slope is not None and "dt" in {s.name for s in slope.free_symbols} else None
 
 
 def at(expr: Any, values: Mapping[str, Any]) -> Any:
-    """Return an expression where its symbols have values; with every Where decided, if it can be."""
+    """Evaluate an expression at values of its symbols; every Where is decided if it can be."""
     if expr is None or not expr.args:
         return sympy.sympify(values[expr.name]) if getattr(expr, "is_Symbol", False) else expr
     arguments = [at(argument, values) for argument in expr.args]
@@ -55,7 +55,7 @@ def at(expr: Any, values: Mapping[str, Any]) -> Any:
 
 
 def binary(equations: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Return states that are a decision, 0 or 1: spikes, φ, choices, ticks of a clock."""
+    """Return the states that are 0 or 1: spikes, φ, choices, ticks of a clock."""
     found: dict[str, bool] = {}
     for new in equations.values():
         for state, expr in new.items():

@@ -47,12 +47,12 @@ class Index:
 
     @cached_property
     def inputs(self) -> tuple[tuple[str, str], ...]:
-        """Return all that a protocol may drive, as (population, input)."""
+        """Return all inputs that a protocol may set, as (population, input)."""
         return tuple((p.name, name) for p in self.populations for name in p.cell.inputs)
 
     @property
     def plastic(self) -> tuple[Projection, ...]:
-        """Return projections that learn."""
+        """Return the projections that learn."""
         return tuple(p for p in self.projections if p.plasticity is not None)
 
     def delay_steps(self, projection: Projection) -> int:
@@ -60,16 +60,16 @@ class Index:
         return round(float(projection.delay) / self.dt)
 
     def synapse_shape(self, projection: str) -> tuple[int, ...]:
-        """Return the shape of numbers of a projection's synapses; see :meth:`Connection.synapse_shape`."""
+        """Return the shape of one number per synapse (see :meth:`Connection.synapse_shape`)."""
         one = self.projection(projection)
         return one.connection.synapse_shape(self.population(one.source).n, self.population(one.target).n)
 
     def sent(self, source: str, sends: str) -> str:
-        """Return the state of a source that is sent, its cell's own output if none is named."""
+        """Return the name of the state that is sent: the cell's own output if none is named."""
         return sends or self.population(source).cell.sends
 
     def carried(self, projection: Projection) -> list[str]:
-        """Return states of the source that reach a projection's synapses.
+        """Return the source's states that synapses of a projection receive: the one sent comes first.
 
         What is sent, then what they learn by.
         """
@@ -80,9 +80,9 @@ class Index:
         return [sent, *sorted(projection.plasticity.reads(*ends)["pre"] - {sent})]
 
     def broadcast_to(self, projection: Projection, name: str) -> Broadcast:
-        """Return the broadcast of this name that reaches a projection's plasticity."""
+        """Return the broadcast by a name that reaches a projection's plasticity."""
         return next(b for b in self.broadcasts if b.name == name and projection.name in b.targets)
 
     def is_event(self, part: Projection | Broadcast) -> bool:
-        """Return whether what is sent is an event: nearly always 0."""
+        """Return whether the state that is sent is an event, nearly always 0."""
         return self.population(part.source).cell.states()[self.sent(part.source, part.sends)].event

@@ -34,7 +34,7 @@ class Parameter:
     range: Range
 
     def read(self, value: Any, what: str) -> Any:
-        """Return a value as the parameter holds it: a number in the unit, a word, or true or false.
+        """Convert a value to what the parameter holds: a number in its unit, a text, or a truth value.
 
         Raises:
             CircuitError: it is of another type.
@@ -60,7 +60,7 @@ class Parameter:
 
 @cache
 def declared(kind: type[Part]) -> dict[str, Parameter]:
-    """Return all parameters of a class by name.
+    """Return all parameters that a class declares, by name.
 
     Raises:
         CircuitError: a type cannot be found.
@@ -131,12 +131,12 @@ class Part(ABC):
                 raise CircuitError(f"{what} must not be 0: the {self.noun()} divides by it")
 
     def divisors(self) -> Iterable[str]:
-        """Return parameters that must not be 0, whatever their range says: something is divided by them."""
+        """Return the parameters that must not be 0, whatever their range: something is divided by them."""
         return ()
 
     @classmethod
     def noun(cls) -> str:
-        """Return what such a thing is called: "cell", "plasticity"."""
+        """Return the word for such a part: "cell" or "plasticity"."""
         return next(base.__name__.lower() for base in cls.__mro__ if Part in base.__bases__)
 
     @classmethod
@@ -149,10 +149,7 @@ class Part(ABC):
         return {name: getattr(self, name) for name in declared(type(self))}
 
     def symbolic(self: Self) -> Self:
-        """Return the same with a symbol for every parameter that has a unit.
-
-        What ``print`` and unit checks use.
-        """
+        """Return a copy with a symbol for every parameter that has a unit, for printing and unit checks."""
         twin, units = object.__new__(type(self)), self.units()
         for name, value in self.parameters().items():
             known = name in units
@@ -160,13 +157,13 @@ class Part(ABC):
         return twin
 
     def title(self) -> str:
-        """Return the kind and parameters, for tables."""
+        """Describe the part by its class and parameters, for tables."""
         given = {k: v for k, v in self.parameters().items() if v != "" and (v or k not in self.unused)}
         words = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in given.items())
         return f"{type(self).__name__}({words})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the kind and parameters, as JSON can hold them.
+        """Describe the part by its class and parameters, as data for JSON.
 
         Raises:
             CircuitError: another class of this name has been defined since, and would be read instead.
@@ -180,7 +177,7 @@ class Part(ABC):
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Any:
-        """Return the part that :meth:`to_dict` described.
+        """Make the part that :meth:`to_dict` described.
 
         Raises:
             CircuitError: no class of this name has been defined, or it has other parameters.

@@ -59,15 +59,12 @@ class Population:
 
     @property
     def area(self) -> str:
-        """Return the area it belongs to."""
+        """Return the name of the area that the population belongs to."""
         return self.name.rpartition(".")[0] or self.name
 
     @property
     def role(self) -> str:
-        """Return what it does there: "value", "error", ….
-
-        "cell" for a population that is an area of its own.
-        """
+        """Return the role in the area ("value", "error", …); "cell" for an area of one population."""
         return self.name.rpartition(".")[2] if "." in self.name else "cell"
 
 
@@ -159,7 +156,7 @@ class Wire:
 
     @property
     def name(self) -> str:
-        """Return the name of the wire, for messages."""
+        """Return a name of the wire, for messages."""
         return f"{self.source}-{self.target}"
 
 
@@ -221,7 +218,7 @@ class MinimumDurations:
 
 
 def _made_of(what: str, value: object, kind: type) -> None:
-    """Check that a part is a thing of its kind, and not the kind itself."""
+    """Check that a part is an instance of its class, and not the class itself."""
     if not isinstance(value, kind):
         meant = f"; did you mean {value.__name__}()?" if isinstance(value, type) else ""
         raise CircuitError(f"{what} made of a {kind.__name__}, not {value!r}{meant}")

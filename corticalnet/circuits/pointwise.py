@@ -36,7 +36,7 @@ _KINDS: dict[type, Mapping[str, Callable[..., Any]]] = {}
 
 
 def register(kind: type, functions: Mapping[str, Callable[..., Any]]) -> None:
-    """Teach all functions a kind of number: ``functions`` holds one for every name of :data:`NAMES`."""
+    """Register the functions of a kind of number: ``functions`` has one for every name of :data:`NAMES`."""
     _KINDS[kind] = {name: functions[name] for name in NAMES}
 
 
@@ -51,67 +51,64 @@ def _call(name: str, *arguments: Number) -> Number:
 
 
 def where(condition: Number, then: Number, otherwise: Number) -> Number:
-    """Give ``then`` where the condition holds, ``otherwise`` elsewhere (instead of an ``if`` on a state)."""
+    """Return ``then`` where the condition holds, ``otherwise`` elsewhere (not an ``if`` on a state)."""
     if isinstance(condition, bool):
         return then if condition else otherwise
     return _call("where", condition, then, otherwise)
 
 
 def increment(slope: Number, tau: Number, dt: Number) -> Number:
-    """Return by how much x moves in a step, if τ dx/dt = slope: forward Euler.
-
-    The one place of the integrator.
-    """
+    """Compute the change of x in a forward Euler step of τ dx/dt = slope, the only integrator here."""
     return dt / tau * slope
 
 
 def relax(x: Number, to: Number, tau: Number, dt: Number) -> Number:
-    """Return x after a step of τ dx/dt = to − x."""
+    """Compute x after a forward Euler step of τ dx/dt = to − x."""
     return x + increment(to - x, tau, dt)
 
 
 def exp(x: Number) -> Number:
-    """Return eˣ."""
+    """Compute eˣ."""
     return _call("exp", x)
 
 
 def expm1(x: Number) -> Number:
-    """Return eˣ − 1, exact near 0."""
+    """Compute eˣ − 1, exact near 0."""
     return _call("expm1", x)
 
 
 def log(x: Number) -> Number:
-    """Return the natural logarithm."""
+    """Compute the natural logarithm."""
     return _call("log", x)
 
 
 def log1p(x: Number) -> Number:
-    """Return log(1 + x), exact near 0."""
+    """Compute log(1 + x), exact near 0."""
     return _call("log1p", x)
 
 
 def sqrt(x: Number) -> Number:
-    """Return the square root."""
+    """Compute the square root."""
     return _call("sqrt", x)
 
 
 def tanh(x: Number) -> Number:
-    """Return the hyperbolic tangent."""
+    """Compute the hyperbolic tangent."""
     return _call("tanh", x)
 
 
 def sigmoid(x: Number) -> Number:
-    """Return 1 / (1 + e⁻ˣ)."""
+    """Compute 1 / (1 + e⁻ˣ)."""
     return _call("sigmoid", x)
 
 
 def absolute(x: Number) -> Number:
-    """Return |x|."""
+    """Compute |x|."""
     return _call("absolute", x)
 
 
 def floor(x: Number) -> Number:
-    """Return the largest whole number that is not above x."""
+    """Compute the largest integer that is not above x."""
     return _call("floor", x)
 
 
@@ -121,10 +118,10 @@ def sign(x: Number) -> Number:
 
 
 def minimum(x: Number, y: Number) -> Number:
-    """Return the smaller one."""
+    """Return the smaller of two numbers."""
     return _call("minimum", x, y)
 
 
 def maximum(x: Number, y: Number) -> Number:
-    """Return the larger one."""
+    """Return the larger of two numbers."""
     return _call("maximum", x, y)

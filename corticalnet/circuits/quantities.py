@@ -69,7 +69,7 @@ class Range:
         return (self.least < value if self.above else self.least <= value) and value <= self.most
 
     def describe(self, unit: Unit) -> str:
-        """Say the range in words: "a whole number from 0", "more than 0 ms"."""
+        """Describe the range in words: "a whole number from 0", "more than 0 ms"."""
         symbol = "" if unit == ONE else f" {unit.symbol}"
         kind = "a whole number" if self.whole else "a finite number"
         if self.least == -inf and self.most == inf:
@@ -85,7 +85,7 @@ class Range:
         return f"{start}, and finite"
 
     def check(self, value: float, unit: Unit, what: str) -> None:
-        """Check that a number lies in it.
+        """Check that a number lies in the range.
 
         Raises:
             CircuitError: it does not.
@@ -129,7 +129,7 @@ _WRITTEN |= {
 
 
 def quantity(value: object, unit: Unit, what: str) -> float:
-    """Return a number in ``unit``: plain numbers are in it already, texts such as "10 ms" are converted.
+    """Convert a value to a number in ``unit``: plain numbers are in it already, texts such as "10 ms" not.
 
     Args:
         value: a number, or a text of number and unit.
@@ -164,7 +164,7 @@ def quantity(value: object, unit: Unit, what: str) -> float:
 
 
 def number(value: object, what: str, how: str = "") -> float:
-    """Return a plain number, also one of NumPy's or torch's; True and False are none, and a list is not one.
+    """Convert a value to float, also one of NumPy's or torch's; truth values and lists are refused.
 
     Args:
         value: anything.
@@ -183,18 +183,18 @@ def number(value: object, what: str, how: str = "") -> float:
 
 
 def _shown(value: object) -> str:
-    """Return a value for a message: short, and in one line."""
+    """Format a value for a message: short, and in one line."""
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _of(unit: Unit) -> list[str]:
-    """Return how a quantity of this kind may be written."""
+    """List the symbols in which a quantity of this kind may be written."""
     return [symbol for symbol, (other, _) in _WRITTEN.items() if other == unit and symbol]
 
 
 def name_of(dimension: Dimension) -> str:
-    """Return a dimension in the symbols of the table: "mV", or "ms^2 mV"."""
+    """Format a dimension in the symbols of the table: "mV", or "ms^2 mV"."""
     for unit in UNITS.values():
         if unit.dimension == dimension:
             return unit.symbol

@@ -49,7 +49,7 @@ class Schedule(tuple[Phase, ...]):
     """The phases in order; prints itself as a table."""
 
     def names(self) -> list[str]:
-        """Return phase names in order."""
+        """Return the names of the phases in order."""
         return [phase.name for phase in self]
 
     def __str__(self) -> str:

@@ -40,7 +40,7 @@ CONNECTIONS = (AllToAll, OneToOne, Grouped, Synapses)
 
 
 def to_dict(circuit: Index) -> dict[str, Any]:
-    """Return the structure of a circuit, as JSON can hold it; :func:`arrays_of` has the numbers.
+    """Describe the structure of a circuit, as data for JSON; :func:`arrays_of` has the numbers.
 
     Raises:
         CircuitError: a connection of a kind that is not known here.
@@ -78,7 +78,7 @@ def _projection_to_dict(projection: Projection) -> dict[str, Any]:
 
 
 def arrays_of(circuit: Index) -> Arrays:
-    """Return all arrays of a circuit.
+    """Return all arrays of a circuit by name.
 
     "<projection>.weight", and "….pre", "….post", "….index" of listed synapses.
     """
@@ -96,7 +96,7 @@ def arrays_of(circuit: Index) -> Arrays:
 def from_dict(
     content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], make: Callable[..., Made]
 ) -> Made:
-    """Return the circuit that :func:`to_dict` and :func:`arrays_of` described.
+    """Make the circuit that :func:`to_dict` and :func:`arrays_of` described.
 
     Args:
         content, arrays: the description.
@@ -192,7 +192,7 @@ def save(circuit: Index, path: str | Path) -> None:
 
 
 def load(path: str | Path, make: Callable[..., Made]) -> Made:
-    """Return the circuit that :func:`save` wrote.
+    """Load a circuit that :func:`save` wrote.
 
     Raises:
         CircuitError: a file is missing or damaged, or has what this version does not know.
@@ -217,7 +217,7 @@ def load(path: str | Path, make: Callable[..., Made]) -> Made:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object, in which no key comes twice: Python would silently take the last."""
+    """Check that no key of a JSON object comes twice (Python would silently take the last); return it."""
     if len(dict(pairs)) < len(pairs):
         raise ValueError("a key comes twice")
     return dict(pairs)
@@ -231,7 +231,7 @@ def _read(file: Path) -> bytes:
 
 
 def _files(path: str | Path) -> tuple[Path, Path]:
-    """Return the two files of a circuit; naming either of them names both."""
+    """Return the paths of a circuit's two files; either of them names both."""
     stem = expanded(path)
     stem = stem.with_suffix("") if stem.suffix in (".json", ".safetensors") else stem
     return stem.with_name(f"{stem.name}.json"), stem.with_name(f"{stem.name}.safetensors")

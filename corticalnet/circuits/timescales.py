@@ -63,7 +63,7 @@ def check_timescales(circuit: Index) -> None:
 
 
 def _too_short(what: str, tau: float, dt: float) -> list[tuple[bool, str]]:
-    """Return an Euler step of dt with this time constant."""
+    """Return the problem if an Euler step of dt is too long for a time constant; none if it is not."""
     if tau >= dt * _EXACT:
         return []
     fatal = dt >= 2 * tau * _EXACT
@@ -79,7 +79,7 @@ def _too_short(what: str, tau: float, dt: float) -> list[tuple[bool, str]]:
 
 @lru_cache(maxsize=1024)
 def _problems(cell: Cell, dt: float) -> list[tuple[bool, str]]:
-    """Return what is wrong with steps of dt for a cell: (whether it is fatal, sentence)."""
+    """List the problems of steps of dt for a cell, as (whether fatal, sentence)."""
     name, units = type(cell).__name__, cell.units()
     found = _times(cell, cell.equations, dt)
     if any(state.event for state in cell.states().values()):
@@ -98,7 +98,7 @@ def _problems(cell: Cell, dt: float) -> list[tuple[bool, str]]:
 
 
 def _of_synapses(rule: Plasticity, pre: Cell, post: Cell, dt: float) -> list[tuple[bool, str]]:
-    """Return the same for the synapses between two cells."""
+    """List the problems of steps of dt for the synapses between two cells."""
     memory = _too_short(f"{type(rule).__name__}.memory", rule.memory, dt) if rule.memory else []
     if not rule.state:
         return memory
@@ -112,10 +112,7 @@ def _of_synapses(rule: Plasticity, pre: Cell, post: Cell, dt: float) -> list[tup
 
 
 def _times(part: Cell | Plasticity, equations: Equations, dt: float, but: str = "") -> list[tuple[bool, str]]:
-    """Return parameters that are times (but one).
-
-    Those of Euler steps, and all others, which are only compared.
-    """
+    """List the problems of all parameters in ms (but one): time constants of Euler steps, and durations."""
     times = {p: getattr(part, p) for p, unit in part.units().items() if unit == MS and p != but}
     integrated, found = euler(equations), []
     for parameter, value in times.items():
@@ -136,7 +133,7 @@ def _times(part: Cell | Plasticity, equations: Equations, dt: float, but: str = 
 def _leaks(
     part: Cell | Plasticity, equations: Equations, rest: Mapping[str, float], dt: float, prefix: str = ""
 ) -> list[tuple[bool, str]]:
-    """Give the same for time constants that are no parameter, such as capacitance / conductance: at rest."""
+    """List the problems of time constants that are no parameter, such as capacitance / conductance."""
     values: Mapping[str, Any] = {**rest, **part.parameters(), "dt": dt}
     for phase, new in equations.items():
         for state, expr in new.items():

@@ -59,11 +59,11 @@ class Maximum(sympy.Function):
 
 
 class BranchError(Exception):
-    """Python asked a symbol whether it is true."""
+    """Raised when Python asks a symbol for its truth value."""
 
 
 class Traced:
-    """A number that is only known by its formula."""
+    """A symbolic number, known only by its formula."""
 
     __slots__ = ("expr",)
     __hash__ = None  # type: ignore[assignment]
@@ -148,7 +148,7 @@ class Traced:
 
 
 def _expr(x: Any) -> Any:
-    """Return a formula or a plain number; a text is none (SymPy would run it as Python)."""
+    """Convert a value to a formula; texts are refused (SymPy would run them as Python)."""
     if isinstance(x, Traced):
         return x.expr
     if isinstance(x, Real | np.bool_ | sympy.Basic) or (isinstance(x, np.ndarray) and not x.ndim):
@@ -173,13 +173,13 @@ def _only_conditions(sign: str, *operands: Any) -> None:
 
 
 def _number(x: Any) -> Any:
-    """Return a formula as a number: a condition counts 1 or 0."""
+    """Convert a formula to a number: a condition counts as 1 or 0."""
     expr = _expr(x)
     return _decided(expr, sympy.Integer(1), sympy.Integer(0)) if isinstance(expr, CONDITIONS) else expr
 
 
 def _decided(condition: Any, then: Any, otherwise: Any) -> Any:
-    """Return a Where, unless it is known already which way it goes."""
+    """Return a Where, or its branch if the condition is known already."""
     if isinstance(condition, BooleanAtom):
         return then if condition else otherwise
     return Where(condition, then, otherwise)
@@ -193,7 +193,7 @@ def _where(condition: Any, then: Any, otherwise: Any) -> Traced:
 
 
 def _truth(x: Any) -> Any:
-    """Return a formula as a condition: a number holds where it is not 0."""
+    """Convert a formula to a condition: a number is true where it is not 0."""
     expr = _expr(x)
     if isinstance(expr, Where) and expr.args[1:] == (1, 0):
         return expr.args[0]
@@ -230,7 +230,7 @@ pointwise.register(
 
 
 class Space(SimpleNamespace):
-    """A namespace that knows which of its names were asked for.
+    """A namespace that records which of its names were read.
 
     That is not what an expression holds: a factor of 0 and x − x leave nothing of what a function reads.
     """
@@ -251,18 +251,18 @@ class Space(SimpleNamespace):
 
 
 def read_of(space: Space) -> set[str]:
-    """Return the names that a space has been asked for."""
+    """Return the names that were read from a space."""
     return object.__getattribute__(space, "_read")  # type: ignore[no-any-return]
 
 
 def symbols(names: Mapping[str, str] | list[str] | tuple[str, ...]) -> Space:
-    """Return a namespace of symbols: a list of names, or attribute -> name."""
+    """Make a namespace of symbols: from a list of names, or attribute -> name."""
     pairs = names.items() if isinstance(names, Mapping) else ((n, n) for n in names)
     return Space(**{key: Traced(sympy.Symbol(name, real=True)) for key, name in pairs})
 
 
 def trace(what: str, function: Callable[..., Any], *arguments: Any) -> dict[str, Any]:
-    """Trace the equations of a function that returns a mapping (or a number, as ``""``): name -> expression.
+    """Trace a function that returns a mapping (or a number, as ``""``) to expressions by name.
 
     Args:
         what: whose function it is, for messages, for example "cell Value, move".

@@ -26,7 +26,7 @@ def add_actions(made: AreaPopulations, area: AreaSpec, role: str, rate: str, ave
 
 
 def world_and_dopamine(output: AreaSpec, hearing: list[str], burst: float = 0.0) -> GlobalPopulations:
-    """Return contests between actions, the world's answer, and dopamine.
+    """Return the competitions between actions, the world's reward source, and dopamine.
 
     Args:
         output: where the actions are.

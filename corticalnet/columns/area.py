@@ -46,10 +46,7 @@ class AreaSpec:
 
     @property
     def nonlinear_output(self) -> bool:
-        """Return whether it is an output that fires nonlinearly.
-
-        It then compares rates and scales by the gain.
-        """
+        """Return whether it is an output that fires nonlinearly: it compares rates, scaled by the gain."""
         return self.output and (self.activation != "linear" or self.softmax)
 
 
@@ -72,12 +69,12 @@ class AreaPopulations:
     broadcasts: list[Broadcast] = field(default_factory=list)
 
     def populations(self, area: AreaSpec) -> list[Population]:
-        """Return populations of the area, one for each role."""
+        """Return the populations of the area, one for each role."""
         several = [Population(f"{area.name}.{role}", area.n, cell) for role, cell in self.cells.items()]
         return several + [Population(f"{area.name}.{role}", 1, cell) for role, cell in self.pools.items()]
 
     def joined(self, area: AreaSpec) -> tuple[list[Wire], list[Projection], list[Broadcast]]:
-        """Return what joins these populations, with the names that they have in the circuit."""
+        """Return wires, projections and broadcasts with the names that populations have in the circuit."""
 
         def named(role: str) -> str:
             return f"{area.name}.{role}"
@@ -96,7 +93,7 @@ class AreaPopulations:
         return wires, projections, broadcasts
 
     def add_pool(self, phi: Cell, tells: Sequence[Broadcast]) -> None:
-        """Add one φ for all columns: it gets Σ size of errors and Σ size of how predictions moved.
+        """Add one φ for all columns, which receives Σ size of errors and Σ size of predictions' motion.
 
         Error and prediction cells must have a state "size".
 
@@ -137,10 +134,7 @@ class GlobalPopulations:
 def broadcasters(
     cells: Mapping[str, tuple[Cell, list[str]]], sends: str = "", port: str = ""
 ) -> GlobalPopulations:
-    """Return single cells that broadcast.
-
-    Name -> (kind of cell, populations or plastic projections that receive).
-    """
+    """Return single cells that broadcast, from name -> (cell, the parts that receive)."""
     return GlobalPopulations(
         populations=[Population(name, 1, cell) for name, (cell, _) in cells.items()],
         broadcasts=[Broadcast(name, targets, sends, port=port) for name, (_, targets) in cells.items()],
@@ -148,5 +142,5 @@ def broadcasters(
 
 
 def links_to_input(areas: Sequence[AreaSpec]) -> int:
-    """Return links from the input to the output, on the longest way."""
+    """Return the number of links from the input to the output, on the longest way."""
     return 1 + max(area.depth for area in areas)

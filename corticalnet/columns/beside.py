@@ -32,7 +32,7 @@ Changes = dict[str, NDArray[np.float64]]
 
 
 def projections(network: Network) -> dict[str, tuple[Link, nn.Parameter]]:
-    """Return links that learn, with their weights, by the names of their projections.
+    """Return weights and biases that learn, with their links, by the names of their projections.
 
     Then those of their biases.
     """
@@ -44,7 +44,7 @@ def projections(network: Network) -> dict[str, tuple[Link, nn.Parameter]]:
 def learned_changes(
     network: Network, rule: LearningRule, lessons: Iterable[tuple[Any, Any]], learning_rate: float
 ) -> Changes:
-    """Return what a rule changes by plain SGD, one trial after another, on a float64 copy of the network.
+    """Return the weight changes of a rule by plain SGD over some trials, in float64.
 
     Args:
         network: not changed.
@@ -61,12 +61,12 @@ def learned_changes(
 
 
 def recorded_changes(data: xr.Dataset, network: Network) -> Changes:
-    """Return what a recorded circuit has changed of its network's weights and biases in all."""
+    """Return the weight changes of a recorded circuit, by projection."""
     return {name: recorded_change(data, name, w) for name, (_, w) in projections(network).items()}
 
 
 def joined(changes: Changes) -> NDArray[np.float64]:
-    """Return all in a row."""
+    """Concatenate all changes to one row."""
     return np.concatenate([*changes.values()])
 
 

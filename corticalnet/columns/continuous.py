@@ -129,11 +129,11 @@ class Continuous:
             warnings.warn(f"continuous time, {self.construction}: {problem}", CircuitWarning, stacklevel=3)
 
     def ms(self, name: str) -> float:
-        """Return a time in ms."""
+        """Return a time of this name in ms."""
         return float(getattr(self, name))
 
     def problems(self) -> list[str]:
-        """Return what is known to go wrong with these settings, in sentences."""
+        """Return known problems of these settings, in sentences."""
         tau, dt, read_delay, delay = (self.ms(name) for name in ("tau", "dt", "read_delay", "delay"))
         by_phi = self.construction in ("latch", "delay")
         found = [
@@ -175,7 +175,7 @@ class Continuous:
 
 
 def continuous(how: Any) -> Continuous:
-    """Return a description of continuous time, also by the name of its construction alone.
+    """Return a description of continuous time, given that or the name of a construction.
 
     Raises:
         CircuitError: it is neither.

@@ -40,7 +40,7 @@ class ContrastiveColumns(EquilibriumColumns):
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Refuse what waits for longer than changes do anyway; the target is clamped whatever the loss."""
+        """Return why the model cannot run a rule: changes may not wait for a phase. None if it can."""
         return by_consolidation(
             options, "now", why=", for changes wait for the end of the clamped phase anyway"
         )
@@ -53,7 +53,7 @@ class GeneRecColumns(ContrastiveColumns):
     cells = (ClampedRate, ToldRelaxing, ToldRelaxingNext)
 
     def plasticity(self, area: AreaSpec) -> Plasticity:
-        """Return what compares the phases at each synapse."""
+        """Return plasticity that compares the two phases at each synapse, in the form of the rule."""
         form = self.rule.form
         if form == "symmetric":  # half of contrastive Hebbian learning
             return SentTimesRate(self.rate / 2, trigger="contrast", consolidation="done")

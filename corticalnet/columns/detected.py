@@ -28,27 +28,27 @@ class DetectedColumns(Stepwise):
 
     @classmethod
     def hears_phase(cls, rule: Any, options: Options) -> bool:
-        """Tell whether phase signals are needed; gated columns need none."""
+        """Return whether cells receive phase signals: not those of a gated φ."""
         return options.phase_signal and rule.trigger.gate == "none"
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """Refuse no pools with a gate."""
+        """Return why areas may not have pools; None with a gate."""
         return None if self.gated else super().refuses_pools(maximum)
 
     def prediction(self, area: AreaSpec) -> cells.Cell:
-        """Choose the prediction cell; one φ for the area receives how far all predictions moved."""
+        """Return the prediction cell; if one φ watches the whole area, the cell reports its motion."""
         if not self.detector.pooled:
             return super().prediction(area)
         return cells.PredictionWithMotion(area.activation, area.nonlinear_output, memory=self.dt)
 
     def error(self, area: AreaSpec) -> cells.Cell:
-        """Choose the error cell, which sends what φ lets pass, if φ gates; one φ for the area sums errors."""
+        """Return the error cell: gated by φ if φ has a gate, measured if one φ watches the whole area."""
         if not self.gated:
             return super().error(area)
         return cells.Error(True, area.nonlinear_output, measured=bool(self.detector.pooled))
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Add value, prediction, error and φ cells."""
+        """Return value, prediction, error and φ cells of an area."""
         made, trigger = super().populations(area), self.detector
         silence, threshold = float(trigger.silence), float(trigger.threshold)
         if not self.gated:
@@ -74,7 +74,7 @@ class DetectedColumns(Stepwise):
         return made
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Require that errors have been silent for t_d steps when the teacher comes.
+        """Return the least durations: errors must have been at rest for t_d steps when the teacher comes.
 
         The teacher stays for the trial's steps: where f' = 0 the paper's φ fires late, and learns late.
         """

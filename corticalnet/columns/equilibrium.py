@@ -44,7 +44,7 @@ class EquilibriumColumns(ColumnModel):
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Refuse another loss, and changes that wait for longer than they do anyway."""
+        """Return why the model cannot run a rule (its loss, sign or consolidation); None if it can."""
         loss, why = rule.teaching.loss, ", for changes wait for the end of the nudged phase in any case"
         squared = "columns that relax are nudged by t − y, column by column, of a squared-error Teacher"
         other = None if loss == "squared" else f"{squared}, not by Teacher('{loss}')"
@@ -54,15 +54,15 @@ class EquilibriumColumns(ColumnModel):
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> EquilibriumColumns:
-        """Make the model with the rule's numbers."""
+        """Make the model with the settings of the rule."""
         return cls(rule, options)
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """Refuse pools of both kinds."""
+        """Return why areas may not have pools: a pool has no columns that relax."""
         return "a pool has no columns that relax; choose an area without, or a convolution with a stride"
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Add cells of odd and even areas, which take turns, counted from the output."""
+        """Return the relaxing cells of an area; areas of odd and of even depth take turns."""
         kind = self.cells[0 if area.output else 1 if area.depth % 2 else 2]
         weight = self.rule.relaxation.feedback**-area.depth
         cell: Cell = kind(
@@ -71,7 +71,7 @@ class EquilibriumColumns(ColumnModel):
         return AreaPopulations({"value": cell}, [])
 
     def plasticity(self, area: AreaSpec) -> Plasticity:
-        """Return what is seen at the end of one phase, less what was seen at the end of the other."""
+        """Return plasticity by the difference between the ends of the two phases."""
         return SentTimesRate(self.rate, trigger="contrast", consolidation="done")
 
     def global_populations(

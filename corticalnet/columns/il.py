@@ -25,13 +25,13 @@ class ILColumns(Clocked):
         self.last = rule.trigger.steps - self.every_step
 
     def trigger(self, area: AreaSpec) -> str:
-        """Return the clock."""
+        """Return the name of the one clock."""
         return "clock"
 
     def clock(self, area: AreaSpec) -> cells.Clock:
-        """Make the clock, which fires at the last step, or at all up to it."""
+        """Make the clock, which ticks at the last step, or at every step up to it."""
         return cells.Clock(first=0 if self.every_step else self.last, last=self.last)
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Require that the output's error, one step behind its prediction, is gone when the teacher comes."""
+        """Return the least durations: the output's error must be gone when the teacher comes."""
         return MinimumDurations(links_to_input(areas) + 1, self.last + 1)

@@ -15,7 +15,7 @@ from corticalnet.network.links import Convolution, Dense, Identity, Link, Local
 
 
 def check_weights(network: Network) -> None:
-    """Check that every link has weights of its own, which it does not compute from others.
+    """Check that every link has weights of its own: neither shared nor computed from others.
 
     Raises:
         CircuitError: one has not.
@@ -36,7 +36,7 @@ def check_weights(network: Network) -> None:
 
 
 def as_connection(link: Link) -> Connection:
-    """Return a link's synapses.
+    """Convert a link to a connection, its synapses.
 
     Raises:
         CircuitError: a kind of link that is not known here.
@@ -56,14 +56,14 @@ def as_connection(link: Link) -> Connection:
 
 
 def _listed(mask: Any) -> Synapses:
-    """Return the synapses that there are; weights without one keep their place."""
+    """List the synapses of a mask; each keeps the index of its weight."""
     (weight,) = np.nonzero(mask.cpu().numpy().ravel())
     post, pre = np.divmod(weight, mask.shape[1])
     return Synapses(pre, post, weight, mask.numel())
 
 
 def _sheet(link: Convolution | Local) -> Synapses:
-    """Return every synapse of a kernel at every position that lies on the source's sheet."""
+    """List the synapses of a kernel at every position that lies on the source's sheet."""
     (kh, kw), (sh, sw), (ph, pw) = link.kernel, link.stride, link.padding
     below, height, width = link.source_shape
     channels, rows, columns = link.target_shape
@@ -85,7 +85,7 @@ def _sheet(link: Convolution | Local) -> Synapses:
 
 
 def bias_connection(link: Link) -> Connection:
-    """Return synapses from the one bias cell: one weight per column, or per channel of a convolution."""
+    """Connect the one bias cell to a link's target: one weight per column, or per channel."""
     assert link.bias is not None, "only for links with a bias"
     n = int(np.prod(link.target_shape))
     per_channel = n // link.bias.numel()
@@ -93,7 +93,7 @@ def bias_connection(link: Link) -> Connection:
 
 
 def flat(link: Link, weights: Any) -> NDArray[np.float64]:
-    """Return a link's weights (or a tensor of their shape) as the connection takes them."""
+    """Flatten a link's weights (or a tensor of their shape) as its connection takes them."""
     if isinstance(link, Identity):
         return np.asarray(link.strength if isinstance(link, PoolLink) else 1.0)
     if weights.shape == link.weight.shape:

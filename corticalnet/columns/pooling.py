@@ -41,18 +41,18 @@ class PoolLink(Identity):
 
     @property
     def connection(self) -> Synapses:
-        """Connect members to their pool, by one weight."""
+        """Return the connection of members to their pool, all with one weight."""
         post, place = np.nonzero(self.members >= 0)
         return Synapses(self.members[post, place], post, np.zeros(len(post), dtype=np.int64), 1)
 
     @property
     def strength(self) -> float:
-        """Return that one weight."""
+        """Return the one weight: 1 for a maximum, 1/members for a mean."""
         return 1.0 if self.winners else 1 / self.members.shape[1]
 
 
 def unfolded(wiring: Wiring) -> tuple[Wiring, dict[str, str]]:
-    """Return the same wiring in which pools are areas above their sheet, and whose rates each area sends on.
+    """Return the wiring with pools as areas above their sheet, and whose rates each area sends on.
 
     Raises:
         CircuitError: an area fires through something that has no circuit.
@@ -74,13 +74,13 @@ def unfolded(wiring: Wiring) -> tuple[Wiring, dict[str, str]]:
 
 
 def activation_of(area: Area) -> str:
-    """Return the name of an area's activation."""
+    """Return the name of an area's activation; "linear" if it has none."""
     fire, _ = _stages(area)
     return fire.activation.name if fire else "linear"
 
 
 def _stages(area: Area) -> tuple[Fire | None, list[MaxPool | AvgPool]]:
-    """Return an activation, if there is one first, and pools."""
+    """Return an area's activation, if it is the first stage, and its pools."""
     known: list[Stage] = [  # (columns in time are flat; and without training nobody is silenced)
         stage
         for stage in area.sequence
@@ -105,7 +105,7 @@ def _area(name: str, shape: tuple[int, ...], stages: Sequence[Stage]) -> Area:
 
 
 def _link(area: str, stage: MaxPool | AvgPool, shape: tuple[int, ...]) -> tuple[PoolLink, tuple[int, ...]]:
-    """Link a sheet to the pools of a stage; also return the shape of these."""
+    """Make the link from a sheet to the pools of a stage; return it with the shape of the pools."""
     if isinstance(stage, AvgPool) and stage.whole:
         size, stride, padding = (shape[1], shape[2]), (1, 1), 0
     else:
@@ -126,7 +126,7 @@ def _link(area: str, stage: MaxPool | AvgPool, shape: tuple[int, ...]) -> tuple[
 
 
 def add_winners(made: AreaPopulations, area: AreaSpec) -> None:
-    """Add a winner cell for every column of a sheet below a maximum."""
+    """Add a winner cell for every column of a sheet below a max pool."""
     assert area.members is not None, "only below a maximum"
     made.cells["winner"] = cells.Winner(rivals=float(area.members.shape[1] - 1))
     made.wires += [
@@ -136,7 +136,7 @@ def add_winners(made: AreaPopulations, area: AreaSpec) -> None:
 
 
 def contests(area: AreaSpec) -> tuple[list[Population], list[Projection]]:
-    """Return a contest for every two columns of a neighbourhood, and what joins it with them."""
+    """Return a competition for every two columns of a neighbourhood, and the projections of both."""
     assert area.members is not None, "only below a maximum"
     pairs = list(combinations(range(area.members.shape[1]), 2))
     if not pairs:
@@ -154,7 +154,7 @@ def contests(area: AreaSpec) -> tuple[list[Population], list[Projection]]:
 
 
 def neighbourhoods(wiring: Wiring, node: int) -> Indices | None:
-    """Return neighbourhoods of a sheet, if a maximum is taken of them."""
+    """Return the neighbourhoods of a sheet below a max pool; otherwise None."""
     for _, link in wiring.leaving[node]:
         if isinstance(link, PoolLink) and link.winners:
             return link.members

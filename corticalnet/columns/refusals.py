@@ -9,12 +9,15 @@ from corticalnet.rules import Direct, Feedback, Random
 
 
 def first(*reasons: str | None) -> str | None:
-    """Return the first reason that there is."""
+    """Return the first reason that is not None."""
     return next((reason for reason in reasons if reason is not None), None)
 
 
 def by_feedback(rule: Any, *kinds: type[Feedback]) -> str | None:
-    """Refuse pathways of another kind; ``Direct`` stands for all random ones straight from the output."""
+    """Return why a rule's pathway is refused, if it is not of these kinds; otherwise None.
+
+    ``Direct`` stands for all random ones straight from the output.
+    """
     feedback = rule.feedback
     kind, straight = type(feedback), not feedback.layered
     if (kind in (Random, Direct) and Direct in kinds) if straight else kind in kinds:
@@ -24,14 +27,14 @@ def by_feedback(rule: Any, *kinds: type[Feedback]) -> str | None:
 
 
 def by_noise(rule: Any) -> str | None:
-    """Refuse initial values that are drawn."""
+    """Return why initial values that are drawn are refused; None if the rule draws none."""
     if not getattr(rule.trigger, "noise", 0.0):
         return None
     return "noise of initial values has no circuit; give simulate() a Noise instead"
 
 
 def by_maximum(maximum: bool) -> str | None:
-    """Refuse pools whose winner would change on the way."""
+    """Return why max pools are refused in continuous time; None for other pools."""
     if not maximum:
         return None
     return (
@@ -41,7 +44,7 @@ def by_maximum(maximum: bool) -> str | None:
 
 
 def by_consolidation(options: Options, *choices: str, why: str = "") -> str | None:
-    """Refuse changes that wait for a signal that nobody gives."""
+    """Return why the consolidation is refused, if it is not one of these; otherwise None."""
     if options.consolidation in choices:
         return None
     return f"consolidation '{options.consolidation}' is not possible{why}; choices: {', '.join(choices)}"

@@ -79,13 +79,13 @@ class ColumnModel(ABC):
     # Whether it is the one ---------------------------------------------------------------------
     @classmethod
     def runs_in(cls, dynamics: Continuous | None) -> bool:
-        """Return whether this is its kind of time: steps (``None``), unless it says otherwise."""
+        """Return whether the model runs in this kind of time: in steps (``None``), unless overridden."""
         return dynamics is None
 
     @classmethod
     @abstractmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Return why it cannot run this rule, in a few words; None if it can.
+        """Return why the model cannot run a rule, in a few words; None if it can.
 
         Asked only of rules that it is registered for, with the teaching and the time that are its own.
         """
@@ -93,15 +93,15 @@ class ColumnModel(ABC):
     @classmethod
     @abstractmethod
     def of(cls, rule: Any, options: Options) -> ColumnModel:
-        """Return the model for a rule that it does not refuse."""
+        """Make the model for a rule that it does not refuse."""
 
     @classmethod
     def spiking_dynamics(cls, rule: Any) -> Continuous | None:
-        """Give continuous time as its columns need it to tell each other rates by spikes; None: no matter."""
+        """Return the continuous time that its columns need for spikes between areas; None if the usual."""
         return None
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """Give why areas may not pool neighbourhoods, by their maximum or by their mean; None if they may."""
+        """Return why areas may not pool neighbourhoods, by maximum or mean; None if they may."""
         return (
             "a pool takes columns a step of their own, and with more steps this is another rule; choose one "
             "that equals its sweep (z-il with rate 1, gated or streaming fa-z-il)"
@@ -110,31 +110,28 @@ class ColumnModel(ABC):
     # What stands where -------------------------------------------------------------------------
     @abstractmethod
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Return the cells of an area, and what joins them."""
+        """Return the cells of an area, and their connections."""
 
     @abstractmethod
     def plasticity(self, area: AreaSpec) -> Plasticity | None:
-        """Return the plasticity of synapses that end in an area; None if they stay."""
+        """Return the plasticity of synapses onto an area; None if they do not learn."""
 
     def feedback_plasticity(self, area: AreaSpec) -> Plasticity | None:
-        """Return the plasticity of synapses back from an area, where they have weights of their own.
-
-        None if they stay.
-        """
+        """Return the plasticity of an area's own feedback synapses down; None if they do not learn."""
         return None
 
     def direct_delay(self, area: AreaSpec) -> float:
-        """Return the delay (ms) of a projection that brings signals from the output straight to an area."""
+        """Return the delay (ms) of a projection straight from the output to an area."""
         return self.delay
 
     @abstractmethod
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Return how long a trial of a network of these areas must last."""
+        """Return the least durations of a trial of a network of these areas."""
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """Add cells that stand in no column; none unless a model says so.
+        """Return cells outside all columns, such as clocks; none unless overridden.
 
         Args:
             areas: all of them.
@@ -148,7 +145,7 @@ _models: dict[type, list[type[ColumnModel]]] = {}
 
 
 def runs(*kinds: type) -> Callable[[Model], Model]:
-    """Register a column model for rules: for those of a class, or for every ``Rule`` of a trigger.
+    """Return a decorator that registers a column model for rules of a class, or with a trigger of a class.
 
     Args:
         kinds: classes of triggers, or of rules. A class that has models of its own does not fall back on
@@ -164,7 +161,7 @@ def runs(*kinds: type) -> Callable[[Model], Model]:
 
 
 def unregister(model: type[ColumnModel]) -> None:
-    """Forget a column model."""
+    """Remove a column model from the registry."""
     for kind in [kind for kind, models in _models.items() if model in models]:
         _models[kind].remove(model)
         if not _models[kind]:
@@ -172,7 +169,7 @@ def unregister(model: type[ColumnModel]) -> None:
 
 
 def column_model(rule: Any, options: Options = Options()) -> ColumnModel:
-    """Return the way to run a rule in time: that of the first model that does not refuse it.
+    """Return the model that runs a rule in time: the first that does not refuse it.
 
     Args:
         rule: the rule; models see its parts as it is now.
@@ -191,7 +188,7 @@ def column_model(rule: Any, options: Options = Options()) -> ColumnModel:
 
 
 def spiking_dynamics(rule: Any) -> Continuous:
-    """Return continuous time as a rule's columns need it to tell each other their rates by spikes.
+    """Return the continuous time that a rule's columns need for spikes between areas.
 
     Steps of ½ ms, 200 ms from area to area, and averages. φ (Fa-Z-IL) bears the noise of some hundred perfect
     integrate-and-fire cells for each column; other rules go by a clock.
@@ -202,13 +199,13 @@ def spiking_dynamics(rule: Any) -> Continuous:
 
 
 def _registered(rule: Any) -> list[type[ColumnModel]]:
-    """Return models for a rule's class, or for its trigger's; of the nearest class that has some."""
+    """Return the models for a rule's class, or for its trigger's; of the nearest class that has some."""
     kinds = [*type(rule).__mro__, *(type(rule.trigger).__mro__ if isinstance(rule, Rule) else ())]
     return next((_models[kind] for kind in kinds if kind in _models), [])
 
 
 def _in_time(rule: Any, dynamics: Continuous | None) -> list[type[ColumnModel]]:
-    """Return those of them with the rule's teaching signal and with this kind of time.
+    """Return the registered models for the rule's teaching signal and this kind of time.
 
     Raises:
         CircuitError: there are none.
@@ -240,6 +237,6 @@ def _in_time(rule: Any, dynamics: Continuous | None) -> list[type[ColumnModel]]:
 
 
 def _triggers(having: Callable[[type[ColumnModel]], bool]) -> str:
-    """Return triggers for which such a model is registered."""
+    """List the triggers for which such a model is registered, as text."""
     found = [kind for kind, models in _models.items() if any(map(having, models))]
     return ", ".join(sorted(kind.__name__ for kind in found if issubclass(kind, Trigger)))

@@ -47,7 +47,7 @@ class RewardedColumns(ColumnModel):
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Refuse other pathways, and changes that wait for a phase."""
+        """Return why the model cannot run a rule (its pathway or consolidation); None if it can."""
         why = " for columns that learn from reward"
         return first(
             by_feedback(rule, Tied, Random, SignSymmetric, Direct, Matching),
@@ -56,11 +56,11 @@ class RewardedColumns(ColumnModel):
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> RewardedColumns:
-        """Make the model, with feedback that learns if the rule's does."""
+        """Make the model; feedback learns if that of the rule does."""
         return cls(options.learning_rate, rule.feedback.learns)
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Return a way up, a way down; at the output also bids and actions."""
+        """Return feedforward and feedback cells of an area, with bids and actions at the output."""
         wires = [
             Wire("value", "feedback", "gain", sends="gain"),
             Wire("value", "feedback", "rate", sends="rate"),
@@ -73,19 +73,19 @@ class RewardedColumns(ColumnModel):
         return made
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """Refuse pools that take a maximum."""
+        """Return why areas may not have max pools; None for other pools."""
         return by_maximum(maximum)
 
     def ways(self, area: AreaSpec) -> dict[str, cells.Cell]:
-        """Return the cells up and down."""
+        """Return the feedforward and the feedback cell."""
         return {"value": cells.Feedforward(area.activation), "feedback": cells.Feedback()}
 
     def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
-        """Learn by credit × rate, as much as dopamine says."""
+        """Return plasticity by credit × rate, modulated by dopamine."""
         return ErrorTimesRate(self.rate, modulator="dopamine", memory=self.average)
 
     def feedback_plasticity(self, area: AreaSpec) -> CreditTimesRate | None:
-        """Return the same for the way down."""
+        """Return the same plasticity for feedback that learns; otherwise None."""
         if not self.feedback_learns:
             return None
         return CreditTimesRate(self.rate, modulator="dopamine", memory=self.average)
@@ -93,12 +93,12 @@ class RewardedColumns(ColumnModel):
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """Add competitions between actions, the world's answer, and dopamine."""
+        """Return competitions between actions, the world's reward source, and dopamine."""
         output = next(area for area in areas if area.output)
         return world_and_dopamine(output, list(learning))
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Require time until the outcome may come: up, two steps for a competition, and down.
+        """Return the least durations until the outcome may come: up, two steps to compete, and down.
 
         Dopamine receives what is expected one step after the choice; where there is nothing to come down, it
         is this that takes longest.
@@ -129,17 +129,17 @@ class LeakyRewardedColumns(RewardedColumns):
 
     @classmethod
     def runs_in(cls, dynamics: Continuous | None) -> bool:
-        """Accept continuous time of any construction."""
+        """Return whether time is continuous, of any construction."""
         return dynamics is not None
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> LeakyRewardedColumns:
-        """Make the model, with feedback that learns if the rule's does."""
+        """Make the model; feedback learns if that of the rule does."""
         assert options.dynamics is not None, "see runs_in"
         return cls(options.learning_rate, rule.feedback.learns, options.dynamics)
 
     def ways(self, area: AreaSpec) -> dict[str, cells.Cell]:
-        """Return leaky cells up and down."""
+        """Return the leaky feedforward and the leaky feedback cell."""
         tau = self.dynamics.ms("tau")
         return {
             "value": cells.LeakyFeedforward(area.activation, tau),
@@ -149,11 +149,11 @@ class LeakyRewardedColumns(RewardedColumns):
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """Add competitions, the world's answer, and dopamine in bursts."""
+        """Return competitions, the world's reward source, and dopamine in bursts."""
         output = next(area for area in areas if area.output)
         return world_and_dopamine(output, list(learning), self.burst)
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Require time for signals to settle up and down, and to be averaged for five time constants."""
+        """Return the least durations: signals settle up and down, and are averaged for 5 time constants."""
         settled = self.dynamics.ms("read_delay") + 2 * links_to_input(areas) * self.delay + 5 * self.average
         return MinimumDurations(ceil(settled / self.dt) + 3, ceil(self.burst / self.dt) + 2)

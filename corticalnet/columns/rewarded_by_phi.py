@@ -26,7 +26,7 @@ class RewardedDetectedColumns(DetectedColumns):
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Refuse the paper's φ, which must be told a phase, and what other rewarded columns refuse."""
+        """Return why the model cannot run a rule (an ungated φ, or as rewarded columns); None if it can."""
         phases = None
         if rule.trigger.gate == "none":
             phases = (
@@ -40,15 +40,15 @@ class RewardedDetectedColumns(DetectedColumns):
 
     @classmethod
     def hears_phase(cls, rule: Any, options: Options) -> bool:
-        """Return False: no cell gets a phase signal."""
+        """Return whether cells receive phase signals: they never do."""
         return False
 
     def value(self, area: AreaSpec) -> cells.Cell:
-        """Choose the value cell; that of the output is kicked."""
+        """Return the value cell; dopamine kicks that of the output."""
         return cells.RewardedValue(tau=self.dt) if area.output else super().value(area)
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Return those of a taught area; at the output also bids and actions."""
+        """Return the cells of a taught area, with bids and actions at the output."""
         made = super().populations(area)
         if area.output:
             add_actions(made, area, "prediction", "predicted_rate" if area.nonlinear_output else "prediction")
@@ -56,13 +56,13 @@ class RewardedDetectedColumns(DetectedColumns):
         return made
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Return two steps more for a choice, and one for dopamine."""
+        """Return the least durations: two steps more to choose, one more for dopamine."""
         links = links_to_input(areas)
         return MinimumDurations(links + self.detector.silence + 2, max(links + 1, self.detector.steps or 0))
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """Return the world and dopamine."""
+        """Return competitions, the world's reward source, and dopamine."""
         output = next(area for area in areas if area.output)
         return world_and_dopamine(output, [f"{output.name}.value"])

@@ -54,7 +54,7 @@ class Skeleton:
         self.learning: dict[str, AreaSpec] = {}
 
     def build(self, name: str) -> Circuit:
-        """Return the circuit."""
+        """Build the circuit."""
         for node, area in self.areas.items():
             made = self.model.populations(area)
             self.populations += made.populations(area)
@@ -83,7 +83,7 @@ class Skeleton:
         )
 
     def _needs(self, areas: list[AreaSpec]) -> MinimumDurations:
-        """Return those of the model; a winner is found one step late."""
+        """Return the model's least durations, with one step more for each sheet below a max pool."""
         needs = self.model.needs(areas)
         return replace(needs, present=needs.present + sum(area.members is not None for area in areas))
 
@@ -132,7 +132,7 @@ class Skeleton:
             self._add(offset, area)
 
     def _feedback(self, up: Projection, below: str, area: AreaSpec, link: Link) -> Projection:
-        """Connect back along the very synapses of a link (and of relays), or along others beside them."""
+        """Return feedback along a link's own synapses (or a relay's), or along others beside them."""
         model = self.model
         role, state = model.feedback_source
         down = Projection(
@@ -154,7 +154,7 @@ class Skeleton:
         return replace(down, shared_with="", weight=weight, connection=connection, plasticity=learns)
 
     def _straight(self, below: str, above: str, route: Route) -> Projection:
-        """Connect feedback that skips areas, along synapses of its own."""
+        """Return a direct feedback projection, with synapses of its own, from the output to an area."""
         model, area = self.model, next(area for area in self.areas.values() if area.name == below)
         role, state = model.feedback_source
         connection, weight = _reversed(as_connection(route.link), flat(route.link, route.weights))
@@ -176,7 +176,7 @@ class Skeleton:
 
 
 def _reversed(connection: Any, weight: Any) -> tuple[Any, Any]:
-    """Return the same synapses the other way round."""
+    """Return the same synapses with both ends exchanged."""
     if isinstance(connection, AllToAll):
         return connection, weight.T
     return Synapses(connection.post, connection.pre, connection.weights, connection.count), weight

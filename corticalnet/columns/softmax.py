@@ -22,7 +22,7 @@ _INSTEAD: dict[type, type] = {
 
 
 def with_softmax(made: AreaPopulations, area: AreaSpec, dt: float) -> AreaPopulations:
-    """Return the same cells with others for value, prediction and error where the area is a softmax output.
+    """Replace value, prediction and error cells where the area is a softmax output.
 
     Args:
         made: value, prediction and error cells of an output that fires nonlinearly (and φ, if it has one).

@@ -68,13 +68,13 @@ class RateCode:
             object.__setattr__(self, "push_pull", self.kind == "lif")
 
     def cell(self) -> cells.Spiking:
-        """Return one of the cells."""
+        """Make one of the spiking cells."""
         return KINDS[self.kind](max_rate=float(self.max_rate), base=0.5 if self.push_pull else 0.0)
 
     def encode(
         self, speaker: Population, state: str, between: Range
     ) -> tuple[list[Population], list[Projection]]:
-        """Return the cells and synapses that carry a population's state, which lies between two numbers.
+        """Return the cells and synapses that carry a population's state within a range.
 
         Raises:
             CircuitError: it has no room.
@@ -104,7 +104,7 @@ class RateCode:
 
 
 def current_of(population: str) -> str:
-    """Return the name of the population that holds what another's spikes leave behind."""
+    """Return the name of the population that holds the synaptic current of another's spikes."""
     return f"{population}-current"
 
 
@@ -119,7 +119,7 @@ def spiking(
     synapse: float | str = "20 ms",
     push_pull: bool | None = None,
 ) -> Circuit:
-    """Return the same circuit, in which populations tell other areas their rates by spikes.
+    """Return the same circuit with rates sent between areas by spiking populations.
 
     Args:
         circuit: of continuous time (steps of 1 ms or less), made by ``cn.circuit(…, dynamics=…)``.
@@ -224,5 +224,5 @@ def spiking_populations(circuit: Circuit, populations: Sequence[str]) -> dict[st
 
 
 def _range(speaker: Population) -> Range:
-    """Return what a population's signal is taken to lie between."""
+    """Return the range in which a population's signal is assumed to lie."""
     return _RATES.get(getattr(speaker.cell, "activation", ""), (-1.0, 1.0))

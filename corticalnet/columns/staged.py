@@ -47,12 +47,12 @@ class StagedColumns(ColumnModel):
 
     @classmethod
     def runs_in(cls, dynamics: Continuous | None) -> bool:
-        """Accept continuous time of its own construction."""
+        """Return whether time is continuous, of the model's own construction."""
         return dynamics is not None and dynamics.construction == cls.construction
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Refuse rules whose errors are not read once, and what steps refuse."""
+        """Return why the model cannot run a rule (feedback, noise, inference, consolidation), or None."""
         why = " in continuous time, where each area lets its changes wait until its own error is at rest"
         return first(
             _by_direct(rule),
@@ -64,19 +64,19 @@ class StagedColumns(ColumnModel):
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> StagedColumns:
-        """Return the same for all rules."""
+        """Make the model with the learning rate, continuous time and loss asked for."""
         assert options.dynamics is not None, "see runs_in"
         return cls(options.learning_rate, options.dynamics, rule.teaching.loss == "cross-entropy")
 
     @classmethod
     def spiking_dynamics(cls, rule: Any) -> Continuous | None:
-        """Return continuous time with thresholds for spikes, where there is φ."""
+        """Return continuous time with thresholds for noisy spikes, for rules with φ; otherwise None."""
         if not isinstance(rule.trigger, FaZIL):
             return None
         return Continuous("latch", dt=0.5, read_delay=200.0, average=50.0, threshold=0.05, quiet=0.2)
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Add value, prediction and error cells."""
+        """Return value, prediction and error cells of an area."""
         how, nonlinear = self.dynamics, area.nonlinear_output
         tau, late = how.ms("tau"), how.ms("local_delay")
         memory = max(2 * tau, self.dt)
@@ -105,15 +105,15 @@ class StagedColumns(ColumnModel):
         return made
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """Refuse pools that take a maximum."""
+        """Return why areas may not have max pools; None for other pools."""
         return by_maximum(maximum)
 
     def output(self) -> cells.Cell:
-        """Return the value cell of an output: a teacher pulls it."""
+        """Return the value cell of an output, which a teacher pulls to the target."""
         return cells.TaughtValue(tau=self.dynamics.ms("tau"), ramp=self.dynamics.ms("ramp"))
 
     def error(self, nonlinear: bool) -> cells.StagedError:
-        """Return the cell that compares."""
+        """Return the error cell, averaged if the dynamics say so."""
         how = self.dynamics
         tau, average = max(how.ms("tau_error"), self.dt), how.ms("average")
         if average:
@@ -121,11 +121,11 @@ class StagedColumns(ColumnModel):
         return cells.StagedError(tau, self.latched, nonlinear)
 
     def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
-        """Learn by error × rate, noted when the error is read, made when it is released."""
+        """Return plasticity by error × rate, stored when the error is read, applied when it is released."""
         return ErrorTimesRate(self.rate, "read_out", consolidation="release")
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Require time for predictions to rest and be silent, and for errors to come down, one by one."""
+        """Return the least durations: predictions come to rest, then errors come down one by one."""
         how = self.dynamics
         tau, slack = how.ms("tau"), how.ms("local_delay") + how.ms("tau_error")
         links, widest = links_to_input(areas), max(area.n for area in areas)
@@ -138,7 +138,7 @@ class StagedColumns(ColumnModel):
         return MinimumDurations(ceil(present / self.dt), ceil(self.taught(links) / self.dt) + 1)
 
     def silence(self) -> float:
-        """Return how long (ms) all must have been at rest before the teacher comes."""
+        """Return how long (ms) all cells must have been at rest before the teacher comes."""
         return 0.0
 
     def taught(self, links: int) -> float:
@@ -149,7 +149,7 @@ class StagedColumns(ColumnModel):
 
 
 def _by_direct(rule: Any) -> str | None:
-    """Refuse feedback that comes to all areas at once."""
+    """Return why direct feedback, which reaches all areas at once, is refused; None for layered feedback."""
     if rule.feedback.layered:
         return None
     return (
@@ -159,7 +159,7 @@ def _by_direct(rule: Any) -> str | None:
 
 
 def _by_inference(rule: Any) -> str | None:
-    """Refuse errors of which more than their first arrival counts."""
+    """Return why rules whose errors change after their first arrival are refused; None for others."""
     trigger = rule.trigger
     if not isinstance(trigger, IL) and (rule.inference_rate is None or rule.inference_rate == 1.0):
         return None
@@ -173,7 +173,7 @@ class _ByPhi(StagedColumns):
     """Base of those in which φ says when; one φ for an area, or one for each column."""
 
     def phi(self) -> cells.ContinuousDetector:
-        """Return the detector."""
+        """Make the detector φ."""
         return cells.ContinuousDetector(**self._times())
 
     def _times(self) -> dict[str, float]:
@@ -182,7 +182,7 @@ class _ByPhi(StagedColumns):
         return {"read_delay": how.ms("read_delay"), "silence": how.ms("silence"), **levels}
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Add value, prediction, error and φ cells."""
+        """Return value, prediction, error and φ cells of an area."""
         made = super().populations(area)
         if self.dynamics.pooled:
             tells = [Broadcast("phi", [role], "stage", port="stage") for role in ("error", "prediction")]
@@ -198,7 +198,7 @@ class _ByPhi(StagedColumns):
         return made
 
     def silence(self) -> float:
-        """Wait as long as φ wants."""
+        """Return how long (ms) φ wants all cells to have been at rest."""
         return self.dynamics.ms("silence")
 
 
@@ -216,16 +216,13 @@ class DelayColumns(_ByPhi):
     construction = "delay"
 
     def phi(self) -> cells.ContinuousDetector:
-        """Make φ, which sends until what it caused may come back.
-
-        What it sent must arrive before weights change.
-        """
+        """Make a φ that closes before what it caused can come back, and releases after it has."""
         back = 2 * self.delay
         closes = max(back, self.dynamics.ms("read_delay") + self.dt)
         return cells.DelayedDetector(**self._times(), release_delay=back, closes=closes)
 
     def silence(self) -> float:
-        """Return what is on its way must have arrived, too."""
+        """Return how long (ms) all must have been at rest, including what is on its way."""
         return super().silence() + 2 * self.delay
 
 
@@ -234,12 +231,12 @@ class _ByClock(StagedColumns):
 
     @abstractmethod
     def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
-        """Return the clock of an area, and its name."""
+        """Return the name of an area's clock, and the clock."""
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """Add the clocks that give the stages."""
+        """Return the clocks that set the stages."""
         clocks: dict[str, tuple[cells.Cell, list[str]]] = {}
         for area in areas:
             name, clock = self.clock(area)
@@ -254,7 +251,7 @@ class SampleAndHoldColumns(_ByClock):
     construction, latched = "sample_and_hold", True
 
     def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
-        """Make one clock for each depth."""
+        """Return the clock of the area's depth."""
         at = (area.depth + 1) * self.dynamics.ms("read_delay")
         return f"clock{area.depth}", cells.StagedClock(opens=at, read_delay=at)
 
@@ -270,18 +267,18 @@ class NudgeColumns(_ByClock):
         self.ungated_step_size = self.dt / dynamics.ms("tau")
 
     def output(self) -> cells.Cell:
-        """Return the value cell of an output, which is nudged."""
+        """Return the value cell of an output, which a teacher nudges."""
         how = self.dynamics
         return cells.NudgedValue(tau=how.ms("tau"), ramp=how.ms("ramp"), nudge=how.nudge)
 
     def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
-        """Return the same; errors are β times as large."""
+        """Return plasticity whose rate is divided by β, for errors are β times as large."""
         return ErrorTimesRate(self.rate / self.dynamics.nudge, "read_out", consolidation="release")
 
     def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
-        """Make one clock for all areas."""
+        """Return the one clock of all areas."""
         return "clock", cells.StagedClock(opens=0.0, read_delay=self.dynamics.ms("read_delay"))
 
     def taught(self, links: int) -> float:
-        """Teach until all are at rest again."""
+        """Return how long (ms) the teacher must stay: until all areas are at rest again."""
         return self.dynamics.ms("ramp") + self.dynamics.ms("read_delay") + self.dynamics.ms("tau")

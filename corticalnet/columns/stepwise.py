@@ -48,7 +48,7 @@ class Stepwise(ColumnModel):
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Refuse another pathway, noise, and changes that wait for a phase of which nobody tells."""
+        """Return why the model cannot run a rule (its pathway, noise or consolidation); None if it can."""
         phases = ("now", "phase") if cls.hears_phase(rule, options) else ("now",)
         return first(
             cls.by_feedback(rule),
@@ -58,16 +58,16 @@ class Stepwise(ColumnModel):
 
     @classmethod
     def by_feedback(cls, rule: Any) -> str | None:
-        """Refuse pathways for which nothing has been worked out."""
+        """Return why a rule's pathway is refused; None for layered fixed ones."""
         return by_feedback(rule, Tied, Random, SignSymmetric)
 
     @classmethod
     def hears_phase(cls, rule: Any, options: Options) -> bool:
-        """Return whether cells are told when no teacher is there."""
+        """Return whether cells receive a signal of the phase (teacher or none)."""
         return options.phase_signal
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
-        """Add value, prediction and error cells."""
+        """Return value, prediction and error cells of an area."""
         kinds = {"value": self.value(area), "prediction": self.prediction(area), "error": self.error(area)}
         wires = [
             Wire("value", "error", "change", sends="change"),
@@ -84,7 +84,7 @@ class Stepwise(ColumnModel):
         return made
 
     def value(self, area: AreaSpec) -> cells.Cell:
-        """Return its value cell; a teacher holds that of the output."""
+        """Return the value cell of an area; a teacher clamps that of the output."""
         tau = self.dt / self.gamma
         if area.output:
             return cells.Clamped(tau=tau)
@@ -92,26 +92,26 @@ class Stepwise(ColumnModel):
         return kind(tau=tau, activation=area.activation)
 
     def prediction(self, area: AreaSpec) -> cells.Cell:
-        """Return its prediction cell."""
+        """Return the prediction cell of an area."""
         nonlinear = area.nonlinear_output
         return cells.OutputPrediction(activation=area.activation) if nonlinear else cells.Prediction()
 
     def error(self, area: AreaSpec) -> cells.Cell:
-        """Return its error cell."""
+        """Return the error cell of an area."""
         return cells.Error(nonlinear_output=area.nonlinear_output)
 
     def plasticity(self, area: AreaSpec) -> ErrorTimesRate:
-        """Learn by error × rate, when the trigger comes."""
+        """Return plasticity by error × rate, at the trigger."""
         return ErrorTimesRate(self.rate, self.trigger(area), consolidation="phase" if self.waits else "")
 
     def trigger(self, area: AreaSpec) -> str:
-        """Return what makes synapses that end in an area learn: a port or a broadcast."""
+        """Return the port or broadcast at which synapses onto an area learn."""
         return "phi"
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """Return the phase signal."""
+        """Return the cell of the phase signal, if cells receive one."""
         if not self.told:
             return GlobalPopulations()
         targets = [
@@ -131,12 +131,12 @@ class Clocked(Stepwise):
 
     @abstractmethod
     def clock(self, area: AreaSpec) -> cells.Clock:
-        """Return the clock that ``trigger`` names."""
+        """Make the clock that ``trigger`` names."""
 
     def global_populations(
         self, areas: Sequence[AreaSpec], learning: dict[str, AreaSpec]
     ) -> GlobalPopulations:
-        """Add clocks, and the phase signal."""
+        """Return the clocks, and the phase signal."""
         clocks: dict[str, tuple[cells.Cell, list[str]]] = {}
         for name, area in learning.items():
             clocks.setdefault(self.trigger(area), (self.clock(area), []))[1].append(name)

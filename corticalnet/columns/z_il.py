@@ -32,29 +32,26 @@ class ZILColumns(Clocked):
 
     @classmethod
     def by_feedback(cls, rule: Any) -> str | None:
-        """Accept all fixed random pathways."""
+        """Return why a rule's pathway is refused; None for fixed ones, direct ones too."""
         return by_feedback(rule, Tied, Random, SignSymmetric, Direct)
 
     def refuses_pools(self, maximum: bool) -> str | None:
-        """Refuse no pools with γ = 1."""
+        """Return why areas may not have pools; None with γ = 1."""
         return None if self.gamma == 1 else super().refuses_pools(maximum)
 
     def trigger(self, area: AreaSpec) -> str:
-        """Return the clock of its depth."""
+        """Return the name of the clock of the area's depth."""
         return f"clock{area.depth}"
 
     def clock(self, area: AreaSpec) -> cells.Clock:
-        """Make the clock, which fires once."""
+        """Make the clock, which ticks once, at the step of the area's depth."""
         return cells.Clock(first=area.depth, last=area.depth)
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Require that the output's error, one step behind its prediction, is gone when the teacher comes.
-
-        Gone from axons, too, if it has some of its own to every area.
-        """
+        """Return the least durations: the output's error must be gone (from axons too) before teaching."""
         links = links_to_input(areas)
         return MinimumDurations(2 * links if self.direct else links + 1, links)
 
     def direct_delay(self, area: AreaSpec) -> float:
-        """Return a step for each link; the first passes anyway."""
+        """Return a delay of one step for each link to the output beyond the first."""
         return (area.depth - 1) * self.dt

@@ -94,7 +94,7 @@ class Interaction:
         self.ended: list[Array] = []
 
     def __call__(self, running: Simulator) -> Iterator[Element]:
-        """Yield elements one after another, for :meth:`Simulator.run`."""
+        """Yield the elements of the protocol one after another, for :meth:`Simulator.run`."""
         actor, needs = self._actor(running.circuit), running.circuit.needs
         present, teach = self._present or max(1, needs.present), self._teach or max(1, needs.teach)
         if self._seen is None:

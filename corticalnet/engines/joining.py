@@ -63,14 +63,14 @@ class Parts:
             self._file.expect(empty, numbers)
 
     def add(self, recording: Recording, arrays: list[Array]) -> None:
-        """Take what one more part recorded."""
+        """Add the recording of one more part."""
         self._made.append((recording, arrays))
         self._numbers += sum(array.size for array in arrays)
         if self._file is not None and self._numbers >= recordings.PIECE:
             self._write()
 
     def recording(self) -> xr.Dataset:
-        """Return all of it."""
+        """Return the recording of all parts."""
         if self._file is None:
             return joined(self._running, self._made, self._before, self._last)
         self._write()
@@ -95,7 +95,7 @@ def joined(
     before: Mapping[str, Array],
     last: int | None,
 ) -> xr.Dataset:
-    """Join the parts to one dataset; that of a short run is put together when somebody looks at it.
+    """Join the parts to one dataset; that of a short run is built lazily.
 
     Args:
         running: the simulator, when all parts have run.
@@ -119,7 +119,7 @@ def joined(
 
 
 def _end_to_end(parts: list[list[Array]]) -> list[Array]:
-    """Return the arrays of all parts one after another in time.
+    """Concatenate the arrays of all parts in time; each part's own are emptied as they are copied.
 
     Each part gives its own away as it is copied.
     """
@@ -138,7 +138,7 @@ def _end_to_end(parts: list[list[Array]]) -> list[Array]:
 
 
 def _attributes(running: Running, recording: Recording, last: int | None) -> dict[str, Any]:
-    """Return what a recording says of how it was made."""
+    """Return the attributes of a recording that say how it was made."""
     circuit = running.circuit
     dt = float(circuit.dt)
     settings = {

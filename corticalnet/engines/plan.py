@@ -61,7 +61,7 @@ class Block:
     n: int = 0
 
     def add(self, area: str, n: int, populations: Sequence[Population]) -> slice:
-        """Put an area's columns at the end."""
+        """Append an area's columns; return their slice."""
         self.areas.append(area)
         for population in populations:
             self.populations.setdefault(population.role, []).append(population.name)
@@ -80,7 +80,7 @@ class Place:
 
     @property
     def cell(self) -> Cell:
-        """Return its kind."""
+        """Return the cell of the population."""
         return self.block.roles[self.role]
 
 
@@ -100,7 +100,7 @@ class PortSum:
 
     @property
     def delivered(self) -> str:
-        """Return the phase that delivers the port; "" if it is received at the end of the senders' phase."""
+        """Return the phase that delivers the port; empty if it is received when its senders have acted."""
         return self.block.roles[self.role].ports[self.port]
 
 
@@ -168,7 +168,7 @@ class Plan:
         self.blocks = list(made.values())
 
     def scattered(self, population: Population, batch: int) -> dict[str, NDArray[np.float64]]:
-        """Return states in which the cells of a population differ before all time: state -> ``[batch, n]``.
+        """Draw the initial states in which the cells of a population differ: state -> ``[batch, n]``.
 
         Every population and every sample has a stream of its own, so all engines begin alike.
         """
@@ -181,7 +181,7 @@ class Plan:
         return {state: np.stack([draw[state] for draw in draws]) for state in draws[0]}
 
     def _senders(self, population: str, port: str) -> list[Projection | Broadcast]:
-        """Return what brings something to a population's port."""
+        """Return the projections and broadcasts that end at a population's port."""
         circuit = self.circuit
         return [
             *(p for p in circuit.projections if p.target == population and p.port == port),
@@ -227,14 +227,14 @@ class Plan:
         return list(sums.values())
 
     def _delivery_phase(self, total: PortSum) -> str:
-        """Return the phase at whose end a sum is received that none delivers.
+        """Return the phase at whose end a port is received that no phase delivers.
 
         All areas of a block have the same.
         """
         return next(filter(None, map(self._sender_phase, total.arriving)))
 
     def _sender_phase(self, parts: Sequence[Projection | Broadcast]) -> str:
-        """Return the phase in which the last of these senders acts: then their sum is received.
+        """Return the phase in which the last of these senders acts; empty if there is none.
 
         "" if there is none.
         """

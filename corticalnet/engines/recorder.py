@@ -82,7 +82,7 @@ class Recorder:
         windows.sums = {key: total for key, total in windows.sums.items() if key in self._added}
 
     def take(self, step: int) -> None:
-        """Write step ``step`` down, if it is to be kept."""
+        """Record the state after step ``step``, if it is to be kept."""
         windows, k = self._windows, self._rows
         for key, variable in self._added.items():
             state, total = self._read(variable), windows.sums.get(key)
@@ -102,13 +102,13 @@ class Recorder:
             windows.sums.clear()
 
     def _now(self, variable: RecordedVariable, index: Tensor | None, adds: bool) -> Tensor:
-        """Return what a variable tells now."""
+        """Return the present value of a variable, as it is recorded."""
         state = self._windows.sums[variable.part, variable.state] if adds else self._read(variable)
         state = state if index is None else state[:, index]
         return _REDUCE[variable.reduce](state.flatten(1)) if variable.reduce else state
 
     def finish(self) -> list[NDArray[Any]]:
-        """Return one array for each variable, time first: all steps to be kept that there have been."""
+        """Return one array for each variable, time first, with the steps recorded so far."""
         if len(self._kept) == 1 and not self._rows:  # stopped before
             shapes = zip(self._recording.shapes(), self._kinds, strict=True)
             self._arrays = [torch.empty((0, *shape[1:]), dtype=kind) for shape, kind in shapes]

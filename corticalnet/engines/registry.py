@@ -24,10 +24,10 @@ class Engine(Protocol):
 
     @property
     def weights(self) -> dict[str, Array]:
-        """Return weights by projection, as they are now."""
+        """Return the present weights by projection."""
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
-        """Go on with other weights (of some or all projections)."""
+        """Set the weights of some or all projections."""
 
     def run(
         self,
@@ -40,19 +40,19 @@ class Engine(Protocol):
         """Run a compiled protocol from where the last one ended; return an array for each variable."""
 
     def reset(self, batch: int = 1) -> None:
-        """Bring every state to rest."""
+        """Reset every state to rest."""
 
     def read(self, variable: RecordedVariable) -> Array:
-        """Return what a variable would record now: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
+        """Return the present value of a variable: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
 
     def trouble(self) -> tuple[str, str] | None:
         """Find the first population and state (or projection and state, or "weight") that is not finite."""
 
     def snapshot(self) -> dict[str, Array]:
-        """Return all that the next step depends on, but for inputs."""
+        """Return all arrays that the next step depends on, except inputs."""
 
     def restore(self, snapshot: Mapping[str, Array], batch: int, every: int, step: int) -> None:
-        """Go on from a snapshot."""
+        """Restore a snapshot."""
 
 
 def _torch() -> type[Engine]:

@@ -36,7 +36,7 @@ class RunPlan:
         self.recording: Recording | None = None
 
     def whole(self, protocol: Any) -> Iterator[tuple[CompiledProtocol, Recording]]:
-        """Return a protocol that is known; in pieces that fit into memory if it streams to a file."""
+        """Plan a protocol of known length; in pieces that fit into memory if it streams to a file."""
         compiled = self._compiled(protocol)
         self.steps = compiled.steps
         recording = self.recording = self._counted(self._recorded(compiled, self.last))
@@ -44,7 +44,7 @@ class RunPlan:
         return iter(pieces)
 
     def one_by_one(self, elements: Any) -> Iterator[tuple[CompiledProtocol, Recording]]:
-        """Return a protocol that is made while it runs."""
+        """Plan a protocol that is generated while it runs."""
         if self.last is not None:
             raise ProtocolError("last=… needs a protocol whose length is known, a list of elements")
         try:
@@ -117,7 +117,7 @@ class RunPlan:
 
 
 def until(recording: Recording, step: int) -> Recording:
-    """Return what has been recorded before a step, at which a run stopped."""
+    """Cut a recording at a step at which a run stopped."""
     if step == recording.compiled.end:
         return recording
     compiled = recording.compiled.part(recording.compiled.begin, step)

@@ -49,10 +49,10 @@ class Running:
 
     @property
     def weights(self) -> dict[str, NDArray[np.float64]]:
-        """Return weights by projection, as they are now."""
+        """Return the present weights by projection."""
         return {name: weight.copy() for name, weight in self.engine.weights.items()}
 
     @property
     def step(self) -> int:
-        """Return steps that have been made: the number of the next one."""
+        """Return the number of steps made, which is that of the next one."""
         return self._held.step

@@ -19,7 +19,7 @@ AnyProtocol = Iterable[Any] | Callable[[Simulator], Iterable[Any]] | Any
 def simulator(
     circuit: Circuit, engine: str = "torch", seed: int = 0, *, batch: int | None = None, **options: Any
 ) -> Simulator:
-    """Return a circuit on an engine, for more than one protocol; see :class:`Simulator`.
+    """Return a simulator: a circuit on an engine, for more than one protocol; see :class:`Simulator`.
 
     >>> import corticalnet as cn
     >>> running = simulator(cn.circuit(cn.mlp([2, 3, 2]), cn.rule("z-il")))
@@ -47,7 +47,7 @@ def simulate(
     to: str | Path | None = None,
     **options: Any,
 ) -> xr.Dataset:
-    """Run a circuit through a protocol.
+    """Run a circuit through a protocol; return the recording.
 
     Args:
         circuit: populations and what joins them.

@@ -85,16 +85,16 @@ class Simulator(Running):
     # What users see ----------------------------------------------------------------------------
     @property
     def time(self) -> float:
-        """Return how long it has run, in ms."""
+        """Return the simulated time, in ms."""
         return self.step * float(self.circuit.dt)
 
     @property
     def batch(self) -> int:
-        """Return samples that run side by side (1 as long as nothing has run and none were asked for)."""
+        """Return the number of samples that run side by side (1 if none were asked for or shown yet)."""
         return self._held.batch or self._asked or 1
 
     def read(self, what: str) -> Array:
-        """Read a state as it is now: of a population ``[batch, cells]``, of synapses ``[batch, post, pre]``.
+        """Read a present state: of a population ``[batch, cells]``, of synapses ``[batch, post, pre]``.
 
         Args:
             what: "population.state" ("area1.value.rate"), or a population for the state that it sends;
@@ -112,7 +112,7 @@ class Simulator(Running):
 
     @cached_property
     def _variables(self) -> dict[str, RecordedVariable]:
-        """Return all that can be read, by name."""
+        """Return all variables that can be read, by name."""
         found = {variable.name: variable for variable in variables_of_cells(self.circuit)}
         found |= {p.name: RecordedVariable(p.name, p.cell.sends) for p in self.circuit.populations}
         return found | {t.name: t for t in variables_of_synapses(self.circuit) if t.name not in found}
@@ -142,7 +142,7 @@ class Simulator(Running):
         progress: bool = False,
         to: str | Path | None = None,
     ) -> xr.Dataset:
-        """Run a protocol from where the last one ended, and return what was recorded; see :func:`simulate`.
+        """Run a protocol from where the last one ended; return the recording (see :func:`simulate`).
 
         Two runs are one longer run: inputs stay as they were left, noise goes on, and the recordings joined
         (:func:`corticalnet.join`) are that of the longer run.
@@ -203,7 +203,7 @@ class Simulator(Running):
 
     # Snapshots ---------------------------------------------------------------------------------
     def snapshot(self) -> Snapshot:
-        """Return all that the simulation goes on from: to branch, or to go on tomorrow (``.save(path)``)."""
+        """Take a snapshot of the simulation: to branch, or to go on tomorrow (``.save(path)``)."""
         held = self._held
         about = About(
             circuit=digest(self.circuit),
@@ -221,7 +221,7 @@ class Simulator(Running):
         return Snapshot(about, self.engine.snapshot(), patterns)
 
     def restore(self, snapshot: Snapshot | str | Path) -> None:
-        """Go on from a snapshot (or the file of one), bit for bit as its simulator did.
+        """Restore a snapshot (or the file of one): the simulation goes on from it bit for bit.
 
         Raises:
             SimulationError: it is of another circuit, engine or seed, or damaged; then nothing has changed.
@@ -243,7 +243,7 @@ class Simulator(Running):
         self._held = Held(about.step, about.batch, patterns, about.shown)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Simulator:
-        """Return another simulator that goes on from the same moment: a branch."""
+        """Branch: return another simulator that goes on from the same moment."""
         twin = Simulator(
             self.circuit, self.name, self.seed, batch=self._asked, **copy.deepcopy(self.options, memo)
         )

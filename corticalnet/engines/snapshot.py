@@ -54,7 +54,7 @@ class About:
     version: str = VERSION
 
     def fits(self, here: About) -> None:
-        """Check that it is of a simulator like this one.
+        """Check that the snapshot is of a simulator like ``here``.
 
         Raises:
             SimulationError: it is not.
@@ -88,7 +88,7 @@ class Snapshot:
     held: Arrays
 
     def save(self, path: str | Path) -> Path:
-        """Write ``path.safetensors``; return its name.
+        """Write ``path.safetensors``; return its path.
 
         Raises:
             SimulationError: the disk says no.
@@ -105,7 +105,7 @@ class Snapshot:
 
     @classmethod
     def load(cls, path: str | Path) -> Snapshot:
-        """Return the snapshot that :meth:`save` wrote.
+        """Load a snapshot that :meth:`save` wrote.
 
         Raises:
             SimulationError: there is none, or it is damaged.
@@ -136,12 +136,12 @@ class Snapshot:
 
 
 def digest(circuit: Circuit) -> str:
-    """Return a circuit's structure in a word: populations, cells and what joins them, without weights."""
+    """Hash a circuit's structure (populations, cells, connections), without its weights."""
     return hashlib.sha256(str(circuit).encode()).hexdigest()[:16]
 
 
 def held_patterns(snapshot: Snapshot, circuit: Circuit) -> dict[tuple[str, str], NDArray[Any]]:
-    """Return what was on, by (population, input).
+    """Return the input patterns that were on, by (population, input).
 
     Raises:
         SimulationError: the circuit has no such input, or it has another size.

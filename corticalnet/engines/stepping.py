@@ -26,7 +26,7 @@ _LOOK = 32
 
 
 class Diverged(Exception):
-    """A number is no longer finite.
+    """Raised when a number is no longer finite.
 
     Attributes:
         step: absolute number of the step.
@@ -53,7 +53,7 @@ class Stepping(ABC):
 
     @abstractmethod
     def begin(self, compiled: CompiledProtocol) -> None:
-        """Take a compiled protocol's inputs."""
+        """Prepare the inputs of a compiled protocol."""
 
     @abstractmethod
     def advance(self, t: int, steps: int) -> None:
@@ -61,25 +61,24 @@ class Stepping(ABC):
 
     @abstractmethod
     def _read(self, variable: RecordedVariable) -> Tensor:
-        """Return what a variable records now."""
+        """Return the present value of a variable."""
 
     @abstractmethod
     def _state(self) -> dict[str, Tensor]:
-        """Return all that the next step depends on, but for inputs.
-
-        Shares memory only with what never changes.
+        """Return all tensors that the next step depends on, except inputs, sharing no memory that will
+        change.
         """
 
     @abstractmethod
     def _restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what :meth:`_state` said."""
+        """Restore what :meth:`_state` returned."""
 
     @abstractmethod
     def trouble(self) -> tuple[str, str] | None:
         """Find the first population and state (or projection and state, or "weight") that is not finite."""
 
     def reset(self, batch: int = 1) -> None:
-        """Bring every state to rest (weights stay as they are)."""
+        """Reset every state to rest (weights stay as they are)."""
         self._batch, self.windows = batch, Windows()
         self._recorder: Recorder | None = None
 
@@ -92,8 +91,7 @@ class Stepping(ABC):
         *,
         guard: bool = False,
     ) -> list[NDArray[Any]]:
-        """Run a compiled protocol from where the last one ended; return what was recorded, one array for each
-        variable.
+        """Run a compiled protocol from where the last one ended; return an array for each variable.
 
         States at rest and another batch: see :meth:`reset`.
 
@@ -135,16 +133,16 @@ class Stepping(ABC):
 
     @property
     def stride(self) -> int | None:
-        """Return steps that are made at once, before numbers are looked at; None for all."""
+        """Return how many steps are made before numbers are checked; None for all."""
         return _LOOK
 
     def record(self, t: int) -> None:
-        """Write down what was asked for after step ``t``."""
+        """Record what was asked for after step ``t``."""
         if self._recorder is not None:
             self._recorder.take(t)
 
     def _find_trouble(self, compiled: CompiledProtocol, sound: Mapping[str, Tensor], begin: int) -> Diverged:
-        """Go back to where all was sound, and make the same steps again until it is not."""
+        """Repeat steps one by one from a sound state to find the first number that is not finite."""
         recorder, self._recorder = self._recorder, None
         assert recorder is not None, "it was running"
         arrays, found, t = recorder.finish(), None, begin
@@ -156,16 +154,16 @@ class Stepping(ABC):
         return Diverged(t - 1, *found, arrays)
 
     def read(self, variable: RecordedVariable) -> Array:
-        """Return what a variable would record now: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
+        """Return the present value of a variable: ``[B, n]`` of cells, ``[B, *shape]`` of synapses."""
         return self._read(variable).cpu().numpy().astype(np.float64)
 
     def snapshot(self) -> dict[str, Array]:
-        """Return all that the next step depends on, but for inputs, as arrays."""
+        """Return all that the next step depends on, except inputs, as arrays."""
         state = self._state() | {f"window/{'/'.join(key)}": total for key, total in self.windows.sums.items()}
         return {name: value.detach().cpu().numpy().copy() for name, value in state.items()}
 
     def restore(self, snapshot: Mapping[str, Array], batch: int, every: int, step: int) -> None:
-        """Go on from a snapshot of ``batch`` samples, at a step, while each ``every`` steps are recorded."""
+        """Restore a snapshot of ``batch`` samples, taken at a step while each ``every`` were recorded."""
         self.reset(batch)
         state = {name: torch.tensor(value).to(self._like) for name, value in snapshot.items()}
         sums = {key: state.pop(key) for key in list(state) if key.startswith("window/")}

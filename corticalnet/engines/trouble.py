@@ -16,7 +16,7 @@ _GROWN = 100.0
 
 
 def explain(circuit: Circuit, weights: Mapping[str, Array], found: Diverged) -> str:
-    """Say in one sentence the step, the population (or projection) and the likely cause.
+    """Explain in one sentence the step, the population (or projection) and the likely cause.
 
     Args:
         circuit: that ran.
@@ -35,7 +35,7 @@ def explain(circuit: Circuit, weights: Mapping[str, Array], found: Diverged) -> 
 
 
 def _cause(circuit: Circuit, weights: Mapping[str, Array]) -> str:
-    """Return what has most likely happened."""
+    """Describe the most likely cause."""
     for name, weight in weights.items():
         start = float(np.abs(circuit.weights[name]).max(initial=0.0))
         now = np.abs(weight[np.isfinite(weight)]).max(initial=0.0)

@@ -35,7 +35,7 @@ class PlacedElement:
 
 
 def stimuli_of(circuit: Circuit, entry: PlacedElement) -> dict[Key, Change]:
-    """Return what an element shows: the part of its changes that may bring a batch of samples."""
+    """Return the stimuli of an element: the part of its changes that may bring a batch of samples."""
     element, where = entry.element, entry.where
     if isinstance(element, Present):
         new = {key: _OFF for key in circuit.inputs if key[1] == "stimulus"}
@@ -50,7 +50,7 @@ def stimuli_of(circuit: Circuit, entry: PlacedElement) -> dict[Key, Change]:
 
 
 def changes_of(circuit: Circuit, entry: PlacedElement, batch: int) -> dict[Key, Change]:
-    """Return all else that an element changes, in a simulation of ``batch`` samples."""
+    """Return all other changes of an element, in a simulation of ``batch`` samples."""
     element, where = entry.element, entry.where
     if isinstance(element, SetInput | Play):
         return _fitting(entry.named, batch, entry)
@@ -99,11 +99,11 @@ class Batches:
 
     @property
     def size(self) -> int:
-        """Return samples that run side by side."""
+        """Return the number of samples that run side by side."""
         return self._size
 
     def add(self, entry: PlacedElement, stimuli: Mapping[Key, Change]) -> None:
-        """Check that what is shown goes with the rest.
+        """Check that the stimuli of an element agree with the batch size so far.
 
         Raises:
             ProtocolError: it is of another batch; or an array that is given for just as many steps as it has
@@ -133,7 +133,7 @@ class Batches:
 
 
 def _fitting(changes: Mapping[Key, Change], batch: int, entry: PlacedElement) -> dict[Key, Change]:
-    """Return changes, if each is of one sample or of all."""
+    """Check that each change is of one sample or of all; return the changes."""
     for name, change in changes.items():
         if change.shape[-2] not in (1, batch):
             raise ProtocolError(
@@ -144,7 +144,7 @@ def _fitting(changes: Mapping[Key, Change], batch: int, entry: PlacedElement) ->
 
 
 def named_inputs(circuit: Circuit, element: Element, where: str, steps: int) -> dict[Key, Change]:
-    """Return the inputs that SetInput and Play name, and their numbers; nothing for other elements."""
+    """Return the changes of inputs that SetInput and Play name; none for other elements."""
     if not isinstance(element, SetInput | Play):
         return {}
     known = {f"{p}.{name}": (p, name) for p, name in circuit.inputs}
@@ -165,7 +165,7 @@ def named_inputs(circuit: Circuit, element: Element, where: str, steps: int) -> 
 
 
 def _by_population(circuit: Circuit, port: str, value: Any, where: str) -> dict[str, Any]:
-    """Return whom a stimulus or target is for."""
+    """Return a stimulus or target by the population that takes it."""
     takers = [name for name, taken in circuit.inputs if taken == port]
     if not takers:
         one = f"{'an' if port[0] in 'aeiou' else 'a'} {port.replace('_', ' ')}"

@@ -89,14 +89,14 @@ class CompiledProtocol:
         return self.begin + self.steps
 
     def part(self, begin: int, end: int) -> CompiledProtocol:
-        """Return what happens from one absolute step up to another."""
+        """Return the protocol from one absolute step up to another."""
         a, b = begin - self.begin, end - self.begin
         signals = {key: Signal(s.patterns, s.index[a:b]) for key, s in self.signals.items()}
         events = tuple((t, label) for t, label in self.events if begin <= t < end)
         return CompiledProtocol(b - a, self.batch, signals, self.noise, events, begin, self.held_at(end))
 
     def held_at(self, step: int) -> Held:
-        """Return what another compiled protocol would go on from before an absolute step."""
+        """Return the state that another compiled protocol would go on from before an absolute step."""
         if step == self.end:
             return self.after
         k = step - self.begin - 1
@@ -114,7 +114,7 @@ def compile_protocol(
     batch: int | None = None,
     seed: int = 0,
 ) -> CompiledProtocol:
-    """Check that a protocol fits a circuit, and lay it out in steps.
+    """Check that a protocol fits a circuit, and compile it to signals over steps.
 
     Args:
         circuit: that will run it.
@@ -155,14 +155,14 @@ def compile_protocol(
 
 
 def is_protocol(protocol: object) -> bool:
-    """Return whether something is elements that can be laid out at once (and not made one after another)."""
+    """Return whether an object is a list of elements, to be compiled at once (unlike a generator)."""
     return isinstance(protocol, Element | Stream | Sequence)
 
 
 def _flatten(
     circuit: Circuit, protocol: Iterable[Element | Stream] | Element | Stream
 ) -> list[PlacedElement]:
-    """Return all elements in order, streams as their trials."""
+    """Return all elements in order, with streams expanded to their trials."""
     listed = [protocol] if isinstance(protocol, Element | Stream) else list(protocol)
     entries = []
     for k, one in enumerate(listed, start=1):
@@ -191,7 +191,7 @@ def _flatten(
 def _shown(
     circuit: Circuit, entries: list[PlacedElement], stimuli: list[dict[Key, Change]], held: Held, check: bool
 ) -> int | None:
-    """Return for how long the last stimulus has been on; on the way, check that phases are long enough.
+    """Return for how long the last stimulus has been on, after a check that phases are long enough.
 
     A stimulus that a teacher or an outcome follows, and each of these, must last as long as an error needs to
     come down. What is given in between (and a stimulus that is presented again) leaves it on.
@@ -233,7 +233,7 @@ def _short(where: str, steps: int, least: int) -> ProtocolError:
 
 
 def _signal(changes: list[Change | None], steps: NDArray[np.int64], held: Floats | None) -> Signal:
-    """Return a signal over time from its changes (None: it stays); it begins with what was held, or 0."""
+    """Make a signal over time from its changes (None: no change); it begins with what was held, or 0."""
     if len(changes) == 1 and (changes[0] is None or changes[0].ndim == 2):  # one thing all the time
         one = changes[0] if changes[0] is not None else held
         return Signal(np.zeros((1, 1, 1)) if one is None else one[None], np.zeros(steps[0], np.int64))

@@ -71,7 +71,7 @@ class Noise:
         whole(f"{what}: seed", self.seed, ProtocolError, least=0)
 
     def stream(self, dt: float, seed: int = 0) -> NoiseStream:
-        """Return the noise of a simulation with this length of a step (ms) and this seed."""
+        """Return the noise stream of a simulation with this step length (ms) and this seed."""
         size = float(self.sd) if self.sd is not None else float(self.density or 0.0) / math.sqrt(dt)
         return NoiseStream(size, seed_of(seed, self.seed, self.population, self.port, size=16))
 
@@ -95,11 +95,11 @@ class NoiseStream:
     key: int
 
     def at(self, step: int, batch: int, n: int) -> Floats:
-        """Return the noise ``[batch, n]`` of one absolute step."""
+        """Draw the noise ``[batch, n]`` of one absolute step."""
         counter = np.array([0, 0, step, 0], dtype=np.uint64)  # a step never needs 2^128 numbers
         rng = np.random.Generator(np.random.Philox(counter=counter, key=self.key))
         return rng.normal(0.0, self.sd, (batch, n))
 
     def table(self, begin: int, steps: int, batch: int, n: int) -> Floats:
-        """Return the noise ``[steps, batch, n]`` of several steps."""
+        """Draw the noise ``[steps, batch, n]`` of several steps."""
         return np.stack([self.at(step, batch, n) for step in range(begin, begin + steps)])

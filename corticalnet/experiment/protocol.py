@@ -38,11 +38,11 @@ class Element:
 
     @property
     def label(self) -> str:
-        """Return the label for events and messages."""
+        """Return the word for the element in events and messages."""
         return type(self).__name__.lower()
 
     def length(self, dt: float, where: str) -> int:
-        """Return how many steps it lasts.
+        """Return how many steps the element lasts.
 
         Raises:
             ProtocolError: its time is no whole number of steps.
@@ -213,7 +213,7 @@ class Play(Element):
         super().__post_init__()
 
     def sampled(self, signal: Any, steps: int, dt: float, what: str) -> Any:
-        """Return a signal at each step: an array as it is, a function called with the times."""
+        """Sample a signal at each step: an array as it is, a function at the times."""
         if not callable(signal):
             return signal
         function: Callable[[float], Any] = signal

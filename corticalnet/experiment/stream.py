@@ -76,7 +76,7 @@ class Stream:
         return low, high
 
     def expand(self) -> list[Element]:
-        """Return the trials: Present, Teach (or Reinforce), Present, …"""
+        """Return the elements of all trials: Present, Teach (or Reinforce), Present, …"""
         bounds = np.array([self.present, self.teach]).T
         rng = np.random.default_rng(whole("Stream: seed", self.seed, ProtocolError, least=0))
         lengths = rng.integers(bounds[0], bounds[1], size=(len(self.stimuli), 2), endpoint=True)

@@ -58,7 +58,7 @@ def course(value: Any, n: int, steps: int, what: str) -> Floats:
 
 
 def target(value: Any, n: int, batch: int, what: str) -> Floats:
-    """Return what n cells are to do, ``[B or 1, n]``, in a simulation of so many samples.
+    """Convert a target for n cells to vectors ``[B or 1, n]``, in a simulation of so many samples.
 
     Whole numbers are classes: one for all samples, or one for each (``[B]`` or ``[B, 1]``). All else is a
     vector, ``[n]`` or ``[B, n]``: also a row of n whole numbers or truth values (one-hot), if there are not
@@ -87,5 +87,5 @@ def target(value: Any, n: int, batch: int, what: str) -> Floats:
 
 
 def samples(batch: int) -> str:
-    """Return how many, in words."""
+    """Format a number of samples in words."""
     return "1 sample" if batch == 1 else f"{batch} samples"

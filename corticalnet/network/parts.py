@@ -108,7 +108,7 @@ class Parts:
 
 
 def _shapes(module: nn.Module) -> dict[str, Shape]:
-    """Return the shapes of all parameters of a module, with that of a bias which a link may be given later."""
+    """Return the shapes of all parameters of a module, with that of a bias that a link may get later."""
     shapes = {name: () if p is None else tuple(p.shape) for name, p in module._parameters.items()}
     if isinstance(module, Link) and "bias" in shapes:
         shapes["bias"] = module.plan(module.source_shape)[2]

@@ -42,7 +42,7 @@ def build_dataset(
     after: Mapping[str, Array],
     attrs: Mapping[str, Any],
 ) -> xr.Dataset:
-    """Return the recording with names, units and coordinates; the arrays become its variables as they are.
+    """Build the recording with names, units and coordinates; the arrays become its variables uncopied.
 
     Args:
         recording: what was asked for.
@@ -90,7 +90,7 @@ def build_dataset(
 
 
 def _describe(recording: Recording, variable: RecordedVariable) -> dict[str, str]:
-    """Return what is to be known of a variable; ``data.filter_by_attrs`` chooses by it."""
+    """Return the attributes of a variable; ``data.filter_by_attrs`` selects by them."""
     what = f"{variable.reduce} of {variable.state}" if variable.reduce else variable.state
     about = {"units": state_of(recording.circuit, variable).unit.symbol}
     if variable.is_synapse:

@@ -32,28 +32,28 @@ class Firing:
 
     @property
     def fired(self) -> NDArray[np.bool_]:
-        """Return whether each cell fired, ``[time, n]``."""
+        """Return whether each cell fired in each record, ``[time, n]``."""
         return np.not_equal(self.count, 0)
 
     @property
     def side(self) -> str:
-        """Return  "on" or "off"; "" for cells without a sign."""
+        """Return the sign that the cells encode, "on" or "off"; empty for cells without a sign."""
         last = self.population.rpartition(".")[2]
         return last if last in ("on", "off") else ""
 
     @property
     def speaker(self) -> str:
-        """Return the population that it speaks for: "area1.value"."""
+        """Return the population whose rates the cells encode: "area1.value"."""
         return self.population.removesuffix(f".{self.side}") if self.side else self.population
 
     @property
     def area(self) -> str:
-        """Return the area it stands in."""
+        """Return the area of the population."""
         return self.speaker.rpartition(".")[0] or self.speaker
 
     @property
     def role(self) -> str:
-        """Return what it tells: "value", "error", "dopamine"."""
+        """Return the role of the population that is encoded: "value", "error", "dopamine"."""
         return self.speaker.rpartition(".")[2]
 
 
@@ -68,7 +68,7 @@ def spiking(data: xr.Dataset) -> bool:
 
 
 def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
-    """Return all populations that spike, then all φ, in the order of the recording.
+    """Return the spikes of all populations that spike, then all φ, in the order of the recording.
 
     Raises:
         ProtocolError: there is no such sample, or no spikes were recorded.
@@ -96,7 +96,7 @@ def _events(data: xr.Dataset, *states: str) -> list[xr.DataArray]:
 
 
 def one_population(data: xr.Dataset, population: str, batch: int = 0) -> Firing:
-    """Return the population of a name.
+    """Return the spikes of one population, by name.
 
     Raises:
         ProtocolError: there is no such population.
@@ -107,7 +107,7 @@ def one_population(data: xr.Dataset, population: str, batch: int = 0) -> Firing:
 
 
 def stride(data: xr.Dataset) -> int:
-    """Return steps from one record to the next.
+    """Return the number of steps from one record to the next.
 
     Raises:
         ProtocolError: they are not as many between all records.
@@ -123,12 +123,12 @@ def stride(data: xr.Dataset) -> int:
 
 
 def counted(data: xr.Dataset) -> int:
-    """Count the steps whose spikes each record holds: all since the last one (if none was left out)."""
+    """Return over how many steps each record counts spikes: all since the last one (if none was left out)."""
     return int(data.attrs.get("every", 1))
 
 
 def rate(data: xr.Dataset, count: NDArray[np.int64], width: float) -> NDArray[np.float64]:
-    """Return spikes per second in a window that slides: the mean over ``width`` ms around each time.
+    """Compute spikes per second in a sliding window: the mean over ``width`` ms around each time.
 
     At the ends of the recording the window is what of it lies within. It is made of whole records: a record
     tells what fired in the steps up to its own, so where these are several, its borders are the nearest.
@@ -154,5 +154,5 @@ def rate(data: xr.Dataset, count: NDArray[np.int64], width: float) -> NDArray[np
 
 
 def window(width: float, each: float) -> int:
-    """Return how many records, each so many ms after the last, a window of ``width`` ms is."""
+    """Return the length in records of a window of ``width`` ms, where records are ``each`` ms apart."""
     return max(1, round(width / each))

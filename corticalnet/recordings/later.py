@@ -19,10 +19,7 @@ _BUILDS: dict[int, Callable[[], xr.Dataset]] = {}
 
 
 def later(build: Callable[[], xr.Dataset]) -> xr.Dataset:
-    """Return a dataset that becomes what ``build`` returns at the first use.
-
-    From then on it is an ordinary one.
-    """
+    """Return a lazy dataset, which becomes the ordinary one that ``build`` returns at the first use."""
     made: xr.Dataset = object.__new__(_kind())
     _BUILDS[id(made)] = build
     weakref.finalize(made, _BUILDS.pop, id(made), None)
@@ -30,7 +27,7 @@ def later(build: Callable[[], xr.Dataset]) -> xr.Dataset:
 
 
 def _fill(made: Any) -> None:
-    """Take the parts of the dataset that is meant, and its class."""
+    """Turn a lazy dataset into the ordinary one that it stands for."""
     import xarray as xr
 
     whole = _BUILDS.pop(id(made))()
@@ -42,7 +39,7 @@ def _fill(made: Any) -> None:
 
 @cache
 def _kind() -> Any:
-    """Return the class of datasets that nobody has looked at; made when xarray is needed."""
+    """Return the class of lazy datasets; it is defined when xarray is needed."""
     import xarray as xr
 
     class Unread(xr.Dataset):

@@ -48,7 +48,7 @@ class Axis:
 
 
 def axes(circuit: Circuit, variables: Iterable[RecordedVariable]) -> list[Axis | None]:
-    """Return the axis of cells of each variable; None for what is reduced, and for weights and synapses."""
+    """Return the axis of cells of each variable; None for reduced variables, weights and synapses."""
     known: dict[str, Axis] = {}
     found: list[Axis | None] = []
     for variable in variables:
@@ -69,18 +69,18 @@ def axes(circuit: Circuit, variables: Iterable[RecordedVariable]) -> list[Axis |
 
 
 def weights_name(projection: str) -> str:
-    """Return the name of a projection's weights before and after."""
+    """Return the name of the variable with a projection's weights before and after."""
     return f"weights {projection}"
 
 
 def weight_axes(circuit: Circuit, projection: str) -> tuple[str, ...]:
-    """Return axes of the weights of a projection."""
+    """Return the names of the axes of a projection's weights."""
     ends = ("post", "pre") if np.ndim(circuit.weights[projection]) == 2 else ("weight",)
     return tuple(f"{projection} {end}" for end in ends)
 
 
 def synapse_axes(circuit: Circuit, projection: str) -> tuple[str, ...]:
-    """Give axes of numbers of its synapses: those of the weights, if the k-th synapse has the k-th weight."""
+    """Return the axes of one number per synapse: those of the weights if synapse k has weight k."""
     one = circuit.projection(projection)
     weight = one.connection.synapses(*(circuit.population(end).n for end in (one.source, one.target)))[2]
     if np.array_equal(weight, np.arange(np.size(circuit.weights[projection]))):
@@ -89,12 +89,12 @@ def synapse_axes(circuit: Circuit, projection: str) -> tuple[str, ...]:
 
 
 def columns_name(axis: str) -> str:
-    """Return the name of the coordinate that tells which column each cell of an axis encodes."""
+    """Return the name of the coordinate with the column that each cell of an axis encodes."""
     return f"{axis.removesuffix(':cell')}:column"  # (files take no space in it)
 
 
 def see_that_names_differ(circuit: Circuit, variables: Iterable[RecordedVariable]) -> None:
-    """Check that no two things are called the same.
+    """Check that no two variables, axes or coordinates have one name.
 
     Raises:
         ProtocolError: they are.
@@ -113,7 +113,7 @@ def see_that_names_differ(circuit: Circuit, variables: Iterable[RecordedVariable
 
 
 def coordinates(axis: Axis) -> dict[str, Any]:
-    """Return what xarray is to know of an axis."""
+    """Return the coordinates of an axis, as xarray takes them."""
     number = {"units": "1", "long_name": "number of the cell in its population"}
     found: dict[str, Any] = {axis.name: ((axis.name,), axis.cells, number)}
     if axis.columns is not None:
@@ -123,14 +123,14 @@ def coordinates(axis: Axis) -> dict[str, Any]:
 
 
 def _columns(circuit: Circuit, area: str) -> int:
-    """Return how many columns an area has: as many as its first population has cells."""
+    """Return the number of columns of an area: the number of cells of its first population."""
     return next(p.n for p in circuit.populations if p.area == area)
 
 
 def _spoken_for(
     circuit: Circuit, population: Population, cells: NDArray[np.int64]
 ) -> NDArray[np.int64] | None:
-    """Return the column of each cell: "area1.value.on" has N cells for each column of "area1.value"."""
+    """Return the column that each cell encodes: "area1.value.on" has N cells per column of "area1.value"."""
     columns = next((p.n for p in circuit.populations if p.name == population.area), 0)
     if not columns or population.name == population.area or population.n % columns:
         return None

@@ -17,7 +17,7 @@ _OPEN: WeakSet[Any] = WeakSet()
 
 
 def load_recording(path: str | Path, *, lazy: bool = False) -> xr.Dataset:
-    """Return a recording that ``to=path`` or ``data.to_netcdf(path, engine="h5netcdf")`` saved.
+    """Load a recording that ``to=path`` or ``data.to_netcdf(path, engine="h5netcdf")`` saved.
 
     Args:
         path: of the file.
@@ -55,7 +55,7 @@ def load_recording(path: str | Path, *, lazy: bool = False) -> xr.Dataset:
 
 
 def other_version(path: str | Path, attrs: Any) -> ProtocolError:
-    """Return what is to be said of a recording whose variables are called otherwise."""
+    """Return the error for a recording with another layout of variables."""
     layout = attrs.get("layout", 1)
     return ProtocolError(
         f"recording '{path}' is of corticalnet {attrs['corticalnet']} and of layout {layout}, but this "
@@ -64,7 +64,7 @@ def other_version(path: str | Path, attrs: Any) -> ProtocolError:
 
 
 def readable(data: xr.Dataset) -> xr.Dataset:
-    """Return what a file holds as a recording: with texts, which HDF5 gives back as objects."""
+    """Convert what a file holds to a recording: HDF5 gives texts back as objects."""
     if "when" not in data.coords:
         return data
     when = data["when"]
@@ -72,7 +72,7 @@ def readable(data: xr.Dataset) -> xr.Dataset:
 
 
 def opened(path: Path) -> xr.Dataset:
-    """Return what a file holds now; states are read from it when they are needed, all else at once."""
+    """Open a recording in a file; states are read from it when they are needed, all else at once."""
     import h5netcdf
     import xarray as xr
     from xarray.backends import CachingFileManager, H5NetCDFStore
@@ -87,6 +87,6 @@ def opened(path: Path) -> xr.Dataset:
 
 
 def let_go() -> None:
-    """Close files that datasets read from: they cannot be written while they are open."""
+    """Close the files that datasets read from: they cannot be written while they are open."""
     for file in list(_OPEN):
         file.close()

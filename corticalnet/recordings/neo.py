@@ -25,7 +25,7 @@ FACTS = ("engine", "seed", "dt", "corticalnet")
 
 
 def to_neo(data: xr.Dataset, trial: str = "present") -> Any:
-    """Return a recording as a ``neo.Block``, as PyNN would hand it over.
+    """Convert a recording to a ``neo.Block``, as PyNN would return it.
 
     - a *Segment* for each trial of each sample of the batch, annotated with both; times go on from trial to
       trial as in the recording;
@@ -99,7 +99,7 @@ def to_neo(data: xr.Dataset, trial: str = "present") -> Any:
 
 
 def _edges(events: Sequence[tuple[float, str]], trial: str, begin: float, end: float) -> list[float]:
-    """Return where trials begin, and the end."""
+    """Return the times at which trials begin, and the end."""
     labels = dict.fromkeys(label for _, label in events)
     if trial != "present":
         one_of("event that begins a trial", trial, labels or ["none"], ProtocolError)
@@ -110,13 +110,13 @@ def _edges(events: Sequence[tuple[float, str]], trial: str, begin: float, end: f
 
 
 def _clock(data: xr.Dataset, dt: float) -> tuple[float, bool]:
-    """Return ms from record to record, and whether this is so for all of them."""
+    """Return the time (ms) from record to record, and whether it is the same for all of them."""
     gaps = np.diff(data["step"].values)
     return float(gaps[0] if len(gaps) else counted(data)) * dt, len(set(gaps.tolist())) < 2
 
 
 def _trains(data: xr.Dataset, batch: int) -> list[tuple[NDArray[np.float64], dict[str, Any]]]:
-    """Return spike times of each cell, and what is to be known of it."""
+    """Return the spike times of each cell with its annotations."""
     if not fires(data) or counted(data) > 1:
         return []
     times, found = spike_times(data, batch=batch), []
@@ -129,7 +129,7 @@ def _trains(data: xr.Dataset, batch: int) -> list[tuple[NDArray[np.float64], dic
 
 
 def _signals(data: xr.Dataset, batch: int) -> list[tuple[NDArray[np.float64], dict[str, Any]]]:
-    """Return states ``[time, cells]`` of each population, and what is to be known of them."""
+    """Return the states ``[time, cells]`` of each population with their annotations."""
     found = []
     for array in data.data_vars.values():
         state = array.attrs.get("state")
@@ -157,5 +157,5 @@ def _about(array: xr.DataArray) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Convert numbers of NumPy to those of Python, which files keep."""
+    """Convert a number of NumPy to one of Python, which files keep."""
     return value.item() if isinstance(value, np.generic) else value

@@ -16,13 +16,13 @@ SYMBOLS = {"value": "x", "prediction": "μ", "error": "ε", "phi": "φ", "rpe": 
 
 
 def states(data: xr.Dataset) -> list[xr.DataArray]:
-    """Return all states of cells in a recording, ``[time, batch, cell]``, by population; no spikes."""
+    """Return all states of cells in a recording except spikes, ``[time, batch, cell]``."""
     found = [array for array in data.data_vars.values() if "population" in array.attrs and array.ndim == 3]
     return [array for array in found if array.attrs["state"] != "spike"]
 
 
 def all_cells(data: xr.Dataset, state: str) -> np.ndarray:
-    """Join a state of all cells that have it, ``[time, batch, cell]``, in the order of the recording.
+    """Concatenate a state over all cells that have it, ``[time, batch, cell]``, in the recording's order.
 
     Raises:
         ProtocolError: it was not recorded.
@@ -39,7 +39,7 @@ def all_cells(data: xr.Dataset, state: str) -> np.ndarray:
 
 
 def numbers(array: xr.DataArray) -> np.ndarray:
-    """Read real numbers as a dense tensor on ``device``; a tensor that is one already passes as it is."""
+    """Return the numbers of the cells in their population, along the last axis of a variable."""
     axis = array.dims[-1]
     found: np.ndarray = np.asarray(
         array[axis].values if axis in array.coords else np.arange(array.sizes[axis])
@@ -53,29 +53,29 @@ def summed(array: xr.DataArray) -> bool:
 
 
 def area_names(data: xr.Dataset) -> list[str]:
-    """Return areas in the order of the recording."""
+    """Return the names of the areas in the order of the recording."""
     return list(dict.fromkeys(array.attrs["area"] for array in states(data)))
 
 
 def plastic_projections(data: xr.Dataset) -> list[str]:
-    """Return names of the projections whose weights before and after are in a recording."""
+    """Return the names of the projections whose weights before and after are in a recording."""
     return [str(array.attrs["projection"]) for array in data.data_vars.values() if "when" in array.dims]
 
 
 def weights(data: xr.Dataset, projection: str, when: str) -> np.ndarray:
-    """Return weights of a projection "before" or "after"."""
+    """Return the weights of a projection "before" or "after"."""
     found: np.ndarray = data[weights_name(projection)].sel(when=when).values
     return found
 
 
 def weight_change(data: xr.Dataset, projection: str) -> np.ndarray:
-    """Return by how much the weights of a projection have changed: after − before."""
+    """Compute the change of a projection's weights: after − before."""
     found: np.ndarray = weights(data, projection, "after") - weights(data, projection, "before")
     return found
 
 
 def phases(data: xr.Dataset) -> list[tuple[float, float, str]]:
-    """Start and end (ms) and label of each phase, as far as it lies in the recorded time."""
+    """Return start and end (ms) and label of each phase, as far as it lies in the recorded time."""
     times = data["time"].values
     if len(times) < 2:
         return []

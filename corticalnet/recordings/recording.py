@@ -94,12 +94,14 @@ class Recording:
     every: int = 1
 
     def adds_up(self, variable: RecordedVariable) -> bool:
-        """Return whether a variable tells the sum of several steps."""
+        """Return whether records of a variable are sums over several steps."""
         return self.every > 1 and not variable.is_weight and _adds_up(self.circuit, variable)
 
     def allocate(self) -> list[NDArray[Any]]:
-        """Make an empty array per variable: ``[K, B, n]``, ``[K, B]`` if reduced, ``[K, *weight shape]``; of
-        synapses ``[K, B, *shape]``."""
+        """Allocate an array per variable: ``[K, B, n]``, ``[K, B]`` if reduced, ``[K, *weight shape]``.
+
+        Of synapses ``[K, B, *shape]``.
+        """
         kinds = [variable.kind or np.float64 for variable in self.variables]
         return [np.empty(shape, kind) for shape, kind in zip(self.shapes(), kinds, strict=True)]
 
@@ -120,7 +122,7 @@ class Recording:
         return kept, batch, cells
 
     def pieces(self) -> list[tuple[CompiledProtocol, Recording]]:
-        """Split into parts that are recorded one after another, each of about ``PIECE`` numbers at most."""
+        """Split the recording into consecutive parts of about ``PIECE`` numbers at most."""
         each = sum(int(np.prod(shape[1:])) for shape in self.shapes())
         rows = max(1, PIECE // max(1, each))
         ends = [int(step) + 1 for step in self.kept[rows - 1 :: rows]]
@@ -141,7 +143,7 @@ def plan_recording(
     last: int | None = None,
     stream: bool = False,
 ) -> Recording:
-    """Return what to write down.
+    """Plan what to record of a simulation.
 
     Args:
         circuit: that runs.
@@ -173,7 +175,7 @@ def plan_recording(
 
 
 def _requested(circuit: Circuit, record: str | Record | Sequence[str | Record]) -> list[RecordedVariable]:
-    """Return recorded variables of all requests, each once."""
+    """Return the recorded variables of all requests, each once."""
     requests = [record] if isinstance(record, str | Record) else list(record)
     variables_by: dict[tuple[str, str, str, bool], RecordedVariable] = {}
     for request in requests:
@@ -186,7 +188,7 @@ def _requested(circuit: Circuit, record: str | Record | Sequence[str | Record]) 
 
 
 def again(recording: Recording, compiled: CompiledProtocol) -> Recording:
-    """Plan the same variables of another compiled protocol of the same length, batch and phase."""
+    """Plan the same variables for another compiled protocol of the same length, batch and phase."""
     kept = recording.kept + (compiled.begin - recording.compiled.begin)
     return Recording(recording.circuit, compiled, recording.variables, kept, recording.every)
 
@@ -196,7 +198,7 @@ def _adds_up(circuit: Circuit, variable: RecordedVariable) -> bool:
 
 
 def _both(one: RecordedVariable, other: RecordedVariable) -> RecordedVariable:
-    """Return two requests for one state: the cells of either; what is reduced must be of the same cells."""
+    """Merge two requests for one state: the cells of either; if reduced, they must be the same."""
     if one.index is None or other.index is None:
         same, index = one.index is other.index, None
     else:
@@ -209,7 +211,7 @@ def _both(one: RecordedVariable, other: RecordedVariable) -> RecordedVariable:
 
 
 def _variables(circuit: Circuit, record: Record) -> list[RecordedVariable]:
-    """Return a request as variables."""
+    """Convert a request to recorded variables."""
     what = record.what
     plastic = [p.name for p in circuit.plastic]
     names = {p.name: p for p in circuit.populations}
@@ -246,7 +248,7 @@ def _variables(circuit: Circuit, record: Record) -> list[RecordedVariable]:
 
 
 def _unknown(circuit: Circuit, what: str) -> str:
-    """Return what there is instead: in the population or projection that is named, or in all."""
+    """Describe what can be recorded instead: of the population or projection named, or of all."""
     owner, _, state = what.rpartition(".")
     cells, synapses = variables_of_cells(circuit), variables_of_synapses(circuit)
     for part, variables, name in (
@@ -265,7 +267,7 @@ def _unknown(circuit: Circuit, what: str) -> str:
 
 
 def _where(record: Record, populations: list[Population]) -> dict[str, Indices | None]:
-    """Return the cells of each population that ``where`` leaves."""
+    """Return the cells of each population that ``where`` selects."""
     what, where = f"record '{record.what}'", record.where
     if where is None:
         return dict.fromkeys(p.name for p in populations)

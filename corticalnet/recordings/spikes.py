@@ -22,7 +22,7 @@ Cell = tuple[str, int]
 
 
 def spike_times(data: xr.Dataset, population: str | None = None, batch: int = 0) -> dict[Cell, Floats]:
-    """Find when each cell fired: the times (ms) of its steps with a spike. For φ, steps in which it is not 0.
+    """Return the times (ms) at which each cell fired; for φ, of steps in which it is not 0.
 
     Args:
         data: a recording of every step.
@@ -55,7 +55,7 @@ def spike_times(data: xr.Dataset, population: str | None = None, batch: int = 0)
 
 
 def population_rate(data: xr.Dataset, population: str, width: float | str = "20 ms") -> xr.DataArray:
-    """Return the rate of the cells of each column, ``[time, batch, column]`` in Hz.
+    """Compute the rate of the cells of each column, ``[time, batch, column]`` in Hz.
 
     ``r(t) = spikes in [t − width/2, t + width/2) / (cells × width)``; at the ends of the recording the window
     is what of it lies within. Of a recording with ``every`` the window is made of whole records; where
@@ -94,12 +94,15 @@ def population_rate(data: xr.Dataset, population: str, width: float | str = "20 
 
 
 def isi(data: xr.Dataset, population: str | None = None, batch: int = 0) -> dict[Cell, Floats]:
-    """Give intervals (ms) between the spikes of each cell; arguments and errors as of :func:`spike_times`."""
+    """Compute the intervals (ms) between the spikes of each cell.
+
+    Arguments and errors as of :func:`spike_times`.
+    """
     return {cell: np.diff(times) for cell, times in spike_times(data, population, batch).items()}
 
 
 def cv(data: xr.Dataset, population: str | None = None, batch: int = 0) -> dict[Cell, float]:
-    """Return the coefficient of variation of each cell's intervals: s.d. / mean.
+    """Compute the coefficient of variation of each cell's intervals: s.d. / mean.
 
     0 for a clock, 1 for a Poisson process (√(1 − r dt) in steps of dt). NaN for a cell with fewer than three
     spikes. Arguments and errors as of :func:`spike_times`.

@@ -71,7 +71,7 @@ class RecordingFile:
                 self._see_that_it_goes_on(begin)
 
     def expect(self, data: xr.Dataset, numbers: int) -> None:
-        """Check before the work that what will come fits to what is there, and onto the disk.
+        """Check in advance that what will come fits the file, and the space on the disk.
 
         Args:
             data: a recording like those that will come, of no step.
@@ -91,7 +91,7 @@ class RecordingFile:
                 )
 
     def append(self, data: xr.Dataset) -> None:
-        """Write a piece at the end.
+        """Append a piece to the file.
 
         Raises:
             ProtocolError: the disk says no, or the piece is of another recording; the file is as it was.
@@ -106,7 +106,7 @@ class RecordingFile:
             self._there = True
 
     def open(self) -> xr.Dataset:
-        """Return the recording so far; states are read from the file when they are needed."""
+        """Open the recording so far; states are read from the file when they are needed."""
         return opened(self.path)
 
     def _create(self, data: xr.Dataset) -> None:
@@ -145,7 +145,7 @@ class RecordingFile:
             file.attrs["events"], file.attrs["settings"] = json.dumps(events), json.dumps(settings)
 
     def _reserve(self, data: xr.Dataset) -> None:
-        """Have the disk keep room for a piece; what of it is not needed, HDF5 gives back.
+        """Reserve space on the disk for a piece; HDF5 gives back what is not needed.
 
         Raises:
             OSError: there is none.
@@ -183,7 +183,7 @@ class RecordingFile:
             ) from None
 
     def _follows(self, file: Any, steps: Any) -> None:
-        """Check that steps come after those that a file has."""
+        """Check that steps come after those in the file."""
         there = file.variables["step"]
         if len(there) and len(steps) and (last := int(there[-1])) >= steps[0]:
             raise ProtocolError(
@@ -192,7 +192,7 @@ class RecordingFile:
             )
 
     def _fits(self, data: xr.Dataset) -> None:
-        """Check that both are of one simulation, and record the same."""
+        """Check that the recording in the file is of the same simulation and variables."""
         import xarray as xr
 
         def other(what: object) -> ProtocolError:
@@ -230,4 +230,4 @@ class RecordingFile:
 
 
 class _Tried(Exception):
-    """A file could be made."""
+    """Raised to undo a trial: the file could be made."""

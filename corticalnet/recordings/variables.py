@@ -51,12 +51,12 @@ class RecordedVariable:
 
 
 def variables_of_cells(circuit: Circuit) -> list[RecordedVariable]:
-    """Return all states of all populations."""
+    """Return variables for all states of all populations."""
     return [RecordedVariable(p.name, state) for p in circuit.populations for state in p.cell.state]
 
 
 def variables_of_synapses(circuit: Circuit) -> list[RecordedVariable]:
-    """Return all states of synapses, traces among them."""
+    """Return variables for all states of synapses, including traces."""
     rules = [(p.name, p.plasticity) for p in circuit.plastic]
     return [
         RecordedVariable(name, state, is_synapse=True)
@@ -67,7 +67,7 @@ def variables_of_synapses(circuit: Circuit) -> list[RecordedVariable]:
 
 
 def state_of(circuit: Circuit, variable: RecordedVariable) -> State:
-    """Return what is said of the state that a variable tells of."""
+    """Return the declaration of the state that a variable records."""
     if not variable.is_synapse:
         return circuit.population(variable.part).cell.states()[variable.state]
     rule = circuit.projection(variable.part).plasticity
@@ -76,7 +76,7 @@ def state_of(circuit: Circuit, variable: RecordedVariable) -> State:
 
 
 def with_kind(variable: RecordedVariable, circuit: Circuit, every: int) -> RecordedVariable:
-    """Return a variable that knows the kind of its numbers.
+    """Return the variable with its dtype, if its numbers are whole.
 
     Spikes, φ and choices are 0 or 1, and so are sums of them whole numbers (with a sign, so that a difference
     of "on" and "off" is right); what lasts and is 0 or 1 is a truth value.
@@ -100,7 +100,7 @@ def _binary(cell: Cell) -> set[str]:
 
 
 def default_variables(circuit: Circuit, kept: int, batch: int, limited: int = 1) -> list[RecordedVariable]:
-    """Return all states and weights, or what of them is not too much; what is left out is said.
+    """Return variables for all states and weights, or for as many as are not too much, with a warning.
 
     Of spiking cells spikes alone: their voltages and dice are many, and tell nothing more. Of synapses
     weights alone: their states are as many again for each sample.

@@ -104,7 +104,7 @@ class Decoders:
         return self.wiring.area(node).to_drive(state, trace) if self.kind == "gated" else state
 
     def drive(self, node: int, codes: Sequence[Tensor]) -> Tensor | None:
-        """Compute the decoders' drive Σ V c + b to an area, shaped as its rates; None if it has no decoder."""
+        """Compute the decoders' drive Σ V c + b to an area, shaped as its rates; None without decoders."""
         parts = [link.feedback(codes[above], weight) for above, link, weight in self.ways[node]]
         if not parts:
             return None

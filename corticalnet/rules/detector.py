@@ -56,7 +56,7 @@ class ChangeDetector:
         return phi, pulse, self._sent(error, moved, phi, pulse)
 
     def _leaves_rest(self, signal: Tensor) -> Tensor:
-        """Return whether a signal exceeds the threshold of rest: per column, or per sample ``[batch, 1, …]``."""
+        """Return whether a signal exceeds the threshold: per column, or per sample ``[batch, 1, …]``."""
         if self.pooled:
             signal = signal.abs().flatten(1).sum(1).view(-1, *(1,) * (signal.dim() - 1))
         return signal != 0 if not self.threshold else signal.abs() > self.threshold

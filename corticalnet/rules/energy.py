@@ -101,7 +101,7 @@ class Energy:
         return extremes(along, torch.zeros_like(values), iterations)
 
     def _errors(self, values: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor], list[Trace]]:
-        """Compute ε of every node (the output's with its gain), the output's without, all rates, all traces."""
+        """Compute ε of every node (with the gain at the output; without it, apart), all rates, all traces."""
         state = self._by_node(values)
         rates, traces, before = [self.activity.rates[0]], [self.activity.traces[0]], self.activity.traces
         errors = [torch.zeros_like(rates[0])]

@@ -92,7 +92,7 @@ class FaZIL(Trigger):
         return Equality(loss, self.gate == "none", self.steps, 1e-12 if self.gate == "none" else 1e-10)
 
     def run(self, trial: Trial) -> None:
-        """Run the inference steps; every column learns by its own detector, without a clock or layer index."""
+        """Run the inference steps; columns learn by their own detectors, without clock or layer index."""
         columns = PredictiveCodingState(trial)
         watch = self.gate, self.silence, self.threshold, self.pooled
         detectors = [ChangeDetector(*watch) for _ in columns.errors]

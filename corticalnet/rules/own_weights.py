@@ -28,7 +28,7 @@ def _nobody() -> None:
 
 
 def link_of(name: str, links: Collection[str]) -> str:
-    """Return the link beside which weights lie, by their name (``inverse.area1->area2.bias``); empty if none."""
+    """Return the link beside which weights lie, by their name (``inverse.area1->area2.bias``), or ""."""
     return next((part for part in name.split(".") if part in links), "")
 
 
@@ -143,7 +143,7 @@ class OwnWeights:
             tensor.copy_(state[name])
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave out the network taught last and the observer: pickles and copies may teach another network."""
+        """Leave out the network taught last and the observer: pickles and copies may teach another."""
         state = {name: value for name, value in self.__dict__.items() if name != "observer"}
         forgotten = ("_drawn_for", "_learned", "_taught", "_updated", "_versions", "_left_behind", "_moved")
         return state | {name: getattr(OwnWeights, name) for name in forgotten}

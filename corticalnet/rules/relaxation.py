@@ -94,7 +94,7 @@ class RelaxationPhase:
             self.states[node] = area.state(activity.drives[node], trace)
 
     def nudged(self, trial_loss: TrialLoss, beta: float | Tensor) -> RelaxationPhase:
-        """Return a copy whose output is nudged to the target with strength β (a number, or one per sample)."""
+        """Return a copy whose output is nudged to the target with strength β (one, or one per sample)."""
         other = self._copy()
         other.trial_loss, other.beta = trial_loss, beta  # type: ignore[assignment]
         return other

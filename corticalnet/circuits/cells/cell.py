@@ -74,31 +74,31 @@ class Cell(Part, ABC):
         self.check()
 
     def leaves_out(self) -> Iterable[str]:
-        """Return states, ports and inputs of its class that a cell with these parameters does not have."""
+        """Return the states, ports and inputs of the class that a cell with these parameters lacks."""
         return ()
 
     def states(self) -> dict[str, State]:
-        """Return all states, plain numbers made into pure ones."""
+        """Return all states by name; plain numbers are made dimensionless states."""
         return as_states(self.state)
 
     @property
     def sends(self) -> str:
-        """Return the state that is sent if a projection names none."""
+        """Return the name of the state that is sent if a projection names none."""
         return self.output or next(iter(self.state))
 
     def rest(self) -> dict[str, float]:
-        """Return every state at rest (a subclass may make it depend on its parameters)."""
+        """Return the value of every state at rest (a subclass may make it depend on its parameters)."""
         return {name: state.rest for name, state in self.states().items()}
 
     def initial_spread(
         self, shape: tuple[int, ...], rng: np.random.Generator
     ) -> dict[str, NDArray[np.float64]]:
-        """Give states in which cells differ before all time, drawn from ``rng``; a subclass may have some."""
+        """Draw initial values of states in which cells differ; none unless a subclass has some."""
         return {}
 
     @property
     def phases(self) -> tuple[str, ...]:
-        """Return names of the phases in which the cell acts: it has a method, which returns something."""
+        """Return the names of the phases in which the cell acts: those whose method returns something."""
         return tuple(self.equations)
 
     def act(self, phase: str) -> Callable[..., dict[str, Any]]:
@@ -108,12 +108,12 @@ class Cell(Part, ABC):
 
     @property
     def equations(self) -> dict[str, dict[str, Any]]:
-        """Give for each phase the new value of each state, with symbols for states, ports and parameters."""
+        """Return, for each phase, the new value of each state in symbols of states, ports and parameters."""
         return self._traced[0]
 
     @property
     def reads(self) -> dict[str, set[str]]:
-        """Return for each phase the states, inputs and ports ("port_<name>") that its function asks for.
+        """Return, for each phase, the states, inputs and ports ("port_<name>") that its function reads.
 
         More than its equations hold, where a factor is 0 or something is taken off itself.
         """
@@ -140,7 +140,7 @@ class Cell(Part, ABC):
         return found, reads
 
     def check(self) -> None:
-        """Trace every phase and check its units; ports carry what the receiving state needs.
+        """Trace every phase and check its units; a port has the unit that the receiving state needs.
 
         Raises:
             CircuitError: a function is not pointwise, or states at rest are not finite numbers.
@@ -156,7 +156,7 @@ class Cell(Part, ABC):
         self._check_rest()
 
     def divisors(self) -> set[str]:
-        """Return time constants and the like: an equation divides by them."""
+        """Return the parameters by which an equation divides, such as time constants."""
         return divisors(self.equations)
 
     def _check_rest(self) -> None:
@@ -169,7 +169,7 @@ class Cell(Part, ABC):
 
     @classmethod
     def port_units(cls) -> dict[str, Unit]:
-        """Return the unit of what each port takes; pure numbers unless a subclass says otherwise."""
+        """Return the unit of each port; dimensionless unless a subclass says otherwise."""
         return dict.fromkeys(cls.ports, ONE)
 
     def __str__(self) -> str:
@@ -180,5 +180,5 @@ class Cell(Part, ABC):
 
 
 def rest_of(cell: Cell) -> SimpleNamespace:
-    """Return a namespace of a cell's states at rest: to call its functions by hand."""
+    """Return a namespace of a cell's states at rest, to call its functions by hand."""
     return SimpleNamespace(**cell.rest())

@@ -35,13 +35,13 @@ class ChangeDetector(Cell):
     state = {"phi": State(pulse=True), "silent": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Fire, and count."""
+        """Fire if the error leaves rest outside the prediction phase; count the steps of rest."""
         active = absolute(port.error) > self.threshold
         phi = active & (cell.silent >= self.silence) & (port.prediction_phase == 0)
         return {"phi": where(phi, 1.0, 0.0), "silent": where(active, 0.0, cell.silent + 1.0)}
 
     def rest(self) -> dict[str, float]:
-        """Return the state of a detector that has been silent for long enough."""
+        """Return the state of a detector whose error has been at rest for long enough."""
         return {**super().rest(), "silent": self.silence}
 
 
@@ -56,7 +56,7 @@ class PulseDetector(ChangeDetector):
     state = {"phi": State(pulse=True), "silent": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Fire if the prediction is quiet, and count."""
+        """Fire if the error leaves rest while the prediction is quiet; count the steps of rest."""
         active = absolute(port.error) + port.errors > self.threshold
         quiet = absolute(port.motion) <= self.threshold
         phi = active & (cell.silent >= self.silence) & quiet
@@ -69,7 +69,7 @@ class GatingDetector(PulseDetector):
     state = {"phi": State(pulse=True), "silent": 0.0, "gate": 0.0}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Fire, count, and open or close the gate."""
+        """Fire as a pulse detector does; open the gate with φ, close it when the prediction moves."""
         new = super().detect(cell, port, dt)
         held = where(absolute(port.motion) <= self.threshold, cell.gate, 0.0)
         return {**new, "gate": where(new["phi"] != 0, 1.0, held)}

@@ -57,7 +57,7 @@ class PairwiseCompetition(Cell):
     state = {"first": 0.0, "second": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Let the action of the higher bid win."""
+        """Set ``first`` to 1 if the first action's bid is at least as high, otherwise ``second``."""
         first = port.difference >= 0
         return {"first": where(first, 1.0, 0.0), "second": where(first, 0.0, 1.0)}
 
@@ -77,7 +77,7 @@ class Action(Cell):
     state = {"action": State(pulse=True), "expected": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Choose the action that has won all its competitions."""
+        """Choose the action if it has won all its competitions; expect its column's rate as the reward."""
         action = where(port.wins + 0.5 > self.rivals, 1.0, 0.0)
         return {"action": action, "expected": action * port.value}
 
@@ -90,7 +90,7 @@ class RewardSource(Cell):
     inputs = {"answer": ONE}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Return the reward that this action would bring, if it is the one."""
+        """Emit the reward for this action if it is the chosen one."""
         return {"reward": cell.answer * port.action}
 
 
@@ -108,15 +108,15 @@ class Dopamine(Cell):
     inputs = {"reward": ONE, "outcome": ONE}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Compare reward and expectation once, when the outcome comes."""
+        """Emit the reward-prediction error in the step in which the outcome comes."""
         return {"rpe": where(self.comes(cell), self.error(cell, port), 0.0), "seen": cell.outcome}
 
     def comes(self, cell: Any) -> Any:
-        """Return whether an outcome comes in this step."""
+        """Return whether an outcome begins in this step."""
         return (cell.outcome != 0) & (cell.seen == 0)
 
     def error(self, cell: Any, port: Any) -> Any:
-        """Return reward − expected."""
+        """Compute the reward-prediction error, reward − expected reward."""
         return port.reward + cell.reward - port.expected_reward
 
 
@@ -131,7 +131,7 @@ class PhasicDopamine(Dopamine):
     state = {"rpe": State(pulse=True), "seen": 0.0, "left": State(0.0, MS)}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Compare when the outcome comes, and hold the error for a while."""
+        """Emit the reward-prediction error when the outcome comes, and hold it for the burst."""
         comes, left = self.comes(cell), maximum(cell.left - dt, 0.0 * dt)
         held = where(left > dt / 2, cell.rpe, 0.0)  # (half a step: differences of dt are not exact)
         return {

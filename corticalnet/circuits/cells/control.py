@@ -32,7 +32,7 @@ class Clock(Cell):
             raise CircuitError(f"Clock.last must be first = {self.first:g} or later, not {self.last:g}")
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Tick, and count."""
+        """Tick from step ``first`` to step ``last`` of teaching; count the steps."""
         teaching = cell.teaching != 0
         now = teaching & (cell.count >= self.first) & (cell.count <= self.last)
         return {"tick": where(now, 1.0, 0.0), "count": where(teaching, cell.count + 1.0, 0.0)}
@@ -45,5 +45,5 @@ class PhaseSignal(Cell):
     inputs = {"teaching": ONE}
 
     def deliver(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Return 1 without a teacher, 0 with one."""
+        """Send the phase signal: 1 without a teacher, 0 with one."""
         return {"prediction_phase": where(cell.teaching != 0, 0.0, 1.0)}

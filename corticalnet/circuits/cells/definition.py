@@ -19,7 +19,7 @@ _PHASES = [phase.name for phase in PHASES]
 
 
 def check_definition(kind: Any) -> None:
-    """Check that a class of cells has states, ports, inputs and phases that can be told apart.
+    """Check that a class of cells declares its states, ports, inputs and phases correctly.
 
     Args:
         kind: the class.
@@ -53,7 +53,7 @@ def check_definition(kind: Any) -> None:
 
 
 def check_states(who: str, states: Any) -> None:
-    """Check that states are numbers or States, by names that are words.
+    """Check that states are numbers or :class:`State` objects, with names that are identifiers.
 
     Raises:
         CircuitError: they are not.
@@ -72,7 +72,7 @@ def _word(who: str, what: str, name: object) -> None:
 
 
 def _names(kind: Any, who: str) -> None:
-    """Check that states, inputs and parameters have names that are words, and their own."""
+    """Check that the names of states, inputs and parameters are identifiers, and distinct."""
     owner: dict[str, str] = {}
     for what, names in (("a parameter", declared(kind)), ("a state", kind.state), ("an input", kind.inputs)):
         for name in names:
@@ -89,7 +89,7 @@ def _names(kind: Any, who: str) -> None:
 
 
 def _method(kind: Any, who: str, name: str, member: Any) -> None:
-    """Check that what is called as a phase, with (cell, port, dt), or nearly named so, is a phase."""
+    """Check that a method named as a phase, or taking (cell, port, dt), is a well-formed phase."""
     if name in _PHASES and not isinstance(member, FunctionType):
         raise CircuitError(f"{who}: '{name}' is a phase, so it must be a method (self, cell, port, dt)")
     if not isinstance(member, FunctionType):

@@ -35,13 +35,13 @@ class Error(Cell):
     state = {"error": 0.0, "difference": 0.0, "sent": 0.0, "size": 0.0}
 
     def leaves_out(self) -> Iterable[str]:
-        """Yield what belongs to a choice that has not been made."""
+        """Yield the states and ports of options that are off."""
         yield from () if self.gated else ("gate", "sent")
         yield from () if self.nonlinear_output else ("gain", "difference")
         yield from () if self.measured else ("size",)
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Add what value and prediction changed by; scale it by the gain, and measure it."""
+        """Update the error by the change of value and prediction, with the gain of a nonlinear output."""
         if self.nonlinear_output:
             difference = cell.difference + port.change
             new = {"difference": difference, "error": port.gain * difference}
@@ -50,5 +50,5 @@ class Error(Cell):
         return {**new, "size": absolute(new["error"])} if self.measured else new
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Pass the gate, if there is one."""
+        """Pass the error down if the gate is open; ungated cells have no gate."""
         return {"sent": cell.error * port.gate} if self.gated else {}

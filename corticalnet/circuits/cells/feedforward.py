@@ -31,13 +31,13 @@ class Feedforward(Cell):
     output = "rate"
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Take over the drive, and apply the activation to it."""
+        """Set the drive to what arrives; compute rate and gain."""
         f, drive = activation(self.activation), port.drive
         rate = f.rate(drive)
         return {"drive": drive, "rate": rate, "gain": f.gain(1.0, drive, rate)}
 
     def rest(self) -> dict[str, float]:
-        """Return no drive, and the rate of that."""
+        """Return the state without drive, with the rate f(0)."""
         return {**super().rest(), "rate": float(activation(self.activation).rate(0.0))}
 
 
@@ -52,7 +52,7 @@ class Feedback(Cell):
     state = {"credit": 0.0, "signal": 0.0, "partner": 0.0}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Take the sum over, and gate it."""
+        """Set the signal to the summed feedback; compute the credit, gain × signal."""
         return {
             "signal": port.feedback,
             "credit": port.gain * port.feedback,
@@ -66,7 +66,7 @@ class LeakyFeedforward(Feedforward):
     tau: Milliseconds = 10.0
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Relax to the drive by one Euler step, and apply the activation."""
+        """Relax the drive to what arrives by one Euler step; compute rate and gain."""
         drive = relax(cell.drive, port.drive, self.tau, dt)
         return super().predict(cell, SimpleNamespace(drive=drive), dt)
 
@@ -77,6 +77,6 @@ class LeakyFeedback(Feedback):
     tau: Milliseconds = 10.0
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Relax to the signal by one Euler step, and gate it by the gain."""
+        """Relax the signal to the feedback by one Euler step; compute the credit, gain × signal."""
         signal = relax(cell.signal, port.feedback, self.tau, dt)
         return {"signal": signal, "credit": port.gain * signal, "partner": port.rate}

@@ -31,7 +31,7 @@ class Winner(Cell):
     output = "rate"
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Let the winner of all competitions send its rate."""
+        """Send the column's rate if it has won all its competitions, otherwise 0."""
         winner = where(port.wins + 0.5 > self.rivals, 1.0, 0.0)
         return {"winner": winner, "rate": winner * port.value}
 
@@ -42,7 +42,7 @@ class PooledValue(Value):
     ports = {**Value.ports, "winner": ""}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Follow the error, and feedback if it is the winner, by one Euler step."""
+        """Relax to the prediction, and to feedback if the column is the winner, by one Euler step."""
         signal = port.winner * port.feedback
         pull = activation(self.activation).gain(signal, cell.value, cell.rate) - port.error
         change = where(port.prediction_phase != 0, -port.error, increment(pull, self.tau, dt))

@@ -27,7 +27,7 @@ class Prediction(Cell):
     state = {"prediction": 0.0, "shift": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Take over the summed drive, and how far it moved."""
+        """Set the prediction to the summed drive; compute its shift."""
         return {"prediction": port.prediction, "shift": port.prediction - cell.prediction}
 
 
@@ -42,7 +42,7 @@ class OutputPrediction(Cell):
     state = {"prediction": 0.0, "predicted_rate": 0.0, "shift": 0.0, "gain": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Update drive, rate and gain."""
+        """Set the prediction to the summed drive; compute rate, gain and the shift of the rate."""
         f = activation(self.activation)
         rate = f.rate(port.prediction)
         return {
@@ -71,7 +71,7 @@ class PredictionWithMotion(Cell):
     state = {"prediction": 0.0, "predicted_rate": 0.0, "shift": 0.0, "gain": 0.0, "motion": 0.0, "size": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Update drive, rate and gain; and how far they moved."""
+        """Set the prediction to the summed drive; compute rate, gain, shift and motion."""
         f, drive = activation(self.activation), port.prediction
         rate = f.rate(drive)
         shift = rate - cell.predicted_rate if self.rates else drive - cell.prediction
@@ -93,5 +93,5 @@ class Sum(Cell):
     state = {"total": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Take over the sum at the port."""
+        """Set the total to the sum of what arrives."""
         return {"total": port.terms}

@@ -44,7 +44,7 @@ class Relaxing(Cell):
     state = {"rate": 0.0, "sent": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Relax to the drive by one Euler step."""
+        """Relax the rate to f of drive and feedback by one Euler step."""
         return self._relax(cell, port.drive + port.feedback / self.weight, dt)
 
     def _relax(self, cell: Any, drive: Any, dt: Any) -> dict[str, Any]:
@@ -53,7 +53,7 @@ class Relaxing(Cell):
         return {"rate": rate, "sent": self.weight * rate}
 
     def rest(self) -> dict[str, float]:
-        """Return the rate without any drive."""
+        """Return the rate without drive, f(0), within its bound."""
         rate = min(float(activation(self.activation).rate(0.0)), self.bound)
         return {"rate": rate, "sent": self.weight * rate}
 
@@ -64,11 +64,11 @@ class RelaxingNext(Relaxing):
     ports = {"drive": "feedback", "feedback": "feedback"}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Keep the rate: it is the neighbours' turn."""
+        """Keep the rate in this phase: its neighbours move first."""
         return {"rate": cell.rate}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Relax to the drive by one Euler step."""
+        """Relax the rate to f of drive and feedback by one Euler step."""
         return self._relax(cell, port.drive + port.feedback / self.weight, dt)
 
 
@@ -91,7 +91,7 @@ class NudgedRate(RelaxingNext):
     inputs = {"target": ONE}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Relax to drive and nudge by one Euler step."""
+        """Relax the rate to f of drive and nudge by one Euler step."""
         return self._relax(cell, port.drive + port.nudge * (cell.target - cell.rate), dt)
 
 
@@ -99,7 +99,7 @@ class ClampedRate(NudgedRate):
     """An output column: it is what its target says while there is a nudge, and relaxes without one."""
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Take the target, or relax to the drive by one Euler step."""
+        """Set the rate to the target while there is a nudge; otherwise relax to the drive."""
         relaxed = self._relax(cell, port.drive, dt)
         rate = where(port.nudge != 0, cell.target, relaxed["rate"])
         return {"rate": rate, "sent": self.weight * rate}
@@ -122,7 +122,7 @@ class Nudge(Clock):
     state = {"tick": State(pulse=True), "count": 0.0, "nudge": 0.0, "contrast": State(pulse=True)}
 
     def deliver(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Nudge, and tell synapses."""
+        """Set the nudge of this step, and the contrast by which synapses learn at the end of a phase."""
         on, step = cell.teaching != 0, cell.count
         half = (self.first + self.last) / 2 if self.symmetric else self.last
         there, back = on & (step > self.first) & (step <= half), on & (step > half) & (step <= self.last)
@@ -136,5 +136,5 @@ class Nudge(Clock):
         }
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Count steps before anything moves."""
+        """Keep the count: this clock counts in its phase "deliver", before anything moves."""
         return {"count": cell.count}

@@ -34,11 +34,11 @@ class SoftmaxValue(Clamped):
     state = {**Clamped.state, "held": 0.0}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Relax by one Euler step, or go straight to the target."""
+        """Relax to the prediction, or go to the target; report whether the cell is clamped."""
         return {**super().move(cell, port, dt), "held": cell.clamped}
 
     def rest(self) -> dict[str, float]:
-        """Return the state of one of many cells that are alike."""
+        """Return the state of one of many equal cells: each has its share of 1."""
         return {**super().rest(), "value": self.share, "rate": self.share}
 
 
@@ -48,7 +48,7 @@ class SoftmaxPrediction(PredictionWithMotion):
     state = {**PredictionWithMotion.state, "power": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Update drive, rate, gain and power; and how far they moved."""
+        """Set the prediction; compute rate, gain, shift, motion and power."""
         new = super().predict(cell, port, dt)
         return {**new, "power": power(new["predicted_rate"])}
 
@@ -59,7 +59,7 @@ class StagedSoftmaxValue(TaughtValue):
     share: Magnitude = 1.0
 
     def rest(self) -> dict[str, float]:
-        """Return the state of one of many cells that are alike."""
+        """Return the state of one of many equal cells: each has its share of 1."""
         return {**super().rest(), "value": self.share, "rate": self.share}
 
 
@@ -73,7 +73,7 @@ class StagedSoftmaxPrediction(StagedPrediction):
     state = {**StagedPrediction.state, "power": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Update drive, rate and power; gain while at rest."""
+        """Set the prediction; compute rate, motion and power, and the gain in stage 0 only."""
         new = super().predict(cell, port, dt)
         return {**new, "power": power(new["predicted_rate"])}
 
@@ -89,18 +89,18 @@ class SoftmaxError(Error):
     state = {**Error.state, "expected": 0.0}
 
     def leaves_out(self) -> Iterable[str]:
-        """Leave out what all error cells do, but a softmax is never linear."""
+        """Return what error cells leave out, except for gain and difference, which softmax needs."""
         return set(super().leaves_out()) - {"gain", "difference"}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Normalise, compare, and measure."""
+        """Compute the error, gain × (value − softmax), and its size if measured."""
         difference, expected = _difference(cell, port)
         error = port.gain * difference
         new = {"difference": difference, "expected": expected, "error": error}
         return {**new, "size": absolute(error)} if self.measured else new
 
     def rest(self) -> dict[str, float]:
-        """Rest at the share that the value has."""
+        """Return the state at rest, with the value's share as expected rate."""
         return {**super().rest(), "expected": self.share}
 
 
@@ -112,13 +112,13 @@ class StagedSoftmaxError(StagedError):
     state = {**StagedError.state, "expected": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Normalise, and follow value − softmax."""
+        """Relax the error to gain × (value − softmax) by one Euler step."""
         difference, expected = _difference(cell, port)
         error = relax(cell.error, port.gain * difference, self.tau, dt)
         return {"difference": difference, "expected": expected, "error": error, "size": absolute(error)}
 
     def rest(self) -> dict[str, float]:
-        """Rest at the share that the value has."""
+        """Return the state at rest, with the value's share as expected rate."""
         return {**super().rest(), "expected": self.share}
 
 
@@ -130,15 +130,12 @@ class AveragedSoftmaxError(AveragedError, StagedSoftmaxError):
 
 
 def power(rate: Any) -> Any:
-    """Return ``exp(rate)``; rates beyond ±700, of which a double could not hold it, count as ±700."""
+    """Compute ``exp(rate)``, with rates clipped to ±700 (beyond which a double overflows)."""
     return exp(maximum(minimum(rate, 700.0), -700.0))
 
 
 def _difference(cell: Any, port: Any) -> tuple[Any, Any]:
-    """Return the value − expected, by what both changed by (so that cells at rest are exactly at zero).
-
-    And expected.
-    """
+    """Compute value − expected and expected, from the changes of both: cells at rest stay at exactly 0."""
     pool = where(port.pool == 0, 1.0, port.pool)  # (0: nobody has told its power)
     expected = where(port.held != 0, port.mass, 1.0) * (port.power / pool)
     return cell.difference + (port.change + (cell.expected - expected)), expected

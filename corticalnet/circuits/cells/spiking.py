@@ -46,7 +46,7 @@ class Spiking(Cell, ABC):
     output = "spike"
 
     def wanted(self, drive: Any) -> Any:
-        """Return ``max_rate · max(0, base + drive)``."""
+        """Compute the target rate ``max_rate · max(0, base + drive)``."""
         return self.max_rate * maximum(self.base + drive, 0.0)
 
 
@@ -60,7 +60,7 @@ class Poisson(Spiking):
     state = {"spike": State(event=True), "first": 1.0, "second": 1.0, "third": 1.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Draw, and fire."""
+        """Draw a random number, and spike with probability r dt."""
         first, second, third = (
             _remainder(171.0 * cell.first, 30269.0),
             _remainder(172.0 * cell.second, 30307.0),
@@ -71,7 +71,7 @@ class Poisson(Spiking):
         return {"spike": where(fires, 1.0, 0.0), "first": first, "second": second, "third": third}
 
     def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
-        """Draw a start of its random numbers for every cell."""
+        """Draw the initial state of each cell's random generator."""
         sizes = {"first": 30269, "second": 30307, "third": 30323}
         return {name: rng.integers(1, size, shape).astype(np.float64) for name, size in sizes.items()}
 
@@ -82,13 +82,13 @@ class PIF(Spiking):
     state = {"spike": State(event=True), "voltage": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Integrate and fire."""
+        """Integrate the rate; spike at threshold."""
         voltage = cell.voltage + dt * self.wanted(port.drive)
         fires = voltage >= 1
         return {"spike": where(fires, 1.0, 0.0), "voltage": where(fires, voltage - 1, voltage)}
 
     def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
-        """Draw any phase of the cycle, all as likely."""
+        """Draw the phase of the cycle uniformly."""
         return {"voltage": rng.random(shape)}
 
 
@@ -103,17 +103,17 @@ class LIF(Spiking):
     state = {"spike": State(event=True), "voltage": 0.0}
 
     def current(self, rate: Any) -> Any:
-        """Return the current I for a rate: the inverse of the f–I curve; 0 for silence."""
+        """Compute the current I for a rate: the inverse of the f–I curve; 0 for silence."""
         spikes = self.tau * rate  # in one time constant
         return where(spikes > _NEVER, 1 / (1 - exp(-1 / maximum(spikes, _NEVER))), 0.0)
 
     def rate(self, current: Any) -> Any:
-        """Return the f–I curve; 0 up to the rheobase, I = 1."""
+        """Compute the rate at a current, the f–I curve; 0 up to the rheobase, I = 1."""
         above = maximum(current, 1 + 1e-12)
         return where(current > 1, 1 / (self.tau * log(above / (above - 1))), 0.0)
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Return a step with a constant current: exact, with a spike's time interpolated."""
+        """Integrate exactly for a constant current; spike at threshold, with the time interpolated."""
         current = self.current(self.wanted(port.drive))
         voltage = current + (cell.voltage - current) * exp(-dt / self.tau)
         fires = voltage >= 1
@@ -124,7 +124,7 @@ class LIF(Spiking):
         }
 
     def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
-        """Draw any phase of the cycle at the rate of its base (at half the maximal rate without one)."""
+        """Draw the phase of the cycle uniformly, at the rate of the base (half the maximum without one)."""
         rate = float(self.max_rate) * (float(self.base) or 0.5)
         phase = rng.random(shape)
         if rate <= 0:  # held silent: anywhere below the threshold
@@ -150,7 +150,7 @@ class DrivenLIF(Cell):
     state = {"spike": State(event=True), "voltage": 0.0, "current": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Integrate the drive by one Euler step."""
+        """Integrate current and voltage by one Euler step; spike at threshold."""
         current = cell.current * (1 - dt / self.synapse) + port.spikes
         voltage = relax(cell.voltage, current, self.tau, dt)
         fires = voltage >= 1
@@ -161,7 +161,7 @@ class DrivenLIF(Cell):
         }
 
     def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
-        """Draw any voltage below threshold."""
+        """Draw voltages uniformly below threshold."""
         return {"voltage": rng.random(shape)}
 
 
@@ -179,10 +179,10 @@ class SynapticCurrent(Cell):
     state = {"rate": 0.0}
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Decay, and take what arrives."""
+        """Decay by one Euler step, and jump by the spikes that arrive."""
         return {"rate": relax(cell.rate, 0.0, self.tau, dt) + port.spikes}
 
 
 def _remainder(x: Any, size: float) -> Any:
-    """Return x modulo size."""
+    """Compute x modulo size."""
     return x - size * floor(x / size)

@@ -47,14 +47,14 @@ class StagedError(Cell):
     state = {"error": 0.0, "difference": 0.0, "size": 0.0, "stage": 0.0, "sent": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Follow value − prediction as an error cell with a time constant."""
+        """Relax the error to value − prediction (times the gain) by one Euler step."""
         difference = cell.difference + port.change
         goal = port.gain * difference if self.nonlinear_output else difference
         error = relax(cell.error, goal, self.tau, dt)
         return {"difference": difference, "error": error, "size": absolute(error)}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Hold and release, or pass on."""
+        """Send the latched error in stage 2, or unlatched the error itself in stages 1 and 2."""
         stage = port.stage
         if self.latched:
             held = where(cell.stage < 2, cell.error, cell.sent)
@@ -77,13 +77,13 @@ class AveragedError(StagedError):
     state = {**StagedError.state, "mean": 0.0}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Follow value − prediction, and average."""
+        """Relax the error to value − prediction, and its running mean to the error."""
         new = super().compare(cell, port, dt)
         mean = relax(cell.mean, new["error"], self.average, dt)
         return {**new, "mean": mean, "size": absolute(mean)}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Hold and release the average, or pass it on."""
+        """Send the mean error as a staged error sends its error."""
         return super().send(replaced(cell, error=cell.mean), port, dt)
 
 
@@ -105,12 +105,12 @@ class StagedPrediction(PredictionWithMotion):
     }
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Update drive and rate; gain while at rest."""
+        """Set the prediction; compute rate and motion, and the gain in stage 0 only."""
         new = super().predict(cell, port, dt)
         return {**new, "gain": where(cell.stage == 0, new["gain"], cell.gain)}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Mark the steps in which stages change."""
+        """Mark the steps in which the error is read out and released."""
         stage = port.stage
         return {
             "stage": stage,
@@ -144,7 +144,7 @@ class ContinuousDetector(Cell):
     state = {"phi": State(pulse=True), "stage": 0.0, "silent": State(0.0, MS), "since": State(0.0, MS)}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Go from stage to stage."""
+        """Fire when the error leaves rest; advance the stage by the time since."""
         loud = absolute(port.error) + port.errors > self.threshold
         moving = absolute(port.motion) > self.quiet
         rests = cell.stage == 0
@@ -164,7 +164,7 @@ class ContinuousDetector(Cell):
         }
 
     def rest(self) -> dict[str, float]:
-        """Return the state of a detector that has been silent for long enough."""
+        """Return the state of a detector whose error has been at rest for long enough."""
         return {**super().rest(), "silent": self.silence}
 
 
@@ -178,7 +178,7 @@ class DelayedDetector(ContinuousDetector):
     closes: Milliseconds = 200.0
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Go from stage to stage, also the last."""
+        """Advance the stage, to 3 once the time to close is over."""
         new = super().detect(cell, port, dt)
         over = (new["stage"] == 2) & (new["since"] + dt / 2 > self.closes)
         return {**new, "stage": where(over, 3.0, new["stage"])}
@@ -198,12 +198,12 @@ class StagedClock(Cell):
     inputs = {"teaching": ONE}
 
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Count, and go from stage to stage."""
+        """Advance the stage by the time since the teacher came."""
         teaching, passed = cell.teaching != 0, cell.count + dt / 2
         stage = where(passed > self.read_delay, 2.0, where(passed > self.opens, 1.0, 0.0))
         return {"stage": where(teaching, stage, 0.0), "count": where(teaching, cell.count + dt, 0.0 * dt)}
 
 
 def replaced(cell: Any, **states: Any) -> SimpleNamespace:
-    """Return the same cell with other values of some states."""
+    """Return a namespace of a cell's states with other values of some."""
     return SimpleNamespace(**{**vars(cell), **states})

@@ -28,7 +28,7 @@ class State:
 
     @property
     def adds_up(self) -> bool:
-        """Return whether several steps are told by their sum, and not by the last of them."""
+        """Return whether a coarser recording sums the state over steps instead of sampling it."""
         return self.event or self.pulse
 
     def __post_init__(self) -> None:
@@ -45,5 +45,5 @@ class State:
 
 
 def as_states(declared: Mapping[str, State | float]) -> dict[str, State]:
-    """Return states as a class says them, plain numbers made into pure ones."""
+    """Convert a class's states: plain numbers become dimensionless states."""
     return {name: state if isinstance(state, State) else State(state) for name, state in declared.items()}

@@ -24,11 +24,11 @@ class Sensory(Cell):
     output = "rate"
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Take the stimulus."""
+        """Set the value to the stimulus."""
         return {"value": cell.stimulus}
 
     def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Send it as it is."""
+        """Send the value as the rate."""
         return {"rate": cell.value}
 
 
@@ -38,7 +38,7 @@ class Constant(Cell):
     state = {"rate": 1.0}
 
     def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Return the constant rate 1."""
+        """Set the rate to 1."""
         return {"rate": 0.0 * cell.rate + 1.0}
 
 
@@ -62,17 +62,17 @@ class Value(Cell):
     output = "rate"
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Relax to the feedback and the prediction by one Euler step."""
+        """Relax to prediction and feedback by one Euler step; jump to the prediction in its phase."""
         pull = activation(self.activation).gain(port.feedback, cell.value, cell.rate) - port.error
         change = where(port.prediction_phase != 0, -port.error, increment(pull, self.tau, dt))
         return {"value": cell.value + change, "change": change}
 
     def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Return the rate ``f(value)``."""
+        """Compute the rate ``f(value)``."""
         return {"rate": activation(self.activation).rate(cell.value)}
 
     def rest(self) -> dict[str, float]:
-        """Return a value of 0 and its rate."""
+        """Return the state with value 0 and rate f(0)."""
         return {**super().rest(), "rate": float(activation(self.activation).rate(0.0))}
 
 
@@ -86,7 +86,7 @@ class Clamped(Value):
     inputs = {"target": ONE, "clamped": ONE}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Relax by one Euler step, or go straight to the target."""
+        """Go to the target while clamped; otherwise relax to the prediction."""
         free = super().move(cell, port, dt)["change"]
         change = where(cell.clamped != 0, cell.target - cell.value, free)
         return {"value": cell.value + change, "change": change}
@@ -104,7 +104,7 @@ class RewardedValue(Value):
     ports = {"error": "", "dopamine": "", "action": ""}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Go back to the prediction, or by a kick from it."""
+        """Relax to the prediction by one Euler step; jump by rpe · action."""
         change = port.dopamine * port.action - increment(port.error, self.tau, dt)
         return {"value": cell.value + change, "change": change}
 
@@ -127,7 +127,7 @@ class LeakyValue(Value):
     ports = {"error": "", "late_error": "", "feedback": "feedback", "gain": ""}
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Follow feedback and error by one Euler step."""
+        """Relax along feedback and error by one Euler step."""
         change = increment(port.gain * port.feedback - port.error - port.late_error, self.tau, dt)
         return {"value": cell.value + change, "change": change}
 
@@ -152,18 +152,18 @@ class TaughtValue(Cell):
     output = "rate"
 
     def move(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Follow the error, or the target, by one Euler step."""
+        """Relax to the prediction, or to the target once a teacher comes, by one Euler step."""
         r = where(cell.clamped != 0, minimum(1.0, cell.grip + dt / maximum(self.ramp, dt)), 0.0)
         pull = self.pull(r, cell.target - cell.value, port.error + port.late_error)
         change = increment(pull, self.tau, dt)
         return {"value": cell.value + change, "change": change, "grip": r}
 
     def pull(self, grip: Any, wanted: Any, error: Any) -> Any:
-        """Return what moves the cell: its error, or the teacher."""
+        """Compute the drive of the value: the error's and the teacher's, weighted by the grip."""
         return grip * wanted - (1 - grip) * error
 
     def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Return the value as the rate."""
+        """Send the value as the rate."""
         return {"rate": cell.value}
 
 
@@ -173,5 +173,5 @@ class NudgedValue(TaughtValue):
     nudge: Magnitude = 1e-3
 
     def pull(self, grip: Any, wanted: Any, error: Any) -> Any:
-        """Return its error, and a little of the teacher's."""
+        """Compute the drive of the value: the error's, and β times the teacher's."""
         return self.nudge * grip * wanted - error

@@ -18,7 +18,7 @@ class ErrorTimesRate(Plasticity):
     """The postsynaptic column's error times the presynaptic rate."""
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """Return ``error · rate``."""
+        """Compute ``error · rate``."""
         return port.error * pre.rate
 
 
@@ -30,19 +30,19 @@ class CreditTimesRate(Plasticity):
     """
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """Return ``rate · credit``."""
+        """Compute ``rate · credit``."""
         return port.rate * pre.credit
 
     def for_spiking_input(self) -> Plasticity:
-        """Return the plasticity whose credit comes as a current."""
+        """Return the plasticity that reads the credit from a synaptic current."""
         return CreditTimesSynapticRate(**self.parameters())
 
 
 class CreditTimesSynapticRate(CreditTimesRate):
-    """The same where the credit of the column above comes by spikes."""
+    """The same where the credit of the column above arrives as spikes, and is read from a current."""
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """Return ``rate · rate of the current``."""
+        """Compute ``rate · rate of the current``."""
         return port.rate * pre.rate
 
 
@@ -50,7 +50,7 @@ class SentTimesRate(Plasticity):
     """The product of both ends: what a weight is multiplied by in the energy of equilibrium propagation."""
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """Return ``sent · rate``."""
+        """Compute ``sent · rate``."""
         return post.sent * pre.rate
 
 
@@ -69,7 +69,7 @@ class SentDifferenceTimesRate(Plasticity):
     state: ClassVar[dict[str, float]] = {"free_pre": 0.0, "free_post": 0.0}
 
     def update(self, synapse: Any, pre: Any, post: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Remember both ends while nothing is nudged."""
+        """Store the states of both ends while nothing is nudged."""
         taught = port.nudge != 0
         return {
             "free_pre": where(taught, synapse.free_pre, pre.rate),
@@ -77,6 +77,6 @@ class SentDifferenceTimesRate(Plasticity):
         }
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """Return the difference above times the rate below."""
+        """Compute the postsynaptic difference times the (mixed) presynaptic rate."""
         sent = synapse.free_pre + self.share * (pre.rate - synapse.free_pre)
         return (post.sent - synapse.free_post) * sent

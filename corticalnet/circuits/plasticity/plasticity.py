@@ -96,17 +96,17 @@ class Plasticity(Part, ABC):
 
     @property
     def remembers(self) -> bool:
-        """Return whether synapses have a trace."""
+        """Return whether synapses have an eligibility trace."""
         return bool(self.consolidation or self.memory)
 
     @property
     def states(self) -> dict[str, State]:
-        """Return all states of a synapse, its trace among them if it has one."""
+        """Return all states of a synapse, including its trace if it has one."""
         return as_states(self.state) | ({"trace": State()} if self.remembers else {})
 
     @abstractmethod
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """Return what a synapse would change by, pointwise.
+        """Compute the eligibility of a synapse, pointwise.
 
         Args:
             synapse: its ``weight``, and its states by name.
@@ -115,23 +115,20 @@ class Plasticity(Part, ABC):
         """
 
     def update(self, synapse: Any, pre: Any, post: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Return new values of a synapse's states in a step of dt, pointwise, all from the old ones."""
+        """Compute the new states of a synapse after a step of dt, pointwise, from the old ones."""
         return {}
 
     def transmits(self, synapse: Any, sent: Any) -> Any:
-        """Return what a synapse adds to the port of its target, pointwise, if its source sends ``sent``."""
+        """Compute what a synapse adds to the port of its target if its source sends ``sent``, pointwise."""
         return synapse.weight * sent
 
     @property
     def weighs(self) -> bool:
-        """Return whether synapses do no more than multiply by their weights."""
+        """Return whether synapses only multiply by their weights."""
         return type(self).transmits is Plasticity.transmits
 
     def for_spiking_input(self) -> Plasticity:
-        """Return the same plasticity where the presynaptic signal comes by spikes.
-
-        As the ``rate`` of a current.
-        """
+        """Return the plasticity for a presynaptic signal that arrives as spikes, as a current's ``rate``."""
         return self
 
     @property
@@ -141,7 +138,7 @@ class Plasticity(Part, ABC):
         return {name: getattr(self, name) for name in names if getattr(self, name)}
 
     def traced(self, pre: Cell, post: Cell) -> Any:
-        """Trace eligibility as an expression in ``w``, ``pre_<state>``, ``post_<state>`` and ``port_<port>``.
+        """Trace eligibility to an expression in ``w``, ``pre_<state>``, ``post_<state>``, ``port_<port>``.
 
         (States of synapses are ``synapse_<state>``.)
 
@@ -155,7 +152,7 @@ class Plasticity(Part, ABC):
         return found[""]
 
     def updates(self, pre: Cell, post: Cell) -> dict[str, Any]:
-        """Trace new values of synaptic states, as expressions in the same symbols, parameters and ``dt``.
+        """Trace the new synaptic states to expressions in the same symbols, parameters and ``dt``.
 
         Raises:
             CircuitError: they are not pointwise, or ask for what the cells do not have.
@@ -170,7 +167,7 @@ class Plasticity(Part, ABC):
         return found
 
     def reads(self, pre: Cell, post: Cell) -> dict[str, set[str]]:
-        """Name what eligibility and update ask for: states of "pre" and of "post", and names of "port".
+        """Return what eligibility and update read: states of "pre" and of "post", and names of "port".
 
         More than their expressions hold, where a factor is 0 or something is taken off itself.
         """
@@ -198,7 +195,7 @@ class Plasticity(Part, ABC):
             check_units(what, expr, known, self.states[name].unit.dimension)
 
     def check(self, where: str, pre: Cell, post: Cell, broadcasts: list[str]) -> None:
-        """Check that eligibility and slots find what they name.
+        """Check that eligibility and slots refer to existing states, ports and broadcasts.
 
         Raises:
             CircuitError: they do not.
@@ -218,7 +215,7 @@ class Plasticity(Part, ABC):
 
     @cached_property
     def source_equation(self) -> str:
-        """Return what the slots make of the eligibility, in words."""
+        """Describe how the slots turn the eligibility into a weight change, as an equation of words."""
         what = f"trace of eligibility over {self.memory:g} ms" if self.memory else "eligibility"
         factors = ["rate", *(v for k, v in self.slots.items() if k != "consolidation"), what]
         line = "Δw = " + " · ".join(factors)

@@ -33,7 +33,7 @@ class TsodyksMarkram(Plasticity):
     state: ClassVar[dict[str, float]] = {"utilisation": 0.0, "resources": 1.0}
 
     def update(self, synapse: Any, pre: Any, post: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Return a step of both."""
+        """Update utilisation and resources by one Euler step."""
         u, x, spikes = synapse.utilisation, synapse.resources, self.max_rate * pre.rate * dt
         return {
             "utilisation": u
@@ -43,9 +43,9 @@ class TsodyksMarkram(Plasticity):
         }
 
     def transmits(self, synapse: Any, sent: Any) -> Any:
-        """Return ``w u x · sent``."""
+        """Compute ``w u x · sent``."""
         return synapse.weight * synapse.utilisation * synapse.resources * sent
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
-        """Return 0: nothing lasts."""
+        """Return 0: the weight does not change."""
         return 0.0 * synapse.weight

@@ -63,11 +63,11 @@ class Member:
 
     @property
     def synapses(self) -> slice:
-        """Return those of the bundle that are its own."""
+        """Return the slice of the bundle's synapses that are its own."""
         return slice(self.first, self.first + len(self.weight))
 
     def listed(self, own: Any) -> NDArray[np.float64]:
-        """Return numbers of its synapses, ``[..., synapses]``, in the order of its connection's list."""
+        """Rearrange numbers of its synapses, ``[..., synapses]``, to the order of its connection's list."""
         found: NDArray[np.float64] = np.empty_like(own)
         found[..., self.place] = own
         return found
@@ -100,11 +100,11 @@ class Bundle:
     size: int = 0
 
     def member(self, projection: str) -> Member:
-        """Return a projection in it."""
+        """Return the member of a projection."""
         return next(member for member in self.members if member.projection == projection)
 
     def add(self, pre: Indices, post: Indices, member: Member | None = None) -> None:
-        """Add more synapses; those of a projection are a member."""
+        """Append synapses; those of a projection become a member."""
         self.pre.append(pre)
         self.post.append(post)
         if member is not None:

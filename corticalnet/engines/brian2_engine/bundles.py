@@ -48,7 +48,7 @@ class Bundles:
 
     # What a cell receives -------------------------------------------------------------------------
     def heard(self, block: Block, role: str, port: str, suffix: str = "") -> Any:
-        """Give what has arrived at a port: sums, then wires, then noise (which is 0 where there is none)."""
+        """Return what a port receives: sums, then wires, then noise (0 where there is none), as a formula."""
         names = self.fields.names
         arriving = self._arriving.get((block.index, role, port), ())
         parts: list[Any] = [Formula(name + suffix) for name in arriving]
@@ -65,7 +65,7 @@ class Bundles:
         return next(b for b in self.all for m in b.members if m.projection == projection)
 
     def totals(self, operation: PortSum) -> list[SummedVariable]:
-        """Return the sums that an operation of the plan asks for."""
+        """Return the sums for an operation of the plan."""
         place = operation.block.index, operation.role, operation.port
         parts = [
             (part, area)
@@ -81,12 +81,12 @@ class Bundles:
         return next(target for target in part.targets if target in here)
 
     def broadcasts(self, projection: Projection) -> list[SummedVariable]:
-        """Return sums that bring broadcasts to a projection's plasticity."""
+        """Return the sums that bring broadcasts to a projection's plasticity."""
         return [total for (name, target), (_, total) in self._by_part.items() if target == projection.name
                 and name in [b.name for b in self.circuit.broadcasts]]  # fmt: skip
 
     def finished(self, total: SummedVariable, done: set[int]) -> list[Delayed]:
-        """Return registers that a sum was the last to read."""
+        """Return the registers that a sum was the last to read."""
         return [
             d
             for d, readers in self._readers.items()
@@ -94,12 +94,12 @@ class Bundles:
         ]
 
     def arrived(self, projection: Projection, state: str) -> str:
-        """Return the field of what arrived last of a state along a delayed projection."""
+        """Return the field with the state that arrived last along a delayed projection."""
         steps = self.circuit.delay_steps(projection)
         return self.fields.register(projection.source, state, self._when(projection), steps + 1)
 
     def _when(self, projection: Projection) -> str:
-        """Say when a delayed projection's register is read and moves on: in a phase, or at its end."""
+        """Return when a delayed projection's register is read and shifts: in a phase, or at its end."""
         place = self.plan.places[projection.target]
         phase = self._sums[place.block.index, place.role, projection.port]
         return phase if place.cell.ports[projection.port] else f"{phase}_end"
@@ -130,7 +130,7 @@ class Bundles:
             self._note(part, part.target, bundle, total)
 
     def _plastic_key(self, forth: Projection) -> Any:
-        """Return a key; projections with the same one learn by the same code."""
+        """Return a key that is equal for projections that learn by the same code."""
         if forth.plasticity is None:
             return None
         place = self.plan.places[forth.target]
@@ -144,7 +144,7 @@ class Bundles:
         return forth.plasticity, cells, wires, heard, place.block.index if summed else -1
 
     def _way(self, part: Projection | Broadcast, target: str = "") -> tuple[Any, ...]:
-        """Return what a part does: which field it reads, when, and into which port of which role."""
+        """Return a key of a part: the field it reads, when, and the role and port it reaches."""
         place = self.plan.places[target or part.target]  # type: ignore[union-attr]
         phase = self._sums[place.block.index, place.role, part.port]
         state = self.circuit.sent(part.source, part.sends)
@@ -183,7 +183,7 @@ class Bundles:
                 self._remember(part, state, total)
 
     def _remember(self, projection: Projection, state: str, total: SummedVariable) -> None:
-        """Let a delayed sum read a register of this state, which moves when all have read it."""
+        """Let a delayed sum read a register of this state, which shifts when all have read it."""
         source, when, steps = projection.source, self._when(projection), self.circuit.delay_steps(projection)
         if projection.plasticity is not None:  # it learns by what arrived, after the register has moved on
             steps += 1

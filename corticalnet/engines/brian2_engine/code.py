@@ -110,12 +110,12 @@ _COUNTED = f"{SELECT}({{}}, 1.0, 0.0)"
 
 
 def _is(x: Any, number: float) -> bool:
-    """Return whether it is this plain number."""
+    """Return whether a value is this plain number."""
     return isinstance(x, int | float) and x == number
 
 
 def formula(x: Any) -> Formula:
-    """Return a number or formula as a formula."""
+    """Convert a number to a formula; a formula is returned as it is."""
     if isinstance(x, Formula):
         return x
     number = float(x)
@@ -123,13 +123,13 @@ def formula(x: Any) -> Formula:
 
 
 def _number(x: Any) -> Formula:
-    """Write a condition as a number, 1 or 0."""
+    """Convert a condition to a number, 1 or 0."""
     one = formula(x)
     return Formula(_COUNTED, (one,)) if one.condition else one
 
 
 def _truth(x: Any) -> Formula:
-    """Write a number as a condition, which holds where it is not 0."""
+    """Convert a number to a condition: true where it is not 0."""
     one = formula(x)
     if one.pattern == _COUNTED:
         return one.parts[0]
@@ -170,7 +170,7 @@ pointwise.register(
 
 
 def statements(new: Mapping[str, Any], prefix: str) -> list[str]:
-    """Return code that gives variables new values, all computed from the old ones.
+    """Write code that sets variables to new values, all computed from the old ones.
 
     Args:
         new: variable -> number or formula.
@@ -204,7 +204,7 @@ def statements(new: Mapping[str, Any], prefix: str) -> list[str]:
 
 
 def _copied(line: str) -> str:
-    """Return a plain copy as −(−b): Brian2's NumPy code gives ``a = b`` the very array of b.
+    """Write a plain copy as −(−b): Brian2's NumPy code gives ``a = b`` the very array of b.
 
     A later ``a = a + c`` in the same code, which Brian2 does in place, would change b too (Brian2 2.9.0; see
     ``findings/brian2_numpy_copies_share_memory.sh``).
@@ -214,7 +214,7 @@ def _copied(line: str) -> str:
 
 
 def _count(one: Formula, count: Counter[str], order: dict[str, Formula]) -> None:
-    """Count how often each compound part is needed; an inner part counts once for each outer one."""
+    """Count the uses of each compound part; an inner part counts once for each outer one."""
     if not one.parts:
         return
     count[one.text] += 1
@@ -244,7 +244,7 @@ class Names:
         self._taken: set[str] = set()
 
     def __call__(self, *words: str) -> str:
-        """Return the name of a key: its words joined by "_", with a "0" where that is taken or reserved."""
+        """Return the name of a key: its words joined by "_", with a "0" where that is taken."""
         if words not in self._known:
             name = re.sub(
                 r"[^A-Za-z0-9_]", lambda m: "_" if m[0] in "-.>" else f"u{ord(m[0]):x}", "_".join(words)
@@ -257,5 +257,5 @@ class Names:
         return self._known[words]
 
     def words(self) -> Iterable[tuple[tuple[str, ...], str]]:
-        """Return all keys and their names."""
+        """Return all keys with their names."""
         return self._known.items()

@@ -89,7 +89,7 @@ class Brian2Engine(Stepping):
         self.reset()
 
     def _made(self) -> Model:
-        """Return the model, with what delivers inputs and what records in their slots of a step."""
+        """Build the model, with input delivery and recording in their slots of a step."""
         layout = Layout(self._plan, allowed)
         model = Model(layout, self._weights)
         model.operate(self._deliver, layout.deliver_phase, 0, "deliver_inputs")
@@ -127,13 +127,13 @@ class Brian2Engine(Stepping):
 
     @property
     def weights(self) -> dict[str, Array]:
-        """Return weights by projection, as they are now."""
+        """Return the present weights by projection."""
         if self._standalone is None:
             self.model.read_weights(self._weights)
         return {name: weight.copy() for name, weight in self._weights.items()}
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
-        """Go on with other weights (of some or all projections).
+        """Set the weights of some or all projections.
 
         Raises:
             CircuitError: a projection is unknown, or an array does not fit.
@@ -144,7 +144,7 @@ class Brian2Engine(Stepping):
             self.model.set_weights(self._weights)
 
     def reset(self, batch: int = 1) -> None:
-        """Bring every state to rest; weights stay as they are.
+        """Reset every state to rest; weights stay as they are.
 
         Raises:
             EngineError: a batch.
@@ -169,7 +169,7 @@ class Brian2Engine(Stepping):
         *,
         guard: bool = False,
     ) -> list[NDArray[Any]]:
-        """See :meth:`Stepping.run`.
+        """Run a compiled protocol; see :meth:`Stepping.run`.
 
         Raises:
             EngineError: the compiled protocol has a batch.
@@ -196,7 +196,7 @@ class Brian2Engine(Stepping):
         return recorder.finish()
 
     def begin(self, compiled: CompiledProtocol) -> None:
-        """Take a compiled protocol's inputs; code is written anew only if a port is noisy that never was."""
+        """Prepare the inputs of a compiled protocol; code is rewritten only if another port becomes noisy."""
         model = self.model
         noise = {(self.circuit.population(name).role, port) for name, port in compiled.noise}
         if not noise <= self._noise:  # (noise that has gone is 0)
@@ -206,13 +206,13 @@ class Brian2Engine(Stepping):
         self._inputs = Inputs(model, compiled)
 
     def advance(self, t: int, steps: int) -> None:
-        """Make steps."""
+        """Advance the network by some steps."""
         self._late = t - self.model.timestep
         self.model.advance(steps, self.target)
 
     @property
     def stride(self) -> int | None:
-        """Return the steps made at once: all, if there are objects with clocks of their own."""
+        """Return how many steps are made at once: all, if some objects have clocks of their own."""
         return super().stride if self.model.alone else None
 
     def _deliver(self) -> None:
@@ -251,7 +251,7 @@ class Brian2Engine(Stepping):
         self.model.set_weights(self._weights)
 
     def trouble(self) -> tuple[str, str] | None:
-        """See :meth:`Stepping.trouble`."""
+        """Find a number that is not finite; see :meth:`Stepping.trouble`."""
         model = self.model
         total = sum(float(model.field(name).sum()) for name in model.layout.fields)
         total += sum(float(one.variables["w"].get_value().sum()) for one in model.plastic)

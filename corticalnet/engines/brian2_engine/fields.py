@@ -52,7 +52,7 @@ class Fields:
                 self._field(population.role, state)[slice(*self.rows(population.name))] = values[0]
 
     def span(self, block: Block) -> slice:
-        """Return rows of a block."""
+        """Return the slice of a block's rows."""
         start = self._starts[block.index]
         return slice(start, start + block.n)
 
@@ -63,12 +63,12 @@ class Fields:
         return start + place.columns.start, start + place.columns.stop
 
     def new(self, *words: str) -> str:
-        """Return a field that is 0 at rest; its name."""
+        """Create a field that is 0 at rest; return its name."""
         self._field(*words)
         return self.names(*words)
 
     def register(self, population: str, state: str, when: str, steps: int) -> str:
-        """Return the field that holds what a state was some steps ago (at rest before all time)."""
+        """Create registers for a state's last steps; return the field of the oldest (at rest at first)."""
         place = self.plan.places[population]
         for k in range(1, steps + 1):
             past = self._field(place.role, state, when, "ago", str(k))

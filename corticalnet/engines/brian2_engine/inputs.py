@@ -36,7 +36,7 @@ class Inputs:
         self._shown = [-1] * len(self._inputs)
 
     def deliver(self, t: int) -> None:
-        """Give every input its pattern of (absolute) step ``t``, and draw the noise."""
+        """Set every input to its pattern of (absolute) step ``t``, and draw the noise."""
         k = t - self._begin
         for one, (field, patterns, index) in enumerate(self._inputs):
             if index[k] != self._shown[one]:

@@ -81,7 +81,7 @@ class Layout:
 
     @property
     def circuit(self) -> Circuit:
-        """Return what is laid out."""
+        """Return the circuit that is laid out."""
         return self.plan.circuit
 
     # The step ----------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class Layout:
         return self._orders[phase]
 
     def _place(self, code: Instructions, passed: list[Instructions]) -> None:
-        """Join code to earlier code of the same rows, or put it at the end."""
+        """Join code to earlier code of the same rows if nothing between interferes; otherwise append it."""
         for earlier in reversed(passed):
             if code.lines and earlier.lines and earlier.rows == code.rows:
                 earlier.lines += code.lines
@@ -144,7 +144,7 @@ class Layout:
         )
 
     def _deliver(self, phase: str) -> Iterable[Instructions]:
-        """Yield inputs that are filled from tables, population by population."""
+        """Yield the code that fills inputs from tables, population by population."""
         self.deliver_phase = phase
         for population in self.circuit.populations:
             lines = []
@@ -157,11 +157,11 @@ class Layout:
                 yield self._code(phase, block, self.rows(population.name), lines)
 
     def signal(self, population: str, name: str) -> tuple[str, str]:
-        """Return names of a signal's table of patterns and of its list of which one is on."""
+        """Return the names of a signal's table of patterns and of its table of indices."""
         return self.names("patterns", population, name), self.names("shown", population, name)
 
     def _act(self, act: Act) -> Instructions:
-        """Write one role in one phase: its cell's function, called with formulas."""
+        """Write the code of one role in one phase: its cell's function, called with formulas."""
         cell = act.block.roles[act.role]
         known = (*cell.state, *cell.inputs)
         cells = SimpleNamespace(**{name: Formula(self.names(act.role, name)) for name in known})
@@ -173,7 +173,7 @@ class Layout:
         return self._code(act.phase, act.block, (span.start, span.stop), statements(values, prefix))
 
     def _totals(self, totals: Iterable[SummedVariable], phase: str, done: set[int]) -> list[Instructions]:
-        """Return sums of bundles, each once, and the registers that move when all have read them."""
+        """Return code of bundles' sums, each once, and of registers that shift when all have read them."""
         found = []
         everywhere = [block.index for block in self.plan.blocks]
         for total in totals:
@@ -201,7 +201,7 @@ class Layout:
         return found
 
     def _learn(self, projection: Projection, phase: str) -> Instructions:
-        """Return the place of a bundle's learning in the order of things."""
+        """Place a bundle's learning in the order of the step; return what it reads and writes."""
         bundle: Bundle = self.bundles.of(projection.name)
         code = learning(self.bundles, bundle)
         if not bundle.learn_order:

@@ -34,7 +34,7 @@ class Learning:
 
     @property
     def text(self) -> str:
-        """Return all of it."""
+        """Return all of the code as one text."""
         return " ".join(
             [*self.update, self.change, self.gain, *self.temporary, self.trigger, self.consolidation]
         )
@@ -47,7 +47,7 @@ def synapse(names: Names, rule: Plasticity) -> SimpleNamespace:
 
 
 def learning(bundles: Bundles, bundle: Bundle) -> Learning:
-    """Return the plasticity of a bundle, called with formulas."""
+    """Write the code of a bundle's plasticity, by calling it with formulas."""
     projection, names = bundle.plastic, bundles.fields.names
     assert projection is not None, "asked of plastic projections only"
     assert projection.plasticity is not None, "asked of plastic projections only"
@@ -88,7 +88,7 @@ def learning(bundles: Bundles, bundle: Bundle) -> Learning:
 
 
 def events(bundles: Bundles, bundle: Bundle) -> dict[str, str]:
-    """Return slots of plasticity that cells of the group can announce, and the conditions when they do."""
+    """Return the conditions of events by which cells trigger slots of plasticity; none if they cannot."""
     rule = None if bundle.plastic is None else bundle.plastic.plasticity
     if rule is None or bundle.tied or rule.state:  # (states of synapses move in every step)
         return {}
@@ -99,7 +99,7 @@ def events(bundles: Bundles, bundle: Bundle) -> dict[str, str]:
 
 
 def texts(bundles: Bundles, bundle: Bundle) -> tuple[dict[str, str], str]:
-    """Return code of plasticity: for each slot that waits for an event, and what is done in each step."""
+    """Write the code of plasticity: for each slot that waits for an event, and for every step."""
     rule = None if bundle.plastic is None else bundle.plastic.plasticity
     if rule is None:
         return {}, ""

@@ -14,7 +14,7 @@ from corticalnet.errors import EngineError
 
 
 def brian2() -> Any:
-    """Return the brian2 package.
+    """Import the brian2 package.
 
     Raises:
         EngineError: it is not installed.

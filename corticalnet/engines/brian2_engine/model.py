@@ -70,7 +70,7 @@ class Model:
 
     # Building ----------------------------------------------------------------------------------
     def regularly(self, rows: tuple[int, int], lines: list[str], phase: str, order: int) -> Any:
-        """Return code for some rows, added to the network."""
+        """Add code for some rows to the network, run in every step."""
         if rows not in self._subgroups:
             self._subgroups[rows] = self.cells[rows[0] : rows[1]]
         when = str(order) if order > 0 else f"noise_{-order}"
@@ -80,14 +80,14 @@ class Model:
         return runner
 
     def operate(self, function: Callable[[], None], when: str, order: int, name: str) -> None:
-        """Call a Python function in every step."""
+        """Add a Python function to the network, called in every step."""
         self.network.add(
             brian2().NetworkOperation(function, clock=self._clock, when=when, order=order, name=name)
         )
         self.look()
 
     def follow(self, layout: Layout) -> None:
-        """Take over the code of a layout of the same plan (with other noise)."""
+        """Replace the code by that of a layout of the same plan (with other noise)."""
         self._prepared = []
         for runner, code in zip(self.runners, layout.codes, strict=True):
             runner.abstract_code = "\n".join(code.lines)
@@ -101,17 +101,17 @@ class Model:
 
     @property
     def plastic(self) -> list[Any]:
-        """Return the synapses that learn."""
+        """Return the Synapses objects that learn."""
         return [self.synapses[bundle.name] for bundle in self.layout.bundles.all if bundle.plastic]
 
     # Time --------------------------------------------------------------------------------------
     @property
     def timestep(self) -> int:
-        """Return how many steps the network has made."""
+        """Return the number of steps that the network has made."""
         return int(self._clock.variables["timestep"].get_value()[0])
 
     def look(self) -> None:
-        """See what is in the network now: users may have added something since the last run."""
+        """List the objects of the network: users may have added some since the last run."""
         self._objects = self.network.sorted_objects
         #: Whether all of it goes by our clock.
         self.alone = all(one.clock is self._clock for one in self._objects)
@@ -119,7 +119,7 @@ class Model:
             one._network = self.network.id
 
     def advance(self, steps: int, target: str) -> None:
-        """Make steps.
+        """Advance the network by some steps.
 
         Brian2 prepares (and writes) all code anew in every run; here that is done only when something was
         added or changed, so that many short runs cost what a long one does.
@@ -203,7 +203,7 @@ class Model:
             self._tie(bundle, made)
 
     def _tie(self, bundle: Bundle, made: Any) -> None:
-        """Sum changes of synapses that share a weight in a group of weights, and give the sums back."""
+        """Sum the changes of synapses that share a weight in a group of weights, and give the sums back."""
         b2 = brian2()
         member = bundle.members[0]
         size, name = int(member.weight.max()) + 1, f"{bundle.name}_weights"
@@ -224,12 +224,12 @@ class Model:
 
     # State -------------------------------------------------------------------------------------
     def field(self, name: str) -> Array:
-        """Return the numbers of a field, row by row, as they are: writing into them changes the model."""
+        """Return the values of a field, row by row; writing into them changes the model."""
         values: Array = self.cells.variables[name].get_value()
         return values
 
     def synaptic_states(self) -> dict[str, float]:
-        """Return states of synapses at rest, by "bundle/state"."""
+        """Return the resting values of synaptic states, by "bundle/state"."""
         return {
             f"{bundle.name}/{name}": state.rest
             for bundle in self.layout.bundles.all
@@ -253,35 +253,35 @@ class Model:
         return member.listed(now[member.synapses])
 
     def state(self) -> dict[str, Array]:
-        """Return all fields and states of synapses, by such keys: writing into them changes the model."""
+        """Return all fields and synaptic states, by key; writing into them changes the model."""
         keys = [f"field/{name}" for name in self.layout.fields]
         keys += [f"synapse/{key}" for key in self.synaptic_states()]
         return {key: self.variable(key).get_value() for key in keys}
 
     def at_rest(self) -> dict[str, Array]:
-        """Return the same, at rest."""
+        """Return all fields and synaptic states at rest, by key."""
         found = {f"field/{name}": values for name, values in self.layout.fields.items()}
         for key, rest in self.synaptic_states().items():
             found[f"synapse/{key}"] = np.full(len(self.synapses[key.rpartition("/")[0]]), rest)
         return found
 
     def rest(self) -> None:
-        """Bring every field and every synapse to rest."""
+        """Reset every field and every synapse to rest."""
         for key, values in self.at_rest().items():
             self.variable(key).set_value(values)
 
     def synaptic_weights(self, weights: Mapping[str, Array], bundle: Bundle) -> Array:
-        """Return weights of every synapse of a bundle."""
+        """Return the weight of every synapse of a bundle."""
         return np.concatenate([np.ravel(weights[m.projection])[m.weight] for m in bundle.members])
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
-        """Give every synapse its weight."""
+        """Set the weights of all synapses."""
         for bundle in self.layout.bundles.all:
             if bundle.weighted:
                 self.synapses[bundle.name].variables["w"].set_value(self.synaptic_weights(weights, bundle))
 
     def read_weights(self, weights: dict[str, Array], only: str = "") -> None:
-        """Put what synapses have learnt into arrays by projection (of one projection, or all)."""
+        """Copy learned weights to arrays by projection (of one projection, or all)."""
         for bundle in self.layout.bundles.all:
             if bundle.plastic is None:
                 continue

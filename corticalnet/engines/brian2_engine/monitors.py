@@ -50,7 +50,7 @@ class Monitors:
         self.monitors = list(self._by_key.values())
 
     def _what(self, variable: RecordedVariable) -> tuple[Any, str, Any]:
-        """Say whose variable it is, its name, and which rows or synapses."""
+        """Return the object of a variable, its name there, and its rows or synapses."""
         layout = self._model.layout
         if variable.is_synapse:
             bundle = layout.bundles.of(variable.part)
@@ -66,8 +66,9 @@ class Monitors:
         return self._model.cells, name, np.arange(*layout.rows(variable.part))
 
     def played(self, recording: Recording) -> dict[tuple[str, str], Tensor]:
-        """Return all seen: by part and state, ``[T, 1, n]`` of all cells, ``[T, 1, *shape]`` of synapses,
-        ``[T, *weight shape]``.
+        """Return the recorded steps by part and state: ``[T, 1, n]`` of all cells.
+
+        ``[T, 1, *shape]`` of synapses, ``[T, *weight shape]`` of weights.
         """
         found = {}
         for variable in recording.variables:

@@ -50,13 +50,13 @@ class Standalone:
         self.state: dict[str, Array] = {}
 
     def rest(self) -> None:
-        """Let the next run begin at rest."""
+        """Reset the state, so that the next run begins at rest."""
         self.state = {}
 
     def run(
         self, compiled: CompiledProtocol, recording: Recording, weights: Mapping[str, Array]
     ) -> dict[tuple[str, str], Tensor]:
-        """Run a compiled protocol with these weights; every step of what was recorded, by part and state."""
+        """Run a compiled protocol with these weights; return every step of what was recorded."""
         shape = _shape(compiled, recording)
         if shape != self._shape:
             self._shape = None
@@ -117,7 +117,7 @@ class Standalone:
         self._device.run(run_args=changed, with_output=False)
 
     def _tables(self, compiled: CompiledProtocol) -> dict[str, tuple[Array, Any]]:
-        """Tabulate a compiled protocol's signals and noise by name, with the time between their rows."""
+        """Tabulate the signals and noise of a compiled protocol by name, with the time between rows."""
         assert self.model is not None, "made when built"
         b2, layout, found = brian2(), self.model.layout, {}
         for key, signal in compiled.signals.items():
@@ -134,7 +134,7 @@ class Standalone:
 
 
 def _shape(compiled: CompiledProtocol, recording: Recording) -> Any:
-    """Return what a compiled program fits."""
+    """Return the shape of a run: a program serves all runs of the same shape."""
     variables = [(t.part, t.state) for t in recording.variables]
     signals = {key: signal.patterns.shape for key, signal in compiled.signals.items()}
     return compiled.steps, signals, list(compiled.noise), variables

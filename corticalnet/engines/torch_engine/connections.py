@@ -22,46 +22,46 @@ class Connected(ABC):
 
     @abstractmethod
     def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
-        """Bring rates forward, ``[B, N] -> [B, M]``."""
+        """Propagate rates forward, ``[B, N] -> [B, M]``."""
 
     @abstractmethod
     def back(self, post: Tensor, weight: Tensor) -> Tensor:
-        """Bring rates back through the same synapses, ``[B, M] -> [B, N]``."""
+        """Propagate rates back through the same synapses, ``[B, M] -> [B, N]``."""
 
     @abstractmethod
     def outer(self, post: Tensor, pre: Tensor) -> Tensor:
-        """Sum ``Σ_B post × pre`` for every weight, shaped as the weights."""
+        """Compute ``Σ_B post × pre`` for every weight, shaped as the weights."""
 
     @abstractmethod
     def pairs(self, post: Tensor | None, pre: Tensor | None, weight: Tensor | None) -> Tensor:
-        """Return numbers of post cells, pre cells or weights as one for each synapse, to be broadcast."""
+        """Expand numbers of post cells, pre cells or weights to one per synapse, broadcastable."""
 
     @abstractmethod
     def gather(self, each: Tensor) -> Tensor:
-        """Add up numbers of synapses ``[...]`` (no batch) for every weight."""
+        """Sum numbers of synapses ``[...]`` (no batch) over those that share a weight."""
 
     @abstractmethod
     def arrive(self, each: Tensor) -> Tensor:
-        """Add up numbers of synapses ``[B, ...]`` for every post cell: ``[B, M]``."""
+        """Sum numbers of synapses ``[B, ...]`` over those of each post cell: ``[B, M]``."""
 
 
 class Dense(Connected):
     """All to all; weights ``[M, N]``."""
 
     def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
-        """Return ``pre Wᵀ``."""
+        """Compute ``pre Wᵀ``."""
         return F.linear(pre, weight)
 
     def back(self, post: Tensor, weight: Tensor) -> Tensor:
-        """Return ``post W``."""
+        """Compute ``post W``."""
         return torch.mm(post, weight)
 
     def outer(self, post: Tensor, pre: Tensor) -> Tensor:
-        """Return ``postᵀ pre``."""
+        """Compute ``postᵀ pre``."""
         return torch.mm(post.t(), pre)
 
     def pairs(self, post: Tensor | None, pre: Tensor | None, weight: Tensor | None) -> Tensor:
-        """Return axes ``[B, M, N]``."""
+        """Expand numbers to the axes ``[B, M, N]``."""
         if weight is not None:
             return weight[None]
         return post[:, :, None] if post is not None else pre[:, None, :]  # type: ignore[index]
@@ -71,7 +71,7 @@ class Dense(Connected):
         return each
 
     def arrive(self, each: Tensor) -> Tensor:
-        """Return sums over pre cells."""
+        """Sum over pre cells."""
         return each.sum(2)
 
 
@@ -79,19 +79,19 @@ class Single(Connected):
     """One to one; weights ``[M]``."""
 
     def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
-        """Return ``pre · w``."""
+        """Compute ``pre · w``."""
         return pre * weight
 
     def back(self, post: Tensor, weight: Tensor) -> Tensor:
-        """Return ``post · w``."""
+        """Compute ``post · w``."""
         return post * weight
 
     def outer(self, post: Tensor, pre: Tensor) -> Tensor:
-        """Return ``Σ post · pre``."""
+        """Compute ``Σ post · pre``."""
         return (post * pre).sum(0)
 
     def pairs(self, post: Tensor | None, pre: Tensor | None, weight: Tensor | None) -> Tensor:
-        """Return axes ``[B, M]``."""
+        """Return numbers on the axes ``[B, M]``."""
         return weight[None] if weight is not None else post if post is not None else pre  # type: ignore[return-value]
 
     def gather(self, each: Tensor) -> Tensor:
@@ -118,7 +118,7 @@ class Listed(Connected):
         )
 
     def _table(self, index: Tensor, size: int) -> Tensor:
-        """List for each of ``size`` things its synapses, padded with ``n`` (which carries nothing)."""
+        """List the synapses of each of ``size`` things, padded with ``n`` (which contributes nothing)."""
         count = torch.bincount(index, minlength=size)
         order = torch.argsort(index, stable=True)
         first = torch.cumsum(count, 0) - count
@@ -132,29 +132,29 @@ class Listed(Connected):
         return padded[..., table].sum(-1)
 
     def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
-        """Return every synapse's ``w · pre``, summed by post cell."""
+        """Sum every synapse's ``w · pre`` by post cell."""
         return self._add(pre[:, self.pre] * weight[self.weight], self.fan_in)
 
     def back(self, post: Tensor, weight: Tensor) -> Tensor:
-        """Return every synapse's ``w · post``, summed by pre cell."""
+        """Sum every synapse's ``w · post`` by pre cell."""
         return self._add(post[:, self.post] * weight[self.weight], self.fan_out)
 
     def outer(self, post: Tensor, pre: Tensor) -> Tensor:
-        """Return every synapse's ``Σ_B post · pre``, summed by weight."""
+        """Sum every synapse's ``Σ_B post · pre`` by weight."""
         return self.gather((post[:, self.post] * pre[:, self.pre]).sum(0))
 
     def pairs(self, post: Tensor | None, pre: Tensor | None, weight: Tensor | None) -> Tensor:
-        """Return axes ``[B, synapses]``."""
+        """Expand numbers to the axes ``[B, synapses]``."""
         if weight is not None:
             return weight[self.weight][None]
         return post[:, self.post] if post is not None else pre[:, self.pre]  # type: ignore[index]
 
     def gather(self, each: Tensor) -> Tensor:
-        """Add up the synapses that share a weight."""
+        """Sum over the synapses that share a weight."""
         return self._add(each, self.sharing)
 
     def arrive(self, each: Tensor) -> Tensor:
-        """Add up the synapses of a post cell."""
+        """Sum over the synapses of each post cell."""
         return self._add(each, self.fan_in)
 
 
@@ -166,11 +166,11 @@ class Fanned(Listed):
         self.many, self.out = max(pre, post) // min(pre, post), pre <= post
 
     def forth(self, pre: Tensor, weight: Tensor) -> Tensor:
-        """Bring rates from one to many, or from many to one."""
+        """Propagate rates from one to many, or from many to one."""
         return self._spread(pre * weight) if self.out else self._gathered(pre) * weight
 
     def back(self, post: Tensor, weight: Tensor) -> Tensor:
-        """Return the other way round."""
+        """Propagate rates the other way round."""
         return self._gathered(post) * weight if self.out else self._spread(post * weight)
 
     def _spread(self, one: Tensor) -> Tensor:
@@ -181,7 +181,7 @@ class Fanned(Listed):
 
 
 def connected(connection: Connection, pre: int, post: int, device: torch.device) -> Connected:
-    """Return a connection as torch works with it.
+    """Convert a connection to one that works on tensors.
 
     Kinds that it does not know are taken as lists of synapses.
     """

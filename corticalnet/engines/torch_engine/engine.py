@@ -77,16 +77,16 @@ class TorchEngine(Stepping):
     # What users see ----------------------------------------------------------------------------
     @property
     def weights(self) -> dict[str, Array]:
-        """Return weights by projection, as they are now."""
+        """Return the present weights by projection."""
         return self._weights.arrays()
 
     def set_weights(self, weights: Mapping[str, Array]) -> None:
-        """Give some or all projections other weights (checked by :meth:`Circuit.with_weights`)."""
+        """Set the weights of some or all projections (checked by :meth:`Circuit.with_weights`)."""
         changed = self.circuit.with_weights(weights).weights
         self._weights.set({name: changed[name] for name in weights})
 
     def reset(self, batch: int = 1) -> None:
-        """Bring every state to rest (weights stay as they are)."""
+        """Reset every state to rest (weights stay as they are)."""
         super().reset(batch)
         self.states = states_at_rest(self.plan, batch, self._like)
         self.ports = [{role: SimpleNamespace() for role in block.roles} for block in self.plan.blocks]
@@ -100,7 +100,7 @@ class TorchEngine(Stepping):
         ]
 
     def _prepared(self, operation: Operation, readers: Readers) -> Callable[[int], None]:
-        """Return an operation of the plan with all that it needs looked up."""
+        """Return an operation of the plan as a function, with all lookups done."""
         if isinstance(operation, Act):
             shape = self._batch, operation.block.n
             return Acting(operation, readers, shape, float(self.circuit.dt), self._like).run
@@ -113,11 +113,11 @@ class TorchEngine(Stepping):
         return self._inputs.deliver if isinstance(operation, Deliver) else self.record
 
     def begin(self, compiled: CompiledProtocol) -> None:
-        """Take a compiled protocol's inputs."""
+        """Prepare the inputs of a compiled protocol."""
         self._inputs.begin(compiled)
 
     def _state(self) -> dict[str, Tensor]:
-        """Return what the next step depends on, but for inputs: tensors are replaced, never written into.
+        """Return what the next step depends on, except inputs: tensors are replaced, never written into.
 
         (Weights alone are changed in place, so they are copied.)
         """
@@ -136,7 +136,7 @@ class TorchEngine(Stepping):
         return found
 
     def _restore(self, state: Mapping[str, Tensor]) -> None:
-        """Go on from what :meth:`_state` said."""
+        """Restore what :meth:`_state` returned."""
         self.reset(self._batch)
         for key, value in state.items():
             kind, _, rest = key.partition("/")
@@ -153,23 +153,23 @@ class TorchEngine(Stepping):
         self._weights.renew()
 
     def trouble(self) -> tuple[str, str] | None:
-        """See :meth:`Stepping.trouble`."""
+        """Find a number that is not finite; see :meth:`Stepping.trouble`."""
         synapses = {name: learner.synapse for name, learner in self._learners.items()}
         return trouble(self.plan, self.states, self._weights.tensors, synapses)
 
     # One step ----------------------------------------------------------------------------------
     def advance(self, t: int, steps: int) -> None:
-        """Make steps."""
+        """Advance by some steps, and record each."""
         for k in range(t, t + steps):
             self.step(k)
 
     def step(self, t: int) -> None:
-        """Make one step of the contract, in its order."""
+        """Make one step, in the order of the phases."""
         for do in self._operations:
             do(t)
 
     def _read(self, variable: RecordedVariable) -> Tensor:
-        """Return what a variable records now."""
+        """Return the present value of a variable."""
         if variable.is_weight:
             return self._weights.tensors[variable.part]
         if variable.is_synapse:

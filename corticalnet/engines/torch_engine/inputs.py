@@ -42,7 +42,7 @@ class Inputs:
         self._turns: dict[int, list[_Input]] = {}
 
     def begin(self, compiled: CompiledProtocol) -> None:
-        """Take a compiled protocol's signals and noise."""
+        """Prepare a compiled protocol's signals and noise."""
         self._begin, self._streams, self.noise = compiled.begin, {}, {}
         self._turns = {}
         for one in self._inputs:
@@ -53,7 +53,7 @@ class Inputs:
             self._streams.setdefault((place.block.index, place.role, port), []).append((place, stream))
 
     def deliver(self, t: int) -> None:
-        """Give every input its pattern of (absolute) step ``t``, and draw the noise."""
+        """Set every input to its pattern of (absolute) step ``t``, and draw the noise."""
         for one in self._turns.get(t - self._begin, ()):
             one.show(t - self._begin)
         for key, places in self._streams.items():
@@ -81,7 +81,7 @@ class _Input:
         setattr(state, name, self.nothing)
 
     def begin(self, compiled: CompiledProtocol) -> list[int]:
-        """Take the signals of a compiled protocol; return the steps of it in which patterns change."""
+        """Prepare the signals of a compiled protocol; return the steps of it in which patterns change."""
         self.signals = [compiled.signals.get((population, self.name)) for population in self.populations]
         self.which: list[int] | None = None
         self.tensors: dict[tuple[int, int], Tensor] = {}
@@ -92,7 +92,7 @@ class _Input:
         return sorted(turns)
 
     def show(self, t: int) -> None:
-        """Take the patterns of step ``t``; nothing happens while they stay, also across protocols."""
+        """Set the input to the patterns of step ``t``, if they have changed."""
         which = [-1 if s is None else int(s.index[t]) for s in self.signals]
         if which == self.which:
             return
@@ -110,7 +110,7 @@ class _Input:
         setattr(self.state, self.name, parts[0] if len(parts) == 1 else torch.cat(parts, 1))
 
     def _tensor(self, area: int, k: int, pattern: Array | None) -> Tensor:
-        """Return a pattern of an area, ``[B, n]``."""
+        """Return a pattern of an area as a tensor ``[B, n]``."""
         if pattern is None:
             return self.like.new_zeros(self.shapes[area])
         if (area, k) not in self.tensors:

@@ -25,10 +25,7 @@ Term = tuple[Any, Any, Any]  # weight part, post part, pre part
 
 
 def separate(expr: Any) -> list[Term] | None:
-    """Return an eligibility as products of a weight part, a post part and a pre part.
-
-    None if it is no such sum.
-    """
+    """Factor an eligibility into products of a weight, a post and a pre part; None if it is no such sum."""
     terms = []
     for addend in sympy.Add.make_args(sympy.expand(expr)):
         parts = [sympy.Integer(1)] * 3
@@ -47,7 +44,7 @@ def _side(name: str) -> int:
 
 
 def evaluate(expr: Any, values: Mapping[str, Any]) -> Any:
-    """Return a traced expression at given values of its symbols."""
+    """Evaluate a traced expression at values of its symbols."""
     if expr.is_Symbol:
         return values[expr.name]
     if expr.is_Number:
@@ -141,7 +138,7 @@ class Learner:
         self.waiting = False
 
     def attach(self, readers: Readers, batch: int, like: Tensor) -> None:
-        """Bring synapses to rest, and find what they read.
+        """Reset the synapses to rest, and look up what they read.
 
         Args:
             readers: of states and ports.
@@ -171,7 +168,7 @@ class Learner:
         ]
 
     def change(self, weight: Tensor) -> Tensor | None:
-        """Move the states of synapses; return the change of the weights, a mean over the batch, or None."""
+        """Update synaptic states; return the change of the weights, a mean over the batch, or None."""
         slots: dict[str, Any] = {}
         for slot, reader in self.slots:
             slots[slot] = reader.now()
@@ -195,11 +192,11 @@ class Learner:
         return total
 
     def restore(self, state: str, value: Tensor) -> None:
-        """Put a state of synapses back as it was."""
+        """Restore a state of the synapses."""
         self.synapse[state], self.waiting = value, self.waiting or state == "trace"
 
     def carry(self, weight: Tensor, sent: Tensor) -> Tensor:
-        """Return what synapses that do more than weigh bring to their cells: ``[B, M]``."""
+        """Compute what synapses that do more than multiply bring to their cells: ``[B, M]``."""
         each = self.plasticity.transmits(self._synapse(weight), self._on_pre(sent, weight))
         return self.connection.arrive(torch.as_tensor(each).to(weight).expand(self.batch, *self.shape))
 
@@ -221,7 +218,7 @@ class Learner:
         return self.connection.outer(post, pre) / batch
 
     def _each(self, weight: Tensor, slots: Mapping[str, Any]) -> Tensor | None:
-        """Return the same synapse by synapse of every sample."""
+        """Compute the change synapse by synapse, for every sample."""
         rule = self.plasticity
         sides: dict[str, dict[str, Any]] = {"pre": {}, "post": {}, "port": {}}
         for side, name, reader in self.reads:
@@ -251,7 +248,7 @@ class Learner:
         return self.connection.pairs(_spread(x, self.batch, self.sizes[1], weight), None, None)
 
     def _waiting(self, weight: Tensor, each: Tensor, consolidation: Any) -> Tensor | None:
-        """Add changes to a trace until they are consolidated."""
+        """Add changes to a trace until they are consolidated; return the change then."""
         trace = self.synapse["trace"] + each
         self.waiting, now = True, self._on_post(consolidation, weight) != 0
         if not now.is_cuda:
@@ -263,7 +260,7 @@ class Learner:
         return self.connection.gather((trace * now).mean(0))
 
     def _remembered(self, weight: Tensor, each: Tensor, factor: Any) -> Tensor | None:
-        """Remember eligibility for a while; a modulator acts on what is left of it."""
+        """Update the eligibility trace; return it times the modulator as the change."""
         trace = self.synapse["trace"]
         self.synapse["trace"] = trace + self.keep * (each - trace)
         if not _some(factor):
@@ -272,13 +269,13 @@ class Learner:
 
 
 def _some(factor: Any) -> bool:
-    """Return whether a factor may be other than 0 anywhere (a GPU would have to be waited for to know it)."""
+    """Return whether a factor may be nonzero anywhere (on a GPU always: asking would wait for the device)."""
     if not isinstance(factor, Tensor):
         return bool(factor != 0)
     return factor.is_cuda or bool(factor.any())
 
 
 def _spread(x: Any, batch: int, n: int, like: Tensor) -> Tensor:
-    """Return a number, or numbers of each sample, as ``[B, n]``."""
+    """Expand a number, or numbers of each sample, to ``[B, n]``."""
     # (with a dtype: as_tensor alone would round a plain number to float32)
     return torch.as_tensor(x, dtype=like.dtype, device=like.device).expand(batch, n)

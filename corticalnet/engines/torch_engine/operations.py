@@ -45,7 +45,7 @@ class Acting:
         self.seen: list[Any] | None = None
 
     def run(self, t: int) -> None:
-        """Act, unless nothing arrives, nothing that is read has changed, and what was written still is."""
+        """Update the states, unless nothing has changed since the last call."""
         state = self.state
         if not self.ports:
             now = list(map(state.__dict__.__getitem__, (*self.read, *self.written)))
@@ -119,7 +119,7 @@ class Summing:
         self.seen: list[Any] | None = None
 
     def run(self, t: int) -> None:
-        """Add up, unless neither what is sent nor a weight has changed."""
+        """Sum what arrives, unless neither what is sent nor a weight has changed."""
         now = []
         for space, state in self.states:
             now.append(getattr(space, state))
@@ -148,7 +148,7 @@ class Summing:
 
 
 def _columns(place: Place) -> slice | None:
-    """Return the columns of a block that are a population's; None if all are."""
+    """Return the slice of a block's columns that are a population's; None if all are."""
     return None if place.columns == slice(0, place.block.n) else place.columns
 
 
@@ -159,7 +159,7 @@ class Learning:
         self.learners, self.weights = learners, weights
 
     def run(self, t: int) -> None:
-        """Change weights."""
+        """Compute the changes of all weights, then make them."""
         changes = []
         for name, learner in self.learners.items():
             change = learner.change(self.weights.tensors[name])

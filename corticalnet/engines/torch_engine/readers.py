@@ -20,10 +20,10 @@ from corticalnet.engines.torch_engine.states import States
 
 
 class Reader(Protocol):
-    """Anything that is something now."""
+    """Anything that has a present value."""
 
     def now(self) -> Any:
-        """Return what is read."""
+        """Return the present value."""
 
 
 class Variable:
@@ -33,7 +33,7 @@ class Variable:
         self.space, self.name = space, name
 
     def now(self) -> Any:
-        """Return its numbers."""
+        """Return the present value of the state."""
         return getattr(self.space, self.name)
 
 
@@ -62,7 +62,7 @@ class Port:
         self.inputs, self.key, self.nothing = inputs, key, nothing
 
     def now(self) -> Any:
-        """Return the sum."""
+        """Return the sum of all that the port receives."""
         total = getattr(self.sums, self.name, None)
         for space, state, weight in self.wires:
             value = getattr(space, state)
@@ -81,7 +81,7 @@ class Share:
         self.whole, self.columns = whole, columns
 
     def now(self) -> Any:
-        """Return its columns."""
+        """Return the area's columns of the present value."""
         value = self.whole.now()
         if not isinstance(value, Tensor) or value.shape[1] == 1:
             return value
@@ -110,13 +110,13 @@ class Line:
         self.arrived: dict[str, Tensor] = {}
 
     def move(self) -> None:
-        """Put on its way what is sent now; what was sent longest ago arrives."""
+        """Shift the line by one step: append what is sent now, and let the oldest arrive."""
         for state, reader in self.sent.items():
             self.waiting[state].append(reader.now())
             self.arrived[state] = self.waiting[state].popleft()
 
     def content(self) -> dict[str, Tensor]:
-        """Return what arrived last and what is on its way, by state.
+        """Return what arrived last and what is under way, by state.
 
         ``[steps + 1, B, n]``, the oldest first.
         """
@@ -127,7 +127,7 @@ class Line:
         }
 
     def fill(self, state: str, content: Tensor) -> None:
-        """Put back what :meth:`content` said."""
+        """Restore what :meth:`content` returned."""
         self.arrived[state], *waiting = content.unbind(0)
         self.waiting[state] = deque(waiting)
 
@@ -139,7 +139,7 @@ class Arrived:
         self.line, self.state = line, state
 
     def now(self) -> Tensor:
-        """Return its numbers."""
+        """Return the state that arrived last."""
         return self.line.arrived[self.state]
 
 
@@ -162,7 +162,7 @@ class Readers:
         self.lines = {p.name: self._line(plan.circuit, p) for p in plan.circuit.projections if p.delay}
 
     def port(self, block: Block, role: str, port: str) -> Port:
-        """Return what a role receives."""
+        """Return a reader of what a role receives at a port."""
         spaces = self.states[block.index]
         wires = [(spaces[w.role], w.state, w.weight) for w in block.wires[role, port]]
         return Port(
@@ -170,20 +170,20 @@ class Readers:
         )
 
     def state(self, place: Place, state: str) -> Reader:
-        """Return a state of a population."""
+        """Return a reader of a state of a population."""
         return _share(Variable(self.states[place.block.index][place.role], state), place)
 
     def heard(self, place: Place, port: str) -> Reader:
-        """Return what a population receives."""
+        """Return a reader of what a population receives at a port."""
         return _share(self.port(place.block, place.role, port), place)
 
     def sent(self, part: Projection | Broadcast) -> Reader:
-        """Return what a projection or a broadcast sends off."""
+        """Return a reader of what a projection or a broadcast sends."""
         circuit = self.plan.circuit
         return self.state(self.plan.places[part.source], circuit.sent(part.source, part.sends))
 
     def presynaptic(self, projection: Projection, state: str) -> Reader:
-        """Return a state of the presynaptic cells, as the projection's synapses know it."""
+        """Return a reader of a presynaptic state, delayed as the projection is."""
         if projection.delay:
             return Arrived(self.lines[projection.name], state)
         return self.state(self.plan.places[projection.source], state)

@@ -16,7 +16,7 @@ States = list[dict[str, SimpleNamespace]]
 
 
 def states_at_rest(plan: Plan, batch: int, like: Tensor) -> States:
-    """Return every state at rest, or where its cells are scattered; inputs are 0.
+    """Create every state at rest, or with its initial spread; inputs are 0.
 
     Args:
         plan: whose blocks.
@@ -42,7 +42,7 @@ def states_at_rest(plan: Plan, batch: int, like: Tensor) -> States:
 
 
 def named(plan: Plan, kind: str, spaces: States) -> dict[str, Tensor]:
-    """Return states (or ports) by "kind/block/role/name"; what is given from outside is not among them."""
+    """Name states (or ports) "kind/block/role/name"; inputs are left out."""
     return {
         f"{kind}/{block.index}/{role}/{name}": value
         for block, roles in zip(plan.blocks, spaces, strict=True)

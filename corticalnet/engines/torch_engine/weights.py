@@ -47,7 +47,7 @@ class Weights:
         return connected(projection.connection, pre, post, self._like.device)
 
     def set(self, weights: Mapping[str, Any]) -> None:
-        """Give projections other weights."""
+        """Set the weights of some projections."""
         for name, array in weights.items():
             self.tensors[name] = torch.tensor(
                 np.asarray(array), dtype=self._like.dtype, device=self._like.device
@@ -55,7 +55,7 @@ class Weights:
             self.versions[name] = object()
 
     def arrays(self) -> dict[str, Array]:
-        """Copy the weights for people, read-only: they are made once for all who ask until weights change."""
+        """Return read-only copies of the weights, which are made anew only after a change."""
         for name, version in self.versions.items():
             if self._copies.get(name, (None,))[0] is not version:
                 copy = self.tensors[name].cpu().numpy().astype(np.float64)
@@ -64,7 +64,7 @@ class Weights:
         return {name: copy for name, (_, copy) in self._copies.items()}
 
     def carry(self, projection: Projection, rates: Tensor, events: bool = False) -> Tensor:
-        """Multiply weights and rates, along the projection or back along the one whose synapses it shares.
+        """Multiply rates by weights, along the projection or back along the one whose synapses it shares.
 
         Args:
             projection: along which.
@@ -84,7 +84,7 @@ class Weights:
         return connection.back(rates, weight) if projection.shared_with else connection.forth(rates, weight)
 
     def _signs(self, projection: Projection, weight: Tensor) -> Tensor:
-        """Return the signs that shared weights have now, with magnitudes of the projection's own."""
+        """Return the present signs of shared weights times the projection's own magnitudes."""
         version, made = self._rows.get(projection.name, (None, None))
         if made is None or version is not self.versions[projection.shared_with]:
             made = weight.sign() * torch.as_tensor(projection.weight).to(weight)
@@ -92,7 +92,7 @@ class Weights:
         return made
 
     def _transposed(self, name: str) -> Tensor:
-        """Return weights row by row of the presynaptic cells."""
+        """Return the transposed weights, one row per presynaptic cell."""
         version, made = self._rows.get(name, (None, None))
         if made is None or version is not self.versions[name]:
             made = self.tensors[name].t().contiguous()
@@ -100,10 +100,10 @@ class Weights:
         return made
 
     def renew(self) -> None:
-        """Say that all weights may be other ones."""
+        """Mark all weights as changed."""
         self.versions = {name: object() for name in self.tensors}
 
     def change(self, name: str, change: Tensor) -> None:
-        """Add a change."""
+        """Add a change to the weights of a projection."""
         self.tensors[name] += change
         self.versions[name] = object()

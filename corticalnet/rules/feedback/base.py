@@ -100,7 +100,7 @@ class Feedback(ABC):
             raise RuleError(f"{what} {like}, as the link's are, not {own}")
 
     def magnitudes(self, link: Link) -> Tensor | None:
-        """Return the fixed magnitudes if the weights take their signs from those of ``link``; otherwise None."""
+        """Return fixed magnitudes if the weights take their signs from those of ``link``; otherwise None."""
         return None
 
     def backward(
@@ -129,7 +129,7 @@ class Feedback(ABC):
         return errors, signals
 
     def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
-        """Compute the top-down signal ``[batch, *shape]`` at the rates of ``node``; None if no error arrives."""
+        """Compute the top-down signal ``[batch, *shape]`` at the rates of ``node``; None without errors."""
         total: Tensor | None = None
         for target, link in self.outgoing(wiring, node):
             error = errors[target]
@@ -216,7 +216,7 @@ class Tied(Feedback):
 
 
 def with_signals(feedback: Feedback, told: Callable[[Tensor], None]) -> Feedback:
-    """Return a pathway that shares another's state, and reports every signal arriving at an area to ``told``."""
+    """Return a pathway that shares another's state and reports signals arriving at areas to ``told``."""
     kind: Any = type(feedback)
 
     class Telling(kind):  # type: ignore[misc]

@@ -77,7 +77,7 @@ class Perturbed(Learned):
 
     @property
     def cannot_unroll(self) -> str:
-        """Return why the pathway cannot serve unrolled steps: least squares would need sums for every step."""
+        """Return why it cannot serve unrolled steps: least squares would need sums for every step."""
         if self.fit != "gradient":
             return "least squares has no sums for shared links; choose fit='gradient'"
         return super().cannot_unroll
