@@ -129,7 +129,7 @@ SHARED = {
 #: What a function does, in the word that its docstring begins with.
 VERBS = set(
     """
-    Accept Accumulate Act Adapt Add Advance Align Allocate Annotate Announce Answer Append Apply
+    Accept Accumulate Act Adapt Add Advance Align Allocate Alter Annotate Announce Answer Append Apply
     Approximate Arrange Ask Assemble Assign Attach Audit Average Balance Begin Bind Blame Blank Branch
     Bring Broadcast Build Call Change Check Choose Cite Clamp Clip Close Code Collect Colour Compare
     Compute Concatenate Connect Convert Copy Count Create Cross Cut Decay Decode Define Delegate Delete

@@ -45,7 +45,7 @@ def audit_rule(
     quick: bool = False,
     progress: Callable[[str], None] = lambda part: None,
 ) -> Report:
-    """Measure a rule: nothing is looked up by its name.
+    """Audit a rule by measurements alone: nothing is looked up by its name.
 
     Args:
         rule: a name (:func:`corticalnet.list_rules`), or any rule; it is not changed.

@@ -67,7 +67,7 @@ def autonomy(
     seed: int = 0,
     scales: tuple[float, ...] = SCALES,
 ) -> Autonomy:
-    """Run a rule's circuit, with less and less told to it.
+    """Run a rule's circuit with fewer and fewer control signals, and measure how far it gets from the rule.
 
     Args:
         rule: not changed.
@@ -136,7 +136,7 @@ def _streams(
 def _networks(
     network: Network | None, seed: int, scales: tuple[float, ...] = ()
 ) -> list[tuple[str, Network]]:
-    """Return kinds of networks, and one of each."""
+    """Return (kind, network) pairs to measure on."""
     if network is not None:
         return [("this network", training_copy(network))]
     return [
@@ -147,7 +147,7 @@ def _networks(
 
 
 def _controls(columns: Circuit) -> tuple[str, ...]:
-    """Return kinds of cells that are told something from outside."""
+    """Return the kinds of control cells: "clock", "phase"."""
     told = [p.cell for p in columns.populations if "teaching" in p.cell.inputs]
     return tuple(sorted({"phase" if isinstance(cell, PhaseSignal) else "clock" for cell in told}))
 
@@ -157,7 +157,7 @@ def _phase_signals(columns: Circuit) -> list[str]:
 
 
 def _phase_cells(columns: Circuit) -> tuple[str, ...]:
-    """Return control cells that speak to populations."""
+    """Return the names of control cells that send to populations."""
     cells = {p.name for p in columns.populations}
     told = {p.name for p in columns.populations if "teaching" in p.cell.inputs}
     speaking = {b.source for b in columns.broadcasts if cells & set(b.targets)}

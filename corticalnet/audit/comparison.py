@@ -25,7 +25,7 @@ LEAST = 1e-17
 
 @dataclass(frozen=True)
 class Comparison:
-    """One area's change in one trial, beside what it should be.
+    """One area's weight change in one trial, compared with what it should be.
 
     Attributes:
         cosine, ratio, error: to backprop's; not a number where backprop changes nothing.
@@ -52,20 +52,20 @@ def _of(found: NDArray[np.float64], wanted: NDArray[np.float64]) -> tuple[float,
 
 
 def mean(numbers: Iterable[float]) -> float:
-    """Return the arithmetic mean of what is a number."""
+    """Compute the arithmetic mean of the finite numbers; NaN if there are none."""
     kept = [n for n in numbers if math.isfinite(n)]
     return sum(kept) / len(kept) if kept else math.nan
 
 
 def geometric_mean(numbers: Iterable[float]) -> float:
-    """Return the geometric mean of what is a number."""
+    """Compute the geometric mean of the finite numbers; NaN if there are none."""
     kept = [math.log(max(n, LEAST)) for n in numbers if math.isfinite(n)]
     return math.exp(sum(kept) / len(kept)) if kept else math.nan
 
 
 @dataclass(frozen=True)
 class PowerLawFit:
-    """error = scale · x^exponent, by least squares of logarithms.
+    """A power law fitted to points: error = scale · x^exponent, by least squares of logarithms.
 
     Attributes:
         scale, exponent: of the law.
@@ -81,7 +81,7 @@ class PowerLawFit:
 
 
 def fit_power_law(x: Iterable[float], errors: Iterable[float]) -> PowerLawFit | None:
-    """Return the power law through points; None with fewer than three, or at fewer than two places."""
+    """Fit a power law to points; None with fewer than three, or at fewer than two places."""
     points = [(math.log(a), math.log(e)) for a, e in zip(x, errors, strict=True) if a > 0 and e > LEAST]
     if len(points) < 3 or len({a for a, _ in points}) < 2:
         return None

@@ -62,13 +62,13 @@ class Transport:
 
     @property
     def largest(self) -> float:
-        """Return the largest move of the signal: in the null space, if there are any there."""
+        """Return the largest move of the signal; if there is none, that of changes in the null space."""
         seen = max((*self.moves.values(), *self.copied.values()), default=0.0)
         return seen or self.null_space.largest
 
 
 def transport(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Transport:
-    """Change forward weights and see whether feedback follows."""
+    """Alter forward weights and measure whether feedback follows (weight transport)."""
     unfelt = null_space(rule, network, seed)
     network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
     now, before = _below(rule, network, seed), dict.fromkeys(ALTERATIONS, 0.0)
@@ -93,7 +93,7 @@ def _altered(network: Network, alter: Callable[[Tensor], Tensor]) -> Network:
 
 
 def _signals(rule: LearningRule, built_on: Network, used_on: Network, seed: int) -> list[Tensor]:
-    """Return what errors of 1 s.d. bring to every hidden area, along routes that were laid on a network."""
+    """Compute the signals at hidden areas for errors of 1 s.d., along routes laid on another network."""
     rule, network = copy.deepcopy((rule, built_on))
     with seeded(seed):
         rule.feedback_routes(network)
@@ -144,7 +144,7 @@ class Signals:
 
 
 def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Signals:
-    """Record a rule's feedback in one trial."""
+    """Measure the signs of the top-down signals in one trial of a rule."""
     network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
     heard: list[Tensor] = []
     observer_rule, observed = _observed_rule(rule, network, heard)
@@ -157,10 +157,7 @@ def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) ->
 
 
 def _observed_rule(rule: LearningRule, network: Network, heard: list[Tensor]) -> tuple[LearningRule, Network]:
-    """Return copies that keep what comes through the rule's pathway.
-
-    Without one, what comes back along links.
-    """
+    """Return copies that record the signals of the rule's pathway, or without one the links' feedback."""
     observer_rule = rule.with_signals(lambda signal: heard.append(signal.detach().clone()))
     if observer_rule is not None:
         return observer_rule, copy.deepcopy(network)
@@ -188,7 +185,7 @@ class Taught:
 
 
 def taught(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Taught:
-    """Name other classes and see whether the change follows."""
+    """Name other classes as the target, and measure whether the change follows."""
     network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
     x, targets = random_batch(network, seed, 20)
     before, step = weight_update(network, rule, x, targets, seed)

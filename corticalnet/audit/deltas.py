@@ -21,7 +21,7 @@ from corticalnet.rules import LearningRule
 def deltas(
     network: Network, rule: LearningRule, x: Tensor, targets: Tensor
 ) -> tuple[Wiring, ForwardState, list[Tensor]]:
-    """Return δ of every sample and column, in the precision of the network.
+    """Compute δ of every sample and column by one sweep down, in the precision of the network.
 
     Args:
         network: with relays where links skip areas, as in a circuit.

@@ -68,16 +68,16 @@ class Detection:
 
     @property
     def good(self) -> float:
-        """Return the fraction of updates whose cosine with backprop's is at least 0.99."""
+        """Return the fraction of samples whose update has a cosine of at least 0.99 with backprop's."""
         return float(np.mean(np.asarray(self.cosines) >= GOOD))
 
     def to_dict(self) -> dict[str, Any]:
-        """Describe it as JSON can hold it."""
+        """Describe the detection as data for JSON."""
         return {**asdict(self), "cosines": list(self.cosines), "good": self.good}
 
 
 def with_detector(rule: LearningRule, name: str, **parameters: Any) -> LearningRule:
-    """Return a rule's teaching signal and feedback pathway, triggered by a detector of :data:`DETECTORS`.
+    """Return a rule of the same teaching signal and pathway, triggered by a detector of :data:`DETECTORS`.
 
     Args:
         rule: whose parts to take.
@@ -111,7 +111,7 @@ def detect(
     phase_signal: bool = True,
     circuit: Circuit | None = None,
 ) -> Detection:
-    """Show samples side by side, let the teacher come, and see what φ does.
+    """Present samples side by side, then teach, and measure when φ fires.
 
     Args:
         network: where the columns are from.
@@ -196,13 +196,13 @@ def detection_by_silence(
 
 
 def noise_on_predictions(circuit: Circuit, sd: float, seed: int = 0) -> list[Noise]:
-    """Return the same noise on the summed drive of every column, new in every step."""
+    """Return equal noise for the summed drive of every column, drawn anew in every step."""
     names = [p.name for p in circuit.populations if p.role == "prediction"]
     return [Noise(name, "prediction", sd, seed) for name in names] if sd else []
 
 
 def size_of_deltas(network: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> dict[str, float]:
-    """Return the root mean square of δ over samples and columns, by area and (as "all") over all columns."""
+    """Compute the root mean square of δ, by area and (as "all") over all columns."""
     wiring, _, delta = deltas(network, rule, x, targets)
     sizes = {wiring.name(k): float(delta[k].square().mean().sqrt()) for k in _nodes(wiring)}
     every = torch.cat([delta[k].flatten(1) for k in _nodes(wiring)], 1)
@@ -210,12 +210,12 @@ def size_of_deltas(network: Network, rule: LearningRule, x: Tensor, targets: Ten
 
 
 def _nodes(wiring: Wiring) -> range:
-    """Return all areas, without the input."""
+    """Return the nodes of all areas, without the input."""
     return range(1, wiring.output + 1)
 
 
 def _judge(fires: Truths, delta: Tensor, depth: int) -> tuple[Truths, Truths, Truths]:
-    """Return which φ cells ``[B, n]`` did as wanted, missed their own step, or fired at another.
+    """Judge φ cells: which ``[B, n]`` did as wanted, missed their own step, or fired at another.
 
     Args:
         fires: ``[T, B, n]``; n = 1 if one φ watches the whole area.
@@ -239,7 +239,7 @@ def _cosines(
     pulses: list[NDArray[np.float64]],
     rates: list[NDArray[np.float64]],
 ) -> list[float]:
-    """Return the cosine of Σ_t φ_t ε_t × rate_t with δ × rate, for each sample over all links."""
+    """Compute the cosine of Σ_t φ_t ε_t × rate_t with δ × rate, for each sample over all links."""
     found = []
     for b in range(len(activity.rates[0])):
         one = slice(b, b + 1)
@@ -269,6 +269,6 @@ def _update(network: Network, wiring: Wiring, rates: list[Tensor], errors: list[
 
 
 def _cosine(one: Tensor, other: Tensor) -> float:
-    """Return the cosine: 1 if both are nothing; 0 if one of them is, or ran away."""
+    """Compute the cosine; 1 if both vectors are zero, 0 if one is zero or not finite."""
     found = cosine(one, other)
     return float(not one.any() and not other.any()) if math.isnan(found) else found

@@ -32,7 +32,7 @@ LINKS = (2, 3, 4, 5)
 
 @dataclass(frozen=True)
 class GradientSimilarity:
-    """The worst over networks of one kind.
+    """How close changes are to the gradient: the worst over networks of one kind.
 
     Attributes:
         error: largest relative error of any area.
@@ -49,7 +49,7 @@ class GradientSimilarity:
 
     @property
     def equal(self) -> bool:
-        """Return whether the change is backprop's."""
+        """Return whether the change equals backprop's, up to the tolerance."""
         return self.error <= EQUAL
 
 
@@ -59,7 +59,7 @@ def equality(
     seed: int = 0,
     seeds: int = 3,
 ) -> dict[str, GradientSimilarity]:
-    """Compare with autograd, for each activation (or on the network that is given).
+    """Compare a rule with autograd, for each activation (or on the network that is given).
 
     Args:
         rule: not changed.
@@ -111,7 +111,7 @@ def compare(
 
 
 def gradient(network: Network, x: Tensor, targets: Tensor, taught: Any, seed: int) -> dict[str, Tensor]:
-    """Return minus the gradient by autograd, by parameter; the network stays as it was."""
+    """Compute minus the gradient by autograd, by parameter; the network stays as it was."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     parameters = {n: p for n, p in network.named_parameters() if p.requires_grad}
     with seeded(seed), torch.enable_grad():
@@ -126,10 +126,7 @@ def gradient(network: Network, x: Tensor, targets: Tensor, taught: Any, seed: in
 
 
 def _compare(g: Tensor, wanted: Tensor, rest: float) -> tuple[float, float]:
-    """Return the relative error and cosine.
-
-    Where there is no gradient (up to ``rest``) there should be no change.
-    """
+    """Compute relative error and cosine; where there is no gradient (up to ``rest``), demand no change."""
     if size(wanted) <= rest:
         return (0.0, 1.0) if size(g) <= rest else (math.inf, 0.0)
     return relative_error(g, wanted), cosine(g, wanted) if g.any() else 0.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def figure(reports: Sequence[Report]) -> Figure:
-    """Return both tables of an audit, Song's and the talk's, as a picture."""
+    """Draw both tables of an audit, Song's and the talk's, as one figure."""
     from corticalnet.plotting.marks import marks
 
     rows = {

@@ -56,12 +56,12 @@ class Locality:
 
     @property
     def largest(self) -> float:
-        """Return the worst leak; 0 if nothing leaked."""
+        """Return the largest leak; 0 if nothing leaked."""
         return max(self.leaks.values(), default=0.0)
 
 
 def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Locality:
-    """Disturb everything, one thing at a time.
+    """Disturb everything in a trial, one thing at a time, and find changes that should not have followed.
 
     Args:
         rule: not changed.
@@ -103,7 +103,7 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
 
 
 def _spread(moments: list[int]) -> list[int]:
-    """Return at most five of them, the first and the last among them."""
+    """Select at most five of the moments, with the first and the last."""
     last = len(moments) - 1
     return moments if last < 5 else [moments[round(k * last / 4)] for k in range(5)]
 
@@ -137,7 +137,7 @@ def _states(probed: ProbeState, size: float) -> Iterator[tuple[str, Any, Any]]:
 
 
 def _others(probe: Probe, ends: list[Synapse]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield targets, weights, parameters of areas, and feedback weights."""
+    """Yield disturbances of targets, weights, parameters of areas, and feedback weights."""
     yield "target", lambda probed: _retarget(probed.targets), lambda s: s.touches(s.output, side="target")
     for synapse in ends:
         yield (
@@ -182,7 +182,7 @@ def _weights(probe: Probe, name: str, at: int | None = None) -> Any:
 
 
 def _place(k: int, shape: torch.Size) -> tuple[int, ...]:
-    """Return where the k-th entry is, whatever the memory layout."""
+    """Return the index of the k-th entry, whatever the memory layout."""
     return tuple(int(index) for index in torch.unravel_index(torch.tensor(k), shape))
 
 
@@ -194,7 +194,7 @@ def _retarget(targets: Tensor) -> None:
 
 
 def _mixing(network: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int) -> float:
-    """Return how far the change is from a sum over samples."""
+    """Measure how far the change is from a sum over samples."""
     other_x, other_targets = random_batch(network, seed + 1, len(x))
     weight_update(network, rule, x, targets)  # it meets the network
 

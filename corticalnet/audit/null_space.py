@@ -53,12 +53,12 @@ class NullSpace:
 
     @property
     def reads(self) -> bool:
-        """Return whether changes follow what weights are now, not only what they were."""
+        """Return whether changes follow the present weights, and not only the initial ones."""
         return max(self.now.values(), default=0.0) > UNFELT
 
     @property
     def largest(self) -> float:
-        """Return the largest of all moves; 0 if they are rounding."""
+        """Return the largest of all moves; 0 if it is rounding."""
         found = max((*self.now.values(), *self.before.values()), default=0.0)
         return found if found > UNFELT else 0.0
 
@@ -110,10 +110,7 @@ def _tried(rule: LearningRule, network: Network, seed: int, samples: int) -> Nul
 
 @torch.no_grad()
 def _reaches_down(link: Link, step: Tensor, network: Network, x: Tensor, seed: int) -> bool:
-    """Return whether the transpose would show the move.
-
-    Columns that it leads down to have a gain (f' is not 0).
-    """
+    """Return whether transposed feedback would show the move: it reaches columns with f' ≠ 0."""
     rng, wiring = torch.Generator().manual_seed(seed), network.wiring
     signal = torch.randn(len(x), *link.target_shape, generator=rng, dtype=torch.float64)
     node = next(n for n, leaving in enumerate(wiring.leaving) if any(one is link for _, one in leaving))
@@ -124,10 +121,7 @@ def _reaches_down(link: Link, step: Tensor, network: Network, x: Tensor, seed: i
 def carried(
     rule: LearningRule, network: Network, x: Tensor, targets: Tensor, seed: int = 0
 ) -> dict[str, Tensor]:
-    """Return every presynaptic rate of a trial ``[rates, *source_shape]``, by link.
-
-    Of a rule not met before.
-    """
+    """Record every presynaptic rate of a trial ``[rates, *source_shape]``, by link, of a fresh rule."""
     found: dict[str, list[Tensor]] = {}
 
     def told(link: Link, operation: str, arrived: Tensor, result: Tensor | None) -> None:

@@ -27,7 +27,7 @@ Changes = dict[str, Tensor]
 
 
 def difference(probe: Probe, network: Network, rule: LearningRule, x: Tensor, targets: Tensor) -> float:
-    """Return the difference of what a rule changes watched and unwatched; infinite if only unwatched.
+    """Measure how far a rule's changes unwatched are from those watched; infinite if only unwatched.
 
     Args:
         probe: of the rule and the network, with the same batch.
@@ -59,7 +59,7 @@ def _unwatched(
     targets: Tensor,
     trial: Callable[[LearningRule, Network], object],
 ) -> Changes:
-    """Return gradients, and moves of weights, of a trial of a rule that nobody watches."""
+    """Run a trial of an unwatched rule; return gradients and moves of weights."""
     network, rule = training_copy(network), copy.deepcopy(rule)
     start = {name: value.clone() for name, value in network.state_dict().items()}
     with seeded(0), restored(rule):

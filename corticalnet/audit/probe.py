@@ -34,7 +34,7 @@ ByArea = Mapping[tuple[str, str], Tensor]
 
 @dataclass
 class ProbeState:
-    """What can be disturbed at a moment.
+    """The state of a trial at a moment: all that can be disturbed.
 
     Attributes:
         cells: (area, state) -> ``[batch, *columns]``.
@@ -104,20 +104,20 @@ class Probe(Observer):
         self.moved_by_itself = own_down.keys() - self.rule.named_parameters(self.network).keys()
 
     def probed(self, number: int) -> ProbeState:
-        """Return what there is at a moment (of the first run)."""
+        """Return the state at a moment (of the first run)."""
         return self._probed[number]
 
     def disturbed(self, number: int, disturb: Disturbance) -> dict[str, Tensor]:
-        """Return what the rule changes up to the next snapshot, by parameter, if the state is disturbed."""
+        """Disturb the state at a moment; return the changes up to the next snapshot, by parameter."""
         return self._run(number, disturb)
 
     # What the rule and the network tell ------------------------------------------------------------
     def snapshot(self, wiring: Wiring, cells: Cells, broadcasts: Broadcasts | None = None) -> None:
-        """Note a snapshot of the cells, and disturb it if it is the chosen one."""
+        """Record a snapshot of the cells, and disturb it if it is the chosen one."""
         self._at(by_area(wiring, cells), broadcasts or {})
 
     def _swept(self, activity: ForwardState, wiring: Wiring) -> None:
-        """Note a forward sweep, whose traces can be disturbed from there on."""
+        """Record a forward sweep, whose traces can be disturbed from there on."""
         self._sweeps += 1
         turn = f" of sweep {self._sweeps}" if self._sweeps > 1 else ""
         for state, nodes in (("rate", activity.rates), ("drive", activity.drives)):
@@ -161,10 +161,7 @@ class Probe(Observer):
         return last
 
     def _own_feedback(self) -> dict[str, Tensor]:
-        """Return weights of the rule that are not the links' own.
-
-        Feedback weights by link, all others by name.
-        """
+        """Return the rule's own weights: feedback weights by link, all others by name."""
         routes = self.rule.feedback_routes(self.network)
         found = {
             route.link.name: route.weights
@@ -176,10 +173,7 @@ class Probe(Observer):
         return found | {name: weights for name, weights in own.items() if id(weights) not in known}
 
     def _take(self) -> dict[str, Tensor]:
-        """Return what has been changed since the last time.
-
-        In gradients, or in the pathway's weights themselves.
-        """
+        """Return all changes since the last call: of gradients, or of the pathway's weights themselves."""
         found = {}
         for name, p in self.learned.items():
             found[name] = torch.zeros_like(p) if p.grad is None else p.grad.clone()
@@ -192,7 +186,7 @@ class Probe(Observer):
 
 
 def _together(gone_by: ByArea, cells: ByArea) -> dict[tuple[str, str], Tensor]:
-    """Return what cells hold now, and what the sweeps have left behind that is not the same."""
+    """Merge the present states of cells with those that sweeps left behind, where they differ."""
     found = dict(cells)
     for (area, state), tensor in gone_by.items():
         if (area, state) not in cells:
@@ -203,7 +197,7 @@ def _together(gone_by: ByArea, cells: ByArea) -> dict[tuple[str, str], Tensor]:
 
 
 def _small(broadcasts: Broadcasts, batch: int) -> tuple[str, ...]:
-    """Return names of broadcasts, if they are what they are said to be.
+    """Check that broadcasts are single numbers per sample; return their names.
 
     Raises:
         RuleError: more than one number for each sample.

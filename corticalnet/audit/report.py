@@ -55,7 +55,7 @@ class Finding:
 
     @property
     def short(self) -> str:
-        """Mark and number."""
+        """Return mark and number as text."""
         return f"{GLYPHS[self.mark]} {brief(self.number)}".rstrip()
 
 
@@ -86,7 +86,7 @@ class Report:
         return found[name]
 
     def to_dict(self) -> dict[str, Any]:
-        """Describe it as JSON can hold it; what is not finite is None."""
+        """Describe the report as data for JSON; numbers that are not finite become None."""
         findings = {f.name: {"mark": f.mark, "number": f.number, "detail": f.detail} for f in self.findings}
         tidy: dict[str, Any] = finite(
             {"rule": self.rule, "network": self.network, "findings": findings, "evidence": self.evidence}
@@ -105,7 +105,7 @@ def side_by_side(reports: Sequence[Report], properties: dict[str, str], title: s
 
 
 def tables(reports: Sequence[Report]) -> str:
-    """Tabulate Song's Table 2 and the talk's list."""
+    """Tabulate the findings as Song's Table 2 and the talk's list."""
     return "\n\n".join(
         [
             side_by_side(reports, SONG, SONG_TITLE),
@@ -115,7 +115,7 @@ def tables(reports: Sequence[Report]) -> str:
 
 
 def brief(number: float | None) -> str:
-    """Return a number in few characters: 0, 0.53, 4.6, 120, 3e-16."""
+    """Format a number in few characters: 0, 0.53, 4.6, 120, 3e-16."""
     if number is None:
         return ""
     if not math.isfinite(number):

@@ -18,7 +18,7 @@ BATCH = 5
 
 
 def random_mlp(activation: str, links: int, seed: int, scale: float = 1.0) -> Network:
-    """Return a dense network with 6 to 11 columns in every area; ``scale`` times its usual weights."""
+    """Make a dense network with 6 to 11 columns in every area, and ``scale`` times its usual weights."""
     rng = torch.Generator().manual_seed(1000 * links + seed)
     columns = torch.randint(6, 12, (links + 1,), generator=rng).tolist()
     network = mlp(columns, activation, seed=seed, dtype=torch.float64)
@@ -29,7 +29,7 @@ def random_mlp(activation: str, links: int, seed: int, scale: float = 1.0) -> Ne
 
 
 def random_batch(network: Network, seed: int, batch: int = BATCH) -> tuple[Tensor, Tensor]:
-    """Return inputs ``[batch, *shape]``, uniform in [0, 1), and classes ``[batch]``."""
+    """Draw inputs ``[batch, *shape]``, uniform in [0, 1), and classes ``[batch]``."""
     rng = torch.Generator().manual_seed(seed)
     x = torch.rand(batch, *network.input_shape, generator=rng, dtype=torch.float64)
     classes = torch.Size(network.output_shape).numel()
@@ -44,7 +44,7 @@ def training_copy(network: Network) -> Network:
 def weight_update(
     network: Network, rule: LearningRule, x: Tensor, targets: Tensor, seed: int = 0
 ) -> tuple[dict[str, Tensor], Any]:
-    """Return the rule's weight update by parameter name, and its result; both stay as they were."""
+    """Compute a rule's weight update by parameter name, and its result; both stay as they were."""
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.zero_grad()
     with seeded(seed), restored(rule):
@@ -70,12 +70,12 @@ def links_above(network: Network) -> Iterator[tuple[Any, list[str]]]:
 
 
 def relative_change(now: dict[str, Tensor], before: dict[str, Tensor], names: Any = None) -> float:
-    """Return ``‖now − before‖ / ‖before‖`` over some parameters; infinite if there was no change before."""
+    """Compute ``‖now − before‖ / ‖before‖`` over some parameters."""
     chosen = list(before if names is None else names)
     found, wanted = (torch.cat([one[name].flatten() for name in chosen]) for one in (now, before))
     return relative_error(found, wanted)
 
 
 def title(rule: LearningRule) -> str:
-    """Return a rule's name, or what it is."""
+    """Return a rule's name, or that of its class if it has none."""
     return rule.name if rule.name != "custom" else type(rule).__name__ if type(rule) is not Rule else "custom"

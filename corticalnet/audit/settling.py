@@ -58,12 +58,12 @@ class Settling:
 
     @property
     def equal(self) -> bool:
-        """Return whether the change is the rule's."""
+        """Return whether the change equals the rule's, up to the tolerance."""
         return self.distance <= SETTLED
 
     @property
     def coming(self) -> bool:
-        """Return whether a longer presentation brought it ten times closer."""
+        """Return whether a longer presentation brought the change ten times closer."""
         return self.sooner is not None and self.distance < 0.1 * self.sooner
 
 
@@ -89,7 +89,7 @@ def settle(network: Network, rule: LearningRule, seed: int, told: bool = True) -
 
 
 def without_phase(columns: Circuit) -> Circuit:
-    """Return the same equations in prediction and learning: value cells do not receive the phase."""
+    """Return the circuit without the phase signal to value cells: one equation for both phases."""
     phases = {p.name for p in columns.populations if isinstance(p.cell, PhaseSignal)}
     broadcasts = []
     for broadcast in columns.broadcasts:
@@ -104,7 +104,7 @@ def without_phase(columns: Circuit) -> Circuit:
 
 
 def number(value: Any) -> float:
-    """Return the number; infinite where it is none: what ran away."""
+    """Convert to float; infinity for numbers that are not finite."""
     return float(value) if math.isfinite(value) else math.inf
 
 
@@ -134,7 +134,7 @@ def _trial(
 
 
 def _wanted(network: Network, rule: LearningRule, seed: int) -> NDArray[np.float64]:
-    """Return what the rule changes, all in a row."""
+    """Return the change by the rule itself, in one row."""
     return joined(learned_changes(network, rule, [random_batch(network, seed, 1)], RATE))
 
 

@@ -76,7 +76,7 @@ class StreamReport:
         return max((d for d in self.distances if not math.isnan(d)), default=math.nan)
 
     def to_dict(self) -> dict[str, Any]:
-        """Describe it as JSON can hold it: what is not finite (weights ran away) is None."""
+        """Describe the report as data for JSON; numbers that are not finite become None."""
         found = {**asdict(self), "worst": self.worst}
         found["by_projection"] = {name: list(values) for name, values in self.by_projection.items()}
         return {key: _finite(value) for key, value in found.items()}
@@ -185,7 +185,7 @@ def autonomy_in_a_stream(
 
 
 def _pieces(circuit: Circuit, timing: NDArray[np.int64]) -> list[range]:
-    """Return trials that run as one: as many as leave room for their weights at every step."""
+    """Split the trials into runs, each as long as there is room for its weights at every step."""
     size = sum(np.size(circuit.weights[p.name]) for p in circuit.plastic)
     each = max(1, _MOST // max(1, size * int(timing.max(0).sum())))
     return [range(first, min(first + each, len(timing))) for first in range(0, len(timing), each)]
@@ -199,9 +199,9 @@ def _trial(
     k: int,
     announced: bool | Sequence[str],
 ) -> list[Element]:
-    """Let a teacher come to what is there already, and go when the next stimulus comes.
+    """Return the elements of a trial: its teacher comes to a stimulus shown already.
 
-    What waits until the teacher has gone has then been learned too. After the last trial its stimulus stays.
+    Changes that wait until the teacher has gone are then made too. After the last trial its stimulus stays.
     """
     shown = [int(steps) for steps in timing[:, 0]]
     begin: list[Element] = [Present(x[:1], shown[0] - 1)] if k == 0 else []
@@ -214,14 +214,14 @@ def _trial(
 def without_warnings(
     network: Network, rule: LearningRule, learning_rate: float, phase_signal: bool
 ) -> Circuit:
-    """Return the circuit of a rule, also of one that may never come to rest: that is to be measured."""
+    """Return the circuit of a rule without warnings that it may be unstable: that is measured here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CircuitWarning)
         return expand(network, rule, learning_rate, phase_signal=phase_signal)
 
 
 def onsets(on: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Mark where something begins that may last, ``[T, …]``."""
+    """Mark the onsets of truth values over time, ``[T, …]``."""
     begins = on.copy()
     begins[1:] &= ~on[:-1]
     return begins
@@ -244,7 +244,7 @@ def _lessons(network: Network, trials: int, seed: int, stimuli: Any, targets: An
 
 
 def teacher(circuit: Circuit, target: Tensor, steps: int, announced: bool | Sequence[str] = True) -> Element:
-    """Return a teacher who clamps the output and tells all control cells, or some, or none; or a reward."""
+    """Return an element that clamps the output, announced to all, some or no control cells; or a reward."""
     if any("answer" in p.cell.inputs for p in circuit.populations):
         return Reinforce(target, steps)
     if announced is True:
@@ -258,7 +258,7 @@ def teacher(circuit: Circuit, target: Tensor, steps: int, announced: bool | Sequ
 
 
 def _expected(network: Network, rule: LearningRule, x: Tensor, y: Tensor, circuit: Circuit) -> int:
-    """Return φ cells that watch a δ which is not 0."""
+    """Count the φ cells that watch a δ which is not 0."""
     wiring, _, found = deltas(network, rule, x, y)
     size = {p.area: p.n for p in circuit.populations if p.role == "phi"}
     count = 0
@@ -269,7 +269,7 @@ def _expected(network: Network, rule: LearningRule, x: Tensor, y: Tensor, circui
 
 
 def _distances(network: Network, start: dict[str, Tensor], weights: dict[str, Any]) -> dict[str, float]:
-    """Return distances by projection; infinite where weights ran away."""
+    """Compute relative distances to the twin by projection; infinite where weights ran away."""
     found = {}
     for name, (_, parameter) in projections(network).items():
         wanted = parameter.detach()

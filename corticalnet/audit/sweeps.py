@@ -79,7 +79,7 @@ SWEEPS: dict[str, Setting] = {
 
 @dataclass(frozen=True)
 class ParameterSweep:
-    """One setting, and how errors follow it.
+    """One swept setting, and the errors at each of its values.
 
     Attributes:
         name: a key of :data:`SWEEPS`.
@@ -95,23 +95,23 @@ class ParameterSweep:
 
     @property
     def areas(self) -> list[str]:
-        """Return areas from the input up, then "all" together."""
+        """Return the names of the areas from the input up, then "all"."""
         return list(self.found[0][0])
 
     def errors(self, area: str) -> list[list[float]]:
-        """Return for each value the relative error of each trial."""
+        """Return the relative error of each trial, for each value."""
         return [[trial[area].error for trial in trials] for trials in self.found]
 
     def error(self, area: str = ALL) -> list[float]:
-        """Return the geometric mean of errors over trials."""
+        """Return the geometric mean of errors over trials, for each value."""
         return [geometric_mean(errors) for errors in self.errors(area)]
 
     def cosine(self, area: str = ALL) -> list[float]:
-        """Return the mean cosine over trials."""
+        """Return the mean cosine over trials, for each value."""
         return [mean(trial[area].cosine for trial in trials) for trials in self.found]
 
     def power_law(self, area: str = ALL) -> PowerLawFit | None:
-        """Return the power law of errors, where one is expected."""
+        """Fit a power law to the errors, where one is expected; otherwise None."""
         if not SWEEPS[self.name].fitted:
             return None
         x = [value for value, errors in zip(self.values, self.errors(area), strict=True) for _ in errors]

@@ -40,15 +40,15 @@ class Synapse:
     ends: tuple[Tensor, Tensor, Tensor] | None
 
     def all(self, value: bool) -> Tensor:
-        """Return a mask of all weights."""
+        """Return a mask of all weights, with one value."""
         return torch.full((self.count,), value)
 
     def one(self, k: int) -> Tensor:
-        """Return a mask of one weight."""
+        """Return a mask of the k-th weight alone."""
         return torch.arange(self.count) == k
 
     def touches(self, area: str, column: int | None = None, columns: int = 0, side: str = "") -> Tensor:
-        """Return which weights belong to a synapse that begins or ends at a column of an area.
+        """Return a mask of the weights whose synapses begin or end at a column of an area.
 
         Args:
             area: its name; a relay's cells belong to the area whose rates it hands on.
@@ -68,7 +68,7 @@ class Synapse:
 
 
 def synapses(network: Network, rule: LearningRule | None = None) -> list[Synapse]:
-    """Return all of a network that learn, from the input up; then those of the rule itself, if it has any.
+    """List all synapses that learn: of the network from the input up, then of the rule itself.
 
     A synapse down lies between the same two columns as one up would, so what it tells is its "source".
     Weights of a rule that are named by no link lie nowhere: no cell is their own.
@@ -104,16 +104,13 @@ def synapses(network: Network, rule: LearningRule | None = None) -> list[Synapse
 
 
 def _all(wiring: Wiring) -> list[tuple[int, int, Link]]:
-    """Return every link with the nodes at its ends, from the input up."""
+    """List every link with the nodes at its ends, from the input up."""
     nodes = range(1, wiring.output + 1)
     return [(source, node, link) for node in nodes for source, link in wiring.arriving[node]]
 
 
 def down(network: Network, rule: LearningRule) -> dict[str, nn.Parameter]:
-    """Return what a rule learns beside the network, by name.
-
-    Its own parameters, and what it moves by itself.
-    """
+    """Return the rule's own weights by name: its parameters, and those that it moves by itself."""
     own = dict(rule.named_parameters(network))
     known = {id(p) for p in own.values()}
     for _, _, link, weights, _ in rule.feedback_routes(network):
@@ -131,7 +128,7 @@ def _ends(link: Link, sizes: tuple[int, int], bias: bool) -> tuple[Tensor, Tenso
 
 
 def tying(network: Network) -> float:
-    """Return most synapses that share one weight, on average over a link."""
+    """Return the largest number of synapses per weight, on average over a link."""
     counts = [
         len(ends[2]) / link.weights
         for link in network.links

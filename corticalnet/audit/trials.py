@@ -56,18 +56,18 @@ class Trials:
 
     @property
     def areas(self) -> list[str]:
-        """Return areas with synapses that learn, from the input up."""
+        """Return the names of areas with synapses that learn, from the input up."""
         wiring = self.network.wiring
         nodes = range(1, wiring.output + 1)
         return [wiring.name(n) for n in nodes if any(link.plastic for _, link in wiring.arriving[n])]
 
     # The network view ----------------------------------------------------------------------------
     def backprop(self, trial: int) -> Changes:
-        """Return what one sweep of backprop would change, of the same lesson (and action)."""
+        """Compute the change by one sweep of backprop, for the same target (and action)."""
         return self.learned(trial, Rule(self.teaching, Tied(), Sweep(), "backprop"))
 
     def learned(self, trial: int, rule: LearningRule | None = None) -> Changes:
-        """Return what the rule (or another) changes in the network view."""
+        """Compute the change by the rule (or another) in the network view."""
         one = slice(trial, trial + 1)
         self.network.zero_grad()
         with seeded(trial):
@@ -76,7 +76,7 @@ class Trials:
 
     # The circuit view ----------------------------------------------------------------------------
     def circuit(self, dynamics: Continuous | str | None = None) -> Circuit:
-        """Return the columns, as rates.
+        """Make the circuit of columns, with rates.
 
         Raises:
             CircuitError: the network or the rule has no such circuit.
@@ -86,7 +86,7 @@ class Trials:
     def protocol(
         self, circuit: Circuit, dynamics: Continuous | None = None, which: slice = slice(None)
     ) -> list[Element]:
-        """Present a stimulus, then the lesson, and in continuous time a rest, when noted changes are made."""
+        """Return the elements of a trial: stimulus, teaching, and in continuous time a rest."""
         x, y, needs = self.stimuli[which], self.targets[which], circuit.needs
         lesson: Element
         if self.rewarded:
@@ -110,14 +110,14 @@ class Trials:
         seed: int = 0,
         **options: Any,
     ) -> Changes:
-        """Return what a circuit of these columns changes in one trial."""
+        """Simulate one trial of a circuit; return its change."""
         protocol = self.protocol(circuit, dynamics, slice(trial, trial + 1))
         output = f"{self.network.wiring.name(self.network.wiring.output)}.value"
         data = simulate(circuit, protocol, engine, output, last=1, noise=noise, seed=seed, **options)
         return self._by_area(lambda name, _, weights: recorded_change(data, name, weights) / RATE)
 
     def _by_area(self, change: Any) -> Changes:
-        """Join ``change(projection, link, weights)`` of all that learns by area."""
+        """Concatenate ``change(projection, link, weights)`` of all that learns, by area."""
         wiring, found = self.network.wiring, {}
         for node in range(1, wiring.output + 1):
             parts = []

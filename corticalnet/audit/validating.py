@@ -45,7 +45,7 @@ def validate(
     progress: Progress | None = None,
     **options: Any,
 ) -> Validation:
-    """Run the same trials in every view, and compare every change of weights with backprop's.
+    """Run the same trials in every view, and compare every weight change with backprop's.
 
     The views: the rule on the network; its circuit in steps; in continuous time with dt = 5, 2 and 1 ms (τ =
     10 ms); and with columns that tell each other their rates in spikes. Every trial begins with the same
@@ -118,7 +118,7 @@ def validate(
 
 
 def _look(view: View, bench: Trials, tick: Callable[[], None], settings: dict[str, Any]) -> Found:
-    """Measure one view beside backprop; left out with its reason if it has no circuit or runs away."""
+    """Measure one view beside backprop; with a reason instead if it has no circuit or runs away."""
     begun = time.perf_counter()
     try:
         changes = view.run(bench, tick=tick, **settings)
@@ -160,7 +160,7 @@ def _given(what: Model | Network, x: Any, y: Any, trials: int, seed: int) -> tup
 
 
 def _ticker(progress: Progress | None, name: str, done: int, total: int) -> Callable[[], None]:
-    """Return what tells after every trial how many are done."""
+    """Return a function that counts finished trials and reports the count."""
     state = {"done": done}
     if progress is not None:
         progress(name, done, total)

@@ -56,11 +56,11 @@ class Validation:
     sweep: ParameterSweep | None = None
 
     def __getitem__(self, view: str) -> Found:
-        """Return a view by its name, or by how it begins ("rates" is the last of them)."""
+        """Return a view by its name, or by its beginning ("rates" is the last of them)."""
         return next(found for found in reversed(self.views) if found.view.startswith(view))
 
     def to_dict(self) -> dict[str, Any]:
-        """Describe it as JSON can hold it; what is no number is None."""
+        """Describe the validation as data for JSON; numbers that are not finite become None."""
         tidy: dict[str, Any] = finite(
             {
                 "name": self.name,
@@ -118,7 +118,7 @@ def _lines(sweep: ParameterSweep, name: str) -> str:
 
 
 def _brief(error: float) -> str:
-    """Return what is below rounding is 0."""
+    """Format an error; 0 if it is below rounding."""
     return brief(0.0 if error <= LEAST else error)
 
 

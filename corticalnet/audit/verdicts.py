@@ -142,7 +142,7 @@ def judge_tying(synapses: float) -> Finding:
 
 
 def judge_signed(found: Signals) -> Finding:
-    """Report whether the signals that come down have one sign."""
+    """Require that the signals that come down have one sign."""
     if not found.count:
         return Finding("signed feedback", "yes", 0.0, "no feedback comes down")
     less = min(found.negative, found.positive)

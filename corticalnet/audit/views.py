@@ -44,7 +44,7 @@ class View:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def build(self, trials: Trials) -> Circuit:
-        """Return the circuit; ranges of spikes are those of all trials together, run as rates.
+        """Build the circuit; ranges of spikes are those of all trials together, run as rates.
 
         Raises:
             CircuitError: there is no such circuit of this network and rule.
@@ -66,7 +66,7 @@ class View:
     def run(
         self, trials: Trials, engine: str = "torch", seed: int = 0, tick: Any = None, **options: Any
     ) -> list[Changes]:
-        """Return changes of all weights, trial by trial, each from the same weights.
+        """Run all trials, each from the same weights; return their changes.
 
         Raises:
             CircuitError: there is no such circuit of this network and rule.
@@ -107,7 +107,7 @@ class View:
 def usual_views(
     rule: Any, cells: int = 100, cell: str = "pif", window: float | str | None = None
 ) -> list[View]:
-    """Return network, steps, continuous time at three steps (τ = 10 ms), and spikes.
+    """Return the usual views: network, steps, continuous time at three step sizes (τ = 10 ms), spikes.
 
     Raises:
         CircuitError: there are no such cells.
@@ -127,5 +127,5 @@ def usual_views(
 
 
 def windowed(how: Continuous, window: float) -> Continuous:
-    """Return the same dynamics with another window: s, and averages of the same share of it."""
+    """Return the same dynamics with another read delay, and averages that scale with it."""
     return replace(how, read_delay=window, average=how.ms("average") * window / how.ms("read_delay"))

@@ -65,9 +65,7 @@ class Stepping(ABC):
 
     @abstractmethod
     def _state(self) -> dict[str, Tensor]:
-        """Return all tensors that the next step depends on, except inputs, sharing no memory that will
-        change.
-        """
+        """Return all tensors that the next step depends on, except inputs; none is written into later."""
 
     @abstractmethod
     def _restore(self, state: Mapping[str, Tensor]) -> None:

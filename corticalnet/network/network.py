@@ -124,9 +124,7 @@ class Network(nn.Module):
 
     # Running ---------------------------------------------------------------------------------
     def forward(self, x: Any) -> Tensor:
-        """Compute the rates of the output area, ``[batch, *output_shape]``; an empty batch gives an empty
-        result.
-        """
+        """Compute the output rates ``[batch, *output_shape]``; an empty batch gives an empty result."""
         self.parts.check()
         x = self.admit(x)
         return self.wiring.forward(x).rates[-1] if len(x) else x.new_zeros(0, *self.output_shape)
@@ -140,8 +138,7 @@ class Network(nn.Module):
     def predict(
         self, x: Any, batch: int = 1024, *, answer: Callable[[Tensor], Tensor] | None = None
     ) -> Tensor:
-        """Predict classes ``[N]``: the index of the most active output column, in evaluation mode, by
-        batches.
+        """Predict classes ``[N]``, the most active output column of each sample, in evaluation mode.
 
         Takes no labels and clamps nothing.
 

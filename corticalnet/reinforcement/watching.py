@@ -16,8 +16,7 @@ from corticalnet.reinforcement.tasks.random_streams import Indices
 
 
 def watch(agent: AuGMEnT, task: Task, seed: int = 0) -> xr.Dataset:
-    """Record all populations in one trial of each kind, by a copy that does not learn
-    (:meth:`AuGMEnT.eval_copy`).
+    """Record all populations in one trial of each kind, by a copy that does not learn.
 
     Args:
         agent: the batch of agents; it does not change.

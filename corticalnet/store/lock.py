@@ -38,7 +38,7 @@ class _Busy(Exception):
 
 @contextmanager
 def locked(folder: str | Path, error: type[CorticalnetError] = OutputError) -> Iterator[None]:
-    """Have a folder, which must be there, for oneself until the block ends.
+    """Lock a folder, which must be there, against other processes until the block ends.
 
     Args:
         folder: the folder.
@@ -68,7 +68,7 @@ def locked(folder: str | Path, error: type[CorticalnetError] = OutputError) -> I
 
 
 def holder(folder: str | Path) -> str | None:
-    """Return the process that has a folder now, in words; None if nobody seems to.
+    """Describe the process that has locked a folder; None if there seems to be none.
 
     A process that was killed leaves its lock's file: that of a process which is gone does not count. To ask
     locks nothing.
@@ -84,7 +84,7 @@ def holder(folder: str | Path) -> str | None:
 
 
 def _lock(path: Path) -> FileIO | None:
-    """Return the open file, locked and with our name; None where there are no locks."""
+    """Open and lock a file, and write our name into it; None where there are no locks."""
     if fcntl is None:
         return None
     while True:
@@ -124,7 +124,7 @@ def _at(path: Path, file: FileIO) -> bool:
 
 
 def _mark(path: Path) -> None:
-    """Make a file that was not there, or that of a process which is gone."""
+    """Create the file that marks the owner, or replace that of a process which is gone."""
     while True:
         try:
             with path.open("xb") as file:
@@ -148,7 +148,7 @@ def _me() -> bytes:
 
 
 def _owner(content: bytes) -> dict[str, Any] | None:
-    """Return who has written a lock; None where it does not say."""
+    """Parse the owner from a lock's content; None where it names none."""
     try:
         owner = json.loads(content)
     except ValueError:

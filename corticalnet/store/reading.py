@@ -16,7 +16,7 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 
 def expanded(path: str | Path) -> Path:
-    """Return a path whose "~" is a home folder; where nobody has that name it is a name like any other.
+    """Expand "~" to a home folder; where nobody has that name it stays a name like any other.
 
     >>> str(expanded("~nobody-of-that-name/run"))
     '~nobody-of-that-name/run'
@@ -29,7 +29,7 @@ def _without_waiting(path: str, flags: int) -> int:
 
 
 def read_whole(path: str | Path) -> bytes:
-    """Return all bytes of a file.
+    """Read all bytes of a regular file.
 
     Raises:
         OSError: it cannot be read, or is a folder, a pipe or a device.
@@ -41,7 +41,7 @@ def read_whole(path: str | Path) -> bytes:
 
 
 def read_json(path: str | Path, schema: type[Schema], error: type[CorticalnetError]) -> Schema:
-    """Return what a JSON file says, if its keys and values are what the schema says.
+    """Read a JSON file, and validate it by a schema.
 
     Raises:
         CorticalnetError: of the type ``error``: the file cannot be read, is no JSON, or says something else;
@@ -58,7 +58,7 @@ def read_json(path: str | Path, schema: type[Schema], error: type[CorticalnetErr
 
 
 def validated(content: Any, schema: type[Schema], what: str, error: type[CorticalnetError]) -> Schema:
-    """Return the same for JSON that was read elsewhere; ``what`` begins the message."""
+    """Validate by a schema JSON that was read elsewhere; ``what`` begins the message."""
     try:
         return schema.model_validate(content, strict=True)
     except ValidationError as fault:
@@ -66,7 +66,7 @@ def validated(content: Any, schema: type[Schema], what: str, error: type[Cortica
 
 
 def first_fault(fault: ValidationError) -> str:
-    """Return the first thing that a schema does not allow: key, value, and what is possible there."""
+    """Describe the first fault that a schema found: key, value, and what is possible there."""
     first = fault.errors()[0]
     key = ".".join(map(str, first["loc"]))
     above, _, last = key.rpartition(".")

@@ -26,7 +26,7 @@ def _beside(folder: Path) -> Path:
 
 @contextmanager
 def replacing(path: str | Path, error: type[CorticalnetError] = OutputError) -> Iterator[BinaryIO]:
-    """Open a new file that takes the place of ``path`` when the block ends, and only if it ends well.
+    """Open a new file that replaces ``path`` when the block ends, and only if it ends well.
 
     Args:
         path: the file's place; its folder must be there.
@@ -57,7 +57,7 @@ def replacing(path: str | Path, error: type[CorticalnetError] = OutputError) -> 
 def write_whole(
     path: str | Path, content: bytes | memoryview | str, error: type[CorticalnetError] = OutputError
 ) -> None:
-    """Put bytes, or text in UTF-8, at ``path`` in one step.
+    """Write bytes, or text in UTF-8, to ``path`` atomically.
 
     Raises:
         OutputError: as :func:`replacing` does.
@@ -69,7 +69,7 @@ def write_whole(
 def write_json(
     path: str | Path, content: Any, error: type[CorticalnetError] = OutputError, indent: int | None = 2
 ) -> None:
-    """Put JSON at ``path`` in one step; what JSON does not know is written as text.
+    """Write JSON to ``path`` atomically; what JSON does not know is written as text.
 
     Raises:
         OutputError: as :func:`replacing` does.
@@ -92,7 +92,7 @@ def remove(path: str | Path, error: type[CorticalnetError] = OutputError) -> Non
 
 
 def make_folder(path: str | Path, error: type[CorticalnetError] = OutputError) -> None:
-    """Make a folder, and those above it, and see that files can be written there: before the work.
+    """Make a folder, and those above it, and check that files can be written there.
 
     Raises:
         OutputError: (or ``error``) it cannot be made or written to.
@@ -111,7 +111,7 @@ def make_folder(path: str | Path, error: type[CorticalnetError] = OutputError) -
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Remove what killed processes left in a folder in which no other process writes now."""
+    """Remove unfinished files of killed processes from a folder that no process writes to now."""
     for path in folder.iterdir():
         if _UNFINISHED.fullmatch(path.name):
             path.unlink(missing_ok=True)

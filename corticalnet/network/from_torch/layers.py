@@ -24,7 +24,7 @@ Shape = tuple[int, ...]
 
 
 def linking(layer: nn.Module, shape: Shape) -> Link | None:
-    """Return the link equivalent to a layer whose input has this shape; None if the layer is of no such kind.
+    """Return the link equivalent to a layer whose input has this shape; None if there is none.
 
     Raises:
         NetworkError: it does something that no link does.
@@ -37,8 +37,7 @@ def linking(layer: nn.Module, shape: Shape) -> Link | None:
 
 
 def staging(layer: nn.Module, shape: Shape) -> Stage | None:
-    """Return the stage equivalent to a layer whose input has this shape; None if the layer is of no such
-    kind.
+    """Return the stage equivalent to a layer whose input has this shape; None if there is none.
 
     Raises:
         NetworkError: it does something that no stage does.
@@ -214,9 +213,7 @@ STAGES: dict[type, Callable[[Any, Shape], Stage | None]] = {
 
 # Functions ---------------------------------------------------------------------------------------
 def _layer(kind: Callable[..., nn.Module], *names: str) -> Callable[..., nn.Module]:
-    """Return a function that makes a layer of a function's arguments; ``names`` are those of the positional
-    ones.
-    """
+    """Return a function that makes a layer of a function's arguments, positional ones by ``names``."""
 
     def made(*arguments: Any, **options: Any) -> nn.Module:
         return kind(**dict(zip(names, arguments, strict=False)), **options)
