@@ -70,7 +70,7 @@ def images() -> tuple[Batch, Batch]:
 
 
 def learn(setting: Setting, learned: Batch, tested: Batch, seed: int, epochs: int | None = None) -> dict:
-    """Test accuracy after every epoch, the share of updates with a phase that did not settle.
+    """Test accuracy after every epoch, and how many phases of an update did not settle, on average.
 
     Accuracy is that of what the rule answers: the free equilibrium, for rules of two phases.
     """

@@ -105,6 +105,14 @@ def test_each_synapse_changes_once_when_its_error_arrives(rule):
     assert all(norm > 0 for norm in trial["norm"].values())
 
 
+def test_nudges_of_both_signs_are_wrong_by_the_square_of_a_nudge():
+    module = importlib.import_module("simulations.equilibrium_propagation")
+    found = results("equilibrium_propagation")
+    for form, order in (("one-sided", 1), ("symmetric", 2)):
+        assert module.slopes(found, "sigmoid", form) == pytest.approx([order], abs=0.05)
+    assert found["digits"]["symmetric, 64-64-10"][0]["accuracy"][-1] > 0.8
+
+
 def test_inference_learning_changes_all_synapses_at_the_end():
     trial = results("plasticity_over_time", rule="il")["trials"][0]
     assert set(map(tuple, trial["changed"].values())) == {(20,)}
