@@ -2,6 +2,7 @@
 
 from corticalnet.analysis.alignment import Alignment, align
 from corticalnet.analysis.cost import Cost, autograd_update, interleave, passes, rule_update
+from corticalnet.analysis.decoders import DecoderAlignment, align_decoders
 from corticalnet.analysis.ranges import ranges
 from corticalnet.analysis.regime import Regime, recorded_regime, regime
 from corticalnet.analysis.tracking import AlignmentTracker
@@ -12,8 +13,10 @@ __all__ = [
     "Alignment",
     "AlignmentTracker",
     "Cost",
+    "DecoderAlignment",
     "Regime",
     "align",
+    "align_decoders",
     "autograd_update",
     "cv",
     "interleave",

@@ -60,6 +60,10 @@ class Encoding:
         beside = self.decoders.auxiliary
         return codes if beside is None else [*codes, beside.rates(rates)]
 
+    def gated(self, node: int) -> bool:
+        """Return whether gated decoders hear it through its gain: not an answer, nor auxiliary columns."""
+        return node < self.wiring.output + (self.top is None)
+
     def code(self, node: int, state: Tensor) -> Tensor:
         """Return the code of an area in a state: the input that decoders get from it."""
         if node == self.wiring.output and self.top is not None:

@@ -36,6 +36,7 @@ from torch import Tensor
 from corticalnet.checks import flag, not_negative, positive, shown, whole
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
+from corticalnet.network.wiring import ForwardState
 from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.decoders import KINDS, Auxiliary, Decoders, draw
 from corticalnet.rules.plasticity import Plasticity
@@ -161,6 +162,14 @@ class TargetPropagation(LearningRule):
                 routes.append(Route(node, above, link, own.get(f"decoder.{link.name}", link.weight)))
         return routes
 
+    def encoding(self, net: Network, activity: ForwardState, trial_loss: TrialLoss | None) -> Encoding:
+        """Return what columns hold after a sweep up, and what decoders are told of it.
+
+        ``trial_loss`` says what the output answers, where targets are labels.
+        """
+        told = trial_loss.answer if trial_loss is not None and self.top == "label" else None
+        return Encoding(net.wiring, activity, self.decoders(net), told)
+
     # A trial ------------------------------------------------------------------------------------
     @torch.no_grad()
     def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> LearnResult:
@@ -188,9 +197,7 @@ class TargetPropagation(LearningRule):
         """Run one trial in which the weights learn, the decoders, or both."""
         activity = net.sweep(net.admit(x, least=1, to_learn=True))
         trial_loss = self.teaching.loss_for(activity.rates[-1], targets)
-        encoding = Encoding(
-            net.wiring, activity, self.decoders(net), trial_loss.answer if self.top == "label" else None
-        )
+        encoding = self.encoding(net, activity, trial_loss)
         plasticity = Plasticity(net, len(activity.rates[0]), accumulate, learned=self._learned)
         if part != "decoders":
             errors = self._errors(encoding, trial_loss)
