@@ -100,14 +100,14 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
 
 
-def unknown(kind: str, value: object, choices: Iterable[str]) -> str:
-    """Return the message that ``value`` is no known ``kind``, with the closest choice and all choices.
+def unknown(kind: str, value: object, choices: Iterable[str], meant: str | None = None) -> str:
+    """Say that ``value`` is no known ``kind``, what was ``meant``, or probably so, and what there is.
 
     >>> unknown("rule", "zil", ["backprop", "z-il"])
     "unknown rule 'zil'; did you mean 'z-il'? Choices: backprop, z-il"
     """
     names = [str(choice) for choice in choices]
-    close = get_close_matches(str(value), names, n=1, cutoff=0.5)
+    close = [meant] if meant in names else get_close_matches(str(value), names, n=1, cutoff=0.5)
     hint = f"; did you mean '{close[0]}'?" if close else "."
     return f"unknown {kind} '{value}'{hint} Choices: {', '.join(names)}"
 

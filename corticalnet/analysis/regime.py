@@ -51,7 +51,8 @@ class Regime:
         cosines: area -> cosine of its weight change with that of a sweep (backprop).
         changed: area -> steps at which its weights changed; the teacher comes at step 0.
         sent: largest share of F_0 by which F had changed when the errors left the output that taught.
-        relaxed: (F_0 − F_t) / (F_0 − F_∞) at the last change.
+        relaxed: (F_0 − F_t) / (F_0 − F_∞) at the last change; of a recording it is above 1 where weights that
+            changed on the way took F below F_∞, which is that of the first weights.
         rate: γ.
         curvature: λ at the last change, of the steepest sample; infinite if values were not finite.
         softest: the smallest eigenvalue there: the slowest part takes 1 / (γ · softest) steps; negative on a
@@ -89,6 +90,8 @@ class Regime:
         steep = self.rate * self.curvature
         rests = "comes to rest" if steep < 2 else "with live feedback it would not come to rest"
         way = f"{self.relaxed:.1%}" if self.relaxed >= 0 else "no, it rose"
+        if self.relaxed > 1 + 1e-6:  # (a recording has the errors of the weights as they are by then)
+            way = "below what inference alone reaches, for weights changed on the way"
         rows = [
             ("cosine", near),
             ("weights change", f"at step: {steps}"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -123,29 +123,36 @@ class Synapses(Connection):
 
     Args:
         pre, post: cells of every synapse.
-        weight: which weight each has; each its own if not given.
-        count: how many weights there are; as many as ``weight`` names if not given.
+        weight_index: which weight each has, counted from 0; each its own if not given. (The weights
+            themselves go to the :class:`Projection`.)
+        count: how many weights there are; as many as ``weight_index`` names if not given.
 
-    >>> Synapses(pre=[0, 1, 2], post=[0, 0, 1], weight=[0, 0, 1]).count  # three synapses of two weights
-    2
+    Raises:
+        CircuitError: they are no whole numbers from 0, or not as many of each.
+
+    >>> kernel = Synapses([0, 1, 2], [0, 0, 1], weight_index=[0, 1, 0])
+    >>> kernel.shared, kernel.count
+    (True, 2)
     """
 
     pre: Indices
     post: Indices
-    weight: Indices | None = None
+    _: KW_ONLY
+    weight_index: Indices | None = None
     count: int = 0
 
     def __post_init__(self) -> None:
-        if self.weight is None:
-            object.__setattr__(self, "weight", np.arange(len(self.pre)))
-        for name in ("pre", "post", "weight"):
+        if self.weight_index is None:
+            object.__setattr__(self, "weight_index", np.arange(len(self.pre)))
+        for name in ("pre", "post", "weight_index"):
             try:
                 index = np.asarray(getattr(self, name))
             except ValueError:
                 index = np.asarray("ragged")
             if index.ndim != 1 or (len(index) and index.dtype.kind not in "iu"):
                 given = " ".join(repr(getattr(self, name)).split())
-                raise CircuitError(f"synapses: {name} must be a list of whole numbers, not {given}")
+                where = "; the weights go to the Projection" if name == "weight_index" else ""
+                raise CircuitError(f"synapses: {name} must be a list of whole numbers, not {given}{where}")
             object.__setattr__(self, name, index.astype(np.int64))
         if not len(self.pre) == len(self.post) == len(self.weights):
             raise CircuitError(
@@ -158,9 +165,9 @@ class Synapses(Connection):
 
     @property
     def weights(self) -> Indices:
-        """Return the index of each synapse's weight."""
-        assert self.weight is not None, "set at construction"
-        return self.weight
+        """Return the index of every synapse's weight."""
+        assert self.weight_index is not None, "set at construction"
+        return self.weight_index
 
     @property
     def shared(self) -> bool:

@@ -158,7 +158,7 @@ def _connection(how: Mapping[str, Any], name: str, arrays: Mapping[str, NDArray[
     if how["kind"] in simple:
         return simple[how["kind"]]()
     pre, post, index = (_array(arrays, name, part) for part in ("pre", "post", "index"))
-    return Synapses(pre, post, index, how["count"])
+    return Synapses(pre, post, weight_index=index, count=how["count"])
 
 
 def _array(arrays: Mapping[str, NDArray[Any]], projection: str, part: str) -> NDArray[Any]:

@@ -35,6 +35,13 @@ def train_(
         None, min=1, max=MOST_SEEDS, help="Run this many seeds; report mean ± s.d."
     ),
     epochs: int | None = typer.Option(None, help="How often the training set is seen."),
+    lr: float | None = typer.Option(None, help="Learning rate of the first epoch."),
+    optimizer: str | None = typer.Option(None, help="sgd, adam, adamw or rmsprop."),
+    momentum: float | None = typer.Option(None, help="Of sgd and rmsprop."),
+    weight_decay: float | None = typer.Option(None, help="Of the weights of links."),
+    schedule: str | None = typer.Option(
+        None, help="Of the learning rate, torch's: CosineAnnealingLR, 'StepLR(step_size=10, gamma=0.5)', …"
+    ),
     device: str | None = typer.Option(None, help="auto, cpu or cuda."),
     precision: str | None = typer.Option(None, help="float32, float64, tf32 or bfloat16."),
     out: Path | None = typer.Option(None, help="Folder of the run; under runs/ if not given."),
@@ -47,13 +54,17 @@ def train_(
 ) -> None:
     """Train a model; the folder of the run gets settings, metrics, figures and checkpoints.
 
+    Where TensorBoard is installed it gets scalars, too: `tensorboard --logdir runs`.
+
     Examples:
 
     - `corticalnet train zil_mlp` — the model as its file says
 
     - `corticalnet train brainprop_dense --data digits --rule z-il --epochs 5` — by another rule
 
-    - `corticalnet train my_model.py --set columns=64 --set lr=0.05 --seeds 3` — a file of your own
+    - `corticalnet train my_model.py --set columns=64 --lr 0.05 --seeds 3` — a file of your own
+
+    - `corticalnet train my_model.py --optimizer sgd --momentum 0.9 --schedule CosineAnnealingLR`
 
     - `corticalnet train --resume runs/zil_mlp-z-il-digits-seed0` — go on with a run that was stopped
 
@@ -67,6 +78,11 @@ def train_(
         "rule": rule,
         "seed": seed,
         "epochs": epochs,
+        "lr": lr,
+        "optimizer": optimizer,
+        "momentum": momentum,
+        "weight_decay": weight_decay,
+        "schedule": schedule,
         "device": device,
         "precision": precision,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from corticalnet.circuits import cells
@@ -46,7 +48,8 @@ def world_and_dopamine(output: AreaSpec, hearing: list[str], burst: float = 0.0)
         index = np.arange(len(first))
         populations.insert(0, Population("contest", len(first), cells.PairwiseCompetition()))
         for side, winner, sign in ((first, "first", 1.0), (second, "second", -1.0)):
-            bids, wins = Synapses(side, index, index * 0, 1), Synapses(index, side, index * 0, 1)
+            one: Any = {"weight_index": index * 0, "count": 1}
+            bids, wins = Synapses(side, index, **one), Synapses(index, side, **one)
             projections += [
                 Projection(f"{name}.bid", "contest", "difference", sign, bids, "bid", f"bids, {winner}"),
                 Projection("contest", f"{name}.action", "wins", 1.0, wins, winner, f"wins, {winner}"),

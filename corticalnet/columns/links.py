@@ -59,7 +59,7 @@ def _listed(mask: Any) -> Synapses:
     """List the synapses of a mask; each keeps the index of its weight."""
     (weight,) = np.nonzero(mask.cpu().numpy().ravel())
     post, pre = np.divmod(weight, mask.shape[1])
-    return Synapses(pre, post, weight, mask.numel())
+    return Synapses(pre, post, weight_index=weight, count=mask.numel())
 
 
 def _sheet(link: Convolution | Local) -> Synapses:
@@ -81,7 +81,7 @@ def _sheet(link: Convolution | Local) -> Synapses:
     if link.mask is not None:
         inside &= link.mask.cpu().numpy().ravel()[weight]
     # Weights that lie beyond the sheet at every position have no synapse, but keep their place.
-    return Synapses(pre[inside], post[inside], weight[inside], link.weight.numel())
+    return Synapses(pre[inside], post[inside], weight_index=weight[inside], count=link.weight.numel())
 
 
 def bias_connection(link: Link) -> Connection:
@@ -89,7 +89,7 @@ def bias_connection(link: Link) -> Connection:
     assert link.bias is not None, "only for links with a bias"
     n = int(np.prod(link.target_shape))
     per_channel = n // link.bias.numel()
-    return Synapses(np.zeros(n, dtype=np.int64), np.arange(n), np.arange(n) // per_channel)
+    return Synapses(np.zeros(n, dtype=np.int64), np.arange(n), weight_index=np.arange(n) // per_channel)
 
 
 def flat(link: Link, weights: Any) -> NDArray[np.float64]:

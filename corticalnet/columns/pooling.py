@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import torch
@@ -43,7 +44,9 @@ class PoolLink(Identity):
     def connection(self) -> Synapses:
         """Return the connection of members to their pool, all with one weight."""
         post, place = np.nonzero(self.members >= 0)
-        return Synapses(self.members[post, place], post, np.zeros(len(post), dtype=np.int64), 1)
+        return Synapses(
+            self.members[post, place], post, weight_index=np.zeros(len(post), dtype=np.int64), count=1
+        )
 
     @property
     def strength(self) -> float:
@@ -145,7 +148,8 @@ def contests(area: AreaSpec) -> tuple[list[Population], list[Projection]]:
     name, index = f"{area.name}-contest", np.arange(len(first))
     projections = []
     for side, winner, sign in ((first, "first", 1.0), (second, "second", -1.0)):
-        bids, wins = Synapses(side, index, index * 0, 1), Synapses(index, side, index * 0, 1)
+        one: Any = {"weight_index": index * 0, "count": 1}
+        bids, wins = Synapses(side, index, **one), Synapses(index, side, **one)
         projections += [
             Projection(f"{area.name}.value", name, "difference", sign, bids, "rate", f"{name} {winner}"),
             Projection(name, f"{area.name}.winner", "wins", 1.0, wins, winner, f"{name} wins, {winner}"),

@@ -179,4 +179,6 @@ def _reversed(connection: Any, weight: Any) -> tuple[Any, Any]:
     """Return the same synapses with both ends exchanged."""
     if isinstance(connection, AllToAll):
         return connection, weight.T
-    return Synapses(connection.post, connection.pre, connection.weights, connection.count), weight
+    return Synapses(
+        connection.post, connection.pre, weight_index=connection.weights, count=connection.count
+    ), weight

@@ -6,13 +6,15 @@ Adding a rule is adding a row (or calling :func:`register`): three parts, or a c
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from corticalnet.errors import RuleError, one_of, unknown
+from corticalnet.rules.also_called import ALSO_CALLED
 
 if TYPE_CHECKING:
     from corticalnet.rules.base import LearningRule
@@ -132,6 +134,11 @@ _RULES: dict[str, Entry | Whole | Callable[..., LearningRule]] = {
 }
 
 
+#: Who registered a rule, if it was a file that was being run: name -> its path.
+registered_by: dict[str, str] = {}
+_running: list[str] = []
+
+
 def list_rules() -> tuple[str, ...]:
     """List the names of all rules.
 
@@ -147,7 +154,7 @@ def source(name: str) -> str:
     Raises:
         RuleError: unknown name.
     """
-    one_of("rule", name, _RULES, RuleError)
+    check_name(name)
     entry = _RULES[name]
     return entry.source if isinstance(entry, Entry | Whole) else (entry.__doc__ or "").partition("\n")[0]
 
@@ -173,6 +180,31 @@ def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
     if name in _RULES:
         raise RuleError(f"rule '{name}' exists already; choose another name")
     _RULES[name] = make
+    if _running:
+        registered_by[name] = _running[-1]
+
+
+@contextmanager
+def registering(file: str) -> Iterator[None]:
+    """Let rules that a file registers while it runs be its own; those of an earlier run are forgotten."""
+    for name in [name for name, by in registered_by.items() if by == file and name in _RULES]:
+        del registered_by[name], _RULES[name]
+    _running.append(file)
+    try:
+        yield
+    finally:
+        _running.pop()
+
+
+def check_name(name: object) -> None:
+    """See that there is a rule of that name.
+
+    Raises:
+        RuleError: there is none; names by which the field knows one are told its name here.
+    """
+    if not isinstance(name, str) or name not in _RULES:
+        word = str(name).strip().lower().replace("_", "-").replace(" ", "-")
+        raise RuleError(unknown("rule", name, _RULES, ALSO_CALLED.get(word, word)))
 
 
 def rule(name: str, /, **parameters: Any) -> LearningRule:
@@ -191,7 +223,7 @@ def rule(name: str, /, **parameters: Any) -> LearningRule:
     >>> print(rule("backprop", loss="cross-entropy").teaching.loss)
     cross-entropy
     """
-    one_of("rule", name, _RULES, RuleError)
+    check_name(name)
     entry = _RULES[name]
     if not isinstance(entry, Entry):
         make: Any = entry.make if isinstance(entry, Whole) else entry

@@ -24,6 +24,11 @@ def model_files() -> dict[str, Path]:
     return found
 
 
+def is_path(text: str) -> bool:
+    """Return whether a word means a file rather than a name."""
+    return text.endswith(".py") or Path(text).name != text
+
+
 def find_model(name_or_path: str | Path) -> Path:
     """Return the file that a name or a path means.
 
@@ -31,7 +36,7 @@ def find_model(name_or_path: str | Path) -> Path:
         ModelError: there is no such file.
     """
     text = str(name_or_path)
-    if text.endswith(".py") or Path(text).name != text:
+    if is_path(text):
         path = expanded(text)
         try:
             if not path.is_file():

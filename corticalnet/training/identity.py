@@ -20,6 +20,7 @@ from corticalnet import about, shipped
 from corticalnet.errors import CheckpointError
 from corticalnet.network import Network
 from corticalnet.training.model import Model
+from corticalnet.training.schedule import resolved
 from corticalnet.training.settings import Settings
 
 Versions = dict[str, str | None]
@@ -36,6 +37,8 @@ def identity(model: Model, content: dict[str, str]) -> dict[str, Any]:
         content: what the run is shown, see :attr:`corticalnet.data.Data.content`.
     """
     settings = model.settings.model_dump(mode="json")
+    if settings["schedule"] is not None:  # (of which the number of epochs, that is free, may decide a part)
+        settings["schedule"] = resolved(settings["schedule"], model.settings.epochs)
     settings["precision"] = settings["precision"] or _format(model.network)
     return {
         "network": str(model.network),

@@ -37,8 +37,10 @@ from corticalnet.training.preparation import (
 from corticalnet.training.progress import ProgressDisplay, scalars
 from corticalnet.training.result import Result, finish, score
 from corticalnet.training.run_folder import RunFolder
+from corticalnet.training.schedule import scheduled_rate
 from corticalnet.training.settings import Settings
-from corticalnet.training.state import Record, State, finished
+from corticalnet.training.silence import Silence
+from corticalnet.training.state import History, Record, State, finished
 
 OnEpoch = Callable[[Record], None]
 
@@ -120,6 +122,7 @@ def _run(
     model, history = state.model, state.history
     title = f"{model.name or 'model'} · {model.rule.name} · seed {model.settings.seed}"
     epochs, objective = model.settings.epochs, model.settings.objective
+    silence = Silence(model, data)
     display = ProgressDisplay(title, epochs, len(data.train), len(history), progress, objective)
     with display, scalars(None if folder is None else folder.path, len(history)) as board:
         while not finished(history, model.settings):
@@ -133,6 +136,7 @@ def _run(
             improved = state.remember_best()
             if folder is not None:
                 folder.keep(state, improved)
+            silence.tell(record)
             display.epoch(record)
             board(record)
             if on_epoch is not None:
@@ -146,7 +150,7 @@ def _epoch(state: State, data: Data, display: ProgressDisplay) -> Record:
         TrainingError: the loss is no longer finite.
     """
     model, epoch = state.model, len(state.history) + 1
-    lr = learning_rate(model.settings, epoch)
+    lr = learning_rate(model.settings, state.history)
     set_learning_rate(state.optimizer, lr)
     started = time.perf_counter()
     try:
@@ -259,11 +263,21 @@ class Meter:
         }
 
 
-def learning_rate(settings: Settings, epoch: int) -> float:
-    """Return the learning rate of an epoch (counted from 1): it halves after every ``halve_every`` epochs."""
+def learning_rate(settings: Settings, history: History) -> float:
+    """Return the learning rate of the next epoch: it follows from settings and earlier epochs alone.
+
+    Raises:
+        SettingError: the schedule goes by validation scores, and nothing is held out.
+    """
+    if settings.schedule is not None:
+        objective = settings.objective
+        scores = [record[objective.validation] for record in history]
+        return scheduled_rate(
+            settings.schedule, settings.lr, settings.epochs, scores, objective.better(1.0, 0.0)
+        )
     if settings.halve_every is None:
         return settings.lr
-    return settings.lr * 0.5 ** ((epoch - 1) // settings.halve_every)
+    return settings.lr * 0.5 ** (len(history) // settings.halve_every)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:

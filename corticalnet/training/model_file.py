@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from corticalnet import data, shipped
-from corticalnet.errors import CheckpointError, ModelError, RuleError, SettingError, unknown
+from corticalnet.errors import CheckpointError, ModelError, SettingError, unknown
 from corticalnet.rules import catalogue
 from corticalnet.rules.base import LearningRule
 from corticalnet.store import read_whole
@@ -40,6 +40,21 @@ def load_model(name_or_path: str | Path, /, **settings: Any) -> Model:
     """
     path = find_model(name_or_path)
     return _load(path, _code(path), settings)
+
+
+def run_model_file(name_or_path: str | Path, /) -> Path:
+    """Run a model file, so that what it registers is known; no model is built.
+
+    Returns:
+        Its path.
+
+    Raises:
+        ModelError: as :func:`load_model` does.
+    """
+    path = find_model(name_or_path)
+    with _beside(path):
+        _build_function(path, _code(path))
+    return path
 
 
 def load_again(about: ModelAbout, folder: Path, /, **settings: Any) -> Model:
@@ -86,10 +101,10 @@ def _code(path: Path) -> bytes:
 
 
 def _load(path: Path, code: bytes, settings: dict[str, Any]) -> Model:
-    _check_rule(settings.get("rule"))
     Settings(**{key: value for key, value in settings.items() if key in Settings.names()})
     with _beside(path):
         build = _build_function(path, code)
+        _check_rule(settings.get("rule"))  # (which the file may have registered)
         with _blaming(path):
             takes = inspect.signature(build).parameters
         _check_keys(path, settings, takes)
@@ -125,7 +140,7 @@ def _build_function(path: Path, code: bytes) -> Callable[..., Any]:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses and pickles inside the file look it up
     try:
-        with _blaming(path):
+        with _blaming(path), catalogue.registering(str(path)):
             exec(compile(code, path, "exec"), module.__dict__)  # (the loader might take an older __pycache__)
     except BaseException:
         sys.modules.pop(spec.name, None)
@@ -197,8 +212,8 @@ def _shape(asks: list[str], name: str) -> dict[str, Any]:
 
 
 def _check_rule(rule: Any) -> None:
-    if rule is not None and not isinstance(rule, LearningRule) and rule not in catalogue.list_rules():
-        raise RuleError(unknown("rule", rule, catalogue.list_rules()))
+    if rule is not None and not isinstance(rule, LearningRule):
+        catalogue.check_name(rule)
 
 
 def _as_rule(rule: Any) -> Any:

@@ -91,7 +91,7 @@ class EpochAbout(BaseModel):
     reward: Number | None
     validation_accuracy: Share | None = None
     validation_loss: Number | None = None
-    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    lr: Positive
     samples_per_second: Positive
     seconds: Positive
 

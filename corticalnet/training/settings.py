@@ -17,6 +17,7 @@ from pydantic import (
 
 from corticalnet.errors import SettingError, unknown
 from corticalnet.training.objective import OBJECTIVES, Objective
+from corticalnet.training.schedule import scheduled_rate
 
 Optimizer = Literal["sgd", "adam", "adamw", "rmsprop"]
 Precision = Literal["float32", "float64", "tf32", "bfloat16"]
@@ -36,6 +37,8 @@ class Settings(BaseModel):
         momentum: of sgd and rmsprop.
         weight_decay: as torch means it; for the weights of links only, never for a bias or homeostasis.
         halve_every: the learning rate halves after every so many epochs; None: constant.
+        schedule: torch's instead, one step an epoch, as "CosineAnnealingLR" or "StepLR(step_size=10)"
+            (:mod:`corticalnet.training.schedule`).
         target: "class", or "image": to reconstruct what is shown (:mod:`corticalnet.training.objective`).
         patience: epochs without a better validation score before training stops; None: never.
         min_improvement: by how much a score must be better to count for patience: an accuracy by this
@@ -68,6 +71,7 @@ class Settings(BaseModel):
     momentum: float = Field(0.0, ge=0, lt=1, description="a number from 0 to below 1")
     weight_decay: float = Field(0.0, ge=0, description="a number from 0")
     halve_every: int | None = Field(100, ge=1, description=f"{_COUNT}, or None (constant)")
+    schedule: str | None = Field(None, description="a schedule of torch's, or None (halve_every)")
     patience: int | None = Field(45, ge=1, description=f"{_COUNT}, or None (never stop early)")
     min_improvement: float = Field(0.001, ge=0, lt=1, description="a fraction from 0 to below 1")
     validation: int | float = Field(0.1, ge=0, description="a fraction below 1, or a number of images")
@@ -99,6 +103,12 @@ class Settings(BaseModel):
     def _momentum_has_a_use(self) -> Settings:
         if self.momentum and self.optimizer in ("adam", "adamw"):
             raise ValueError(f"momentum is a setting of sgd and rmsprop; {self.optimizer} has its own")
+        return self
+
+    @model_validator(mode="after")
+    def _there_is_such_a_schedule(self) -> Settings:
+        if self.schedule is not None:
+            scheduled_rate(self.schedule, self.lr, self.epochs, [], True)
         return self
 
     @property

@@ -149,7 +149,7 @@ def test_cells_and_plasticity_of_ones_own_with_delays_noise_and_broadcasts():
             cn.Projection("a.wild", "a.wild", "feedback", 0.3, cn.OneToOne(), name="self"),
             cn.Projection(
                 "b.wild", "b.wild", "feedback", rng.normal(size=2), name="ring", plasticity=Oja(0.05),
-                connection=cn.Synapses(np.array([0, 1, 2]), np.array([1, 2, 0]), np.array([0, 1, 0])),
+                connection=cn.Synapses([0, 1, 2], [1, 2, 0], weight_index=[0, 1, 0]),
             ),
         ],
         broadcasts=[cn.Broadcast("dopamine", ["up", "a.wild"], name="reward", port="modulator")],

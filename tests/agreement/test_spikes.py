@@ -218,7 +218,7 @@ def test_dopamine_can_spike_too():
 def test_a_remembered_eligibility_is_a_low_pass_that_dopamine_reads(engine, kind):
     """Pre 1 for ten steps, then dopamine once: Δw = rate · rpe · credit · Σ (kept share of each step)."""
     cells = cn.circuits.cells
-    way = cn.AllToAll() if kind == "all to all" else cn.Synapses([0, 1], [0, 1], [0, 0])
+    way = cn.AllToAll() if kind == "all to all" else cn.Synapses([0, 1], [0, 1], weight_index=[0, 0])
     populations = [
         cn.Population("below.value", 2, cells.Sensory()),
         cn.Population("above.prediction", 2, cells.Prediction()),

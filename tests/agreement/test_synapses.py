@@ -77,7 +77,7 @@ def test_an_exponential_trace_by_its_closed_form(engine):
     np.testing.assert_allclose(running.weights["up"][1], 0.5 + 0.1 * low.sum(0), rtol=0, atol=1e-13)
 
 
-LISTED = cn.Synapses(np.array([0, 1, 2, 2]), np.array([0, 0, 1, 0]), np.array([0, 1, 1, 0]))
+LISTED = cn.Synapses(np.array([0, 1, 2, 2]), np.array([0, 0, 1, 0]), weight_index=np.array([0, 1, 1, 0]))
 RULES = {
     "states": Tracing(0.1),
     "a trigger": Tracing(0.1, trigger="rate"),

@@ -191,6 +191,21 @@ def test_a_later_trial_is_read_from_a_cut_recording():
     np.testing.assert_allclose(read.energy[:13], watched.energy, rtol=1e-8)
 
 
+def test_energy_that_learning_took_below_rest_is_no_share_of_inference():
+    """Thirty columns at about ½, of small weights: values can do little, one change of weights does much."""
+    net, rule = cn.mlp([4, 30, 3], "sigmoid", seed=0, dtype=torch.float64), cn.rule("z-il")
+    with torch.no_grad():
+        net.links[1].weight.mul_(0.1)
+    trial = [cn.Present([0.1, 0.5, 0.2, 0.4], steps=6), cn.Teach([1.0, 0.0, 0.0], steps=20)]
+    recording = cn.simulate(cn.circuit(net, rule, 0.1), trial)
+    read = recorded_regime(net, rule, recording)
+    last = max(max(steps) for steps in read.changed.values())
+    assert read.energy[last] < read.rest
+    (line,) = (line for line in str(read).splitlines() if line.startswith("  relaxed"))
+    assert line.split(maxsplit=1)[1].startswith("below what inference alone reaches, for weights changed")
+    assert "%" not in line
+
+
 def test_numbers_for_people_and_for_json():
     net, x, target = task()
     found = regime(net, cn.rule("z-il"), x, target)

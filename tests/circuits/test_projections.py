@@ -70,7 +70,7 @@ class Membrane(Cell):
         ("synapses: post index 3", {"connection": Synapses([0, 1], [0, 3])}),
         (
             "weights have shape (2,), but must have (4,)",
-            {"connection": Synapses([0, 1], [0, 1], [0, 1], 4), "weight": np.ones(2)},
+            {"connection": Synapses([0, 1], [0, 1], weight_index=[0, 1], count=4), "weight": np.ones(2)},
         ),
         (
             "unknown projection that projection 'back' shares weights with 'nix'",
@@ -144,12 +144,18 @@ def test_weights_that_are_shared_run_the_other_way():
         ("synapses: post must be a list of whole numbers", ([0, 1], [0.0, 1.5])),
         ("synapses: pre must be a list of whole numbers", ([[0, 1]], [0, 1])),
         ("synapses: post must be a list of whole numbers", ([0, 1], [[0], [1, 2]])),
+        (
+            "weight_index must be a list of whole numbers, not [0.5, 2.0]; the weights go to the Projection",
+            ([0, 1], [0, 1], [0.5, 2.0]),
+        ),
         ("synapses: count must be a whole number from 0, not 2.5", ([0, 1], [0, 1], [0, 1], 2.5)),
         ("synapses: count must be a whole number from 0, not '3'", ([0, 1], [0, 1], [0, 1], "3")),
     ],
 )
 def test_lists_of_synapses(message, index):
-    refused(message, lambda: Synapses(*index))
+    refused(
+        message, lambda: Synapses(*index[:2], **dict(zip(("weight_index", "count"), index[2:], strict=False)))
+    )
 
 
 def test_units_of_what_is_sent():
@@ -171,3 +177,9 @@ def test_other_weights():
         "unknown projection 'upp'; did you mean 'up'?", lambda: small.with_weights({"upp": np.ones((3, 2))})
     )
     refused("must have (3, 2)", lambda: small.with_weights({"up": np.ones(3)}))
+
+
+def test_which_weight_a_synapse_has_is_said_by_name():
+    """A third list would be read as weights by people, and as their indices here."""
+    with pytest.raises(TypeError, match="takes 3 positional arguments"):
+        Synapses([0, 1], [0, 1], [1, 2])

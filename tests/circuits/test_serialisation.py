@@ -31,7 +31,9 @@ from corticalnet.recordings.reading import weight_change
 
 RNG = np.random.default_rng(5)
 #: A kernel of two weights over four inputs, as a convolution shares it; weight 2 has no synapse.
-KERNEL = Synapses(np.array([0, 1, 1, 2, 2, 3]), np.array([0, 0, 1, 1, 2, 2]), np.array([0, 1] * 3), count=3)
+KERNEL = Synapses(
+    np.array([0, 1, 1, 2, 2, 3]), np.array([0, 0, 1, 1, 2, 2]), weight_index=np.array([0, 1] * 3), count=3
+)
 
 
 def circuit():

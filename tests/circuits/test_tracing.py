@@ -12,6 +12,7 @@ from corticalnet.activations import ACTIVATIONS as NETWORK_ACTIVATIONS
 from corticalnet.circuits import pointwise
 from corticalnet.circuits.cells import Cell, State, Value
 from corticalnet.circuits.cells.activation import ACTIVATIONS, activation
+from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.quantities import MS, MV, Milliseconds
 from corticalnet.circuits.tracing import symbols, trace
 from corticalnet.engines.torch_engine import functions
@@ -228,3 +229,29 @@ def test_a_cell_is_the_same_function_for_every_kind_of_number():
     same(move(*grids, np.tanh(grids[0])), wanted)
     tensors = [torch.tensor(g) for g in grids]
     same(move(*tensors, torch.tanh(tensors[0])), wanted)
+
+
+def test_a_plasticity_prints_its_equations_without_its_cells():
+    class Decaying(Plasticity):
+        state = {"trace_of_rate": 0.0}
+
+        def eligibility(self, synapse, pre, post, port):
+            return synapse.trace_of_rate * port.error - synapse.weight**2
+
+        def update(self, synapse, pre, post, port, dt):
+            return {"trace_of_rate": synapse.trace_of_rate + dt * (pre.rate - synapse.trace_of_rate)}
+
+    assert str(Decaying(rate=0.2, trigger="phi")).splitlines() == [
+        "Decaying(rate=0.2, trigger=phi)",
+        "  Δw = rate · phi · eligibility",
+        "  eligibility = port.error · synapse.trace_of_rate - synapse.weight**2",
+        "  trace_of_rate ← dt · (pre.rate - synapse.trace_of_rate) + synapse.trace_of_rate",
+    ]
+
+
+def test_a_plasticity_that_cannot_be_read_prints_all_the_same():
+    class Branching(Plasticity):
+        def eligibility(self, synapse, pre, post, port):
+            return pre.rate if pre.rate > 0 else 0.0
+
+    assert str(Branching()).splitlines()[1:] == ["  Δw = rate · eligibility"]

@@ -39,6 +39,20 @@ def test_set_reaches_build_and_settings(cli, place):
     assert "  5  " in about["network"][2]
 
 
+def test_the_optimizer_and_its_schedule_have_options(cli, place):
+    options = "--lr 0.2 --optimizer rmsprop --momentum 0.5 --weight-decay 0.001"
+    done = cli(f"train small --out here {options} --schedule StepLR(step_size=1)")
+    assert done.code == 0, done.err
+    settings = json.loads((place / "here" / "settings.json").read_text())["settings"]
+    told = ("lr", "optimizer", "momentum", "weight_decay", "schedule")
+    assert [settings[key] for key in told] == [0.2, "rmsprop", 0.5, 0.001, "StepLR(step_size=1)"]
+    lines = (place / "here" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["lr"] for line in lines] == pytest.approx([0.2, 0.02])
+    assert cli("train --resume here --epochs 3").code == 0
+    refused = cli("train small --optimizer adam --momentum 0.9")
+    assert refused.err == "error: momentum is a setting of sgd and rmsprop; adam has its own\n"
+
+
 def test_build_is_told_the_shape_of_the_data(cli, place):
     folder = place / "pictures"
     for name in ("cat", "dog"):

@@ -28,7 +28,7 @@ class Leaky(Cell):
 def listed():
     """:data:`LIST` as a connection of three cells to two."""
     pre, post, weight, count = LIST
-    return Synapses(np.array(pre), np.array(post), np.array(weight), count)
+    return Synapses(np.array(pre), np.array(post), weight_index=np.array(weight), count=count)
 
 
 def synapses(kind, pre, post):

@@ -90,7 +90,7 @@ def test_the_trace_of_eligibility_is_recorded_by_its_closed_form(rule, factor, e
     assert set(data.data_vars) == {"up.trace", "weights up"}
 
 
-LISTED = cn.Synapses(np.array([2, 0, 1, 2]), np.array([0, 0, 1, 1]), np.array([1, 0, 0, 2]))
+LISTED = cn.Synapses(np.array([2, 0, 1, 2]), np.array([0, 0, 1, 1]), weight_index=np.array([1, 0, 0, 2]))
 OWN = cn.Synapses(np.array([2, 0, 1, 2]), np.array([0, 0, 1, 1]))
 
 

@@ -22,6 +22,8 @@ KINDS = [
     ("feedback-alignment", {"lr": 0.01, "homeostasis": "slow", "halve_every": 2}),
     ("fa-z-il", {"optimizer": "rmsprop", "lr": 0.001, "momentum": 0.5, "precision": "float64"}),
     ("kolen-pollack", {"momentum": 0.9, "weight_decay": 1e-3, "halve_every": 2, "shortcut": True}),
+    ("z-il", {"schedule": "ReduceLROnPlateau(patience=0, factor=0.5)", "momentum": 0.5}),
+    ("backprop", {"schedule": "CosineAnnealingLR(T_max=4)", "optimizer": "adamw", "lr": 0.01}),
     ("weight-mirror", {"optimizer": "adam", "lr": 0.01, "dropout": 0.2}),
     ("perturbed-feedback", {"lr": 0.01, "momentum": 0.5, "dropout": 0.2}),
     ("reinforce", {"lr": 0.0003, "homeostasis": "batch", "drop_last": True}),
@@ -72,6 +74,17 @@ def test_a_resumed_run_is_bit_identical(make, tmp_path, rule, settings):
     assert [record["epoch"] for record in result.history] == [1, 2, 3, 4, 5]
     lines = (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == result.history
+
+
+def test_a_cosine_over_all_epochs_is_another_one_over_more(make, tmp_path):
+    train(make(epochs=2, schedule="CosineAnnealingLR"), out=tmp_path / "run", progress=False)
+    longer = make(epochs=4, schedule="CosineAnnealingLR")
+    with pytest.raises(CheckpointError, match=r"schedule is .*\(T_max=2\) there and .*\(T_max=4\) here"):
+        train(longer, out=tmp_path / "run", resume=True, progress=False)
+    same_rates = make(epochs=4, schedule="CosineAnnealingLR(T_max=2)")
+    result = train(same_rates, out=tmp_path / "run", resume=True, progress=False)
+    assert result.history[2]["lr"] == pytest.approx(0)  # (a rate of 0 is in a checkpoint, too)
+    train(same_rates, out=tmp_path / "run", resume=True, progress=False)
 
 
 def test_convolutions_resume_in_their_own_memory_layout(tmp_path):

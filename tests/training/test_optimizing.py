@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
 import corticalnet as cn
+from corticalnet.errors import SettingError
 from corticalnet.training import Settings, train
 from corticalnet.training.loop import learning_rate
 from corticalnet.training.preparation import make_optimizer
@@ -13,8 +16,45 @@ from corticalnet.training.preparation import make_optimizer
 
 def test_the_learning_rate_halves_after_every_so_many_epochs():
     settings = Settings(lr=0.8, halve_every=2)
-    assert [learning_rate(settings, epoch) for epoch in range(1, 6)] == [0.8, 0.8, 0.4, 0.4, 0.2]
-    assert learning_rate(Settings(lr=0.8, halve_every=None), 1000) == 0.8
+    assert rates(settings, [None] * 4) == [0.8, 0.8, 0.4, 0.4, 0.2]
+    assert learning_rate(Settings(lr=0.8, halve_every=None), [{}] * 999) == 0.8
+
+
+def rates(settings, scores):
+    """The rate of every epoch, and of the next, given what validation said."""
+    history = [{settings.objective.validation: score} for score in scores]
+    return [learning_rate(settings, history[:epoch]) for epoch in range(len(scores) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("StepLR(step_size=2)", [0.8, 0.8, 0.08, 0.08, 0.008]),
+        ("StepLR(step_size=1, gamma=0.5)", [0.8, 0.4, 0.2, 0.1, 0.05]),
+        ("ExponentialLR(gamma=0.5)", [0.8, 0.4, 0.2, 0.1, 0.05]),
+        ("MultiStepLR(milestones=[1, 3])", [0.8, 0.08, 0.08, 0.008, 0.008]),
+        ("CosineAnnealingLR", [0.4 * (1 + math.cos(math.pi * t / 4)) for t in range(5)]),
+        ("CosineAnnealingLR(T_max=8)", [0.4 * (1 + math.cos(math.pi * t / 8)) for t in range(5)]),
+        ("LinearLR(start_factor=0.5, total_iters=2)", [0.4, 0.6, 0.8, 0.8, 0.8]),
+        # Scores 0.5, 0.6 (better), 0.6, 0.6 (the second that is not: patience 1 is over), 0.7.
+        ("ReduceLROnPlateau(patience=1, factor=0.5)", [0.8, 0.8, 0.8, 0.8, 0.4]),
+    ],
+)
+def test_torchs_schedules_step_once_an_epoch(schedule, expected):
+    settings = Settings(lr=0.8, epochs=4, schedule=schedule, halve_every=1)
+    assert rates(settings, [0.5, 0.6, 0.6, 0.6]) == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_schedule_that_goes_by_scores_takes_a_loss_the_other_way_round():
+    plateau = "ReduceLROnPlateau(patience=0, factor=0.5)"
+    assert rates(Settings(lr=0.8, schedule=plateau, target="image"), [3.0, 2.0, 2.5]) == [0.8, 0.8, 0.8, 0.4]
+    assert rates(Settings(lr=0.8, schedule=plateau), [0.3, 0.2, 0.25]) == [0.8, 0.8, 0.4, 0.2]
+
+
+def test_training_by_a_schedule_of_scores_needs_scores(make):
+    model = make(schedule="ReduceLROnPlateau(patience=0)", validation=0)
+    with pytest.raises(SettingError, match="goes by validation scores; set validation above 0"):
+        train(model, progress=False)
 
 
 def test_training_uses_the_schedule(make):

@@ -24,6 +24,19 @@ WRONG = [
     ({"drop_last": "maybe"}, "setting 'drop_last' must be true or false, not 'maybe'"),
     ({"epoch": 3}, "unknown setting 'epoch'; did you mean 'epochs'? Choices: epochs, batch"),
     ({"optimizer": "adam", "momentum": 0.9}, "momentum is a setting of sgd and rmsprop; adam has its own"),
+    (
+        {"schedule": "StepLr(step_size=3)"},
+        "unknown schedule 'StepLr'; did you mean 'StepLR'? Choices: Constant",
+    ),
+    ({"schedule": "StepLR"}, "schedule StepLR: missing 1 required positional argument: 'step_size'"),
+    ({"schedule": "StepLR(size=3)"}, "schedule StepLR: unknown argument 'size'; did you mean 'step_size'?"),
+    ({"schedule": "StepLR(3)"}, "setting 'schedule' must be a name, or a name with arguments by name"),
+    (
+        {"schedule": "StepLR(step_size=open('x'))"},
+        "setting 'schedule' must be a name, or a name with arguments",
+    ),
+    ({"schedule": "LinearLR(start_factor=3)"}, "schedule LinearLR(start_factor=3): Starting multiplicative"),
+    ({"schedule": 3}, "setting 'schedule' must be a schedule of torch's, or None (halve_every), not 3"),
 ]
 
 

@@ -29,8 +29,10 @@ a weight add theirs up.
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -221,5 +223,34 @@ class Plasticity(Part, ABC):
         line = "Δw = " + " · ".join(factors)
         return line + (f", when {self.consolidation} comes" if self.consolidation else "")
 
+    @cached_property
+    def equations(self) -> dict[str, str]:
+        """Return eligibility and new values of states as text, whatever cells the synapse will have."""
+        spaces = [_AnyName("synapse"), _AnyName("pre"), _AnyName("post"), _AnyName("port")]
+        dt = Traced(sympy.Symbol("dt", positive=True))
+        found = trace(f"plasticity {type(self).__name__}", self.eligibility, *spaces)
+        found = {"eligibility": found.get("", found)}
+        if self.state:
+            found |= trace(f"plasticity {type(self).__name__}, update", self.symbolic().update, *spaces, dt)
+        return {
+            name: re.sub(r"(?<!\*)\*(?!\*)", " · ", str(expression)) for name, expression in found.items()
+        }
+
     def __str__(self) -> str:
-        return f"{self.title()}\n  {self.source_equation}"
+        lines = [self.title(), self.source_equation]
+        with suppress(CircuitError):  # (one that cannot be read is refused where it is used)
+            eligibility, *states = self.equations.items()
+            lines += [f"eligibility = {eligibility[1]}", *(f"{name} ← {new}" for name, new in states)]
+        return "\n  ".join(lines)
+
+
+class _AnyName:
+    """A namespace that has every name: ``pre.rate`` is the symbol pre.rate."""
+
+    def __init__(self, side: str) -> None:
+        self._side = side
+
+    def __getattr__(self, name: str) -> Traced:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return Traced(sympy.Symbol(f"{self._side}.{name}", real=True))

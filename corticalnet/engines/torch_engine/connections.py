@@ -189,6 +189,7 @@ def connected(connection: Connection, pre: int, post: int, device: torch.device)
         return Dense()
     if isinstance(connection, OneToOne):
         return Single()
-    listed = Synapses(*connection.synapses(pre, post))
+    from_, to, weight = connection.synapses(pre, post)
+    listed = Synapses(from_, to, weight_index=weight)
     kind = Fanned if isinstance(connection, Grouped) else Listed
     return kind(listed, pre, post, int(np.prod(connection.weight_shape(pre, post))), device)
