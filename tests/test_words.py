@@ -131,24 +131,25 @@ VERBS = set(
     """
     Accept Accumulate Act Adapt Add Advance Align Allocate Alter Annotate Announce Answer Append Apply
     Approximate Arrange Ask Assemble Assign Attach Audit Average Balance Begin Bind Blame Blank Branch
-    Bring Broadcast Build Call Change Check Choose Cite Clamp Clip Close Code Collect Colour Compare
-    Compute Concatenate Connect Convert Copy Count Create Cross Cut Decay Decode Define Delegate Delete
-    Deliver Derive Describe Detect Differentiate Discard Dispatch Display Disturb Do Download Draw Drop
-    Embed Emit Encode Escape Estimate Evaluate Exclude Expand Explain Express Extract Factor Fetch Fill
-    Find Fire Fit Flatten Follow Forget Format Gate Gather Give Go Group Halve Hash Have Hide Highlight
-    Hold Import Infer Initialise Inject Insert Integrate Interpolate Invert Iterate Join Judge Keep Key
-    Label Launch Lay Learn Leave Lengthen Let Limit Link List Load Lock Log Look Lower Make Map Mark Mask
-    Match Measure Merge Minimise Move Multiply Name Normalise Note Notify Nudge Observe Obtain Offer Open
-    Order Pad Parse Pass Permute Perturb Pickle Place Plan Plot Predict Prefer Prepare Present Print
-    Produce Project Propagate Prune Put Quote Raise Rank Rate Read Rearrange Receive Recompute Record
-    Recover Reflect Refuse Register Reinforce Reject Relax Remember Remove Rename Render Repeat Replace
-    Report Require Rescale Reserve Reset Reshape Resolve Rest Restart Restore Restrict Resume Retry Return
-    Reverse Reward Rewrite Round Route Run Sample Save Say Scale Scan Score Search See Seed Select Send
-    Sequence Serve Set Shape Share Shield Shift Shorten Show Shrink Shuffle Silence Simplify Simulate
-    Solve Sort Space Split Stack Start Stop Store Strip Subtract Suggest Sum Summarise Survey Sweep Switch
-    Tabulate Take Tally Teach Tell Terminate Test Throw Tick Tidy Time Toss Trace Track Train Transform
-    Translate Treat Trigger Trim Truncate Turn Type Unfold Unify Unlock Unpack Unroll Update Upgrade Use
-    Validate Vary Verify Wait Walk Warn Watch Weight Wind Wire Work Wrap Write Yield Zero Zoom
+    Break Bring Broadcast Build Call Change Check Choose Cite Clamp Clip Close Code Collect Colour Compare
+    Complete Compute Concatenate Connect Convert Copy Count Create Cross Cut Decay Decode Define Delegate
+    Delete Deliver Derive Describe Detect Determine Differentiate Discard Dispatch Display Disturb Do
+    Download Draw Drop Embed Emit Encode Escape Estimate Evaluate Exclude Expand Explain Express Extract
+    Factor Fetch Fill Find Fire Fit Fix Flatten Flush Follow Forget Format Gate Gather Generate Give Go
+    Group Halve Hash Have Hide Highlight Hold Import Infer Initialise Inject Insert Integrate Interpolate
+    Invert Iterate Join Judge Keep Key Label Launch Lay Learn Leave Lengthen Let Limit Link List Load Lock
+    Log Look Lower Make Map Mark Mask Match Measure Merge Minimise Move Multiply Name Normalise Note
+    Notify Nudge Observe Obtain Offer Open Order Pad Parse Pass Permute Perturb Pickle Place Plan Plot
+    Predict Prefer Prepare Prepend Present Print Produce Project Propagate Prune Put Quote Raise Rank Rate
+    Read Rearrange Receive Recompute Record Recover Reduce Reflect Refuse Register Reinforce Reject Relax
+    Remember Remove Rename Render Repeat Replace Report Require Rescale Reserve Reset Reshape Resolve Rest
+    Restart Restore Restrict Resume Retry Return Reverse Reward Rewrite Round Route Run Sample Save Say
+    Scale Scan Score Search See Seed Select Send Sequence Serve Set Shape Share Shield Shift Shorten Show
+    Shrink Shuffle Silence Simplify Simulate Solve Sort Space Split Stack Start Stop Store Strip Subtract
+    Suggest Sum Summarise Survey Sweep Switch Tabulate Take Tally Teach Tell Terminate Test Throw Tick
+    Tidy Time Toss Trace Track Train Transform Translate Treat Trigger Trim Truncate Turn Type Unfold
+    Unify Unlock Unpack Unroll Update Upgrade Use Validate Vary Verify Wait Walk Warn Watch Weight Wind
+    Wire Work Wrap Write Yield Zero Zoom
     """.split()  # noqa: SIM905 - a list would be 150 lines
 )
 

@@ -60,7 +60,7 @@ def _warn(message: Warning | str, category: type[Warning], filename: str, *where
 
 
 def _in_options(message: str) -> str:
-    """Return what a recording leaves out, with the command's words for how to get it."""
+    """Replace, in a warning of a recording, arguments of Python by options of the command."""
     for argument, option in (
         ("record=[…]", "--record NAME"),
         ("record='spike'", "--record spike"),
@@ -86,10 +86,7 @@ def _tell(kind: str, message: object) -> None:
 
 
 def _reason(error: BaseException) -> str | None:
-    """Return what to say of an error that is a user's, or the machine's, to mend.
-
-    None if it is a bug of ours.
-    """
+    """Return the message of an error that the user or the machine must mend; None if it is a bug of ours."""
     if isinstance(error, CorticalnetError):
         return str(error)
     if isinstance(error, _UsageError):
@@ -107,10 +104,7 @@ def _reason(error: BaseException) -> str | None:
 
 
 def _out_of_memory() -> tuple[type[BaseException], ...]:
-    """Return what is raised where memory is short.
-
-    Who has not imported torch had no error of torch's either.
-    """
+    """Return the exceptions raised where memory is short; torch's only if it has been imported."""
     torch = sys.modules.get("torch")
     return (MemoryError, torch.OutOfMemoryError) if torch else (MemoryError,)
 
@@ -134,7 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 @contextmanager
 def _little_collecting() -> Iterator[None]:
-    """Let Python look less often for garbage in circles, and not at all when it exits.
+    """Reduce garbage collection, and skip it at exit.
 
     torch and its like are some million objects that stay. To go through them again and again while they are
     imported, and when they go, took two of the five seconds of a short training.
@@ -168,7 +162,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _close() -> None:
-    """Let Python, which flushes at exit, not complain again of an output that could not be written to."""
+    """Flush stdout; Python must not complain at exit of an output that could not be written to."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()

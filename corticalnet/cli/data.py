@@ -17,7 +17,7 @@ app.add_typer(commands, name="data")
 
 
 def datasets() -> list[dict[str, Any]]:
-    """Return what there is to know about every built-in data set, without touching the network."""
+    """Describe every built-in data set, without touching the network."""
     keys = ("name", "title", "shape", "classes", "images", "download", "licence", "source", "where")
     return [{key: getattr(data.describe(name), key) for key in keys} for name in data.names()]
 

@@ -31,7 +31,7 @@ MOST_CELLS = 100_000
 
 
 def finite(value: float) -> float:
-    """Read an option's value, which infinity and "nan" are not (typer takes them for numbers).
+    """Check that an option's value is a finite number (typer takes "inf" and "nan" for numbers).
 
     Raises:
         BadParameter: it is one of these.
@@ -42,7 +42,7 @@ def finite(value: float) -> float:
 
 
 def parse_sets(sets: list[str]) -> dict[str, Any]:
-    """Return settings of ``--set key=value`` options; values are Python literals, or else strings.
+    """Parse ``--set key=value`` options; values are Python literals, or else strings.
 
     Raises:
         SettingError: an option without "=".
@@ -68,7 +68,7 @@ def _literal(text: str) -> Any:
 
 
 def open_model(model: str, sets: list[str], **named: Any) -> cn.Model:
-    """Return the model of a file or name; options that were given (not None) win over ``--set``.
+    """Load the model of a file or name; options that were given (not None) win over ``--set``.
 
     Raises:
         ModelError, SettingError: there is no such model, or it does not take a setting.
@@ -79,7 +79,7 @@ def open_model(model: str, sets: list[str], **named: Any) -> cn.Model:
 
 
 def open_weights(model: cn.Model, weights: Path | None) -> None:
-    """Open weights of a run's folder or of a checkpoint, if one is named.
+    """Load the weights of a run's folder or of a checkpoint, if one is named.
 
     Raises:
         CheckpointError: it is missing, damaged, or of another network.
@@ -91,7 +91,7 @@ def open_weights(model: cn.Model, weights: Path | None) -> None:
 
 
 def open_images(model: cn.Model) -> Data:
-    """Return the model's data set, on the CPU.
+    """Load the model's data set, on the CPU.
 
     Raises:
         DataError: it is not at hand.

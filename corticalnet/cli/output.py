@@ -41,7 +41,7 @@ JSON = typer.Option(False, "--json", callback=_apart, help="Print JSON, and noth
 
 
 def say(text: object) -> None:
-    """Print on stdout; names that would command the terminal are written out.
+    """Print on stdout, with control characters escaped.
 
     Raises:
         OutputError: nobody reads it, or the disk that it goes to is full.
@@ -73,7 +73,7 @@ def _print(text: str, stream: TextIO | None) -> None:
 
 
 def _unicode(stream: TextIO | None) -> bool:
-    """Return whether stdout takes every character (JSON must not rely on what is shown in their place)."""
+    """Return whether a stream can encode every character."""
     encoding = getattr(stream, "encoding", None) or "utf-8"
     try:
         return codecs.lookup(encoding).name.startswith("utf")

@@ -56,7 +56,7 @@ def reproduce(
 
 
 def simulations() -> Any:
-    """Return the module that knows the simulations.
+    """Import the module that knows the simulations.
 
     Raises:
         ModelError: there are none.

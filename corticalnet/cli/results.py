@@ -31,7 +31,7 @@ Writer = Callable[[Path], object]
 
 
 def try_folder(folder: Path, *names: str) -> None:
-    """Check that files can be written to a folder; one that was not there is not there afterwards either.
+    """Check that files can be written to a folder; one that was made for the check is removed again.
 
     Args:
         folder: where results will go.
@@ -89,7 +89,7 @@ class Written:
     trouble: str = ""
 
     def check(self) -> None:
-        """Raise OutputError if there was trouble; the numbers are printed before."""
+        """Raise OutputError if something could not be written; the numbers are printed before."""
         if self.trouble:
             raise OutputError(self.trouble)
 
@@ -99,7 +99,7 @@ class _NotDrawnError(OutputError):
 
 
 def write(folder: Path, files: Mapping[str, Writer]) -> Written:
-    """Write results, and by which command they were made; what the folder refuses goes to one elsewhere.
+    """Write results, and the command that made them; what the folder refuses is written elsewhere.
 
     Args:
         folder: their place.
@@ -129,14 +129,14 @@ def write(folder: Path, files: Mapping[str, Writer]) -> Written:
 
 
 def _command() -> dict[str, Any]:
-    """Return the words of the command, and with what it ran."""
+    """Return the command and the versions with which it runs."""
     from corticalnet.training.identity import versions
 
     return {"command": ["corticalnet", *words.get()], "versions": versions("cpu")}
 
 
 def _elsewhere(files: dict[str, Writer]) -> list[str]:
-    """Return what could be written elsewhere, and what is lost."""
+    """Write files elsewhere; return sentences about what was saved and what is lost."""
     said = []
     for place in _places():
         if not files:
@@ -163,19 +163,19 @@ def _succeeds(writer: Writer, path: Path) -> bool:
 
 
 def _places() -> Iterator[Path]:
-    """Yield where there may be room."""
+    """Yield other places where there may be room."""
     for place in (tempfile.gettempdir, os.getcwd, Path.home):
         with suppress(OSError, RuntimeError):
             yield Path(place())
 
 
 def as_json_file(content: Any) -> Writer:
-    """Return what writes ``content`` as JSON."""
+    """Return a writer of ``content`` as JSON."""
     return lambda path: write_json(path, content, indent=1)
 
 
 def as_figures(draw: Callable[[], Mapping[str, Figure]]) -> dict[str, Writer]:
-    """Return what writes the figures that ``draw`` makes, as ``NAME.png`` each.
+    """Return writers of the figures that ``draw`` makes, by the names ``NAME.png``.
 
     Numbers can be such that no figure is possible; they are results all the same.
     """
@@ -201,7 +201,7 @@ def _say_not_drawn(error: Exception, path: Path) -> None:
 
 
 def as_netcdf(recording: xr.Dataset) -> Writer:
-    """Return what writes a recording.
+    """Return a writer of a recording.
 
     HDF5 ends the process by a signal if the disk is full when it closes a file: it writes to memory.
     """

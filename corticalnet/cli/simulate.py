@@ -211,7 +211,7 @@ def _folder(model: cn.Model, how: list[str | None], engine: str, seed: int) -> s
 
 
 def _some_cells(circuit: cn.Circuit) -> list[str | cn.Record]:
-    """Return all cells of columns, but of spiking populations a hundred cells, spread over all columns."""
+    """List what to record: all cells of columns, but of spiking populations a hundred, evenly spread."""
     import numpy as np
 
     spiking = [p for p in circuit.populations if p.cell.sends == "spike"]
@@ -228,7 +228,7 @@ def _some_cells(circuit: cn.Circuit) -> list[str | cn.Record]:
 
 
 def _kept(path: Path | None) -> str:
-    """Return what is said of a file to which a recording went."""
+    """Describe the file that a recording was streamed to, if there is one."""
     there = path is not None and os.path.exists(path)
     return f"{path} holds what was recorded until then" if there else ""
 
@@ -236,7 +236,7 @@ def _kept(path: Path | None) -> str:
 def _dynamics(
     construction: str | None, usual: cn.Continuous | None = None, **times: str | None
 ) -> cn.Continuous | None:
-    """Return continuous time, if a construction is named, or one is usual."""
+    """Return continuous time, if a construction is named, or one is usual; otherwise None."""
     given: dict[str, Any] = {name: _time(text) for name, text in times.items() if text is not None}
     if usual is not None:
         return replace(usual, **given)
@@ -250,7 +250,7 @@ def _dynamics(
 
 
 def _time(text: str) -> float | str:
-    """Read a time as text; a number is in ms."""
+    """Parse a time; a number is in ms, other texts are left as they are."""
     try:
         return float(text)
     except ValueError:
@@ -258,7 +258,7 @@ def _time(text: str) -> float | str:
 
 
 def _stream(model: cn.Model, circuit: cn.Circuit, trials: int, slack: int, seed: int) -> cn.Stream:
-    """Return the first images of the shuffled training set, each followed by its label, at random timing."""
+    """Return a stream of the first training images and their labels, at random timing."""
     import torch
 
     images = open_images(model)
@@ -280,7 +280,7 @@ def _stream(model: cn.Model, circuit: cn.Circuit, trials: int, slack: int, seed:
 
 
 def _verdict(model: cn.Model, recording: Any) -> Regime | None:
-    """Tell the regime of the first trial, if it has one (steps, tied feedback) and enough was recorded."""
+    """Return the regime of the first trial; None if it has none, or too little was recorded."""
     import numpy as np
 
     try:

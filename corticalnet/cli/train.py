@@ -118,7 +118,7 @@ class Job:
 
 
 def _new(model: str, settings: dict[str, Any], seeds: int | None, out: Path | None) -> Job:
-    """Return a run that begins: seeds count from the model's own, and the folder is named after all of it."""
+    """Plan a new run: seeds count from the model's own, and the folder is named after all of it."""
     load = partial(cn.training.load_model, model)
     if seeds is None and out is not None:
         return Job(load, settings, None, out)
@@ -136,7 +136,7 @@ def _new(model: str, settings: dict[str, Any], seeds: int | None, out: Path | No
 
 
 def _resumed(folder: Path, model: str | None, settings: dict[str, Any], other_versions: bool) -> Job:
-    """Return a run, or runs of several seeds, as their folder tells; ``settings`` given now come on top.
+    """Plan to resume a run, or runs of several seeds, from its folder; ``settings`` are added.
 
     Raises:
         CheckpointError: there is no run in the folder, or it came from no model file.

@@ -26,7 +26,7 @@ MOST_PIXELS = 2**24
 
 @contextmanager
 def reading(path: Path | str, kind: str) -> Iterator[None]:
-    """Turn whatever a parser raises on a bad file into one DataError that names ``path`` and ``kind``.
+    """Convert whatever a parser raises on a bad file to one DataError that names ``path`` and ``kind``.
 
     Parsers of foreign formats fail in many ways (struct, zlib, EOF, key, memory ...), and none of
     them is a bug of ours: hence the broad clause, kept tight around the calls that parse.
@@ -55,7 +55,7 @@ class _Bounded:
 
 
 def untar(path: Path, wanted: Mapping[str, int]) -> dict[str, bytes]:
-    """Return the ``wanted`` members (by their exact names) of a tar.gz; all other members are ignored.
+    """Read the ``wanted`` members (by their exact names) of a tar.gz; all other members are ignored.
 
     Each may have so many bytes as ``wanted`` says.
 
@@ -112,7 +112,7 @@ def picture(content: bytes, name: str, mode: str, size: tuple[int, int]) -> np.n
 
 
 def opened(file: Path | BinaryIO) -> Image.Image:
-    """Return a PNG or JPEG of which only the header is read yet.
+    """Open a PNG or JPEG, of which only the header is read at first.
 
     ValueError if it says that the image is huge.
     """
@@ -125,7 +125,7 @@ def opened(file: Path | BinaryIO) -> Image.Image:
 
 
 def room(path: Path, count: int, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return an array for so many images, yet without content; DataError if there is no memory for it."""
+    """Allocate an array for so many images; DataError if there is no memory for it."""
     try:
         return np.empty((count, *shape), dtype=np.uint8)
     except (MemoryError, ValueError) as error:

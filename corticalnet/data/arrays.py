@@ -83,7 +83,9 @@ def labels(source: Any, what: str) -> np.ndarray:
 
 
 def coded(parts: Sequence[np.ndarray]) -> tuple[list[Tensor], tuple[str, ...]]:
-    """Code labels of all parts as class indices, with the classes' names: those found, or "0" to the highest.
+    """Convert labels of all parts to class indices; return them with the names of the classes.
+
+    The names are those found, or "0" to the highest.
 
     Raises:
         DataError: some are names and others numbers.
@@ -109,7 +111,7 @@ def _row(array: np.ndarray, what: str) -> np.ndarray:
 
 
 def tensor(source: Any, what: str) -> Tensor:
-    """Return numbers of any shape as a plain tensor in a format that torch can index and NumPy can hold.
+    """Read numbers of any shape as a plain tensor in a format that torch can index and NumPy can hold.
 
     Raises:
         DataError: they are no real numbers; ``what`` names them.
@@ -152,7 +154,7 @@ def _all(array: np.ndarray, kind: type) -> bool:
 
 
 def _kind(tensor: Tensor) -> str:
-    """Return what is not plain about a tensor; nothing if it is."""
+    """Describe what is not plain about a tensor; empty if nothing is."""
     if tensor.is_meta:
         return "meta"
     if tensor.is_nested or tensor.layout != torch.strided:

@@ -79,7 +79,7 @@ class Augmentation:
 
 
 def name(function: Any) -> str:
-    """Return what a function is called, with a digest of what it does: another name, another run.
+    """Return a name of a function with a digest of what it does, so that another function is another run.
 
     >>> name(lambda x: x + 1) == name(lambda x: x + 1) != name(lambda x: x + 2)
     True
@@ -108,7 +108,7 @@ def _name(function: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    """Return a value in words that are the same in another process."""
+    """Describe a value in words that are the same in another process."""
     if isinstance(value, tuple):
         return f"({', '.join(map(_value, value))})"
     if isinstance(value, frozenset):
@@ -122,7 +122,7 @@ def _value(value: Any) -> str:
 
 
 def _code(function: types.FunctionType) -> str:
-    """Return what a function does: its instructions, constants, defaults and what it closes over."""
+    """Describe what a function does: its instructions, constants, defaults and closure."""
     held = [cell.cell_contents for cell in function.__closure__ or ()]
     values = [*(function.__defaults__ or ()), *(function.__kwdefaults__ or {}).values(), *held]
     return _instructions(function.__code__) + " ".join(

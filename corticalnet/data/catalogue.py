@@ -182,7 +182,7 @@ def names() -> tuple[str, ...]:
 
 
 def find(name: str) -> Dataset:
-    """Return the entry of the set called ``name``; raises DataError for an unknown one."""
+    """Return the description of the set called ``name``; raises DataError for an unknown one."""
     if name.startswith(image_folder.PREFIX):
         return image_folder.describe(name)
     if name not in CATALOGUE:
@@ -191,7 +191,7 @@ def find(name: str) -> Dataset:
 
 
 def describe(name: str) -> Dataset:
-    """Return the description of the set called ``name``, with ``where`` it is now (None: nowhere).
+    """Describe the set called ``name``, with ``where`` it is now (None: nowhere).
 
     Raises DataError for an unknown name. Touches no network.
     """

@@ -27,7 +27,7 @@ _KNOWN = ("torch", "numpy", "builtins", "random", "corticalnet")
 
 
 def number(*words: object) -> int:
-    """Return 63 bits that depend on ``words`` alone.
+    """Hash ``words`` to a number of 63 bits.
 
     >>> number(0, "epoch", 1) == number(0, "epoch", 1) != number(0, "epoch", 2)
     True
@@ -38,7 +38,7 @@ def number(*words: object) -> int:
 
 @contextmanager
 def kept(cuda: bool = False) -> Iterator[None]:
-    """Give the global generators their states back afterwards."""
+    """Restore the states of the global generators afterwards."""
     # (the old generators of NumPy: users' functions draw from them)
     numbers, python, cpu = np.random.get_state(), random.getstate(), torch.get_rng_state()  # noqa: NPY002
     gpu = torch.cuda.get_rng_state() if cuda else None
@@ -53,7 +53,7 @@ def kept(cuda: bool = False) -> Iterator[None]:
 
 
 def begin(seed: int, own: list[Any], cuda: bool = False) -> None:
-    """Set the global generators, and those in ``own``."""
+    """Seed the global generators, and those in ``own``."""
     torch.default_generator.manual_seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002
     random.seed(seed)
@@ -71,10 +71,7 @@ def begin(seed: int, own: list[Any], cuda: bool = False) -> None:
 
 
 def generators(part: Any) -> list[Any]:
-    """Return random generators that a function or an object holds.
-
-    In attributes, closures, defaults, globals.
-    """
+    """Find the random generators that an object holds: in attributes, closures, defaults, globals."""
     found, todo = [], [part]
     seen: set[int] = set()
     while todo and len(seen) < _MOST_PARTS:
@@ -90,7 +87,7 @@ def generators(part: Any) -> list[Any]:
 
 
 def _parts(one: Any) -> list[Any]:
-    """Return what an object is made of, as far as generators can be in it."""
+    """Return the parts of an object that may hold generators."""
     if isinstance(one, str | bytes | int | float | torch.Tensor | np.ndarray | type | types.ModuleType):
         return []
     if isinstance(one, dict):

@@ -29,7 +29,7 @@ class Archive:
 
     @property
     def checksums(self) -> tuple[str, ...]:
-        """Return every md5 that this file is known to have."""
+        """Return every md5 that the file is known to have."""
         return (self.md5, *self.also)
 
 
@@ -84,13 +84,13 @@ class Dataset:
 
     @property
     def help(self) -> str:
-        """Return how to get the files, as a clause for an error message."""
+        """Describe how to get the files, as a clause for an error message."""
         text = f"get them with `corticalnet data fetch {self.name}`"
         return f"{text} or Debian's package {self.package}" if self.package else text
 
 
 def pictures(path: Path, images: np.ndarray, labels: np.ndarray, shape: Shape, classes: int) -> Pictures:
-    """Check that images and labels read from ``path`` fit together, and return them as Pictures.
+    """Check that images and labels read from ``path`` fit together; return them as Pictures.
 
     ``images`` is uint8 [N, C, H, W] and ``labels`` any integers [N]. Raises DataError when there is
     none, when the counts or the image ``shape`` differ, or when a label is not in 0..``classes``-1.

@@ -10,7 +10,7 @@ import numpy as np
 
 
 def digest(parts: Iterable[object]) -> str:
-    """Return a short text for arrays (format, shape and numbers) and words, in their order.
+    """Hash arrays (format, shape and numbers) and words, in their order, to a short text.
 
     >>> digest([np.zeros(2)]) == digest([np.zeros(2)]) != digest([np.zeros((2, 1))])
     True
@@ -27,7 +27,7 @@ def digest(parts: Iterable[object]) -> str:
 
 
 def of_file(path: Path) -> str:
-    """Return the same for the bytes of a file.
+    """Hash the bytes of a file to a short text.
 
     Raises:
         OSError: it cannot be read.

@@ -16,14 +16,14 @@ SHAPE = (1, 8, 8)
 
 
 def folder() -> str:
-    """Return where the set lies: in scikit-learn, which is not imported for that."""
+    """Return the folder of the set within scikit-learn, which is not imported for that."""
     package = find_spec("sklearn")
     parts = list(package.submodule_search_locations or []) if package else []
     return str(Path(*parts[:1], "datasets", "data"))
 
 
 def read(_: Path) -> Arrays:
-    """Return scikit-learn's 1797 digits, pixels from 0 to 16; they are always in its :func:`folder`.
+    """Read scikit-learn's 1797 digits, pixels from 0 to 16; they are always in its :func:`folder`.
 
     There is no official test set: a fixed fifth is the test set, the same for every seed. The file is read as
     it lies there, since scikit-learn takes most of a second to import. Raises DataError for a bad file.

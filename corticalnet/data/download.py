@@ -21,7 +21,7 @@ _CHUNK, _TIMEOUT = 1 << 16, 30
 
 
 def _reason(error: Exception, url: str) -> str:
-    """Say in a few words why a request failed; requests itself says it in many."""
+    """Describe in a few words why a request failed; requests itself takes many."""
     host = urlsplit(url).hostname
     if isinstance(error, requests.HTTPError) and error.response is not None:
         return f"{host} answered {error.response.status_code} {error.response.reason}"

@@ -163,20 +163,20 @@ class Drawn(Samples):
         return f"Drawn({len(self)} samples of {type(self.source.items).__name__})"
 
     def batch(self, index: Tensor | slice, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
-        """Return the samples, read now, and labels that ``index`` (int64 [B] or a slice) names."""
+        """Read the samples, and return them with the labels, that ``index`` (int64 [B] or a slice) names."""
         return next(self.draw([torch.arange(len(self))[index]], dtype, 0))
 
     def draw(
         self, batches: Sequence[Tensor], dtype: torch.dtype, seed: int
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield samples, read now, and labels, of one batch of indices after the other."""
+        """Read and yield samples and labels of one batch of indices after the other."""
         device = self.labels.device
         reading = self.source.read([self.index[batch.cpu()] for batch in batches], seed, "training data")
         for batch, (x, _) in zip(batches, reading, strict=True):
             yield place(x, device).to(dtype), self.labels[batch.to(device)]
 
     def order(self, seed: int, size: int) -> list[Tensor] | None:
-        """Return the batches of an epoch, if the loader keeps the order or its sampler chooses."""
+        """Return the batches of an epoch if the loader determines them; None if the run may shuffle."""
         if self.source.own:
             positions = torch.full((int(self.index.max()) + 1,), -1)
             positions[self.index] = torch.arange(len(self.index))
@@ -184,12 +184,12 @@ class Drawn(Samples):
         return None if self.source.shuffled else list(torch.arange(len(self)).split(size))
 
     def to(self, device: Device) -> Drawn:
-        """Return these with labels, and samples when they are read, on ``device``."""
+        """Return the samples with labels, and what is read later, on ``device``."""
         return replace(self, labels=place(self.labels, device))
 
 
 def sampled(source: SampleSource, seed: int) -> list[Tensor]:
-    """Draw batches of dataset indices as a loader's sampler chooses them, by random numbers of ``seed``.
+    """Draw batches of dataset indices by a loader's sampler, seeded.
 
     Raises:
         DataError: it fails, has no end, or chooses none or what there is not.

@@ -27,7 +27,7 @@ def missing(dataset: Dataset, folder: Path) -> list[str]:
 
 
 def find(dataset: Dataset) -> Path | None:
-    """Return the first place (system folders, then the cache) that has every archive, or None."""
+    """Find the first place (system folders, then the cache) that has every archive; None if there is none."""
     for place in (*(Path(place) for place in dataset.places), cache(dataset)):
         if not missing(dataset, place):
             return place
@@ -35,7 +35,7 @@ def find(dataset: Dataset) -> Path | None:
 
 
 def given(dataset: Dataset, folder: str | Path) -> Path:
-    """Return ``folder`` as a path; raises DataError where it lacks one of the set's archives."""
+    """Check that ``folder`` has all of the set's archives; return it as a path."""
     path = expanded(folder)
     absent = missing(dataset, path)
     if absent:
@@ -46,7 +46,7 @@ def given(dataset: Dataset, folder: str | Path) -> Path:
 
 
 def md5(path: Path) -> str:
-    """Return the md5 of a file, against accidents and mix-ups (it is no defence against forgery)."""
+    """Compute the md5 of a file, against accidents and mix-ups (it is no defence against forgery)."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -25,7 +25,7 @@ _COLOUR = ("P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr")
 
 
 def _folders(path: Path) -> list[Path]:
-    """Return the class folders in ``path``, by name; hidden ones are no classes."""
+    """List the class folders in ``path``, by name; hidden ones are no classes."""
     return sorted(entry for entry in _shown(path) if entry.is_dir())
 
 
@@ -38,7 +38,7 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _shown(folder: Path) -> Iterator[Path]:
-    """Yield what a folder holds, without hidden files (systems leave some beside images).
+    """Yield the contents of a folder, without hidden files (systems leave some beside images).
 
     Raises:
         DataError: it holds a link to nothing.
@@ -72,7 +72,7 @@ def _classes(path: Path, part: Path) -> tuple[str, ...]:
 
 
 def _files(part: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
-    """Return (image, label) of each image in ``part``, by class and name."""
+    """List (image, label) of each image in ``part``, by class and name."""
     strange = [folder.name for folder in _folders(part) if folder.name not in classes]
     if strange:
         raise DataError(f"{part}: found the class '{strange[0]}', expected only classes that train/ has")
@@ -83,7 +83,7 @@ def _files(part: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
 
 
 def _survey(files: list[Path]) -> Shape:
-    """Return the (C, H, W) that all images share, from their headers: 1 channel if all are grey, else 3."""
+    """Determine from headers the shape (C, H, W) of all images: 1 channel if all are grey, else 3."""
     first: tuple[int, int] | None = None
     channels = 1
     for file in files:
@@ -117,7 +117,7 @@ def _bytes(file: Path) -> bytes:
 
 
 def _find(path: Path) -> tuple[tuple[str, ...], list[list[tuple[Path, int]]], Shape]:
-    """Return the classes, the (image, label) lists of each part, and the images' shape."""
+    """Find the classes, the (image, label) lists of each part, and the images' shape."""
     try:
         parts = _parts(path)
         classes = _classes(path, parts[0])
@@ -141,7 +141,7 @@ def read(path: Path) -> Arrays:
 
 
 def describe(name: str) -> Dataset:
-    """Return the description of "folder:PATH"; raises DataError where there is no such folder of images."""
+    """Describe "folder:PATH" as a data set; raises DataError where there is no such folder of images."""
     path = expanded(name.removeprefix(PREFIX))
     classes, files, shape = _find(path)
     counts = [f"{len(part)} {kind}" for part, kind in zip(files, ("training", "test"), strict=False)]

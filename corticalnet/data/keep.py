@@ -49,7 +49,7 @@ def store(archive: Path, arrays: Arrays) -> None:
 
 
 def restore(archive: Path, shape: Shape, classes: int) -> Arrays | None:
-    """Return what :func:`store` kept for the same archive; None where there is nothing sound.
+    """Restore what :func:`store` kept for the same archive; None where there is nothing sound.
 
     Pickles are never loaded, and nothing is unpacked that is larger than its file. What is damaged, changed
     by others, of another archive, or not of images of this ``shape`` in so many ``classes`` only means that

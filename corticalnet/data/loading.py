@@ -19,7 +19,7 @@ from corticalnet.store import expanded
 
 
 def fetch(name: str, folder: str | Path | None = None, progress: bool = True) -> Path:
-    """Make sure that the files of a set are on this machine, and return their folder.
+    """Download the files of a set unless they are on this machine; return their folder.
 
     Downloads what is missing to ``folder``; without one, to the cache ($CORTICALNET_DATA or the user's
     cache folder), unless a system folder has the set already. Raises DataError when that cannot be
@@ -35,7 +35,7 @@ def fetch(name: str, folder: str | Path | None = None, progress: bool = True) ->
 
 
 def _locate(dataset: Dataset, folder: str | Path | None) -> Path:
-    """Return the folder that has the set's files, after a download where there is none."""
+    """Find the folder that has the set's files, after a download where there is none."""
     if not dataset.archives:
         return Path()
     if folder is not None:

@@ -46,7 +46,7 @@ class _Part:
         return content
 
     def finish(self) -> None:
-        """Pass over what follows, which is of no interest."""
+        """Do nothing: what follows is of no interest."""
 
 
 class _Inflated:
@@ -87,20 +87,20 @@ class _Reader:
         return struct.unpack(self.order + form, self.source.read(struct.calcsize(self.order + form)))
 
     def tag(self) -> tuple[int, int, bytes | None]:
-        """Return type and length of the next element, and its content if it is in the tag itself."""
+        """Read type and length of the next element, and its content if it is in the tag itself."""
         (word,) = self.numbers("I")
         if word >> 16:
             return word & 0xFFFF, word >> 16, self.source.read(4)[: word >> 16]
         return word, self.numbers("I")[0], None
 
     def content(self, length: int) -> bytes:
-        """Return what follows a tag; elements begin at multiples of 8 bytes."""
+        """Read the content after a tag; elements begin at multiples of 8 bytes."""
         content = self.source.read(length)
         self.source.read(-length % 8)
         return content
 
     def description(self) -> bytes:
-        """Return a short element: the flags, dimensions or name of an array."""
+        """Read a short element: the flags, dimensions or name of an array."""
         _, length, content = self.tag()
         if length > _LONGEST_DESCRIPTION:
             raise ValueError(f"it describes an array in {length} bytes")
@@ -108,7 +108,7 @@ class _Reader:
 
 
 def arrays(path: Path, wanted: Mapping[str, int]) -> dict[str, np.ndarray]:
-    """Read the variables called so, each of at most so many bytes; other variables are not unpacked.
+    """Read the ``wanted`` variables, each of at most so many bytes; others are not unpacked.
 
     Raises:
         DataError: the file is no MATLAB v5 file, damaged or cut short, or a variable is too large or does
@@ -139,7 +139,7 @@ def arrays(path: Path, wanted: Mapping[str, int]) -> dict[str, np.ndarray]:
 
 
 def _variable(path: Path, reader: _Reader, wanted: Mapping[str, int], found: dict[str, np.ndarray]) -> None:
-    """Put an array into ``found`` if it is wanted."""
+    """Read an array into ``found`` if it is wanted."""
     flags = reader.description()
     dimensions = reader.description()
     name = reader.description().decode("latin-1")

@@ -21,13 +21,13 @@ def select(pictures: Pictures, index: np.ndarray) -> Pictures:
 
 
 def hold_out(every: Pictures) -> tuple[Pictures, Pictures]:
-    """Cut at least 2 pictures that have no official test set into training and test, always alike."""
+    """Split at least 2 pictures that have no official test set into training and test, always alike."""
     train, test = cut(len(every.labels))
     return select(every, train), select(every, test)
 
 
 def cut(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return which of at least 2 samples are for training and which for the test, always alike."""
+    """Split the indices of at least 2 samples into training and test, always alike."""
     order = fixed_order(count)
     tests = max(1, round(TEST_FRACTION * count))
     # Sorted: what is in a split is random, its order is that of the source.
@@ -35,17 +35,17 @@ def cut(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fixed_order(count: int) -> np.ndarray:
-    """Return a permutation of ``count`` that is the same for every seed."""
+    """Permute ``count`` indices, the same for every seed."""
     return np.random.default_rng(_FIXED).permutation(count)
 
 
 def seeded_order(count: int, seed: int) -> np.ndarray:
-    """Return the permutation of ``count`` that belongs to ``seed`` (a whole number from 0)."""
+    """Permute ``count`` indices by ``seed`` (a whole number from 0)."""
     return np.random.default_rng(whole("seed", seed, DataError, least=0)).permutation(count)
 
 
 def validation_count(validation: float, count: int) -> int:
-    """Return how many of ``count`` training images a fraction (0 <= v < 1) or a number stands for.
+    """Convert a fraction (0 <= v < 1) of ``count`` training images, or a number, to a number.
 
     Raises DataError for anything else, or where no image would be left for training.
     """

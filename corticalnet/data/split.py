@@ -19,7 +19,7 @@ SPLITS = ("train", "validation", "test")
 
 
 def place(tensor: Tensor, device: Device) -> Tensor:
-    """Return ``tensor`` on ``device``; raises DataError (one line, not torch's many) if there is none."""
+    """Move ``tensor`` to ``device``; raises DataError (one line, not torch's many) if there is none."""
     try:
         return tensor.to(device)
     except (RuntimeError, AssertionError) as error:
@@ -53,15 +53,12 @@ class Samples(ABC):
         """
 
     def order(self, seed: int, size: int) -> list[Tensor] | None:
-        """Return the batches of an epoch where the samples' source decides on them.
-
-        Else None: the run shuffles.
-        """
+        """Return the batches of an epoch if the samples' source determines them; None if the run shuffles."""
         return None
 
     @abstractmethod
     def to(self, device: Device) -> Samples:
-        """Return the same on ``device``; raises DataError where there is no such device."""
+        """Move the samples to ``device``; raises DataError where there is no such device."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,7 +111,7 @@ class Split(Samples):
 
     @cached_property
     def content(self) -> str:  # type: ignore[override]
-        """Return a short digest of images, labels and scale: equal content, equal text."""
+        """Hash images, labels and scale to a short text: equal content, equal text."""
         return digest([self.scale, self.images.cpu().numpy(), self.labels.cpu().numpy()])
 
     def take(self, n: int) -> Split:
@@ -124,7 +121,7 @@ class Split(Samples):
         return replace(self, images=self.images[:n], labels=self.labels[:n])
 
     def to(self, device: Device) -> Split:
-        """Return this split on ``device``; raises DataError where there is no such device."""
+        """Move the split to ``device``; raises DataError where there is no such device."""
         return replace(self, images=place(self.images, device), labels=place(self.labels, device))
 
 
@@ -151,11 +148,11 @@ class Data:
         return f"Data({self.name}: {shape}, {len(self.classes)} classes; {sizes})"
 
     def to(self, device: Device) -> Data:
-        """Return the set with every split on ``device``; raises DataError where there is none."""
+        """Move all splits to ``device``; raises DataError where there is no such device."""
         return replace(self, **{name: getattr(self, name).to(device) for name in SPLITS})
 
     @property
     def content(self) -> dict[str, str]:
-        """Return digests of the splits, by name, and the transform; a run that goes on must find the same."""
+        """Return digests of the splits and the transform's name; a resumed run must find the same."""
         transform = {"transform": self.transform.name} if self.transform else {}
         return {name: getattr(self, name).content for name in SPLITS} | transform

@@ -35,7 +35,7 @@ Labelled = list[tuple[str, str]]
 
 
 def _content(file: zipfile.ZipFile, path: Path, name: str) -> bytes:
-    """Return one member; zipfile itself compares its length and checksum."""
+    """Read one member; zipfile itself compares its length and checksum."""
     try:
         info = file.getinfo(name)
     except KeyError:
@@ -55,7 +55,7 @@ def _lines(file: zipfile.ZipFile, path: Path, name: str) -> Iterator[list[str]]:
 
 
 def _wnids(file: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
-    """Return the classes' WordNet ids, sorted: an order that no file system can change."""
+    """Read the classes' WordNet ids, sorted: an order that no file system can change."""
     wnids = tuple(sorted({fields[0].strip() for fields in _lines(file, path, "wnids.txt")}))
     if len(wnids) != CLASSES:
         raise DataError(f"{path}/{_ROOT}wnids.txt: found {len(wnids)} classes, expected {CLASSES}")
@@ -63,7 +63,7 @@ def _wnids(file: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
 
 
 def _names(file: zipfile.ZipFile, path: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
-    """Return each class's first word (of "goldfish, Carassius auratus"); all where two share the first."""
+    """Read each class's first word (of "goldfish, Carassius auratus"); all where two share the first."""
     words = {fields[0]: fields[-1].strip() for fields in _lines(file, path, "words.txt")}
     absent = [wnid for wnid in wnids if wnid not in words]
     if absent:
@@ -73,13 +73,13 @@ def _names(file: zipfile.ZipFile, path: Path, wnids: tuple[str, ...]) -> tuple[s
 
 
 def _train_members(file: zipfile.ZipFile) -> Labelled:
-    """Return (member, wnid) of every training image, sorted by member."""
+    """List (member, wnid) of every training image, sorted by member."""
     matches = (_TRAIN.fullmatch(name) for name in sorted(set(file.namelist())))
     return [(match[0], match[1]) for match in matches if match]
 
 
 def _test_members(file: zipfile.ZipFile, path: Path) -> Labelled:
-    """Return (member, wnid) of every image that val_annotations.txt names, in its order."""
+    """List (member, wnid) of every image that val_annotations.txt names, in its order."""
     members = []
     for fields in _lines(file, path, "val/val_annotations.txt"):
         if len(fields) < 2:

@@ -36,12 +36,12 @@ class _Part:
 
     @property
     def index(self) -> Tensor:
-        """Return what can be chosen of it."""
+        """Return the indices of the samples that can be chosen."""
         samples = self.samples
         return samples.index if isinstance(samples, SampleSource) else torch.arange(len(samples))
 
     def taken(self, index: Tensor, keep: bool) -> _Taken:
-        """Return those at ``index``, in memory with ``keep``."""
+        """Return the samples at ``index``, in memory with ``keep``."""
         if isinstance(self.samples, Tensor):
             assert self.labels is not None
             return _Taken(self.samples[index], self.labels[index.numpy()])
@@ -61,7 +61,7 @@ class _Taken:
     drawn: tuple[SampleSource, Tensor, str] | None = None
 
     def labelled(self, labels: Tensor) -> Samples:
-        """Return the split with its labels as class indices."""
+        """Return the split, with labels as class indices."""
         if self.drawn is None:
             return Split(self.samples, labels, 1.0)
         source, index, content = self.drawn
@@ -134,7 +134,7 @@ def wrap(
 def _choose(
     part: _Part, given: dict[str, _Part | None], fraction: float, seed: int
 ) -> dict[str, tuple[_Part, Tensor]]:
-    """Return which samples of which part make each split; what is held out comes from ``part``."""
+    """Choose which samples of which part make each split; what is held out comes from ``part``."""
     index, chosen = part.index, {}
     if given["test"] is None:
         if len(index) < 2:
@@ -242,5 +242,5 @@ def _of_loader(loader: Any, what: str) -> SampleSource:
 
 
 def _fixed(source: SampleSource) -> SampleSource:
-    """Return what a sampler chooses once, for a split that does not change."""
+    """Return the samples that a sampler chooses once, for a split that does not change."""
     return SampleSource(source.items, torch.cat(sampled(source, 0)), False, source.loader)

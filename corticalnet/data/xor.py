@@ -28,7 +28,7 @@ def delayed_xor(
     as_coded: bool = False,
     dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return inputs ``[batch, steps, 2]`` and targets ``[batch, steps, 1]``.
+    """Generate inputs ``[batch, steps, 2]`` and targets ``[batch, steps, 1]``.
 
     Args:
         steps: length of each stream.
@@ -68,7 +68,7 @@ def delayed_xor(
 
 
 def _with_room(x: np.ndarray, target: np.ndarray, asked: np.ndarray, bits: np.ndarray) -> None:
-    """Draw all streams at once, step by step."""
+    """Draw all streams at once, step by step; cues without room for both bits are dropped."""
     asked[:, :2] = False
     for g in range(2, x.shape[1]):
         asked[:, g] &= ~asked[:, g - 1]

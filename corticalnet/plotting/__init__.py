@@ -46,7 +46,7 @@ __all__ = [
 
 
 def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:
-    """Return all figures that make sense of a recording, by name.
+    """Draw all figures that suit a recording, by name.
 
     Args:
         data: a recording.
@@ -72,7 +72,7 @@ def figures(data: xr.Dataset, circuit: Any = None) -> dict[str, Figure]:
 def save(
     figures: Mapping[str, Figure], folder: str | Path, error: type[CorticalnetError] = OutputError
 ) -> list[Path]:
-    """Write each figure to ``folder/name.png`` (150 dots per inch); return the paths.
+    """Save each figure as ``folder/name.png`` (150 dots per inch); return the paths.
 
     Raises:
         OutputError: (or ``error``) the disk or the folder says no.

@@ -16,7 +16,7 @@ _PANELS = {
 
 @styled
 def alignment(data: xr.Dataset) -> Figure:
-    """Plot angles by area, and how alike synapses up and down are by link; darker is nearer the output.
+    """Plot angles by area, and how similar weights up and down are by link; darker is nearer the output.
 
     Thin lines: what chance would be (90°, half of all signs), and no gap.
 

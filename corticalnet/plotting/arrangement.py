@@ -30,13 +30,13 @@ class PopulationBox:
     centres: dict[str, Point]
 
     def holds(self, point: Point) -> bool:
-        """Return whether a point lies in it or its heading."""
+        """Return whether a point lies in the box or its heading."""
         x, y = point[0] - self.left, point[1] - self.bottom
         return -self.room <= x <= self.width and 0 <= y <= self.height
 
 
 def kind(population: Any) -> str:
-    """Return what a population is: its role or, where that says nothing, the first state with a symbol."""
+    """Return the kind of a population: its role or, if that has no symbol, the first state that has one."""
     if population.role in SYMBOLS:
         return str(population.role)
     return next((str(name) for name in population.cell.state if name in SYMBOLS), str(population.role))
@@ -58,7 +58,7 @@ def by_area(circuit: Any) -> dict[str, list[Any]]:
 
 
 def arrange(circuit: Any) -> dict[str, PopulationBox]:
-    """Map each area to its box.
+    """Arrange the areas; return the box of each.
 
     To the left stand areas that no projection reaches or leaves (clocks, phase signals), and single cells
     that feed several areas (biases).
@@ -87,7 +87,7 @@ def arrange(circuit: Any) -> dict[str, PopulationBox]:
 
 
 def _aim(circuit: Any, populations: list[Any], boxes: dict[str, PopulationBox]) -> float:
-    """Return the mean height of what an area projects or broadcasts to."""
+    """Compute the mean height of the areas that an area projects or broadcasts to."""
     area = stands(circuit)
     ends = {p.name: (area[p.source], area[p.target]) for p in circuit.projections}
     names = {p.name for p in populations}
@@ -98,13 +98,13 @@ def _aim(circuit: Any, populations: list[Any], boxes: dict[str, PopulationBox]) 
 
 
 def delivery(circuit: Any, projection: Any) -> str:
-    """Give the phase that delivers what a projection brings; "" if it arrives at the end of its sender's."""
+    """Return the phase that delivers a projection; "" if it arrives at the end of its sender's phase."""
     target = next(p for p in circuit.populations if p.name == projection.target)
     return str(target.cell.ports[projection.port])
 
 
 def _levels(circuit: Any, areas: list[str]) -> dict[str, int]:
-    """Give how many projections up from the input an area is; only areas that have a place in that order."""
+    """Compute how many projections above the input each area is, where that order has a place for it."""
     area = stands(circuit)
     pairs = [(area[p.source], area[p.target], delivery(circuit, p)) for p in circuit.projections]
     cells = {a: sum(p.n for p in circuit.populations if area[p.name] == a) for a in areas}
@@ -123,7 +123,7 @@ def _levels(circuit: Any, areas: list[str]) -> dict[str, int]:
 
 
 def _places(population: list[Any]) -> dict[str, Point]:
-    """Return centres of an area's populations, from the first one's corner of the box."""
+    """Place the populations of an area, relative to the first one's corner of the box."""
     if len(population) == 1:
         return {population[0].name: (0.0, 0.0)}
     kinds = [kind(p) for p in population]
@@ -141,13 +141,13 @@ def _size(populations: list[Any]) -> Point:
 
 
 def heading(populations: list[Any]) -> str:
-    """Return an area's name, and below it how many cells its populations have."""
+    """Format an area's name, and below it the sizes of its populations."""
     sizes = list(dict.fromkeys(p.n for p in populations))
     return f"{populations[0].area}\n{', '.join(str(n) for n in sizes)}"
 
 
 def _room(populations: list[Any]) -> float:
-    """Return what the heading takes to the left of the box."""
+    """Return the width of the heading to the left of the box."""
     return LETTER * max(len(line) for line in heading(populations).split("\n")) + 0.15
 
 

@@ -43,7 +43,7 @@ class Arrows:
         self.ways: list[Point] = []
 
     def draw(self, source: str, target: str | Point, bends: tuple[float, ...] = BENDS, **style: Any) -> Point:
-        """Return an arrow from the rim of a circle to that of another, or to a point; returns its mark."""
+        """Draw an arrow from the rim of a circle to that of another, or to a point; return its middle."""
         start = self.cells[source]
         end = self.cells[target] if isinstance(target, str) else None
         a = _centre(start)
@@ -59,7 +59,7 @@ class Arrows:
         return _point(a, b, bend, MARK)
 
     def _trouble(self, a: Point, b: Point, bend: float, others: list[Point]) -> int:
-        """Return how much is in the way: circles and other middles count most, then boxes of other areas."""
+        """Count what is in the way: circles and other middles count most, then boxes of other areas."""
         way = [_point(a, b, bend, t) for t in np.linspace(0, 1, 25)]
         hit = sum(math.dist(point, other) < CLEAR for point in way for other in others)
         hit += any(math.dist(way[12], other) < APART for other in self.middles)
@@ -83,7 +83,7 @@ def _centre(circle: Circle) -> Point:
 
 
 def _point(a: Point, b: Point, bend: float, t: float) -> Point:
-    """Return a point on the quadratic curve that matplotlib's "arc3" draws, at t from 0 to 1."""
+    """Compute a point on the quadratic curve that matplotlib's "arc3" draws, at t from 0 to 1."""
     dx, dy = b[0] - a[0], b[1] - a[1]
     aside = 2 * t * (1 - t) * bend
     return a[0] + t * dx + aside * dy, a[1] + t * dy - aside * dx

@@ -30,7 +30,7 @@ _STYLES = ("-", "--", ":", "-.")
 def autonomy(
     success: Mapping[str, Mapping[Any, float]], curves: Mapping[str, Sequence[float | None]]
 ) -> Figure:
-    """Return what :func:`grid_of_success` draws of detection, and :func:`distances` of a stream."""
+    """Plot detection (:func:`grid_of_success`) beside distances in a stream (:func:`distances`)."""
     figure = Figure(figsize=(10.5, 4.2), layout="constrained")
     left, right = figure.subplots(1, 2)
     grid_of_success(left, success, "silent steps t_d")
@@ -41,7 +41,7 @@ def autonomy(
 
 
 def grid_of_success(axes: Axes, success: Mapping[str, Mapping[Any, float]], what: str = "t_d") -> None:
-    """Plot fractions as a table of colours with percents in it.
+    """Plot fractions as a coloured table with percentages.
 
     Args:
         axes: to draw on.

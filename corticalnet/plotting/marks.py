@@ -21,7 +21,7 @@ COLOURS = {"yes": "#cfe8cf", "some": "#fbe9b7", "no": "#f4cccc", "none": "#f2f2f
 def marks(
     rows: Mapping[str, Mapping[str, tuple[str, str, str]]], groups: Sequence[tuple[str, Sequence[str]]]
 ) -> Figure:
-    """Return a matrix for each group of properties, side by side.
+    """Plot a matrix of marks for each group of properties, side by side.
 
     Args:
         rows: rule -> property -> (kind of mark: "yes", "some", "no" or "none"; the mark; the number).

@@ -104,7 +104,7 @@ def fired(
     batch: int,
     cells: int | None,
 ) -> list[Selected]:
-    """Return what a raster shows, see :func:`raster`."""
+    """Select the cells and states that a raster shows, see :func:`raster`."""
     if states is None:
         here = {one.state for one in choose(data, area=area, role=role)}
         states = [name for name in USUAL if name in here]
@@ -122,7 +122,7 @@ def fired(
 
 
 def stacked(data: xr.Dataset, found: list[Selected]) -> Stack:
-    """Order populations by area, as in the recording: values first, φ last, "off" under "on"."""
+    """Group populations by area, in the order of the recording: values first, φ last, "off" under "on"."""
     first = {one.what.role: k for k, one in reversed(list(enumerate(found)))}
     first |= {"value": -1, "phi": len(found)}
     stack: Stack = {name: [] for name in areas_of([one.what for one in found], data)}
@@ -189,18 +189,18 @@ def draw_raster(axes: Axes, data: xr.Dataset, stack: Stack, height: float) -> No
 
 
 def hue(one: Selected) -> tuple[float, ...]:
-    """Return the colour of its role; "off" cells are paler."""
+    """Return the colour of a population's role; "off" cells are paler."""
     full = np.array(to_rgb(COLOURS.get(_role(one), OTHER)))
     return tuple(0.5 + 0.5 * full if one.what.side == "off" else full)
 
 
 def _role(one: Selected) -> str:
-    """Return what it does, or the area's name where it is the only population."""
+    """Return the role, or the area's name where that has a single population."""
     return one.what.area if one.what.role == "cell" else one.what.role
 
 
 def _name(group: list[Selected]) -> str:
-    """Return a label like "area1 value (40 of 600)"."""
+    """Format a label such as "area1 value (40 of 600)"."""
     one = group[0].what
     role = "" if one.role == "cell" else f" {SYMBOLS['phi'] if one.role == 'phi' else one.role}"
     shown = sum(len(one.number) for one in group)

@@ -32,7 +32,7 @@ def accuracy_by_rule(curves: Mapping[str, Sequence[float]], title: str = "") -> 
 
 @styled
 def cost_and_likeness(rules: Mapping[str, tuple[float, float]]) -> Figure:
-    """Plot the time of an update, and cosine of its weight change to backprop's.
+    """Plot the time of an update, and the cosine of its weight change with backprop's, for each rule.
 
     Args:
         rules: rule -> time divided by that of torch's autograd, and cosine.

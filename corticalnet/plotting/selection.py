@@ -51,7 +51,7 @@ class Recorded:
 
     @property
     def state(self) -> str:
-        """Return its name alone: "rate"."""
+        """Return the state's name alone: "rate"."""
         return str(self.array.attrs["state"])
 
     @property
@@ -66,12 +66,12 @@ class Recorded:
 
     @property
     def column(self) -> NDArray[np.int64]:
-        """Return ``[n]``, the column of its area that each cell encodes."""
+        """Return the column of its area that each cell encodes, ``[n]``."""
         found = self.array.coords.get(columns_name(str(self.array.dims[-1])))
         return self.number if found is None else np.asarray(found.values)
 
     def label(self) -> str:
-        """Return the label of an axis: its symbol or name, its unit, and Σ if each record is a sum."""
+        """Format the label of an axis: symbol or name, unit, and Σ if each record is a sum."""
         what = SYMBOLS.get(self.kind, words(self.kind.replace("_", " ").replace(".", " ")))
         what = f"{self.kind} {what}" if self.kind in ("value", "prediction", "error") else what
         unit = self.array.attrs.get("units", "1")
@@ -79,7 +79,7 @@ class Recorded:
         return what if unit in ("", "1") else f"{what} ({unit})"
 
     def matches(self, name: str) -> bool:
-        """Return whether a state is called so."""
+        """Return whether a name means this state."""
         own = f"{self.area}.{self.role}.{self.state}"
         return name == self.kind or any(f".{x}".endswith(f".{name}") for x in (own, str(self.array.name)))
 
@@ -101,7 +101,7 @@ class Selected:
 
 
 def recorded(data: xr.Dataset) -> list[Recorded]:
-    """Return all states of cells in a recording, spikes too; those that have a symbol first."""
+    """List all states of cells in a recording, including spikes; those with a symbol first."""
     found = []
     for array in data.data_vars.values():
         if "population" in array.attrs and array.ndim == 3:
@@ -124,7 +124,7 @@ def recorded(data: xr.Dataset) -> list[Recorded]:
 
 
 def areas_of(found: Iterable[Recorded], data: xr.Dataset) -> list[str]:
-    """Return their areas, in the order of the recording."""
+    """Return the areas of some states, in the order of the recording."""
     variables = list(data.data_vars)
     ordered = sorted(found, key=lambda one: variables.index(one.array.name))
     return list(dict.fromkeys(one.area for one in ordered))
@@ -133,7 +133,7 @@ def areas_of(found: Iterable[Recorded], data: xr.Dataset) -> list[str]:
 def choose(
     data: xr.Dataset, states: Names = None, *, area: Names = None, role: Names = None
 ) -> list[Recorded]:
-    """Return the states that bear the names, in the order in which these are given.
+    """Select the states with these names, in the order of the names.
 
     Raises:
         ProtocolError: a name is not in the recording, or nothing bears all of them.
@@ -174,7 +174,7 @@ def select(
     columns: Columns | None = None,
     batch: int = 0,
 ) -> list[Selected]:
-    """Return what a figure shows of a recording; all columns if none are named.
+    """Select the cells and states that a figure shows; all columns if none are named.
 
     Raises:
         ProtocolError: as :func:`choose` does; no such sample or column; or not even one column is wished for.
@@ -200,7 +200,7 @@ def select(
 
 
 def sample(data: xr.Dataset, batch: int) -> int:
-    """Return a sample of the batch that is there.
+    """Check the index of a sample of the batch; return it.
 
     Raises:
         ProtocolError: it is not, or no whole number.
@@ -213,7 +213,7 @@ def sample(data: xr.Dataset, batch: int) -> int:
 
 
 def whole(what: str, value: object) -> int:
-    """Return a whole number.
+    """Check for a whole number; return it as an int.
 
     Raises:
         ProtocolError: it is none.
@@ -225,13 +225,13 @@ def whole(what: str, value: object) -> int:
 
 
 def evenly(n: int, most: int) -> NDArray[np.int64]:
-    """Choose at most so many of n, spread over them."""
+    """Choose at most ``most`` of n indices, evenly spread."""
     chosen: NDArray[np.int64] = np.linspace(0, n - 1, min(n, most)).round().astype(np.int64)
     return chosen
 
 
 def where(area: Names, role: Names) -> str:
-    """Return "of area 'input' and role 'value'", or nothing if neither is named."""
+    """Format "of area 'input' and role 'value'"; empty if neither is named."""
     named = [("area", _listed(area)), ("role", _listed(role))]
     told = " and ".join(f"{what} {', '.join(map(repr, names))}" for what, names in named if names)
     return f"of {told}" if told else ""
@@ -242,12 +242,12 @@ def _listed(names: Names) -> list[str]:
 
 
 def _count(columns: Columns) -> bool:
-    """Return whether it says how many, and not which."""
+    """Return whether a choice of columns is a number of them rather than a list."""
     return not isinstance(columns, Iterable)
 
 
 def _columns(held: NDArray[np.int64], columns: Columns | None) -> NDArray[np.int64]:
-    """Return those of an area's columns that are drawn."""
+    """Select the columns of an area that are drawn."""
     if columns is None:
         return held
     if isinstance(columns, Iterable):
@@ -263,7 +263,7 @@ def _span(cells: NDArray[np.int64]) -> str:
 
 
 def _refuse(data: xr.Dataset, name: str, known: list[Recorded]) -> None:
-    """Say what there is instead."""
+    """Raise the error for an unknown state, with what there is instead."""
     kinds = list(dict.fromkeys(one.kind for one in known))
     if name in data and "projection" in data[name].attrs and "state" in data[name].attrs:
         raise ProtocolError(

@@ -62,7 +62,7 @@ def several_learning_curves(runs: Mapping[str, Sequence[History]]) -> Figure:
 
 
 def _draw(axes: Any, curves: list[list[float]], colour: str, name: str) -> None:
-    """Draw thin lines, and their mean."""
+    """Draw one curve per seed as thin lines, and their mean."""
     if not curves:
         return
     thin = len(curves) > 1
@@ -83,7 +83,7 @@ def _draw(axes: Any, curves: list[list[float]], colour: str, name: str) -> None:
 
 
 def _spans_decades(values: list[float]) -> bool:
-    """Return whether small numbers would be lost beside large ones."""
+    """Return whether values span decades, so that small ones would be lost on a linear axis."""
     return bool(values) and min(values) > 0 and max(values) > DECADES * min(values)
 
 
@@ -93,5 +93,5 @@ def _label(name: str) -> str:
 
 
 def _escaped(name: str) -> str:
-    """Return a name as it is written, whatever matplotlib makes of "$"."""
+    """Escape a name for matplotlib, which reads "$" as mathematics."""
     return printable(name.lstrip("\u200b")).replace("$", r"\$")

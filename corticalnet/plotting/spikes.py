@@ -90,7 +90,7 @@ def _rates(axes: Axes, data: xr.Dataset, group: list[Selected], width: float) ->
 def _traces(
     data: xr.Dataset, states: Names, area: Names, role: Names, columns: Columns, batch: int
 ) -> list[Selected]:
-    """Choose one row for each state: of the topmost area that has it."""
+    """Select one row for each state: of the topmost area that has it."""
     unnamed = states is None
     if states is None:
         known = {one.kind for one in choose(data)}

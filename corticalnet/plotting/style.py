@@ -75,7 +75,7 @@ T = TypeVar("T")
 
 
 def styled(draw: Callable[P, T]) -> Callable[P, T]:
-    """Return a function that makes a figure, and makes it in the look of all figures."""
+    """Wrap a function that makes a figure, so that it uses the common style."""
 
     @wraps(draw)
     def inside(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -89,10 +89,7 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 
 
 def _keep(figure: Figure) -> None:
-    """Keep what matplotlib looks up later, when it saves the figure: ticks made then, the colour "C1".
-
-    Ticks that it makes then, the colour "C1".
-    """
+    """Fix what matplotlib would look up only when it saves the figure: ticks made then, the colour "C1"."""
     for one in figure.findobj(Line2D):
         for value, put in (
             (one.get_color(), one.set_color),
@@ -110,32 +107,32 @@ def _keep(figure: Figure) -> None:
 
 
 def words(name: object) -> str:
-    """Write a name that comes from a user as it is, whatever matplotlib makes of "$", and of escapes."""
+    """Escape a name from a user, so that matplotlib prints "$" and control characters as they are."""
     return printable(name).replace("$", r"\$")
 
 
 def title_lines(title: object, width: float) -> list[str]:
-    """Return a title in as many lines as paper of so many inches asks for."""
+    """Wrap a title to the lines that fit a figure of so many inches."""
     return textwrap.wrap(words(title), max(int(WIDE_LETTERS * width), 12))
 
 
 def entitle(figure: Figure, title: object, **where: Any) -> None:
-    """Write a title in as many lines as the figure's width asks for."""
+    """Write a title, wrapped to the figure's width."""
     figure.suptitle("\n".join(title_lines(title, figure.get_figwidth())), **where)
 
 
 def line(k: int) -> dict[str, Any]:
-    """Return how the k-th line of a panel looks: the colours of the cycle, and after them the same broken."""
+    """Return the style of the k-th line of a panel: the colours of the cycle, then the same broken."""
     return {"color": CYCLE[k % len(CYCLE)], "ls": ("-", "--", ":")[k // len(CYCLE) % 3]}
 
 
 def shades(n: int) -> list[tuple[float, ...]]:
-    """Return colours of n things that have an order (areas, columns), from pale to dark."""
+    """Return n colours for ordered things (areas, columns), from pale to dark."""
     return [colormaps["viridis_r"](0.2 + 0.8 * (k + 1) / n) for k in range(n)]
 
 
 def plain(axes: Axes, ticks: int = 3) -> None:
-    """Remove the box; use few ticks and small type."""
+    """Remove the box of axes; use few ticks and small type."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_linewidth(0.6)
     axes.tick_params(labelsize=LABEL, width=0.6, length=2.5)

@@ -114,7 +114,7 @@ def traces(
 
 
 def _grid(rows: int, across: int, keys: int, title: str) -> tuple[Figure, NDArray[Any]]:
-    """Lay out panels of one size: an area without some state must not push the others apart."""
+    """Lay out panels of one size."""
     wide = across * (WIDTH + ASIDE) + 0.4
     below = 0.85 + (keys + 1) * LINE * (keys > 0)
     above = TOP + LINE * 1.1 * max(len(title_lines(title, wide)) - 1, 0)
@@ -134,7 +134,7 @@ def _grid(rows: int, across: int, keys: int, title: str) -> tuple[Figure, NDArra
 
 
 def _lines(cells: NDArray[np.int64]) -> dict[int, Any]:
-    """Return column -> colour of its line."""
+    """Return the colour of each column's line."""
     if len(cells) <= NAMED:
         return dict(zip(cells.tolist(), CYCLE, strict=False))
     return dict(zip(cells.tolist(), colormaps["viridis"](np.linspace(0, 0.95, len(cells))), strict=True))
@@ -157,7 +157,7 @@ def _panel(axes: Axes, data: xr.Dataset, one: Selected, lines: dict[int, Any]) -
 
 
 def _key(figure: Figure, axes: Axes, lines: dict[int, Any]) -> None:
-    """Show which line is which column, below the time axis."""
+    """Draw the key of columns and their lines, below the time axis."""
     if len(lines) > NAMED:
         colours = ListedColormap(list(lines.values()))
         scale = ScalarMappable(BoundaryNorm(np.arange(len(lines) + 1) - 0.5, len(lines)), colours)
@@ -177,7 +177,7 @@ def _key(figure: Figure, axes: Axes, lines: dict[int, Any]) -> None:
 
 
 def _label(row: dict[str, Selected], panels: dict[str, Axes]) -> None:
-    """Label what a row shows, at its first panel; at others where it differs there (by its unit, say)."""
+    """Label a row at its first panel, and at others whose label differs (by its unit, say)."""
     said = ""
     for name, axes in panels.items():
         label = row[name].what.label()

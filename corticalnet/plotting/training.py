@@ -21,7 +21,7 @@ MOST_IMAGES = 12
 
 @styled
 def learning_curves(history: Sequence[Mapping[str, Any]], measure: str, validation: str, best: int) -> Figure:
-    """Plot loss, what is measured, and learning rate over epochs.
+    """Plot loss, score and learning rate over epochs.
 
     Args:
         history: a record for each epoch, see :class:`corticalnet.training.Result`.
@@ -76,7 +76,7 @@ def receptive_fields(weights: Tensor, name: str) -> Figure:
 
 @styled
 def confusion(answers: Tensor, labels: Tensor, classes: Sequence[str]) -> Figure:
-    """Return how often each class (rows) was taken for each (columns), as fractions of the class."""
+    """Plot how often each class (rows) was answered as each (columns), as fractions of the class."""
     answers, labels = answers.cpu(), labels.cpu()
     size = max(len(classes), int(answers.max()) + 1)
     counts = torch.bincount(labels * size + answers, minlength=size * size).reshape(size, size).numpy()
@@ -95,7 +95,7 @@ def confusion(answers: Tensor, labels: Tensor, classes: Sequence[str]) -> Figure
 
 @styled
 def reconstructions(answers: Tensor, images: Tensor, labels: Tensor, classes: Sequence[str]) -> Figure:
-    """Plot test images, the first of each class in turn, above what the network made of them.
+    """Plot test images, the first of each class in turn, above the network's reconstructions.
 
     Args:
         answers: the output's rates ``[N, n]`` for all test images.
@@ -125,7 +125,7 @@ def reconstructions(answers: Tensor, images: Tensor, labels: Tensor, classes: Se
 
 
 def _picture(field: Tensor) -> np.ndarray:
-    """Return ``[channels, height, width]`` as an image from 0 to 1 in which 0.5 is no weight."""
+    """Convert ``[channels, height, width]`` to an image from 0 to 1, in which 0.5 is weight 0."""
     picture = field if len(field) == 3 else field.mean(0, keepdim=True)
     scaled = 0.5 + 0.5 * picture / picture.abs().max().clamp_min(1e-12)
     image: np.ndarray = scaled.permute(1, 2, 0).squeeze(-1).numpy()

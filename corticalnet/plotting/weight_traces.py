@@ -38,7 +38,7 @@ Numbers = int | Sequence[int] | None
 
 @styled
 def weight_traces(data: xr.Dataset, projection: str, post: Numbers = None, pre: Numbers = None) -> Figure:
-    """Return the weights between some cells over time (ms): w on top, and Δw at each moment of change below.
+    """Plot weights between some cells over time (ms): w above, Δw at each change below.
 
     A thin line through both panels marks each change; of a single weight, Δw stands there as a number.
 
@@ -99,7 +99,7 @@ def weight_traces(data: xr.Dataset, projection: str, post: Numbers = None, pre: 
 
 
 def _chosen(projection: str, change: NDArray[Any], post: Numbers, pre: Numbers) -> list[tuple[int, ...]]:
-    """Return indices of the weights that are drawn."""
+    """Select the indices of the weights that are drawn."""
     if change.ndim == 1 and pre is not None:
         raise ProtocolError(
             f"weights of '{projection}' stand in a line; choose them by post alone, not pre={pre}"

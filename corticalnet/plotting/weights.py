@@ -34,7 +34,7 @@ WIDTH, HEIGHT = 2.8, 2.3
 
 @styled
 def weight_changes(data: xr.Dataset, projections: Names = None) -> Figure:
-    """Return the change of plastic projections.
+    """Plot the changes of plastic projections.
 
     On top, if weights were recorded, ‖W(t) − W(before)‖ over time (ms). Below, after − before of each
     projection: ``[post, pre]`` as an image (red for more, blue for less, each to its own scale), weights in
@@ -72,7 +72,7 @@ def weight_changes(data: xr.Dataset, projections: Names = None) -> Figure:
 
 
 def plastic(data: xr.Dataset, projections: Names = None) -> list[str]:
-    """Return plastic projections: those that are named, or all.
+    """Check the names of plastic projections; return them, or all if none are named.
 
     Raises:
         ProtocolError: none is plastic, or not the one that is named.
@@ -90,7 +90,7 @@ def plastic(data: xr.Dataset, projections: Names = None) -> list[str]:
 
 
 def _distances(axes: Axes, data: xr.Dataset, names: list[str]) -> None:
-    """Draw the norm of the change since the start, over time."""
+    """Plot the norm of the change since the start, over time."""
     for k, name in enumerate(names):
         change = data[name].values - weights(data, name, "before")
         norm = np.sqrt((change**2).reshape(len(change), -1).sum(1))

@@ -47,7 +47,7 @@ EDGE = 0.3
 
 @styled
 def wiring(circuit: Any) -> Figure:
-    """Draw a circuit.
+    """Draw a circuit: areas as boxes, populations in them, and all connections.
 
     Every arrow's gid says what it is: "projection NAME", "wire NAME" or "broadcast NAME TARGET".
 
@@ -74,7 +74,7 @@ def wiring(circuit: Any) -> Figure:
 
 
 def _frame(axes: Axes, circuit: Any, boxes: list[PopulationBox], arrows: Arrows) -> None:
-    """Draw title and legend, and a sheet of paper on which all has its place."""
+    """Draw title and legend, and fit the paper around everything."""
     xs, ys = zip(*arrows.ways, strict=True) if arrows.ways else ((0.0,), (0.0,))
     left = min(*xs, *(box.left - box.room for box in boxes)) - EDGE
     right = max(*xs, *(box.left + box.width for box in boxes)) + EDGE
@@ -105,7 +105,7 @@ def _area(axes: Axes, box: PopulationBox, populations: list[Any]) -> None:
 
 
 def _cell(axes: Axes, centre: Point, population: Any) -> Circle:
-    """Return a circle with the population's symbol, or its role, or the kind of its cell."""
+    """Draw a circle with the population's symbol, or its role, or the kind of its cell."""
     what = kind(population)
     text = SYMBOLS.get(what, "")
     hue = COLOURS.get(what, OTHER)
@@ -122,13 +122,13 @@ def _cell(axes: Axes, centre: Point, population: Any) -> Circle:
 
 
 def _short(name: str) -> str:
-    """Return a name in two lines where it has two words: "PhaseSignal", "inhibitory-fast"."""
+    """Break a name of two words into two lines: "PhaseSignal", "inhibitory-fast"."""
     cut = next((k for k, letter in enumerate(name) if k and (letter.isupper() or letter in "-_.")), 0)
     return f"{name[:cut]}\n{name[cut:].lstrip('-_.')}" if cut else name
 
 
 def _wire(arrows: Arrows, wire: Any) -> None:
-    """Draw a thin line; a bar instead of an arrow head where it subtracts."""
+    """Draw a wire as a thin line, with a bar instead of an arrow head where it subtracts."""
     head: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 5}
     if wire.weight < 0:
         head = {"arrowstyle": "|-|,widthA=0,widthB=2", "mutation_scale": 1.4}
@@ -160,7 +160,7 @@ def _broadcast(arrows: Arrows, broadcast: Any, target: str, end: str | Point) ->
 
 
 def _keys(circuit: Any) -> list[Any]:
-    """Return keys of the kinds of cells and lines that are there."""
+    """Return the legend's entries for the kinds of cells and lines that occur."""
     kinds = {kind(p) for p in circuit.populations}
     keys: list[Any] = [
         Line2D([], [], ls="", marker="o", mfc="white", mec=COLOURS[k], mew=1.5, label=f"{SYMBOLS[k]}  {name}")

@@ -176,21 +176,21 @@ class AuGMEnT:
         return action
 
     def reset(self, agents: Indices) -> None:
-        """Begin ``agents`` anew, with nothing seen, remembered, expected or tagged."""
+        """Reset ``agents``: nothing is seen, remembered, expected or tagged."""
         agents = self._agents(agents)
         seen = self.rates["sensory"]
         for state in (seen, self._accumulated, self.traces, self.value, *self.tags.values()):
             state[agents] = 0
 
     def _read(self, what: str, value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-        """Check for finite numbers in one shape."""
+        """Check for finite numbers of one shape; return them as an array."""
         found = array(f"AuGMEnT: {what}", value, ShapeError, finite=True)
         if found.shape != shape:
             raise ShapeError(f"AuGMEnT: {what} has shape {found.shape}, expected {shape}")
         return found
 
     def _agents(self, agents: Any) -> Indices:
-        """Return numbers of agents, given as numbers or as a mask."""
+        """Return the indices of agents, given as indices or as a mask."""
         try:
             return np.atleast_1d(np.arange(self.batch)[agents])
         except (IndexError, TypeError, ValueError):
@@ -218,7 +218,7 @@ class AuGMEnT:
         return np.where(rolls[:, 0] < self.exploration, drawn, q.argmax(axis=1))
 
     def _learn(self, agents: Indices | slice = slice(None)) -> None:
-        """Change weights by Δw = β δ T, for ``agents``."""
+        """Change the weights of ``agents`` by Δw = β δ T."""
         dopamine = (self.rate * self.rpe)[agents, None, None]
         changes = {name: dopamine * tag[agents] for name, tag in self.tags.items()}
         if "B_R" in self.weights:
@@ -244,13 +244,13 @@ class AuGMEnT:
         return np.concatenate([self._ones, rates], axis=1)
 
     def next_values(self, seen: Floats) -> Floats:
-        """Return what actions would be expected to bring if ``seen`` came next, ``[batch, actions]``."""
+        """Compute the action values that ``seen`` would have if it came next, ``[batch, actions]``."""
         other = copy.copy(self)
         other._fire(self._read("seen", seen, (self.batch, self.inputs)))
         return other.rates["action"]
 
     def eval_copy(self, agents: Indices | None = None) -> AuGMEnT:
-        """Copy ``agents`` (all), at the start of a trial; the copy learns and explores no more."""
+        """Copy ``agents`` (all), reset to the start of a trial, without learning and exploration."""
         agents = self._agents(slice(None) if agents is None else agents)
         other = copy.copy(self)
         other.batch = len(agents)

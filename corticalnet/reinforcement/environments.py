@@ -48,17 +48,17 @@ class EnvironmentBatch:
         self.inputs = self._discrete or int(np.prod(space.shape))
 
     def criterion(self) -> None:
-        """Return None: no criterion is known."""
+        """Return None: environments say no criterion."""
         return
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Floats, dict[str, Any]]:
-        """Begin a trial of each; environment k gets ``seed + k``."""
+        """Reset every environment; environment k gets ``seed + k``."""
         seeds = [None if seed is None else seed + k for k in range(self.n)]
         first = [e.reset(seed=s, options=options)[0] for e, s in zip(self.environments, seeds, strict=True)]
         return self._flat(first), {}
 
     def step(self, actions: Indices) -> tuple[Floats, Any, Any, Any, dict[str, Any]]:
-        """Make one step of each; ``info["last"]`` is what those saw whose trial has just ended."""
+        """Advance every environment by one step; ``info["last"]`` has the last observations of ended trials."""
         seen, last, rewards, terminated, truncated = [], [], *np.zeros((3, self.n))
         for k, (environment, action) in enumerate(zip(self.environments, actions, strict=True)):
             now, rewards[k], terminated[k], truncated[k], _ = environment.step(int(action) + self._start)
@@ -74,7 +74,10 @@ class EnvironmentBatch:
 
 
 def world(task: Any) -> tuple[Any, int, int]:
-    """Return a task, an environment or several as a world of arrays; its numbers of inputs and actions."""
+    """Wrap a task, an environment or several as a world of arrays; return it with its sizes.
+
+    These are the numbers of inputs and of actions.
+    """
     if isinstance(task, Task):
         environment: Any = task if task.batch is not None else task.another(1)
         return environment, int(np.prod(task.observation_space.shape)), task.action_space.n

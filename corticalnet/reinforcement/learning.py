@@ -26,7 +26,7 @@ def learn(
     seed: int | None = 0,
     progress: bool = True,
 ) -> xr.Dataset:
-    """Let every agent of ``agent`` do a task until it fulfils the criterion, or has done ``trials`` trials.
+    """Train every agent of ``agent`` on a task until its criterion is fulfilled, or for ``trials`` trials.
 
     An agent that has learned goes on to act, but learns no more until all are done. Where a time limit has
     cut a trial off ("truncated"), the best that is expected from what was seen last is added, γ max q.
@@ -100,5 +100,5 @@ def learn(
 
 
 def never(reward: Any, ended: Any, info: dict[str, Any]) -> Any:
-    """Return the criterion of those who learn until they have done all trials."""
+    """Return False for every agent: the criterion of those who learn until all trials are done."""
     return np.zeros(len(ended), dtype=bool)

@@ -25,7 +25,7 @@ class TrialLog:
         self._room = 1024
 
     def step(self, reward: Any, ended: Any, info: dict[str, Any], learning: Any) -> None:
-        """Write down a step of all, and the trials that it has ended, of agents still ``learning``."""
+        """Record a step of all agents, and the trials that it ends, of agents still ``learning``."""
         self._reward += reward
         self._steps += 1
         agents = np.flatnonzero(ended & learning)
@@ -38,7 +38,7 @@ class TrialLog:
         self._reward[ended], self._steps[ended] = 0, 0
 
     def _table(self, name: str) -> Any:
-        """Return the table of this name, with room for one more trial; rooms are doubled."""
+        """Return the table of this name, with room for one more trial; room is doubled."""
         while self._room <= self.count.max():
             self._room *= 2
         table = self._tables.get(name, np.empty((len(self.count), 0), dtype=np.float32))
@@ -48,7 +48,7 @@ class TrialLog:
         return table
 
     def history(self, reached: Any, kinds: tuple[str, ...]) -> xr.Dataset:
-        """Return tables by agent and trial; NaN after an agent's last trial."""
+        """Return the records by agent and trial; NaN after an agent's last trial."""
         tables = {name: table[:, : self.count.max()] for name, table in self._tables.items()}
         data: dict[str, Any] = {name: (("agent", "trial"), table) for name, table in tables.items()}
         data["trials_to_criterion"] = ("agent", reached)

@@ -47,7 +47,7 @@ def watch(agent: AuGMEnT, task: Task, seed: int = 0) -> xr.Dataset:
 
 
 def passes(agent: AuGMEnT, task: Task, agents: Indices) -> Any:
-    """Return whether ``agents`` do one trial of each kind as they should, without learning or exploring."""
+    """Test whether ``agents`` solve one trial of each kind, without learning or exploring."""
     good = np.ones(len(agents), dtype=bool)
     for kind in task.kinds:
         for _, ended, info in trial(agent.eval_copy(agents), task, kind):
@@ -56,10 +56,7 @@ def passes(agent: AuGMEnT, task: Task, agents: Indices) -> Any:
 
 
 def trial(agent: AuGMEnT, task: Task, kind: str, seed: int = 0) -> Iterator[tuple[Any, Any, Any]]:
-    """Run one trial of each agent.
-
-    In each step its action, whether that ended it, and what the world says.
-    """
+    """Run one trial of each agent; yield per step actions, whether they ended it, and the world's info."""
     environment = task.another(agent.batch)
     seen, _ = environment.reset(seed=seed, options={"kind": kind})
     reward, ended = np.zeros(environment.n), np.zeros(environment.n, dtype=bool)

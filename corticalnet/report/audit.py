@@ -41,7 +41,7 @@ class AuditAbout(BaseModel):
     findings: dict[str, FindingAbout]
 
     def cell(self, name: str, detail: bool = False) -> TableCell:
-        """Mark and number of a property."""
+        """Return a table cell with mark and number of a property."""
         found = self.findings.get(name)
         if found is None:
             return TableCell(GLYPHS["none"], mark="none")
@@ -54,12 +54,12 @@ class AuditsAbout(RootModel[list[AuditAbout]]):
 
 
 def page(folder: Path) -> Page:
-    """Return the page of one folder."""
+    """Make the page of one folder."""
     return pages([folder])
 
 
 def pages(folders: Sequence[Path]) -> Page:
-    """Return one page of all audits in some folders."""
+    """Make one page of all audits in some folders."""
     audits = {
         folder: read_json(folder / "audit.json", AuditsAbout, CheckpointError).root for folder in folders
     }
@@ -90,13 +90,13 @@ def pages(folders: Sequence[Path]) -> Page:
 
 
 def _marks(rows: dict[str, AuditAbout], properties: dict[str, str]) -> Table:
-    """Return rules × properties."""
+    """Tabulate rules × properties."""
     cells = [[name, *(audit.cell(key) for key in properties)] for name, audit in rows.items()]
     return Table("A row for each rule", ["rule", *properties.values()], cells, kind="marks")
 
 
 def _details(audit: AuditAbout) -> Table:
-    """Return all properties of one rule, and what was seen."""
+    """Tabulate all properties of one rule, with what was seen."""
     rows = [
         [PROPERTIES.get(name, name), audit.cell(name), found.detail] for name, found in audit.findings.items()
     ]

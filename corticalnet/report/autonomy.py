@@ -48,7 +48,7 @@ _COUNTS = {"cells": "of cells", "samples": "of samples", "good": "of updates"}
 
 
 def page(folder: Path) -> Page:
-    """Return the page of one folder."""
+    """Make the page of one folder."""
     found = read_json(folder / "autonomy.json", AutonomyAbout, CheckpointError)
     return Page(
         "Autonomy",
@@ -71,7 +71,7 @@ def _trials(found: AutonomyAbout) -> int:
 
 
 def _warnings(found: AutonomyAbout) -> list[PagePart]:
-    """Return streams whose numbers ran away."""
+    """Return warnings about streams whose numbers ran away."""
     return [
         Callout(
             f"Stream, {name}: numbers ran away in trial {stream.distances.index(None) + 1}.", warning=True
@@ -103,7 +103,7 @@ def _figure(found: AutonomyAbout) -> list[PagePart]:
 
 
 def _detection(found: AutonomyAbout) -> Table:
-    """Return percentages by detector, precision and silence."""
+    """Tabulate percentages by detector, precision and silence."""
     silences = list(
         dict.fromkeys(t for rows in found.detection.values() for row in rows.values() for t in row)
     )
@@ -127,7 +127,7 @@ def _share(value: float) -> TableCell:
 
 
 def _stream(found: AutonomyAbout) -> list[PagePart]:
-    """Return the end of every stream, and, folded, all trials."""
+    """Tabulate the end of every stream, and, folded, all trials."""
     names = list(found.streams)
     rows = [
         [

@@ -20,7 +20,7 @@ class CommandAbout(BaseModel):
 
 
 def again(folder: Path) -> Section:
-    """Return the command that does it again, and the versions; a note where that was not written down."""
+    """Return the section with the command that made the results, and the versions; or a note without."""
     path = folder / "command.json"
     blocks: list[PagePart]
     if not path.exists():

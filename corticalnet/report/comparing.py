@@ -38,7 +38,7 @@ def page(folders: Sequence[Path]) -> Page:
 
 
 def labels(folders: Sequence[Path]) -> list[str]:
-    """Return names that tell folders apart: their last parts, or all that differs."""
+    """Return labels that tell folders apart: their last parts, as many as needed."""
     places = [Path(os.path.abspath(folder)) for folder in folders]
     for depth in range(1, max(len(place.parts) for place in places) + 1):
         names = ["/".join(place.parts[-depth:]) for place in places]
@@ -48,7 +48,7 @@ def labels(folders: Sequence[Path]) -> list[str]:
 
 
 def curves(runs: Mapping[str, Sequence[TrainingRun]]) -> Section:
-    """Draw learning curves of all runs in one figure."""
+    """Draw the learning curves of all runs in one figure."""
     from corticalnet.plotting.several_runs import several_learning_curves
 
     histories = {name: [run.history for run in group if run.history] for name, group in runs.items()}
@@ -63,7 +63,7 @@ def curves(runs: Mapping[str, Sequence[TrainingRun]]) -> Section:
 
 
 def _sentence(groups: Sequence[RunGroup]) -> str:
-    """Return which is best, where they can be compared."""
+    """Write the sentence that says which run is best, where they can be compared."""
     done = [group for group in groups if group.finished]
     measures = {group.first.objective.measure for group in done}
     if len(done) < 2 or len(measures) > 1:
@@ -85,7 +85,7 @@ def _mean(group: RunGroup) -> float:
 
 
 def _table(groups: Sequence[RunGroup]) -> Table:
-    """Return a row for each run."""
+    """Tabulate the results, a row for each run."""
     rows = []
     for group in groups:
         first, objective = group.first, group.first.objective
@@ -128,7 +128,7 @@ def _table(groups: Sequence[RunGroup]) -> Table:
 
 
 def _settings(groups: Sequence[RunGroup]) -> list[PagePart]:
-    """Return those that differ, and, folded, those that do not."""
+    """Tabulate the settings that differ, and, folded, those that do not."""
     known = [group for group in groups if group.first.about is not None]
     if len(known) < 2:
         return []
@@ -166,7 +166,7 @@ def _all_settings(group: RunGroup) -> dict[str, str]:
 
 
 def _models(groups: Sequence[RunGroup]) -> list[PagePart]:
-    """Return every network and rule once, with the runs that have it."""
+    """List every network and rule once, with the runs that have it."""
     found: dict[str, list[str]] = {}
     for group in groups:
         about = group.first.about
@@ -180,7 +180,7 @@ def _models(groups: Sequence[RunGroup]) -> list[PagePart]:
 
 
 def _commands(groups: Sequence[RunGroup]) -> Section:
-    """Return what runs each of them again."""
+    """List the commands that run each of them again."""
     rows = []
     for group in groups:
         about = group.about or group.first.about

@@ -30,7 +30,7 @@ class Kind:
     compare: Callable[[Sequence[Path]], Page] | None = None
 
     def made(self, folder: Path) -> bool:
-        """Return whether a folder holds such results."""
+        """Return whether a folder holds results of this kind."""
         return any((folder / name).is_file() for name in self.files)
 
 
@@ -38,12 +38,12 @@ KINDS: list[Kind] = []
 
 
 def register(kind: Kind) -> None:
-    """Let folders of a kind be recognised."""
+    """Register a kind of results, so that its folders are recognised."""
     KINDS.append(kind)
 
 
 def kinds_of(folder: Path) -> list[Kind]:
-    """Return what a folder holds.
+    """Return the kinds of results that a folder holds.
 
     Raises:
         CheckpointError: there is no such folder, or it holds no results.
@@ -58,7 +58,7 @@ def kinds_of(folder: Path) -> list[Kind]:
 
 
 def _hint(folder: Path) -> str:
-    """Return what to name instead."""
+    """Suggest what to name instead."""
     below = sorted(one for one in folder.iterdir() if one.is_dir())
     runs = [one for one in below if any(kind.made(one) for kind in KINDS)]
     if runs:

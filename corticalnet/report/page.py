@@ -104,7 +104,7 @@ class Table(PagePart):
 
     @cached_property
     def numeric(self) -> list[bool]:
-        """Return which columns hold numbers, so that they stand below each other."""
+        """Return for each column whether it holds numbers, which are then aligned."""
         texts = [[str(getattr(cell, "text", cell)) for cell in row] for row in self.rows]
         return [bool(texts) and all(map(_number, column)) for column in zip(*texts, strict=True)]
 
@@ -165,12 +165,12 @@ class Page:
     where: str = ""
 
     def as_section(self) -> Section:
-        """Return the page as a part of another."""
+        """Return the page as a section of another."""
         head = [Words(self.sentence), *([Words(self.where)] if self.where else [])]
         return Section(self.title, [*head, *self.blocks])
 
     def to_html(self) -> str:
-        """Return one self-contained document."""
+        """Render the page as one self-contained HTML document."""
         now = datetime.now()
         made = f"{now.day} {now:%B %Y, %H:%M}"
         html: str = _template().render(page=self, version=about.VERSION, generator=GENERATOR, made=made)
@@ -195,7 +195,7 @@ def _number(text: str) -> bool:
 
 
 def _shown(value: Any) -> Any:
-    """Return text without what would command a terminal or turn the direction of reading; None is nothing."""
+    """Convert a value to text without control characters; None becomes empty."""
     if isinstance(value, Markup):
         return value
     return "" if value is None else "\n".join(map(printable, str(value).split("\n")))

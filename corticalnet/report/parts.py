@@ -24,7 +24,7 @@ MOST_CLASSES = 20
 
 
 def notes(run: TrainingRun, label: str = "") -> list[PagePart]:
-    """Return what went wrong, what the model's author says, what could not be read."""
+    """Return notes about what went wrong, what the model's author says, and what could not be read."""
     before = f"{label}: " if label else ""
     found: list[PagePart] = []
     if run.stopped is not None and run.summary is None:
@@ -45,7 +45,7 @@ def notes(run: TrainingRun, label: str = "") -> list[PagePart]:
 
 
 def asked(about: RunAbout) -> list[PagePart]:
-    """Return settings that were asked for or that the model chose; the others are folded."""
+    """Tabulate the settings asked for or chosen by the model; the others are folded."""
     usual = {key: field.default for key, field in Settings.model_fields.items()}
     chosen, rest = [], []
     for key, value in {**about.arguments, **about.settings}.items():
@@ -67,12 +67,12 @@ def asked(about: RunAbout) -> list[PagePart]:
 
 
 def show(value: Any) -> str:
-    """Return a setting's value as ``--set`` takes it."""
+    """Format a setting's value as ``--set`` takes it."""
     return value if isinstance(value, str) else repr(value)
 
 
 def confusion(run: TrainingRun) -> list[PagePart]:
-    """Return counts and accuracy of each class, as far as they are known."""
+    """Return the confusions of a run and the accuracy of each class, as far as they are known."""
     path = run.folder / "confusion.png"
     if run.confusion is not None:
         return confusion_of(run.confusion.classes, run.confusion.counts, path)
@@ -82,7 +82,7 @@ def confusion(run: TrainingRun) -> list[PagePart]:
 def confusion_of(
     classes: Sequence[str], counts: Sequence[Sequence[int]], picture: Path | None
 ) -> list[PagePart]:
-    """Give a table of counts, shaded by the share of the class; ``picture`` instead where there are many."""
+    """Tabulate confusions, shaded by the share of the class; many classes get ``picture`` instead."""
     table = np.asarray(counts)
     totals, right = table.sum(1), np.diagonal(table)[: len(classes)]
     header = ["class", *classes, *(f"column {k}" for k in range(len(classes), table.shape[1]))]
@@ -110,7 +110,7 @@ def confusion_of(
 
 
 def _alt(classes: Sequence[str], table: np.ndarray) -> str:
-    """Return what one sees first in a confusion matrix."""
+    """Describe in words what is seen first in a confusion matrix."""
     wrong = table.copy()
     np.fill_diagonal(wrong, 0)
     total = int(table.sum())
@@ -125,7 +125,7 @@ def _alt(classes: Sequence[str], table: np.ndarray) -> str:
 
 
 def model_section(about: RunAbout) -> Section:
-    """Return the network and the rule as they print themselves, and what the model's file says."""
+    """Return the section with network and rule as they print themselves, and the file's docstring."""
     rule = "\n".join(about.equations) or f"{about.rule}\n  {about.rule_parts}"
     blocks: list[PagePart] = [
         Section("Network", [Lines("\n".join(about.network), "The network's areas and synapses")]),
@@ -137,7 +137,7 @@ def model_section(about: RunAbout) -> Section:
 
 
 def data_section(about: RunAbout) -> Section:
-    """Return the data set, and by what its samples are known."""
+    """Return the section about the data set, with the digests of its samples."""
     name = str(about.settings.get("data", ""))
     blocks: list[PagePart] = []
     try:
@@ -157,7 +157,7 @@ def data_section(about: RunAbout) -> Section:
 
 
 def again_section(about: RunAbout, arguments: Mapping[str, Any], seeds: Sequence[int] | None) -> Section:
-    """Return the command that does it again, and with what it was done."""
+    """Return the section with the command that repeats the run, and the versions."""
     command = train_command(about.file, arguments, seeds)
     blocks: list[PagePart]
     if command:

@@ -22,7 +22,7 @@ _DOTS_PER_INCH = 150
 
 
 def drawn(figure: Figure, alt: str, caption: str) -> Picture:
-    """Return a figure as SVG, whose letters are outlines: it looks the same everywhere."""
+    """Convert a figure to SVG, with letters as outlines, so that it looks the same everywhere."""
     from matplotlib import rc_context
 
     image = io.BytesIO()
@@ -32,7 +32,7 @@ def drawn(figure: Figure, alt: str, caption: str) -> Picture:
 
 
 def saved(path: Path, alt: str, caption: str) -> PagePart:
-    """Return a figure that a command has saved; a note if it cannot be shown."""
+    """Read a figure that a command has saved; a note instead if it cannot be shown."""
     try:
         content = read_whole(path)
     except OSError as error:

@@ -30,7 +30,7 @@ class Summary(BaseModel):
     silent: list[str] = []
 
     def score(self, when: str, objective: Objective) -> float:
-        """Return the score on the test set, after the "last" or the "best" epoch."""
+        """Return the test score after the "last" or the "best" epoch; NaN if it is not there."""
         value = (self.model_extra or {}).get(f"{when}_test_{objective.measure}")
         return float(value) if isinstance(value, int | float) else float("nan")
 
@@ -63,35 +63,35 @@ class TrainingRun:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """Return all settings; none where they are gone."""
+        """Return all settings; none where the file is gone."""
         return {} if self.about is None else self.about.settings
 
     @property
     def objective(self) -> Objective:
-        """Return what was measured."""
+        """Return the objective of the run; classification where it is unknown."""
         return OBJECTIVES.get(str(self.settings.get("target")), CLASSES)
 
     @property
     def best_epoch(self) -> int:
-        """Return the best so far by validation; 0 before the first."""
+        """Return the best epoch so far by validation; 0 before the first."""
         return best_epoch(self.history, self.objective)
 
     @property
     def epochs(self) -> int:
-        """Return how many there were to be; as many as there were if that is not known."""
+        """Return the number of epochs that were planned; those done if that is not known."""
         wanted = self.settings.get("epochs")
         return wanted if type(wanted) is int else len(self.history)
 
     @property
     def title(self) -> str:
-        """Return model, rule and data."""
+        """Format model, rule and data as a title."""
         if self.about is None:
             return self.label
         return f"{self.about.model or 'A model'} by {self.about.rule} on {self.settings.get('data', 'data')}"
 
     @cached_property
     def status(self) -> tuple[str, str]:
-        """Say the status in words, and whether that is good."""
+        """Describe the status in words; return that with whether it is good."""
         done = len(self.history)
         if self.summary is not None:
             return ("finished", "good")
@@ -102,14 +102,14 @@ class TrainingRun:
         return (f"interrupted after {done} of {self.epochs} epochs", "doubt")
 
     def scores(self, when: str) -> str:
-        """Return the test score after the "best" or the "last" epoch; a dash before the end."""
+        """Format the test score after the "best" or the "last" epoch; a dash before the end."""
         if self.summary is None:
             return "–"
         return self.objective.format_score(self.summary.score(when, self.objective))
 
 
 def read_run(folder: Path, label: str = "") -> TrainingRun:
-    """Read what is there; what is damaged becomes a remark."""
+    """Read all files of a run that are there; what is damaged becomes a remark."""
     run, remarks = RunFolder(folder), []
 
     def read(path: Path, schema: type[Schema]) -> Schema | None:
@@ -140,7 +140,7 @@ def read_run(folder: Path, label: str = "") -> TrainingRun:
 
 
 def _history(path: Path, objective: Objective, remarks: list[str]) -> History:
-    """Return records of the epochs, up to the first that cannot be read."""
+    """Read the records of the epochs, up to the first that cannot be read."""
     history: History = []
     try:
         lines = read_whole(path).splitlines() if path.exists() else []
@@ -179,16 +179,16 @@ class RunGroup:
 
     @property
     def first(self) -> TrainingRun:
-        """Return the first run that says what it is, or the first."""
+        """Return the first run whose settings are known, or else the first."""
         return next((run for run in self.runs if run.about is not None), self.runs[0])
 
     @property
     def finished(self) -> list[TrainingRun]:
-        """Return those that have a result."""
+        """Return the runs that have a result."""
         return [run for run in self.runs if run.summary is not None]
 
     def scores(self, when: str) -> list[float]:
-        """Return scores on the test set, after the "last" or the "best" epoch, of all finished runs."""
+        """Return the test scores of all finished runs, after the "last" or the "best" epoch."""
         return [run.summary.score(when, run.objective) for run in self.finished if run.summary is not None]
 
 

@@ -14,7 +14,7 @@ from corticalnet.report.words import count, duration, spread
 
 
 def page(folder: Path) -> Page:
-    """Return the page of a folder of several seeds."""
+    """Make the page of a folder of several seeds."""
     group = read_group(folder)
     first = group.first
     blocks: list[PagePart] = [
@@ -42,7 +42,7 @@ def page(folder: Path) -> Page:
 
 
 def group_status(group: RunGroup) -> tuple[str, str]:
-    """Return whether all of them have finished."""
+    """Describe how many of the runs have finished; return that with whether it is good."""
     if group.seeds is None:
         return group.first.status
     done, wanted = len(group.finished), len(group.seeds)
@@ -79,7 +79,7 @@ def _tiles(group: RunGroup) -> list[PagePart]:
 
 
 def _table(group: RunGroup) -> Table:
-    """Return a row for each seed, and their mean."""
+    """Tabulate a row for each seed, and their mean."""
     objective = group.first.objective
     rows = [
         [run.label, run.status[0], *(run.scores(when) for when in ("best", "last")), *_course(run)]
@@ -94,12 +94,12 @@ def _table(group: RunGroup) -> Table:
 
 
 def _course(run: TrainingRun) -> tuple[str, str]:
-    """Return which epoch was the best, and how long all took."""
+    """Format which epoch was the best, and how long all took."""
     return f"{run.best_epoch} of {len(run.history)}", duration(sum(r["seconds"] for r in run.history))
 
 
 def _confusion(group: RunGroup) -> Section:
-    """Return counts added over the seeds that confuse the same classes."""
+    """Return the confusions summed over the seeds, if all have the same classes."""
     known = [run for run in group.runs if run.confusion is not None]
     tables = [(run.confusion.classes, run.confusion.counts) for run in known if run.confusion is not None]
     if not tables or any(classes != tables[0][0] for classes, _ in tables):
@@ -111,7 +111,7 @@ def _confusion(group: RunGroup) -> Section:
 
 
 def _weights(first: TrainingRun) -> Section:
-    """Return those of the first seed; the other seeds' figures are in their folders."""
+    """Return the figures of the first seed; those of other seeds are in their folders."""
     weights, answers = training.weights(first), training.answers(first, confusions=False)
     found = [section for section in (weights, answers) if section.blocks]
     return Section(f"Figures of {first.label}", found)

@@ -60,7 +60,7 @@ _FIGURES = {
 
 
 def page(folder: Path) -> Page:
-    """Return the page of one folder; of an earlier version's, what there is."""
+    """Make the page of one folder; of an earlier version's, as far as there is something."""
     path = folder / "simulation.json"
     figures = [
         Section(heading, [saved(folder / f"{name}.png", alt, caption)])
@@ -92,7 +92,7 @@ def page(folder: Path) -> Page:
 
 
 def _changes(found: SimulationAbout) -> Section:
-    """Return how much each projection has learned."""
+    """Tabulate how much each projection has learned."""
     rows = [[name, "–" if c is None else f"{c:.3g}"] for name, c in found.relative_change.items()]
     regime = Lines(found.first_trial or "", "The regime of the first trial")
     blocks: list[PagePart] = [Words("The first trial:"), regime] if found.first_trial else []

@@ -15,7 +15,7 @@ from corticalnet.report.words import count, day, duration
 
 
 def page(folder: Path) -> Page:
-    """Return the page of a run's folder."""
+    """Make the page of a run's folder."""
     run = read_run(folder)
     sections = [curves(run), answers(run), weights(run), alignment(run)]
     if run.about is not None:
@@ -36,13 +36,13 @@ def page(folder: Path) -> Page:
 
 
 def where(run: TrainingRun) -> str:
-    """Return the folder, and when it was last written."""
+    """Format the folder, and when it was last written."""
     files = [path for path in (run.folder / "metrics.jsonl", run.folder / "settings.json") if path.exists()]
     return f"{run.folder}{f', last written {day(files[0])}' if files else ''}"
 
 
 def sentence(run: TrainingRun) -> str:
-    """Return what came out, or how far it came."""
+    """Write the sentence that says what came out, or how far the run is."""
     measure, done = run.objective.measure, len(run.history)
     if run.summary is not None:
         best, last = run.scores("best"), run.scores("last")
@@ -118,7 +118,7 @@ def _number(value: float | None) -> str:
 
 
 def answers(run: TrainingRun, confusions: bool = True) -> Section:
-    """Return the confusion matrix, if wanted, or images and what the network made of them."""
+    """Return the confusion matrix, if wanted, or reconstructions."""
     path = run.folder / "reconstructions.png"
     if run.objective.picture == "reconstructions":
         alt = "Test images in the upper row, the network's answers to them in the lower."
@@ -128,7 +128,7 @@ def answers(run: TrainingRun, confusions: bool = True) -> Section:
 
 
 def weights(run: TrainingRun) -> Section:
-    """Return what the first area looks for."""
+    """Return the section with the first layer's weights."""
     path = run.folder / "weights.png"
     alt = "Weights of the first link, a small image for each column: red is positive, blue negative."
     caption = "Each image shows the weights from the input to one column of the first area."
@@ -136,7 +136,7 @@ def weights(run: TrainingRun) -> Section:
 
 
 def alignment(run: TrainingRun) -> Section:
-    """Return how the rule's changes stand to backprop's, if that was recorded."""
+    """Return the section about alignment with backprop, if that was recorded."""
     path = run.folder / "alignment.nc"
     if not path.exists():
         return Section("Alignment with backprop", [])

@@ -64,7 +64,7 @@ class ValidationAbout(BaseModel):
 
 
 def page(folder: Path) -> Page:
-    """Return the page of one folder."""
+    """Make the page of one folder."""
     found = read_json(folder / "validation.json", ValidationAbout, CheckpointError)
     views, sweep = [], []
     if found.views:
@@ -95,7 +95,7 @@ def _picture(path: Path, alt: str, caption: str) -> list[PagePart]:
 
 
 def _left_out(found: ValidationAbout) -> list[PagePart]:
-    """Return views that a rule has no circuit for, by reason."""
+    """Return notes about views that a rule has no circuit for, by reason."""
     reasons: dict[str, list[str]] = {}
     for view in found.views:
         if view.left_out:
@@ -104,7 +104,7 @@ def _left_out(found: ValidationAbout) -> list[PagePart]:
 
 
 def _views(found: ValidationAbout) -> Table:
-    """Return means over trials, a row for each view and area."""
+    """Tabulate means over trials, a row for each view and area."""
     rows = [
         [view.view, area, *_typical(view, area), duration(view.seconds) if area == ALL else ""]
         for view in found.views
@@ -127,12 +127,12 @@ def _number(value: float | None) -> float:
 
 
 def _brief(error: float) -> str:
-    """Format an error: below rounding it is 0; what is no number, a dash."""
+    """Format an error: 0 below rounding, a dash for NaN."""
     return "–" if math.isnan(error) else brief(0.0 if error <= LEAST else error)
 
 
 def _sweep(sweep: SweepAbout) -> Table:
-    """Return errors at every value, and the exponent."""
+    """Tabulate errors at every value, and the exponent."""
     areas = list(sweep.trials[0][0]) if sweep.trials and sweep.trials[0] else []
     rows = []
     for area in areas:

@@ -18,7 +18,7 @@ _OPTIONS = ("data", "data_folder", "rule", "seed", "epochs", "device", "precisio
 
 
 def duration(seconds: float) -> str:
-    """Return a time as people say it.
+    """Format a duration as people say it.
 
     >>> duration(4.26), duration(75), duration(7300)
     ('4.3 s', '1 min 15 s', '2 h 1 min')
@@ -30,19 +30,19 @@ def duration(seconds: float) -> str:
 
 
 def day(path: Path) -> str:
-    """Say when a file was last written."""
+    """Format when a file was last written."""
     then = datetime.fromtimestamp(path.stat().st_mtime)
     return f"{then.day} {then:%B %Y, %H:%M}"
 
 
 def spread(values: Sequence[float], objective: Objective) -> str:
-    """Format mean ± standard deviation (n − 1); of a single value itself."""
+    """Format mean ± standard deviation (n − 1); of a single value the value alone."""
     mean = objective.format_score(fmean(values))
     return f"{mean} ± {objective.format_score(stdev(values))}" if len(values) > 1 else mean
 
 
 def count(number: int, thing: str) -> str:
-    """Return a number of things.
+    """Format a number of things.
 
     >>> count(1, "epoch"), count(12, "epoch")
     ('1 epoch', '12 epochs')
@@ -51,7 +51,7 @@ def count(number: int, thing: str) -> str:
 
 
 def train_command(file: str | None, arguments: Mapping[str, Any], seeds: Sequence[int] | None) -> str:
-    """Return the command that runs a model again; empty if no command line says the same.
+    """Return the command that repeats a training; empty if no command line does.
 
     >>> train_command("/home/me/mine.py", {"rule": "z-il", "hidden": [12, 8], "lr": 0.5}, [0, 1])
     "corticalnet train /home/me/mine.py --rule z-il --set 'hidden=[12, 8]' --set lr=0.5 --seeds 2"
@@ -73,12 +73,12 @@ def train_command(file: str | None, arguments: Mapping[str, Any], seeds: Sequenc
 
 
 def _model(file: Path) -> str:
-    """Return a model's name, if it is known by it."""
+    """Return a model's name if it is found by that, otherwise its path."""
     return file.stem if model_files().get(file.stem) == file else str(file)
 
 
 def _literal(value: Any) -> str:
-    """Return what ``--set`` reads as this value."""
+    """Format a value so that ``--set`` reads it as the same."""
     if not isinstance(value, str):
         return repr(value)
     try:

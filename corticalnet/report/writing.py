@@ -16,7 +16,7 @@ _HEAD = 1000
 
 
 def page_of(folders: Sequence[Path]) -> Page:
-    """Write the page of a folder, or of several: compared if they are of one kind, one after another if not.
+    """Make the page of a folder, or of several: compared if they are of one kind, in sequence if not.
 
     Raises:
         CheckpointError: one of them holds no results.
@@ -35,7 +35,7 @@ def page_of(folders: Sequence[Path]) -> Page:
 
 
 def write(folders: Sequence[Path], out: Path | None = None) -> Path:
-    """Write the page of folders.
+    """Make and write the page of some folders.
 
     Args:
         folders: of runs.
@@ -60,7 +60,7 @@ def write(folders: Sequence[Path], out: Path | None = None) -> Path:
 
 
 def _check(path: Path) -> None:
-    """Check that nothing but an earlier report is at a place.
+    """Check that nothing at a path would be lost but an earlier report.
 
     Raises:
         OutputError: something else is.

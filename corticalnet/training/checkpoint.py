@@ -23,7 +23,7 @@ Tensors = dict[str, Tensor]
 
 
 def write_checkpoint(path: Path, tensors: Tensors, about: dict[str, Any]) -> None:
-    """Write tensors, and anything JSON can hold, as one file."""
+    """Write tensors, and data for JSON, to one file."""
     stored = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     text = json.dumps(about)
     write_whole(path, save(stored, {"about": text, "checksum": _checksum(stored, text)}), CheckpointError)
@@ -67,7 +67,7 @@ def _checksum(tensors: Tensors, text: str) -> str:
 
 
 def prefixed(prefix: str, tensors: Tensors) -> Tensors:
-    """Put ``prefix.`` before every name."""
+    """Prepend ``prefix.`` to every name."""
     return {f"{prefix}.{name}": tensor for name, tensor in tensors.items()}
 
 
@@ -78,7 +78,7 @@ def under(prefix: str, tensors: Tensors) -> Tensors:
 
 
 def load_weights(net: Network, path: str | Path) -> None:
-    """Give a network the weights of a checkpoint file, or the best weights of a run folder.
+    """Load into a network the weights of a checkpoint file, or the best weights of a run folder.
 
     Raises:
         CheckpointError: there is no sound checkpoint, or it is of another network.
@@ -102,7 +102,7 @@ def give_weights(net: Network, tensors: Tensors, file: Path | str) -> None:
 
 
 def check_weights(net: Network, tensors: Tensors, file: Path | str, exact: bool = False) -> None:
-    """Check that a state is one that a network can have; with ``exact`` in the same number format.
+    """Check that a state fits a network; with ``exact`` in the same number format.
 
     Raises:
         CheckpointError: names, shapes or kinds of number differ, or a weight is no finite number.

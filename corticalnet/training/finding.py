@@ -15,7 +15,7 @@ MODULES = "corticalnet_model_"
 
 
 def model_files() -> dict[str, Path]:
-    """Return model files by name: those in ``./models``, then those that come with the package."""
+    """Return the model files by name: those in ``./models``, then those that come with the package."""
     found: dict[str, Path] = {}
     for folder in (Path("models"), shipped.folder("models")):
         for path in sorted(folder.glob("[!_]*.py")):
@@ -30,7 +30,7 @@ def is_path(text: str) -> bool:
 
 
 def find_model(name_or_path: str | Path) -> Path:
-    """Return the file that a name or a path means.
+    """Find the file that a name or a path means.
 
     Raises:
         ModelError: there is no such file.
@@ -56,7 +56,7 @@ def find_model(name_or_path: str | Path) -> Path:
 
 
 def blame_file(error: BaseException) -> str | None:
-    """Return what :func:`load_model` would say, of an error that came later, through a model file's code.
+    """Describe an error that came through a model file's code, as :func:`load_model` would.
 
     Returns:
         One line: the file, the last line of it that ran, and what went wrong; None if it was in none.
@@ -69,7 +69,7 @@ def blame_file(error: BaseException) -> str | None:
 
 
 def blame(path: Path, error: BaseException) -> str:
-    """Say in one line: the file, the last line of it that ran, and what went wrong there."""
+    """Describe in one line the file, the last line of it that ran, and what went wrong there."""
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
     line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else None
     try:

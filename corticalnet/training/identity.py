@@ -30,7 +30,7 @@ FREE = ("epochs", "patience", "min_improvement", "device", "data_folder")
 
 
 def identity(model: Model, content: dict[str, str]) -> dict[str, Any]:
-    """Return all that must be equal for a run to go on as if it had never stopped; JSON can hold it.
+    """Return, as data for JSON, all that must be equal for a run to be resumed.
 
     Args:
         model: its network, rule and settings.
@@ -54,7 +54,7 @@ _DERIVED = ("equation", "needs_full_precision")
 
 
 def describe(part: object) -> str:
-    """Return a rule's parts and their numbers in one line: ``Sweep()``, ``Reward(exploration=0.02, …)``."""
+    """Format a rule's parts and their numbers in one line: ``Sweep()``, ``Reward(exploration=0.02, …)``."""
     words = []
     for key, value in sorted(vars(part).items()):
         if key.startswith("_") or key in _DERIVED or callable(value):
@@ -98,14 +98,14 @@ def _format(net: Network) -> str:
 
 
 def _first_difference(there: str, here: str) -> tuple[str, str]:
-    """Return the first lines that differ, without the padding of the table."""
+    """Return the first lines that differ, without the padding of tables."""
     was, now = ([" ".join(line.split()) for line in text.splitlines()] for text in (there, here))
     pairs = zip(was, now, strict=False)
     return next(((a, b) for a, b in pairs if a != b), (was[-1], now[-1]))
 
 
 def versions(device: str) -> Versions:
-    """List versions of Python and packages that matter, of this package's source, the device, the threads."""
+    """Return the versions of Python and packages, and the source, device and threads in use."""
     cuda = device.startswith("cuda")
     instructions = torch.backends.cpu.get_cpu_capability()
     return {
@@ -121,7 +121,7 @@ def versions(device: str) -> Versions:
 
 
 def continued(path: Path, periods: list[dict[str, Any]], now: Versions, epoch: int, allowed: bool) -> list:
-    """Return what a run was made with, from its first epoch on, and is made with from ``epoch`` on.
+    """Return the periods of a run, each with its versions, with a new one if the versions have changed.
 
     Args:
         path: its checkpoint.
@@ -152,7 +152,7 @@ def continued(path: Path, periods: list[dict[str, Any]], now: Versions, epoch: i
 
 @cache
 def _source(folder: Path) -> str:
-    """Return a word that changes with the code of this package."""
+    """Hash the code of this package."""
     code = hashlib.sha256()
     others = {shipped.folder("models"), shipped.folder("simulations")}  # (once installed, in the folder)
     for path in sorted(folder.rglob("*.py")):

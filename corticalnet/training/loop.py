@@ -49,7 +49,7 @@ LOOK_EVERY = 0.1
 
 
 class NotFinite(ArithmeticError):
-    """The loss, or a weight, is no longer a finite number."""
+    """Raised when the loss, or a weight, is no longer finite."""
 
 
 def train(
@@ -118,7 +118,7 @@ def train(
 def _run(
     state: State, data: Data, folder: RunFolder | None, progress: bool, on_epoch: OnEpoch | None
 ) -> None:
-    """Train epochs until the history says that it is enough."""
+    """Train epochs until the history says to stop."""
     model, history = state.model, state.history
     title = f"{model.name or 'model'} · {model.rule.name} · seed {model.settings.seed}"
     epochs, objective = model.settings.epochs, model.settings.objective
@@ -170,7 +170,7 @@ def run_epoch(
     epoch: int,
     show: Callable[[int, Record], None],
 ) -> Record:
-    """Update on every batch of an epoch and return what :meth:`Meter.read` says.
+    """Update on every batch of an epoch; return the meter's reading.
 
     Samples are shown as the data's transform makes them. ``show`` is called now and then with
     the number of samples done and the reading.
@@ -205,7 +205,7 @@ def run_epoch(
 
 
 def data_order(count: int, seed: int, epoch: int) -> Tensor:
-    """Return the permutation of ``count`` images of an epoch: the same whatever was drawn before.
+    """Permute ``count`` images for an epoch, the same whatever was drawn before.
 
     >>> data_order(4, seed=0, epoch=1).sort().values
     tensor([0, 1, 2, 3])
@@ -232,7 +232,7 @@ class Meter:
         self.loss, self.correct, self.reward = zeros.unbind()
 
     def add(self, step: LearnResult, targets: Tensor) -> None:
-        """Count one update."""
+        """Add one update to the sums."""
         self.samples += len(targets)
         self.loss.add_(step.loss, alpha=len(targets))
         correct = self.objective.count_correct(step, targets)
@@ -245,7 +245,7 @@ class Meter:
             self.reward.add_(reward.sum())
 
     def read(self) -> Record:
-        """Return mean loss, accuracy and reward (None where there are none) and samples per second until now.
+        """Return mean loss, accuracy and reward (None where there are none) and samples per second so far.
 
         Raises:
             NotFinite: the loss is not.
@@ -281,13 +281,13 @@ def learning_rate(settings: Settings, history: History) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """Give all groups the learning rate ``lr``; a rule's own weights that many times their rate beside it."""
+    """Set the learning rate of all groups; a rule's own weights get theirs relative to it."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group.get("own_rate", 1.0)
 
 
 def explain(model: Model, epoch: int, lr: float) -> str:
-    """Say in one sentence when, by which rule, the likely cause, and what is left."""
+    """Explain in one sentence when training diverged, by which rule, the likely cause, and what is left."""
     settings = model.settings
     cause = f"lr={lr:g} is too high for {settings.optimizer} (try a tenth of it)"
     if model.rule.may_diverge:

@@ -58,7 +58,7 @@ def run_model_file(name_or_path: str | Path, /) -> Path:
 
 
 def load_again(about: ModelAbout, folder: Path, /, **settings: Any) -> Model:
-    """Build the model that a run's folder names, if its file is the one that was run.
+    """Build the model of a run's folder again, if its file is unchanged.
 
     A folder may come from anywhere: it can name a file, but has no say in what is executed.
 
@@ -89,7 +89,7 @@ def load_again(about: ModelAbout, folder: Path, /, **settings: Any) -> Model:
 
 
 def _code(path: Path) -> bytes:
-    """Return the bytes of a file, read once, so that what is checked is what is run.
+    """Read the bytes of a file once, so that what is checked is what is run.
 
     Raises:
         ModelError: it cannot be read.
@@ -130,7 +130,7 @@ def _beside(path: Path) -> Iterator[None]:
 
 
 def _docstring(code: bytes) -> str:
-    """Return what a model file says of itself."""
+    """Return the docstring of a model file."""
     return ast.get_docstring(ast.parse(code)) or ""
 
 
@@ -163,7 +163,7 @@ def _call(build: Callable[..., Any], path: Path, arguments: dict[str, Any]) -> M
 
 @contextmanager
 def _blaming(path: Path) -> Iterator[None]:
-    """Blame the model file for whatever its code raises; an interrupt stays one."""
+    """Convert whatever a model file's code raises to a ModelError that names the line."""
     try:
         yield
     except KeyboardInterrupt:
@@ -185,7 +185,7 @@ def _check_keys(path: Path, settings: dict[str, Any], takes: Any) -> None:
 
 
 def _build(build: Callable[..., Any], path: Path, settings: dict[str, Any], takes: Any) -> Model:
-    """Call build() with the settings it takes, and tell it the shape of the data set.
+    """Call build() with the settings that it takes, and the shape of the data set.
 
     Where no data set is named, build() chooses one, which is known only after it was called; if it
     then had another shape in mind it is called again.
@@ -203,7 +203,7 @@ def _build(build: Callable[..., Any], path: Path, settings: dict[str, Any], take
 
 
 def _shape(asks: list[str], name: str) -> dict[str, Any]:
-    """Return what build() asks about a data set: ``input_shape`` (channels, height, width), ``classes``."""
+    """Return the properties of a data set that build() takes: ``input_shape`` and ``classes``."""
     if not asks:
         return {}
     described = data.describe(name)

@@ -41,30 +41,30 @@ class Objective(ABC):
     rule: LearningRule = Rule()
 
     def answered_by(self, rule: LearningRule) -> Objective:
-        """Return the same objective for networks that answer as a rule says."""
+        """Return the same objective for networks that answer by a rule's :meth:`answer`."""
         own = copy.copy(self)
         own.rule = rule
         return own
 
     @property
     def validation(self) -> str:
-        """Return the name of the measure, ``validation_accuracy``, say."""
+        """Return the key of the validation score in records: ``validation_accuracy``, say."""
         return f"validation_{self.measure}"
 
     def batch(
         self, split: Samples, index: Tensor | slice, dtype: torch.dtype = torch.float32
     ) -> tuple[Tensor, Tensor]:
-        """Return images ``[B, C, H, W]``, and what the rule is told about them."""
+        """Return images ``[B, C, H, W]`` and their targets."""
         x, labels = split.batch(index, dtype)
         return x, self.targets(x, labels)
 
     @abstractmethod
     def targets(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Return what the rule is told about images that are shown."""
+        """Return the targets of images."""
 
     @abstractmethod
     def check(self, net: Network, data: Data, rule: LearningRule) -> None:
-        """Check that the data's targets fit the output, and the rule's teaching signal the objective.
+        """Check that targets fit the output, and the rule's teaching signal the objective.
 
         Raises:
             ShapeError: a target does not fit.
@@ -73,11 +73,11 @@ class Objective(ABC):
 
     @abstractmethod
     def outputs(self, net: Network, x: Tensor) -> Tensor:
-        """Return the network's outputs for inputs, as its rule has it answer."""
+        """Compute the network's answers to inputs, by its rule."""
 
     @abstractmethod
     def score(self, answers: Tensor, split: Split) -> float:
-        """Return how good the answers to all images of a split are."""
+        """Compute the score of the answers to all images of a split."""
 
     @abstractmethod
     def better(self, score: float, than: float, by: float = 0.0) -> bool:
@@ -85,31 +85,28 @@ class Objective(ABC):
 
     @abstractmethod
     def format_score(self, score: float) -> str:
-        """Return a score as text for people."""
+        """Format a score for people."""
 
     def count_correct(self, step: LearnResult, targets: Tensor) -> Tensor | None:
-        """Return how many answers of an update were right; None where none is simply right or wrong."""
+        """Count the correct answers of an update; None where none is simply right or wrong."""
         return None
 
     def confusion(self, answers: Tensor, data: Data) -> list[list[int]] | None:
-        """Return how often each class (rows) was taken for each (columns).
-
-        None where answers are no classes.
-        """
+        """Count how often each class (rows) was answered as each (columns); None if answers are none."""
         return None
 
     @abstractmethod
     def draw(self, answers: Tensor, data: Data) -> Figure:
-        """Return the answers to the test images."""
+        """Draw the answers to the test images."""
 
 
 class Classes(Objective):
-    """To name the class of an image."""
+    """Classification: the network names the class of an image."""
 
     measure, picture = "accuracy", "confusion"
 
     def targets(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Return the labels."""
+        """Return the labels, which are the targets."""
         return labels
 
     def check(self, net: Network, data: Data, rule: LearningRule) -> None:
@@ -124,15 +121,15 @@ class Classes(Objective):
                 )
 
     def outputs(self, net: Network, x: Tensor) -> Tensor:
-        """Answer by class indices ``[B]``."""
+        """Predict class indices ``[B]``."""
         return self.rule.predict(net, x)
 
     def score(self, answers: Tensor, split: Split) -> float:
-        """Return the fraction of right answers."""
+        """Compute the accuracy."""
         return int((answers == split.labels).sum()) / len(split)
 
     def better(self, score: float, than: float, by: float = 0.0) -> bool:
-        """Compare by a fraction of 1."""
+        """Return whether an accuracy exceeds another by more than ``by``."""
         return score > than + by
 
     def format_score(self, score: float) -> str:
@@ -140,11 +137,11 @@ class Classes(Objective):
         return f"{score:.2%}"
 
     def count_correct(self, step: LearnResult, targets: Tensor) -> Tensor | None:
-        """Return those that are the label."""
+        """Count the predictions that equal the label."""
         return (step.prediction == targets).sum()
 
     def confusion(self, answers: Tensor, data: Data) -> list[list[int]]:
-        """Return counts of test images; answers beyond the classes have columns at the end."""
+        """Count the confusions of test images; answers beyond the classes have columns at the end."""
         rows = len(data.classes)
         columns = max(rows, int(answers.max()) + 1)
         pairs = data.test.labels.cpu() * columns + answers.cpu()
@@ -152,23 +149,23 @@ class Classes(Objective):
         return counts
 
     def draw(self, answers: Tensor, data: Data) -> Figure:
-        """Return what was taken for what."""
+        """Draw the confusion matrix."""
         from corticalnet import plotting  # matplotlib is slow to import
 
         return plotting.confusion(answers, data.test.labels, data.classes)
 
 
 class Images(Objective):
-    """To reconstruct an image: the output has a column for each of its numbers."""
+    """Reconstruction: the output has a column for each number of the image."""
 
     measure, picture = "loss", "reconstructions"
 
     def targets(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Return the images as rows of numbers."""
+        """Return the images as rows of numbers, which are the targets."""
         return x.flatten(1)
 
     def check(self, net: Network, data: Data, rule: LearningRule) -> None:
-        """Check that the output is as large as an image, and that a teacher shows it."""
+        """Check that the output is as large as an image, and that a teacher shows the target."""
         outputs, wanted = _row(net), math.prod(data.shape)
         if outputs != wanted:
             raise ShapeError(
@@ -182,25 +179,25 @@ class Images(Objective):
             )
 
     def outputs(self, net: Network, x: Tensor) -> Tensor:
-        """Return the output's rates ``[B, n]``."""
+        """Compute the output rates ``[B, n]``."""
         return self.rule.answer(net, x)
 
     def score(self, answers: Tensor, split: Split) -> float:
-        """Sum ½ (image − answer)² over the numbers of an image, mean over images; whatever loss teaches."""
+        """Compute ½ Σ (image − answer)², a mean over images; whatever loss teaches."""
         # (answers may be bfloat16, images never are)
         _, wanted = self.batch(split, slice(None), torch.promote_types(answers.dtype, torch.float32))
         return float((wanted - answers).square().sum(dtype=torch.float64)) / (2 * len(split))
 
     def better(self, score: float, than: float, by: float = 0.0) -> bool:
-        """Compare by a share of what it was."""
+        """Return whether a loss is below another by more than the fraction ``by`` of it."""
         return score < than * (1 - by)
 
     def format_score(self, score: float) -> str:
-        """Format the score by four digits."""
+        """Format the score with four digits."""
         return f"{score:.4g}"
 
     def draw(self, answers: Tensor, data: Data) -> Figure:
-        """Draw images above what the network made of them."""
+        """Draw images above their reconstructions."""
         from corticalnet import plotting  # matplotlib is slow to import
 
         images, labels = data.test.batch(slice(None))
@@ -213,7 +210,7 @@ CLASSES = OBJECTIVES["class"]
 
 
 def _row(net: Network) -> int:
-    """Return how many columns the output has.
+    """Return the number of output columns.
 
     Raises:
         ShapeError: it is a sheet.

@@ -29,7 +29,7 @@ _KINDS: dict[str, Any] = {
 
 
 def choose_device(settings: Settings) -> torch.device:
-    """Return the device to train on.
+    """Choose the device to train on.
 
     Raises:
         SettingError: CUDA is asked for and there is none.
@@ -44,7 +44,7 @@ def choose_device(settings: Settings) -> torch.device:
 
 
 def number_format(settings: Settings, net: Network) -> torch.dtype:
-    """Choose the format in which weights and inputs are kept: the network's own, unless told otherwise.
+    """Choose the format of weights and inputs: the network's own, unless set otherwise.
 
     Raises:
         SettingError: the network is in a format that cannot be trained in, or in several.
@@ -61,7 +61,7 @@ def number_format(settings: Settings, net: Network) -> torch.dtype:
 
 
 def load_data(settings: Settings, device: torch.device) -> Data:
-    """Return the data set that the settings name, all of it on the device.
+    """Load the data set that the settings name, all of it on the device.
 
     Raises:
         DataError: it is unknown, missing or unsound.
@@ -79,7 +79,7 @@ def load_data(settings: Settings, device: torch.device) -> Data:
 def open_data(
     settings: Settings, data: Any, validation: Any = None, test: Any = None, transform: Any = None
 ) -> tuple[Data, Settings]:
-    """Return the data of a run, whatever was given for them, and the settings with what the data say.
+    """Open the data of a run, however they are given; return them with the settings that they imply.
 
     Raises:
         DataError: they cannot be had, or are no data.
@@ -103,7 +103,7 @@ def open_data(
 
 
 def _as_loaded(settings: Settings, loader: torchdata.DataLoader) -> Settings:
-    """Return settings with the batches of a loader; one that was set must be the same."""
+    """Return settings with the batches of a loader; a setting of one's own must agree."""
     usual, size = Settings(), loader.batch_size
     if size is None:  # batches of a sampler's own, or none
         return settings
@@ -118,7 +118,7 @@ def _as_loaded(settings: Settings, loader: torchdata.DataLoader) -> Settings:
 
 
 def check_initial_weights(net: Network, resume: bool) -> None:
-    """Check that every weight is one that rules can teach, and a number before the first update.
+    """Check that every weight can be taught, and is finite before the first update.
 
     Args:
         net: the network.
@@ -137,7 +137,7 @@ def check_initial_weights(net: Network, resume: bool) -> None:
 
 
 def check_transform(data: Data, dtype: torch.dtype) -> None:
-    """Check that a run that can be resumed has a transform that can be repeated.
+    """Check that a transform can be repeated, as a resumed run needs.
 
     Raises:
         DataError: the first samples do not come out alike, or the transform fails.
@@ -149,7 +149,7 @@ def check_transform(data: Data, dtype: torch.dtype) -> None:
 
 
 def check_fit(model: Model, data: Data, dtype: torch.dtype = torch.float32) -> None:
-    """Check that every image fits the network's input, every target its output, every batch its stages.
+    """Check that images fit the network's input, targets its output, and batches its stages.
 
     Args:
         model: whose network and settings they must fit.
@@ -196,10 +196,7 @@ def check_fit(model: Model, data: Data, dtype: torch.dtype = torch.float32) -> N
 
 
 def _same_axes(one: tuple[int, ...], other: tuple[int, ...]) -> bool:
-    """Return whether two shapes of as many numbers mean the same order of them.
-
-    Alike but for 1s, or one is flat.
-    """
+    """Return whether two shapes of equal size have the same order: equal but for 1s, or one is flat."""
     one, other = (tuple(n for n in shape if n > 1) for shape in (one, other))
     return one == other or min(len(one), len(other)) <= 1
 
@@ -211,7 +208,7 @@ def _sheet(shape: tuple[int, ...]) -> str:
 def make_optimizer(
     net: Network, settings: Settings, rule: LearningRule | None = None
 ) -> torch.optim.Optimizer:
-    """Make an optimizer over the learned numbers of ``net`` and of ``rule``; only the weights of links decay.
+    """Make an optimizer for the weights of ``net`` and of ``rule``; only links' weights decay.
 
     Feedback weights that learn are moved as the weights of links are, at the rule's rate for its own.
     """

@@ -42,7 +42,7 @@ class ProgressDisplay:
         self.bars.stop()
 
     def update(self, epoch: int, samples: int, reading: Record) -> None:
-        """Show how an epoch goes."""
+        """Show the progress within an epoch."""
         self.bars.update(
             self._task,
             completed=(epoch - 1) * self.samples + samples,
@@ -50,7 +50,7 @@ class ProgressDisplay:
         )
 
     def epoch(self, record: Record) -> None:
-        """Show how an epoch went."""
+        """Show the results of an epoch."""
         epoch, validation = record["epoch"], record[self.objective.validation]
         self._validation = (
             "" if validation is None else f"  validation {self.objective.format_score(validation)}"

@@ -74,7 +74,7 @@ class Result:
         return self._told("loss", self.best_test)
 
     def _told(self, measure: str, score: float) -> float:
-        """Return the score, if it is one of this measure.
+        """Return the score, if it is of this measure.
 
         Raises:
             SettingError: it is not.
@@ -85,7 +85,7 @@ class Result:
         return score
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the result without its history, as JSON can hold it."""
+        """Describe the result, without its history, as data for JSON."""
         objective = self.settings.objective
         return {
             "model": self.model,
@@ -114,7 +114,7 @@ class Result:
 
 
 def silence(areas: Sequence[str]) -> str:
-    """Say that areas have fallen silent.
+    """Format the warning that areas have fallen silent.
 
     >>> silence(["area1"])
     'no column of area1 is active for any test image: nothing is learned there; a smaller lr may help'
@@ -143,7 +143,7 @@ def silent_areas(net: Network, split: Split, batch: int = 1024) -> tuple[str, ..
 
 @torch.no_grad()
 def answers(net: Network, split: Split, objective: Objective = CLASSES, batch: int = 1024) -> Tensor:
-    """Return answers ``[N, …]`` to every image of a split that has some, in its order, in evaluation mode."""
+    """Compute the answers ``[N, …]`` to all images of a split, in its order, in evaluation mode."""
     dtype = next(net.parameters()).dtype
     was_training = net.training
     net.eval()
@@ -155,12 +155,12 @@ def answers(net: Network, split: Split, objective: Objective = CLASSES, batch: i
 
 
 def score(net: Network, split: Split, objective: Objective = CLASSES) -> float | None:
-    """Measure accuracy, or what else the objective measures; None for a split without images."""
+    """Compute the objective's score, such as accuracy; None for a split without images."""
     return objective.score(answers(net, split, objective), split) if len(split) else None
 
 
 def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
-    """Score the network of the last and of the best epoch, and write summary and figures to the folder.
+    """Score the network of the last and of the best epoch; write summary and figures to the folder.
 
     The network keeps the weights of the last epoch.
     """
@@ -194,7 +194,7 @@ def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
 
 
 def _answers(state: State, data: Data) -> tuple[Tensor, Tensor]:
-    """Return answers ``[N, …]`` to the test set after the last and the best epoch."""
+    """Compute the answers ``[N, …]`` to the test set after the last and the best epoch."""
     net, objective = state.model.network, state.model.settings.objective.answered_by(state.model.rule)
     last = answers(net, data.test, objective)
     if state.best_epoch == len(state.history):
@@ -209,7 +209,7 @@ def _answers(state: State, data: Data) -> tuple[Tensor, Tensor]:
 def draw(
     folder: Path, net: Network, data: Data, history: History, answers: Tensor, objective: Objective = CLASSES
 ) -> list[Path]:
-    """Write the figures of a run to its folder; return their paths.
+    """Draw the figures of a run into its folder; return their paths.
 
     Args:
         folder: where to.
@@ -231,10 +231,7 @@ def draw(
 
 
 def weights_as_images(net: Network, shape: tuple[int, ...]) -> Tensor | None:
-    """Return the first link's weights ``[columns, channels, height, width]``: receptive fields, or kernels.
-
-    None where they are no images of the data's ``shape``.
-    """
+    """Return the first link's weights ``[columns, channels, height, width]``; None if they are no images."""
     if len(shape) not in (2, 3):
         return None
     link = net.wiring.arriving[1][0][1]

@@ -45,47 +45,47 @@ class RunFolder:
 
     @property
     def settings(self) -> Path:
-        """Return model, settings and versions."""
+        """Return the path of the file with model, settings and versions."""
         return self.path / "settings.json"
 
     @property
     def last(self) -> Path:
-        """Return the checkpoint that resuming starts from."""
+        """Return the path of the checkpoint that resuming starts from."""
         return self.path / "last.safetensors"
 
     @property
     def best(self) -> Path:
-        """Return the weights of the epoch with the best validation score."""
+        """Return the path of the weights of the epoch with the best validation score."""
         return self.path / "best.safetensors"
 
     @property
     def summary(self) -> Path:
-        """Return the result of a finished run."""
+        """Return the path of the result of a finished run."""
         return self.path / "summary.json"
 
     @property
     def stopped(self) -> Path:
-        """Return why a run could not go on."""
+        """Return the path of the reason why a run could not go on."""
         return self.path / "stopped.json"
 
     @property
     def confusion(self) -> Path:
-        """Return which class was taken for which, of the test images by the best epoch's network."""
+        """Return the path of the confusion matrix of the best epoch's network on the test images."""
         return self.path / "confusion.json"
 
     @property
     def metrics(self) -> Path:
-        """Return a line for each epoch."""
+        """Return the path of the records, a line for each epoch."""
         return self.path / "metrics.jsonl"
 
     @property
     def seeds(self) -> Path:
-        """Return what a folder has instead that holds a run for each of several seeds."""
+        """Return the path of the list of seeds, in a folder that holds one run for each."""
         return self.path / "seeds.json"
 
     @contextmanager
     def held(self, resume: bool) -> Iterator[None]:
-        """Have the folder for oneself.
+        """Lock the folder until the block ends.
 
         Raises:
             CheckpointError: it cannot be written to, another process has it, or :meth:`check` says no.
@@ -97,7 +97,7 @@ class RunFolder:
             yield
 
     def check(self, resume: bool) -> None:
-        """Check that the folder holds a run to resume, or none that would be lost.
+        """Check that the folder holds a run to resume, or else none that would be lost.
 
         Raises:
             CheckpointError: it is the other way round.
@@ -151,19 +151,19 @@ class RunFolder:
             )
 
     def there(self) -> list[str]:
-        """Return names of a run's files that are there."""
+        """List the names of a run's files that exist."""
         files = (self.settings, self.metrics, self.last, self.best, self.summary)
         return [path.name for path in files if path.exists()]
 
     def _epochs(self) -> int | None:
-        """Return for how many epochs there are lines; None where there is no file of them."""
+        """Count the lines of epochs; None where there is no file of them."""
         try:
             return len(read_whole(self.metrics).splitlines())
         except OSError:
             return None
 
     def open(self, state: State, resume: bool, other_versions: bool = False) -> None:
-        """Bring ``state`` to where its run was, and record what is run.
+        """Restore ``state`` if the run is resumed, and record its settings.
 
         Raises:
             CheckpointError: the checkpoint is not of this run, or not its last, or a file cannot be written.
@@ -183,7 +183,7 @@ class RunFolder:
             remove(outdated, CheckpointError)
 
     def keep(self, state: State, improved: bool) -> None:
-        """Write what an epoch has changed. The last checkpoint decides; all else can be made from it.
+        """Save an epoch. The last checkpoint is decisive; all else can be made from it.
 
         Raises:
             CheckpointError: the disk says no; the message says what is lost and what is not.
@@ -204,7 +204,7 @@ class RunFolder:
             ) from error
 
     def write_settings(self, state: State) -> None:
-        """Record what is run, with what."""
+        """Record model, settings and versions."""
         model = state.model
         about = RunAbout(
             **origin(model),
@@ -226,14 +226,14 @@ class RunFolder:
         write_json(self.stopped, StoppedAbout(epoch=epoch, reason=reason).model_dump(), CheckpointError)
 
     def _write_metrics(self, history: History) -> None:
-        """Record every epoch, a line each."""
+        """Record every epoch, one line each."""
         lines = "".join(json.dumps(record) + "\n" for record in history)
         write_whole(self.metrics, lines, CheckpointError)
 
 
 @contextmanager
 def holding(path: Path) -> Iterator[None]:
-    """Have a folder for oneself; one that was not there is made, and is gone again if nothing came into it.
+    """Lock a folder until the block ends; a new one is made, and removed again if it stays empty.
 
     Raises:
         CheckpointError: it cannot be made or written to, or another process has it.
@@ -251,7 +251,7 @@ def holding(path: Path) -> Iterator[None]:
 
 
 def _have(path: Path, stack: ExitStack) -> None:
-    """Make a folder and lock it; another run that has nothing to keep may just be taking it away again."""
+    """Make and lock a folder; another run may be removing it at the same time."""
     for attempt in range(_ATTEMPTS):
         try:
             make_folder(path, CheckpointError)
@@ -264,7 +264,7 @@ def _have(path: Path, stack: ExitStack) -> None:
 
 
 def origin(model: Model) -> dict[str, Any]:
-    """Return where a model came from, as :class:`ModelAbout` has it."""
+    """Return the origin of a model, as :class:`ModelAbout` has it."""
     came = model.origin
     return {
         "model": str(model.name),

@@ -29,11 +29,11 @@ class SeedsResult:
     results: list[Result]
 
     def mean(self, what: str) -> float:
-        """Return the mean of a field of the results, for example ``"best_test_accuracy"``."""
+        """Compute the mean of a field of the results, for example ``"best_test_accuracy"``."""
         return statistics.fmean(self._values(what))
 
     def sd(self, what: str) -> float | None:
-        """Return the standard deviation of a field (n − 1 in the denominator); None for a single seed."""
+        """Compute the standard deviation of a field (n − 1 in the denominator); None for a single seed."""
         values = self._values(what)
         return statistics.stdev(values) if len(values) > 1 else None
 
@@ -41,7 +41,7 @@ class SeedsResult:
         return [float(getattr(result, what)) for result in self.results]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return means, standard deviations and every run, as JSON can hold them."""
+        """Describe means, standard deviations and every run as data for JSON."""
         measure = self.results[0].settings.objective.measure
         fields = {
             "last_test": f"last_test_{measure}",
@@ -130,12 +130,12 @@ def run_seeds(
 
 
 def _outdated(summary: Path, record: Record) -> None:
-    """Mark that a run has gone on, so it is no longer that of which the summary speaks."""
+    """Remove the summary of runs of which one has gone on since."""
     remove(summary, CheckpointError)
 
 
 def _check(folder: Path, wanted: list[int], resume: bool) -> None:
-    """Check, before the work, that no run would be lost and that those which are there can go on.
+    """Check in advance that no run would be lost, and that those to resume can go on.
 
     Raises:
         CheckpointError: one would, or cannot.

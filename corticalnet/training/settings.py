@@ -113,21 +113,21 @@ class Settings(BaseModel):
 
     @property
     def objective(self) -> Objective:
-        """Return what the target makes of training."""
+        """Return the objective that the target stands for."""
         return OBJECTIVES[self.target]
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        """Return names of all settings."""
+        """Return the names of all settings."""
         return tuple(cls.model_fields)
 
     def change(self, **values: Any) -> Settings:
-        """Replace some settings; the new ones are checked."""
+        """Return settings with some replaced; the new ones are checked."""
         return Settings(**{**self.model_dump(), **values})
 
 
 def _sentence(error: ValidationError) -> str:
-    """Return the first thing that is wrong, in one line."""
+    """Describe the first fault in one line."""
     first = error.errors()[0]
     if not first["loc"]:
         return str(first["msg"]).removeprefix("Value error, ")

@@ -50,9 +50,9 @@ def best_epoch(history: History, objective: Objective = CLASSES) -> int:
 
 
 def finished(history: History, settings: Settings) -> bool:
-    """Return whether all epochs are done, or validation has not become better for ``patience`` epochs.
+    """Return whether all epochs are done, or validation has not improved for ``patience`` epochs.
 
-    It has when it is better by more than ``min_improvement`` than the last value that counted.
+    It has improved when it is better by more than ``min_improvement`` than the last value that counted.
     """
     objective = settings.objective
     if len(history) >= settings.epochs:
@@ -69,7 +69,7 @@ def finished(history: History, settings: Settings) -> bool:
 
 @dataclass
 class State:
-    """A model on its way.
+    """The state of a training run: all that it is resumed from.
 
     Attributes:
         model: the model.
@@ -94,7 +94,7 @@ class State:
 
     @property
     def best_epoch(self) -> int:
-        """Return the first with the best validation score, counted from 1."""
+        """Return the first epoch with the best validation score, counted from 1."""
         return best_epoch(self.history, self.model.settings.objective)
 
     def weights(self) -> Tensors:
@@ -102,14 +102,14 @@ class State:
         return {name: tensor.detach().clone() for name, tensor in self.model.network.state_dict().items()}
 
     def remember_best(self) -> bool:
-        """Keep the present weights if the last epoch is the best yet; whether it is."""
+        """Keep the present weights if the last epoch is the best so far; return whether it is."""
         is_best = self.best_epoch == len(self.history)
         if is_best:
             self.best = self.weights()
         return is_best
 
     def save(self, path: Path) -> None:
-        """Write all of it to one file."""
+        """Save the state to one file."""
         moving, numbers = _flat(self.optimizer.state_dict()["state"])
         tensors = prefixed("network", self.model.network.state_dict())
         tensors |= prefixed("optimizer", moving)
@@ -127,13 +127,13 @@ class State:
         write_checkpoint(path, tensors, about)
 
     def save_best(self, path: Path) -> None:
-        """Write the weights of the best epoch, for users."""
+        """Save the weights of the best epoch, for users."""
         best = self.best_epoch
         about = {"network": str(self.model.network), "record": self.history[best - 1]}
         write_checkpoint(path, prefixed("network", self.best), about)
 
     def load(self, path: Path, other_versions: bool = False) -> None:
-        """Go back to the state in a file.
+        """Restore the state from a file.
 
         Args:
             path: the file.
@@ -200,7 +200,7 @@ class State:
         self._check_optimizer(under("optimizer", tensors), about["optimizer"])
 
     def _check_optimizer(self, tensors: Tensors, numbers: dict[str, dict[str, Any]]) -> None:
-        """Check that an optimizer of this kind would have this state."""
+        """Check that an optimizer of this kind could have this state."""
         twin = copy.deepcopy(self.optimizer)
         for parameter in (p for group in twin.param_groups for p in group["params"]):
             parameter.grad = torch.zeros_like(parameter)
@@ -221,7 +221,7 @@ class State:
             raise CheckpointError(f"its optimizer has {numbers} and should have {others}")
 
     def _parameters(self) -> list[Tensor]:
-        """Return all that the optimizer moves, in its order."""
+        """Return all parameters that the optimizer moves, in its order."""
         return [p for group in self.optimizer.param_groups for p in group["params"]]
 
     def _random(self) -> Tensors:
@@ -247,12 +247,12 @@ class State:
 
 
 def _form(tensor: Tensor) -> str:
-    """Return the number format and shape."""
+    """Format the number format and shape of a tensor."""
     return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"
 
 
 def _flat(state: dict[int, dict[str, Any]]) -> tuple[Tensors, dict[str, dict[str, Any]]]:
-    """Return an optimizer's state as tensors by ``index.name``, and the rest by index and name."""
+    """Split an optimizer's state into tensors by ``index.name``, and the rest by index and name."""
     tensors: Tensors = {}
     numbers: dict[str, dict[str, Any]] = {}
     for index, own in state.items():
@@ -265,5 +265,5 @@ def _flat(state: dict[int, dict[str, Any]]) -> tuple[Tensors, dict[str, dict[str
 
 
 def _laid_out(tensor: Tensor, like: Tensor) -> Tensor:
-    """Return the tensor in the memory layout of its parameter, where it has its shape."""
+    """Copy a tensor into the memory layout of its parameter, where it has its shape."""
     return torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape and tensor.dim() else tensor

@@ -64,7 +64,7 @@ class Classification(Task):
         self.observation_space, self.action_space = Box(self.images.shape[1:], low, high), Discrete(classes)
 
     def criterion(self) -> Criterion:
-        """Ask for 90 % of the last 500 trials."""
+        """Return the criterion: 90 % of the last 500 trials correct."""
         return Recent(0.9, last=500)
 
     def _reserve(self) -> None:

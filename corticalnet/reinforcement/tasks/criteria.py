@@ -21,7 +21,7 @@ class Criterion(Protocol):
     def __call__(
         self, reward: NDArray[Any], ended: NDArray[Any], info: dict[str, NDArray[Any]]
     ) -> NDArray[np.bool_]:
-        """Look at one step."""
+        """Observe one step; return which agents fulfil the criterion now."""
 
 
 class Recent:
@@ -50,7 +50,7 @@ class Recent:
     def __call__(
         self, reward: NDArray[Any], ended: NDArray[Any], info: dict[str, NDArray[Any]]
     ) -> NDArray[np.bool_]:
-        """Look at one step."""
+        """Observe one step; return which agents fulfil the criterion now."""
         if self._scores is None:
             shape = (len(ended), self.kinds)
             self._scores, self._seen = np.zeros((*shape, self.last)), np.zeros(shape, dtype=np.intp)
@@ -81,6 +81,6 @@ class Streak:
     def __call__(
         self, reward: NDArray[Any], ended: NDArray[Any], info: dict[str, NDArray[Any]]
     ) -> NDArray[np.bool_]:
-        """Look at one step."""
+        """Observe one step; return which agents fulfil the criterion now."""
         self._now = np.where(info["right"], self._now + 1, 0)
         return self._now >= self.length

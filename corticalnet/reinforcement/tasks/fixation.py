@@ -58,7 +58,7 @@ class Fixation(Task):
         self._rewarded, self._expected = (np.zeros(self.n, dtype=np.intp) for _ in range(2))
 
     def _start(self, agents: Indices, cues: int | Indices) -> None:
-        """Blank the screen of ``agents``, whose trials will have so many cues."""
+        """Begin the trials of ``agents`` with a blank screen; they will have so many cues."""
         self._phase[agents], self._clock[agents] = BLANK, 0
         self._go[agents] = CUE + cues + self.delay
 
@@ -78,5 +78,5 @@ class Fixation(Task):
 
     @property
     def _marked(self) -> Bools:
-        """Return where the fixation mark is on."""
+        """Return whether each agent sees the fixation mark."""
         return (self._phase > BLANK) & (self._phase < self._go)

@@ -9,7 +9,7 @@ from corticalnet.reinforcement.tasks.task import Task
 
 
 def as_gymnasium(task: Task) -> Any:
-    """Wrap the same task as a ``gymnasium.Env`` with Gymnasium's spaces, for its wrappers and libraries.
+    """Wrap a task as a ``gymnasium.Env`` with Gymnasium's spaces, for its wrappers and libraries.
 
     Args:
         task: for one agent.

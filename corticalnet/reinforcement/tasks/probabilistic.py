@@ -70,7 +70,7 @@ class ProbabilisticClassification(Fixation):
         self.observation_space = Box((45,))
 
     def criterion(self) -> Any:
-        """Return all levels passed."""
+        """Return the criterion: all levels passed."""
         return lambda reward, ended, info: info["level"] == len(LEVELS)
 
     def _reserve(self) -> None:
@@ -122,7 +122,7 @@ class ProbabilisticClassification(Fixation):
 
 
 def odds(shapes: Indices, shown: Bools) -> Floats:
-    """Return the probability that red is rewarded, ``[n]``, for shapes ``[n, 4]`` of which some are shown.
+    """Compute the probability that red is rewarded, ``[n]``, for shapes ``[n, 4]`` of which some are shown.
 
     >>> odds(np.array([[2, 2, 0, 0]]), np.array([[True, True, False, False]])).round(4)  # W = 0.3 + 0.3
     array([0.7992])

@@ -50,5 +50,5 @@ class RandomStreams:
 
 
 def choose(rolls: Floats, choices: Any) -> NDArray[np.intp]:
-    """Return whole numbers from 0 to ``choices`` − 1, all as likely, from uniform numbers."""
+    """Convert uniform numbers to whole numbers from 0 to ``choices`` − 1, all equally likely."""
     return np.asarray(np.floor(rolls * choices), dtype=np.intp)

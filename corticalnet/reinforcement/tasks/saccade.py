@@ -44,7 +44,7 @@ class Saccade(Fixation):
         self.observation_space = Box((4,))
 
     def criterion(self) -> Criterion:
-        """Ask for 90 % of the last 50 trials of each kind."""
+        """Return the criterion: 90 % of the last 50 trials of each kind correct."""
         return Recent(0.9, last=50, kinds=4)
 
     def _begin(self, agents: Indices, kind: int | None) -> None:

@@ -22,15 +22,15 @@ class Discrete:
         self._rng = np.random.default_rng()
 
     def seed(self, seed: int | None = None) -> None:
-        """Begin the samples again."""
+        """Seed the samples."""
         self._rng = np.random.default_rng(seed)
 
     def sample(self) -> int:
-        """Draw any of them, all as likely."""
+        """Draw a number uniformly."""
         return int(self._rng.integers(self.n))
 
     def contains(self, x: Any) -> bool:
-        """Return whether ``x`` is one of them."""
+        """Return whether ``x`` is one of the numbers."""
         whole = np.shape(x) == () and np.issubdtype(np.asarray(x).dtype, np.integer)
         return bool(whole and 0 <= x < self.n)
 
@@ -51,15 +51,15 @@ class Box:
         self._rng = np.random.default_rng()
 
     def seed(self, seed: int | None = None) -> None:
-        """Begin the samples again."""
+        """Seed the samples."""
         self._rng = np.random.default_rng(seed)
 
     def sample(self) -> NDArray[np.float64]:
-        """Draw any of them, all as likely."""
+        """Draw an array uniformly."""
         return self._rng.uniform(self.low, self.high, self.shape)
 
     def contains(self, x: Any) -> bool:
-        """Return whether ``x`` is one of them."""
+        """Return whether ``x`` is an array of this shape within the bounds."""
         x = np.asarray(x)
         return x.shape == self.shape and bool(((x >= self.low) & (x <= self.high)).all())
 

@@ -65,22 +65,22 @@ class Task(ABC):
 
     @abstractmethod
     def _reserve(self) -> None:
-        """Make room for what is kept of each of ``self.n`` agents."""
+        """Allocate the state of each of ``self.n`` agents."""
 
     @abstractmethod
     def _begin(self, agents: Indices, kind: int | None) -> None:
-        """Prepare a new trial for ``agents``, of a random or a given kind."""
+        """Begin a new trial for ``agents``, of a random or a given kind."""
 
     @abstractmethod
     def _act(self, action: Indices) -> tuple[Floats, Bools, Bools]:
-        """Take an action of every agent: rewards, whether trials end, whether they were done right."""
+        """Take an action of every agent; return rewards, whether trials end, whether they were correct."""
 
     @abstractmethod
     def _see(self) -> Floats:
-        """Return what every agent sees, ``[n, features]``."""
+        """Return the observation of every agent, ``[n, features]``."""
 
     def criterion(self) -> Criterion | None:
-        """Return the paper's criterion for having learned the task, if there is one."""
+        """Return the paper's criterion for having learned the task; None if there is none."""
         return None
 
     def reset(
@@ -106,7 +106,7 @@ class Task(ABC):
         return self._one(self._see()), self._info(np.zeros(self.n, dtype=bool), self._kind)
 
     def step(self, action: Any) -> tuple[Floats, Any, Any, Any, dict[str, Any]]:
-        """Take an action (or one of each agent) and go on by one step."""
+        """Take an action (or one of each agent), and advance by one step."""
         actions = array("action", action, TaskError).reshape(-1)
         known = np.issubdtype(actions.dtype, np.integer) and len(actions) == self.n
         if not known or actions.min() < 0 or actions.max() >= self.action_space.n:
@@ -128,7 +128,7 @@ class Task(ABC):
         return {"kind": self._one(kind), "correct": self._one(correct)}
 
     def _one(self, array: Any) -> Any:
-        """Return it as one agent sees it: no axis of agents, plain numbers."""
+        """Return an array as a single agent sees it: without the axis of agents, plain numbers."""
         if self.batch is not None:
             return array
         return array[0].item() if array.ndim == 1 else array[0]
@@ -146,20 +146,20 @@ class Task(ABC):
 
     @property
     def unwrapped(self: Self) -> Self:
-        """Return the task itself: nothing is wrapped around it."""
+        """Return the task itself: it wraps nothing."""
         return self
 
     def render(self) -> None:
-        """Render nothing: there is no picture of these tasks."""
+        """Do nothing: these tasks have no picture."""
         return
 
     def close(self) -> None:
-        """Close nothing: no resource is held."""
+        """Do nothing: a task holds no resources."""
         return
 
 
 def two(what: str, rewards: Any) -> tuple[float, float]:
-    """Return the rewards of a right and of a wrong answer.
+    """Check the rewards of a right and of a wrong answer; return them.
 
     Raises:
         TaskError: they are not two finite numbers.

@@ -63,7 +63,7 @@ class TwelveAX(Task):
         self.observation_space, self.action_space = Box((8,)), Discrete(2)
 
     def criterion(self) -> Criterion:
-        """Ask for 1000 right answers in a row."""
+        """Return the criterion: 1000 right answers in a row."""
         return Streak(1000)
 
     def _reserve(self) -> None:
