@@ -58,7 +58,7 @@ class EnvironmentBatch:
         return self._flat(first), {}
 
     def step(self, actions: Indices) -> tuple[Floats, Any, Any, Any, dict[str, Any]]:
-        """Advance every environment by one step; ``info["last"]`` has the last observations of ended trials."""
+        """Advance every environment by one step; ``info["last"]`` has the last observations of trials."""
         seen, last, rewards, terminated, truncated = [], [], *np.zeros((3, self.n))
         for k, (environment, action) in enumerate(zip(self.environments, actions, strict=True)):
             now, rewards[k], terminated[k], truncated[k], _ = environment.step(int(action) + self._start)

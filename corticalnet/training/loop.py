@@ -264,7 +264,7 @@ class Meter:
 
 
 def learning_rate(settings: Settings, history: History) -> float:
-    """Return the learning rate of the next epoch: it follows from settings and earlier epochs alone.
+    """Compute the learning rate of the next epoch: it follows from settings and earlier epochs alone.
 
     Raises:
         SettingError: the schedule goes by validation scores, and nothing is held out.
