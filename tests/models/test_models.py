@@ -79,6 +79,22 @@ def test_bartunov_networks():
     assert build("bartunov_fc", rule="direct-feedback-alignment").settings.lr == 1.649e-3
 
 
+def test_scellier_networks_and_their_rule():
+    for hidden, epochs in (((500,), 25), ((500, 500), 60), ((500, 500, 500), 500)):
+        model = build("scellier_mlp", hidden=hidden)
+        assert [link.weight.shape[0] for link in model.network.links] == [*hidden, 10]
+        assert (model.settings.batch, model.settings.epochs) == (20, epochs)
+    assert (model.rule.beta, model.rule.random_sign, model.rule.relaxation.feedback) == (1.0, True, 1.0)
+    assert all(area.sequence[0].describe() == "relu" for area in model.network.areas.values())
+
+
+@pytest.mark.parametrize("form", ["free", "midpoint", "symmetric"])
+def test_oreilly_generec_has_the_papers_forms(form):
+    model = build("oreilly_generec", form=form)
+    assert (model.rule.form, model.rule.relaxation.feedback) == (form, 1.0)
+    assert build("oreilly_generec", pathway="random").rule.transports_weights is False
+
+
 @pytest.mark.parametrize(("blocks", "millions"), [(3, 0.27), (5, 0.46), (9, 0.85)])
 def test_he_residual_has_6n_2_layers_and_the_papers_parameters(blocks, millions):
     """Table 6 of the paper; our shortcuts where channels double are two more layers."""
@@ -107,7 +123,7 @@ def test_the_twin_is_taught_by_cross_entropy_from_the_same_weights(name):
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_the_docstring_has_source_and_deviations(path):
     text = ast.get_docstring(ast.parse(path.read_text()))
-    assert any(place in text for place in ("NeurIPS", "ICLR", "CVPR"))
+    assert any(place in text for place in ("NeurIPS", "ICLR", "CVPR", "Frontiers", "Neural Computation"))
     assert "Deviations\n    1. " in text
     assert path.stem in Path("models/README.md").read_text()
 
@@ -122,6 +138,8 @@ QUICK = {
     "zil_mlp": {"lr": 0.01},
     "bartunov_fc": {"lr": 0.001},
     "bartunov_lc": {"lr": 0.001},
+    "scellier_mlp": {"hidden": (100,)},
+    "oreilly_generec": {},
     "he_residual": {"blocks": 1, "widths": (8, 16), "lr": 0.05},
 }
 
