@@ -72,4 +72,4 @@ def _check(path: Path) -> None:
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
     if f'content="{GENERATOR}"'.encode() not in head:
-        raise OutputError(f"{path} is no report, and would be lost; give another --out")
+        raise OutputError(f"{path} is no report, and would be lost; give another out= (--out)")

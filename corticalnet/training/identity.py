@@ -79,17 +79,28 @@ def check_identity(path: Path, there: dict[str, Any], here: dict[str, Any]) -> N
         for name in sorted(there[key].keys() | here[key].keys()):
             was, now = there[key].get(name), here[key].get(name)
             if was != now:
-                raise CheckpointError(f"{path} is of {kind}: {name} is {was} there and {now} here")
+                way = f"; {_other_course(path)}" if key == "settings" else ""
+                raise CheckpointError(f"{path} is of {kind}: {name} is {was} there and {now} here{way}")
     shown = there.get("content", {})
     for name in sorted(shown.keys() | here["content"].keys()):
         was, now = shown.get(name, "unknown"), here["content"].get(name, "none")
         if was != now:
             raise CheckpointError(f"{path} is of a run with other data: {name} is {was} there and {now} here")
     if there["rule"] != here["rule"]:
-        raise CheckpointError(f"{path} is of another rule: {there['rule']} there, {here['rule']} here")
+        raise CheckpointError(
+            f"{path} is of another rule: {there['rule']} there, {here['rule']} here; {_other_course(path)}"
+        )
     if there["network"] != here["network"]:
         was, now = _first_difference(there["network"], here["network"])
         raise CheckpointError(f"{path} is of another network: '{was}' there, '{now}' here")
+
+
+def _other_course(path: Path) -> str:
+    """Return how to go on with other settings: a run that is resumed keeps its own."""
+    return (
+        "only how long a run goes on, and where, may change: begin another run with another out= (--out), in "
+        f"Python from these weights if you like: cn.training.load_weights(model.network, {str(path)!r})"
+    )
 
 
 def _format(net: Network) -> str:
@@ -145,7 +156,7 @@ def continued(path: Path, periods: list[dict[str, Any]], now: Versions, epoch: i
     if other and not allowed:
         raise CheckpointError(
             f"{path} was made with {', '.join(other)}, so it would not go on bit for bit; "
-            "go on with the same, or all the same with --other-versions"
+            "go on with the same, or all the same with other_versions=True (--other-versions)"
         )
     return [*periods, {"from_epoch": epoch, **now}]
 

@@ -17,7 +17,7 @@ from corticalnet.network.links import Convolution, Dense
 from corticalnet.store import write_json
 from corticalnet.training.checkpoint import give_weights
 from corticalnet.training.objective import CLASSES, Objective
-from corticalnet.training.run_folder import RunFolder
+from corticalnet.training.run_folder import RunFolder, going_on
 from corticalnet.training.schemas import ConfusionAbout
 from corticalnet.training.settings import Settings
 from corticalnet.training.state import History, State, best_epoch
@@ -188,7 +188,7 @@ def finish(state: State, data: Data, folder: RunFolder | None) -> Result:
             write_json(folder.summary, result.to_dict(), CheckpointError)
         except CheckpointError as error:
             raise CheckpointError(
-                f"{error}; every epoch is in the checkpoint: mend it and go on with --resume {folder.path}"
+                f"{error}; every epoch is in the checkpoint: mend it and go on with {going_on(folder.path)}"
             ) from error
     return result
 

@@ -35,6 +35,13 @@ from corticalnet.training.state import History, State
 
 #: How often a folder that vanishes is made again.
 _ATTEMPTS = 10
+#: What to choose where a folder is taken, as Python and the command line call it.
+ANOTHER = "another out= (--out)"
+
+
+def going_on(path: Path) -> str:
+    """Return how the run in a folder goes on, in the words of Python and of the command line."""
+    return f"resume=True (--resume {path})"
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ class RunFolder:
         if members and self.settings.name not in there and self.last.name not in there:
             raise CheckpointError(
                 f"{self.path} holds runs of several seeds, but {self.seeds.name}, their list, is gone; "
-                f"put it back, or go on with one: --resume {members[0].parent}"
+                f"put it back, or go on with one: {going_on(members[0].parent)}"
             )
         if self.settings.name in there:
             read_json(self.settings, RunAbout, CheckpointError)
@@ -129,17 +136,17 @@ class RunFolder:
             return
         raise CheckpointError(
             f"the run in {self.path} cannot go on: {self.last.name} is gone, there is only "
-            f"{', '.join(there)}; put {self.last.name} back, or begin anew in another --out"
+            f"{', '.join(there)}; put {self.last.name} back, or begin anew in {ANOTHER}"
         )
 
     def _is_free(self) -> None:
         there = self.there()
         if self.seeds.exists():
-            raise CheckpointError(f"{self.path} holds runs of several seeds; choose another --out")
+            raise CheckpointError(f"{self.path} holds runs of several seeds; choose {ANOTHER}")
         if self.summary.name in there or self.last.name in there:
             kind = "a finished" if self.summary.name in there else "an unfinished"
             raise CheckpointError(
-                f"{self.path} holds {kind} run; go on with --resume {self.path}, or choose another --out"
+                f"{self.path} holds {kind} run; go on with {going_on(self.path)}, or choose {ANOTHER}"
             )
         # A run that ended before its first checkpoint has nothing to lose.
         begun = self.settings.name in there and set(there) <= {self.settings.name, self.metrics.name}
@@ -147,7 +154,7 @@ class RunFolder:
             read_json(self.settings, RunAbout, CheckpointError)
         elif there:
             raise CheckpointError(
-                f"{self.path} holds {', '.join(there)}, which would be lost; choose another --out"
+                f"{self.path} holds {', '.join(there)}, which would be lost; choose {ANOTHER}"
             )
 
     def there(self) -> list[str]:
@@ -200,7 +207,7 @@ class RunFolder:
             lost = f"epoch {epoch} is lost, " if saved < epoch else ""
             kept = f"the checkpoint of epoch {saved} is sound" if saved else "there is no checkpoint yet"
             raise CheckpointError(
-                f"{error}; {lost}{kept}: mend it and go on with --resume {self.path}"
+                f"{error}; {lost}{kept}: mend it and go on with {going_on(self.path)}"
             ) from error
 
     def write_settings(self, state: State) -> None:

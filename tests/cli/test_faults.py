@@ -143,7 +143,10 @@ def test_a_folder_that_cannot_be_written(cli, place):
 def test_a_folder_with_a_run(cli, place):
     assert cli("train small --out run").code == 0
     before = (place / "run" / "last.safetensors").read_bytes()
-    one_line(cli("train small --out run"), "run holds a finished run; go on with --resume run, or choose")
+    one_line(
+        cli("train small --out run"),
+        "run holds a finished run; go on with resume=True (--resume run), or choose another out= (--out)",
+    )
     assert (place / "run" / "last.safetensors").read_bytes() == before
 
 

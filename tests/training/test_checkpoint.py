@@ -266,3 +266,15 @@ def test_every_kind_of_tensor_comes_back(tmp_path):
     assert all(torch.equal(back[name], tensor) for name, tensor in tensors.items())
     assert all(back[name].dtype == tensor.dtype for name, tensor in tensors.items())
     assert about == {"π": [1e-17, None]}
+
+
+def test_other_settings_than_a_runs_are_told_the_way_on(make, tmp_path):
+    first = make()
+    train(first, out=tmp_path / "run", progress=False)
+    model = make(lr=0.03)
+    with pytest.raises(CheckpointError, match="begin another run with another out=") as told:
+        train(model, out=tmp_path / "run", resume=True, progress=False)
+    command = str(told.value).partition("if you like: ")[2]
+    exec(command, {"cn": cn, "model": model})  # the way that the sentence names is one
+    assert all(map(torch.equal, model.network.parameters(), first.network.parameters()))
+    train(model, out=tmp_path / "another", progress=False)

@@ -224,7 +224,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(make, tmp_path)
 
 def test_another_run_is_never_overwritten(make, tmp_path):
     train(make(), out=tmp_path, progress=False)
-    with pytest.raises(CheckpointError, match="holds a finished run; go on with --resume"):
+    with pytest.raises(CheckpointError, match=r"holds a finished run; go on with resume=True \(--resume"):
         train(make(), out=tmp_path, progress=False)
 
 

@@ -155,7 +155,7 @@ def test_what_killed_writers_left_is_cleared(make, run):
 FULL = [
     (
         "last.safetensors",
-        "epoch 2 is lost, the checkpoint of epoch 1 is sound: mend it and go on with --resume",
+        "epoch 2 is lost, the checkpoint of epoch 1 is sound: mend it and go on with resume=True",
     ),
     ("metrics.jsonl", "the checkpoint of epoch 2 is sound"),
     ("summary.json", "every epoch is in the checkpoint"),
