@@ -68,17 +68,17 @@ def number(
 
 
 def positive(what: str, value: Any, error: type[CorticalnetError]) -> float:
-    """Check for a number above 0."""
+    """Check for a number above 0; return it as a float."""
     return number(what, value, error, "a number above 0", lambda x: x > 0)
 
 
 def not_negative(what: str, value: Any, error: type[CorticalnetError]) -> float:
-    """Check for a number from 0."""
+    """Check for a number from 0; return it as a float."""
     return number(what, value, error, "a number from 0", lambda x: x >= 0)
 
 
 def probability(what: str, value: Any, error: type[CorticalnetError]) -> float:
-    """Check for a number from 0 to 1."""
+    """Check for a number from 0 to 1; return it as a float."""
     return number(what, value, error, "a probability in [0, 1]", lambda x: 0 <= x <= 1)
 
 
@@ -88,7 +88,7 @@ def fraction(what: str, value: Any, error: type[CorticalnetError]) -> float:
 
 
 def whole(what: str, value: Any, error: type[CorticalnetError], least: int | None = 1) -> int:
-    """Check for a whole number from ``least``; any, if that is None (a seed). A float is none, even 2.0.
+    """Check for a whole number from ``least`` (any, if that is None); return it. A float is none, even 2.0.
 
     >>> whole("seed", -3, CorticalnetError, least=None)
     -3
@@ -101,7 +101,7 @@ def whole(what: str, value: Any, error: type[CorticalnetError], least: int | Non
 
 
 def flag(what: str, value: Any, error: type[CorticalnetError]) -> bool:
-    """Check for True or False."""
+    """Check for True or False; return it as a bool."""
     plain = _unwrapped(value)
     if not isinstance(plain, bool):
         raise error(f"{what} must be True or False, not {shown(value)}")

@@ -27,7 +27,7 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 class Stateful(Protocol):
-    """What keeps something from trial to trial, and can say and be told it."""
+    """Anything with a state that lasts from trial to trial, and can be saved and restored."""
 
     def state_dict(self) -> Mapping[str, Tensor]:
         """Return the tensors that last from trial to trial."""

@@ -101,7 +101,7 @@ def printable(text: object) -> str:
 
 
 def unknown(kind: str, value: object, choices: Iterable[str], meant: str | None = None) -> str:
-    """Say that ``value`` is no known ``kind``, what was ``meant``, or probably so, and what there is.
+    """Return the message that ``value`` is no known ``kind``, what was probably meant, and all choices.
 
     >>> unknown("rule", "zil", ["backprop", "z-il"])
     "unknown rule 'zil'; did you mean 'z-il'? Choices: backprop, z-il"

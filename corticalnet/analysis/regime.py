@@ -43,7 +43,7 @@ COSINE, RELAXED = 0.995, 0.99
 
 @dataclass(frozen=True)
 class Regime:
-    """The verdict and the numbers behind it.
+    """The regime in which predictive coding learned: the verdict, and the numbers behind it.
 
     Attributes:
         word: "backprop-like", "unstable", "at equilibrium" or "partly relaxed".

@@ -27,7 +27,7 @@ from corticalnet.rules import LearningRule, ThroughTime
 
 
 class AlignmentTracker:
-    """Looks at a rule and its network; changes neither, nor the random numbers of the training.
+    """Tracks the alignment of a rule on its network, without an effect on the training or its random numbers.
 
     Weight decay that belongs to the rule (Kolen–Pollack's) is left out of angles: they tell what was learned,
     not what was forgotten. A rule that draws (actions, noise) is looked at with one draw of its own.

@@ -39,7 +39,7 @@ SETTLED = 1e-5
 
 @dataclass(frozen=True)
 class Settling:
-    """One trial after a long presentation with live feedback.
+    """Result of one trial after a long presentation with live feedback.
 
     Attributes:
         distance: of the weight change.

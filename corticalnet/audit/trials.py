@@ -33,7 +33,7 @@ EXPLORATION_NOISE = 1e3
 
 
 class Trials:
-    """A network, a rule, and what they are to learn.
+    """Trials of a network and a rule: the same stimuli and targets for every view.
 
     Args:
         network: copied, in float64.

@@ -41,7 +41,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Validation:
-    """What was found of a network and a rule.
+    """The result of a validation: every view of a network and a rule, or a sweep.
 
     Attributes:
         name: of what was validated.

@@ -46,7 +46,7 @@ def _numbers(weight: Any, where: str) -> Weights:
 
 @dataclass(frozen=True, eq=False)
 class Circuit(Index):
-    """Populations, and what joins them.
+    """A circuit: populations of cells, and the projections, wires and broadcasts between them.
 
     Args:
         populations: in the order in which recordings list them.

@@ -15,7 +15,7 @@ Indices = NDArray[np.int64]
 
 
 class Connection(ABC):
-    """Base: knows the shape of its weights and lists its synapses."""
+    """Base class of connections: which cells of two populations have synapses."""
 
     @abstractmethod
     def weight_shape(self, pre: int, post: int) -> tuple[int, ...]:
@@ -40,7 +40,7 @@ class Connection(ABC):
 
 @dataclass(frozen=True)
 class AllToAll(Connection):
-    """Every cell meets every cell; weights are ``[post, pre]``.
+    """All-to-all connection: every cell meets every cell; weights are ``[post, pre]``.
 
     >>> import corticalnet as cn
     >>> weight = [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]]  # [post, pre]
@@ -68,7 +68,7 @@ class AllToAll(Connection):
 
 @dataclass(frozen=True)
 class OneToOne(Connection):
-    """Cell k meets cell k; one weight each.
+    """One-to-one connection: cell k meets cell k, with a weight each.
 
     >>> import corticalnet as cn
     >>> cn.Projection("area.value", "area.error", "value", [1.0, 2.0], OneToOne()).connection
@@ -93,7 +93,7 @@ class OneToOne(Connection):
 
 @dataclass(frozen=True)
 class Grouped(Connection):
-    """Each cell of the smaller population meets as many cells of the larger; one weight for all.
+    """Grouped connection: each cell of the smaller population meets equally many of the larger; one weight.
 
     Cell k of the larger belongs to cell k // N of the smaller.
     """

@@ -69,10 +69,7 @@ class Index:
         return sends or self.population(source).cell.sends
 
     def carried(self, projection: Projection) -> list[str]:
-        """Return the source's states that synapses of a projection receive: the one sent comes first.
-
-        What is sent, then what they learn by.
-        """
+        """Return the source's states that a projection's synapses receive: the one sent comes first."""
         sent = self.sent(projection.source, projection.sends)
         if projection.plasticity is None:
             return [sent]

@@ -22,7 +22,7 @@ Weights = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Population:
-    """All cells of one kind in one area.
+    """A population: all cells of one kind in one area.
 
     Args:
         name: "area.role", for example "area1.error"; populations of one area and size share its columns. A
@@ -70,7 +70,7 @@ class Population:
 
 @dataclass(frozen=True, eq=False)
 class Projection:
-    """Adds weight × presynaptic output into a port of its target.
+    """A projection: adds weight × presynaptic output into a port of its target.
 
     Args:
         source, target: populations by name.
@@ -201,7 +201,7 @@ class Broadcast:
 
 @dataclass(frozen=True)
 class MinimumDurations:
-    """What a trial must have for the circuit to learn what it should: least numbers of steps.
+    """The least numbers of steps of a trial, for the circuit to learn what it should.
 
     Raises:
         CircuitError: a number that is not whole, or below 0.

@@ -50,7 +50,7 @@ UNITS = {unit.symbol: unit for unit in (ONE, MS, KHZ, MV, PA, NS, PF)}
 
 @dataclass(frozen=True)
 class Range:
-    """Which numbers a parameter may have; always finite ones. The last of an annotation holds.
+    """The numbers that a parameter may have; always finite ones. The last of an annotation holds.
 
     Args:
         least, most: ends, which belong to it.

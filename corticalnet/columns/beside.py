@@ -32,10 +32,7 @@ Changes = dict[str, NDArray[np.float64]]
 
 
 def projections(network: Network) -> dict[str, tuple[Link, nn.Parameter]]:
-    """Return weights and biases that learn, with their links, by the names of their projections.
-
-    Then those of their biases.
-    """
+    """Return weights, and then biases, that learn, with their links, by the names of their projections."""
     plastic = [link for link in network.links if link.plastic]
     found = {link.name: (link, link.weight) for link in plastic}
     return found | {f"{k.name} bias": (k, k.bias) for k in plastic if k.bias is not None}

@@ -40,7 +40,7 @@ _TIMES = (
 
 @dataclass(frozen=True)
 class Continuous:
-    """How a rule that equals backprop is run in continuous time; times in ms, or as "10 ms".
+    """Settings of a rule's circuit in continuous time; times in ms, or as "10 ms".
 
     Args:
         construction: "latch", "delay", "sample_and_hold" or "nudge".

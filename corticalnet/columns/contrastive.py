@@ -48,7 +48,7 @@ class ContrastiveColumns(EquilibriumColumns):
 
 @runs(GeneRec)
 class GeneRecColumns(ContrastiveColumns):
-    """The same, with synapses that remember the free phase."""
+    """Columns of GeneRec: clamped outputs, and synapses that remember the free phase."""
 
     cells = (ClampedRate, ToldRelaxing, ToldRelaxingNext)
 

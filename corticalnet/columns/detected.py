@@ -18,7 +18,7 @@ from corticalnet.rules import FaZIL
 
 @runs(FaZIL)
 class DetectedColumns(Stepwise):
-    """Columns with a φ of their own, or with one for their area."""
+    """Columns of Fa-Z-IL, with a φ of their own, or with one for their area."""
 
     def __init__(self, rule: Any, options: Options) -> None:
         super().__init__(rule, options)

@@ -15,7 +15,7 @@ from corticalnet.rules import IL
 
 @runs(IL)
 class ILColumns(Clocked):
-    """All areas relax together, and learn after the last step, or at every one."""
+    """Columns of inference learning: all areas relax together, and learn at the end or at every step."""
 
     equal_path_lengths = False
 

@@ -29,7 +29,7 @@ Indices = NDArray[np.int64]
 
 
 class PoolLink(Identity):
-    """From a sheet to its pools; fixed.
+    """A fixed link from a sheet to its pools.
 
     Args:
         members: columns of each pool ``[pools, members]``, in the order of the sheet; −1 beyond its edges.

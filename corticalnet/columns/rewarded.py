@@ -109,7 +109,7 @@ class RewardedColumns(ColumnModel):
 
 @runs(Sweep)
 class LeakyRewardedColumns(RewardedColumns):
-    """The same in continuous time: cells are leaky.
+    """Columns that learn from reward in continuous time, with leaky cells.
 
     Where they receive noise three things take an average: bids weigh for a while, synapses remember what they
     were eligible for, and dopamine comes in bursts.

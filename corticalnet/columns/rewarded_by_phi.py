@@ -20,7 +20,7 @@ from corticalnet.rules import FaZIL, Random, Reward, SignSymmetric, Tied
 
 @runs(FaZIL)
 class RewardedDetectedColumns(DetectedColumns):
-    """Columns that nobody tells anything but a reward."""
+    """Columns of Fa-Z-IL that learn from reward, without a teacher or a phase signal."""
 
     taught_by = Reward
 

@@ -34,7 +34,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class RateCode:
-    """How a signal is told in spikes.
+    """A rate code: how a signal is sent as spikes.
 
     Args:
         per_column: N, for each sign of each column.

@@ -170,7 +170,7 @@ def _by_inference(rule: Any) -> str | None:
 
 
 class _ByPhi(StagedColumns):
-    """Base of those in which φ says when; one φ for an area, or one for each column."""
+    """Base of staged columns whose stages φ sets; one φ for an area, or one for each column."""
 
     def phi(self) -> cells.ContinuousDetector:
         """Make the detector φ."""
@@ -204,14 +204,14 @@ class _ByPhi(StagedColumns):
 
 @runs(Sweep, IL, ZIL, FaZIL)
 class LatchColumns(_ByPhi):
-    """Each area reads its error, and sends on what it has read until the error is at rest again."""
+    """Columns that latch: each area sends the error as it was read, until the error is at rest again."""
 
     construction, latched = "latch", True
 
 
 @runs(Sweep, IL, ZIL, FaZIL)
 class DelayColumns(_ByPhi):
-    """Axons take so long that errors are read before anything can have come back."""
+    """Columns with axons so slow that errors are read before anything can have come back."""
 
     construction = "delay"
 
@@ -227,7 +227,7 @@ class DelayColumns(_ByPhi):
 
 
 class _ByClock(StagedColumns):
-    """Base of those in which a clock says when."""
+    """Base of staged columns whose stages a clock sets."""
 
     @abstractmethod
     def clock(self, area: AreaSpec) -> tuple[str, cells.StagedClock]:
@@ -246,7 +246,7 @@ class _ByClock(StagedColumns):
 
 @runs(Sweep, IL, ZIL, FaZIL)
 class SampleAndHoldColumns(_ByClock):
-    """Every area reads and sends at its own time."""
+    """Columns that sample and hold: every area reads and sends at its own time."""
 
     construction, latched = "sample_and_hold", True
 
@@ -258,7 +258,7 @@ class SampleAndHoldColumns(_ByClock):
 
 @runs(Sweep, IL, ZIL, FaZIL)
 class NudgeColumns(_ByClock):
-    """The teacher only nudges the output, and all areas relax together."""
+    """Columns whose output the teacher only nudges, while all areas relax together."""
 
     construction = "nudge"
 

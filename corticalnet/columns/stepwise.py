@@ -127,7 +127,7 @@ class Stepwise(ColumnModel):
 
 
 class Clocked(Stepwise):
-    """Base of models that are told by clocks when to learn; clocks start with the teacher."""
+    """Base of stepwise models whose synapses learn by clocks, which start with the teacher."""
 
     @abstractmethod
     def clock(self, area: AreaSpec) -> cells.Clock:

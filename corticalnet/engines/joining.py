@@ -119,10 +119,7 @@ def joined(
 
 
 def _end_to_end(parts: list[list[Array]]) -> list[Array]:
-    """Concatenate the arrays of all parts in time; each part's own are emptied as they are copied.
-
-    Each part gives its own away as it is copied.
-    """
+    """Concatenate the arrays of all parts in time; each part's own are emptied as they are copied."""
     if len(parts) == 1:
         return parts[0]
     whole = []

@@ -227,17 +227,11 @@ class Plan:
         return list(sums.values())
 
     def _delivery_phase(self, total: PortSum) -> str:
-        """Return the phase at whose end a port is received that no phase delivers.
-
-        All areas of a block have the same.
-        """
+        """Return the phase at whose end a port is received that no phase delivers (one per block)."""
         return next(filter(None, map(self._sender_phase, total.arriving)))
 
     def _sender_phase(self, parts: Sequence[Projection | Broadcast]) -> str:
-        """Return the phase in which the last of these senders acts; empty if there is none.
-
-        "" if there is none.
-        """
+        """Return the phase in which the last of these senders acts; empty if there is none."""
         order = [phase.name for phase in self.schedule]
         last = -1
         for part in parts:

@@ -118,7 +118,7 @@ class Simulator(Running):
         return found | {t.name: t for t in variables_of_synapses(self.circuit) if t.name not in found}
 
     def reset(self, weights: bool = False) -> None:
-        """Begin anew: time 0, all states at rest, no inputs; another batch may follow.
+        """Reset time to 0 and all states to rest, without inputs; another batch may follow.
 
         Args:
             weights: whether weights become those of the circuit again; otherwise they stay as they are.

@@ -22,7 +22,7 @@ from corticalnet.errors import ProtocolError
 
 
 class Element:
-    """Base of what lasts for a time: ``steps``, or ``ms``."""
+    """Base class of elements of a protocol, which last for some ``steps``, or ``ms``."""
 
     steps: int | None
     ms: float | str | None
@@ -127,7 +127,7 @@ class Reinforce(Element):
 
 @dataclass(frozen=True, eq=False)
 class Rest(Element):
-    """No stimulus and no teacher.
+    """Rest: no stimulus and no teacher.
 
     Args:
         steps: how long, in steps.

@@ -88,9 +88,7 @@ class Area(nn.Module):
         return firing is not None and firing.activation.name in _RECTIFYING
 
     def forward(self, drive: Tensor, before: Trace | None = None) -> tuple[Tensor, Trace]:
-        """Pass a drive ``[batch, *drive_shape]`` through the stages; return rates and the stages' trace.
-
-        Rates are ``[batch, *shape]``.
+        """Pass a drive ``[batch, *drive_shape]`` through the stages; return rates and trace.
 
         ``before`` is the trace of an earlier pass of the same trial: dropout keeps its mask and slow
         statistics stay as they were.

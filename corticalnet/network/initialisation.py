@@ -25,7 +25,7 @@ Scheme = Callable[[tuple[int, ...], int, int, torch.Generator], Tensor]
 def generator(seed: int, name: str) -> torch.Generator:
     """Seed the random stream of ``name`` under ``seed``.
 
-    The same on every machine, whatever else is drawn.
+    It is the same on every machine, whatever else is drawn.
     """
     seed = whole("seed", seed, NetworkError, least=None)
     return torch.Generator().manual_seed(seed_of(seed, name, size=7))
@@ -49,7 +49,7 @@ def glorot(gain: float = 1.0) -> Scheme:
 def scaled(gain: float = 1.0) -> Scheme:
     """Return a scheme that draws from N(0, gain² / fan_in).
 
-    Keeps the variance of linear columns for gain 1, of ReLU for gain √2.
+    It keeps the variance of linear columns for gain 1, of ReLU for gain √2.
     """
     return partial(_scaled, number("scaled: gain", gain, NetworkError))
 

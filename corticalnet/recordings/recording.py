@@ -98,9 +98,9 @@ class Recording:
         return self.every > 1 and not variable.is_weight and _adds_up(self.circuit, variable)
 
     def allocate(self) -> list[NDArray[Any]]:
-        """Allocate an array per variable: ``[K, B, n]``, ``[K, B]`` if reduced, ``[K, *weight shape]``.
+        """Allocate an array per variable: ``[K, B, n]``, or ``[K, B]`` if reduced.
 
-        Of synapses ``[K, B, *shape]``.
+        Of weights it is ``[K, *weight shape]``, of synapses ``[K, B, *shape]``.
         """
         kinds = [variable.kind or np.float64 for variable in self.variables]
         return [np.empty(shape, kind) for shape, kind in zip(self.shapes(), kinds, strict=True)]

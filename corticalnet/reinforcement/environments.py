@@ -48,7 +48,7 @@ class EnvironmentBatch:
         self.inputs = self._discrete or int(np.prod(space.shape))
 
     def criterion(self) -> None:
-        """Return None: environments say no criterion."""
+        """Return None: environments have no criterion of their own."""
         return
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Floats, dict[str, Any]]:
@@ -74,10 +74,7 @@ class EnvironmentBatch:
 
 
 def world(task: Any) -> tuple[Any, int, int]:
-    """Wrap a task, an environment or several as a world of arrays; return it with its sizes.
-
-    These are the numbers of inputs and of actions.
-    """
+    """Wrap a task, an environment or several as a world of arrays; return it, and its inputs and actions."""
     if isinstance(task, Task):
         environment: Any = task if task.batch is not None else task.another(1)
         return environment, int(np.prod(task.observation_space.shape)), task.action_space.n

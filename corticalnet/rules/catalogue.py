@@ -197,7 +197,7 @@ def registering(file: str) -> Iterator[None]:
 
 
 def check_name(name: object) -> None:
-    """See that there is a rule of that name.
+    """Check that there is a rule of that name.
 
     Raises:
         RuleError: there is none; names by which the field knows one are told its name here.

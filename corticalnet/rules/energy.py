@@ -36,7 +36,7 @@ _SMALL = 1e-5  # of a central difference in float64: rounding and curvature of t
 
 
 class Energy:
-    """F as a function of the values of all free columns, ``[batch, n]``, each sample by itself.
+    """The energy F as a function of the values of all free columns, ``[batch, n]``, sample by sample.
 
     Args:
         wiring: of a float64 network.
@@ -129,7 +129,7 @@ class Energy:
 
 @dataclass(frozen=True)
 class Stability:
-    """Whether inference steps come to rest.
+    """The stability of inference: whether its steps come to rest.
 
     Attributes:
         curvature: λ, the largest eigenvalue of ∂²F/∂x².

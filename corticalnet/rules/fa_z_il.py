@@ -43,7 +43,7 @@ class Detections:
 
 
 class FaZIL(Trigger):
-    """Every link learns at every step, by the errors whose φ fires.
+    """The trigger of Fa-Z-IL: every link learns at every step, by the errors whose φ fires.
 
     Args:
         silence: t_d, steps for which an error must have been at rest.

@@ -18,7 +18,7 @@ from corticalnet.rules.trigger import Trigger
 
 
 class IL(Trigger):
-    """Relax for ``steps`` inference steps, then all links learn.
+    """The trigger of inference learning: relax for ``steps`` inference steps, then all links learn.
 
     Args:
         steps: T, inference steps before the weights change (20 in Song et al. 2020, Table 4).

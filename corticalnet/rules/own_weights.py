@@ -113,7 +113,7 @@ class OwnWeights:
     def named_buffers(self) -> Mapping[str, Tensor]:
         """Return other tensors kept from trial to trial, which no optimizer moves: a running average, say.
 
-        The very tensors: :meth:`load_state_dict` writes into them.
+        They are no copies: :meth:`load_state_dict` writes into them.
         """
         return {}
 

@@ -48,7 +48,7 @@ class _Perturbation(Trigger):
 
 
 class WeightPerturbation(_Perturbation):
-    """Noise on every learned number of the network at once; the whole batch sees the same noise.
+    """Weight perturbation: noise on all parameters at once; the whole batch sees the same noise.
 
     Args:
         deviation: σ.
@@ -87,7 +87,7 @@ class WeightPerturbation(_Perturbation):
 
 
 class NodePerturbation(_Perturbation):
-    """Noise on the rates of all areas at once, each sample with its own.
+    """Node perturbation: noise on the rates of all areas at once, each sample with its own.
 
     Args:
         deviation: σ.
@@ -116,7 +116,7 @@ class NodePerturbation(_Perturbation):
 
 
 class REINFORCE(_Perturbation):
-    """Columns fire at random around f(drive) and learn by a global scalar, the outcome (Williams 1992).
+    """REINFORCE (Williams 1992): columns fire at random around f(drive), and learn by the outcome.
 
     The sweep that answers, and that is taught about, is the random one. Evaluation has no noise. L is the
     loss; if a reward teaches, it is −r, whatever was expected: noise in the rates makes other choices, and

@@ -94,7 +94,7 @@ class Plasticity:
                 self.credit(area.parameter_gradients(activity.traces[node]), scale ** max(depth - 1, 0))
 
     def restart(self) -> None:
-        """Begin a new set of changes: the next ones replace what is there."""
+        """Start a new set of changes, which replace those that are there."""
         self._written.clear()
 
     def close(self) -> None:

@@ -35,7 +35,7 @@ from corticalnet.rules.trigger import Equality, Trigger
 
 
 class Rule(LearningRule):
-    """Teaching signal × feedback pathway × trigger.
+    """A learning rule as a product: teaching signal × feedback pathway × trigger.
 
     Raises:
         RuleError: the parts do not go together.

@@ -67,7 +67,7 @@ class Rewarded(Teaching):
 
 
 class Reward(Rewarded):
-    """Dopamine broadcasts the difference to what was expected (BrainProp, Pozzi et al. 2020).
+    """Reward-prediction error as the teaching signal, broadcast by dopamine (BrainProp, Pozzi et al. 2020).
 
     Max-Boltzmann choice: the most active output column, or with probability ``exploration`` one drawn
     from softmax(y / temperature). Reward 1 for the right class, else 0. The chosen column's rate is the
@@ -119,7 +119,7 @@ class Reward(Rewarded):
 
 
 class SoftmaxReward(Rewarded):
-    """Rare successes count more (AGREL, Roelfsema & van Ooyen 2005).
+    """Reward with softmax choice, where rare successes count more (AGREL, Roelfsema & van Ooyen 2005).
 
     The winner s is drawn from P = softmax(y). The prediction error is δ = 1 − P(s) if it is rewarded and
     −1 if not; an expansive function, f(δ) = δ / (1 − δ) for δ ≥ 0 and f(−1) = −1, makes the winner's error of

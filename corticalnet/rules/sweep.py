@@ -24,7 +24,7 @@ from corticalnet.rules.trigger import Equality, Trigger
 
 
 class Sweep(Trigger):
-    """All synapses change at once, after the signal has swept down.
+    """The trigger of backprop: all synapses change at once, after the signal has swept down.
 
     Args:
         feedback_cells: whether columns have cells that hold the signal. The numbers are the same; what is

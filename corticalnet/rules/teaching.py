@@ -81,7 +81,7 @@ class Teaching(ABC):
 
 
 class Teacher(Teaching):
-    """A teacher shows the whole target vector.
+    """Supervised teaching: a teacher shows the whole target vector.
 
     Args:
         loss: "squared" (½‖t − y‖²) or "cross-entropy" (of the softmax of the output rates).

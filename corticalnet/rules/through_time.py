@@ -48,7 +48,7 @@ class SequenceResult:
 
 
 class ThroughTime:
-    """A rule for recurrent networks.
+    """A rule for recurrent networks: another rule, unrolled through time in windows of steps.
 
     Args:
         rule: teaching signal × feedback pathway × trigger, e.g. ``cn.rule("backprop")``.

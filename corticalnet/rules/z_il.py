@@ -22,7 +22,7 @@ from corticalnet.rules.trigger import Equality, Trigger
 
 
 class ZIL(Trigger):
-    """Area l below the output learns at step l.
+    """The trigger of Z-IL: area l below the output learns at step l.
 
     Args:
         rate: γ of inference; 1 for exact backprop.

@@ -43,7 +43,7 @@ from corticalnet.errors import CircuitError, unknown
 
 
 class Cell(Part, ABC):
-    """Base of all cells. See the module's docstring.
+    """Base class of all cells; see the module's docstring.
 
     Attributes:
         ports: port -> the phase of the step that delivers it, for example "predict": what arrives is summed
@@ -115,7 +115,7 @@ class Cell(Part, ABC):
     def reads(self) -> dict[str, set[str]]:
         """Return, for each phase, the states, inputs and ports ("port_<name>") that its function reads.
 
-        More than its equations hold, where a factor is 0 or something is taken off itself.
+        That may be more than its equations hold: a factor of 0, or x − x, leaves nothing of what is read.
         """
         return self._traced[1]
 

@@ -18,7 +18,7 @@ from corticalnet.circuits.quantities import Count, Magnitude
 
 
 class ChangeDetector(Cell):
-    """The change detector φ of the paper of Fa-Z-IL.
+    """The change detector φ of Fa-Z-IL (Song et al. 2020).
 
     Ports: ``error``, ``prediction_phase`` (where it is not 0, φ is blocked: the paper's condition that the
     change was not caused by the prediction phase). States: ``phi``, ``silent`` (steps for which the error

@@ -51,7 +51,7 @@ class LeakyActionValue(ActionValue):
 
 
 class PairwiseCompetition(Cell):
-    """Two actions against each other; port ``difference`` receives that of their bids."""
+    """A competition of two actions; port ``difference`` receives the difference of their bids."""
 
     ports = {"difference": "predict"}
     state = {"first": 0.0, "second": 0.0}
@@ -63,7 +63,7 @@ class PairwiseCompetition(Cell):
 
 
 class Action(Cell):
-    """An action: chosen if it wins all its contests.
+    """An action, which is chosen if it wins all its competitions.
 
     Ports: ``wins`` (contests won), ``value`` (the rate of its column). States: ``action``, ``expected``
     (its column's rate if it is chosen: the reward that is expected).
@@ -95,7 +95,7 @@ class RewardSource(Cell):
 
 
 class Dopamine(Cell):
-    """Dopamine: the reward-prediction error, for one step.
+    """A dopamine cell: it signals the reward-prediction error, for one step.
 
         rpe = reward − expected, when an outcome comes; else 0
 

@@ -15,7 +15,7 @@ from corticalnet.errors import CircuitError
 
 
 class Clock(Cell):
-    """Counts steps since the teacher came, and ticks from step ``first`` to step ``last``.
+    """A clock cell: it counts steps since the teacher came, and ticks from step ``first`` to step ``last``.
 
     Z-IL needs one for every depth l (first = last = l); IL one at step T. Outside input: ``teaching``
     (1 while the teacher is there).
@@ -39,7 +39,7 @@ class Clock(Cell):
 
 
 class PhaseSignal(Cell):
-    """Tells all columns that no teacher is there: the prediction phase. Outside input: ``teaching``."""
+    """A cell that signals the prediction phase (no teacher) to all columns. Outside input: ``teaching``."""
 
     state = {"prediction_phase": 1.0}
     inputs = {"teaching": ONE}

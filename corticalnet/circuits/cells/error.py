@@ -17,7 +17,7 @@ from corticalnet.circuits.pointwise import absolute
 
 
 class Error(Cell):
-    """``error ← error + change``.
+    """An error cell: ``error ← error + change``, with ε = x − μ.
 
     Args:
         gated: its feedback passes only while φ holds the ``gate`` open: ``sent = error · gate`` is what the

@@ -61,7 +61,7 @@ class Feedback(Cell):
 
 
 class LeakyFeedforward(Feedforward):
-    """The same in continuous time: ``τ d drive/dt = −drive + what arrives``."""
+    """A leaky feedforward cell, in continuous time: ``τ d drive/dt = −drive + what arrives``."""
 
     tau: Milliseconds = 10.0
 
@@ -72,7 +72,7 @@ class LeakyFeedforward(Feedforward):
 
 
 class LeakyFeedback(Feedback):
-    """The same in continuous time: ``τ d signal/dt = −signal + what arrives``."""
+    """A leaky feedback cell, in continuous time: ``τ d signal/dt = −signal + what arrives``."""
 
     tau: Milliseconds = 10.0
 

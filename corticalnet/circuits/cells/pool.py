@@ -17,7 +17,7 @@ from corticalnet.circuits.quantities import Count
 
 
 class Winner(Cell):
-    """Whether a column is the most active of its neighbourhood.
+    """A winner-take-all cell: whether its column is the most active of the neighbourhood.
 
     Ports: ``wins`` (contests won), ``value`` (the rate of its column). States: ``winner``, ``rate``.
 

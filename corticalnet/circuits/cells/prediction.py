@@ -17,7 +17,7 @@ from corticalnet.circuits.quantities import Milliseconds
 
 
 class Prediction(Cell):
-    """The drive of a column: ``prediction ← port.prediction``.
+    """A prediction cell, the drive of a column: ``prediction ← port.prediction``.
 
     States: ``prediction``, ``shift`` (how far it moved in this step). Ports: ``prediction``; for its plastic
     synapses ``error`` and ``phi``.
@@ -32,7 +32,7 @@ class Prediction(Cell):
 
 
 class OutputPrediction(Cell):
-    """The same where the output fires nonlinearly: it also knows its rate f(μ) and gain f'(μ).
+    """A prediction cell of a nonlinear output, which also computes its rate f(μ) and gain f'(μ).
 
     ``shift`` is that of the rate.
     """
@@ -54,7 +54,7 @@ class OutputPrediction(Cell):
 
 
 class PredictionWithMotion(Cell):
-    """A prediction cell that also knows its rate, its gain, and how far it has moved lately.
+    """A prediction cell that also computes its rate, its gain, and how far it has moved lately.
 
         motion ← (1 − dt/memory) motion + shift         ``size = |motion|``
 
@@ -87,7 +87,7 @@ class PredictionWithMotion(Cell):
 
 
 class Sum(Cell):
-    """Adds up what it receives at ``terms`` (state ``total``): how much a population moves, in sum."""
+    """A cell that sums what it receives at ``terms`` (state ``total``): a population's motion, say."""
 
     ports = {"terms": ""}
     state = {"total": 0.0}

@@ -25,7 +25,7 @@ from corticalnet.circuits.quantities import ONE, Magnitude, Milliseconds
 
 
 class Relaxing(Cell):
-    """A column that moves first in a step.
+    """A column of equilibrium propagation that relaxes in the first half of a step.
 
     Ports: ``drive``, ``feedback``. States: ``rate``, ``sent`` (c · rate, what goes down).
 
@@ -59,7 +59,7 @@ class Relaxing(Cell):
 
 
 class RelaxingNext(Relaxing):
-    """The same, that moves after its neighbours have."""
+    """A column of equilibrium propagation that relaxes in the second half of a step, after its neighbours."""
 
     ports = {"drive": "feedback", "feedback": "feedback"}
 
@@ -73,19 +73,19 @@ class RelaxingNext(Relaxing):
 
 
 class ToldRelaxing(Relaxing):
-    """A column that moves first, and whose synapses are told at port ``nudge`` that a teacher is there."""
+    """A column that relaxes first, and whose synapses receive the nudge at port ``nudge``."""
 
     ports = {**Relaxing.ports, "nudge": ""}
 
 
 class ToldRelaxingNext(RelaxingNext):
-    """The same, that moves after its neighbours have."""
+    """A column that relaxes after its neighbours, and whose synapses receive the nudge at port ``nudge``."""
 
     ports = {**RelaxingNext.ports, "nudge": ""}
 
 
 class NudgedRate(RelaxingNext):
-    """An output column: a teacher nudges it. Port ``nudge`` (how much); outside input ``target``."""
+    """An output column nudged by a teacher. Port ``nudge`` (its strength β); outside input ``target``."""
 
     ports = {"drive": "feedback", "nudge": ""}
     inputs = {"target": ONE}
@@ -96,7 +96,7 @@ class NudgedRate(RelaxingNext):
 
 
 class ClampedRate(NudgedRate):
-    """An output column: it is what its target says while there is a nudge, and relaxes without one."""
+    """An output column clamped to its target while there is a nudge; it relaxes without one."""
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Set the rate to the target while there is a nudge; otherwise relax to the drive."""
@@ -106,7 +106,7 @@ class ClampedRate(NudgedRate):
 
 
 class Nudge(Clock):
-    """A clock of two phases: tells the output how strong a nudge is, and synapses which phase is at rest.
+    """A clock of the free and the nudged phase: nudges the output, and signals synapses when a phase ends.
 
     It counts from the teacher on. States beside those of a clock (``tick`` is 1 when all is over): ``nudge``
     (β after step ``first``; if symmetric −β in the second half), ``contrast`` (by which factor synapses take

@@ -28,7 +28,7 @@ _HEARD = {"power": "", "held": "", "pool": "compare", "mass": "compare"}
 
 
 class SoftmaxValue(Clamped):
-    """An output value cell that also tells whether a teacher holds it (``held``)."""
+    """An output value cell that also signals whether a teacher clamps it (``held``)."""
 
     share: Magnitude = 1.0
     state = {**Clamped.state, "held": 0.0}
@@ -43,7 +43,7 @@ class SoftmaxValue(Clamped):
 
 
 class SoftmaxPrediction(PredictionWithMotion):
-    """A prediction cell that also tells its ``power``, exp(rate)."""
+    """A prediction cell that also computes its ``power``, exp(rate)."""
 
     state = {**PredictionWithMotion.state, "power": 0.0}
 
@@ -54,7 +54,7 @@ class SoftmaxPrediction(PredictionWithMotion):
 
 
 class StagedSoftmaxValue(TaughtValue):
-    """An output value cell in continuous time."""
+    """An output value cell of a softmax, in continuous time."""
 
     share: Magnitude = 1.0
 
@@ -64,11 +64,11 @@ class StagedSoftmaxValue(TaughtValue):
 
 
 class NudgedSoftmaxValue(NudgedValue, StagedSoftmaxValue):
-    """The same with a teacher that only nudges."""
+    """An output value cell of a softmax, in continuous time, with a teacher that only nudges."""
 
 
 class StagedSoftmaxPrediction(StagedPrediction):
-    """The same in continuous time."""
+    """A prediction cell of a softmax, in continuous time."""
 
     state = {**StagedPrediction.state, "power": 0.0}
 
@@ -79,7 +79,7 @@ class StagedSoftmaxPrediction(StagedPrediction):
 
 
 class SoftmaxError(Error):
-    """value − softmax, scaled by the gain.
+    """An error cell of a softmax: value − softmax, scaled by the gain.
 
     ``change`` receives the value's change alone. Other ports: see the module.
     """
@@ -105,7 +105,7 @@ class SoftmaxError(Error):
 
 
 class StagedSoftmaxError(StagedError):
-    """The same in continuous time."""
+    """An error cell of a softmax, in continuous time."""
 
     share: Magnitude = 1.0
     ports = {**StagedError.ports, **_HEARD}
@@ -123,7 +123,7 @@ class StagedSoftmaxError(StagedError):
 
 
 class AveragedSoftmaxError(AveragedError, StagedSoftmaxError):
-    """The same where what it receives is noisy: it is read as an average of the time before."""
+    """An error cell of a softmax, in continuous time, that averages noisy errors before they are read."""
 
     ports = StagedSoftmaxError.ports
     state = {**AveragedError.state, "expected": 0.0}

@@ -33,7 +33,7 @@ _NEVER = 1e-6
 
 
 class Spiking(Cell, ABC):
-    """Base: a cell that fires at a rate that is wanted. Port: ``drive``.
+    """Base class of cells that spike at a target rate. Port: ``drive``.
 
     Args:
         max_rate: rate at a drive of 1.
@@ -51,7 +51,7 @@ class Spiking(Cell, ABC):
 
 
 class Poisson(Spiking):
-    """Spikes come independently, with probability r dt in a step.
+    """A Poisson cell: spikes come independently, with probability r dt in a step.
 
     Each cell draws its own chances: Wichmann and Hill's generator (1982, AS 183), three whole numbers that
     any engine computes exactly (also in float32), so all engines see the same spikes.
@@ -77,7 +77,7 @@ class Poisson(Spiking):
 
 
 class PIF(Spiking):
-    """Perfect integrate-and-fire: ``dv/dt = r``; a spike takes 1 off."""
+    """A perfect integrate-and-fire cell: ``dv/dt = r``; a spike takes 1 off."""
 
     state = {"spike": State(event=True), "voltage": 0.0}
 
@@ -93,7 +93,7 @@ class PIF(Spiking):
 
 
 class LIF(Spiking):
-    """Leaky integrate-and-fire: ``τ dv/dt = I − v``; a spike at 1 resets to 0. The voltage is in thresholds.
+    """A leaky integrate-and-fire cell: ``τ dv/dt = I − v``; v is in thresholds, a spike at 1 resets it to 0.
 
     Args:
         tau: of the membrane.
@@ -133,7 +133,7 @@ class LIF(Spiking):
 
 
 class DrivenLIF(Cell):
-    """A leaky cell that is driven by the spikes of others: no rate is wanted of it.
+    """A leaky integrate-and-fire cell that is driven by the spikes of others, not by a target rate.
 
         τ dv/dt = I − v,  a spike at v = 1, then v = 0          τ_s dI/dt = −I, and what arrives
 
@@ -166,7 +166,7 @@ class DrivenLIF(Cell):
 
 
 class SynapticCurrent(Cell):
-    """What spikes leave behind: τ d rate/dt = −rate, and a jump at each spike.
+    """A synaptic current: τ d rate/dt = −rate, with a jump at each spike.
 
     With weight z / (N r τ) from each of N cells that fire at r, its mean is z. Port: ``spikes``.
 

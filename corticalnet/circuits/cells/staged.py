@@ -63,7 +63,7 @@ class StagedError(Cell):
 
 
 class AveragedError(StagedError):
-    """The same where what it receives is noisy: it is read as an average of the time before.
+    """An error cell in continuous time that averages noisy errors before they are read.
 
         average d mean/dt = −mean + error
 
@@ -169,7 +169,7 @@ class ContinuousDetector(Cell):
 
 
 class DelayedDetector(ContinuousDetector):
-    """The same with a stage 3: the error has been read, and is no longer sent.
+    """A φ in continuous time with a stage 3, in which the error has been read and is no longer sent.
 
     Args:
         closes: when, after the error left rest.
@@ -185,7 +185,7 @@ class DelayedDetector(ContinuousDetector):
 
 
 class StagedClock(Cell):
-    """The same stages by a clock that starts with the teacher (outside input ``teaching``): not autonomous.
+    """A clock that sets the same stages as φ, from the teacher's coming (input ``teaching``): not autonomous.
 
     Args:
         opens: stage 1 begins.

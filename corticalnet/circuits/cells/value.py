@@ -14,7 +14,7 @@ from corticalnet.circuits.quantities import ONE, Magnitude, Milliseconds
 
 
 class Sensory(Cell):
-    """An input column: it shows the stimulus.
+    """An input column, whose rate is the stimulus.
 
     States: ``value``, ``rate`` (the same). Outside input: ``stimulus``.
     """
@@ -33,7 +33,7 @@ class Sensory(Cell):
 
 
 class Constant(Cell):
-    """A cell that is always at rate 1: the source of biases."""
+    """A cell whose rate is always 1: the source of biases."""
 
     state = {"rate": 1.0}
 
@@ -77,7 +77,7 @@ class Value(Cell):
 
 
 class Clamped(Value):
-    """An output value cell: free it goes to its prediction; a teacher holds it at the target.
+    """An output value cell, free or clamped: free it goes to its prediction, clamped to the target.
 
     Its value is a rate (in the papers the output is linear, and the two are the same).
     Outside inputs: ``target``, and ``clamped`` (1 while the teacher is there).
@@ -168,7 +168,7 @@ class TaughtValue(Cell):
 
 
 class NudgedValue(TaughtValue):
-    """The same with a teacher that only nudges:  τ dx/dt = −ε + β r (target − x)."""
+    """An output value cell in continuous time, nudged by a teacher: τ dx/dt = −ε + β r (target − x)."""
 
     nudge: Magnitude = 1e-3
 

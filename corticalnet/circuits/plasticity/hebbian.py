@@ -15,7 +15,7 @@ from corticalnet.circuits.quantities import Probability
 
 
 class ErrorTimesRate(Plasticity):
-    """The postsynaptic column's error times the presynaptic rate."""
+    """Plasticity by the postsynaptic column's error times the presynaptic rate."""
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
         """Compute ``error · rate``."""
@@ -23,7 +23,7 @@ class ErrorTimesRate(Plasticity):
 
 
 class CreditTimesRate(Plasticity):
-    """The same product the other way round, for synapses of the way down.
+    """Plasticity of feedback synapses by the same product, with the two ends exchanged.
 
     The rate of the column below (at port ``rate`` of its feedback cell) times the credit of the column
     above: what changes the synapse up between the two, so that pairs of synapses become alike (AGREL).
@@ -39,7 +39,7 @@ class CreditTimesRate(Plasticity):
 
 
 class CreditTimesSynapticRate(CreditTimesRate):
-    """The same where the credit of the column above arrives as spikes, and is read from a current."""
+    """Plasticity of feedback synapses where the credit above arrives as spikes, read from a current."""
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
         """Compute ``rate · rate of the current``."""
@@ -47,7 +47,7 @@ class CreditTimesSynapticRate(CreditTimesRate):
 
 
 class SentTimesRate(Plasticity):
-    """The product of both ends: what a weight is multiplied by in the energy of equilibrium propagation."""
+    """Hebbian product of both ends: a weight's factor in the energy of equilibrium propagation."""
 
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
         """Compute ``sent · rate``."""

@@ -171,7 +171,7 @@ class Plasticity(Part, ABC):
     def reads(self, pre: Cell, post: Cell) -> dict[str, set[str]]:
         """Return what eligibility and update read: states of "pre" and of "post", and names of "port".
 
-        More than their expressions hold, where a factor is 0 or something is taken off itself.
+        That may be more than their expressions hold: a factor of 0, or x − x, leaves nothing of what is read.
         """
         dt = Traced(sympy.Symbol("dt", positive=True))
         _, found = self._trace(self.eligibility, pre, post)

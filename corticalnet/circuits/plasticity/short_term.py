@@ -15,7 +15,7 @@ from corticalnet.circuits.quantities import Milliseconds, PerMillisecond, Probab
 
 
 class TsodyksMarkram(Plasticity):
-    """Synapses that facilitate and depress; their weights stay as they are.
+    """Short-term facilitation and depression (Tsodyks et al. 1998); weights stay as they are.
 
     The presynaptic cell has a state ``rate``. States: ``utilisation`` u, ``resources`` x.
 

@@ -40,7 +40,7 @@ TARGETS = ("numpy", "cython", "cpp_standalone")
 
 
 class Brian2Engine(Stepping):
-    """Runs compiled protocols on a circuit with Brian2.
+    """The engine that runs compiled protocols on a circuit with Brian2.
 
     Args:
         circuit: what to run.

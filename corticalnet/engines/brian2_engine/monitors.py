@@ -66,9 +66,9 @@ class Monitors:
         return self._model.cells, name, np.arange(*layout.rows(variable.part))
 
     def played(self, recording: Recording) -> dict[tuple[str, str], Tensor]:
-        """Return the recorded steps by part and state: ``[T, 1, n]`` of all cells.
+        """Return the recorded steps by part and state.
 
-        ``[T, 1, *shape]`` of synapses, ``[T, *weight shape]`` of weights.
+        Of cells they are ``[T, 1, n]``, of synapses ``[T, 1, *shape]``, of weights ``[T, *weight shape]``.
         """
         found = {}
         for variable in recording.variables:

@@ -32,7 +32,7 @@ _PRECISIONS = {"float64": torch.float64, "float32": torch.float32}
 
 
 class TorchEngine(Stepping):
-    """Runs a circuit as batched tensors.
+    """The engine that runs a circuit as batched tensors of torch.
 
     Args:
         circuit: what to run.

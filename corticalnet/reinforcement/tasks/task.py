@@ -86,7 +86,7 @@ class Task(ABC):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Floats, dict[str, Any]]:
-        """Begin a trial of every agent.
+        """Reset the environment: begin a trial of every agent.
 
         Args:
             seed: begins all random numbers again; without, they go on.

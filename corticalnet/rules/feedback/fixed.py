@@ -19,7 +19,7 @@ from corticalnet.rules.feedback.base import Feedback
 
 
 class NoPathway(Feedback):
-    """No synapse carries anything down: all that comes back is a global scalar (neuromodulator).
+    """No feedback pathway: all that comes back is a global scalar (neuromodulator).
 
     For rules that learn by that number (weight and node perturbation, REINFORCE), and for them alone.
     """
@@ -135,7 +135,7 @@ class DirectFeedbackLink(Dense):
 
 
 class SignSymmetric(Random):
-    """Feedback weights share only their sign with the feedforward ones (Liao, Leibo & Poggio 2016).
+    """Sign-symmetric feedback: weights share only the sign with those up (Liao, Leibo & Poggio 2016).
 
     Args:
         magnitude: "uniform" (every ``|B|`` is √(2 / fan-in)) or "random" (fixed random magnitudes).

@@ -74,7 +74,7 @@ class Learned(Random):
 
 
 class KolenPollack(Learned):
-    """Synapses up and down change alike and both decay (Kolen & Pollack 1994; Akrout et al. 2019).
+    """Kolen–Pollack feedback (1994; Akrout et al. 2019): synapses up and down change alike and decay.
 
     ``∂/∂w`` and ``∂/∂b`` hold the same post × pre product, which both synapses can work out from the same
     two columns, and λ times the weight itself. So under plain SGD ``W − B`` shrinks by ``1 − lr λ`` in every
@@ -109,7 +109,7 @@ class KolenPollack(Learned):
 
 
 class Matching(KolenPollack):
-    """Synapses up and down change alike, and nothing decays: ``W − B`` stays what it was.
+    """Matching feedback: synapses up and down change alike without decay; ``W − B`` stays what it was.
 
     The baseline of Lansdell, Prakash & Kording 2020. Their angle shrinks as both grow. A weight decay of the
     optimizer's, which moves both, makes it Kolen–Pollack.
@@ -130,7 +130,7 @@ class Matching(KolenPollack):
 
 
 class WeightMirror(Learned):
-    """Between trials an area discharges at random, and what answers above is mirrored (Akrout et al. 2019).
+    """Weight mirror: between trials areas fire noise, whose effect above is mirrored (Akrout et al. 2019).
 
     One area after the other fires noise of s.d. σ and mean 0; a link that leaves it drives its target by
     ``W ξ``, and its synapses down become ``B ← B + lr · rate · (⟨W ξ × ξ⟩ / σ² − B)``. The expectation of

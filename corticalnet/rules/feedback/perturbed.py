@@ -29,7 +29,7 @@ from corticalnet.rules.trial import Trial
 
 
 class Perturbed(Learned):
-    """Loss change × noise, regressed on the feedback signal.
+    """Feedback learned by perturbation: loss change × noise, regressed on the feedback signal.
 
     Args:
         deviation: σ of the noise on the rates of every hidden area.
