@@ -95,6 +95,28 @@ def test_oreilly_generec_has_the_papers_forms(form):
     assert build("oreilly_generec", pathway="random").rule.transports_weights is False
 
 
+@pytest.mark.parametrize(
+    ("name", "rule", "alternate", "lr", "decoders", "alpha", "sigma"),
+    [
+        ("bartunov_fc", "difference-target-propagation", 0, 7.57e-4, 7.68e-4, 0.15008, 0.36133),
+        ("bartunov_fc", "difference-target-propagation", 1, 3.08e-4, 4.593e-3, 0.231758, 0.220444),
+        ("bartunov_fc", "simplified-target-propagation", 9, 3.01e-4, 9.572e-3, 1.0, 0.118267),
+        ("bartunov_lc", "auxiliary-output-target-propagation", 0, 2.0e-5, 2.61e-4, 1.0, 0.299769),
+    ],
+)
+def test_target_propagation_has_the_settings_of_bartunovs_search(
+    name, rule, alternate, lr, decoders, alpha, sigma
+):
+    """Labels have no α; it is 1."""
+    model = build(name, input_shape=(1, 8, 8), rule=rule, alternate=alternate)
+    taught = model.rule
+    assert (model.settings.lr, taught.alpha, taught.reconstruction.sigma) == (lr, alpha, sigma)
+    assert model.settings.lr * taught.own_rate == pytest.approx(decoders)
+    assert (taught.alternate, taught.teaching.loss) == (alternate, "cross-entropy")
+    told = build(name, input_shape=(1, 8, 8), rule=rule, own_rate=3.0, sigma=0.5).rule
+    assert (told.own_rate, told.reconstruction.sigma) == (3.0, 0.5)
+
+
 @pytest.mark.parametrize(("blocks", "millions"), [(3, 0.27), (5, 0.46), (9, 0.85)])
 def test_he_residual_has_6n_2_layers_and_the_papers_parameters(blocks, millions):
     """Table 6 of the paper; our shortcuts where channels double are two more layers."""
