@@ -10,7 +10,9 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 
+import corticalnet as cn
 from simulations.parts import results as simulations
 from tests.figures import hard_to_read, overlapping
 
@@ -111,6 +113,41 @@ def test_nudges_of_both_signs_are_wrong_by_the_square_of_a_nudge():
     for form, order in (("one-sided", 1), ("symmetric", 2)):
         assert module.slopes(found, "sigmoid", form) == pytest.approx([order], abs=0.05)
     assert found["digits"]["symmetric, 64-64-10"][0]["accuracy"][-1] > 0.8
+
+
+@pytest.mark.slow
+def test_on_the_spectrum_guesses_vary_and_equilibria_have_a_gradient_of_their_own():
+    module = importlib.import_module("simulations.spectrum")
+    found = results("spectrum")["rules"]
+    seen = {name: one["seen"][0] for name, one in found.items()}
+    assert seen["backprop"]["angle"]["backprop"] < 1e-3
+    assert seen["backprop"]["variance"] == seen["equilibrium-propagation"]["variance"] == 0
+    assert seen["node-perturbation"]["variance"] > 1
+    angle = seen["equilibrium-propagation"]["angle"]
+    assert angle["recurrent backprop"] < 0.5 * angle["backprop"]
+    assert found["equilibrium-propagation"]["passes"] > 10 * found["backprop"]["passes"]
+    assert "clock" in module.broken(found["equilibrium-propagation"])
+    assert "clock" not in module.broken(found["backprop"])
+
+
+def test_a_mean_of_draws_is_freed_of_what_noise_adds_to_it():
+    """Updates g + z, with z as large as g (of 50 weights): their mean is g."""
+    module = importlib.import_module("simulations.spectrum")
+    net = cn.mlp([6, 5, 4], "tanh", dtype=torch.float64)
+    x, y = torch.rand(8, 6, dtype=torch.float64), torch.arange(8) % 4
+
+    class Noisy(type(cn.rule("backprop"))):
+        def learn(self, net, x, targets, **more):
+            step = super().learn(net, x, targets, **more)
+            size = torch.cat([p.grad.flatten() for p in net.parameters()]).norm()
+            for p in net.parameters():
+                p.grad += size * torch.randn_like(p) / 50**0.5
+            return step
+
+    plain = cn.rule("backprop")
+    seen = module.measure(net, Noisy(plain.teaching, plain.feedback, plain.trigger), x, y, 400)
+    assert seen["angle"]["backprop"] < 5
+    assert seen["variance"] == pytest.approx(1, rel=0.15)
 
 
 def test_inference_learning_changes_all_synapses_at_the_end():
