@@ -3,12 +3,15 @@
     self.rate = positive("IL: rate", rate, RuleError)        "IL: rate must be a number above 0, not -1"
 
 All return what they were given as a plain number: scalars of NumPy and tensors of one number are unwrapped.
-Booleans and texts are no numbers, and NaN and infinity are in no range.
+Booleans and texts are no numbers, and NaN and infinity are in no range. What has a physical unit is no
+number, either: Brian2 holds ``10 * ms`` as 0.01, and here times are in ms
+(:func:`corticalnet.circuits.quantities.quantity` converts).
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable
 from numbers import Integral, Real
 from typing import Any
@@ -57,7 +60,7 @@ def number(
     >>> number("gain", 2, CorticalnetError)
     2.0
     """
-    plain = _plain(value)
+    plain = None if has_unit(value) else _plain(value)
     try:
         found = float(plain) if isinstance(plain, Real) else math.nan
     except OverflowError:
@@ -93,7 +96,7 @@ def whole(what: str, value: Any, error: type[CorticalnetError], least: int | Non
     >>> whole("seed", -3, CorticalnetError, least=None)
     -3
     """
-    plain = _plain(value)
+    plain = None if has_unit(value) else _plain(value)
     if not isinstance(plain, Integral) or (least is not None and plain < least):
         range_ = "" if least is None else f" from {least}"
         raise error(f"{what} must be a whole number{range_}, not {shown(value)}")
@@ -134,6 +137,7 @@ def array(what: str, value: Any, error: type[CorticalnetError], *, finite: bool 
         raise error(f"{what} is None; give an array of numbers")
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise error(f"{what} is a masked array; fill in what is masked, or leave it out")
+    unitless(what, value, error)
     plain = value
     try:
         for method in ("detach", "cpu", "toarray"):  # of tensors, and of SciPy's sparse matrices
@@ -152,6 +156,34 @@ def array(what: str, value: Any, error: type[CorticalnetError], *, finite: bool 
     if finite and not np.isfinite(found).all():
         raise error(f"{what} has a value that is not finite (NaN or infinite)")
     return found
+
+
+def dimension(value: Any) -> tuple[float, ...] | None:
+    """Return the powers of m, kg, s, A, K, mol and cd of what has a unit of Brian2; None if it has none.
+
+    Brian2 is not imported for this: what has a unit of its was made by it.
+    """
+    library = sys.modules.get("brian2.units.fundamentalunits")
+    found = getattr(value, "dim", None)  # (a method, of tensors)
+    if library is None or not isinstance(found, library.Dimension) or found.is_dimensionless:
+        return None
+    return tuple(float(power) for power in found._dims)
+
+
+def has_unit(value: Any) -> bool:
+    """Say whether a value, or one in a list of them, has a unit: of Brian2, pint, quantities or Astropy."""
+    if isinstance(value, list | tuple):
+        return any(has_unit(one) for one in value)
+    if type(value) in (int, float, np.ndarray):
+        return False
+    foreign = getattr(value, "dimensionality", None) or getattr(value, "physical_type", "dimensionless")
+    return dimension(value) is not None or str(foreign) != "dimensionless"
+
+
+def unitless(what: str, value: Any, error: type[CorticalnetError]) -> None:
+    """Check that numbers have no physical unit, which reading them as an array would drop."""
+    if has_unit(value):
+        raise error(f"{what} must be plain numbers, without a unit, not {shown(value)}; divide by the unit")
 
 
 def _unwrapped(value: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from corticalnet.checks import unitless
 from corticalnet.circuits.checks import check
 from corticalnet.circuits.index import Index
 from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Weights, Wire
@@ -34,6 +35,7 @@ _PARTS: dict[str, type] = {
 
 def _numbers(weight: Any, where: str) -> Weights:
     """Read weights as a float64 array, also from torch; texts and complex numbers are refused."""
+    unitless(f"{where}: weights", weight, CircuitError)
     weight = weight.detach().cpu() if hasattr(weight, "detach") else weight
     try:
         found = np.asarray(weight)

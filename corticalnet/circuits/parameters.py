@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
 import numpy as np
 import sympy
 
+from corticalnet.checks import has_unit
 from corticalnet.circuits.quantities import ANY, ONE, Range, Unit, number, quantity
 from corticalnet.circuits.tracing import Traced
 from corticalnet.errors import CircuitError, one_of, unknown
@@ -97,6 +98,12 @@ class Part(ABC):
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        for name in vars(cls).get("__annotations__", {}):
+            if has_unit(vars(cls).get(name)):
+                raise CircuitError(
+                    f"{cls.__name__}: {name} = {vars(cls)[name]!r} has a unit in the class body, where the "
+                    f"annotation says the unit: write a number, or a text as '10 ms'"
+                )
         if "__dataclass_fields__" not in vars(cls):
             try:
                 dataclass(frozen=True)(cls)

@@ -2,6 +2,7 @@
 
     tau: Milliseconds = 10.0                            a plain number is in the unit of the annotation
     Value(tau="0.01 s")                                 a text is converted, and refused if it is no time
+    Value(tau=10 * brian2.ms)                           so is a quantity of Brian2
     lead: Annotated[Milliseconds, Range()] = -5.0       another range than that of the unit: here any number
 
 The table is coherent (pA = nS mV, mV = pA ms / pF), so an equation needs no factors. A unit's dimension
@@ -13,10 +14,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from math import inf, isfinite
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 
+from corticalnet.checks import dimension, has_unit
 from corticalnet.errors import CircuitError, UnitError, unknown
 
 Dimension = tuple[int, int, int]
@@ -129,10 +131,13 @@ _WRITTEN |= {
 
 
 def quantity(value: object, unit: Unit, what: str) -> float:
-    """Convert a value to a number in ``unit``: plain numbers are in it already, texts such as "10 ms" not.
+    """Convert a value to a number in ``unit``: plain numbers are in it already.
+
+    Texts ("10 ms") and quantities of Brian2 are converted. Those have 15 digits: 0.3 ms is 0.3, though held
+    in seconds.
 
     Args:
-        value: a number, or a text of number and unit.
+        value: a number, a text of number and unit, or a quantity of Brian2.
         unit: of the table.
         what: whose value it is, for the message.
 
@@ -142,6 +147,9 @@ def quantity(value: object, unit: Unit, what: str) -> float:
     >>> quantity("0.01 s", MS, "tau")
     10.0
     """
+    powers = dimension(value)
+    if powers is not None and not np.ndim(value):  # type: ignore[arg-type]
+        return _of_brian2(value, powers, unit, what)
     if not isinstance(value, str):
         return number(value, what, f" (in {unit.symbol}) or a text like '10 {unit.symbol}'")
     text = value.strip()
@@ -163,6 +171,17 @@ def quantity(value: object, unit: Unit, what: str) -> float:
                         f"not {value!r}") from None  # fmt: skip
 
 
+def _of_brian2(value: Any, powers: tuple[float, ...], unit: Unit, what: str) -> float:
+    """Convert a quantity of Brian2, which is held in SI units, to the unit of the table."""
+    time, voltage, current = unit.dimension  # V = kg m² / (s³ A)
+    if powers != (2 * voltage, voltage, time - 3 * voltage, current - voltage, 0, 0, 0):
+        choices = ", ".join(_of(unit)) or "none, it is a pure number"
+        raise UnitError(
+            f"{what} = {_shown(value)} has another unit: it must be a {unit.kind}; units: {choices}"
+        )
+    return float(f"{float(value) * 10.0 ** (3 * time + 3 * voltage + 12 * current):.15g}")
+
+
 def number(value: object, what: str, how: str = "") -> float:
     """Convert a value to float, also one of NumPy's or torch's; truth values and lists are refused.
 
@@ -174,7 +193,8 @@ def number(value: object, what: str, how: str = "") -> float:
     Raises:
         UnitError: it is no number.
     """
-    if not isinstance(value, bool | np.bool_ | str | bytes) and not getattr(value, "ndim", 0):
+    bare = not isinstance(value, bool | np.bool_ | str | bytes) and not getattr(value, "ndim", 0)
+    if bare and not has_unit(value):  # float(10 * brian2.ms) would be 0.01
         try:
             return float(value)  # type: ignore[arg-type]
         except (TypeError, ValueError, OverflowError, RuntimeError):

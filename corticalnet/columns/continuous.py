@@ -17,9 +17,9 @@ from __future__ import annotations
 import warnings
 from dataclasses import dataclass
 from math import inf
-from numbers import Real
 from typing import Any
 
+from corticalnet.checks import not_negative
 from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.errors import CircuitError, CircuitWarning, one_of
 
@@ -116,9 +116,7 @@ class Continuous:
                 raise CircuitError(f"Continuous: {name} must be {word}, not {value:g} ms")
             object.__setattr__(self, name, value)
         for name in ("threshold", "quiet", "nudge"):
-            number = getattr(self, name)
-            if isinstance(number, bool) or not isinstance(number, Real) or not 0 <= float(number) < inf:
-                raise CircuitError(f"Continuous: {name} must be a number, 0 or more, not {number!r}")
+            not_negative(f"Continuous: {name}", getattr(self, name), CircuitError)
         if not isinstance(self.pooled, bool):
             raise CircuitError(f"Continuous: pooled must be True or False, not {self.pooled!r}")
         if self.construction == "nudge" and self.nudge == 0:

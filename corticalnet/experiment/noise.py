@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.checks import whole
+from corticalnet.checks import not_negative, whole
 from corticalnet.errors import ProtocolError
 from corticalnet.seeds import seed_of
 
@@ -62,12 +62,7 @@ class Noise:
         if self.sd is None and self.density is None:
             object.__setattr__(self, "sd", 0.01)
         name, size = ("sd", self.sd) if self.density is None else ("density", self.density)
-        if (
-            isinstance(size, bool | str)
-            or not isinstance(size, int | float | np.number)
-            or not 0 <= size < math.inf
-        ):
-            raise ProtocolError(f"{what}: {name} must be a number from 0, not {size!r}")
+        object.__setattr__(self, name, not_negative(f"{what}: {name}", size, ProtocolError))
         whole(f"{what}: seed", self.seed, ProtocolError, least=0)
 
     def stream(self, dt: float, seed: int = 0) -> NoiseStream:

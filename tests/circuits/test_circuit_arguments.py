@@ -51,7 +51,7 @@ def test_a_learning_rate_of_zero_is_a_circuit_that_does_not_learn():
         ("Continuous: dt must be more than 0, not nan ms", {"dt": math.nan}),
         ("Continuous: pooled must be True or False, not 'no'", {"pooled": "no"}),
         ("Continuous: read_delay must be 0 ms or more, not inf ms", {"read_delay": "inf ms"}),
-        ("Continuous: threshold must be a number, 0 or more, not nan", {"threshold": math.nan}),
+        ("Continuous: threshold must be a number from 0, not nan", {"threshold": math.nan}),
     ],
 )
 def test_what_continuous_time_refuses(message, settings):
