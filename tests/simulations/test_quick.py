@@ -115,6 +115,14 @@ def test_nudges_of_both_signs_are_wrong_by_the_square_of_a_nudge():
     assert found["digits"]["symmetric, 64-64-10"][0]["accuracy"][-1] > 0.8
 
 
+def test_contrastive_learning_nears_backprop_as_feedback_grows_weak_unless_that_is_random():
+    module = importlib.import_module("simulations.contrastive")
+    found = results("contrastive")
+    for rule, order in module.ORDER.items():
+        assert module.slopes(found, "sigmoid", rule) == pytest.approx([float(order)], abs=0.05)
+    assert found["distances"]["sigmoid"]["CHL"][0][-1] < 0.01
+
+
 @pytest.mark.slow
 def test_on_the_spectrum_guesses_vary_and_equilibria_have_a_gradient_of_their_own():
     module = importlib.import_module("simulations.spectrum")
