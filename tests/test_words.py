@@ -129,27 +129,20 @@ SHARED = {
 #: What a function does, in the word that its docstring begins with.
 VERBS = set(
     """
-    Accept Accumulate Act Adapt Add Advance Align Allocate Alter Annotate Announce Answer Append Apply
-    Approximate Arrange Ask Assemble Assign Attach Audit Average Balance Begin Bind Blame Blank Branch
-    Break Bring Broadcast Build Call Change Check Choose Cite Clamp Clip Close Code Collect Colour Compare
-    Complete Compute Concatenate Connect Convert Copy Count Create Cross Cut Decay Decode Define Delegate
-    Delete Deliver Derive Describe Detect Determine Differentiate Discard Dispatch Display Disturb Do
-    Download Draw Drop Embed Emit Encode Escape Estimate Evaluate Exclude Expand Explain Express Extract
-    Factor Fetch Fill Find Fire Fit Fix Flatten Flush Follow Forget Format Gate Gather Generate Give Go
-    Group Halve Hash Have Hide Highlight Hold Import Infer Initialise Inject Insert Integrate Interpolate
-    Invert Iterate Join Judge Keep Key Label Launch Lay Learn Leave Lengthen Let Limit Link List Load Lock
-    Log Look Lower Make Map Mark Mask Match Measure Merge Minimise Move Multiply Name Normalise Note
-    Notify Nudge Observe Obtain Offer Open Order Pad Parse Pass Permute Perturb Pickle Place Plan Plot
-    Predict Prefer Prepare Prepend Present Print Produce Project Propagate Prune Put Quote Raise Rank Rate
-    Read Rearrange Receive Recompute Record Recover Reduce Reflect Refuse Register Reinforce Reject Relax
-    Remember Remove Rename Render Repeat Replace Report Require Rescale Reserve Reset Reshape Resolve Rest
-    Restart Restore Restrict Resume Retry Return Reverse Reward Rewrite Round Route Run Sample Save Say
-    Scale Scan Score Search See Seed Select Send Sequence Serve Set Shape Share Shield Shift Shorten Show
-    Shrink Shuffle Silence Simplify Simulate Solve Sort Space Split Stack Start Stop Store Strip Subtract
-    Suggest Sum Summarise Survey Sweep Switch Tabulate Take Tally Teach Tell Terminate Test Throw Tick
-    Tidy Time Toss Trace Track Train Transform Translate Treat Trigger Trim Truncate Turn Type Unfold
-    Unify Unlock Unpack Unroll Update Upgrade Use Validate Vary Verify Wait Walk Warn Watch Weight Wind
-    Wire Work Wrap Write Yield Zero Zoom
+    Accept Accumulate Adapt Add Advance Align Allocate Alter Append Apply Arrange Assign Attach Audit
+    Average Begin Branch Break Build Call Change Check Choose Clamp Clip Close Collect Compare Complete
+    Compute Concatenate Connect Convert Copy Count Create Cut Decay Decode Delete Deliver Describe Detect
+    Determine Disturb Do Download Draw Drop Emit Encode Escape Estimate Evaluate Expand Explain Extract
+    Factor Fetch Fill Filter Find Fire Fit Fix Flatten Flush Forget Format Gather Generate Go Group Hash
+    Import Infer Initialise Insert Integrate Interpolate Invert Join Judge Keep Key Label Lay Learn Leave
+    Let List Load Lock Look Make Map Mark Mask Match Measure Merge Minimise Move Multiply Name Normalise
+    Notify Nudge Observe Open Pad Parse Pass Permute Perturb Pickle Place Plan Plot Predict Prepare
+    Prepend Present Print Propagate Prune Raise Read Rearrange Receive Record Reduce Refuse Register Relax
+    Remove Render Repeat Replace Report Require Rescale Reserve Reset Reshape Restore Resume Return Round
+    Route Run Sample Save Scale Score Search Seed Select Send Set Share Shift Show Shuffle Silence
+    Simulate Solve Sort Split Stack Start Stop Store Strip Subtract Suggest Sum Summarise Sweep Tabulate
+    Take Test Tick Time Trace Track Train Transform Truncate Turn Unfold Unpack Unroll Update Use Validate
+    Verify Wait Walk Warn Watch Wrap Write Yield
     """.split()  # noqa: SIM905 - a list would be 150 lines
 )
 

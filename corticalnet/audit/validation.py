@@ -9,6 +9,7 @@ from typing import Any
 from corticalnet.audit.comparison import ALL, LEAST, Comparison, geometric_mean, mean
 from corticalnet.audit.report import brief, finite
 from corticalnet.audit.sweeps import ParameterSweep
+from corticalnet.errors import ProtocolError, unknown
 from corticalnet.tables import table
 
 
@@ -56,8 +57,15 @@ class Validation:
     sweep: ParameterSweep | None = None
 
     def __getitem__(self, view: str) -> Found:
-        """Return a view by its name, or by its beginning ("rates" is the last of them)."""
-        return next(found for found in reversed(self.views) if found.view.startswith(view))
+        """Return a view by its name, or by its beginning ("rates" is the last of them).
+
+        Raises:
+            ProtocolError: no view begins so.
+        """
+        for found in reversed(self.views):
+            if found.view.startswith(view):
+                return found
+        raise ProtocolError(unknown("view", view, [found.view for found in self.views] or ["none"]))
 
     def to_dict(self) -> dict[str, Any]:
         """Describe the validation as data for JSON; numbers that are not finite become None."""

@@ -43,7 +43,7 @@ def list_(
 
 
 def _added(file: str, as_json: bool) -> None:
-    """Show rules, cells and plasticities that a model file makes known."""
+    """Print the rules, cells and plasticities that a model file registers."""
     from corticalnet.circuits.cells import Cell
     from corticalnet.circuits.plasticity import Plasticity
     from corticalnet.rules.catalogue import registered_by

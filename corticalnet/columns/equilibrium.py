@@ -91,14 +91,14 @@ class EquilibriumColumns(ColumnModel):
 
     @property
     def nudge(self) -> tuple[float, bool]:
-        """Give its strength, and whether there is one the other way, too."""
+        """Return the strength of the nudge, and whether there is an opposite one too."""
         return self.rule.beta, self.rule.symmetric
 
     @property
     def _taught(self) -> int:
-        """Count the steps with a nudge."""
+        """Return the number of steps with a nudge."""
         return int(self.rule.relaxation.steps) * (1 + self.nudge[1])
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
-        """Require phases of the rule's length; the first step with a teacher is the last of the free one."""
+        """Return the least durations: the rule's phases (the first taught step ends the free one)."""
         return MinimumDurations(self.rule.relaxation.steps, 1 + self._taught)

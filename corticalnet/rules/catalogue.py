@@ -186,7 +186,7 @@ def register(name: str, make: Entry | Callable[..., LearningRule]) -> None:
 
 @contextmanager
 def registering(file: str) -> Iterator[None]:
-    """Let rules that a file registers while it runs be its own; those of an earlier run are forgotten."""
+    """Register a file's rules as its own; those of an earlier run of the file are forgotten."""
     for name in [name for name, by in registered_by.items() if by == file and name in _RULES]:
         del registered_by[name], _RULES[name]
     _running.append(file)

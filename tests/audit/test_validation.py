@@ -10,6 +10,7 @@ import torch
 import corticalnet as cn
 from corticalnet.analysis import ranges
 from corticalnet.audit import Trials, Validation, View, compare, figures, fit_power_law, run_sweep
+from corticalnet.audit.validation import Found
 from corticalnet.circuits import cells
 from corticalnet.errors import CorticalnetError, SimulationError
 from tests.networks import F64
@@ -227,6 +228,8 @@ def test_more_cells_err_less():
         (lambda: cn.validate(network(), "z-il", trials=0), "trials must be a whole number from 1"),
         (lambda: cn.validate(network(), "z-il", sweep="tau", values=[]), "no values"),
         (lambda: View("", cn.Continuous(dt=0.5), 10**6).build(trials()), "1,000,000 that a trial"),
+        (lambda: Validation("x", (), (Found("steps"),))["step 1"], "did you mean 'steps'"),
+        (lambda: Validation("x", ())["steps"], "Choices: none"),
         (lambda: ranges(trials().circuit("latch"), [], 0.5), "margin must be a number from 1, not 0.5"),
     ],
 )
