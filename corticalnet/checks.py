@@ -171,7 +171,7 @@ def dimension(value: Any) -> tuple[float, ...] | None:
 
 
 def has_unit(value: Any) -> bool:
-    """Say whether a value, or one in a list of them, has a unit: of Brian2, pint, quantities or Astropy."""
+    """Return whether a value, or one in a list of them, has a unit of Brian2, pint, quantities or Astropy."""
     if isinstance(value, list | tuple):
         return any(has_unit(one) for one in value)
     if type(value) in (int, float, np.ndarray):

@@ -13,7 +13,7 @@ from corticalnet.audit.settling import Settling
 
 
 def judge_equality(found: dict[str, GradientSimilarity]) -> Finding:
-    """Require a relative error of at most 1e-6 in every area of every network."""
+    """Judge equality: a relative error of at most 1e-6 in every area of every network."""
     worst = max(one.error for one in found.values())
     each = ", ".join(f"{k} {brief(v.error)} (cosine ≥ {v.cosine:.3f})" for k, v in found.items())
     mark = _share({kind: one.equal for kind, one in found.items()})
@@ -28,7 +28,7 @@ def judge_equality(found: dict[str, GradientSimilarity]) -> Finding:
 
 
 def judge_locality(found: Locality) -> Finding:
-    """Require that nothing leaks, and that a rule that nobody watches learns the same."""
+    """Judge locality: nothing leaks, and a rule that nobody watches learns the same."""
     if found.paths > ROUNDING:
         return Finding(
             "locality",
@@ -53,7 +53,7 @@ def judge_locality(found: Locality) -> Finding:
 
 
 def judge_partial(found: Autonomy) -> Finding:
-    """Require that after a presentation by the equations of learning the change is the rule's."""
+    """Judge partial autonomy: after a presentation by the equations of learning the change is the rule's."""
     return _settled(found, "partial autonomy", found.settling)
 
 
@@ -75,7 +75,7 @@ def _settled(found: Autonomy, name: str, settled: dict[str, Settling]) -> Findin
 
 
 def judge_autonomy(found: Autonomy, name: str, condition: str) -> Finding:
-    """Require that in a stream of unknown timing the weights are those of a twin that learns by the sweep."""
+    """Judge autonomy: in a stream of unknown timing the weights are those of a twin that learns by sweeps."""
     if found.reason:
         return _not_in_time(found, name)
     distances = found.streams.get(condition, found.streams["nothing"])
@@ -91,7 +91,7 @@ def judge_autonomy(found: Autonomy, name: str, condition: str) -> Finding:
 
 
 def judge_clock(found: Autonomy) -> Finding:
-    """Require that the columns still learn what the rule does without clocks."""
+    """Judge clocks: without them the columns still learn what the rule does."""
     if found.reason:
         return Finding("clock", "none", None, found.reason)
     if not found.controls:
@@ -112,7 +112,7 @@ def judge_clock(found: Autonomy) -> Finding:
 
 
 def judge_transport(found: Transport, signals: Signals) -> Finding:
-    """Require that feedback does not follow the forward weights."""
+    """Judge weight transport: feedback does not follow the forward weights."""
     moves = found.moves if any(found.moves.values()) else found.copied
     detail = "feedback moves when forward weights are " + ", ".join(
         f"{k} {brief(v)}" for k, v in moves.items()
@@ -136,13 +136,13 @@ def judge_transport(found: Transport, signals: Signals) -> Finding:
 
 
 def judge_tying(synapses: float) -> Finding:
-    """Require that every synapse has a weight of its own; a property of the network."""
+    """Judge weight tying: every synapse has a weight of its own; a property of the network."""
     detail = "synapses per weight, in the network" + (": shared by a convolution" if synapses > 1 else "")
     return Finding("weight tying", "yes" if synapses <= 1 else "no", synapses, detail)
 
 
 def judge_signed(found: Signals) -> Finding:
-    """Require that the signals that come down have one sign."""
+    """Judge signed feedback: all signals that come down have one sign."""
     if not found.count:
         return Finding("signed feedback", "yes", 0.0, "no feedback comes down")
     less = min(found.negative, found.positive)
@@ -151,7 +151,7 @@ def judge_signed(found: Signals) -> Finding:
 
 
 def judge_phases(found: Autonomy) -> Finding:
-    """Require that no column receives the phase (a clock may tell synapses when to learn)."""
+    """Judge phases: no column receives the phase (a clock may tell synapses when to learn)."""
     if found.reason == SWEEP:
         return Finding("phases", "no", None, "a sweep up, then a sweep down")
     if found.phase_cells:
@@ -162,7 +162,7 @@ def judge_phases(found: Autonomy) -> Finding:
 
 
 def judge_teacher(found: Taught) -> Finding:
-    """Require that the change does not depend on which wrong class the target is."""
+    """Judge the teacher: the change does not depend on which wrong class is the target."""
     if found.any <= ROUNDING:
         return Finding("teacher", "yes", 0.0, "learns without any target")
     if not found.lessons:
