@@ -1,10 +1,13 @@
 """The suite's own manners: what is long is marked, what is quick is few, what is promised is tested."""
 
+import itertools
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from tests.covering import every_two
 
 BURNING = """
 import time
@@ -123,3 +126,23 @@ def floors():
 def test_the_lowest_versions_that_are_promised_are_those_that_the_matrix_tests():
     lines = (ROOT / "constraints-lowest.txt").read_text().splitlines()
     assert dict(line.split("==") for line in lines if not line.startswith("#")) == floors()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "few"),
+    [
+        ((2, 5), 10),
+        ((6, 15, 3), 90),
+        ((3, 4, 2, 2), 12),
+        ((2, 2, 2, 2), 6),
+        ((7, 9, 12), 108),
+        ((1, 3, 2), 6),
+        ((8, 3, 2, 2), 24),
+    ],
+)
+def test_few_cases_are_few_and_every_two_values_meet_in_one(sizes, few):
+    axes = [[f"{name}{k}" for k in range(size)] for name, size in zip("abcd", sizes, strict=False)]
+    cases = every_two(*axes)
+    assert len(set(cases)) == len(cases) == few
+    for (a, one), (b, two) in itertools.combinations(enumerate(axes), 2):
+        assert {(case[a], case[b]) for case in cases} == {*itertools.product(one, two)}

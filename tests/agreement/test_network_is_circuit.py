@@ -11,6 +11,7 @@ import torch
 import corticalnet as cn
 from corticalnet.recordings.reading import weight_change
 from tests import own
+from tests.covering import every_two
 from tests.networks import CLASSES, F64, SHAPE, batch, dense, skipping
 
 
@@ -96,9 +97,9 @@ def taught(net, rule, x, y):
     return {p: -RATE * p.grad for p in net.parameters()}
 
 
-@pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("hidden", ["tanh", "relu", "sigmoid"])
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    ("network", "hidden", "rule"), every_two(NETWORKS, ["tanh", "relu", "sigmoid"], RULES)
+)
 def test_one_trial_changes_the_weights_as_the_rule_does(network, hidden, rule):
     name, parameters, consolidation = RULES[rule]
     net, made = NETWORKS[network](hidden), cn.rule(name, **parameters)
@@ -108,9 +109,10 @@ def test_one_trial_changes_the_weights_as_the_rule_does(network, hidden, rule):
     assert divergence(net, data, taught(net, made, x, y)) < 1e-10
 
 
-@pytest.mark.parametrize("samples", [1, 2, 5])
-@pytest.mark.parametrize("rule", ["il", "z-il", "paper", "streaming"])
-@pytest.mark.parametrize("network", ["dense", "convolution", "local", "skipping"])
+@pytest.mark.parametrize(
+    ("network", "rule", "samples"),
+    every_two(["dense", "convolution", "local", "skipping"], ["il", "z-il", "paper", "streaming"], [1, 2, 5]),
+)
 def test_batches(network, rule, samples):
     name, parameters, consolidation = RULES[rule]
     net, made = NETWORKS[network]("tanh"), cn.rule(name, **parameters)

@@ -10,6 +10,7 @@ import corticalnet as cn
 from corticalnet.errors import CircuitError
 from corticalnet.recordings.reading import all_cells, weight_change
 from tests.agreement.beside_reward import FEEDBACK, NETWORKS, RATE, Stream
+from tests.covering import every_two
 
 DETECTORS = {
     "streaming": lambda f: cn.rule("streaming-fa-z-il", teaching=cn.Reward(), feedback=f, silence=3),
@@ -33,10 +34,15 @@ def apart(data, wanted):
     return worst
 
 
-@pytest.mark.parametrize("detector", DETECTORS)
-@pytest.mark.parametrize("feedback", FEEDBACK)
-@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu"])
-@pytest.mark.parametrize("network", ["two links", "four links", "nonlinear output", "local"])
+@pytest.mark.parametrize(
+    ("network", "hidden", "feedback", "detector"),
+    every_two(
+        ["two links", "four links", "nonlinear output", "local"],
+        ["sigmoid", "tanh", "relu"],
+        FEEDBACK,
+        DETECTORS,
+    ),
+)
 def test_a_stream_of_trials_is_brainprop(network, hidden, feedback, detector):
     net, down, batch = NETWORKS[network](hidden), FEEDBACK[feedback](), 3 if network == "two links" else 1
     stream = Stream(net, batch)

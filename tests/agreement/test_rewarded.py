@@ -11,14 +11,15 @@ import corticalnet as cn
 from corticalnet.recordings.reading import weight_change
 from tests.agreement.beside_backprop import changes, lag
 from tests.agreement.beside_reward import FEEDBACK, NETWORKS, RATE, Stream, dense, made, taken
+from tests.covering import every_two
 
 BOUND = 1e-10
 
 
-@pytest.mark.parametrize("batch", [1, 4])
-@pytest.mark.parametrize("feedback", FEEDBACK)
-@pytest.mark.parametrize("hidden", ["sigmoid", "tanh", "relu"])
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    ("network", "hidden", "feedback", "batch"),
+    every_two(NETWORKS, ["sigmoid", "tanh", "relu"], FEEDBACK, [1, 4]),
+)
 def test_a_stream_of_trials_is_a_training_run(network, hidden, feedback, batch):
     net, pathway = NETWORKS[network](hidden), FEEDBACK[feedback]()
     circuit, stream = made(net, pathway), Stream(net, batch)
@@ -122,9 +123,10 @@ def back_again(weights):
     return weights.T if weights.ndim == 2 else weights
 
 
-@pytest.mark.parametrize("batch", [1, 3])
-@pytest.mark.parametrize("hidden", ["tanh", "relu"])
-@pytest.mark.parametrize("network", ["three links", "convolution", "local", "skipping"])
+@pytest.mark.parametrize(
+    ("network", "hidden", "batch"),
+    every_two(["three links", "convolution", "local", "skipping"], ["tanh", "relu"], [1, 3]),
+)
 def test_feedback_learns_what_its_link_learns(network, hidden, batch):
     """ΔB = ΔWᵀ, and both are what they are in the network, where B is the pathway's (Matching)."""
     net, pathway = NETWORKS[network](hidden), cn.Matching(seed=3)
