@@ -491,3 +491,15 @@ def test_cells_that_fire_nothing_can_be_compared():
     assert apart(silent, silent) == apart(one, one) == 0
     assert apart(one, silent) == 2
     assert apart(silent, one) == 1
+
+
+@pytest.mark.slow
+def test_targets_teach_and_only_those_by_gradient_begin_as_backprop():
+    """In two epochs of digits; chance is 0.1. With "gradient" the area below the output has backprop's."""
+    found = {(one["rule"], one["order"]): one["runs"][0] for one in results("targets_table")["trainings"]}
+    assert found["BP", "parallel"]["angles"] == pytest.approx([0, 0], abs=1e-3)
+    assert all(one["test"] > 0.3 for one in found.values())
+    for (name, _), one in found.items():
+        if name not in ("BP", "BP, squared loss", "FA", "DFA"):
+            assert (one["angles"][-1] < 1) == (name == "DTP")
+            assert len(one["transpose"]) == len(one["inverse"]) == len(one["epoch"]) > 1
