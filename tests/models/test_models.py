@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import json
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,19 @@ def test_every_model_learns_digits(name, rule):
         assert history[-1]["validation_loss"] < 0.85 * rest.square().sum().item() / (2 * len(rest))
     else:
         assert history[-1]["accuracy"] > 0.3
+
+
+def test_what_a_run_counts_are_answers_of_the_free_equilibrium(tmp_path):
+    model, digits = (
+        load_model("oreilly_generec", data="digits", hidden=(16,), epochs=1),
+        data.load("digits", limit=200),
+    )
+    train(model, digits, out=tmp_path / "run", progress=False)
+    counts = torch.tensor(json.loads((tmp_path / "run" / "confusion.json").read_text())["counts"])
+    x, y = digits.test.batch(slice(None))
+
+    def confusion(answers):
+        return torch.zeros(10, 10, dtype=int).index_put((y, answers), torch.ones_like(y), accumulate=True)
+
+    assert torch.equal(counts, confusion(model.rule.predict(model.network, x)))
+    assert not torch.equal(counts, confusion(model.network.predict(x))), "a sweep answers something else"
