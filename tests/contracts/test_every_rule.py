@@ -155,7 +155,10 @@ def test_frozen_parameters_stay(name):
     ids=["sgd", "decay", "momentum", "adam"],
 )
 def test_update_is_learn_and_step(name, optimizer):
-    """Also where plain SGD is done in one pass, without a gradient in between."""
+    """Also where plain SGD is done in one pass, without a gradient in between.
+
+    The second update meets what the first has left in the optimizer.
+    """
     if make(name).changes_during_trial:
         pytest.skip(
             "incremental: its optimizer steps during the trial; see closed_form/test_predictive_coding.py"
@@ -163,7 +166,7 @@ def test_update_is_learn_and_step(name, optimizer):
     one, two = (sheets("tanh", cn.Local, homeostasis="slow") for _ in range(2))
     x, y = batch()
     by_hand, at_once = optimizer(one.parameters()), optimizer(two.parameters())
-    for _ in range(3):
+    for _ in range(2):
         make(name).learn(one, x, y)
         by_hand.step()
         make(name).update(two, x, y, at_once)

@@ -97,6 +97,7 @@ def test_a_brian2_snapshot_goes_on_too():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_optimisation")
 def test_a_program_of_its_own_goes_on_too():
     """Brian2's C++ target: compiled for both lengths; the second run begins where the first ended."""
     experiment = one_experiment()
