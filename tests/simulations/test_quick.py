@@ -503,3 +503,12 @@ def test_targets_teach_and_only_those_by_gradient_begin_as_backprop():
         if name not in ("BP", "BP, squared loss", "FA", "DFA"):
             assert (one["angles"][-1] < 1) == (name == "DTP")
             assert len(one["transpose"]) == len(one["inverse"]) == len(one["epoch"]) > 1
+
+
+@pytest.mark.slow
+def test_more_auxiliary_columns_turn_changes_away_from_backprop():
+    """Two epochs of digits, one seed; chance is 0.1."""
+    sizes = results("aux_size")["sizes"]
+    assert [*sizes] == [0, 32]
+    assert all(runs[0]["test"] > 0.5 for runs in sizes.values())
+    assert sizes[32][0]["angles"][0] > sizes[0][0]["angles"][0]
