@@ -63,9 +63,14 @@ def _sum(parts: list[Dimension]) -> Dimension:
 
 def _same(what: str, expr: Any, parts: list[Any], units: Mapping[str, Dimension]) -> Dimension | None:
     found: Dimension | None = None
+    first: Any = None
     for part in parts:
         other = dimension(what, part, units)
         if other is not None and found is not None and other != found:
-            raise UnitError(f"{what}: '{expr}' puts {name_of(found)} and {name_of(other)} together")
-        found = other if found is None else found
+            raise UnitError(
+                f"{what}: '{expr}' puts {name_of(found)} and {name_of(other)} together: "
+                f"'{first}' is in {name_of(found)}, '{part}' in {name_of(other)}"
+            )
+        if found is None:
+            found, first = other, part
     return found

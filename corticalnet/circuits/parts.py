@@ -203,6 +203,9 @@ class Broadcast:
 class MinimumDurations:
     """The least numbers of steps of a trial, for the circuit to learn what it should.
 
+    Where changes wait for a consolidation (``Plasticity.consolidation``), a rest has to follow:
+    weights move when the error has gone.
+
     Raises:
         CircuitError: a number that is not whole, or below 0.
     """

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from corticalnet.checks import array
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.errors import ProtocolError, one_of, unknown
 from corticalnet.experiment.protocol import Element, Play, Present, Reinforce, SetInput, Teach
@@ -55,11 +56,12 @@ def changes_of(circuit: Circuit, entry: PlacedElement, batch: int) -> dict[Key, 
     if isinstance(element, SetInput | Play):
         return _fitting(entry.named, batch, entry)
     if isinstance(element, Reinforce):
-        answers = _by_population(circuit, "answer", element.answer, where)
+        answers = _by_population(circuit, "answer", element.reward, where)
         new = {key: _OFF + 1 for key in circuit.inputs if key[1] == "outcome"}
         for name, value in answers.items():
-            what = f"{where}: answer of '{name}'"
-            new[name, "answer"] = target(value, circuit.population(name).n, batch, what)
+            what, n = f"{where}: reward of '{name}'", circuit.population(name).n
+            _of_each_action(value, n, what)
+            new[name, "answer"] = target(value, n, batch, what)
         return _fitting(new, batch, entry)
     told = ("target", "clamped", "teaching", "answer", "outcome")
     new = {key: _OFF for key in circuit.inputs if key[1] in told}
@@ -164,12 +166,24 @@ def named_inputs(circuit: Circuit, element: Element, where: str, steps: int) -> 
     return found
 
 
+def _of_each_action(value: Any, n: int, what: str) -> None:
+    """Refuse a single number for several actions that is no class: whose reward is it?"""
+    given = array(what, value, ProtocolError)
+    if n > 1 and given.ndim == 0 and given.dtype.kind == "f":
+        raise ProtocolError(
+            f"{what} is the reward of each action, {n} numbers, not {value!r} alone: "
+            f"np.eye({n})[action] * {given.item():g}; or a whole number, the class that is rewarded"
+        )
+
+
 def _by_population(circuit: Circuit, port: str, value: Any, where: str) -> dict[str, Any]:
     """Return a stimulus or target by the population that takes it."""
     takers = [name for name, taken in circuit.inputs if taken == port]
     if not takers:
         one = f"{'an' if port[0] in 'aeiou' else 'a'} {port.replace('_', ' ')}"
-        raise ProtocolError(f"{where}: no population of circuit '{circuit.name}' takes {one}")
+        rewarded = port == "target" and any(taken == "answer" for _, taken in circuit.inputs)
+        hint = "; it learns from reward: cn.Reinforce(...)" if rewarded else ""
+        raise ProtocolError(f"{where}: no population of circuit '{circuit.name}' takes {one}{hint}")
     if isinstance(value, Mapping):
         for name in value:
             one_of(f"population in {where}", name, takers, ProtocolError)

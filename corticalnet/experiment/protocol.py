@@ -108,8 +108,8 @@ class Reinforce(Element):
     """Let the outcome of a choice come; the stimulus that was shown last stays.
 
     Args:
-        answer: the class that is rewarded (whole number), one for each sample ``[B]`` or ``[B, 1]`` (whole
-            numbers), or the reward of each action, ``[n]`` or ``[B, n]``.
+        reward: of each action, ``[n]`` or ``[B, n]`` (``np.eye(n)[action] * 0.5``); or the class that is
+            rewarded with 1 (a whole number), or one for each sample ``[B]`` or ``[B, 1]``.
         steps: how long, in steps.
         ms: or in ms (30, "30 ms").
 
@@ -120,7 +120,7 @@ class Reinforce(Element):
     5
     """
 
-    answer: Any
+    reward: Any
     steps: int | None = None
     ms: float | str | None = field(default=None, kw_only=True)
 

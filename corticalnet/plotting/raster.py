@@ -27,7 +27,6 @@ from corticalnet.plotting.style import (
     COLOURS,
     GREY,
     LABEL,
-    OTHER,
     entitle,
     mark_phases,
     name_phases,
@@ -40,6 +39,10 @@ from corticalnet.recordings.reading import SYMBOLS, phases
 WIDTH = 7.0
 #: What is drawn if no state is named, as far as it was recorded.
 USUAL = ("spike", "phi")
+#: Ticks of up to so many cells are thick.
+FEW = 40
+#: What has no colour of a role.
+OWN = "#333333"
 #: Inches between two labels at least.
 PITCH = 0.15
 #: Of a small legend beside axes.
@@ -154,14 +157,14 @@ def draw_raster(axes: Axes, data: xr.Dataset, stack: Stack, height: float) -> No
     for group, count in zip(groups, counts, strict=True):
         spare = max(pitch - count, 0.2 * pitch) / 2
         if names:
-            axes.axhline(bottom, color=GREY, lw=0.4)
+            axes.axhline(bottom - 0.5, color=GREY, lw=0.4)
         bottom += spare
         middles.append(bottom + (count - 1) / 2)
         names.append(_name(group))
         for one in group:
             steps, rows = np.nonzero(one.values)
             tall = float(np.clip(72 * height / (sum(counts) + pitch * len(groups)), 0.8, 9.0))
-            lw = 0.6 if one.what.state == "spike" else 1.4
+            lw = 0.6 if one.what.state == "spike" and sum(counts) > FEW else 1.4
             axes.scatter(
                 times[steps],
                 bottom + rows,
@@ -190,7 +193,7 @@ def draw_raster(axes: Axes, data: xr.Dataset, stack: Stack, height: float) -> No
 
 def hue(one: Selected) -> tuple[float, ...]:
     """Return the colour of a population's role; "off" cells are paler."""
-    full = np.array(to_rgb(COLOURS.get(_role(one), OTHER)))
+    full = np.array(to_rgb(COLOURS.get(_role(one), OWN)))
     return tuple(0.5 + 0.5 * full if one.what.side == "off" else full)
 
 

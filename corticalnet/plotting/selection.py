@@ -173,8 +173,11 @@ def select(
     role: Names = None,
     columns: Columns | None = None,
     batch: int = 0,
+    busiest: bool = False,
 ) -> list[Selected]:
     """Select the cells and states that a figure shows; all columns if none are named.
+
+    With ``busiest`` the column that moves most is among those of each area: that which is taught, say.
 
     Raises:
         ProtocolError: as :func:`choose` does; no such sample or column; or not even one column is wished for.
@@ -185,6 +188,12 @@ def select(
     for one in chosen:
         held[one.area] = np.union1d(held.get(one.area, np.array([], np.int64)), one.column)
     kept = {name: _columns(cells, columns) for name, cells in held.items()}
+    if busiest and columns is not None and _count(columns):
+        for name, cells in kept.items():
+            if len(cells) < len(held[name]):
+                most = _busiest([one for one in chosen if one.area == name], batch)
+                if most not in cells:
+                    cells[np.abs(cells - most).argmin()] = most
     if columns is not None and not _count(columns):
         for number in columns:  # type: ignore[union-attr]
             if not any(number in cells for cells in kept.values()):
@@ -197,6 +206,16 @@ def select(
             values = one.array.isel(batch=batch).transpose("time", ...).values[:, mask]
             found.append(Selected(one, values, one.number[mask], one.column[mask]))
     return found
+
+
+def _busiest(states: list[Recorded], batch: int) -> int:
+    """Return the column of an area whose states, each beside its own largest, move most."""
+    moves: dict[int, float] = {}
+    for one in states:
+        span = np.ptp(one.array.isel(batch=batch).transpose("time", ...).values.astype(float), axis=0)
+        for column, share in zip(one.column.tolist(), span / (span.max() or 1.0), strict=True):
+            moves[column] = moves.get(column, 0.0) + share
+    return max(moves, key=moves.__getitem__)
 
 
 def sample(data: xr.Dataset, batch: int) -> int:

@@ -63,7 +63,8 @@ def traces(
         states: names, one row each. If not given: value, prediction and error (of rewarded columns: rate,
             credit, action and dopamine), as far as they were recorded; every state if none of them was.
         area, role: only those of these areas ("area1") and roles ("value", "error"); one or several.
-        columns: at most so many of each area, evenly chosen, or a list of their numbers.
+        columns: at most so many of each area, evenly chosen but for the one that moves most (that which is
+            taught, say), or a list of their numbers.
         batch: which sample of the batch.
 
     Raises:
@@ -79,7 +80,7 @@ def traces(
         raise ProtocolError(
             "traces need at least 1 state, and none was named or recorded; record='value', say"
         )
-    found = select(data, wanted, area=area, role=role, columns=columns, batch=batch)
+    found = select(data, wanted, area=area, role=role, columns=columns, batch=batch, busiest=True)
     rows: dict[str, dict[str, Selected]] = {}
     for one in found:
         rows.setdefault(one.what.kind, {})[one.what.area] = one
@@ -142,7 +143,9 @@ def _lines(cells: NDArray[np.int64]) -> dict[int, Any]:
 
 def _panel(axes: Axes, data: xr.Dataset, one: Selected, lines: dict[int, Any]) -> None:
     """Draw a line for each column of one state in one area."""
-    axes.axhline(0, color="0.3", lw=0.5, ls="-", zorder=0)
+    low, high = float(np.min(one.values)), float(np.max(one.values))
+    if not low < high or max(abs(low), abs(high)) <= 2 * (high - low):  # voltages of −65 mV are far from it
+        axes.axhline(0, color="0.3", lw=0.5, ls="-", zorder=0)
     for column, at in zip(*np.unique(one.column, return_index=True), strict=True):
         axes.plot(
             data["time"],

@@ -37,7 +37,14 @@ Numbers = int | Sequence[int] | None
 
 
 @styled
-def weight_traces(data: xr.Dataset, projection: str, post: Numbers = None, pre: Numbers = None) -> Figure:
+def weight_traces(
+    data: xr.Dataset,
+    projection: str,
+    post: Numbers = None,
+    pre: Numbers = None,
+    *,
+    connection: Any = None,
+) -> Figure:
     """Plot weights between some cells over time (ms): w above, Δw at each change below.
 
     A thin line through both panels marks each change; of a single weight, Δw stands there as a number.
@@ -47,6 +54,8 @@ def weight_traces(data: xr.Dataset, projection: str, post: Numbers = None, pre: 
         projection: which.
         post, pre: numbers of cells, one or several: every pair of them is a line. If one is not given, those
             that changed most. Of weights in a line (of a bias, of a kernel) ``post`` is the weight's number.
+        connection: of a list of synapses, ``circuit.projection(name).connection``: then post and pre choose
+            cells there, too.
 
     Raises:
         ProtocolError: the projection is not plastic, its weights were not recorded over time, it has no such
@@ -57,7 +66,13 @@ def weight_traces(data: xr.Dataset, projection: str, post: Numbers = None, pre: 
         raise ProtocolError(
             f"weights of '{projection}' were not recorded over time; simulate with record=['{projection}', …]"
         )
-    chosen = _chosen(projection, np.abs(weight_change(data, projection)), post, pre)
+    size = np.abs(weight_change(data, projection))
+    if connection is None or size.ndim > 1:
+        chosen, names = _chosen(projection, size, post, pre), {}
+    else:
+        names = _between(projection, connection, post, pre)
+        order = sorted(names, key=lambda at: -size[at])[: USUAL if post is None or pre is None else None]
+        chosen = _few(projection, sorted(order))
     before = weights(data, projection, "before")
     times = data["time"].values
     figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
@@ -70,7 +85,7 @@ def weight_traces(data: xr.Dataset, projection: str, post: Numbers = None, pre: 
         path = data[projection].values.reshape(len(times), -1)[:, np.ravel_multi_index(at, before.shape)]
         change = np.diff(path, prepend=before[at])
         when = np.flatnonzero(change)
-        name = f"weight {at[0]}" if len(at) == 1 else f"post {at[0]}, pre {at[1]}"
+        name = names.get(at) or (f"weight {at[0]}" if len(at) == 1 else f"post {at[0]}, pre {at[1]}")
         top.plot(times, path, color=colour, ls="-", lw=1.2, drawstyle="steps-post", label=name)
         below.vlines(times[when], 0, change[when], color=colour, lw=1.2)
         below.plot(times[when], change[when], color=colour, ls="", marker="o", ms=3.5, label=name)
@@ -102,7 +117,8 @@ def _chosen(projection: str, change: NDArray[Any], post: Numbers, pre: Numbers) 
     """Select the indices of the weights that are drawn."""
     if change.ndim == 1 and pre is not None:
         raise ProtocolError(
-            f"weights of '{projection}' stand in a line; choose them by post alone, not pre={pre}"
+            f"weights of '{projection}' stand in a line; choose them by post alone, not pre={pre}, or "
+            f"give connection=circuit.projection('{projection}').connection"
         )
     held: list[list[int] | None] = [
         _numbers(projection, end, named, size)
@@ -115,6 +131,27 @@ def _chosen(projection: str, change: NDArray[Any], post: Numbers, pre: Numbers) 
         there = np.stack(np.broadcast_arrays(*index), -1).reshape(-1, change.ndim)
         order = np.argsort(-change[index].ravel(), kind="stable")[:USUAL]
         chosen = sorted(tuple(int(k) for k in there[at]) for at in order)
+    return _few(projection, chosen)
+
+
+def _between(projection: str, connection: Any, post: Numbers, pre: Numbers) -> dict[tuple[int, ...], str]:
+    """Return the weights of the synapses between some cells, and what each is called."""
+    listed = {"post": np.asarray(connection.post), "pre": np.asarray(connection.pre)}
+    kept = np.ones(len(listed["post"]), bool)
+    for (end, cells), named in zip(listed.items(), (post, pre), strict=True):
+        wanted = _numbers(projection, end, named, int(cells.max()) + 1)
+        kept &= True if wanted is None else np.isin(cells, wanted)
+    if not kept.any():
+        raise ProtocolError(f"'{projection}' has no synapse between post={post} and pre={pre}")
+    found: dict[tuple[int, ...], str] = {}
+    for k in np.flatnonzero(kept):
+        at = (int(connection.weights[k]),)
+        found[at] = f"weight {at[0]}" if at in found else f"post {listed['post'][k]}, pre {listed['pre'][k]}"
+    return found
+
+
+def _few(projection: str, chosen: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Check that weights can be told apart in one figure; return them."""
     if not 1 <= len(chosen) <= MOST:
         raise ProtocolError(
             f"{len(chosen)} weights of '{projection}' cannot be told apart; choose 1 to {MOST}"

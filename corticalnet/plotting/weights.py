@@ -129,8 +129,7 @@ def _line(axes: Axes, change: np.ndarray) -> None:
         where,
         change,
         color=COLOURS["weight"],
-        ls="-",
-        lw=0 if len(change) <= STEMS else 0.8,
+        ls="",  # neighbours in a list of synapses have nothing to do with each other
         marker="o",
         ms=2.5,
     )

@@ -2,7 +2,7 @@
 
 What the phase "predict" delivers goes up in solid lines, what "feedback" delivers comes down in dashed
 ones; modulators, which no phase delivers, and broadcasts are dotted, and wires within a column are thin.
-What learns is thick and bears a Δ.
+What learns is thick and bears a Δ; what inhibits (no weight is above 0) ends in a bar.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -139,11 +140,14 @@ def _wire(arrows: Arrows, wire: Any) -> None:
 def _projection(arrows: Arrows, projection: Any, phase: str) -> Point:
     """Draw an arrow; return its mark, where the Δ is and broadcasts to its plasticity end."""
     line, hue = LINES.get(phase, RARE)[:2]
+    head: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 10}
+    if projection.weight is not None and np.max(projection.weight) <= 0 and np.any(projection.weight):
+        head = {"arrowstyle": "|-|,widthA=0,widthB=2", "mutation_scale": 2.5}
     plastic = projection.plasticity is not None
     gid = f"projection {projection.name}"
     mark = arrows.draw(
-        projection.source, projection.target, arrowstyle="-|>", mutation_scale=10, color=hue,
-        linestyle=line, lw=2.0 if plastic else 1.1, zorder=3, gid=gid,
+        projection.source, projection.target, color=hue,
+        linestyle=line, lw=2.0 if plastic else 1.1, zorder=3, gid=gid, **head,
     )  # fmt: skip
     if plastic:
         ring = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": hue, "lw": 0.8}
@@ -168,7 +172,10 @@ def _keys(circuit: Any) -> list[Any]:
         if k in kinds
     ]
     phases = {delivery(circuit, p) for p in circuit.projections} | ({""} if circuit.broadcasts else set())
-    lines = LINES | {phase: (*RARE, f'delivered in "{phase}"') for phase in sorted(phases - LINES.keys())}
+    known = dict(LINES)
+    if "prediction" not in kinds:  # one's own cells predict nothing
+        known["predict"] = (*LINES["predict"][:2], 'delivered in "predict"')
+    lines = known | {phase: (*RARE, f'delivered in "{phase}"') for phase in sorted(phases - LINES.keys())}
     keys += [
         Line2D([], [], ls=line, color=hue, lw=1.1, label=name)
         for phase, (line, hue, name) in lines.items()

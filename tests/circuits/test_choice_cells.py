@@ -256,9 +256,9 @@ SHOWN = cn.Present([1.0, 2.0], 9)
     [
         (
             [SHOWN, cn.Reinforce(2, 1)],
-            "answer of 'world' is class 2, but its 2 cells stand for classes 0 to 1",
+            "reward of 'world' is class 2, but its 2 cells stand for classes 0 to 1",
         ),
-        ([SHOWN, cn.Reinforce(-1, 1)], "answer of 'world' is class -1"),
+        ([SHOWN, cn.Reinforce(-1, 1)], "reward of 'world' is class -1"),
         ([SHOWN, cn.Reinforce([0.1, 0.2, 0.3], 1)], "(3,), but must have (2,) or (batch, 2)"),
         ([SHOWN, cn.Reinforce([0.1, np.nan], 1)], "not finite"),
         ([cn.Present([1.0, 2.0], 2), cn.Reinforce(0, 1)], "lasts 2 steps, but must last at least 3"),
