@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
@@ -152,7 +152,8 @@ def unfelt(link: Link, rates: Tensor, seed: int = 0) -> Tensor | None:
     # Columns that share no weight are a problem each.
     shape = (sizes[1], step.size)
     meets = coo_array((np.ones(len(pre)), (post, weight)), shape=shape)
-    both = coo_array((np.ones(len(pre)), (meets.row, sizes[1] + meets.col)), shape=(sum(shape), sum(shape)))
+    # (a matrix: of an array with 64-bit indices SciPy 1.11 finds no components, and says so to nobody)
+    both = coo_matrix((np.ones(len(pre)), (meets.row, sizes[1] + meets.col)), shape=(sum(shape), sum(shape)))
     label = connected_components(both, directed=False)[1][post]
     for k in np.unique(label):
         here = label == k
