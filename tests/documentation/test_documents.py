@@ -18,7 +18,7 @@ from tests import own
 from tests.documentation import outputs
 
 DOCUMENTS = [Path("README.md"), Path("CONTRIBUTING.md"), *sorted(Path(".").glob("*/**/*.md"))]
-DOCUMENTS = [p for p in DOCUMENTS if not p.parts[0].startswith(".") and p.parts[0] not in ("runs", "figures")]
+DOCUMENTS = [p for p in DOCUMENTS if not p.parts[0].startswith(".") and p.parts[0] not in ("runs", "figures", "build")]
 
 
 def blocks(path, language="python"):
