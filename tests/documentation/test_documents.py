@@ -18,7 +18,9 @@ from tests import own
 from tests.documentation import outputs
 
 DOCUMENTS = [Path("README.md"), Path("CONTRIBUTING.md"), *sorted(Path(".").glob("*/**/*.md"))]
-DOCUMENTS = [p for p in DOCUMENTS if not p.parts[0].startswith(".") and p.parts[0] not in ("runs", "figures", "build")]
+DOCUMENTS = [
+    p for p in DOCUMENTS if not p.parts[0].startswith(".") and p.parts[0] not in ("runs", "figures", "build")
+]
 
 
 def blocks(path, language="python"):
