@@ -237,7 +237,8 @@ def test_broadcasts():
 @pytest.mark.parametrize("consolidation", ["", "phi"])
 def test_tied_weights(consolidation):
     window = [(i + k, i, k) for i in range(4) for k in range(3)]
-    kernel = Synapses(*np.array(window).T)
+    pre, post, weight = np.array(window).T
+    kernel = Synapses(pre, post, weight_index=weight)
     rule = ErrorTimesRate(rate=0.1, trigger="" if consolidation else "phi", consolidation=consolidation)
     circuit = network((6, 4, 3), rule, connection=kernel)
     assert moved(same(circuit, trials(circuit))) > 1e-3
@@ -255,7 +256,7 @@ def test_weight_dependent_plasticity_without_trigger():
 
 
 def test_synapses_on_top_of_one_another_and_unused_weights():
-    listed = Synapses(np.array([0, 0, 2, 3]), np.array([1, 1, 0, 2]), np.array([0, 1, 4, 5]))
+    listed = Synapses(np.array([0, 0, 2, 3]), np.array([1, 1, 0, 2]), weight_index=np.array([0, 1, 4, 5]))
     circuit = network((4, 3, 2), connection=listed)
     same(circuit, trials(circuit))
 
