@@ -90,7 +90,9 @@ def simulate_(
     plot: bool = typer.Option(True, "--plot/--no-plot", help="Draw the circuit, traces, φ and weights."),
     out: Path | None = typer.Option(None, help="Folder of the recording; under runs/ if not given."),
     overwrite: bool = typer.Option(False, help="Replace a recording that is there."),
-    sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of the model."),
+    sets: list[str] = typer.Option(
+        [], "--set", metavar="KEY=VALUE", help="A setting of the model, or a parameter of its rule."
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Simulate a model as a circuit: every population and synapse in time; a recording and figures.

@@ -49,7 +49,12 @@ def train_(
     other_versions: bool = typer.Option(
         False, help="Resume though versions, threads or device differ: other bits may come out."
     ),
-    sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of model or training."),
+    sets: list[str] = typer.Option(
+        [],
+        "--set",
+        metavar="KEY=VALUE",
+        help="A setting of model or training, or else a parameter of the rule; docs/training.md lists them.",
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Train a model; the folder of the run gets settings, metrics, figures and checkpoints.
@@ -63,6 +68,8 @@ def train_(
     - `corticalnet train brainprop_dense --data digits --rule z-il --epochs 5` — by another rule
 
     - `corticalnet train my_model.py --set columns=64 --lr 0.05 --seeds 3` — a file of your own
+
+    - `corticalnet train zil_mlp --rule z-il --set feedback=random` — a parameter of the rule
 
     - `corticalnet train my_model.py --optimizer sgd --momentum 0.9 --schedule CosineAnnealingLR`
 

@@ -42,7 +42,9 @@ def validate_(
     seed: int = typer.Option(0, min=0, max=MOST_SEED, help="Of weights, voltages, dice and noise."),
     plot: bool = typer.Option(True, "--plot/--no-plot", help="Draw it, if there is a folder for it."),
     out: Path | None = typer.Option(None, help="Folder for validation.json and the figure."),
-    sets: list[str] = typer.Option([], "--set", metavar="KEY=VALUE", help="A setting of the model."),
+    sets: list[str] = typer.Option(
+        [], "--set", metavar="KEY=VALUE", help="A setting of the model, or a parameter of its rule."
+    ),
     as_json: bool = JSON,
 ) -> None:
     """Run the same trials as a network, in steps, in continuous time, in spikes; compare with backprop.

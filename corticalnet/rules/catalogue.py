@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from corticalnet.errors import RuleError, one_of, unknown
 from corticalnet.rules.also_called import ALSO_CALLED
+from corticalnet.rules.on_top import on_top
 
 if TYPE_CHECKING:
     from corticalnet.rules.base import LearningRule
@@ -224,7 +225,7 @@ def rule(name: str, /, **parameters: Any) -> LearningRule:
     cross-entropy
     """
     check_name(name)
-    entry = _RULES[name]
+    entry, parameters = _RULES[name], {**parameters, **on_top(name)}
     if not isinstance(entry, Entry):
         make: Any = entry.make if isinstance(entry, Whole) else entry
         whole = _whole(name, make.load() if isinstance(make, Public) else make, parameters)

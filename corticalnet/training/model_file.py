@@ -16,6 +16,8 @@ from corticalnet import data, shipped
 from corticalnet.errors import CheckpointError, ModelError, SettingError, unknown
 from corticalnet.rules import catalogue
 from corticalnet.rules.base import LearningRule
+from corticalnet.rules.on_top import given
+from corticalnet.rules.parameters import parameters_of
 from corticalnet.store import read_whole
 from corticalnet.training.finding import MODULES, blame, find_model
 from corticalnet.training.model import Model, Origin
@@ -29,13 +31,16 @@ def load_model(name_or_path: str | Path, /, **settings: Any) -> Model:
     Args:
         name_or_path: a Python file, or the name of one in ``./models`` or, if there is none, of the package.
         settings: each goes to the file's ``build()`` if that takes it, and to the model's
-            :class:`Settings` if they have it. ``rule`` (a name or a rule) replaces the model's rule.
+            :class:`Settings` if they have it; what neither knows is a parameter of the rule (the one that
+            is named, or else that of ``build()``'s own argument ``rule``), on top of those that the file
+            gives it. ``rule`` (a name or a rule) replaces the model's rule.
             ``build()`` is told ``input_shape`` (channels, height, width) and ``classes`` of the data
             set if it takes them.
 
     Raises:
         ModelError: the file cannot be found, read or built; the message names file, line and cause.
-        SettingError: neither ``build()`` nor :class:`Settings` knows a setting, or a value is impossible.
+        SettingError: neither ``build()`` nor :class:`Settings` nor the rule knows a setting, or a value is
+            impossible.
         RuleError, DataError: unknown rule or data set.
     """
     path = find_model(name_or_path)
@@ -107,12 +112,18 @@ def _load(path: Path, code: bytes, settings: dict[str, Any]) -> Model:
         _check_rule(settings.get("rule"))  # (which the file may have registered)
         with _blaming(path):
             takes = inspect.signature(build).parameters
-        _check_keys(path, settings, takes)
-        model = _build(build, path, settings, takes)
+        name, parameters = _of_the_rule(path, settings, takes)
+        with given(name, parameters):
+            model = _build(build, path, settings, takes)
+            if settings.get("rule") is not None and not _accepts(takes, "rule"):
+                model.rule = _as_rule(settings["rule"])
+    if parameters and model.rule.name != name:
+        raise SettingError(
+            f"{path.stem}: build() makes '{model.rule.name}' where '{name}' is asked for, "
+            f"which leaves no place for {', '.join(parameters)}"
+        )
     own = {key: value for key, value in settings.items() if key in Settings.names()}
     model.settings = model.settings.change(**own)
-    if settings.get("rule") is not None and not _accepts(takes, "rule"):
-        model.rule = _as_rule(settings["rule"])
     model.name = model.name or path.stem
     model.origin = Origin(path, hashlib.sha256(code).hexdigest(), dict(settings), _docstring(code))
     return model
@@ -176,12 +187,37 @@ def _accepts(takes: Any, key: str) -> bool:
     return key in takes or any(p.kind is p.VAR_KEYWORD for p in takes.values())
 
 
-def _check_keys(path: Path, settings: dict[str, Any], takes: Any) -> None:
-    named = [key for key, p in takes.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-    for key in settings:
-        if not _accepts(takes, key) and key not in (*Settings.names(), "rule"):
-            choices = dict.fromkeys((*named, *Settings.names()))
-            raise SettingError(f"{path.stem}: {unknown('setting', key, choices)}")
+def _of_the_rule(path: Path, settings: dict[str, Any], takes: Any) -> tuple[str, dict[str, Any]]:
+    """Return the rule that is chosen by name ("" if none is), and those settings that are parameters of it.
+
+    Model and training come first: a setting that one of them knows is not the rule's.
+
+    Raises:
+        SettingError: nobody knows a setting.
+        RuleError: the rule does not take a parameter's value.
+    """
+    others = {
+        key: value
+        for key, value in settings.items()
+        if not _accepts(takes, key) and key not in (*Settings.names(), "rule")
+    }
+    if not others:
+        return "", {}
+    rule = settings.get("rule")
+    if rule is None and "rule" in takes:
+        rule = takes["rule"].default
+    name = rule if isinstance(rule, str) else ""
+    known = parameters_of(name, others) if name else ()
+    for key in others:
+        if key not in known:
+            named = [k for k, p in takes.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+            kinds = {"model": named, "training": Settings.names()}
+            kinds[f"rule {name}" if name else "rule (which --rule names)"] = known or ("none",)
+            told = unknown("setting", key, dict.fromkeys((*named, *Settings.names(), *known)))
+            choices = "; ".join(f"of the {kind}: {', '.join(names)}" for kind, names in kinds.items())
+            raise SettingError(f"{path.stem}: {told.partition(' Choices: ')[0]} Choices {choices}")
+    catalogue.rule(name, **others)  # (what the rule refuses is not the file's fault)
+    return name, others
 
 
 def _build(build: Callable[..., Any], path: Path, settings: dict[str, Any], takes: Any) -> Model:
