@@ -33,9 +33,12 @@ def reproduce(
         False, "--quick", help="Seconds instead of minutes; numbers are no reproduction."
     ),
     everything: bool = typer.Option(False, "--all", help="List questions of this toolkit's own, too."),
+    show: bool = typer.Option(
+        False, "--show", help="Nothing is run: show the paper's numbers beside ours, and what deviates."
+    ),
     as_json: bool = JSON,
 ) -> None:
-    """List the papers' tables and figures, their numbers beside ours, or run one of them by name.
+    """List the papers' tables and figures, a line each; run one of them by name, or --show what it found.
 
     What a simulation takes itself (`--seeds`, `--out`, …) may follow its name; `-- --help` shows it.
     """
@@ -43,16 +46,30 @@ def reproduce(
     if name is None:
         if quick or context.args:
             raise SettingError("to run a simulation, give its name: corticalnet reproduce NAME")
-        _list([one for one in known.published() if everything or one.paper not in _OURS], as_json)
+        found = [one for one in known.published() if everything or one.paper not in _OURS]
+        if as_json:
+            print_json([_as_json(one) for one in found])
+        elif show:
+            _show(found)
+        else:
+            _index(found)
         return
     one = known.read(name)
     if as_json or everything:
         raise SettingError(f"--json and --all list simulations, and do not go with a name ('{name}')")
+    if show:
+        if quick or context.args:
+            raise SettingError("--show runs nothing: leave out --quick and what the simulation takes")
+        _show([one])
+        return
     module = shipped.simulation(name)
     command = shipped.simulation("parts.common").command
     asked = ["--quick"] if quick else shlex.split(one.command)[3:]
     ran = command(module.run, module.report, module.draw)
     ran([*asked, *context.args], prog_name=f"corticalnet reproduce {name}", standalone_mode=False)
+    if one.rows and not {"--help"} & {*context.args}:
+        say("\nPublished, of the full run:")
+        _show([one])
 
 
 def simulations() -> Any:
@@ -64,10 +81,19 @@ def simulations() -> Any:
     return shipped.simulation("parts.results")
 
 
-def _list(found: list[Any], as_json: bool) -> None:
-    if as_json:
-        print_json([_as_json(one) for one in found])
-        return
+def _index(found: list[Any]) -> None:
+    """Print a line for each simulation: how many numbers it has, and how many of the paper's beside them."""
+    rows = []
+    for one in found:
+        papers = [row for row in one.rows if row.paper]
+        absent = sum(row.ours in ("", "not run") for row in papers)
+        time = simulations().minutes(one.minutes)
+        rows.append([one.name, one.paper, time, len(papers) - absent, absent, len(one.deviations)])
+    print_table("", ["corticalnet reproduce", "after", "takes", "compared", "not run", "deviations"], rows)
+    say("NAME --show shows the paper's numbers beside ours and each deviation; NAME runs it.")
+
+
+def _show(found: list[Any]) -> None:
     minutes = simulations().minutes
     for one in found:
         title = f"{one.paper}: corticalnet reproduce {one.name} ({minutes(one.minutes)})\n{one.question}"

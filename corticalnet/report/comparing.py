@@ -58,6 +58,9 @@ def curves(runs: Mapping[str, Sequence[TrainingRun]]) -> Section:
     ends = "; ".join(f"{name} {group[0][-1]['loss']:.3g}" for name, group in histories.items())
     several = any(len(group) > 1 for group in histories.values())
     caption = "Thin lines are seeds, thick ones their mean." if several else "One line for each run."
+    rules = {run.about.rule_parts for group in runs.values() for run in group if run.about is not None}
+    if len(rules) > 1:
+        caption += " Each loss is that of its own rule: between rules compare scores, not losses."
     alt = f"Learning curves of {', '.join(histories)}. Training loss at the end: {ends}."
     return Section("Learning curves", [drawn(several_learning_curves(histories), alt, caption)])
 

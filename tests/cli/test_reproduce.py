@@ -19,7 +19,7 @@ def said(capsys, *arguments):
 
 
 def test_every_table_and_figure_of_the_papers_is_listed(capsys):
-    code, out, _ = said(capsys)
+    code, out, _ = said(capsys, "--show")
     assert code == 0
     for where in ("Pozzi et al. 2020, Tables 1–2", "Pozzi et al. 2020, Fig. 5", "Song et al. 2020, Table 3"):
         assert f"{where}: corticalnet reproduce " in out
@@ -30,7 +30,33 @@ def test_every_table_and_figure_of_the_papers_is_listed(capsys):
     (line,) = (line for line in out.splitlines() if "he_residual, 20 layers" in line)
     assert line.split()[-4:] == ["8.75", "(error)", "not", "run"]
     assert "reproduce recording_cost" not in out
-    assert "reproduce recording_cost" in said(capsys, "--all")[1]
+    assert "reproduce recording_cost" in said(capsys, "--all", "--show")[1]
+
+
+def test_the_index_has_a_line_for_each(capsys):
+    code, out, _ = said(capsys, "--all")
+    lines = out.splitlines()
+    assert code == 0
+    assert len(lines) == len(published()) + 3
+    assert [line.split()[0] for line in lines[1:-2]] == [one.name for one in published()]
+    (line,) = (line for line in lines if line.startswith("perturbed_feedback_learns "))
+    assert "Lansdell et al. 2019, Fig. 2" in line
+    assert "25 min" in line
+    assert "recording_cost" not in said(capsys)[1]
+    (residual,) = (one for one in published() if any("not run" in row.ours for row in one.rows))
+    (line,) = (line for line in lines if line.startswith(f"{residual.name} "))
+    papers = [row for row in residual.rows if row.paper]
+    absent = sum(row.ours == "not run" for row in papers)
+    assert line.split()[-3:] == [str(len(papers) - absent), str(absent), str(len(residual.deviations))]
+
+
+def test_one_is_shown_without_a_run(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = said(capsys, "class_discovery", "--show")
+    assert code == 0
+    assert out.startswith("Pozzi et al. 2020, Fig. 5: corticalnet reproduce class_discovery (6 min)")
+    assert "the paper" in out
+    assert not (tmp_path / "figures").exists()
 
 
 def test_programs_are_told_the_same(capsys):
@@ -56,6 +82,7 @@ def test_a_simulation_runs_by_name(capsys, tmp_path, monkeypatch):
     code, out, _ = said(capsys, "plasticity_over_time", "--quick")
     assert code == 0
     assert "its numbers are no reproduction" in out
+    assert "the paper" in out.partition("Published, of the full run:")[2]
     quick = tmp_path / "figures" / "plasticity_over_time" / "quick"
     assert sorted(path.name for path in quick.iterdir()) == ["figure.png", "results.json", "tables.json"]
     (table,) = json.loads((quick / "tables.json").read_text())
