@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.checks import array, whole
+from corticalnet.checks import array, positive, probability, whole
 from corticalnet.errors import ProtocolError
 from corticalnet.experiment.protocol import Element, Present, Reinforce, Teach
 
@@ -107,11 +106,8 @@ def exploration_noise(
         whole("exploration_noise: trials", trials, ProtocolError),
         whole("exploration_noise: actions", actions, ProtocolError),
     )
-    if not 0 <= exploration <= 1 or not 0 < temperature < math.inf:
-        raise ProtocolError(
-            f"exploration_noise: exploration = {exploration} is a probability, "
-            f"temperature = {temperature} more than 0"
-        )
+    exploration = probability("exploration_noise: exploration", exploration, ProtocolError)
+    temperature = positive("exploration_noise: temperature", temperature, ProtocolError)
     rng = np.random.default_rng(whole("exploration_noise: seed", seed, ProtocolError, least=0))
     return explore(rng, size, exploration, temperature)
 

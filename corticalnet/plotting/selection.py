@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from corticalnet.errors import ProtocolError, one_of
 from corticalnet.plotting.style import words
 from corticalnet.recordings.layout import columns_name
-from corticalnet.recordings.reading import SYMBOLS, numbers, summed
+from corticalnet.recordings.reading import SYMBOLS, numbers, phases, summed
 
 #: A name, or several; None for all.
 Names = str | Sequence[str] | None
@@ -173,11 +173,11 @@ def select(
     role: Names = None,
     columns: Columns | None = None,
     batch: int = 0,
-    busiest: bool = False,
+    taught: bool = False,
 ) -> list[Selected]:
     """Select the cells and states that a figure shows; all columns if none are named.
 
-    With ``busiest`` the column that moves most is among those of each area: that which is taught, say.
+    With ``taught`` the columns that are highest when they are taught are among those of each area.
 
     Raises:
         ProtocolError: as :func:`choose` does; no such sample or column; or not even one column is wished for.
@@ -188,12 +188,14 @@ def select(
     for one in chosen:
         held[one.area] = np.union1d(held.get(one.area, np.array([], np.int64)), one.column)
     kept = {name: _columns(cells, columns) for name, cells in held.items()}
-    if busiest and columns is not None and _count(columns):
+    if taught and columns is not None and _count(columns):
         for name, cells in kept.items():
-            if len(cells) < len(held[name]):
-                most = _busiest([one for one in chosen if one.area == name], batch)
-                if most not in cells:
-                    cells[np.abs(cells - most).argmin()] = most
+            wanted = _taught(data, next(one for one in chosen if one.area == name), batch)[: len(cells)]
+            spare = np.isin(cells, wanted, invert=True)
+            for column in (c for c in wanted if c not in cells):
+                at = np.where(spare, np.abs(cells - column), np.inf).argmin()
+                cells[at], spare[at] = column, False
+            cells.sort()
     if columns is not None and not _count(columns):
         for number in columns:  # type: ignore[union-attr]
             if not any(number in cells for cells in kept.values()):
@@ -208,14 +210,13 @@ def select(
     return found
 
 
-def _busiest(states: list[Recorded], batch: int) -> int:
-    """Return the column of an area whose states, each beside its own largest, move most."""
-    moves: dict[int, float] = {}
-    for one in states:
-        span = np.ptp(one.array.isel(batch=batch).transpose("time", ...).values.astype(float), axis=0)
-        for column, share in zip(one.column.tolist(), span / (span.max() or 1.0), strict=True):
-            moves[column] = moves.get(column, 0.0) + share
-    return max(moves, key=moves.__getitem__)
+def _taught(data: xr.Dataset, one: Recorded, batch: int) -> list[int]:
+    """Return the column that is highest at the end of each teaching: in the output the class that is told."""
+    times, values = data["time"].values, one.array.isel(batch=batch).transpose("time", ...).values
+    ends = [
+        max(int(np.searchsorted(times, end)) - 1, 0) for _, end, label in phases(data) if label == "teach"
+    ]
+    return list(dict.fromkeys(int(one.column[values[end].argmax()]) for end in ends))
 
 
 def sample(data: xr.Dataset, batch: int) -> int:

@@ -63,8 +63,8 @@ def traces(
         states: names, one row each. If not given: value, prediction and error (of rewarded columns: rate,
             credit, action and dopamine), as far as they were recorded; every state if none of them was.
         area, role: only those of these areas ("area1") and roles ("value", "error"); one or several.
-        columns: at most so many of each area, evenly chosen but for the one that moves most (that which is
-            taught, say), or a list of their numbers.
+        columns: at most so many of each area, evenly chosen but for those that are taught, or a list
+            of their numbers.
         batch: which sample of the batch.
 
     Raises:
@@ -80,7 +80,7 @@ def traces(
         raise ProtocolError(
             "traces need at least 1 state, and none was named or recorded; record='value', say"
         )
-    found = select(data, wanted, area=area, role=role, columns=columns, batch=batch, busiest=True)
+    found = select(data, wanted, area=area, role=role, columns=columns, batch=batch, taught=True)
     rows: dict[str, dict[str, Selected]] = {}
     for one in found:
         rows.setdefault(one.what.kind, {})[one.what.area] = one

@@ -107,6 +107,11 @@ def test_every_place_that_takes_a_quantity_takes_brian2s(read, number):
             ),
             "weights must be plain numbers, without a unit, not 2. . nsiemens",
         ),
+        (
+            lambda: cn.exploration_noise(3, 2, exploration=0.1 * brian2.mV),
+            "exploration must be a probability",
+        ),
+        (lambda: cn.exploration_noise(3, 2, temperature=brian2.mV), "temperature must be a number above 0"),
         (lambda: Fading(rate=1 * brian2.Hz), r"Fading\.rate"),
         (
             lambda: type("Bad", (Cell,), {"state": {"v": -70 * brian2.mV}})(),

@@ -293,11 +293,11 @@ def test_circuits_that_know_no_choice():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"exploration": -0.1}, "exploration = -0.1 is a probability"),
-        ({"exploration": 1.5}, "exploration = 1.5 is a probability"),
-        ({"exploration": float("nan")}, "exploration = nan"),
-        ({"temperature": 0.0}, "temperature = 0.0 more than 0"),
-        ({"temperature": float("inf")}, "temperature = inf"),
+        ({"exploration": -0.1}, "exploration must be a probability in [0, 1], not -0.1"),
+        ({"exploration": 1.5}, "exploration must be a probability in [0, 1], not 1.5"),
+        ({"exploration": float("nan")}, "exploration must be a probability in [0, 1], not nan"),
+        ({"temperature": 0.0}, "temperature must be a number above 0, not 0.0"),
+        ({"temperature": float("inf")}, "temperature must be a number above 0, not inf"),
         ({"seed": -1}, "exploration_noise: seed must be a whole number from 0, not -1"),
         ({"trials": 0}, "exploration_noise: trials must be a whole number from 1, not 0"),
         ({"actions": 2.5}, "exploration_noise: actions must be a whole number from 1, not 2.5"),
