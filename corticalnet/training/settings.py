@@ -33,7 +33,7 @@ class Settings(BaseModel):
         epochs: how often the training set is seen, at most.
         batch: samples in one update; the last batch of an epoch may be smaller.
         lr: learning rate of the first epoch.
-        optimizer: a plain ``torch.optim`` optimizer.
+        optimizer: "sgd", "adam", "adamw" or "rmsprop", as ``torch.optim`` has them.
         momentum: of sgd and rmsprop.
         weight_decay: as torch means it; for the weights of links only, never for a bias or homeostasis.
         halve_every: the learning rate halves after every so many epochs; None: constant.

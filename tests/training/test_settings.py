@@ -7,6 +7,7 @@ import pytest
 
 from corticalnet.errors import SettingError
 from corticalnet.training import Settings
+from tests.documentation import settings as settings_page
 
 WRONG = [
     ({"epochs": True}, "setting 'epochs' must be a whole number from 1, not True"),
@@ -67,3 +68,10 @@ def test_every_setting_with_a_range_says_what_is_possible():
 def test_settings_come_back_from_json():
     settings = Settings(patience=None, validation=50, data_folder="somewhere")
     assert Settings(**settings.model_dump(mode="json")) == settings
+
+
+def test_the_page_on_training_lists_every_setting_with_its_default():
+    (shown,) = settings_page.PLACE.findall(settings_page.PAGE.read_text())
+    assert shown == settings_page.table(), "write it anew: python -m tests.documentation.settings"
+    assert "| `halve_every` | `100` |" in shown
+    assert all(f"| `{name}` |" in shown for name in Settings.names())
