@@ -142,3 +142,15 @@ def test_what_a_group_of_brian2_holds_is_no_plain_number():
     group.v = -70 * brian2.mV
     with pytest.raises(CorticalnetError, match="without a unit"):
         cn.Play([group.v, group.v])
+
+
+def test_quantities_of_other_libraries_are_refused():
+    """As Neo's are: float(10 s) is 10."""
+    quantities = pytest.importorskip("quantities")
+    with pytest.raises(
+        CorticalnetError, match=r"^Rest: ms must be a number \(in ms\) or a text like '10 ms', not"
+    ):
+        cn.Rest(ms=10 * quantities.s)
+    with pytest.raises(CorticalnetError, match="without a unit"):
+        cn.Play(np.ones((3, 1)) * quantities.mV)
+    assert cn.Rest(ms=10 * quantities.s / quantities.s).ms == 10.0
