@@ -203,3 +203,12 @@ def test_a_folder_that_is_no_run_is_refused_in_one_sentence(runs, name):
     with pytest.raises(CheckpointError, match="no run to report") as error:
         report.page_of([runs / name])
     assert "\n" not in str(error.value)
+
+
+def test_losses_of_different_rules_are_said_to_be_on_different_scales(runs):
+    told = "between rules compare scores, not losses"
+    assert told not in page(runs / "one", runs / "seeds").text
+    path = runs / "one" / "settings.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps(about | {"rule_parts": "Another()"}))
+    assert told in page(runs / "one", runs / "seeds").text
