@@ -20,6 +20,7 @@ from corticalnet.training.objective import CLASSES, Objective
 from corticalnet.training.run_folder import RunFolder, going_on
 from corticalnet.training.schemas import ConfusionAbout
 from corticalnet.training.settings import Settings
+from corticalnet.training.silence import silent_areas
 from corticalnet.training.state import History, State, best_epoch
 
 
@@ -123,22 +124,6 @@ def silence(areas: Sequence[str]) -> str:
     return (
         f"no column of {names} is active for any test image: nothing is learned there; a smaller lr may help"
     )
-
-
-@torch.no_grad()
-def silent_areas(net: Network, split: Split, batch: int = 1024) -> tuple[str, ...]:
-    """Find hidden areas whose rates are 0 for every image of a split, in evaluation mode."""
-    dtype = next(net.parameters()).dtype
-    was_training, quiet = net.training, {area.name: True for _, area in net.wiring.above_input[:-1]}
-    net.eval()
-    try:
-        for start in range(0, len(split), batch):
-            rates = net.sweep(split.batch(slice(start, start + batch), dtype)[0]).rates
-            for node, area in net.wiring.above_input[:-1]:
-                quiet[area.name] = quiet[area.name] and not rates[node].any()
-    finally:
-        net.train(was_training)
-    return tuple(str(name) for name, still in quiet.items() if still)
 
 
 @torch.no_grad()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import torch
 
 from corticalnet.data import Data, Split
 from corticalnet.errors import CircuitWarning
+from corticalnet.network import Network
 from corticalnet.training.model import Model
 from corticalnet.training.state import Record
 
@@ -24,7 +25,7 @@ class Silence:
 
     def tell(self, record: Record) -> None:
         """Look at the network as it is after an epoch; warn of the first silent area, if it is a new one."""
-        area = next(self._silent(), None)
+        area = next(iter(self._silent()), None)
         if area is None or area in self._told:
             return
         self._told.add(area)
@@ -36,24 +37,24 @@ class Silence:
             stacklevel=2,
         )
 
-    @torch.no_grad()
-    def _silent(self) -> Iterator[str]:
-        net, split = self._model.network, self._data.train
-        if not isinstance(split, Split):  # samples that are read when they are drawn are not read for this
-            return
-        dtype, was_training = next(net.parameters()).dtype, net.training
-        net.eval()  # (nothing is drawn and nothing remembered)
-        try:
-            names, start = list(net.areas), 0
-            while names and start < len(split):
-                x, _ = split.batch(slice(start, start + _FEW), dtype)
-                rates = net.sweep(x).rates[1:]
-                names = [
-                    name
-                    for name, rate in zip(net.areas, rates, strict=True)
-                    if name in names and not bool(rate.any())
-                ]
-                start += _FEW
-            yield from names
-        finally:
-            net.train(was_training)
+    def _silent(self) -> tuple[str, ...]:
+        split = self._data.train  # (samples that are read when they are drawn are not read for this)
+        net = self._model.network
+        return silent_areas(net, split, [*net.areas]) if isinstance(split, Split) else ()
+
+
+@torch.no_grad()
+def silent_areas(net: Network, split: Split, areas: Sequence[str] | None = None) -> tuple[str, ...]:
+    """Find areas (hidden ones, if none are named) whose rates are 0 for all images, in evaluation mode."""
+    dtype, was_training, start = next(net.parameters()).dtype, net.training, 0
+    names = tuple([*net.areas][:-1] if areas is None else areas) if len(split) else ()
+    net.eval()  # (nothing is drawn and nothing remembered)
+    try:
+        while names and start < len(split):
+            rates = net.sweep(split.batch(slice(start, start + _FEW), dtype)[0]).rates[1:]
+            quiet = {name for name, rate in zip(net.areas, rates, strict=True) if not bool(rate.any())}
+            names = tuple(name for name in names if name in quiet)
+            start += _FEW
+    finally:
+        net.train(was_training)
+    return names
