@@ -19,7 +19,7 @@ counted as theirs); for rules of two phases there is a second one, recurrent bac
 Expected (Lillicrap et al. 2020): guesses have no bias and much variance, feedback alignment the reverse, and
 what is backprop by another name has neither; the larger either is, the slower is learning.
 
-Next: corticalnet/rules/catalogue.py.
+Next: corticalnet/rules/rows.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Parts of one's own: ``pytest -p my_part`` imports their file, and tests of each kind find them here."""
 
 import corticalnet as cn
-from corticalnet.rules import catalogue
+from corticalnet.rules import catalogue, rows
 
 
 def rules():
@@ -11,7 +11,7 @@ def rules():
 
 def _of_the_package(entry):
     part = getattr(entry, "trigger", None) or getattr(entry, "make", None)
-    return isinstance(part, catalogue.Public)
+    return isinstance(part, rows.Public)
 
 
 def kinds(base):

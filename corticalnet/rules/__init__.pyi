@@ -5,7 +5,6 @@ from .base import (
     LearnResult as LearnResult,
 )
 from .catalogue import (
-    Entry as Entry,
     list_rules as list_rules,
     register as register,
     rule as rule,
@@ -42,6 +41,9 @@ from .reward import (
     Reward as Reward,
     Rewarded as Rewarded,
     SoftmaxReward as SoftmaxReward,
+)
+from .rows import (
+    Entry as Entry,
 )
 from .sweep import (
     Sweep as Sweep,

@@ -29,10 +29,11 @@ from corticalnet.checks import shown
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
 from corticalnet.rules.base import LearningRule, Route
-from corticalnet.rules.catalogue import FEEDBACKS, part_of
+from corticalnet.rules.catalogue import part_of
 from corticalnet.rules.feedback import Feedback
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.relaxation import RelaxationPhase
+from corticalnet.rules.rows import FEEDBACKS
 from corticalnet.rules.teaching import Teaching, TrialLoss
 from corticalnet.rules.two_phases import TwoPhases, contrast
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from corticalnet.rules import catalogue
+from corticalnet.rules import catalogue, rows
 
 
 def parameters_of(name: str, parts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -24,10 +24,10 @@ def parameters_of(name: str, parts: Mapping[str, Any]) -> tuple[str, ...]:
     """
     catalogue.check_name(name)
     entry = catalogue._RULES[name]
-    if isinstance(entry, catalogue.Entry):
+    if isinstance(entry, rows.Entry):
         kinds: tuple[tuple[str, dict[str, Any], str], ...] = (
-            ("teaching", catalogue.TEACHINGS, "teaching signal"),
-            ("feedback", catalogue.FEEDBACKS, "feedback pathway"),
+            ("teaching", rows.TEACHINGS, "teaching signal"),
+            ("feedback", rows.FEEDBACKS, "feedback pathway"),
             ("trigger", {}, "trigger"),
         )
         makers = [
@@ -37,11 +37,11 @@ def parameters_of(name: str, parts: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(
             dict.fromkeys([part for part, *_ in kinds] + [n for make in makers for n in _named(make)])
         )
-    make: Any = entry.make if isinstance(entry, catalogue.Whole) else entry
-    takes = _named(make.load() if isinstance(make, catalogue.Public) else make)
+    make: Any = entry.make if isinstance(entry, rows.Whole) else entry
+    takes = _named(make.load() if isinstance(make, rows.Public) else make)
     if "teaching" in takes:
         teaching = parts.get("teaching", "teacher")
-        takes += _named(catalogue.part_of(teaching, catalogue.TEACHINGS, "teaching signal"))
+        takes += _named(catalogue.part_of(teaching, rows.TEACHINGS, "teaching signal"))
     return tuple(dict.fromkeys(takes))
 
 

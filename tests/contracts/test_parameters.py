@@ -14,7 +14,7 @@ import corticalnet as cn
 from corticalnet.errors import CorticalnetError
 from corticalnet.network import homeostasis, initialisation, stages
 from corticalnet.network.area import Area
-from corticalnet.rules import catalogue, perturbation
+from corticalnet.rules import catalogue, perturbation, rows
 from tests.target_propagation import listed
 
 RULES = (*cn.list_rules(), "learned-inverses")
@@ -42,7 +42,7 @@ def through_time(window: "int | None" = None):
 
 #: Makers, with what they cannot do without.
 MAKERS = {
-    **{kind.__name__: (kind, {}) for kind in (part.load() for part in catalogue.FEEDBACKS.values())},
+    **{kind.__name__: (kind, {}) for kind in (part.load() for part in rows.FEEDBACKS.values())},
     **{kind.__name__: (kind, {}) for kind in (cn.Teacher, cn.Reward, cn.SoftmaxReward)},
     **{kind.__name__: (kind, {}) for kind in (cn.Sweep, cn.IL, cn.ZIL, cn.FaZIL)},
     "WeightPerturbation": (perturbation.WeightPerturbation, {}),
@@ -134,9 +134,9 @@ def test_an_impossible_value_is_refused_by_name(maker, name, value):
 def taken_by(name):
     """Parameters of a rule by name, each with the part that takes it."""
     entry = catalogue._RULES[name]
-    product = isinstance(entry, catalogue.Entry)
-    names = {**catalogue.TEACHINGS, **catalogue.FEEDBACKS}
-    whole = entry.make if isinstance(entry, catalogue.Whole) else entry
+    product = isinstance(entry, rows.Entry)
+    names = {**rows.TEACHINGS, **rows.FEEDBACKS}
+    whole = entry.make if isinstance(entry, rows.Whole) else entry
     parts = (entry.teaching, entry.feedback, entry.trigger) if product else (whole, cn.Teacher)
     parts = [catalogue.part_of(part, names, "part") for part in parts]
     taken = [inspect.signature(part).parameters for part in parts]
