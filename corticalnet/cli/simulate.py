@@ -139,6 +139,7 @@ def simulate_(
     options: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     try_folder(folder, "recording.nc", "circuit.json", "circuit.safetensors")
     path = folder / "recording.nc" if stream else None
+    shown = _stream(built, circuit, trials, slack, seed)
     begun = time.perf_counter()
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
     try:
@@ -146,10 +147,7 @@ def simulate_(
             recording = cn.simulate(
                 circuit,
                 # In continuous time changes are made when the last error is at rest again.
-                [
-                    _stream(built, circuit, trials, slack, seed),
-                    *([cn.Rest(circuit.needs.present)] if how else []),
-                ],
+                [shown, *([cn.Rest(circuit.needs.present)] if how else [])],
                 engine,
                 record or (_some_cells(circuit) if cells and not stream else None),
                 every=every,
@@ -185,14 +183,14 @@ def simulate_(
         "relative_change": changes,
         "regime": verdict and verdict.to_dict(),
     }
-    shown = {"title": title, "circuit": str(circuit).splitlines(), "first_trial": verdict and str(verdict)}
-    written = write(folder, {**files, "simulation.json": as_json_file(results | shown)})
+    about = {"title": title, "circuit": str(circuit).splitlines(), "first_trial": verdict and str(verdict)}
+    written = write(folder, {**files, "simulation.json": as_json_file(results | about)})
     if as_json:
         figures = [str(path) for path in written.paths if path.name in drawn]
         print_json({**results, "out": str(folder), "figures": figures})
     else:
         say(circuit)
-        rows = [[name, f"{change:.3g}"] for name, change in changes.items()]
+        rows = [[name, "–" if change is None else f"{change:.3g}"] for name, change in changes.items()]
         say("\n" + table(["projection", "‖ΔW‖ / ‖W‖"], rows))
         if verdict:
             say(f"\nfirst trial, {verdict}")
@@ -291,10 +289,11 @@ def _verdict(model: cn.Model, recording: Any) -> Regime | None:
         return None
 
 
-def _change(recording: Any, projection: str) -> float:
+def _change(recording: Any, projection: str) -> float | None:
+    """Return the size of a projection's change in units of its weights; None if these were all 0."""
     import numpy as np
 
     from corticalnet.recordings.reading import weight_change, weights
 
     before, change = weights(recording, projection, "before"), weight_change(recording, projection)
-    return float(np.linalg.norm(change)) / max(float(np.linalg.norm(before)), 1e-300)
+    return float(np.linalg.norm(change) / np.linalg.norm(before)) if before.any() else None

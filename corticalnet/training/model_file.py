@@ -9,6 +9,7 @@ import inspect
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +227,7 @@ def _build(build: Callable[..., Any], path: Path, settings: dict[str, Any], take
     Where no data set is named, build() chooses one, which is known only after it was called; if it
     then had another shape in mind it is called again.
     """
-    given = {key: value for key, value in settings.items() if _accepts(takes, key)}
+    given = {key: _several(value, takes.get(key)) for key, value in settings.items() if _accepts(takes, key)}
     asks = [key for key in ("input_shape", "classes") if key in takes and key not in given]
     if "data" in settings:
         return _call(build, path, given | _shape(asks, settings["data"]))
@@ -236,6 +237,12 @@ def _build(build: Callable[..., Any], path: Path, settings: dict[str, Any], take
     told = _shape(asks, model.settings.data)
     thought = {key: guess.get(key, takes[key].default) for key in asks}
     return model if told == thought else _call(build, path, given | told)
+
+
+def _several(value: Any, parameter: inspect.Parameter | None) -> Any:
+    """Return what a parameter takes: one value for several, as in ``hidden=16``, is a row of one."""
+    usual = None if parameter is None else parameter.default
+    return (value,) if isinstance(usual, tuple) and isinstance(value, Real | str) else value
 
 
 def _shape(asks: list[str], name: str) -> dict[str, Any]:

@@ -39,6 +39,17 @@ def test_json_and_where_it_goes(cli, place):
     assert list(data.step.values[:3]) == [1, 3, 5]  # each sample at the end of the steps that it stands for
 
 
+def test_weights_that_were_all_zero_have_no_relative_change(cli):
+    """So begin biases; here one that has learned from it."""
+    command = "simulate oreilly_generec --data digits --trials 1 --set hidden=4 --no-plot --overwrite --out b"
+    changes = json.loads(cli(f"{command} --json").out)["relative_change"]
+    assert {name: change is None for name, change in changes.items()} == {
+        name: name.endswith("bias") for name in changes
+    }
+    rows = [line.split() for line in cli(command).out.splitlines()]
+    assert ["area1->output", "bias", "–"] in rows
+
+
 def test_the_regime_of_the_first_trial(cli):
     said = cli("simulate small --data digits --rule il --seed 1 --trials 2 --no-plot --out il")
     assert "first trial, il: " in said.out

@@ -9,6 +9,7 @@ import pytest
 
 import corticalnet as cn
 from corticalnet.errors import CircuitWarning
+from corticalnet.training import load_model
 
 LONG = "x" * 300
 HUGE = str(10**26)
@@ -85,6 +86,13 @@ def test_a_setting_that_is_no_literal_is_a_text(cli, place):
         "c": 1000.0,
         "d": r"\d",
     }
+
+
+def test_one_number_for_several_is_a_row_of_one(cli):
+    assert load_model("zil_mlp", hidden=16).network.areas["area1"].shape == (16,)
+    done = cli("train zil_mlp --set hidden=0")
+    assert (done.code, "Dense: columns must be a whole number from 1, not 0" in done.err) == (1, True)
+    assert "columns must be a whole number from 1, not 'wide'" in cli("train zil_mlp --set hidden=wide").err
 
 
 def test_a_pipe_among_the_models_is_no_model(cli, place):
