@@ -67,9 +67,12 @@ from .experiment.stream import (
 from .network import (
     Area as Area,
     AvgPool as AvgPool,
+    Bounds as Bounds,
     Convolution as Convolution,
+    Dale as Dale,
     Dense as Dense,
     Identity as Identity,
+    KeepSigns as KeepSigns,
     Link as Link,
     Local as Local,
     MaxPool as MaxPool,

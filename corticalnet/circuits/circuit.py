@@ -109,7 +109,20 @@ class Circuit(Index):
             )
         if not np.isfinite(weight).all():
             raise CircuitError(f"{where}: a weight is not finite")
-        return replace(projection, weight=np.broadcast_to(weight, shape).copy())
+        weight = np.broadcast_to(weight, shape).copy()
+        if not projection.bounded:
+            return replace(projection, weight=weight)
+        low, high = (self._limit(projection, end, where, shape) for end in ("low", "high"))
+        outside = ~((weight >= low) & (weight <= high))
+        if outside.any():
+            raise CircuitError(f"{where}: a weight is {weight[outside][0]:g}, outside its bounds")
+        return replace(projection, weight=weight, low=low, high=high)
+
+    def _limit(self, projection: Projection, end: str, where: str, shape: tuple[int, ...]) -> Weights:
+        limit = _numbers(getattr(projection, end), f"{where}: {end}")
+        if limit.ndim and limit.shape != shape:
+            raise CircuitError(f"{where}: {end} has shape {limit.shape}, but must have {shape} (post, pre)")
+        return np.broadcast_to(limit, shape).copy()
 
     # Weights -----------------------------------------------------------------------------------
     @property

@@ -52,6 +52,7 @@ class ProjectionAbout(Strict):
     name: str
     shared_with: str
     signs: bool
+    bounded: bool
     delay: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     connection: ConnectionAbout | None
     plasticity: KindAbout | None

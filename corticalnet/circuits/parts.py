@@ -87,6 +87,8 @@ class Projection:
             ``weight`` it runs back by their signs alone: the signs that they have now, times these magnitudes
             (shaped as the weights of that projection, or one for all).
         delay: axonal delay, in ms or as "5 ms"; a whole number of steps.
+        low, high: bounds that weights keep when they change, w ← clip(w + Δw, low, high): one number for all,
+            or an array shaped as the weights. ``low=0``: no weight is negative.
 
     Raises:
         CircuitError: an impossible delay or sharing.
@@ -105,6 +107,8 @@ class Projection:
     plasticity: Plasticity | None = None
     shared_with: str = ""
     delay: float | str = 0.0
+    low: Weights | float = -np.inf
+    high: Weights | float = np.inf
 
     def __post_init__(self) -> None:
         _texts("projection", self, "name", "source", "target", "port", "sends", "shared_with")
@@ -122,6 +126,12 @@ class Projection:
             )
         if not self.shared_with and self.weight is None:
             raise CircuitError(f"{where} needs weights, or shared_with")
+
+    @property
+    def bounded(self) -> bool:
+        """Return whether weights have bounds."""
+        free = (isinstance(end, float) and np.isinf(end) for end in (self.low, self.high))
+        return not all(free)
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,8 @@ Arrays = dict[str, NDArray[Any]]
 Made = TypeVar("Made", bound=Index)
 #: Kinds of connection that can be written down.
 CONNECTIONS = (AllToAll, OneToOne, Grouped, Synapses)
+#: Arrays of a projection that are no whole numbers.
+FLOATS = ("weight", "low", "high")
 
 
 def to_dict(circuit: Index) -> dict[str, Any]:
@@ -72,6 +74,7 @@ def _projection_to_dict(projection: Projection) -> dict[str, Any]:
         "shared_with": projection.shared_with,
         "signs": bool(projection.shared_with) and projection.weight is not None,
         "delay": projection.delay,
+        "bounded": projection.bounded,
         "connection": None if projection.shared_with else how,
         "plasticity": None if plasticity is None else plasticity.to_dict(),
     }
@@ -80,12 +83,17 @@ def _projection_to_dict(projection: Projection) -> dict[str, Any]:
 def arrays_of(circuit: Index) -> Arrays:
     """Return all arrays of a circuit by name.
 
-    "<projection>.weight", and "….pre", "….post", "….index" of listed synapses.
+    "<projection>.weight" ("….low", "….high" if it has bounds), and "….pre", "….post", "….index" of listed
+    synapses.
     """
     arrays: Arrays = {}
     for p in circuit.projections:
         if p.weight is not None:
             arrays[f"{p.name}.weight"] = np.ascontiguousarray(p.weight)
+        if p.bounded:
+            arrays |= {
+                f"{p.name}.{end}": np.asarray(limit) for end, limit in (("low", p.low), ("high", p.high))
+            }
         if not p.shared_with and isinstance(p.connection, Synapses):
             c = p.connection
             for name, index in (("pre", c.pre), ("post", c.post), ("index", c.weights)):
@@ -139,6 +147,8 @@ def _projection_from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArr
         words["plasticity"] = _part(Plasticity, plasticity, f"projection '{content['name']}'")
     if words.pop("signs") or not content["shared_with"]:
         words["weight"] = _array(arrays, content["name"], "weight")
+    if words.pop("bounded"):
+        words |= {end: _array(arrays, content["name"], end) for end in ("low", "high")}
     if not content["shared_with"]:
         words["connection"] = _connection(content["connection"], content["name"], arrays)
     return Projection(**words)
@@ -164,7 +174,7 @@ def _connection(how: Mapping[str, Any], name: str, arrays: Mapping[str, NDArray[
 def _array(arrays: Mapping[str, NDArray[Any]], projection: str, part: str) -> NDArray[Any]:
     if f"{projection}.{part}" not in arrays:
         raise CircuitError(f"projection '{projection}': its array '{projection}.{part}' is missing")
-    array, kind = arrays[f"{projection}.{part}"], np.floating if part == "weight" else np.integer
+    array, kind = arrays[f"{projection}.{part}"], np.floating if part in FLOATS else np.integer
     if not np.issubdtype(array.dtype, kind):
         raise CircuitError(f"projection '{projection}': its array '{projection}.{part}' is of {array.dtype}")
     if not array.ndim:

@@ -84,6 +84,13 @@ def _sheet(link: Convolution | Local) -> Synapses:
     return Synapses(pre[inside], post[inside], weight_index=weight[inside], count=link.weight.numel())
 
 
+def bounds(link: Link) -> dict[str, Any]:
+    """Return the bounds of a link's weights, as a projection takes them; none if there are none."""
+    if link.low is None or link.high is None:
+        return {}
+    return {"low": flat(link, link.low), "high": flat(link, link.high)}
+
+
 def bias_connection(link: Link) -> Connection:
     """Connect the one bias cell to a link's target: one weight per column, or per channel."""
     assert link.bias is not None, "only for links with a bias"

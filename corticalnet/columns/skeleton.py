@@ -13,7 +13,7 @@ from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.connection import AllToAll, Synapses
 from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Wire
 from corticalnet.columns.area import AreaSpec
-from corticalnet.columns.links import as_connection, bias_connection, flat
+from corticalnet.columns.links import as_connection, bias_connection, bounds, flat
 from corticalnet.columns.pooling import PoolLink, activation_of, contests, neighbourhoods, unfolded
 from corticalnet.columns.registry import ColumnModel
 from corticalnet.errors import CircuitError
@@ -122,6 +122,7 @@ class Skeleton:
             name,
             model.plasticity(area) if link.plastic else None,
             delay=model.delay,
+            **bounds(link),
         )
         self._add(up, area)
         if link in self.down or (source and relay and self.down) or (pool and (self.down or self.direct)):
@@ -129,7 +130,7 @@ class Skeleton:
         if link.bias is not None:
             one, bias = bias_connection(link), flat(link, link.bias)
             offset = replace(up, source="bias", weight=bias, connection=one, name=f"{name} bias", delay=0.0)
-            self._add(offset, area)
+            self._add(replace(offset, low=-np.inf, high=np.inf), area)
 
     def _feedback(self, up: Projection, below: str, area: AreaSpec, link: Link) -> Projection:
         """Return feedback along a link's own synapses (or a relay's), or along others beside them."""

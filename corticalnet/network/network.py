@@ -16,12 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from corticalnet.activations import Activation
 from corticalnet.checks import shown, whole
 from corticalnet.errors import NetworkError, ShapeError, unknown
 from corticalnet.network.area import Area
-from corticalnet.network.initialisation import Scheme
-from corticalnet.network.links import Dense, Link
+from corticalnet.network.links import Link
 from corticalnet.network.parts import Parts
 from corticalnet.network.reading import as_rates, finite, place
 from corticalnet.network.wiring import ForwardState, Wiring
@@ -46,7 +44,8 @@ class Network(nn.Module):
     Raises:
         NetworkError: areas and links do not fit together, or a setting is impossible.
 
-    >>> net = Network((2,), [Area(Dense(3), "tanh"), Area(Dense(1), "linear")], seed=0)
+    >>> import corticalnet as cn
+    >>> net = Network((2,), [cn.Area(cn.Dense(3), "tanh"), cn.Area(cn.Dense(1), "linear")], seed=0)
     >>> net(torch.zeros(5, 2)).shape
     torch.Size([5, 1])
     """
@@ -207,6 +206,15 @@ class Network(nn.Module):
         """Return all links, from the input up."""
         return [link for arriving in self.wiring.arriving for _, link in arriving]
 
+    def keep_bounds(self) -> None:
+        """Clip all weights to the bounds of their links.
+
+        Rules do so when they learn and after each update; after a step of an optimizer of your own, call it.
+        """
+        for link in self.links:
+            if link.bounds is not None:
+                link.keep_bounds()
+
     @property
     def learned(self) -> tuple[nn.Parameter, ...]:
         """Return all parameters as they are now (``parameters()`` takes longer than a small update).
@@ -236,39 +244,6 @@ class Network(nn.Module):
         synapses = sum(link.synapses for link in self.links)
         header = ["area", "columns", "driven by", "fires through", "synapses"]
         return table(header, rows) + f"\n{synapses:,} synapses, {weights:,} learned numbers, seed {self.seed}"
-
-
-def mlp(
-    columns: Sequence[int],
-    hidden: str | Activation = "sigmoid",
-    output: str | Activation = "linear",
-    seed: int = 0,
-    *,
-    bias: bool = False,
-    init: str | float | Scheme = "auto",
-    dtype: torch.dtype | None = None,
-    device: torch.device | str | None = None,
-) -> Network:
-    """Build a dense network: ``mlp([784, 32, 32, 10])`` has 784 inputs, two hidden areas of 32, 10 outputs.
-
-    Raises:
-        NetworkError: fewer than two sizes, or a setting is impossible.
-
-    >>> import torch
-    >>> net = mlp([64, 32, 10], hidden="tanh", seed=0)
-    >>> tuple(net(torch.rand(5, 64)).shape)
-    (5, 10)
-    """
-    columns = list(columns) if isinstance(columns, Iterable) and not isinstance(columns, str) else [columns]
-    if len(columns) < 2:
-        raise NetworkError(f"mlp needs at least input and output sizes, not {columns}")
-    last = len(columns) - 1
-    areas = [
-        Area(Dense(n, bias=bias, init=init), output if k == last else hidden)
-        for k, n in enumerate(columns)
-        if k
-    ]
-    return Network((columns[0],), areas, seed, dtype=dtype, device=device)
 
 
 def whole_shape(given: Any) -> Shape:

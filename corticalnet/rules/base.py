@@ -158,8 +158,13 @@ class LearningRule(OwnWeights, ABC):
         """
         self._ready(net, optimizer)
         step = self.learn(net, x, targets)
-        optimizer.step()
+        self._step(net, optimizer)
         return step
+
+    def _step(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
+        """Let the optimizer change the weights, and keep those with bounds within them."""
+        optimizer.step()
+        net.keep_bounds()
 
     def answer(self, net: Network, x: Tensor) -> Tensor:
         """Compute the output rates ``[batch, n]`` that the network answers with: those of its sweep up.

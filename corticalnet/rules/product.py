@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import torch
@@ -254,10 +255,10 @@ class Rule(LearningRule):
                 net, len(x), False, feedback.paired_weights, feedback.decay, self._learned
             )
         if self.trigger.changes_during_trial:
-            trial = self.trial(net, x, targets, plasticity, optimizer.step)
+            trial = self.trial(net, x, targets, plasticity, partial(self._step, net, optimizer))
         else:
             trial = self.trial(net, x, targets, plasticity)
-            optimizer.step()
+            self._step(net, optimizer)
         return LearnResult(trial.loss, trial.details)
 
     def trial(

@@ -190,7 +190,7 @@ class TargetPropagation(LearningRule):
                 parameter.grad = None  # (an optimizer leaves what has no gradient where it is)
             with torch.autocast(net.like.device.type, enabled=False):
                 result = self._trial(net, x, targets, False, part)
-            optimizer.step()
+            self._step(net, optimizer)
         return result
 
     def _trial(self, net: Network, x: Any, targets: Any, accumulate: bool, part: str = "") -> LearnResult:

@@ -85,6 +85,7 @@ class Bundle:
         members: projections.
         plastic: one of them, if they learn.
         tied: whether synapses share weights and learn.
+        low, high: bounds of every synapse's weight; empty if there are none.
     """
 
     name: str
@@ -95,6 +96,8 @@ class Bundle:
     members: list[Member] = field(default_factory=list)
     plastic: Projection | None = None
     tied: bool = False
+    low: list[NDArray[np.float64]] = field(default_factory=list)
+    high: list[NDArray[np.float64]] = field(default_factory=list)
     learn_phase: str = ""
     learn_order: int = 0
     size: int = 0

@@ -124,6 +124,9 @@ class Bundles:
         bundle = self._bundle(key, way, f"synapses_{len(self.all) + 1}", True)
         bundle.plastic, bundle.tied = (forth if forth.plasticity else None), tied
         bundle.add(pre + rows[0][0], post + rows[1][0], Member(forth.name, weight, order))
+        if forth.bounded and forth.plasticity:
+            for limits, end in ((bundle.low, forth.low), (bundle.high, forth.high)):
+                limits.append(np.ravel(np.asarray(end))[weight])
         for part, total in zip((forth, *backs), bundle.totals, strict=True):
             if total.magnitudes is not None:
                 total.magnitudes.append(np.ravel(np.asarray(part.weight))[weight])
@@ -141,7 +144,7 @@ class Bundles:
         summed = any((place.block.index, place.role, port) in self._sums for port in read)
         heard = tuple(b.name for b in self.circuit.broadcasts if forth.name in b.targets)
         cells = tuple((p.role, type(p.cell)) for p in (pre, post))
-        return forth.plasticity, cells, wires, heard, place.block.index if summed else -1
+        return forth.plasticity, forth.bounded, cells, wires, heard, place.block.index if summed else -1
 
     def _way(self, part: Projection | Broadcast, target: str = "") -> tuple[Any, ...]:
         """Return a key of a part: the field it reads, when, and the role and port it reaches."""

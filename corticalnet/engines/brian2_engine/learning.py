@@ -104,12 +104,14 @@ def texts(bundles: Bundles, bundle: Bundle) -> tuple[dict[str, str], str]:
     if rule is None:
         return {}, ""
     code, announced = learning(bundles, bundle), events(bundles, bundle)
+    move = "w = clip(w + ({}), low, high)" if bundle.low else "w += {}"
     trace = bundles.fields.names("synapse", "trace")
     first = [*code.update, *code.temporary]
     if code.gain:
         keep = float(bundles.circuit.dt) / float(rule.memory)
         lines = [*first, f"{trace} += {keep!r} * ({code.change} - {trace})"]
-        return {}, "\n".join([*lines, f"{'dw =' if bundle.tied else 'w +='} {code.gain} * {trace}"])
+        step = f"{code.gain} * {trace}"
+        return {}, "\n".join([*lines, f"dw = {step}" if bundle.tied else move.format(step)])
     waits = f"{SELECT}({code.consolidation} != 0.0, " if code.consolidation else ""
     due = [f"{trace} = {waits}0.0, {trace})"]
     if bundle.tied:
@@ -117,11 +119,11 @@ def texts(bundles: Bundles, bundle: Bundle) -> tuple[dict[str, str], str]:
         if waits:
             change = [f"{trace} += {code.change}", f"dw = {waits}{trace}, 0.0)", *due]
     elif not waits:
-        change = [f"w += {code.change}"]
+        change = [move.format(code.change)]
     else:
         change = [f"{trace} += {code.change}"]
         if "consolidate" not in announced:
-            change += [f"w += {waits}{trace}, 0.0)", *due]
-    pathways = {"consolidate": f"w += {trace}\n{trace} = 0.0"} if "consolidate" in announced else {}
+            change += [move.format(f"{waits}{trace}, 0.0)"), *due]
+    pathways = {"consolidate": f"{move.format(trace)}\n{trace} = 0.0"} if "consolidate" in announced else {}
     text = "\n".join([*first, *change])
     return ({"learn": text, **pathways}, "") if "learn" in announced else (pathways, text)

@@ -162,6 +162,7 @@ class Model:
         if rule is not None:
             lines += [f"{self.layout.names('synapse', state)} : 1" for state in rule.states]
             lines += ["dw : 1", "back : 1"] if bundle.tied else []
+            lines += ["low : 1", "high : 1"] if bundle.low else []
         pathways, each = texts(self.layout.bundles, bundle)
         on_pre = {total.target: f"{total.target}_post += w" for total in sent}  # an event is 1
         options: dict[str, Any] = {}
@@ -180,6 +181,9 @@ class Model:
         for total in bundle.totals:
             if total.magnitudes is not None:
                 setattr(made, f"{total.target}_magnitude", np.concatenate(total.magnitudes))
+        for name, limits in (("low", bundle.low), ("high", bundle.high)):
+            if limits:
+                setattr(made, name, np.concatenate(limits))
         for total in sent:
             self.cells.set_event_schedule(
                 f"{bundle.name}_{total.target}", when=total.phase, order=total.order - 1
@@ -216,8 +220,9 @@ class Model:
         for k, name in enumerate(("total_post", "back_pre"), start=2):
             updater = ties.summed_updaters[name]
             updater.when, updater.order = bundle.learn_phase, bundle.learn_order + k
+        back = "w = clip(w + back, low, high)" if bundle.low else "w += back"
         made.run_regularly(
-            "w += back", when=bundle.learn_phase, order=bundle.learn_order + 4, name=f"{bundle.name}_share"
+            back, when=bundle.learn_phase, order=bundle.learn_order + 4, name=f"{bundle.name}_share"
         )
         self._tied[bundle.name] = (shared, ties)
         self.network.add(shared, ties)

@@ -40,7 +40,13 @@ class Weights:
         self.versions: dict[str, object] = {}
         self._copies: dict[str, tuple[object, Array]] = {}
         self._rows: dict[str, tuple[object, Tensor]] = {}
+        #: Bounds of those that have any, in the precision of the weights.
+        self._bounds = {p.name: self._limits(p) for p in circuit.projections if p.bounded}
         self.set(circuit.weights)
+
+    def _limits(self, projection: Projection) -> tuple[Tensor, Tensor]:
+        low, high = (torch.as_tensor(end).to(self._like) for end in (projection.low, projection.high))
+        return low, high
 
     def _connect(self, circuit: Circuit, projection: Projection) -> Connected:
         pre, post = (circuit.population(end).n for end in (projection.source, projection.target))
@@ -104,6 +110,8 @@ class Weights:
         self.versions = {name: object() for name in self.tensors}
 
     def change(self, name: str, change: Tensor) -> None:
-        """Add a change to the weights of a projection."""
+        """Add a change to the weights of a projection, within their bounds."""
         self.tensors[name] += change
+        if name in self._bounds:
+            self.tensors[name].clamp_(*self._bounds[name])
         self.versions[name] = object()

@@ -11,6 +11,7 @@ from torch import Tensor
 from corticalnet.checks import whole
 from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme
+from corticalnet.network.links.bounds import WeightBounds
 from corticalnet.network.links.link import Link, Shape, accumulate_
 
 
@@ -35,14 +36,21 @@ class Dense(Link):
         init: str | float | Scheme = "auto",
         mask: Any = None,
         density: float | None = None,
+        bounds: WeightBounds | None = None,
     ) -> None:
-        super().__init__(source, bias=bias, init=init, mask=mask, density=density)
+        super().__init__(source, bias=bias, init=init, mask=mask, density=density, bounds=bounds)
         self.columns = whole("Dense: columns", columns, NetworkError)
 
     def plan(self, source_shape: Shape) -> tuple[Shape, Shape, Shape, int, int]:
         """Return the shapes and fans of all-to-all connections."""
         pre = torch.Size(source_shape).numel()
         return (self.columns,), (self.columns, pre), (self.columns,), pre, self.columns
+
+    @property
+    def senders(self) -> Tensor:
+        """Return the number of the sending column of each weight; on a sheet, of its channel."""
+        pre = torch.Size(self.source_shape).numel()
+        return torch.arange(pre) // (pre // self.source_shape[0])
 
     def drive(self, rates: Tensor) -> Tensor:
         """Compute the drive ``r Wᵀ + b``."""

@@ -22,6 +22,7 @@ from torch.nn.utils import prune as torch_prune
 from corticalnet.checks import flag, shown
 from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme, generator, scheme
+from corticalnet.network.links.bounds import WeightBounds
 from corticalnet.network.links.mask import drawn_mask, wanted_mask
 
 Shape = tuple[int, ...]
@@ -40,10 +41,14 @@ class Link(nn.Module, ABC):
             for good, whatever teaches the network, and so are those of feedback along the link. All if not
             given.
         density: instead of a mask, the share of weights that have a synapse; which, is drawn by name.
+        bounds: limits that weights keep under every rule: :class:`~corticalnet.network.links.Bounds`,
+            :class:`~corticalnet.network.links.KeepSigns` or :class:`~corticalnet.network.links.Dale`. None if
+            not given.
 
     Attributes:
         sparse: whether it has a mask.
         mask: the mask, as booleans, in the state of the network; None: all synapses are there.
+        low, high: limits of each weight, in the state of the network; None: there are none.
 
     >>> import corticalnet as cn
     >>> isinstance(cn.Dense(3), Link), issubclass(cn.Convolution, Link)
@@ -54,6 +59,8 @@ class Link(nn.Module, ABC):
     weight: nn.Parameter
     bias: nn.Parameter | None
     mask: Tensor | None
+    low: Tensor | None
+    high: Tensor | None
     source_shape: Shape
     target_shape: Shape
     plastic = True  # whether there is anything to learn
@@ -66,6 +73,7 @@ class Link(nn.Module, ABC):
         init: str | float | Scheme = "auto",
         mask: Any = None,
         density: float | None = None,
+        bounds: WeightBounds | None = None,
     ) -> None:
         super().__init__()
         kind = type(self).__name__
@@ -76,7 +84,12 @@ class Link(nn.Module, ABC):
         self.source_name, self.has_bias, self.init = source, flag(f"{kind}: bias", bias, NetworkError), init
         self.sparse = mask is not None or density is not None
         self._wanted = wanted_mask(kind, mask, density)
-        self.register_buffer("mask", None)
+        if not (bounds is None or isinstance(bounds, WeightBounds)):
+            kinds = "Bounds(...), KeepSigns(), Dale(...)"
+            raise NetworkError(f"{kind}: bounds must be one of {kinds} or None, not {shown(bounds)}")
+        self.bounds = bounds
+        for buffer in ("mask", "low", "high"):
+            self.register_buffer(buffer, None)
 
     # Which synapses there are -----------------------------------------------------------------
     @abstractmethod
@@ -90,7 +103,13 @@ class Link(nn.Module, ABC):
         if self._wanted is not None:
             self.mask = drawn_mask(self._wanted, weight, generator(seed, f"mask {name}"))
         choice = ("he" if rectifying else "glorot") if _automatic(self.init) else self.init
-        self.weight = nn.Parameter(self.draw(choice, generator(seed, name)).to(dtype))
+        weights = self.draw(choice, generator(seed, name))
+        if self.bounds is not None:
+            kinds = generator(seed, f"signs of {name.partition('->')[0]}")
+            low, high = self.bounds.limits(weights, self.senders, kinds)
+            weights = self.present(self.bounds.start(weights, low, high))
+            self.low, self.high = low.to(dtype).clone(), high.to(dtype).clone()
+        self.weight = nn.Parameter(weights.to(dtype))
         offset = nn.Parameter(torch.zeros(bias, dtype=dtype)) if self.has_bias else None
         self.register_parameter("bias", offset)
         return target
@@ -113,6 +132,20 @@ class Link(nn.Module, ABC):
         """Set weights (or other numbers of their shape) to 0 where there are no synapses."""
         mask = self.mask if self.sparse else None
         return weights if mask is None else torch.where(mask, weights, 0.0)
+
+    @property
+    def senders(self) -> Tensor:
+        """Return the number of the sending column (or channel) of each weight, to be broadcast to them."""
+        columns = self.plan(self.source_shape)[1]
+        return torch.arange(columns[1]).view(-1, *(1 for _ in columns[2:]))
+
+    @torch.no_grad()
+    def keep_bounds(self) -> None:
+        """Clip the weights to their bounds: ``w ← clip(w, low, high)``; nothing without bounds."""
+        if self.low is not None:
+            self.weight.clamp_(self.low, self.high)
+            if self.sparse:
+                self.erase_absent(self.weight)
 
     def prune(self, mask: Any = None) -> None:
         """Keep only some of the synapses that there are, from now on.
@@ -156,7 +189,8 @@ class Link(nn.Module, ABC):
 
     def _options(self) -> str:
         share = f" at density {self.weights / self.weight.numel():.2g}" if self.sparse else ""
-        return share + (" + bias" if self.has_bias else "")
+        kept = "" if self.bounds is None else f", {self.bounds!r}"
+        return share + (" + bias" if self.has_bias else "") + kept
 
     # The three local operations --------------------------------------------------------------
     @abstractmethod

@@ -11,6 +11,7 @@ from torch import Tensor
 from corticalnet.checks import shown, whole
 from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme
+from corticalnet.network.links.bounds import WeightBounds
 from corticalnet.network.links.link import Link, Shape, accumulate_
 
 Pair = tuple[int, int]
@@ -31,8 +32,9 @@ class _Spatial(Link):
         init: str | float | Scheme = "auto",
         mask: Any = None,
         density: float | None = None,
+        bounds: WeightBounds | None = None,
     ) -> None:
-        super().__init__(source, bias=bias, init=init, mask=mask, density=density)
+        super().__init__(source, bias=bias, init=init, mask=mask, density=density, bounds=bounds)
         kind = type(self).__name__
         self.channels = whole(f"{kind}: channels", channels, NetworkError)
         self.kernel, self.stride = _pair(kind, "kernel", kernel), _pair(kind, "stride", stride)
@@ -138,6 +140,12 @@ class Local(_Spatial):
         area = self.kernel[0] * self.kernel[1]
         inputs = area * source_shape[0]
         return target, (target[1] * target[2], self.channels, inputs), target, inputs, self.channels * area
+
+    @property
+    def senders(self) -> Tensor:
+        """Return the number of the sending channel of each weight of a patch."""
+        channels = self.source_shape[0]
+        return torch.arange(self.kernel[0] * self.kernel[1] * channels) % channels
 
     def drive(self, rates: Tensor) -> Tensor:
         """Multiply each position's patch by its own kernel."""
