@@ -93,6 +93,7 @@ from .recordings.recording import (
 from .rules import (
     IL as IL,
     ZIL as ZIL,
+    DetectedPhases as DetectedPhases,
     Direct as Direct,
     FaZIL as FaZIL,
     KolenPollack as KolenPollack,

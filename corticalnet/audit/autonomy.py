@@ -47,8 +47,9 @@ class Autonomy:
         phase_cells: control cells that tell columns, not only synapses, what the teacher does, and that the
             circuit has also where it is made without a phase signal.
         streams: condition -> activation -> largest distance after any trial to a twin that learns by the
-            rule's sweep (backprop, if feedback is tied). "nothing": nobody is told anything; "phases": phases
-            are told, no clock ticks; "fixed timing": nobody is told, but every trial lasts the same.
+            rule's sweep (backprop, if feedback is tied), or by the rule itself if it has none. "nothing":
+            nobody is told anything; "phases": phases are told, no clock ticks; "fixed timing": nobody is
+            told, but every trial lasts the same.
         own: the same to a twin that learns by the rule itself: "phases", and "everything" (clocks tick too).
     """
 
@@ -118,7 +119,7 @@ def _streams(
             phase_signal=told,
             slack=slack,
             circuit=columns,
-            twin=rule if mine else None,
+            twin=rule if mine or rule.in_one_sweep() is None else None,
         )
         return max(number(distance) for distance in report.distances)
 

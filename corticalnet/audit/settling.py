@@ -115,9 +115,11 @@ def _trial(
     x, targets = random_batch(network, seed, 1)
     teach, watched = columns.needs.teach, steps // 2
     errors = any("error" in p.cell.state for p in columns.populations)
+    waits = any(p.plasticity is not None and p.plasticity.consolidation for p in columns.projections)
+    after = [Present(x, SHORT)] if waits else []  # changes may wait until the teacher has gone
     data = simulate(
         columns,
-        [Present(x, steps), teacher(columns, targets, teach, announced=True)],
+        [Present(x, steps), teacher(columns, targets, teach, announced=True), *after],
         record=["error"] if errors else [network.links[-1].name],
         last=teach + watched,
         check=False,

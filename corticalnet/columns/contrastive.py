@@ -26,7 +26,7 @@ from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.plasticity.hebbian import SentDifferenceTimesRate, SentTimesRate
 from corticalnet.columns.area import AreaSpec
 from corticalnet.columns.equilibrium import EquilibriumColumns
-from corticalnet.columns.refusals import by_consolidation
+from corticalnet.columns.refusals import by_consolidation, first
 from corticalnet.columns.registry import Options, runs
 from corticalnet.rules.contrastive import FORMS, ContrastiveHebbian, GeneRec
 
@@ -41,9 +41,8 @@ class ContrastiveColumns(EquilibriumColumns):
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
         """Return why the model cannot run a rule: changes may not wait for a phase. None if it can."""
-        return by_consolidation(
-            options, "now", why=", for changes wait for the end of the clamped phase anyway"
-        )
+        why = ", for changes wait for the end of the clamped phase anyway"
+        return first(by_consolidation(options, "now", why=why), cls.of_phases(rule))
 
 
 @runs(GeneRec)

@@ -15,7 +15,7 @@ down runs along the very synapses of the way up.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.cells.relaxing import Nudge, NudgedRate, Relaxing, RelaxingNext
@@ -38,6 +38,8 @@ class EquilibriumColumns(ColumnModel):
     equal_path_lengths = False
     #: Cells of the output, of areas an odd number of links below it, and of the others.
     cells: tuple[type[Relaxing], type[Relaxing], type[Relaxing]] = (NudgedRate, Relaxing, RelaxingNext)
+    #: Whether columns find out themselves which phase it is.
+    detects: ClassVar[bool] = False
 
     def __init__(self, rule: Any, options: Options) -> None:
         self.rule, self.rate = rule, options.learning_rate
@@ -49,8 +51,15 @@ class EquilibriumColumns(ColumnModel):
         squared = "columns that relax are nudged by t − y, column by column, of a squared-error Teacher"
         other = None if loss == "squared" else f"{squared}, not by Teacher('{loss}')"
         told = "no clock tells a nudge of random sign; choose symmetric=True"
-        random = told if getattr(rule, "random_sign", False) else None
-        return first(other, random, by_consolidation(options, "now", why=why))
+        random = told if rule.random_sign else None
+        nobody = "nobody tells columns the sign of a nudge; choose symmetric=False or phases='told'"
+        signs = nobody if rule.detected and rule.symmetric else None
+        return first(other, random, signs, by_consolidation(options, "now", why=why), cls.of_phases(rule))
+
+    @classmethod
+    def of_phases(cls, rule: Any) -> str | None:
+        """Return why the model does not suit how the rule's phases are known; None if it does."""
+        return None if cls.detects == bool(rule.detected) else "such columns know their phase in another way"
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> EquilibriumColumns:

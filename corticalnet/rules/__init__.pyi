@@ -9,6 +9,9 @@ from .catalogue import (
     register as register,
     rule as rule,
 )
+from .detected_phases import (
+    DetectedPhases as DetectedPhases,
+)
 from .fa_z_il import (
     FaZIL as FaZIL,
 )

@@ -30,6 +30,7 @@ from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
 from corticalnet.rules.base import LearningRule, Route
 from corticalnet.rules.catalogue import part_of
+from corticalnet.rules.detected_phases import DetectedPhases
 from corticalnet.rules.feedback import Feedback
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.relaxation import RelaxationPhase
@@ -48,6 +49,8 @@ class ContrastiveHebbian(TwoPhases):
         feedback: κ, strength of what comes down a link, compared to what goes up (the paper's γ).
         order: "in turn", area by area from below, or "together".
         teaching: a teacher, whose target the output is clamped to.
+        phases: of a circuit: "told" by a control cell, "detected" by φ, or a
+            :class:`~corticalnet.rules.DetectedPhases` that says how.
 
     Raises:
         RuleError: an impossible number, or a teaching signal that is no teacher.
@@ -64,8 +67,9 @@ class ContrastiveHebbian(TwoPhases):
         feedback: float = 0.2,
         order: str = "in turn",
         teaching: Teaching | None = None,
+        phases: str | DetectedPhases = "told",
     ) -> None:
-        super().__init__(steps, rate, bound, feedback, order, teaching)
+        super().__init__(steps, rate, bound, feedback, order, teaching, phases)
 
     def phases(self, free: RelaxationPhase, trial_loss: TrialLoss) -> tuple[RelaxationPhase, RelaxationPhase]:
         """Relax with the output clamped to the target; return that phase and the free one."""
@@ -90,7 +94,7 @@ class GeneRec(ContrastiveHebbian):
             "symmetric" (midpoint, averaged with the synapse the other way: half of CHL).
         pathway: what carries activity down: "tied", or a pathway with weights of its own ("random",
             "sign-symmetric"), by name or as an object.
-        steps, rate, bound, feedback, order, teaching: see :class:`ContrastiveHebbian`.
+        steps, rate, bound, feedback, order, teaching, phases: see :class:`ContrastiveHebbian`.
 
     Raises:
         RuleError: an impossible number, no such form, or a pathway that learns or does not come link by link.
@@ -109,8 +113,9 @@ class GeneRec(ContrastiveHebbian):
         feedback: float = 0.2,
         order: str = "in turn",
         teaching: Teaching | None = None,
+        phases: str | DetectedPhases = "told",
     ) -> None:
-        super().__init__(steps, rate, bound, feedback, order, teaching)
+        super().__init__(steps, rate, bound, feedback, order, teaching, phases)
         one_of("GeneRec: form", form, FORMS, RuleError)
         self.form = form
         made: Any = part_of(pathway, FEEDBACKS, "feedback pathway")

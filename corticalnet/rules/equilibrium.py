@@ -27,6 +27,7 @@ import torch
 
 from corticalnet.checks import flag, positive
 from corticalnet.errors import RuleError
+from corticalnet.rules.detected_phases import DetectedPhases
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.relaxation import RelaxationPhase
 from corticalnet.rules.teaching import Teaching, TrialLoss
@@ -46,6 +47,8 @@ class EquilibriumPropagation(TwoPhases):
         feedback: κ, strength of what comes down a link, compared to what goes up.
         order: "in turn", area by area from below, or "together".
         teaching: a teacher, whose error says where to.
+        phases: of a circuit: "told" by a control cell, "detected" by φ, or a
+            :class:`~corticalnet.rules.DetectedPhases` that says how.
 
     Raises:
         RuleError: an impossible number, both kinds of sign, or a teaching signal that is no teacher.
@@ -65,6 +68,7 @@ class EquilibriumPropagation(TwoPhases):
         feedback: float = 0.5,
         order: str = "in turn",
         teaching: Teaching | None = None,
+        phases: str | DetectedPhases = "told",
     ) -> None:
         what = "equilibrium propagation"
         self.beta = positive(f"{what}: beta", beta, RuleError)
@@ -72,7 +76,7 @@ class EquilibriumPropagation(TwoPhases):
         self.random_sign = flag(f"{what}: random_sign", random_sign, RuleError)
         if self.symmetric and self.random_sign:
             raise RuleError(f"{what}: symmetric nudges have both signs; choose symmetric or random_sign")
-        super().__init__(steps, rate, bound, feedback, order, teaching)
+        super().__init__(steps, rate, bound, feedback, order, teaching, phases)
 
     def phases(self, free: RelaxationPhase, trial_loss: TrialLoss) -> tuple[RelaxationPhase, RelaxationPhase]:
         """Relax nudged towards the target; return that phase, and the free one or the one nudged away."""

@@ -24,6 +24,7 @@ from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.catalogue import rule
+from corticalnet.rules.detected_phases import DetectedPhases, detected
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.relaxation import Convergence, Relaxation, RelaxationPhase
 from corticalnet.rules.teaching import Teacher, Teaching, TrialLoss
@@ -47,6 +48,10 @@ class TwoPhases(LearningRule):
     Args:
         steps, rate, bound, feedback, order: see :class:`~corticalnet.rules.relaxation.Relaxation`.
         teaching: a teacher, who shows the whole target.
+        phases: "told" (a control cell tells a circuit its phase), "detected", or how they are detected.
+
+    Attributes:
+        detected: how φ detects the phases of a circuit; None if they are told.
     """
 
     needs_full_precision = True
@@ -55,13 +60,21 @@ class TwoPhases(LearningRule):
     tied = True
 
     def __init__(
-        self, steps: int, rate: float, bound: float, feedback: float, order: str, teaching: Teaching | None
+        self,
+        steps: int,
+        rate: float,
+        bound: float,
+        feedback: float,
+        order: str,
+        teaching: Teaching | None,
+        phases: str | DetectedPhases = "told",
     ) -> None:
         self.relaxation = Relaxation(self.name, steps, rate, bound, feedback, order)
         teacher = Teacher() if teaching is None else teaching
         if not isinstance(teacher, Teacher):
             raise RuleError(f"{self.name} is nudged by a Teacher, not by {shown(teacher)}")
         self.teaching: Teacher = teacher
+        self.detected = detected(self.name, phases)
 
     def feedback_routes(self, net: Network) -> list[Route]:
         """Return a route for every link between areas: each carries states down too."""

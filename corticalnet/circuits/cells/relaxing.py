@@ -55,7 +55,7 @@ class Relaxing(Cell):
     def rest(self) -> dict[str, float]:
         """Return the rate without drive, f(0), within its bound."""
         rate = min(float(activation(self.activation).rate(0.0)), self.bound)
-        return {"rate": rate, "sent": self.weight * rate}
+        return {**super().rest(), "rate": rate, "sent": self.weight * rate}
 
 
 class RelaxingNext(Relaxing):

@@ -54,6 +54,23 @@ class SentTimesRate(Plasticity):
         return post.sent * pre.rate
 
 
+class SentTimesRateDifference(SentTimesRate):
+    """How the product of both ends differs from that of the free phase.
+
+    The synapse remembers the product as it was before port ``nudge`` of the column above was on.
+    """
+
+    state: ClassVar[dict[str, float]] = {"free": 0.0}
+
+    def update(self, synapse: Any, pre: Any, post: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Store the product of both ends while nothing is nudged."""
+        return {"free": where(port.nudge != 0, synapse.free, post.sent * pre.rate)}
+
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
+        """Compute ``sent · rate`` less what it was."""
+        return post.sent * pre.rate - synapse.free
+
+
 class SentDifferenceTimesRate(Plasticity):
     """What the postsynaptic column does otherwise than in the free phase, times a presynaptic rate (GeneRec).
 
