@@ -12,5 +12,6 @@ ALSO_CALLED = {
     **dict.fromkeys(("pc", "pcn", "predictive-coding", "inference-learning"), "il"),
     **dict.fromkeys(("incremental-predictive-coding", "incremental-pc"), "ipc"),
     **dict.fromkeys(("ep", "eqprop", "eq-prop"), "equilibrium-propagation"),
+    **dict.fromkeys(("sd", "dendrites", "guerguiev"), "segregated-dendrites"),
     **dict.fromkeys(("policy-gradient", "pg"), "reinforce"),
 }

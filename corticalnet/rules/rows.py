@@ -104,6 +104,12 @@ RULES: dict[str, Entry | Whole | Callable[..., LearningRule]] = {
     "z-il": Entry("teacher", "tied", Public("ZIL"), "Song, Lukasiewicz, Xu & Bogacz 2020"),
     "fa-z-il": Entry("teacher", "tied", Public("FaZIL"), "Song, Lukasiewicz, Xu & Bogacz 2020"),
     "streaming-fa-z-il": Entry("teacher", "tied", Public("FaZIL", gate="pulse"), "this toolkit, see docs"),
+    "segregated-dendrites": Entry(
+        "teacher",
+        "direct",
+        Public("segregated_dendrites.SegregatedDendrites"),
+        "Guerguiev, Lillicrap & Richards 2017",
+    ),
     "equilibrium-propagation": Whole(
         Public("equilibrium.EquilibriumPropagation"), "Scellier & Bengio 2017; Laborieux et al. 2021"
     ),

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
+from corticalnet.network.links import Link
 from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules.observer import SILENT, Observer
 from corticalnet.rules.plasticity import Plasticity
@@ -24,6 +25,9 @@ class Pathway(Protocol):
         self, wiring: Wiring, activity: ForwardState, output_error: Tensor
     ) -> tuple[list[Tensor | None], list[Tensor | None]]:
         """Compute the errors of all nodes, and the signals that came down to them."""
+
+    def feedback_routes(self, wiring: Wiring) -> list[tuple[int, int, Link]]:
+        """Return all routes down to hidden areas: (to node, from node, along link)."""
 
 
 @dataclass

@@ -7,13 +7,14 @@ import math
 import torch
 from torch import Tensor
 
-from corticalnet.checks import flag, whole
+from corticalnet.checks import flag, fraction, whole
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
 from corticalnet.network.area import Area
 from corticalnet.network.initialisation import Scheme, generator, scheme
 from corticalnet.network.links import Dense, Link
 from corticalnet.network.links.link import Shape
+from corticalnet.network.links.mask import drawn_mask
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules.feedback.base import Feedback
 
@@ -177,6 +178,11 @@ class Direct(Random):
     Args:
         seed: of the fixed random weights ``[output columns, columns of the area]``.
         init: their scheme; "lecun" (s.d. 1/√outputs) if not given.
+        density: fraction of the synapses that there are; those are 1/density times as strong (Guerguiev,
+            Lillicrap & Richards 2017 leave one in five).
+
+    Raises:
+        RuleError: a density that is no fraction above 0.
 
     >>> import corticalnet as cn
     >>> cn.rule("backprop", feedback=Direct(seed=3)).feedback.layered
@@ -185,5 +191,14 @@ class Direct(Random):
 
     equation = "signal_l = B_l error_out,  B_l fixed and random"
 
-    def __init__(self, seed: int = 1, init: str | float | Scheme | None = None) -> None:
+    def __init__(self, seed: int = 1, init: str | float | Scheme | None = None, density: float = 1.0) -> None:
         super().__init__(seed, init, direct=True)
+        self.density = fraction("direct feedback: density", density, RuleError)
+
+    def draw(self, link: Link) -> Tensor:
+        """Draw B of one link; those of a sparse pathway are the strengthened part of a full one's."""
+        drawn = super().draw(link)
+        if self.density == 1.0:
+            return drawn
+        rng = generator(self.seed, f"{link.name} mask")
+        return drawn * drawn_mask(self.density, drawn.shape, rng).to(drawn) / self.density
