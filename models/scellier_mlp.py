@@ -30,7 +30,7 @@ from corticalnet.training import Settings
 #: Epochs by the number of hidden areas.
 EPOCHS = {1: 25, 2: 60, 3: 500}
 #: Of equilibrium propagation; a ReLU that is held at 1 is the hard sigmoid.
-PAPER = {"beta": 1.0, "random_sign": True, "feedback": 1.0, "bound": 1.0}
+PAPER = {"beta": 1.0, "form": "random sign", "feedback": 1.0, "bound": 1.0}
 
 
 def build(input_shape=(1, 28, 28), classes=10, rule="equilibrium-propagation", hidden=(500,), seed=0):

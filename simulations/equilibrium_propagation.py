@@ -35,7 +35,7 @@ from .parts.digits import Setting
 
 SIZES, BETAS = [8, 12, 9, 5], (1e-1, 1e-2, 1e-3, 1e-4)
 ACTIVATIONS = ("sigmoid", "tanh")
-FORMS = {"one-sided": {}, "symmetric": {"symmetric": True}}
+FORMS = {"one-sided": {}, "symmetric": {"form": "symmetric"}}
 #: The order of the error in β.
 ORDER = {"one-sided": "1", "symmetric": "2"}
 COLOURS = {"one-sided": RED, "symmetric": BLUE}
@@ -46,17 +46,19 @@ ONE, TWO = {"hidden": (64,)}, {"hidden": (64, 64)}
 #: What learns digits.
 SETTINGS: dict[str, Setting] = {
     "backprop, 64-64-10": Setting("backprop", **ONE, lr=5e-3, epochs=40, batch=32),
-    "symmetric, 64-64-10": Setting(**EP, **ONE, parameters={"feedback": 1.0, "steps": 40, "symmetric": True}),
+    "symmetric, 64-64-10": Setting(
+        **EP, **ONE, parameters={"feedback": 1.0, "steps": 40, "form": "symmetric"}
+    ),
     "one-sided, 64-64-10": Setting(**EP, **ONE, parameters={"feedback": 1.0, "steps": 40}),
     "random sign, 64-64-10": Setting(
-        **EP, **ONE, parameters={"feedback": 1.0, "steps": 40, "random_sign": True}
+        **EP, **ONE, parameters={"feedback": 1.0, "steps": 40, "form": "random sign"}
     ),
     "recurrent backprop, 64-64-10": Setting(
         **{**EP, "rule": "recurrent-backprop"}, **ONE, parameters={"feedback": 1.0, "steps": 40}
     ),
     "backprop, 64-64-64-10": Setting("backprop", **TWO, lr=5e-3, epochs=40, batch=32),
     "symmetric, 64-64-64-10": Setting(
-        **EP, **TWO, parameters={"feedback": 1.0, "steps": 60, "symmetric": True}, epochs=60
+        **EP, **TWO, parameters={"feedback": 1.0, "steps": 60, "form": "symmetric"}, epochs=60
     ),
     "one-sided, 64-64-64-10": Setting(**EP, **TWO, parameters={"feedback": 1.0, "steps": 60}, epochs=60),
 }

@@ -50,16 +50,26 @@ class EquilibriumColumns(ColumnModel):
         loss, why = rule.teaching.loss, ", for changes wait for the end of the nudged phase in any case"
         squared = "columns that relax are nudged by t − y, column by column, of a squared-error Teacher"
         other = None if loss == "squared" else f"{squared}, not by Teacher('{loss}')"
-        told = "no clock tells a nudge of random sign; choose symmetric=True"
-        random = told if rule.random_sign else None
-        nobody = "nobody tells columns the sign of a nudge; choose symmetric=False or phases='told'"
-        signs = nobody if rule.detected and rule.symmetric else None
-        return first(other, random, signs, by_consolidation(options, "now", why=why), cls.of_phases(rule))
+        told = f"no clock tells the phases of form='{rule.form}'; choose 'one-sided' or 'symmetric'"
+        untold = None if rule.form in ("one-sided", "symmetric") else told
+        nobody = "nobody tells columns the sign of a nudge; choose form='one-sided' or phases='told'"
+        signs = nobody if rule.detected and rule.form == "symmetric" else None
+        now = by_consolidation(options, "now", why=why)
+        return first(other, untold, signs, cls._of_nudges(rule), now, cls.of_phases(rule))
 
     @classmethod
     def of_phases(cls, rule: Any) -> str | None:
         """Return why the model does not suit how the rule's phases are known; None if it does."""
         return None if cls.detects == bool(rule.detected) else "such columns know their phase in another way"
+
+    @classmethod
+    def _of_nudges(cls, rule: Any) -> str | None:
+        """Return which setting of the rule's nudged phase columns do not have; None if there is none."""
+        if rule.nudge != "explicit":
+            return "output columns are nudged by the error that they have; choose nudge='explicit'"
+        if rule.relaxation.dynamics != "convergent":
+            return "columns relax towards f of their drive; choose dynamics='convergent'"
+        return "columns begin a trial where they are; choose persistent=False" if rule.visits else None
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> EquilibriumColumns:
@@ -101,12 +111,13 @@ class EquilibriumColumns(ColumnModel):
     @property
     def nudge(self) -> tuple[float, bool]:
         """Return the strength of the nudge, and whether there is an opposite one too."""
-        return self.rule.beta, self.rule.symmetric
+        return self.rule.beta, self.rule.form == "symmetric"
 
     @property
     def _taught(self) -> int:
         """Return the number of steps with a nudge."""
-        return int(self.rule.relaxation.steps) * (1 + self.nudge[1])
+        steps = getattr(self.rule, "nudged_steps", None) or self.rule.relaxation.steps
+        return int(steps) * (1 + self.nudge[1])
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """Return the least durations: the rule's phases (the first taught step ends the free one)."""

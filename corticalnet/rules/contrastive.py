@@ -32,8 +32,8 @@ from corticalnet.rules.base import LearningRule, Route
 from corticalnet.rules.catalogue import part_of
 from corticalnet.rules.detected_phases import DetectedPhases
 from corticalnet.rules.feedback import Feedback
+from corticalnet.rules.phase import RelaxationPhase
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.relaxation import RelaxationPhase
 from corticalnet.rules.rows import FEEDBACKS
 from corticalnet.rules.teaching import Teaching, TrialLoss
 from corticalnet.rules.two_phases import TwoPhases, contrast

@@ -23,8 +23,8 @@ from torch import Tensor
 from corticalnet.errors import RuleError
 from corticalnet.network.area import Area, Trace
 from corticalnet.network.stages import Fire, MaxPool
+from corticalnet.rules.phase import Convergence, RelaxationPhase, fire
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.relaxation import Convergence, RelaxationPhase, fire
 from corticalnet.rules.teaching import Teaching, TrialLoss
 from corticalnet.rules.two_phases import TwoPhases, contrast
 

@@ -25,8 +25,9 @@ from corticalnet.network import Network
 from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.catalogue import rule
 from corticalnet.rules.detected_phases import DetectedPhases, detected
+from corticalnet.rules.phase import Convergence, RelaxationPhase
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.relaxation import Convergence, Relaxation, RelaxationPhase
+from corticalnet.rules.relaxation import Relaxation
 from corticalnet.rules.teaching import Teacher, Teaching, TrialLoss
 
 
@@ -46,7 +47,7 @@ class TwoPhases(LearningRule):
     """Base of rules that compare two equilibria.
 
     Args:
-        steps, rate, bound, feedback, order: see :class:`~corticalnet.rules.relaxation.Relaxation`.
+        steps, rate, bound, feedback, order, dynamics: see :class:`~corticalnet.rules.relaxation.Relaxation`.
         teaching: a teacher, who shows the whole target.
         phases: "told" (a control cell tells a circuit its phase), "detected", or how they are detected.
 
@@ -68,8 +69,9 @@ class TwoPhases(LearningRule):
         order: str,
         teaching: Teaching | None,
         phases: str | DetectedPhases = "told",
+        dynamics: str = "convergent",
     ) -> None:
-        self.relaxation = Relaxation(self.name, steps, rate, bound, feedback, order)
+        self.relaxation = Relaxation(self.name, steps, rate, bound, feedback, order, dynamics)
         teacher = Teacher() if teaching is None else teaching
         if not isinstance(teacher, Teacher):
             raise RuleError(f"{self.name} is nudged by a Teacher, not by {shown(teacher)}")
@@ -84,6 +86,10 @@ class TwoPhases(LearningRule):
     def begin(self, net: Network, x: Tensor) -> RelaxationPhase:
         """Sweep up; return the columns as the start of the free phase."""
         return self.relaxation.begin(net.wiring, x)
+
+    def free_phase(self, net: Network, x: Tensor) -> RelaxationPhase:
+        """Relax without a teacher, from a sweep."""
+        return self.relaxation.rest(self.begin(net, x))
 
     def of_its_equilibrium(self) -> LearningRule | None:
         """Return recurrent backprop, with the same phases and teacher."""
@@ -108,9 +114,17 @@ class TwoPhases(LearningRule):
             UserWarning: a phase has not settled.
         """
         x = net.admit(x, least=1, to_learn=True)
-        free = self.relaxation.rest(self.begin(net, x))
+        free = self.free_phase(net, x)
         trial_loss = self.teaching.loss_for(free.rates[-1], targets)
         now, before = self.phases(free, trial_loss)
+        self.tell(net, now, before)
+        plasticity = Plasticity(net, len(x), accumulate, learned=self._learned)
+        self.compare(plasticity, now, before)
+        plasticity.close()
+        return self.result(trial_loss, now, before)
+
+    def tell(self, net: Network, now: RelaxationPhase, before: RelaxationPhase) -> None:
+        """Tell the observer what columns hold in the two phases."""
         cells: dict[str, Sequence[Tensor | None]] = {}
         for when, phase in (("", now), ("held ", before)):
             cells |= {
@@ -119,9 +133,9 @@ class TwoPhases(LearningRule):
                 f"{when}signal": phase.signals,
             }
         self.observer.snapshot(net.wiring, cells)
-        plasticity = Plasticity(net, len(x), accumulate, learned=self._learned)
-        self.compare(plasticity, now, before)
-        plasticity.close()
+
+    def result(self, trial_loss: TrialLoss, now: RelaxationPhase, before: RelaxationPhase) -> LearnResult:
+        """Return the loss, and how the two phases came to rest."""
         return LearnResult(trial_loss, TrialConvergence(before.settled, now.settled))
 
     @abstractmethod

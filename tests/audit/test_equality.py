@@ -78,7 +78,7 @@ def test_inference_learning_is_not_backprop_but_points_its_way():
 def test_what_answers_with_an_equilibrium_is_also_compared_with_recurrent_backprop():
     """By nudges of both signs, as small as can be, it is that, while it is not backprop."""
     net = cn.mlp([4, 5, 3], "sigmoid", dtype=F64)
-    rule = cn.rule("equilibrium-propagation", symmetric=True, beta=1e-3)
+    rule = cn.rule("equilibrium-propagation", form="symmetric", beta=1e-3)
     found = equality(rule, net, seeds=1)
     error, cosine = found["this network"].to_equilibrium
     assert error < 1e-5

@@ -176,6 +176,6 @@ def test_what_does_not_go_together_is_refused():
     ):
         with pytest.raises(RuleError, match=words):
             make()
-    both = cn.rule("equilibrium-propagation", symmetric=True, phases="detected")
+    both = cn.rule("equilibrium-propagation", form="symmetric", phases="detected")
     with pytest.raises(CircuitError, match="nobody tells columns the sign of a nudge"):
         cn.circuit(dense(), both)

@@ -85,7 +85,7 @@ def test_scellier_networks_and_their_rule():
         model = build("scellier_mlp", hidden=hidden)
         assert [link.weight.shape[0] for link in model.network.links] == [*hidden, 10]
         assert (model.settings.batch, model.settings.epochs) == (20, epochs)
-    assert (model.rule.beta, model.rule.random_sign, model.rule.relaxation.feedback) == (1.0, True, 1.0)
+    assert (model.rule.beta, model.rule.form, model.rule.relaxation.feedback) == (1.0, "random sign", 1.0)
     assert all(area.sequence[0].describe() == "relu" for area in model.network.areas.values())
 
 
