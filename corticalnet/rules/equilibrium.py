@@ -33,6 +33,7 @@ Deviations from the paper
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -211,7 +212,7 @@ class EquilibriumPropagation(TwoPhases):
         if self.form != "continual":
             return super().update(net, x, targets, optimizer)
         self._ready(net, optimizer)
-        return continual.run(self, net, x, targets, change_weights=optimizer.step)
+        return continual.run(self, net, x, targets, change_weights=partial(self._step, net, optimizer))
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return where persistent states are; nothing without."""
