@@ -13,7 +13,7 @@ paper's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -21,14 +21,19 @@ from corticalnet.network import Network
 from corticalnet.rules.base import LearnResult
 from corticalnet.rules.phase import RelaxationPhase
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.two_phases import contrast
+from corticalnet.rules.teaching import TrialLoss
+from corticalnet.rules.two_phases import TwoPhases, contrast
 
-if TYPE_CHECKING:
-    from corticalnet.rules.equilibrium import EquilibriumPropagation
+#: Relaxes a phase nudged from another one on, with a teacher's loss, and calls somebody at every step.
+Nudged = Callable[
+    [RelaxationPhase, TrialLoss, Callable[[RelaxationPhase, RelaxationPhase], None]], RelaxationPhase
+]
 
 
 def run(
-    rule: EquilibriumPropagation,
+    rule: TwoPhases,
+    nudged: Nudged,
+    beta: float,
     net: Network,
     x: Any,
     targets: Any,
@@ -38,7 +43,9 @@ def run(
     """Relax freely, then nudged, and learn from every step of that.
 
     Args:
-        rule: whose phases, strength and teacher.
+        rule: whose free phase and teacher.
+        nudged: makes its nudged phase.
+        beta: β.
         net, x, targets, accumulate: as of :meth:`LearningRule.learn`.
         change_weights: an optimizer's step; without one, changes add up.
     """
@@ -49,13 +56,13 @@ def run(
         plasticity = Plasticity(net, len(x), accumulate, learned=rule._learned)
 
         def learn(now: RelaxationPhase, before: RelaxationPhase) -> None:
-            contrast(plasticity, now, before, 1.0 / rule.beta)
+            contrast(plasticity, now, before, 1.0 / beta)
             if change_weights is not None:
                 plasticity.close()
                 change_weights()
                 plasticity.restart()
 
-        now = rule.nudged(free, trial_loss, rule.beta, learn)
+        now = nudged(free, trial_loss, learn)
         rule.tell(net, now, free)
         if change_weights is None:
             plasticity.close()

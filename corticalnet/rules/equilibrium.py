@@ -203,7 +203,7 @@ class EquilibriumPropagation(TwoPhases):
             UserWarning: a phase has not settled.
         """
         if self.form == "continual":
-            return continual.run(self, net, x, targets, accumulate)
+            return continual.run(self, self._towards, self.beta, net, x, targets, accumulate)
         return super().learn(net, x, targets, accumulate=accumulate)
 
     @torch.no_grad()
@@ -212,7 +212,11 @@ class EquilibriumPropagation(TwoPhases):
         if self.form != "continual":
             return super().update(net, x, targets, optimizer)
         self._ready(net, optimizer)
-        return continual.run(self, net, x, targets, change_weights=partial(self._step, net, optimizer))
+        step = partial(self._step, net, optimizer)
+        return continual.run(self, self._towards, self.beta, net, x, targets, change_weights=step)
+
+    def _towards(self, free: RelaxationPhase, trial_loss: TrialLoss, each: Any) -> RelaxationPhase:
+        return self.nudged(free, trial_loss, self.beta, each)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return where persistent states are; nothing without."""

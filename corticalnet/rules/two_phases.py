@@ -124,7 +124,7 @@ class TwoPhases(LearningRule):
         return self.result(trial_loss, now, before)
 
     def tell(self, net: Network, now: RelaxationPhase, before: RelaxationPhase) -> None:
-        """Tell the observer what columns hold in the two phases."""
+        """Report to the observer what columns hold in the two phases."""
         cells: dict[str, Sequence[Tensor | None]] = {}
         for when, phase in (("", now), ("held ", before)):
             cells |= {
