@@ -3,9 +3,9 @@
 A change detector φ watches how far an area's drive and feedback move from step to step:
 
     rest        neither moved by more than the threshold for k steps
-    nudged      rest ended, and feedback moved more than the drive: what came, came from above
+    nudged      rest ended, and feedback moved, the drive by less than half of it: what came, came from above
     learn       rest again: synapses compare what they see with what they saw before they were nudged
-    free        rest ended once more, or a drive moved by more than the nudge had: a stimulus, no echo
+    free        rest ended once more, or a drive moved by more than half of the nudge: a stimulus, no echo
 
 Changes wait until that last rest ends, so no synapse disturbs what others still compare.
 """

@@ -6,6 +6,7 @@ A linear chain input → hidden → output of one column each, worked by hand (�
 """
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ import torch
 
 import corticalnet as cn
 from corticalnet.audit import autonomy_in_a_stream
+from corticalnet.circuits.cells.cell import rest_of
+from corticalnet.circuits.cells.phase_detector import PhaseDetector
 from corticalnet.columns.beside import recorded_change
 from corticalnet.errors import CircuitError, RuleError
 from tests.networks import F64, batch, dense, skipping
@@ -140,8 +143,11 @@ def test_what_has_not_come_to_rest_is_not_learned_and_does_no_harm(stimulus, tea
     assert all((change == 0).all() for change in changes(net, rule, shown).values())
 
 
-def test_only_a_teacher_teaches():
-    net, rule = dense("sigmoid", 3), cn.rule("generec", phases=EXACT)
+@pytest.mark.parametrize("pooled", [True, False])
+def test_only_a_teacher_teaches(pooled):
+    """Nor does the first stimulus, before which nothing was at rest."""
+    phases = cn.DetectedPhases(threshold=1e-13, pooled=pooled)
+    net, rule = dense("sigmoid", 3), cn.rule("generec", phases=phases)
     stimuli = [cn.Present(batch(1, seed=seed)[0], 60 + seed) for seed in range(3)]
     assert all((change == 0).all() for change in changes(net, rule, [*stimuli, cn.Rest(70)]).values())
 
@@ -153,6 +159,30 @@ def test_a_teacher_s_going_alone_is_no_teacher():
     found = changes(net, rule, [cn.Present(x, 70), cn.Teach(y, 70), cn.Present(x, 200)])
     for name, change in wanted(net, rule, x, y).items():
         assert abs(found[name] - change).max() < 1e-10 * abs(change).max()
+
+
+@pytest.mark.parametrize(
+    ("moves", "wanted"),
+    [
+        # (how far drive and feedback moved, whether teacher has gone) -> nudged, rested, left
+        ([(0, 1), (0.4, 0.2), (0, 0), (0, 0), (0, 0), (0, 0.2)], ["n", "n", "n", "nr", "n", "l"]),
+        ([(0, 1), (0, 0), (0.2, 0), (0, 0), (0, 0)], ["n", "n", "n", "n", "nr"]),
+        ([(0, 1), (0.6, 0), (0, 0), (0, 0)], ["n", "", "", ""]),
+        ([(0, 1), (0, 2), (0.6, 0), (0, 0), (0, 0)], ["n", "n", "n", "n", "nr"]),
+        ([(0.6, 1), (0, 1), (0, 0), (0, 0)], ["", "", "", ""]),
+        ([(0, 1), (0, 0), (0, 0, 1), (0, 0)], ["n", "n", "", ""]),
+        ([(0, 1), (0, 0), (0, 0), (0, 0, 1)], ["n", "n", "nr", "l"]),
+    ],
+    ids=["whole", "quiet anew", "a stimulus", "a larger nudge", "with a stimulus", "gone early", "gone"],
+)
+def test_phi_by_hand(moves, wanted):
+    phi = PhaseDetector(silence=2, threshold=0.1)
+    cell, said = rest_of(phi), []
+    for below, above, *gone in [(1, 0), (0, 0), (0, 0), *moves]:
+        port = SimpleNamespace(below=below, above=above, gone=gone[0] if gone else 0)
+        cell = SimpleNamespace(**phi.learn(cell, port, 1.0))
+        said.append("n" * int(cell.nudged) + "r" * int(cell.rested) + "l" * int(cell.left))
+    assert said == ["", "", "", *wanted]
 
 
 def test_no_cell_of_the_circuit_is_told_what_the_teacher_does_but_the_output():

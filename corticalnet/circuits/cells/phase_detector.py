@@ -4,7 +4,8 @@
     φ           free → nudged → taught → free, by these moves alone (PhaseDetector)
 
 A stimulus comes up: the drive of a column moves first. A nudge comes down: its feedback does. What a nudge
-sets going below comes back as a smaller move of the drive, an echo.
+sets going below comes back as a smaller move of the drive, an echo. Nothing is known before all time, so the
+first stimulus may move anything.
 """
 
 from __future__ import annotations
@@ -109,10 +110,12 @@ class PhaseDetector(Cell):
     Args:
         silence: k, steps without a move that count as rest.
         threshold: moves up to this size count as none.
+        echo: a drive that moves by more than so many times the largest move of feedback is no echo of it.
     """
 
     silence: Count = 4.0
     threshold: Magnitude = 1e-9
+    echo: Magnitude = 0.5
     ports = {"below": "", "above": "", "gone": ""}
     state = {
         "nudged": 0.0,
@@ -128,11 +131,11 @@ class PhaseDetector(Cell):
         moved = (port.below > self.threshold) | (port.above > self.threshold)
         silent = where(moved, 0.0, cell.silent + 1.0)
         waiting = (cell.nudged != 0) & (cell.taught == 0)
-        from_above = (port.above > port.below) & (port.gone == 0)
+        from_above = (port.below <= self.echo * port.above) & (port.gone == 0)
         nudge = (cell.nudged == 0) & moved & (cell.silent >= self.silence) & from_above
         size = where(nudge, port.above, maximum(cell.size, port.above))
-        stimulus = waiting & ((port.below > size) | (port.gone != 0))
-        rested = waiting & (silent >= self.silence)
+        stimulus = waiting & ((port.below > self.echo * size) | (port.gone != 0))
+        rested = waiting & (silent >= self.silence) & (port.gone == 0)
         left = (cell.taught != 0) & (moved | (port.gone != 0))
         return {
             "nudged": where(nudge, 1.0, where(stimulus | left, 0.0, cell.nudged)),
@@ -142,7 +145,3 @@ class PhaseDetector(Cell):
             "silent": silent,
             "size": size,
         }
-
-    def rest(self) -> dict[str, float]:
-        """Return the state of a detector that has been at rest for long."""
-        return {**super().rest(), "silent": self.silence}
