@@ -62,9 +62,12 @@ class Continuous:
         nudge: β.
         average: time constant with which noisy errors, bids and eligibilities are averaged; 0 for none.
         burst: how long dopamine stays when a reward comes; 0 for one step.
+        prospective: whether cells of dendritic microcircuits send where they are going, f(u + τ du/dt), so
+            that areas do not lag behind each other.
 
     Columns that learn from reward have cells of their own for what comes down, and need no construction: of
-    all this only tau, dt, read_delay, delay, average and burst are theirs.
+    all this only tau, dt, read_delay, delay, average and burst are theirs. So do dendritic microcircuits:
+    theirs are tau (of a conductance of 1), dt, delay, average (of weight changes) and prospective.
 
     Raises:
         CircuitError: an unknown construction, or an impossible time or number.
@@ -93,6 +96,7 @@ class Continuous:
     nudge: float = 1e-3
     average: float | str = 0.0
     burst: float | str = 0.0
+    prospective: bool = False
 
     def __post_init__(self) -> None:
         one_of("construction", self.construction, CONSTRUCTIONS, CircuitError)
@@ -117,8 +121,9 @@ class Continuous:
             object.__setattr__(self, name, value)
         for name in ("threshold", "quiet", "nudge"):
             not_negative(f"Continuous: {name}", getattr(self, name), CircuitError)
-        if not isinstance(self.pooled, bool):
-            raise CircuitError(f"Continuous: pooled must be True or False, not {self.pooled!r}")
+        for name in ("pooled", "prospective"):
+            if not isinstance(getattr(self, name), bool):
+                raise CircuitError(f"Continuous: {name} must be True or False, not {getattr(self, name)!r}")
         if self.construction == "nudge" and self.nudge == 0:
             raise CircuitError("Continuous: nudge must be more than 0, or the teacher is not received at all")
         if self.construction == "delay" and not self.ms("delay"):

@@ -108,3 +108,12 @@ def flat(link: Link, weights: Any) -> NDArray[np.float64]:
     array: NDArray[np.float64] = weights.detach().cpu().contiguous().numpy().astype(np.float64)
     all_to_all = isinstance(link, Dense) and link.mask is None and array.ndim == 2
     return array if all_to_all else array.ravel()
+
+
+def turned(connection: Any, weight: Any) -> tuple[Any, Any]:
+    """Return the same synapses with both ends exchanged."""
+    if isinstance(connection, AllToAll):
+        return connection, weight.T
+    return Synapses(
+        connection.post, connection.pre, weight_index=connection.weights, count=connection.count
+    ), weight

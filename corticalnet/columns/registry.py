@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
-from corticalnet.circuits.parts import MinimumDurations
+from corticalnet.circuits.parts import MinimumDurations, Projection
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations
 from corticalnet.columns.continuous import Continuous
@@ -119,6 +119,18 @@ class ColumnModel(ABC):
     def feedback_plasticity(self, area: AreaSpec) -> Plasticity | None:
         """Return the plasticity of an area's own feedback synapses down; None if they do not learn."""
         return None
+
+    def beside_link(
+        self, area: AreaSpec, up: Projection, down: Projection | None, bias: Projection | None
+    ) -> GlobalPopulations:
+        """Return what stands beside a link, such as interneurons with their synapses; nothing by default.
+
+        Args:
+            area: where the link ends.
+            up, bias: its synapses, and those of its bias.
+            down: the synapses along which signals come down beside it; None if none do.
+        """
+        return GlobalPopulations()
 
     def direct_delay(self, area: AreaSpec) -> float:
         """Return the delay (ms) of a projection straight from the output to an area."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.circuit import Circuit
-from corticalnet.circuits.connection import AllToAll, Synapses
 from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Wire
 from corticalnet.columns.area import AreaSpec
-from corticalnet.columns.links import as_connection, bias_connection, bounds, flat
+from corticalnet.columns.links import as_connection, bias_connection, bounds, flat, turned
 from corticalnet.columns.pooling import PoolLink, activation_of, contests, neighbourhoods, unfolded
 from corticalnet.columns.registry import ColumnModel
 from corticalnet.errors import CircuitError
@@ -124,13 +122,19 @@ class Skeleton:
             delay=model.delay,
             **bounds(link),
         )
-        self._add(up, area)
+        down = offset = None
         if link in self.down or (source and relay and self.down) or (pool and (self.down or self.direct)):
-            self._add(self._feedback(up, below, area, link), area)
+            down = self._feedback(up, below, area, link)
         if link.bias is not None:
             one, bias = bias_connection(link), flat(link, link.bias)
             offset = replace(up, source="bias", weight=bias, connection=one, name=f"{name} bias", delay=0.0)
-            self._add(replace(offset, low=-np.inf, high=np.inf), area)
+            offset = replace(offset, low=-np.inf, high=np.inf)
+        beside = model.beside_link(area, up, down, offset)
+        self.populations += beside.populations
+        self.broadcasts += beside.broadcasts
+        for projection in (up, down, offset, *beside.projections):
+            if projection is not None:
+                self._add(projection, area)
 
     def _feedback(self, up: Projection, below: str, area: AreaSpec, link: Link) -> Projection:
         """Return feedback along a link's own synapses (or a relay's), or along others beside them."""
@@ -150,7 +154,7 @@ class Skeleton:
             return down
         if magnitudes is not None:
             return replace(down, weight=flat(link, magnitudes))
-        connection, weight = _reversed(up.connection, flat(link, weights))
+        connection, weight = turned(up.connection, flat(link, weights))
         learns = model.feedback_plasticity(area)
         return replace(down, shared_with="", weight=weight, connection=connection, plasticity=learns)
 
@@ -158,7 +162,7 @@ class Skeleton:
         """Return a direct feedback projection, with synapses of its own, from the output to an area."""
         model, area = self.model, next(area for area in self.areas.values() if area.name == below)
         role, state = model.feedback_source
-        connection, weight = _reversed(as_connection(route.link), flat(route.link, route.weights))
+        connection, weight = turned(as_connection(route.link), flat(route.link, route.weights))
         return Projection(
             f"{above}.{role}",
             f"{below}.{model.feedback_target.role}",
@@ -174,12 +178,3 @@ class Skeleton:
         self.projections.append(projection)
         if projection.plasticity is not None:
             self.learning[projection.name] = area
-
-
-def _reversed(connection: Any, weight: Any) -> tuple[Any, Any]:
-    """Return the same synapses with both ends exchanged."""
-    if isinstance(connection, AllToAll):
-        return connection, weight.T
-    return Synapses(
-        connection.post, connection.pre, weight_index=connection.weights, count=connection.count
-    ), weight

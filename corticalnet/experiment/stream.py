@@ -1,8 +1,8 @@
-"""Streams: trials of random timing, one after another, and exploration noise in them."""
+"""Streams: trials of random timing, one after another; patterns that pass smoothly; exploration noise."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.checks import array, positive, probability, whole
+from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.errors import ProtocolError
 from corticalnet.experiment.protocol import Element, Present, Reinforce, Teach
 
@@ -86,6 +87,40 @@ class Stream:
             trials.append(Present(self.stimuli[k], int(shown), exploration_noise=noise))
             trials.append(lesson(self.targets[k], int(taught)))
         return trials
+
+
+def low_passed(patterns: Any, each: float | str, tau: float | str) -> Callable[[float], NDArray[np.float64]]:
+    """Return a function of time, for ``Play``, that passes smoothly from one pattern to the next.
+
+    It begins at 0 and relaxes to each pattern in turn, ``τ dx/dt = pattern − x``; the last one stays.
+
+    Args:
+        patterns: ``[trials, n]`` or ``[trials, B, n]``.
+        each: how long a pattern is shown, in ms or as "100 ms".
+        tau: τ.
+
+    Raises:
+        ProtocolError: no such array, or a time that is not above 0.
+
+    >>> stream = low_passed([[1.0, 0.0], [0.0, 1.0]], each="100 ms", tau="3 ms")
+    >>> stream(0.0).tolist(), stream(100.0).round(6).tolist()
+    ([0.0, 0.0], [1.0, 0.0])
+    """
+    shown = array("low_passed: patterns", patterns, ProtocolError, finite=True).astype(np.float64)
+    if shown.ndim < 2 or not len(shown):
+        raise ProtocolError(f"low_passed: patterns have shape {shown.shape}; they begin with trials")
+    times = [quantity(one, MS, f"low_passed: {name}") for name, one in (("each", each), ("tau", tau))]
+    length, slow = (positive("low_passed: each and tau", one, ProtocolError) for one in times)
+    starts = np.zeros((len(shown) + 1, *shown.shape[1:]))
+    for k, pattern in enumerate(shown):
+        starts[k + 1] = pattern + (starts[k] - pattern) * np.exp(-length / slow)
+
+    def at(ms: float) -> NDArray[np.float64]:
+        k = min(int(ms // length), len(shown) - 1)
+        there: NDArray[np.float64] = shown[k] + (starts[k] - shown[k]) * np.exp(-(ms - k * length) / slow)
+        return there
+
+    return at
 
 
 def exploration_noise(

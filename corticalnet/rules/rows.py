@@ -116,6 +116,9 @@ RULES: dict[str, Entry | Whole | Callable[..., LearningRule]] = {
     "contrastive-hebbian": Whole(Public("contrastive.ContrastiveHebbian"), "Movellan 1990; Xie & Seung 2003"),
     "generec": Whole(Public("contrastive.GeneRec"), "O'Reilly 1996"),
     "recurrent-backprop": Whole(Public("recurrent_backprop.RecurrentBackprop"), "Almeida 1987; Pineda 1987"),
+    "dendritic-microcircuit": Whole(
+        Public("microcircuit.Microcircuit"), "Sacramento, Costa, Bengio & Senn 2018"
+    ),
     "target-propagation": Whole(
         _targets("label", "noise-preserving", difference=False), "Le Cun 1986; Bengio 2014; Lee et al. 2015"
     ),

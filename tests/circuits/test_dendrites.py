@@ -1,133 +1,48 @@
-"""Pyramidal cells with a basal and an apical dendrite, as a user would write them: a steady state by hand.
+"""Dendritic microcircuits as cells: a steady state by hand, both engines, files, figures.
 
 Sacramento, Costa, Bengio & Senn 2018; a synapse learns what its dendrite predicts of the soma (Urbanczik &
-Senn 2014). Nobody in the package knows of them: engines, files, recordings and figures take them as they are.
+Senn 2014); cells that look ahead: Haider et al. 2021.
 """
+
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import corticalnet as cn
-from corticalnet.circuits.cells import Cell, Sensory
-from corticalnet.circuits.cells.activation import activation
-from corticalnet.circuits.plasticity import Plasticity
-from corticalnet.circuits.pointwise import increment
-from corticalnet.circuits.quantities import ONE, Magnitude, Milliseconds
+from corticalnet.circuits.cells import Sensory
+from corticalnet.circuits.cells.dendritic import Interneuron, Pyramidal, TaughtPyramidal
+from corticalnet.circuits.plasticity.dendritic import MismatchTimesRate, Silencing
+from corticalnet.errors import CircuitError
 from corticalnet.plotting import traces, wiring
 
 
-class Pyramidal(Cell):
-    """A soma between two dendrites, whose conductances pull it.
-
-        τ du/dt = −leak u + basal (v − u) + apical (a − u) + nudging taught (target − u)
-
-    Outside inputs: ``target``, ``taught``. States: ``rate`` f(u), ``potential`` u,
-    ``basal`` v, ``apical`` a, ``mismatch`` f(u) − f(û): û is what the basal dendrite alone makes.
-    """
-
-    tau: Milliseconds = 10.0
-    leak: Magnitude = 0.1
-    basal_conductance: Magnitude = 1.0
-    apical_conductance: Magnitude = 0.8
-    nudging: Magnitude = 0.8
-    activation: str = "sigmoid"
-    ports = {"basal": "predict", "apical": "feedback"}
-    inputs = {"target": ONE, "taught": ONE}
-    state = {"rate": 0.0, "potential": 0.0, "basal": 0.0, "apical": 0.0, "mismatch": 0.0}
-
-    def move(self, cell, port, dt):
-        u = cell.potential
-        pull = self.basal_conductance * (cell.basal - u) + self.apical_conductance * (cell.apical - u)
-        slope = pull - self.leak * u + self.nudging * cell.taught * (cell.target - u)
-        return {"potential": u + increment(slope, self.tau, dt)}
-
-    def fire(self, cell, port, dt):
-        return {"rate": activation(self.activation).rate(cell.potential)}
-
-    def predict(self, cell, port, dt):
-        share = self.basal_conductance / (self.leak + self.basal_conductance + self.apical_conductance)
-        predicted = activation(self.activation).rate(share * port.basal)
-        return {"basal": port.basal, "mismatch": cell.rate - predicted}
-
-    def feedback(self, cell, port, dt):
-        return {"apical": port.apical}
-
-    def rest(self):
-        return {**super().rest(), "rate": float(activation(self.activation).rate(0.0))}
-
-
-class Interneuron(Cell):
-    """A soma with one dendrite, taught by the potential of the pyramidal cell above that it follows.
-
-        τ du/dt = −leak u + dendritic (v − u) + somatic (potential above − u)
-
-    Ports: ``dendrite``, ``soma``. States: ``rate``, ``potential``, ``mismatch`` as of a pyramidal cell.
-    """
-
-    tau: Milliseconds = 10.0
-    leak: Magnitude = 0.1
-    dendritic_conductance: Magnitude = 1.0
-    somatic_conductance: Magnitude = 0.8
-    activation: str = "sigmoid"
-    ports = {"dendrite": "predict", "soma": "feedback"}
-    state = {"rate": 0.0, "potential": 0.0, "mismatch": 0.0}
-
-    def move(self, cell, port, dt):
-        u = cell.potential
-        pull = self.dendritic_conductance * (port.dendrite - u) + self.somatic_conductance * (port.soma - u)
-        return {"potential": u + increment(pull - self.leak * u, self.tau, dt)}
-
-    def fire(self, cell, port, dt):
-        return {"rate": activation(self.activation).rate(cell.potential)}
-
-    def predict(self, cell, port, dt):
-        share = self.dendritic_conductance / (self.leak + self.dendritic_conductance)
-        return {"mismatch": cell.rate - activation(self.activation).rate(share * port.dendrite)}
-
-    def rest(self):
-        return {**super().rest(), "rate": float(activation(self.activation).rate(0.0))}
-
-
-class DendriticPrediction(Plasticity):
-    """Synapses learn what their dendrite predicts of the soma: presynaptic rate × mismatch."""
-
-    def eligibility(self, synapse, pre, post, port):
-        return pre.rate * post.mismatch
-
-
-class Silencing(Plasticity):
-    """Synapses learn to bring an apical dendrite to rest."""
-
-    def eligibility(self, synapse, pre, post, port):
-        return -pre.rate * post.apical
-
-
-def microcircuit(up, out, lateral, down, cancel, kind="sigmoid", learns=True):
+def microcircuit(up, out, lateral, down, cancel, kind="sigmoid", learns=True, ahead=False):
     """Three areas; interneurons of the middle one follow the output, and cancel what it sends down."""
 
     def learning(plasticity, rate):
         return plasticity(rate=rate) if learns else None
 
     pyramidal, interneuron = "area1.pyramidal", "area1.interneuron"
-    output = Pyramidal(apical_conductance=0, activation=kind)
+    output = TaughtPyramidal(activation=kind, nudge="potential", ahead=ahead)
     return cn.Circuit(
         [
             cn.Population("retina", len(up[0]), Sensory()),
-            cn.Population(pyramidal, len(up), Pyramidal(activation=kind)),
-            cn.Population(interneuron, len(out), Interneuron(activation=kind)),
+            cn.Population(pyramidal, len(up), Pyramidal(activation=kind, ahead=ahead)),
+            cn.Population(interneuron, len(out), Interneuron(activation=kind, ahead=ahead)),
             cn.Population("output.pyramidal", len(out), output),
         ],
         [
-            cn.Projection("retina", pyramidal, "basal", up, plasticity=learning(DendriticPrediction, 0.05)),
+            cn.Projection("retina", pyramidal, "basal", up, plasticity=learning(MismatchTimesRate, 0.05)),
             cn.Projection(
-                pyramidal, "output.pyramidal", "basal", out, plasticity=learning(DendriticPrediction, 0.05)
+                pyramidal, "output.pyramidal", "basal", out, plasticity=learning(MismatchTimesRate, 0.05)
             ),
             cn.Projection(
-                pyramidal, interneuron, "dendrite", lateral, plasticity=learning(DendriticPrediction, 0.02)
+                pyramidal, interneuron, "basal", lateral, plasticity=learning(MismatchTimesRate, 0.02)
             ),
             cn.Projection("output.pyramidal", pyramidal, "apical", down),
             cn.Projection(interneuron, pyramidal, "apical", cancel, plasticity=learning(Silencing, 0.01)),
-            cn.Projection("output.pyramidal", interneuron, "soma", 1.0, cn.OneToOne(), sends="potential"),
+            cn.Projection("output.pyramidal", interneuron, "teacher", 1.0, cn.OneToOne(), output.copied),
         ],
         dt=1.0,
     )
@@ -142,7 +57,7 @@ def drawn(learns=True):
 
 
 IMAGE = {"retina.stimulus": np.linspace(0, 1, 4)}
-TAUGHT = {"output.pyramidal.target": [1.0, -1.0], "output.pyramidal.taught": 1.0}
+TAUGHT = {"output.pyramidal.target": [0.8, 0.3], "output.pyramidal.clamped": 1.0}
 
 
 @pytest.mark.parametrize("engine", ["torch", "brian2"])
@@ -153,7 +68,7 @@ def test_a_linear_chain_comes_to_rest_as_worked_by_hand(engine):
     """
     w, v, p, b, m, x, t = 0.7, 0.9, 0.6, 0.5, -0.4, 0.8, 1.5
     made = microcircuit([[w]], [[v]], [[p]], [[b]], [[m]], "linear", learns=False)
-    given = {"retina.stimulus": [x], "output.pyramidal.target": [t], "output.pyramidal.taught": 1.0}
+    given = {"retina.stimulus": [x], "output.pyramidal.target": [t], "output.pyramidal.clamped": 1.0}
     data = cn.simulate(made, [cn.SetInput(given, ms=600)], engine=engine, record=["potential", "mismatch"])
     equations = [[1.9, -0.8 * b, -0.8 * m], [-v, 1.9, 0.0], [-p, -0.8, 1.9]]
     u, o, i = np.linalg.solve(equations, [w * x, 0.8 * t, 0.0])
@@ -188,9 +103,51 @@ def test_engines_files_recordings_and_figures_take_them(tmp_path):
     loaded = cn.Circuit.load(tmp_path / "columns")
     assert str(loaded) == str(made)
     assert cn.simulate(loaded, protocol).identical(data)
-    assert "DendriticPrediction(rate=0.05)" in str(made)
+    assert "MismatchTimesRate(rate=0.05)" in str(made)
     shown = {text.get_text() for text in wiring(made).axes[0].texts}
     assert {"pyramidal", "interneuron"} <= shown
     states = ["cell.rate", "pyramidal.mismatch", "interneuron.mismatch", "apical"]
     labels = {axes.get_ylabel().replace("\n", " ") for axes in traces(data, states).axes}
     assert {state.replace(".", " ") for state in states} <= labels
+
+
+def test_cells_that_look_ahead_have_no_lag():
+    """u + τ du/dt / sum is where a soma is going: a chain is there after a step an area, whatever τ is."""
+    weights = [[[0.7]], [[0.9]], [[0.6]], [[0.5]], [[-0.4]]]
+    chain = microcircuit(*weights, "linear", learns=False, ahead=True)
+    data = cn.simulate(chain, [cn.SetInput({"retina.stimulus": [0.8]}, ms=20)], record=["rate", "potential"])
+    lagging = cn.simulate(
+        microcircuit(*weights, "linear", learns=False), [cn.SetInput({"retina.stimulus": [0.8]}, ms=20)]
+    )
+    rates = data["output.pyramidal.rate"].values.ravel()
+    at_rest = cn.simulate(chain, [cn.SetInput({"retina.stimulus": [0.8]}, ms=600)], last=1)
+    assert rates[6] == pytest.approx(at_rest["output.pyramidal.rate"].item(), rel=0.02)
+    assert lagging["output.pyramidal.rate"].values.ravel()[6] < 0.5 * rates[6]
+    assert data["output.pyramidal.potential"].values.ravel()[6] < 0.5 * rates[6]  # the soma itself is slow
+
+
+def test_a_target_is_the_potential_at_which_the_cell_would_fire_so():
+    """By the paper's two conductances, g_E (E − u) + g_I (E' − u); targets stay off the ends of f."""
+    somatic, u, (excites, inhibits) = 0.8, 0.3, (4.0, -4.0)
+    for kind, target, wanted in (
+        ("sigmoid", 0.8, np.log(4)),
+        ("sigmoid", 1.0, np.log(9)),
+        ("tanh", -1.0, -np.arctanh(0.9)),
+    ):
+        cell = TaughtPyramidal(activation=kind, nudge="potential", somatic=somatic)
+        g_e = somatic * (wanted - inhibits) / (excites - inhibits)
+        g_i = somatic * (excites - wanted) / (excites - inhibits)
+        rate = float(cell.rest()["rate"])
+        now = SimpleNamespace(potential=u, basal=0.5, rate=rate, target=target, clamped=1.0)
+        moved = cell.move(now, SimpleNamespace(), 0.5)["potential"] - u
+        current = g_e * (excites - u) + g_i * (inhibits - u) + (0.5 - u) - 0.1 * u
+        assert moved == pytest.approx(0.05 * current, rel=1e-12)
+    now.clamped = 0.0
+    assert cell.move(now, SimpleNamespace(), 0.5)["potential"] - u == pytest.approx(0.05 * (0.2 - 0.03))
+
+
+def test_a_nudge_that_is_none_and_a_function_without_an_inverse_are_refused():
+    with pytest.raises(CircuitError, match="unknown TaughtPyramidal: nudge 'rates'"):
+        TaughtPyramidal(nudge="rates")
+    with pytest.raises(CircuitError, match=r"'relu'. Choices: linear, sigmoid, tanh"):
+        TaughtPyramidal(activation="relu", nudge="potential")
