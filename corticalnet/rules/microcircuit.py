@@ -40,9 +40,9 @@ from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.catalogue import part_of, rule
 from corticalnet.rules.conductances import Conductances
 from corticalnet.rules.feedback import Feedback, KolenPollack
+from corticalnet.rules.phase import Convergence
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.pyramidal import DendriticColumns, Lateral, potential_at
-from corticalnet.rules.relaxation import Convergence
 from corticalnet.rules.rows import FEEDBACKS
 from corticalnet.rules.teaching import Teacher, Teaching, TrialLoss
 

@@ -29,7 +29,7 @@ from corticalnet.network.links import Link
 from corticalnet.network.stages import Fire
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules.conductances import Conductances
-from corticalnet.rules.relaxation import Convergence, fire
+from corticalnet.rules.phase import Convergence, fire
 from corticalnet.rules.teaching import TrialLoss
 
 #: States rest where nothing moves by more than this many times what numbers resolve,
