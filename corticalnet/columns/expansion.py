@@ -24,7 +24,7 @@ from corticalnet.columns.continuous import Continuous, continuous
 from corticalnet.columns.links import check_weights
 from corticalnet.columns.registry import Options, column_model, spiking_dynamics
 from corticalnet.columns.skeleton import Skeleton
-from corticalnet.columns.spiking import KINDS, spiking
+from corticalnet.columns.spiking import KINDS
 from corticalnet.errors import CircuitError, CircuitWarning, one_of
 from corticalnet.network import Network
 from corticalnet.rules.energy import stability
@@ -83,18 +83,9 @@ def circuit(
     _check(learning_rate, phase_signal, cells_per_column, cell, name)
     if not isinstance(network, Network):
         raise CircuitError(f"a circuit is made from a Network (cn.mlp(...)), not {type(network).__name__}")
-    if cells_per_column:
-        rates = circuit(
-            network,
-            rule,
-            learning_rate,
-            consolidation=consolidation,
-            phase_signal=phase_signal,
-            dynamics=dynamics or spiking_dynamics(rule),
-        )
-        made = spiking(rates, cells_per_column, cell)
-        return replace(made, name=name) if name else made
     check_weights(network)
+    if cells_per_column:
+        dynamics = dynamics or spiking_dynamics(rule)
     how = None if dynamics is None else continuous(dynamics)
     model = column_model(rule, Options(learning_rate, consolidation, phase_signal, how))
     routes = rule.feedback_routes(network)
@@ -107,7 +98,11 @@ def circuit(
                 CircuitWarning,
                 stacklevel=2,
             )
-    return Skeleton(network, model, routes).build(name or f"{rule.name} columns")
+    made = Skeleton(network, model, routes).build(name or f"{rule.name} columns")
+    if cells_per_column:
+        spikes = model.in_spikes(made, cells_per_column, cell)
+        return replace(spikes, name=name) if name else spikes
+    return made
 
 
 def _check(rate: Any, signal: Any, cells_per_column: Any, cell: Any, name: Any) -> None:

@@ -18,10 +18,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
+from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.parts import MinimumDurations, Projection
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations
 from corticalnet.columns.continuous import Continuous
+from corticalnet.columns.spiking import spiking
 from corticalnet.errors import CircuitError
 from corticalnet.rules import LearningRule, Rule, Teacher, Trigger
 
@@ -106,6 +108,10 @@ class ColumnModel(ABC):
             "a pool takes columns a step of their own, and with more steps this is another rule; choose one "
             "that equals its sweep (z-il with rate 1, gated or streaming fa-z-il)"
         )
+
+    def in_spikes(self, circuit: Circuit, cells_per_column: int, cell: str) -> Circuit:
+        """Return its circuit with so many spiking cells of a kind for each column."""
+        return spiking(circuit, cells_per_column, cell)
 
     # What stands where -------------------------------------------------------------------------
     @abstractmethod

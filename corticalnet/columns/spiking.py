@@ -43,6 +43,8 @@ class RateCode:
         synapse: time constant of what a spike leaves behind, in ms or as "20 ms".
         push_pull: both signs fire all the time, ``r = max_rate · (½ ± ½ z / z_max)``. For leaky cells if not
             given: they forget where they were in their cycle when they are silent, and then fire together.
+        axon: the cell that holds what spikes leave behind (port ``spikes``, state ``rate``), an area of
+            ``synapse`` for each; a :class:`~corticalnet.circuits.cells.SynapticCurrent` if not given.
 
     Raises:
         CircuitError: an unknown kind, or an impossible number, rate or time.
@@ -53,6 +55,7 @@ class RateCode:
     max_rate: float | str = 0.1
     synapse: float | str = 20.0
     push_pull: bool | None = None
+    axon: cells.Cell | None = None
 
     def __post_init__(self) -> None:
         one_of("spiking cell", self.kind, KINDS, CircuitError)
@@ -90,7 +93,8 @@ class RateCode:
         n, grouped = speaker.n * self.per_column, Grouped()
         drive = (0.5 if self.push_pull else 1.0) / largest
         jump = largest / (self.per_column * float(self.max_rate) * float(self.synapse))
-        current = Population(current_of(speaker.name), speaker.n, cells.SynapticCurrent(float(self.synapse)))
+        axon = self.axon or cells.SynapticCurrent(float(self.synapse))
+        current = Population(current_of(speaker.name), speaker.n, axon)
         populations, projections = [current], []
         for side, sign in (("on", 1.0), ("off", -1.0)):
             if side == "on" or low < 0 or self.push_pull:
@@ -118,6 +122,7 @@ def spiking(
     max_rate: float | str = "100 Hz",
     synapse: float | str = "20 ms",
     push_pull: bool | None = None,
+    axon: cells.Cell | None = None,
 ) -> Circuit:
     """Return the same circuit with rates sent between areas by spiking populations.
 
@@ -133,6 +138,7 @@ def spiking(
         max_rate: rate of the greatest signal.
         synapse: time constant of synaptic currents.
         push_pull: whether both signs fire all the time; leaky cells do if not given.
+        axon: what holds what spikes leave behind, see :class:`RateCode`.
 
     Raises:
         CircuitError: a population is unknown or tells no other area anything, or an impossible number.
@@ -143,7 +149,7 @@ def spiking(
     >>> len(cells.populations) > len(columns.populations)
     True
     """
-    code = RateCode(cells_per_column, cell, max_rate, synapse, push_pull)
+    code = RateCode(cells_per_column, cell, max_rate, synapse, push_pull, axon)
     if not isinstance(circuit, Circuit):
         raise CircuitError(f"cn.spiking takes a Circuit (cn.circuit(...)), not {type(circuit).__name__}")
     if float(code.max_rate) * circuit.dt > 1:
