@@ -28,6 +28,7 @@ class Setting:
         activation, output: of hidden areas and of the output.
         gain: of Glorot's initial weights.
         bias: where biases start.
+        links: more options of every link.
         lr: Adam's.
         epochs, batch: the budget.
     """
@@ -39,6 +40,7 @@ class Setting:
     output: str = "sigmoid"
     gain: float = 1.0
     bias: float = 0.0
+    links: dict[str, Any] = field(default_factory=dict)
     lr: float = 3e-3
     epochs: int = 30
     batch: int = 50
@@ -46,7 +48,7 @@ class Setting:
     def network(self, seed: int) -> cn.Network:
         """The network before it learns."""
         areas = [
-            cn.Area(cn.Dense(columns, bias=True, init=glorot(self.gain)), kind)
+            cn.Area(cn.Dense(columns, bias=True, init=glorot(self.gain), **self.links), kind)
             for columns, kind in [*((n, self.activation) for n in self.hidden), (10, self.output)]
         ]
         net = cn.Network((64,), areas, seed)
@@ -70,9 +72,10 @@ def images() -> tuple[Batch, Batch]:
 
 
 def learn(setting: Setting, learned: Batch, tested: Batch, seed: int, epochs: int | None = None) -> dict:
-    """Test accuracy after every epoch, and how many phases of an update did not settle, on average.
+    """Test accuracy after every epoch, how many phases of an update did not settle, and signs of weights.
 
-    Accuracy is that of what the rule answers: the free equilibrium, for rules of two phases.
+    Those are the share of sending columns whose weights of a link have both signs in the end. Accuracy is
+    that of what the rule answers: the free equilibrium, for rules of two phases.
     """
     net, rule = setting.network(seed), cn.rule(setting.rule, **setting.parameters)
     optimizer = torch.optim.Adam([*net.parameters(), *rule.parameters(net)], lr=setting.lr)
@@ -86,4 +89,10 @@ def learn(setting: Setting, learned: Batch, tested: Batch, seed: int, epochs: in
             right.append(float((rule.predict(net, tested[0]) == tested[1]).double().mean()))
     unsettled = sum("settled" in str(one.message) or "to and fro" in str(one.message) for one in told)
     updates = -(-len(learned[0]) // setting.batch) * (epochs or setting.epochs)
-    return {"accuracy": right, "unsettled": unsettled / updates}
+    return {"accuracy": right, "unsettled": unsettled / updates, "mixed": mixed(net)}
+
+
+def mixed(net: cn.Network) -> float:
+    """Share of columns that send both excitation and inhibition along one link, against Dale's law."""
+    both = [(link.weight > 0).any(0) & (link.weight < 0).any(0) for link in net.links]
+    return float(torch.cat(both).double().mean())

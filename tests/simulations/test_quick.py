@@ -512,3 +512,14 @@ def test_more_auxiliary_columns_turn_changes_away_from_backprop():
     assert [*sizes] == [0, 32]
     assert all(runs[0]["test"] > 0.5 for runs in sizes.values())
     assert sizes[32][0]["angles"][0] > sizes[0][0]["angles"][0]
+
+
+@pytest.mark.slow
+def test_no_column_breaks_dales_law_where_it_holds_and_nearly_all_do_where_not():
+    """Two epochs of digits, one seed; chance is 0.1."""
+    rules = results("weight_constraints")["rules"]
+    assert set(rules) == {"backprop", "feedback-alignment"}
+    for by in rules.values():
+        assert by["free"]["mixed"][0] > 0.9
+        assert [by[c]["mixed"][0] for c in by if c.startswith(("Dale", "non"))] == [0, 0, 0]
+    assert rules["backprop"]["free"]["accuracy"][0] > 0.5
