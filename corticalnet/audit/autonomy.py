@@ -23,6 +23,7 @@ from corticalnet.audit.settling import RATE, Settling, number, settle
 from corticalnet.audit.stream import autonomy_in_a_stream
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.cells import PhaseSignal
+from corticalnet.columns import Continuous
 from corticalnet.columns import circuit as expand
 from corticalnet.errors import CircuitError, CircuitWarning
 from corticalnet.network import Network
@@ -32,6 +33,7 @@ from corticalnet.rules import LearningRule
 SCALES = (0.5, 1.0)
 LINKS, TRIALS, SLACK = 3, 5, (8, 8)
 SWEEP = "two sweeps, not a process in time"
+CONTINUOUS = "columns run in continuous time alone, where streams are not measured"
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def autonomy(
             example = expand(one, rule, RATE)
             alone = expand(one, rule, RATE, phase_signal=False)
         except CircuitError as error:
-            return Autonomy(f"no circuit: {error}")
+            return _continuous(one, rule) or Autonomy(f"no circuit: {error}")
         settling = {kind: settle(one, rule, seed) for kind, one in _networks(network, seed, scales)}
         untold = settling
         if any(target.endswith(".phi") for target in _hear_the_phase(example)):
@@ -98,6 +100,15 @@ def autonomy(
             for mine, condition, distance in _streams(one, rule, controls, seed):
                 found[mine].setdefault(condition, {})[kind] = distance
     return Autonomy("", controls, settling, untold, _phase_cells(alone), found[False], found[True])
+
+
+def _continuous(network: Network, rule: LearningRule) -> Autonomy | None:
+    """Return what control cells columns have that run in continuous time alone; None if none do."""
+    try:
+        columns = expand(network, rule, RATE, dynamics=Continuous())
+    except CircuitError:
+        return None
+    return Autonomy(CONTINUOUS, _controls(columns), phase_cells=_phase_cells(columns))
 
 
 def _streams(

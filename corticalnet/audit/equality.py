@@ -6,7 +6,8 @@
 error at the output is the lesson's (for a rule without a lesson: ½‖t − y‖²). The lesson is the rule's own,
 so a reward is compared with backprop of this reward.
 
-A rule of two phases answers with an equilibrium, and is compared with recurrent backprop too: ĝ of that.
+A rule that answers otherwise than by a sweep is compared with the gradient of its answer too: recurrent
+backprop for two phases, that of an attenuated sweep for dendritic microcircuits.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class GradientSimilarity:
         error: largest relative error of any area.
         cosine: smallest cosine of any area.
         by_depth: links to the output -> (largest error, smallest cosine).
-        to_equilibrium: the same, (largest error, smallest cosine), to recurrent backprop, for a rule whose
-            answer is an equilibrium.
+        to_equilibrium: the same, (largest error, smallest cosine), to the gradient of the answer, for a rule
+            that answers otherwise than by a sweep.
     """
 
     error: float

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from corticalnet.audit.autonomy import SWEEP, Autonomy
+from corticalnet.audit.autonomy import CONTINUOUS, SWEEP, Autonomy
 from corticalnet.audit.constraints import Signals, Taught, Transport
 from corticalnet.audit.equality import EQUAL, GradientSimilarity
 from corticalnet.audit.locality import ROUNDING, Locality
@@ -23,7 +23,7 @@ def judge_equality(found: dict[str, GradientSimilarity]) -> Finding:
         rest = ", ".join(
             f"{k} {brief(error)} (cosine ≥ {cosine:.3f})" for k, (error, cosine) in there.items()
         )
-        detail += f"; to recurrent backprop: {rest}"
+        detail += f"; to the gradient of what it answers: {rest}"
     return Finding("equality", mark, worst, detail)
 
 
@@ -92,6 +92,8 @@ def judge_autonomy(found: Autonomy, name: str, condition: str) -> Finding:
 
 def judge_clock(found: Autonomy) -> Finding:
     """Judge clocks: without them the columns still learn what the rule does."""
+    if found.reason == CONTINUOUS:
+        return _has_none(found, "clock", found.controls)
     if found.reason:
         return Finding("clock", "none", None, found.reason)
     if not found.controls:
@@ -154,6 +156,8 @@ def judge_phases(found: Autonomy) -> Finding:
     """Judge phases: no column receives the phase (a clock may tell synapses when to learn)."""
     if found.reason == SWEEP:
         return Finding("phases", "no", None, "a sweep up, then a sweep down")
+    if found.reason == CONTINUOUS:
+        return _has_none(found, "phases", found.phase_cells)
     if found.phase_cells:
         names, away = ", ".join(f"'{name}'" for name in found.phase_cells), max(found.own["phases"].values())
         detail = f"{names} tells columns which phase it is; untold, they are {brief(away)} away from the rule"
@@ -175,6 +179,12 @@ def judge_teacher(found: Taught) -> Finding:
 
 def _share(holds: Mapping[str, bool]) -> str:
     return "yes" if all(holds.values()) else "some" if any(holds.values()) else "no"
+
+
+def _has_none(found: Autonomy, name: str, cells: Sequence[str]) -> Finding:
+    """Judge columns by the control cells that they have, where nothing else is measured."""
+    has = f"has control cells: {', '.join(cells)}" if cells else "no control cell in their circuit"
+    return Finding(name, "no" if cells else "yes", float(len(cells)), f"{found.reason}; {has}")
 
 
 def _not_in_time(found: Autonomy, name: str) -> Finding:

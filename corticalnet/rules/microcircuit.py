@@ -102,7 +102,7 @@ class Microcircuit(LearningRule):
         solve: str = "settled",
         nudge: str = "rate",
         margin: float = 0.1,
-        steps: int = 50,
+        steps: int = 100,
         leak: float = 0.1,
         basal: float = 1.0,
         apical: float = 0.8,

@@ -36,7 +36,9 @@ from corticalnet.rules.teaching import TrialLoss
 _AT_REST = 8.0
 #: and have not settled if something still moves by more than this.
 _UNSETTLED = 0.01
-#: Areas that do not come nearer to rest move by smaller steps, down to this share of the way,
+#: Areas that have come no nearer to rest for so many sweeps move by smaller steps,
+_PATIENCE = 3
+#: down to this share of the way.
 _SLOWEST = 0.1
 #: How often an output that is pulled by its rates moves in a sweep, for what it comes to is no formula.
 _OUTPUT = 10
@@ -175,15 +177,15 @@ class DendriticColumns:
             self.traces[node] = area.freeze_statistics(self.traces[node])
         still = _AT_REST * torch.finfo(self.rates[0].dtype).eps
         way = [*range(1, output + 1), *range(output - 1, 0, -1)]
-        rate, best, step = 1.0, moved, 0
+        rate, best, stale, step = 1.0, moved, 0, 0
         while step < steps:
             step += 1
             moved = max([self._move(node, rate) for node in way])
             if moved <= still:
                 break
-            if moved > 0.8 * best:  # to and fro, across the kink of an activation, say
-                rate = max(0.7 * rate, _SLOWEST)
-            best = min(moved, best)
+            best, stale = (moved, 0) if moved < best else (best, stale + 1)
+            if stale == _PATIENCE:  # to and fro, or ever farther
+                rate, stale = max(0.7 * rate, _SLOWEST), 0
         self.settled = Convergence(step, moved)
         if not moved <= _UNSETTLED:
             warnings.warn(

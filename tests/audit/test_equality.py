@@ -84,7 +84,7 @@ def test_what_answers_with_an_equilibrium_is_also_compared_with_recurrent_backpr
     assert error < 1e-5
     assert cosine > 1 - 1e-9
     assert found["this network"].error > 0.1
-    assert "; to recurrent backprop: this network " in judge_equality(found).detail
+    assert "; to the gradient of what it answers: this network " in judge_equality(found).detail
     swept = equality(cn.rule("z-il"), net, seeds=1)
     assert swept["this network"].to_equilibrium is None
     assert "recurrent" not in judge_equality(swept).detail
