@@ -89,6 +89,16 @@ def test_scellier_networks_and_their_rule():
     assert all(area.sequence[0].describe() == "relu" for area in model.network.areas.values())
 
 
+def test_guerguiev_networks_and_the_teacher_of_the_paper():
+    model = build("guerguiev_mlp", hidden=(500, 100), density=0.2)
+    assert [link.weight.shape[0] for link in model.network.links] == [500, 100, 10]
+    assert (model.settings.batch, model.settings.lr) == (1, 0.21)
+    teacher = 1 / (0.1 + 0.6 + 1), 8.0  # g_E / (g_L + g_D + g_E), E_E
+    assert (model.rule.trigger.nudge, model.rule.trigger.reversal) == teacher
+    shares = [(r.weights != 0).double().mean() for r in model.rule.feedback_routes(model.network)]
+    assert shares == pytest.approx([0.2, 0.2])
+
+
 @pytest.mark.parametrize("form", ["free", "midpoint", "symmetric"])
 def test_oreilly_generec_has_the_papers_forms(form):
     model = build("oreilly_generec", form=form)
@@ -146,7 +156,9 @@ def test_the_twin_is_taught_by_cross_entropy_from_the_same_weights(name):
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_the_docstring_has_source_and_deviations(path):
     text = ast.get_docstring(ast.parse(path.read_text()))
-    assert any(place in text for place in ("NeurIPS", "ICLR", "CVPR", "Frontiers", "Neural Computation"))
+    assert any(
+        place in text for place in ("NeurIPS", "ICLR", "CVPR", "Frontiers", "Neural Computation", "eLife")
+    )
     assert "Deviations\n    1. " in text
     assert path.stem in Path("models/README.md").read_text()
 
@@ -163,6 +175,7 @@ QUICK = {
     "bartunov_lc": {"lr": 0.001},
     "scellier_mlp": {"hidden": (100,)},
     "oreilly_generec": {},
+    "guerguiev_mlp": {"hidden": (100,), "lr": 2.0},
     "he_residual": {"blocks": 1, "widths": (8, 16), "lr": 0.05},
 }
 
