@@ -122,6 +122,10 @@ class ColumnModel(ABC):
     def plasticity(self, area: AreaSpec) -> Plasticity | None:
         """Return the plasticity of synapses onto an area; None if they do not learn."""
 
+    def paired_plasticity(self, area: AreaSpec) -> Plasticity | None:
+        """Return the plasticity of synapses onto an area whose partners down learn, too: the usual one."""
+        return self.plasticity(area)
+
     def feedback_plasticity(self, area: AreaSpec) -> Plasticity | None:
         """Return the plasticity of an area's own feedback synapses down; None if they do not learn."""
         return None

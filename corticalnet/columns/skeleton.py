@@ -129,6 +129,8 @@ class Skeleton:
             one, bias = bias_connection(link), flat(link, link.bias)
             offset = replace(up, source="bias", weight=bias, connection=one, name=f"{name} bias", delay=0.0)
             offset = replace(offset, low=-np.inf, high=np.inf)
+        if down is not None and down.plasticity is not None:
+            up = replace(up, plasticity=model.paired_plasticity(area))
         beside = model.beside_link(area, up, down, offset)
         self.populations += beside.populations
         self.broadcasts += beside.broadcasts

@@ -10,11 +10,12 @@ from typing import Any
 
 from corticalnet.circuits import cells
 from corticalnet.circuits.parts import MinimumDurations
+from corticalnet.circuits.plasticity.hebbian import DecayingErrorTimesRate, ErrorTimesRate, RateTimesError
 from corticalnet.columns.area import AreaSpec, links_to_input
 from corticalnet.columns.refusals import by_feedback
 from corticalnet.columns.registry import Options, runs
 from corticalnet.columns.stepwise import Clocked
-from corticalnet.rules import ZIL, Direct, Random, SignSymmetric, Sweep, Tied
+from corticalnet.rules import ZIL, Direct, KolenPollack, Matching, Random, SignSymmetric, Sweep, Tied
 
 
 @runs(Sweep, ZIL)
@@ -29,15 +30,27 @@ class ZILColumns(Clocked):
     def __init__(self, rule: Any, options: Options) -> None:
         super().__init__(rule, options)
         self.direct, self.equal_path_lengths = not rule.feedback.layered, rule.feedback.layered
+        self.feedback_learns, self.decay = rule.feedback.learns, rule.feedback.decay
 
     @classmethod
     def by_feedback(cls, rule: Any) -> str | None:
-        """Return why a rule's pathway is refused; None for fixed ones, direct ones too."""
-        return by_feedback(rule, Tied, Random, SignSymmetric, Direct)
+        """Return why a rule's pathway is refused; None for fixed ones (direct, too) and learned pairs."""
+        return by_feedback(rule, Tied, Random, SignSymmetric, Direct, Matching, KolenPollack)
 
     def refuses_pools(self, maximum: bool) -> str | None:
         """Return why areas may not have pools; None with γ = 1."""
         return None if self.gamma == 1 else super().refuses_pools(maximum)
+
+    def paired_plasticity(self, area: AreaSpec) -> ErrorTimesRate:
+        """Return plasticity by error × rate that decays, at the area's clock."""
+        usual = self.plasticity(area)
+        return DecayingErrorTimesRate(**usual.parameters(), decay=self.decay) if self.decay else usual
+
+    def feedback_plasticity(self, area: AreaSpec) -> RateTimesError | None:
+        """Return the same product and decay for feedback that learns, at the clock of the area that sends."""
+        if not self.feedback_learns:
+            return None
+        return RateTimesError(**self.plasticity(area).parameters(), decay=self.decay)
 
     def trigger(self, area: AreaSpec) -> str:
         """Return the name of the clock of the area's depth."""

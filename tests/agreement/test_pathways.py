@@ -39,6 +39,8 @@ PATHWAYS = {
     "direct": cn.Direct,
     "straight": lambda: cn.Random(seed=3, direct=True),
     "signs": cn.SignSymmetric,
+    "matching": lambda: cn.Matching(seed=3),
+    "kolen-pollack": lambda: cn.KolenPollack(decay=0.1, seed=3),
     "signs of random sizes": lambda: cn.SignSymmetric("random", seed=3),
 }
 
@@ -78,6 +80,22 @@ def test_trials_in_a_row_are_a_training_run(network, pathway, hidden):
 def test_in_brian2_too(pathway):
     found, wanted = run(small("tanh"), cn.Rule(feedback=PATHWAYS[pathway]()), 2, "brian2")
     assert max(lag(found, wanted).values()) < BOUND
+
+
+@pytest.mark.parametrize("engine", ["torch", "brian2"])
+@pytest.mark.parametrize("pathway", ["matching", "kolen-pollack"])
+def test_synapses_down_learn_as_their_partners_up(pathway, engine):
+    net, rule = small("tanh"), cn.Rule(feedback=PATHWAYS[pathway]())
+    circuit = cn.circuit(net, rule, RATE)
+    before = {name: b.detach().clone() for name, b in rule.named_parameters(net).items()}
+    x, y = lessons(net, 2)
+    data = cn.simulate(circuit, stream(net, circuit, x, y), engine, record=["error"], last=1)
+    twin(net, rule, x, y)
+    for name, b in rule.named_parameters(net).items():
+        link = name.removeprefix("feedback.")
+        found = weights(data, f"{link} feedback", "after").T.ravel()
+        np.testing.assert_allclose(found, b.detach().numpy().ravel(), rtol=0, atol=BOUND)
+        assert (b - before[name]).abs().max() > 1e-3
 
 
 def test_direct_feedback_comes_along_axons_that_are_the_longer_the_lower_the_area():

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from corticalnet.circuits.plasticity.plasticity import Plasticity
 from corticalnet.circuits.pointwise import where
-from corticalnet.circuits.quantities import Probability
+from corticalnet.circuits.quantities import Magnitude, Probability
 
 
 class ErrorTimesRate(Plasticity):
@@ -20,6 +20,36 @@ class ErrorTimesRate(Plasticity):
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
         """Compute ``error · rate``."""
         return port.error * pre.rate
+
+
+class DecayingErrorTimesRate(ErrorTimesRate):
+    """Error × rate, and decay at the same moments: synapses up with partners down (Kolen & Pollack 1994).
+
+    Args:
+        decay: λ, share of its weight that a synapse loses with each lesson, in units of the learning rate.
+    """
+
+    decay: Magnitude = 0.0
+
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
+        """Compute ``error · rate − decay · w``."""
+        return port.error * pre.rate - self.decay * synapse.weight
+
+
+class RateTimesError(Plasticity):
+    """Plasticity of feedback synapses by the product that changes their partners up, with the ends exchanged.
+
+    The rate of the column below times the error of the column above, which both synapses can work out.
+
+    Args:
+        decay: λ, as of the partner up.
+    """
+
+    decay: Magnitude = 0.0
+
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
+        """Compute ``rate · error − decay · b``."""
+        return post.rate * pre.error - self.decay * synapse.weight
 
 
 class CreditTimesRate(Plasticity):
