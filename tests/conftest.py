@@ -3,10 +3,15 @@
 ``CORTICALNET_TEST_SEED=n`` adds n to every seed, ``CORTICALNET_TEST_THREADS=n`` gives torch n threads.
 """
 
+import gc
 import importlib.util
 import os
+import sys
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Each worker rewrites every test's asserts, in five seconds, unless it finds what another run has written.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 from collections.abc import Iterator
 
@@ -22,6 +27,12 @@ pytest_plugins = ["pytester", "tests.cpu_times", "tests.quick"]
 torch.set_num_threads(int(os.environ.get("CORTICALNET_TEST_THREADS", "1")))
 BRIAN2 = importlib.util.find_spec("brian2") is not None
 SHIFT = int(os.environ.get("CORTICALNET_TEST_SEED", "0"))
+
+
+def pytest_collection_finish():
+    """Nobody looks for garbage in libraries and tests: Brian2 does before each run, half a second each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,10 +1,13 @@
 """The house: who may import whom, no circles, no long files. Read from the source, nothing is run."""
 
 import ast
+import functools
 import itertools
 from pathlib import Path
 
 import pytest
+
+from tests.source import parsed
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "corticalnet"
@@ -87,14 +90,13 @@ def _statements(node):
     return [child for child in ast.iter_child_nodes(node) if isinstance(child, ast.stmt | ast.ExceptHandler)]
 
 
+@functools.cache
 def graph(everywhere):
+    """What each file of the package imports, anywhere or before its first function runs."""
     return {
-        name: imports(ast.parse(path.read_text()), name, path.name == "__init__.py", everywhere)
+        name: imports(parsed(path), name, path.name == "__init__.py", everywhere)
         for name, path in FILES.items()
     }
-
-
-EVERYTHING, AT_ONCE = graph(everywhere=True), graph(everywhere=False)
 
 
 def room(name):
@@ -104,7 +106,17 @@ def room(name):
 
 
 def inside(name):
-    return [other for other in EVERYTHING[name] if room(other) is not None]
+    return [other for other in graph(everywhere=True)[name] if room(other) is not None]
+
+
+def importing(*libraries, but=lambda name: False):
+    """Files that import one of some libraries, others than those that may."""
+    everything = graph(everywhere=True)
+    return [
+        name
+        for name in FILES
+        if not but(name) and any(other.split(".")[0] in libraries for other in everything[name])
+    ]
 
 
 def circle(edges):
@@ -125,39 +137,42 @@ def circle(edges):
     return next(filter(None, (walk(name, []) for name in sorted(edges))), [])
 
 
-@pytest.mark.parametrize("name", [n for n in FILES if room(n)])
-def test_imports_only_from_floors_below(name):
-    here = room(name)
-    assert here in FLOOR, f"corticalnet.{here} is new: give it a floor in {Path(__file__).name}"
-    for other in inside(name):
-        there = room(other)
-        if there != here:
-            assert FLOOR[there] < FLOOR[here], f"{name} imports {other}, which is not on a floor below"
+def test_every_room_has_a_floor():
+    rooms = {room(name) for name in FILES if room(name)}
+    assert not rooms - set(FLOOR), f"a new room gets a floor in {Path(__file__).name}"
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_the_library_knows_neither_models_nor_simulations_nor_tests(name):
-    outside = {other.split(".")[0] for other in EVERYTHING[name]}
-    assert not outside & {"models", "simulations", "tests"}
+def test_imports_only_from_floors_below():
+    wrong = [
+        f"{name} imports {other}, which is not on a floor below"
+        for name in FILES
+        if (here := room(name))
+        for other in inside(name)
+        if (there := room(other)) != here and FLOOR[there] >= FLOOR[here]
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_only_engines_import_brian2(name):
-    if room(name) != "engines":
-        assert not any(other.split(".")[0] == "brian2" for other in EVERYTHING[name])
+def test_the_library_knows_neither_models_nor_simulations_nor_tests():
+    assert not importing("models", "simulations", "tests")
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_only_one_file_makes_progress_bars(name):
-    if name != "corticalnet.progress":
-        assert not any(other.split(".")[0] == "rich" for other in EVERYTHING[name])
+def test_only_engines_import_brian2():
+    assert not importing("brian2", but=lambda name: room(name) == "engines")
 
 
-@pytest.mark.parametrize("folder", ["rules", "circuits", "experiment", "columns"])
-def test_rules_and_circuits_import_no_engines(folder):
-    for name in FILES:
-        if room(name) == folder:
-            assert not any(room(other) == "engines" for other in inside(name))
+def test_only_one_file_makes_progress_bars():
+    assert not importing("rich", but=lambda name: name == "corticalnet.progress")
+
+
+def test_rules_and_circuits_import_no_engines():
+    wrong = [
+        name
+        for name in FILES
+        if room(name) in ("rules", "circuits", "experiment", "columns")
+        if any(room(other) == "engines" for other in inside(name))
+    ]
+    assert not wrong
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "models").rglob("*.py")), ids=lambda p: p.stem)
@@ -167,7 +182,7 @@ def test_models_ask_no_questions(path):
 
 
 def test_modules_import_each_other_in_no_circle_not_even_for_types():
-    assert circle(EVERYTHING) == []
+    assert circle(graph(everywhere=True)) == []
 
 
 def begins_with(*names):
@@ -176,7 +191,7 @@ def begins_with(*names):
     while todo:
         name = todo.pop()
         above = [".".join(name.split(".")[:k]) for k in range(1, name.count(".") + 1)]
-        new = {name, *above, *AT_ONCE.get(name, ())} - reached
+        new = {name, *above, *graph(everywhere=False).get(name, ())} - reached
         reached |= new
         todo += new
     return reached
@@ -201,13 +216,13 @@ def test_training_begins_without_ink():
 
 def test_nobody_waits_for_scikit_learn():
     """Its digits are read as they lie there: importing it costs as much as some epochs on them."""
-    assert not [name for name in FILES if any(other.split(".")[0] == "sklearn" for other in EVERYTHING[name])]
+    assert not importing("sklearn")
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_no_long_file(name):
-    lines = len(FILES[name].read_text().splitlines())
-    assert lines <= 300, f"{FILES[name].relative_to(ROOT)} has {lines} lines; 300 are enough"
+def test_no_long_file():
+    lines = {name: len(path.read_text().splitlines()) for name, path in FILES.items()}
+    long = [f"{name} has {count} lines; 300 are enough" for name, count in lines.items() if count > 300]
+    assert not long, "\n".join(long)
 
 
 def test_the_reader_sees_every_kind_of_import():

@@ -11,10 +11,16 @@ from pathlib import Path
 import pytest
 
 import corticalnet
+from tests.source import parsed
 
 PACKAGE = Path(corticalnet.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-TREES = {path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text()) for path in FILES}
+
+
+def trees():
+    """Every file's path in the package, with its syntax tree."""
+    return {path.relative_to(PACKAGE).as_posix(): parsed(path) for path in FILES}.items()
+
 
 #: By room (a folder or a file; "": all): a word that nothing is called there -> the word for it.
 RENAMED = {
@@ -169,7 +175,7 @@ def definitions(tree: ast.AST) -> Iterator[str]:
 def test_words_that_were_replaced_name_nothing(room):
     left = {
         f"{file}: {name} (now {RENAMED[room][name]})"
-        for file, tree in TREES.items()
+        for file, tree in trees()
         if file.startswith(room)
         for name in definitions(tree)
         if name in RENAMED[room]
@@ -180,7 +186,7 @@ def test_words_that_were_replaced_name_nothing(room):
 def test_no_two_classes_have_one_name():
     """A private helper may share its name with another's; what others import may not."""
     places = defaultdict(list)
-    for file, tree in TREES.items():
+    for file, tree in trees():
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places[node.name].append(file)
@@ -191,7 +197,7 @@ def test_docstrings_of_functions_begin_with_a_verb():
     """What it does, in the imperative: "Return the angle", not "The angle" (add a verb that is not there)."""
     others = [
         f"{file}: {node.name}: {said.splitlines()[0]}"
-        for file, tree in TREES.items()
+        for file, tree in trees()
         for node in ast.walk(tree)
         if isinstance(node, ast.FunctionDef) and (said := ast.get_docstring(node))
         if said.split()[0].rstrip(",:;.") not in VERBS or len(said.splitlines()[0].split()) < 2
@@ -203,7 +209,7 @@ def test_docstrings_of_classes_have_at_least_five_words():
     """The word "Base." tells nobody anything."""
     short = [
         f"{file}: {node.name}: {said.splitlines()[0]}"
-        for file, tree in TREES.items()
+        for file, tree in trees()
         for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef) and (said := ast.get_docstring(node))
         if len(said.splitlines()[0].split()) < 5
@@ -221,7 +227,7 @@ SAID = {
 def test_words_that_were_replaced_stand_in_no_docstring_or_message():
     left = {
         f"{file}:{node.lineno}: {word} (now {SAID[word]})"
-        for file, tree in TREES.items()
+        for file, tree in trees()
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         for word in set(re.findall(r"\w+", node.value)) & SAID.keys()
