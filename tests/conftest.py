@@ -9,9 +9,6 @@ import os
 import sys
 
 os.environ.setdefault("MPLBACKEND", "Agg")
-# Each worker rewrites every test's asserts, in five seconds, unless it finds what another run has written.
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-sys.dont_write_bytecode = False
 
 from collections.abc import Iterator
 
@@ -22,6 +19,10 @@ from corticalnet.errors import EngineError
 from tests.browser import Browser, launched
 from tests.seeds import shifted
 
+# Each worker rewrites every test's asserts, in five seconds, unless it finds what another run has written.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 pytest_plugins = ["pytester", "tests.cpu_times", "tests.quick"]
 
 torch.set_num_threads(int(os.environ.get("CORTICALNET_TEST_THREADS", "1")))
@@ -30,7 +31,7 @@ SHIFT = int(os.environ.get("CORTICALNET_TEST_SEED", "0"))
 
 
 def pytest_collection_finish():
-    """Nobody looks for garbage in libraries and tests: Brian2 does before each run, half a second each time."""
+    """Libraries and tests are no garbage: Brian2 looks for some before each run, half a second each time."""
     gc.collect()
     gc.freeze()
 
