@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from corticalnet.errors import RuleError, ShapeError
 from corticalnet.network import Network
 from corticalnet.network.links import Link
-from corticalnet.network.observed import copied, with_links
 from corticalnet.network.reading import converted, numbers
 from corticalnet.network.recurrent import Unrolled
 from corticalnet.rules.base import LearningRule
 from corticalnet.rules.feedback import SweepCount
 from corticalnet.rules.targets import as_vectors
+from corticalnet.rules.watched import watched
 
 Update = Callable[[], object]
 
@@ -115,7 +115,8 @@ def rule_update(net: Network, rule: LearningRule, x: Any, classes: Any, lr: floa
 def passes(net: Network, rule: LearningRule, x: Any, targets: Any) -> SweepCount:
     """Count the sweeps that one ``learn`` takes, by operations of links; 1 is all links once, for the batch.
 
-    Neither network nor rule is changed; a pathway that draws its weights does so before anything is counted.
+    Links of the rule's own count too: to auxiliary columns and back, straight from the output. Neither
+    network nor rule is changed; a pathway that draws its weights does so before anything is counted.
 
     Raises:
         RuleError: the network is recurrent, or unrolled in time; its links are shared by steps.
@@ -129,11 +130,7 @@ def passes(net: Network, rule: LearningRule, x: Any, targets: Any) -> SweepCount
     def count(link: Link, operation: str, arrived: Tensor, result: Tensor | None) -> None:
         counted[operation] += len(arrived) * link.synapses / whole
 
-    own, rule = with_links(net, count), copy.deepcopy(rule)
-    rule.learn(own, x, targets)
-    straight = [route.link for route in rule.feedback_routes(own) if route.link not in own.links]
-    rule = copied(rule, straight, count)
-    rule.learn(own, x, targets)
+    own, rule = watched(net, rule, count, x, targets)
     counted.update(dict.fromkeys(counted, 0.0))
     rule.learn(own, x, targets)
     return SweepCount(*counted.values())

@@ -3,7 +3,7 @@
 weight transport    does the feedback follow the forward weights? They are negated, shuffled and scaled, once
                     after the pathway was built and once before, with the errors held fixed
 weight tying        synapses that share a weight, in the network
-signed feedback     how much of the top-down signal is negative
+signed feedback     how much of what is sent down is negative, where no rate is
 teacher             does the change depend on *which* wrong class the target is? A reward does not say
 
 Whatever a pathway says, and for rules that have none: weights above are also changed at the moment of the
@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from corticalnet.activations import activation
 from corticalnet.audit.null_space import NullSpace, null_space
 from corticalnet.audit.probe import Probe, ProbeState
 from corticalnet.audit.samples import (
@@ -34,8 +35,13 @@ from corticalnet.audit.samples import (
 from corticalnet.compare import relative_error, seeded
 from corticalnet.network import Network
 from corticalnet.network.links import Link
-from corticalnet.network.observed import with_links
+from corticalnet.network.observed import Told
+from corticalnet.network.stages import Fire
 from corticalnet.rules import LearningRule
+from corticalnet.rules.watched import watched
+
+#: What is nearer to 0 than this has no sign: it is rounding.
+ROUNDING = 1e-12
 
 ALTERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "negated": lambda w: -w,
@@ -136,37 +142,71 @@ def _below(rule: LearningRule, network: Network, seed: int) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Signals:
-    """Signs of the top-down signals that arrived at hidden areas: shares of all (the rest is 0)."""
+    """Signs of what areas send down to hidden ones: shares of all (the rest is 0).
+
+    Attributes:
+        negative, positive: shares.
+        count: of all that was sent, state by state.
+        negative_from: areas that sent what is negative.
+    """
 
     negative: float
     positive: float
     count: int
+    negative_from: tuple[str, ...] = ()
 
 
 def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Signals:
-    """Measure the signs of the top-down signals in one trial of a rule."""
-    network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
-    heard: list[Tensor] = []
-    observer_rule, observed = _observed_rule(rule, network, heard)
-    weight_update(observed, observer_rule, *random_batch(network, seed, 20), seed)
+    """Measure the signs of what crosses synapses down in a trial: states that are sent, before any weight.
+
+    Columns fire by a sigmoid, whatever they do in the network: a rate is never negative then, so what is
+    negative is no activity. (Of columns that fire by tanh nobody could tell.)
+    """
+    network = random_mlp("sigmoid", 3, seed) if network is None else network
+    network, rule = _firing(training_copy(network)), rule.for_audit()
+    x, targets = random_batch(network, seed, 20)
+    heard: dict[str, list[Tensor]] = {}
+
+    def told(area: str, sent: Tensor) -> None:
+        state = sent.detach().real.flatten().clone()  # (complex: of nudges that turn around)
+        heard.setdefault(area.partition(".relay")[0], []).append(state)
+
+    with seeded(seed):
+        observed, observer_rule = watched(network, rule, _senders(rule, network, told), x, targets)
+    heard.clear()
+    weight_update(observed, observer_rule, x, targets, seed)
+    pathway = rule.with_signals(told)
+    if not heard and pathway is not None:  # which carries by itself what links could
+        weight_update(network, pathway, x, targets, seed)
     if not heard:
         return Signals(0.0, 0.0, 0)
-    signals = torch.cat([one.flatten() for one in heard])
-    negative, positive = (one.double().mean().item() for one in (signals < 0, signals > 0))
-    return Signals(negative, positive, len(signals))
+    signals = {area: torch.cat(sent) for area, sent in heard.items()}
+    every = torch.cat([*signals.values()])
+    negative, positive = (one.double().mean().item() for one in (every < -ROUNDING, every > ROUNDING))
+    below = tuple(area for area, sent in signals.items() if (sent < -ROUNDING).any())
+    return Signals(negative, positive, len(every), below)
 
 
-def _observed_rule(rule: LearningRule, network: Network, heard: list[Tensor]) -> tuple[LearningRule, Network]:
-    """Return copies that record the signals of the rule's pathway, or without one the links' feedback."""
-    observer_rule = rule.with_signals(lambda signal: heard.append(signal.detach().clone()))
-    if observer_rule is not None:
-        return observer_rule, copy.deepcopy(network)
+def _firing(network: Network) -> Network:
+    """Let the columns of a network fire by a sigmoid."""
+    for stage in (stage for _, area in network.wiring.above_input for stage in area.sequence):
+        if isinstance(stage, Fire):
+            stage.activation = activation("sigmoid")
+    return network
+
+
+def _senders(rule: LearningRule, network: Network, told: Callable[[str, Tensor], None]) -> Told:
+    """Return what tells, of operations of links, which area sends what down (auxiliary columns are none)."""
+    wiring, above = network.wiring, dict[str, str]()
+    for node, _ in wiring.above_input:
+        above |= {link.name: wiring.name(node) for source, link in wiring.arriving[node] if source}
+    above |= {route.link.name: wiring.name(route.above) for route in rule.feedback_routes(network)}
 
     def back(link: Link, operation: str, arrived: Tensor, result: Tensor | None) -> None:
-        if operation == "feedback" and result is not None:
-            heard.append(result.detach().clone())
+        if operation == "feedback" and link.name in above:
+            told(above[link.name], arrived)
 
-    return copy.deepcopy(rule), with_links(network, back)
+    return back
 
 
 @dataclass(frozen=True)

@@ -144,12 +144,15 @@ def judge_tying(synapses: float) -> Finding:
 
 
 def judge_signed(found: Signals) -> Finding:
-    """Judge signed feedback: all signals that come down have one sign."""
+    """Judge signed feedback: what is sent down is never negative, where rates are not either."""
     if not found.count:
         return Finding("signed feedback", "yes", 0.0, "no feedback comes down")
-    less = min(found.negative, found.positive)
-    detail = f"{found.negative:.0%} of {found.count} signals negative, {found.positive:.0%} positive"
-    return Finding("signed feedback", "no" if less > 0 else "yes", less, detail)
+    detail = f"{found.negative:.0%} of {found.count} states that are sent are negative"
+    if found.negative:
+        return Finding(
+            "signed feedback", "no", found.negative, f"{detail}, by {', '.join(found.negative_from)}"
+        )
+    return Finding("signed feedback", "yes", 0.0, f"{detail}, {found.positive:.0%} positive")
 
 
 def judge_phases(found: Autonomy) -> Finding:

@@ -199,9 +199,13 @@ class LearningRule(OwnWeights, ABC):
         """
         return None
 
-    def with_signals(self, told: Callable[[Tensor], None]) -> LearningRule | None:
-        """Return a copy that reports signals arriving at hidden areas; None if links' feedback is all."""
+    def with_signals(self, told: Callable[[str, Tensor], None]) -> LearningRule | None:
+        """Return a copy that reports (area, state) whenever one is sent down; None if links carry all."""
         return None
+
+    def own_links(self, net: Network) -> list[Link]:
+        """Return the links that the rule has beside the network's: straight from the output, say."""
+        return [route.link for route in self.feedback_routes(net) if route.link not in net.links]
 
     # Others of its kind ------------------------------------------------------------------------
     def for_audit(self) -> LearningRule:

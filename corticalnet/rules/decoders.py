@@ -111,10 +111,27 @@ class Decoders:
         drive = sum(parts[1:], parts[0])
         return drive + self.biases[node] if node in self.biases else drive
 
+    def moved(
+        self, node: int, codes: Sequence[Tensor], moves: Sequence[Tensor], of_two: bool
+    ) -> Tensor | None:
+        """Compute how the drive to an area moves when codes do; None without decoders.
+
+        ``of_two``: as columns have it, from what comes down before and after; at once otherwise.
+        """
+        if not of_two:
+            return self.drive(node, moves)  # (they are linear, and have no bias)
+        there = self.drive(node, [code + move for code, move in zip(codes, moves, strict=True)])
+        here = self.drive(node, codes)
+        return None if there is None or here is None else there - here
+
+    def fired(self, node: int, drive: Tensor) -> Tensor:
+        """Compute the decoded rates of an area at the decoders' drive."""
+        return self._output(node).forward(drive)[0]
+
     def rates(self, node: int, codes: Sequence[Tensor]) -> Tensor | None:
         """Compute g, the decoded rates of an area; None if it has no decoder."""
         drive = self.drive(node, codes)
-        return drive if drive is None else self._output(node).forward(drive)[0]
+        return None if drive is None else self.fired(node, drive)
 
     def gain(self, node: int, signal: Tensor, drive: Tensor, rates: Tensor) -> Tensor:
         """Multiply a signal by the derivative d' at decoded rates."""

@@ -209,8 +209,8 @@ class Rule(LearningRule):
         feedback.prepare(net)
         return feedback.backward(wiring, activity, output_error)[0]
 
-    def with_signals(self, told: Callable[[Tensor], None]) -> Rule:
-        """Return a copy that reports each signal of its pathway to ``told``."""
+    def with_signals(self, told: Callable[[str, Tensor], None]) -> Rule:
+        """Return a copy that reports to ``told`` which area sends what down its pathway."""
         other = copy.deepcopy(self)
         other.feedback = with_signals(other.feedback, told)
         return other

@@ -21,7 +21,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from corticalnet.network.links.link import accumulate_
@@ -53,6 +52,15 @@ class Encoding:
         drives, traces = self.activity.drives, self.activity.traces
         self.states = [drives[0]] + [a.state(drives[n], traces[n]) for n, a in self.wiring.above_input]
         self.codes = self.told(self.states, self.activity.rates)
+        self._recalled: dict[int, Tensor] = {}
+
+    def recalled(self, node: int) -> Tensor:
+        """Return g, the rates of an area as they are decoded of what areas above hold; decoded once."""
+        if node not in self._recalled:
+            rates = self.decoders.rates(node, self.codes)
+            assert rates is not None, "it has a decoder"
+            self._recalled[node] = rates
+        return self._recalled[node]
 
     def told(self, states: list[Tensor], rates: list[Tensor]) -> list[Tensor]:
         """Return the codes of some states, and of the auxiliary columns for some rates."""
@@ -91,8 +99,13 @@ class Reconstruction(ABC):
         sigma: s.d. of the noise.
         samples: noise patterns in a trial.
         damping: λ of the difference loss.
+
+    Attributes:
+        of_two: whether what noise makes of a linear decoder is decoded as columns do, of two activities. Of
+            their difference it is the same number, and half the work; but what crosses synapses has signs.
     """
 
+    of_two = False
     #: Which kinds of decoders it is for.
     kinds: tuple[str, ...] = ("linear", "gated")
     equation = ""
@@ -137,8 +150,7 @@ class NoisePreserving(Reconstruction):
         for node in decoders.ways:
             drive = decoders.drive(node, codes)
             if drive is not None:
-                guess = decoders.rates(node, codes)
-                assert guess is not None, "it has a drive"
+                guess = decoders.fired(node, drive)
                 error = self.wanted(rates[node], noisy[node]) - guess
                 errors[node] = decoders.gain(node, error, drive, guess)
         cells: dict[str, list[Any]] = {"reconstruction error": errors, "noisy code": codes}
@@ -176,7 +188,9 @@ class LocalDifference(Reconstruction):
         above = [s + self.sigma * gaussian(s) if n else s for n, s in enumerate(encoding.states)]
         jitter = [encoding.code(n, s) - encoding.codes[n] if n else s for n, s in enumerate(above)]
         jitter += [self.sigma * gaussian(c) for c in encoding.codes[len(jitter) :]]
-        echo = [decoders.drive(node, jitter) if node in decoders.ways else None for node in range(len(noise))]
+        echo: list[Tensor | None] = [None] * len(noise)
+        for node in decoders.ways:
+            echo[node] = decoders.moved(node, encoding.codes, jitter, self.of_two)
         cells: dict[str, list[Any]] = {"noise": noise, "response": moved, "jitter": jitter, "echo": echo}
         observer.snapshot(encoding.wiring, _cells(encoding, cells))
         for node in decoders.ways:
@@ -206,10 +220,7 @@ class Difference(Reconstruction):
                 states[above] = wiring.area(above).state_of(drive)
                 rates[above], _ = wiring.area(above).forward(drive, traces[above])
             moved = returned(encoding, states, rates, down_to=node)
-            seen = [torch.zeros_like(c) for c in encoding.codes]
-            for above, *_ in decoders.ways[node]:
-                seen[above] = moved[above]
-            guess = decoders.drive(node, seen)
+            guess = decoders.moved(node, encoding.codes, moved, self.of_two)
             assert guess is not None, "it has a way"
             error: list[Tensor | None] = [None] * len(rates)
             error[node] = missing = own - guess
@@ -232,9 +243,10 @@ def returned(encoding: Encoding, states: list[Tensor], rates: list[Tensor], down
     if decoders.auxiliary is not None:
         goal[-1] = decoders.auxiliary.rates(rates)
     for node in range(wiring.output - 1, down_to, -1):
-        there, here = decoders.rates(node, goal), decoders.rates(node, encoding.codes)
-        if there is not None and here is not None:
-            moved = wiring.area(node).to_state(there - here, encoding.activity.traces[node])
+        there = decoders.rates(node, goal)
+        if there is not None:
+            difference = there - encoding.recalled(node)
+            moved = wiring.area(node).to_state(difference, encoding.activity.traces[node])
             goal[node] = encoding.code(node, encoding.states[node] + moved)
     return [there - here for there, here in zip(goal, encoding.codes, strict=True)]
 

@@ -36,6 +36,7 @@ from torch import Tensor
 from corticalnet.checks import flag, not_negative, positive, shown, whole
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
+from corticalnet.network.links import Link
 from corticalnet.network.wiring import ForwardState
 from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.decoders import KINDS, Auxiliary, Decoders, draw
@@ -162,6 +163,18 @@ class TargetPropagation(LearningRule):
                 routes.append(Route(node, above, link, own.get(f"decoder.{link.name}", link.weight)))
         return routes
 
+    def own_links(self, net: Network) -> list[Link]:
+        """Return the links to auxiliary columns."""
+        self.named_parameters(net)
+        return list(self._beside.links.values()) if self._beside is not None else []
+
+    def for_audit(self) -> LearningRule:
+        """Return a copy whose decoders tell what is decoded of two activities, not of their difference."""
+        other = super().for_audit()
+        assert isinstance(other, TargetPropagation), "it is a copy"
+        other.reconstruction.of_two = True
+        return other
+
     def encoding(self, net: Network, activity: ForwardState, trial_loss: TrialLoss | None) -> Encoding:
         """Return what columns hold after a sweep up, and what decoders are told of it.
 
@@ -243,8 +256,7 @@ class TargetPropagation(LearningRule):
         there = encoding.decoders.rates(node, goal)
         signal = torch.zeros_like(rate)
         if there is not None:
-            here = encoding.decoders.rates(node, encoding.codes) if self.difference else rate
-            signal = (there - (rate if here is None else here)) / self.alpha
+            signal = (there - (encoding.recalled(node) if self.difference else rate)) / self.alpha
         for above, link in wiring.leaving[node]:
             if not link.plastic or (above == wiring.output and not self._to_output):
                 signal = signal + link.feedback(errors[above], link.weight)

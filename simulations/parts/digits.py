@@ -29,7 +29,7 @@ class Setting:
         gain: of Glorot's initial weights.
         bias: where biases start.
         links: more options of every link.
-        lr: Adam's.
+        lr, beta2: Adam's.
         epochs, batch: the budget.
     """
 
@@ -42,16 +42,17 @@ class Setting:
     bias: float = 0.0
     links: dict[str, Any] = field(default_factory=dict)
     lr: float = 3e-3
+    beta2: float = 0.999
     epochs: int = 30
     batch: int = 50
 
-    def network(self, seed: int) -> cn.Network:
+    def network(self, seed: int, pixels: int = 64) -> cn.Network:
         """The network before it learns."""
         areas = [
             cn.Area(cn.Dense(columns, bias=True, init=glorot(self.gain), **self.links), kind)
             for columns, kind in [*((n, self.activation) for n in self.hidden), (10, self.output)]
         ]
-        net = cn.Network((64,), areas, seed)
+        net = cn.Network((pixels,), areas, seed)
         with torch.no_grad():
             for link in net.links:
                 link.bias.fill_(self.bias)  # type: ignore[union-attr]
@@ -72,23 +73,35 @@ def images() -> tuple[Batch, Batch]:
 
 
 def learn(setting: Setting, learned: Batch, tested: Batch, seed: int, epochs: int | None = None) -> dict:
+    """Train by a setting: see :func:`followed`."""
+    net, rule = setting.network(seed, learned[0].shape[1]), cn.rule(setting.rule, **setting.parameters)
+    optimizer = torch.optim.Adam(net.parameters(), lr=setting.lr, betas=(0.9, setting.beta2))
+    return followed(net, rule, optimizer, learned, tested, seed, epochs or setting.epochs, setting.batch)
+
+
+def followed(
+    net: cn.Network,
+    rule: cn.LearningRule,
+    optimizer: torch.optim.Optimizer,
+    learned: Batch,
+    tested: Batch,
+    seed: int,
+    epochs: int,
+    batch: int,
+) -> dict:
     """Test accuracy after every epoch, how many phases of an update did not settle, and signs of weights.
 
     Those are the share of sending columns whose weights of a link have both signs in the end. Accuracy is
     that of what the rule answers: the free equilibrium, for rules of two phases.
     """
-    net, rule = setting.network(seed), cn.rule(setting.rule, **setting.parameters)
-    optimizer = torch.optim.Adam([*net.parameters(), *rule.parameters(net)], lr=setting.lr)
     order, right = torch.Generator().manual_seed(seed), []
     torch.manual_seed(seed)
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        for _ in training.epochs(
-            net, rule, optimizer, *learned, epochs or setting.epochs, setting.batch, order
-        ):
+        for _ in training.epochs(net, rule, optimizer, *learned, epochs, batch, order):
             right.append(float((rule.predict(net, tested[0]) == tested[1]).double().mean()))
     unsettled = sum("settled" in str(one.message) or "to and fro" in str(one.message) for one in told)
-    updates = -(-len(learned[0]) // setting.batch) * (epochs or setting.epochs)
+    updates = -(-len(learned[0]) // batch) * epochs
     return {"accuracy": right, "unsettled": unsettled / updates, "mixed": mixed(net)}
 
 

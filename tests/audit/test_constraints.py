@@ -6,7 +6,7 @@ import torch
 import corticalnet as cn
 from corticalnet.audit.constraints import ALTERATIONS, signed, taught, transport
 from corticalnet.audit.synapses import tying
-from corticalnet.audit.verdicts import judge_transport
+from corticalnet.audit.verdicts import judge_signed, judge_transport
 from corticalnet.rules import Trigger
 from tests.audit.test_locality import Hebbian
 from tests.networks import F64
@@ -123,22 +123,47 @@ def test_where_nothing_comes_down_nothing_is_transported(rule):
     assert (finding.mark, finding.detail) == ("yes", "no feedback comes down")
 
 
-def test_signs_are_counted():
-    """One hidden column with positive weights up: its feedback has the sign of the sum of errors."""
-    net = cn.mlp([3, 2, 2], "linear", dtype=F64)
-    with torch.no_grad():
-        net.links[1].weight.fill_(1.0)
-        net.links[0].weight.fill_(0.0)  # outputs are 0, targets one-hot: errors sum to 1
-    found = signed(cn.rule("z-il"), net)
-    assert (found.negative, found.positive) == (0.0, 1.0)
+def test_what_is_sent_has_signs_and_not_what_weights_make_of_it():
+    """Output rates of ½, one-hot targets of three: an error of each sample is positive, two are negative."""
+    net = cn.mlp([3, 2, 3], "linear", dtype=F64)
+    for weight in (1.0, -1.0):
+        with torch.no_grad():
+            net.links[1].weight.fill_(weight)
+            net.links[1].weight[:] *= torch.tensor([1.0, -1.0])  # from rates of ½ each: drives of 0
+            net.links[0].weight.fill_(0.0)
+        found = signed(cn.rule("z-il"), net)
+        assert (found.negative, found.positive) == (pytest.approx(2 / 3), pytest.approx(1 / 3))
+        assert found.negative_from == ("output",)
+        assert "67% of" in judge_signed(found).detail
+        assert signed(cn.rule("simplified-target-propagation"), net).negative == 0
 
-    class Positive(cn.Tied):
-        def into(self, wiring, node, errors):
-            signal = super().into(wiring, node, errors)
-            return None if signal is None else signal.abs()
 
-    assert signed(cn.rule("il")).negative > 0.1
-    assert signed(cn.Rule(feedback=Positive())).negative == 0
+class Rectified(cn.Tied):
+    """Sends sizes of errors."""
+
+    def into(self, wiring, node, errors):
+        return super().into(wiring, node, [None if error is None else error.abs() for error in errors])
+
+
+class Backward(cn.Tied):
+    """Carries errors by itself, without the links."""
+
+    def into(self, wiring, node, errors):
+        return sum(errors[above] @ link.weight for above, link in wiring.leaving[node])
+
+
+def test_errors_are_signed_and_activities_are_not():
+    """At tanh columns activities are negative as often; so they fire by a sigmoid here."""
+    assert signed(cn.rule("il")).negative_from == ("output", "area2")
+    assert signed(cn.Rule(feedback=cn.Direct())).negative_from == ("output",)
+    assert signed(cn.Rule(feedback=Rectified())).negative == 0 < signed(cn.Rule(feedback=Rectified())).count
+    assert set(signed(cn.Rule(feedback=Backward())).negative_from) == {"output", "area2"}
+    tanh = cn.mlp([5, 4, 4, 3], "tanh", "tanh", dtype=F64)
+    assert signed(cn.rule("equilibrium-propagation"), tanh).negative == 0
+    assert {stage.describe() for area in tanh.areas.values() for stage in area.sequence} == {"tanh"}
+    top = signed(cn.rule("difference-target-propagation"))
+    assert top.negative_from == ("output",)  # the step down the loss; from there on rates
+    assert judge_signed(top).detail.endswith("by output")
 
 
 def test_a_reward_does_not_say_which_class_and_a_teacher_does():

@@ -215,16 +215,17 @@ class Tied(Feedback):
         return link.weight
 
 
-def with_signals(feedback: Feedback, told: Callable[[Tensor], None]) -> Feedback:
-    """Return a pathway that shares another's state and reports signals arriving at areas to ``told``."""
+def with_signals(feedback: Feedback, told: Callable[[str, Tensor], None]) -> Feedback:
+    """Return a pathway that shares another's state and reports to ``told`` which area sends what down."""
     kind: Any = type(feedback)
 
     class Telling(kind):  # type: ignore[misc]
         def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
-            signal: Tensor | None = super().into(wiring, node, errors)
-            if signal is not None:
-                told(signal)
-            return signal
+            for above, _ in self.outgoing(wiring, node):
+                sent = errors[above]
+                if sent is not None:
+                    told(wiring.name(above), sent)
+            return super().into(wiring, node, errors)  # type: ignore[no-any-return]
 
     other: Feedback = Telling.__new__(Telling)
     other.__dict__.update(vars(feedback))
