@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import copy
 import warnings
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from corticalnet.errors import RuleError
+from corticalnet.network import Network
 from corticalnet.network.area import Area, Trace
 from corticalnet.network.stages import Fire, MaxPool
 from corticalnet.rules.phase import Convergence, RelaxationPhase, fire
@@ -60,14 +62,40 @@ class RecurrentBackprop(TwoPhases):
         super().__init__(steps, rate, bound, feedback, order, teaching)
 
     def phases(self, free: RelaxationPhase, trial_loss: TrialLoss) -> tuple[RelaxationPhase, RelaxationPhase]:
-        """Return the equilibrium moved by v, and by −v: their products differ by twice the change."""
-        response = _Response(free, trial_loss.error(free.rates[-1]))
-        settled = response.rest(self)
-        return response.moved(1.0, settled), response.moved(-1.0, settled)
+        """Relax v beside the equilibrium; return both together, and the equilibrium."""
+        errors = _Response(free, trial_loss.error(free.rates[-1]))
+        return _WithErrors(free, errors, errors.rest(self)), free
+
+    def tell(self, net: Network, now: RelaxationPhase, before: RelaxationPhase) -> None:
+        """Report to the observer the equilibrium that columns hold, and their errors v."""
+        error = _errors(now)
+        cells: dict[str, Sequence[Tensor | None]] = {
+            "rate": before.rates,
+            "state": before.states,
+            "signal": before.signals,
+            "error": error.states,
+            "error sent up": error.rates,
+            "error signal": error.signals,
+        }
+        self.observer.snapshot(net.wiring, cells)
 
     def compare(self, plasticity: Plasticity, now: RelaxationPhase, before: RelaxationPhase) -> None:
         """Accumulate half of (u + v) (r + dr) − (u − v) (r − dr) = 2 (v r + u dr)."""
-        contrast(plasticity, now, before, 0.5)
+        error = _errors(now)
+        contrast(plasticity, error.moved(1.0), error.moved(-1.0), 0.5)
+
+
+class _WithErrors(RelaxationPhase):
+    """An equilibrium beside which errors have relaxed; ``settled`` says how they have."""
+
+    def __init__(self, free: RelaxationPhase, errors: _Response, settled: Convergence) -> None:
+        self.__dict__.update(vars(free))
+        self.errors, self.settled = errors, settled
+
+
+def _errors(phase: RelaxationPhase) -> _Response:
+    assert isinstance(phase, _WithErrors), "it is the phase that teaches"
+    return phase.errors
 
 
 class _Response:
@@ -126,11 +154,10 @@ class _Response:
         inside = free.states[node].abs() < free.bound  # what is held at the bound does not move
         return area.to_drive(drive, self._gains[node - 1]) * inside
 
-    def moved(self, sign: float, settled: Convergence) -> RelaxationPhase:
+    def moved(self, sign: float) -> RelaxationPhase:
         """Return the equilibrium moved by ``sign`` times the response."""
         free, wiring = self.free, self.free.wiring
         phase = copy.copy(free)
-        phase.settled = settled if sign > 0 else free.settled
         phase.states = [u + sign * v for u, v in zip(free.states, self.states, strict=True)]
         phase.rates = [r + sign * v for r, v in zip(free.rates, self.rates, strict=True)]
         phase.signals = [

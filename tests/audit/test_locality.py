@@ -10,6 +10,7 @@ from corticalnet.audit.samples import random_batch, random_mlp, relative_change,
 from corticalnet.audit.synapses import synapses, tying
 from corticalnet.errors import RuleError
 from corticalnet.rules import Sweep, Trigger
+from corticalnet.rules.observer import Observer
 from corticalnet.rules.predictive_coding import PredictiveCodingState
 from tests.networks import F64
 
@@ -256,3 +257,27 @@ def test_nothing_is_left_behind():
     assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
     assert all(p.grad is None for p in net.parameters())
     assert relative_change(weight_update(net, rule, x, y)[0], first) == 0
+
+
+def test_cells_of_recurrent_backprop_hold_the_equilibrium_and_the_errors_that_relax_beside_it():
+    """Where the teacher shows what is answered there is no error; rates are those of the answer."""
+    seen = []
+
+    class Listener(Observer):
+        def snapshot(self, wiring, cells, broadcasts=None):
+            held = {state: nodes[1:] for state, nodes in cells.items() if "signal" not in state}
+            seen.append({state: [cell.clone() for cell in nodes] for state, nodes in held.items()})
+
+    rule, net = cn.rule("recurrent-backprop", bound=50.0), network()
+    rule.observer, x = Listener(), random_batch(net, 0)[0]
+    answer = rule.answer(net, x)
+    for target in (answer, answer + 1):
+        rule.learn(net, x, target)
+    (still, taught), states = seen, locality(rule).states
+    assert torch.equal(still["rate"][-1], answer)
+    assert not any(error.any() for error in still["error"])
+    for a, b in zip(still["rate"] + still["state"], taught["rate"] + taught["state"], strict=True):
+        assert torch.equal(a, b)
+    assert (taught["error"][-1] > 0).all()  # of a linear output: the difference, and what comes up
+    assert (taught["error"][0] < 0).any()
+    assert set(states) >= {"error", "error signal"}
