@@ -23,8 +23,25 @@ KNOWN = {
     "ipc": "nyynn nynynn",
     "z-il": "yysnn nynsnn",
     "streaming-fa-z-il": "yyyyy nynyyn",
-    "equilibrium-propagation": "nyynn nynnnn",
-    "dendritic-microcircuit": "ny--- yynyyn",
+    "equilibrium-propagation": "nyynn nyynnn",
+    "dendritic-microcircuit": "ny--- yyyyyn",
+}
+#: What papers say that rules of targets, equilibria and dendrites ask for, x for each of: T weights up read on
+#: the way down (or one weight both ways), P phases, S signed errors sent, Y symmetric feedback, Q an
+#: equilibrium. Difference target propagation: at the output alone. P (?) is measured where there is a circuit.
+ASKED = {
+    "target-propagation": ".?...",
+    "difference-target-propagation": "x?x..",
+    "simplified-target-propagation": ".?...",
+    "auxiliary-output-target-propagation": ".?...",
+    "difference-reconstruction": ".?...",
+    "local-difference-reconstruction": ".?...",
+    "recurrent-backprop": "x?xxx",
+    "equilibrium-propagation": "xx.xx",
+    "contrastive-hebbian": "xx.xx",
+    "generec": "xx.xx",
+    "segregated-dendrites": ".?...",
+    "dendritic-microcircuit": "...?x",
 }
 LETTERS = {"yes": "y", "some": "s", "no": "n", "none": "-"}
 
@@ -55,6 +72,19 @@ def test_every_rule_of_the_catalogue_gets_its_row(reports, name):
     assert json.loads(json.dumps(report.to_dict(), allow_nan=False))["rule"] == name
     if name in KNOWN:
         assert marks(report) == KNOWN[name]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in ASKED if name in cn.list_rules()])
+def test_rules_ask_for_what_their_papers_say(reports, name):
+    report, rule, net = reports[name], cn.rule(name), random_mlp("tanh", 3, 0)
+    x = torch.rand(3, *net.input_shape, dtype=torch.float64)
+    asks = [report[key].mark == "no" for key in ("weight transport", "phases", "signed feedback")]
+    below = [route for route in rule.feedback_routes(net) if route.above < net.wiring.output]
+    asks.append(all(route.weights is route.link.weight for route in below))
+    asks.append(not torch.allclose(rule.answer(net, x), net(x)))
+    for asked, expected in zip(asks, ASKED[name], strict=True):
+        assert expected in ("x?" if asked else ".?")
 
 
 @pytest.mark.slow
