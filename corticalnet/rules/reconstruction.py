@@ -87,7 +87,10 @@ class Encoding:
     def disturbed(self, noise: list[Tensor | None]) -> tuple[list[Tensor], list[Tensor]]:
         """Return all rates with noise, and the state that each area has when its sources fire so."""
         rates = [r if e is None else r + e for r, e in zip(self.activity.rates, noise, strict=True)]
-        drives = [self.wiring.drive(node, rates) if node else rates[0] for node in range(len(rates))]
+        drives = list(self.activity.drives)
+        for node, arriving in enumerate(self.wiring.arriving):
+            if any(noise[source] is not None for source, _ in arriving):  # (the input is as it was)
+                drives[node] = self.wiring.drive(node, rates)
         states = [a.state_of(drives[n]) for n, a in self.wiring.above_input]
         return rates, [drives[0], *states]
 

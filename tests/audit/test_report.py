@@ -26,9 +26,9 @@ KNOWN = {
     "equilibrium-propagation": "nyynn nyynnn",
     "dendritic-microcircuit": "ny--- yyyyyn",
 }
-#: What papers say that rules of targets, equilibria and dendrites ask for, x for each of: T weights up read on
-#: the way down (or one weight both ways), P phases, S signed errors sent, Y symmetric feedback, Q an
-#: equilibrium. Difference target propagation: at the output alone. P (?) is measured where there is a circuit.
+#: What papers of targets, equilibria and dendrites ask for, x for each of: T weights up read on the way down
+#: (or one weight both ways), P phases, S signed errors sent, Y symmetric feedback, Q an equilibrium. (DTP
+#: at the output alone.) P is measured where there is a circuit (?).
 ASKED = {
     "target-propagation": ".?...",
     "difference-target-propagation": "x?x..",
@@ -81,7 +81,7 @@ def test_rules_ask_for_what_their_papers_say(reports, name):
     x = torch.rand(3, *net.input_shape, dtype=torch.float64)
     asks = [report[key].mark == "no" for key in ("weight transport", "phases", "signed feedback")]
     below = [route for route in rule.feedback_routes(net) if route.above < net.wiring.output]
-    asks.append(all(route.weights is route.link.weight for route in below))
+    asks.append(bool(below) and all(route.weights is route.link.weight for route in below))
     asks.append(not torch.allclose(rule.answer(net, x), net(x)))
     for asked, expected in zip(asks, ASKED[name], strict=True):
         assert expected in ("x?" if asked else ".?")
