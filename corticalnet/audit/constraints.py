@@ -162,7 +162,7 @@ def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) ->
     Columns fire by a sigmoid, whatever they do in the network: a rate is never negative then, so what is
     negative is no activity. (Of columns that fire by tanh nobody could tell.)
     """
-    network = random_mlp("sigmoid", 3, seed) if network is None else network
+    network = random_mlp("sigmoid", 3, seed, 0.25) if network is None else network  # (noise stays above 0)
     network, rule = _firing(training_copy(network)), rule.for_audit()
     x, targets = random_batch(network, seed, 20)
     heard: dict[str, list[Tensor]] = {}

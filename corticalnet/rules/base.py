@@ -101,6 +101,8 @@ class LearningRule(OwnWeights, ABC):
         decay: λ of a decay of weights that is the rule's own, apart from what it learns; it may be set.
         equals: what its changes equal exactly, and where; None if nothing is known.
         may_diverge: what beside the learning rate may let training run away, and the cure; "" if nothing.
+        of_two: whether two activities come down that are compared, and not, where that is the same number for
+            half the work, their difference: in an audit, for what crosses a synapse is no difference.
         observer: who is told what cells hold just before synapses change; nobody, in training.
 
     >>> import corticalnet as cn
@@ -124,6 +126,7 @@ class LearningRule(OwnWeights, ABC):
     decay: float = 0.0
     equals: Equality | None = None
     may_diverge: str = ""
+    of_two: bool = False
     observer: Observer = SILENT
 
     @abstractmethod
@@ -210,7 +213,9 @@ class LearningRule(OwnWeights, ABC):
     # Others of its kind ------------------------------------------------------------------------
     def for_audit(self) -> LearningRule:
         """Return a copy that computes the state of every cell, for the same weight changes."""
-        return copy.deepcopy(self)
+        other = copy.deepcopy(self)
+        other.of_two = True
+        return other
 
     def of_its_equilibrium(self) -> LearningRule | None:
         """Return the rule that follows the exact gradient of what this one answers, where no sweep answers.

@@ -196,6 +196,7 @@ class Microcircuit(LearningRule):
         self.pathway.prepare(net)
         beside = self.lateral_weights()
         columns = DendriticColumns(net.wiring, x, self.conductances, self.pathway.weights, beside)
+        columns.of_two = self.of_two
         return columns.settle(self.steps, self.name) if beside else columns
 
     @torch.no_grad()

@@ -73,6 +73,8 @@ class DendriticColumns:
     """
 
     settled = Convergence(0, 0.0)
+    #: Whether B and M = −B carry what they carry by themselves, and not at once the difference of two rates.
+    of_two = False
     _pulled: Callable[[DendriticColumns], Tensor] | None = None
 
     def __init__(
@@ -234,10 +236,12 @@ class DendriticColumns:
         for above, link in self.wiring.leaving[node]:
             weights, lateral = self.down(link), self.laterals.get(link.name)
             state, back = self.state(above), self.sent_back(above)
-            if lateral is None or lateral.cancelling is None:  # M = −B
-                signal = link.feedback(state - back, weights)
-            else:
+            if lateral is not None and lateral.cancelling is not None:
                 signal = link.feedback(state, weights) + link.feedback(back, lateral.cancelling)
+            elif self.of_two:  # M = −B
+                signal = link.feedback(state, weights) - link.feedback(back, weights)
+            else:
+                signal = link.feedback(state - back, weights)
             links = depth[node] - depth[above]
             signal = signal if links == 1 else self.conductances.skip(links) * signal
             total = signal if total is None else total + signal

@@ -39,6 +39,7 @@ class Encoding:
         wiring, activity: of the network.
         decoders: of all areas.
         top: from what the output's columns hold to what they tell: the same, or their softmax.
+        of_two: whether linear decoders decode two activities, not their difference.
         states: of all areas (the input's are its rates).
         codes: of all areas, and of auxiliary columns after the output.
     """
@@ -47,6 +48,7 @@ class Encoding:
     activity: ForwardState
     decoders: Decoders
     top: Callable[[Tensor], Tensor] | None = None
+    of_two: bool = False
 
     def __post_init__(self) -> None:
         drives, traces = self.activity.drives, self.activity.traces
@@ -102,13 +104,8 @@ class Reconstruction(ABC):
         sigma: s.d. of the noise.
         samples: noise patterns in a trial.
         damping: λ of the difference loss.
-
-    Attributes:
-        of_two: whether what noise makes of a linear decoder is decoded as columns do, of two activities. Of
-            their difference it is the same number, and half the work; but what crosses synapses has signs.
     """
 
-    of_two = False
     #: Which kinds of decoders it is for.
     kinds: tuple[str, ...] = ("linear", "gated")
     equation = ""
@@ -193,7 +190,7 @@ class LocalDifference(Reconstruction):
         jitter += [self.sigma * gaussian(c) for c in encoding.codes[len(jitter) :]]
         echo: list[Tensor | None] = [None] * len(noise)
         for node in decoders.ways:
-            echo[node] = decoders.moved(node, encoding.codes, jitter, self.of_two)
+            echo[node] = decoders.moved(node, encoding.codes, jitter, encoding.of_two)
         cells: dict[str, list[Any]] = {"noise": noise, "response": moved, "jitter": jitter, "echo": echo}
         observer.snapshot(encoding.wiring, _cells(encoding, cells))
         for node in decoders.ways:
@@ -223,7 +220,7 @@ class Difference(Reconstruction):
                 states[above] = wiring.area(above).state_of(drive)
                 rates[above], _ = wiring.area(above).forward(drive, traces[above])
             moved = returned(encoding, states, rates, down_to=node)
-            guess = decoders.moved(node, encoding.codes, moved, self.of_two)
+            guess = decoders.moved(node, encoding.codes, moved, encoding.of_two)
             assert guess is not None, "it has a way"
             error: list[Tensor | None] = [None] * len(rates)
             error[node] = missing = own - guess

@@ -168,20 +168,13 @@ class TargetPropagation(LearningRule):
         self.named_parameters(net)
         return list(self._beside.links.values()) if self._beside is not None else []
 
-    def for_audit(self) -> LearningRule:
-        """Return a copy whose decoders tell what is decoded of two activities, not of their difference."""
-        other = super().for_audit()
-        assert isinstance(other, TargetPropagation), "it is a copy"
-        other.reconstruction.of_two = True
-        return other
-
     def encoding(self, net: Network, activity: ForwardState, trial_loss: TrialLoss | None) -> Encoding:
         """Return what columns hold after a sweep up, and what decoders are told of it.
 
         ``trial_loss`` says what the output answers, where targets are labels.
         """
         told = trial_loss.answer if trial_loss is not None and self.top == "label" else None
-        return Encoding(net.wiring, activity, self.decoders(net), told)
+        return Encoding(net.wiring, activity, self.decoders(net), told, self.of_two)
 
     # A trial ------------------------------------------------------------------------------------
     @torch.no_grad()

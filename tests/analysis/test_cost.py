@@ -51,6 +51,8 @@ COUNTED = {
     "generec": ((1 + 2 * PHASE, 1 + 2 * PHASE, 1 + PHASE), (2 * PHASE,) * 2, ONE),
     # a phase; the drives at its end (their f'), and without any rates (of one sample in four); 4 steps
     "recurrent-backprop": ((1 + PHASE + 1 + 0.25 + 4,) * 3, (PHASE + 1 + 4,) * 2, (1, 2, 2)),
+    # 4 times up and back down through areas 1, 2, output, 2, 1 (the laterals are none of the links)
+    "dendritic-microcircuit": ((1 + 8, 1 + 8, 1 + 4), (8, 8), ONE),
     # up with noise, from hidden areas by one link; down: the target; with the difference what is held, too;
     # and the lesson. At the top DTP has a step of gradient, and no decoder
     "target-propagation": ((1, 2, 2), (1 + 1, 1 + 1), (1, 2, 2)),
@@ -65,6 +67,7 @@ COUNTED = {
 }
 FEW = {"il": {"steps": 3}, "ipc": {"steps": 3}, "equilibrium-propagation": {"steps": 4, "beta": 0.1}}
 FEW |= {name: {"steps": 4} for name in ("contrastive-hebbian", "generec", "recurrent-backprop")}
+FEW["dendritic-microcircuit"] = {"steps": 4}
 
 
 @pytest.mark.parametrize("name", cn.list_rules())
