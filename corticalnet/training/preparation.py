@@ -17,6 +17,7 @@ from corticalnet.errors import DataError, NetworkError, SettingError, ShapeError
 from corticalnet.network import Network
 from corticalnet.network.homeostasis import BatchHomeostasis
 from corticalnet.rules.base import LearningRule
+from corticalnet.rules.own_weights import link_of
 from corticalnet.training.model import Model
 from corticalnet.training.settings import Settings
 
@@ -211,6 +212,9 @@ def make_optimizer(
     """Make an optimizer for the weights of ``net`` and of ``rule``; only links' weights decay.
 
     Feedback weights that learn are moved as the weights of links are, at the rule's rate for its own.
+
+    Raises:
+        SettingError: rates of links are not one for each link.
     """
     weights = [link.weight for link in net.links if link.plastic and link.weight.requires_grad]
     own = [] if rule is None else [p for p in rule.parameters(net) if p.requires_grad]
@@ -224,9 +228,35 @@ def make_optimizer(
         groups.append(rule.group_beside({**groups[0], "lr": settings.lr}) | {"params": own})
     if others:
         groups.append({"params": others, "weight_decay": 0.0})
+    if settings.link_rates is not None:
+        groups = list(_by_link(groups, net, settings, rule))
     extra = {"momentum": settings.momentum} if settings.momentum else {}
     optimizer: torch.optim.Optimizer = _KINDS[settings.optimizer](groups, lr=settings.lr, **extra)
     return optimizer
+
+
+def _by_link(
+    groups: list[dict[str, Any]], net: Network, settings: Settings, rule: LearningRule | None
+) -> Iterator[dict[str, Any]]:
+    """Yield parameter groups split by the rates of links; a rule's own weights learn as the link beside them.
+
+    Raises:
+        SettingError: there are not as many rates as links.
+    """
+    rates, links = settings.link_rates or (), {link.name: link for link in net.links if link.plastic}
+    if len(rates) != len(links):
+        raise SettingError(
+            f"setting 'link_rates' has {len(rates)} numbers, and {len(links)} links learn: {', '.join(links)}"
+        )
+    by_name = dict(zip(links, rates, strict=True))
+    of = {p: by_name[name] for name, link in links.items() for p in link.parameters()}
+    for name, p in ({} if rule is None else rule.named_parameters(net)).items():
+        of.setdefault(p, by_name.get(link_of(name, by_name), rates[-1]))
+    for group in groups:
+        for rate in dict.fromkeys(of.get(p, 1.0) for p in group["params"]):
+            own = rate * group.get("own_rate", 1.0)
+            chosen = [p for p in group["params"] if of.get(p, 1.0) == rate]
+            yield group | {"params": chosen, "lr": settings.lr * own, "own_rate": own}
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -33,6 +33,8 @@ class Settings(BaseModel):
         epochs: how often the training set is seen, at most.
         batch: samples in one update; the last batch of an epoch may be smaller.
         lr: learning rate of the first epoch.
+        link_rates: learning rates of single links, weights and biases, in units of lr: a number for each link
+            that learns, from below; None: lr for all.
         optimizer: "sgd", "adam", "adamw" or "rmsprop", as ``torch.optim`` has them.
         momentum: of sgd and rmsprop.
         weight_decay: as torch means it; for the weights of links only, never for a bias or homeostasis.
@@ -66,6 +68,9 @@ class Settings(BaseModel):
     epochs: int = Field(30, ge=1, description=_COUNT)
     batch: int = Field(64, ge=1, lt=2**63, description=f"{_COUNT} to 2⁶³ − 1")
     lr: float = Field(0.1, gt=0, description=_POSITIVE)
+    link_rates: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
+        None, description="numbers above 0, one for each link that learns, or None (lr for all)"
+    )
     optimizer: Optimizer = "sgd"
     target: Literal["class", "image"] = "class"
     momentum: float = Field(0.0, ge=0, lt=1, description="a number from 0 to below 1")
@@ -98,6 +103,11 @@ class Settings(BaseModel):
         if isinstance(value, bool) and {int, float} & {kind, *get_args(kind)}:
             raise ValueError("not a number")
         return value
+
+    @field_validator("link_rates", mode="before")
+    @classmethod
+    def _one_rate_is_a_row_of_one(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int | float) else value
 
     @model_validator(mode="after")
     def _momentum_has_a_use(self) -> Settings:

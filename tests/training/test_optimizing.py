@@ -10,7 +10,7 @@ import torch
 import corticalnet as cn
 from corticalnet.errors import SettingError
 from corticalnet.training import Settings, train
-from corticalnet.training.loop import learning_rate
+from corticalnet.training.loop import learning_rate, set_learning_rate
 from corticalnet.training.preparation import make_optimizer
 
 
@@ -90,3 +90,32 @@ def test_every_optimizer_learns(make, name):
     lr = 0.1 if name == "sgd" else 0.01
     result = train(make(optimizer=name, lr=lr, epochs=15, weight_decay=1e-4), progress=False)
     assert result.history[-1]["loss"] < 0.8 * result.history[0]["loss"]
+
+
+def test_each_link_learns_at_a_rate_of_its_own_and_so_do_the_weights_down_beside_it():
+    """Steps of plain gradient descent by hand, of biases too, and of decoders, named by their link."""
+    settings = Settings(lr=0.1, link_rates=(2, 0.5))
+    net = cn.mlp([4, 3, 2], bias=True, dtype=torch.float64)
+    rule = cn.rule("simplified-target-propagation", own_rate=3.0)
+    optimizer = make_optimizer(net, settings, rule)
+    set_learning_rate(optimizer, 0.05)  # half of it, say by a schedule
+    before = {p: p.detach().clone() for p in [*net.parameters(), *rule.parameters(net)]}
+    rule.learn(net, torch.rand(5, 4, dtype=torch.float64), [0, 1, 0, 1, 1])
+    rates = {
+        p: 0.05 * rate for link, rate in zip(net.links, (2, 0.5), strict=True) for p in link.parameters()
+    }
+    own = rule.named_parameters(net)
+    assert own
+    rates |= {p: 0.05 * 3 * 0.5 for name, p in own.items() if "area1->output" in name}
+    optimizer.step()
+    assert set(rates) == set(before)
+    for p, rate in rates.items():
+        assert torch.allclose(p.detach(), before[p] - rate * p.grad, rtol=0, atol=1e-15)
+
+
+def test_rates_of_links_that_fit_no_network_are_told():
+    with pytest.raises(SettingError, match="has 1 numbers, and 2 links learn: input->area1, area1->output"):
+        make_optimizer(cn.mlp([4, 3, 2]), Settings(link_rates=0.5))
+    with pytest.raises(SettingError, match="'link_rates' must be numbers above 0, one for each link"):
+        Settings(link_rates=(0.1, -1))
+    assert Settings(**Settings(link_rates=[1, 0.5]).model_dump(mode="json")).link_rates == (1.0, 0.5)
