@@ -63,6 +63,7 @@ from .experiment.protocol import (
 from .experiment.stream import (
     Stream as Stream,
     exploration_noise as exploration_noise,
+    perturbation_noise as perturbation_noise,
     low_passed as low_passed,
 )
 from .network import (

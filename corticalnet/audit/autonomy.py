@@ -34,6 +34,9 @@ SCALES = (0.5, 1.0)
 LINKS, TRIALS, SLACK = 3, 5, (8, 8)
 SWEEP = "two sweeps, not a process in time"
 CONTINUOUS = "columns run in continuous time alone, where streams are not measured"
+NOISY = "columns learn by noise of their own, which streams do not draw"
+#: Reasons why control cells alone are known.
+CELLS_ALONE = (CONTINUOUS, NOISY)
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,8 @@ def autonomy(
             one = _networks(network, seed)[0][1]
             example = expand(one, rule, RATE)
             alone = expand(one, rule, RATE, phase_signal=False)
+            if rule.stochastic:
+                return Autonomy(NOISY, _controls(example), phase_cells=_phase_cells(alone))
         except CircuitError as error:
             return _continuous(one, rule) or Autonomy(f"no circuit: {error}")
         settling = {kind: settle(one, rule, seed) for kind, one in _networks(network, seed, scales)}

@@ -28,7 +28,7 @@ from corticalnet.columns import circuit as expand
 from corticalnet.columns.beside import projections
 from corticalnet.compare import float64_copy
 from corticalnet.engines import simulator
-from corticalnet.errors import CircuitWarning, ProtocolError
+from corticalnet.errors import CircuitError, CircuitWarning, ProtocolError
 from corticalnet.experiment.noise import Noise
 from corticalnet.experiment.protocol import Element, Present, Reinforce, SetInput, Teach
 from corticalnet.network import Network
@@ -143,6 +143,8 @@ def autonomy_in_a_stream(
         ProtocolError: stimuli and targets are not as many as trials.
         EngineError: an unknown engine, or one that is not installed.
     """
+    if rule.stochastic:
+        raise CircuitError(f"{rule.name} learns by noise of its own, which a stream of trials does not draw")
     told = bool(announced) if phase_signal is None else phase_signal
     columns = circuit or without_warnings(network, rule, learning_rate, told)
     x, y = _lessons(network, trials, seed, stimuli, targets)

@@ -5,6 +5,7 @@ A change is per unit of learning rate, area by area: all plastic synapses that e
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,7 +72,8 @@ class Trials:
         one = slice(trial, trial + 1)
         self.network.zero_grad()
         with seeded(trial):
-            (rule or self.rule).learn(self.network, self.stimuli[one], self.targets[one])
+            rule = rule or (copy.deepcopy(self.rule) if self.rule.stochastic else self.rule)  # (an average)
+            rule.learn(self.network, self.stimuli[one], self.targets[one])
         return self._by_area(lambda _, link, weights: -flat(link, _gradient(weights)))
 
     # The circuit view ----------------------------------------------------------------------------
@@ -95,9 +97,19 @@ class Trials:
             noise = EXPLORATION_NOISE * torch.nn.functional.one_hot(rates.argmax(1), rates.shape[1]).double()
             shown, lesson = Present(x, needs.present, exploration_noise=noise), Reinforce(y, needs.teach)
         else:
-            shown, lesson = Present(x, needs.present), Teach(y, needs.teach)
+            drawn = self._perturbation(circuit, which) if self.rule.stochastic else None
+            shown, lesson = Present(x, needs.present, exploration_noise=drawn), Teach(y, needs.teach)
         waits = dynamics is not None and dynamics.construction in ("latch", "delay") and not self.rewarded
         return [shown, lesson, *([Rest(needs.present if waits else 4)] if dynamics is not None else [])]
+
+    def _perturbation(self, circuit: Circuit, which: slice) -> dict[str, Any]:
+        """Draw the noise of one trial as the rule does (see :meth:`learned`), by population."""
+        trigger: Any = getattr(self.rule, "trigger", None)
+        with torch.no_grad(), seeded(which.start or 0):
+            rates = self.network.sweep(self.stimuli[which]).rates[1:]
+            drawn = [trigger.deviation * trigger.draw(rate) for rate in rates]
+        names = [self.network.wiring.name(node) for node, _ in self.network.wiring.above_input]
+        return {f"{name}.value": noise.flatten(1).numpy() for name, noise in zip(names, drawn, strict=True)}
 
     def simulated(
         self,

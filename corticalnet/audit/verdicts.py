@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from corticalnet.audit.autonomy import CONTINUOUS, SWEEP, Autonomy
+from corticalnet.audit.autonomy import CELLS_ALONE, SWEEP, Autonomy
 from corticalnet.audit.constraints import Signals, Taught, Transport
 from corticalnet.audit.equality import EQUAL, GradientSimilarity
 from corticalnet.audit.locality import ROUNDING, Locality
@@ -92,7 +92,7 @@ def judge_autonomy(found: Autonomy, name: str, condition: str) -> Finding:
 
 def judge_clock(found: Autonomy) -> Finding:
     """Judge clocks: without them the columns still learn what the rule does."""
-    if found.reason == CONTINUOUS:
+    if found.reason in CELLS_ALONE:
         return _has_none(found, "clock", found.controls)
     if found.reason:
         return Finding("clock", "none", None, found.reason)
@@ -159,7 +159,7 @@ def judge_phases(found: Autonomy) -> Finding:
     """Judge phases: no column receives the phase (a clock may tell synapses when to learn)."""
     if found.reason == SWEEP:
         return Finding("phases", "no", None, "a sweep up, then a sweep down")
-    if found.reason == CONTINUOUS:
+    if found.reason in CELLS_ALONE:
         return _has_none(found, "phases", found.phase_cells)
     if found.phase_cells:
         names, away = ", ".join(f"'{name}'" for name in found.phase_cells), max(found.own["phases"].values())

@@ -16,6 +16,7 @@ import typer
 
 import corticalnet as cn
 from corticalnet.cli.app import app
+from corticalnet.cli.lessons import lessons
 from corticalnet.cli.opening import (
     DATA,
     MODEL,
@@ -23,7 +24,6 @@ from corticalnet.cli.opening import (
     MOST_SEED,
     RULE,
     finite,
-    open_images,
     open_model,
     open_weights,
 )
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
 
 #: Of each spiking population so many cells are recorded if nothing else is asked for.
 RECORDED_CELLS = 100
-#: A trial of more would never end, nor fit into a file.
-_MOST_STEPS = 10**9
 #: Bytes of a recording that figures are drawn of: they read all of it.
 _MOST_DRAWN = 4 * 10**9
 
@@ -139,7 +137,7 @@ def simulate_(
     options: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     try_folder(folder, "recording.nc", "circuit.json", "circuit.safetensors")
     path = folder / "recording.nc" if stream else None
-    shown = _stream(built, circuit, trials, slack, seed)
+    shown = lessons(built, circuit, trials, slack, seed)
     begun = time.perf_counter()
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
     try:
@@ -255,28 +253,6 @@ def _time(text: str) -> float | str:
         return float(text)
     except ValueError:
         return text
-
-
-def _stream(model: cn.Model, circuit: cn.Circuit, trials: int, slack: int, seed: int) -> cn.Stream:
-    """Return a stream of the first training images and their labels, at random timing."""
-    import torch
-
-    images = open_images(model)
-    if trials > len(images.train):
-        raise ProtocolError(f"{images.name} has {len(images.train)} training images, but trials = {trials}")
-    x, y = model.settings.objective.batch(images.train, slice(0, trials), torch.float64)
-    present, teach = circuit.needs.present, circuit.needs.teach
-    teaching, noise = getattr(model.rule, "teaching", None), None
-    if isinstance(teaching, cn.Reward):
-        actions = torch.Size(model.network.output_shape).numel()
-        noise = cn.exploration_noise(trials, actions, teaching.exploration, teaching.temperature, seed)
-    longest = max(present, teach) + slack
-    if longest > _MOST_STEPS:
-        raise ProtocolError(
-            f"a trial would take {longest:.3g} steps; take a longer --dt, or less --slack or --read-delay"
-        )
-    lengths = {"present": (present, present + slack), "teach": (teach, teach + slack)}
-    return cn.Stream(x, y, **lengths, seed=seed, rewarded=noise is not None, exploration_noise=noise)
 
 
 def _verdict(model: cn.Model, recording: Any) -> Regime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.checks import array, positive, probability, whole
+from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.quantities import MS, quantity
 from corticalnet.errors import ProtocolError
 from corticalnet.experiment.protocol import Element, Present, Reinforce, Teach
@@ -26,7 +27,8 @@ class Stream:
         present, teach: least and greatest number of steps of each; every number between is as likely.
         seed: of the lengths; a longer stream begins like a shorter one.
         rewarded: an outcome comes instead of a teacher; targets say which action brings reward.
-        exploration_noise: to explore, ``[trials, n]`` or ``[trials, B, n]``, see :func:`exploration_noise`.
+        exploration_noise: to explore, ``[trials, n]`` or ``[trials, B, n]``, see :func:`exploration_noise`;
+            {population: array} where several take it, see :func:`perturbation_noise`.
 
     Raises:
         ProtocolError: lengths that are no range, or not as many targets as stimuli.
@@ -47,24 +49,29 @@ class Stream:
     exploration_noise: Any = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        for name in (
-            "stimuli",
-            "targets",
-            *(["exploration_noise"] if self.exploration_noise is not None else []),
-        ):
-            object.__setattr__(
-                self, name, array(f"Stream: {name}", getattr(self, name), ProtocolError, finite=True)
-            )
+        for name in ("stimuli", "targets"):
+            object.__setattr__(self, name, self._numbers(name, getattr(self, name)))
         if np.ndim(self.stimuli) < 2 or np.ndim(self.targets) < 1 or len(self.stimuli) != len(self.targets):
             shapes = f"{np.shape(self.stimuli)} and {np.shape(self.targets)}"
             raise ProtocolError(f"Stream: stimuli and targets have shapes {shapes}; both begin with trials")
-        if self.exploration_noise is not None and len(self.exploration_noise) != len(self.stimuli):
-            raise ProtocolError(
-                f"Stream: exploration_noise is for {len(self.exploration_noise)} "
-                f"of {len(self.stimuli)} trials"
-            )
+        if self.exploration_noise is not None:
+            object.__setattr__(self, "exploration_noise", self._noise(self.exploration_noise))
         for name in ("present", "teach"):
             object.__setattr__(self, name, self._range(name))
+
+    def _noise(self, given: Any) -> Any:
+        """Read the noise of all trials: an array, or one for each population."""
+        by_name = given if isinstance(given, Mapping) else {"": given}
+        read = {name: self._numbers("exploration_noise", noise) for name, noise in by_name.items()}
+        for noise in read.values():
+            if len(noise) != len(self.stimuli):
+                raise ProtocolError(
+                    f"Stream: exploration_noise is for {len(noise)} of {len(self.stimuli)} trials"
+                )
+        return read if isinstance(given, Mapping) else read[""]
+
+    def _numbers(self, name: str, given: Any) -> NDArray[Any]:
+        return array(f"Stream: {name}", given, ProtocolError, finite=True)
 
     def _range(self, name: str) -> tuple[int, int]:
         given = getattr(self, name)
@@ -83,7 +90,11 @@ class Stream:
         trials: list[Element] = []
         lesson = Reinforce if self.rewarded else Teach
         for k, (shown, taught) in enumerate(lengths):
-            noise = None if self.exploration_noise is None else self.exploration_noise[k]
+            noise = self.exploration_noise
+            if isinstance(noise, Mapping):
+                noise = {name: each[k] for name, each in noise.items()}
+            elif noise is not None:
+                noise = noise[k]
             trials.append(Present(self.stimuli[k], int(shown), exploration_noise=noise))
             trials.append(lesson(self.targets[k], int(taught)))
         return trials
@@ -145,6 +156,34 @@ def exploration_noise(
     temperature = positive("exploration_noise: temperature", temperature, ProtocolError)
     rng = np.random.default_rng(whole("exploration_noise: seed", seed, ProtocolError, least=0))
     return explore(rng, size, exploration, temperature)
+
+
+def perturbation_noise(
+    circuit: Circuit, trials: int, deviation: float, seed: int = 0
+) -> dict[str, NDArray[np.float64]]:
+    """Draw the noise of columns that learn by perturbation, {population: ``[trials, n]``}, N(0, deviation²).
+
+    Args:
+        circuit: columns of node perturbation or REINFORCE.
+        trials: how many.
+        deviation: σ of the rule.
+        seed: of the noise.
+
+    Raises:
+        ProtocolError: an impossible number of trials or deviation, or no cell takes noise.
+
+    >>> import corticalnet as cn
+    >>> columns = cn.circuit(cn.mlp([4, 3, 2]), cn.rule("node-perturbation"))
+    >>> {name: noise.shape for name, noise in perturbation_noise(columns, 5, 0.01).items()}
+    {'area1.value': (5, 3), 'output.value': (5, 2)}
+    """
+    trials = whole("perturbation_noise: trials", trials, ProtocolError)
+    deviation = positive("perturbation_noise: deviation", deviation, ProtocolError)
+    rng = np.random.default_rng(whole("perturbation_noise: seed", seed, ProtocolError, least=0))
+    takers = [name for name, variable in circuit.inputs if variable == "exploration_noise"]
+    if not takers:
+        raise ProtocolError("perturbation_noise: no population of this circuit takes exploration noise")
+    return {name: deviation * rng.normal(size=(trials, circuit.population(name).n)) for name in takers}
 
 
 def explore(

@@ -172,10 +172,10 @@ def test_the_nearest_class_counts_and_of_several_models_the_newest_that_does_not
             "delta: columns of OutputOnly are taught by Teacher, not by Reward; by Reward those of …",
         ),
         (
-            cn.rule("node-perturbation"),
+            cn.rule("weight-perturbation"),
             {},
-            "node-perturbation: NodePerturbation has no circuit; triggers that have one: …; a ColumnModel of "
-            "your own under @corticalnet.columns.runs(NodePerturbation) is its circuit",
+            "weight-perturbation: WeightPerturbation has no circuit; triggers that have one: …; a "
+            "ColumnModel of your own under @corticalnet.columns.runs(WeightPerturbation) is its circuit",
         ),
     ],
 )
