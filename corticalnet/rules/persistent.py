@@ -66,10 +66,11 @@ class Visits:
 
     # Checkpoints ---------------------------------------------------------------------------------
     def state_dict(self) -> dict[str, Tensor]:
-        """Return keys ``[samples, 16]`` and states by name."""
-        keys = [list(key) for key in self._place]
-        states = {f"visits.{k}": state for k, state in enumerate(self._states)}
-        return {"visits.keys": torch.tensor(keys, dtype=torch.uint8).view(len(keys), 16)} | states
+        """Return keys ``[samples, 16]`` and states by name; nothing before the first sample."""
+        if not self._place:
+            return {}
+        keys = torch.tensor([list(key) for key in self._place], dtype=torch.uint8)
+        return {"visits.keys": keys} | {f"visits.{k}": state for k, state in enumerate(self._states)}
 
     def load_state_dict(self, name: str, state: Mapping[str, Tensor]) -> None:
         """Restore what :meth:`state_dict` returned.
@@ -77,17 +78,17 @@ class Visits:
         Raises:
             RuleError: it is something else; nothing is changed then. The message begins with ``name``.
         """
-        states = [state.get(f"visits.{k}") for k in range(len(state) - 1)]
-        keys = state.get("visits.keys")
-        if keys is None or keys.dtype != torch.uint8 or keys.shape[1:] != (16,):
-            raise RuleError(
-                f"{name}: no persistent states are there; they are of a rule with persistent=False"
-            )
-        sound = [one for one in states if one is not None and len(one) == len(keys)]
-        if len(sound) != len(states):
-            raise RuleError(f"{name}: persistent states are not of as many samples as there are keys")
+        names = ["visits.keys", *(f"visits.{k}" for k in range(len(state) - 1))]
+        if state and set(state) != set(names):
+            raise RuleError(f"{name}: {', '.join(state)} are no persistent states; they are of another rule")
+        keys, *states = [state[one] for one in names] if state else [torch.zeros(0, 16, dtype=torch.uint8)]
+        if keys.dtype != torch.uint8 or keys.shape[1:] != (16,):
+            raise RuleError(f"{name}: keys of persistent states are {tuple(keys.shape)}, not [samples, 16]")
+        for one in states:
+            if len(one) != len(keys) or not one.is_floating_point() or not bool(one.isfinite().all()):
+                raise RuleError(f"{name}: persistent states are no numbers of {len(keys)} samples")
         self._place = {bytes(key): k for k, key in enumerate(keys.tolist())}
-        self._states = [one.clone() for one in sound]
+        self._states = [one.clone() for one in states]
 
 
 def _keys(phase: RelaxationPhase) -> list[bytes]:

@@ -200,8 +200,11 @@ def test_kept_states_are_in_checkpoints_and_of_one_network():
     rules[1].load_state_dict({name: tensor.clone() for name, tensor in rules[0].state_dict().items()})
     steps = [rule.learn(net, x, y).details.before.steps for rule in (rules[1], cn.rule(EP))]
     assert steps[0] == 0 < steps[1]
-    with pytest.raises(RuleError, match="persistent=False"):
-        rules[0].load_state_dict({})
+    kept = rules[0].state_dict()
+    with pytest.raises(RuleError, match="no numbers of 4 samples"):
+        rules[0].load_state_dict(kept | {"visits.1": kept["visits.1"][:2]})
+    with pytest.raises(RuleError, match="are no persistent states"):
+        rules[0].load_state_dict({"feedback": kept["visits.0"]})
     with pytest.raises(RuleError, match="it is of another one"):
         cn.rule(EP).load_state_dict(rules[0].state_dict())
     rules[0].learn(dense("tanh", depth=2), x, y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from dataclasses import replace
 
 import pytest
@@ -24,7 +25,7 @@ KINDS = [
     ("kolen-pollack", {"momentum": 0.9, "weight_decay": 1e-3, "halve_every": 2, "shortcut": True}),
     ("z-il", {"schedule": "ReduceLROnPlateau(patience=0, factor=0.5)", "momentum": 0.5}),
     ("backprop", {"schedule": "CosineAnnealingLR(T_max=4)", "optimizer": "adamw", "lr": 0.01}),
-    ("weight-mirror", {"optimizer": "adam", "lr": 0.01, "dropout": 0.2}),
+    ("weight-mirror", {"optimizer": "adam", "lr": 0.01, "dropout": 0.2, "link_rates": (2, 0.3)}),
     ("perturbed-feedback", {"lr": 0.01, "momentum": 0.5, "dropout": 0.2}),
     ("reinforce", {"lr": 0.0003, "homeostasis": "batch", "drop_last": True}),
     ("ipc", {"optimizer": "adamw", "lr": 0.001, "precision": "bfloat16", "dropout": 0.2}),
@@ -74,6 +75,18 @@ def test_a_resumed_run_is_bit_identical(make, tmp_path, rule, settings):
     assert [record["epoch"] for record in result.history] == [1, 2, 3, 4, 5]
     lines = (tmp_path / "parts" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == result.history
+
+
+def test_states_that_persist_are_resumed_with(make, tmp_path):
+    def model(epochs):
+        rule = cn.rule("equilibrium-propagation", persistent=True, steps=4, nudged_steps=2, feedback=0.1)
+        return make(rule, epochs=epochs, limit=32, lr=0.01)
+
+    with warnings.catch_warnings(action="ignore"):  # (in phases that settle, kept states would not matter)
+        for epochs, name in ((3, "whole"), (2, "parts")):
+            train(model(epochs), out=tmp_path / name, progress=False)
+        train(model(3), out=tmp_path / "parts", resume=True, progress=False)
+    assert same(tmp_path / "whole" / "last.safetensors", tmp_path / "parts" / "last.safetensors")
 
 
 def test_a_cosine_over_all_epochs_is_another_one_over_more(make, tmp_path):
