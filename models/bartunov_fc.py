@@ -31,45 +31,37 @@ Deviations
 import corticalnet as cn
 from corticalnet.training import Settings
 
-#: Best learning rates of the paper's random search, MNIST-FC.
-RATES = {"backprop": 1.52e-4, "feedback-alignment": 1.68e-4, "direct-feedback-alignment": 1.649e-3}
-#: Best learning rate, that of decoders, α and σ of the same search: parallel, and alternating.
-TARGETS = {
-    "difference-target-propagation": (
-        (7.57e-4, 7.68e-4, 0.15008, 0.36133),
-        (3.08e-4, 4.593e-3, 0.231758, 0.220444),
-    ),
-    "simplified-target-propagation": (
-        (4.02e-4, 1.101e-3, None, 0.213995),
-        (3.01e-4, 9.572e-3, None, 0.118267),
-    ),
+DTP, SDTP = "difference-target-propagation", "simplified-target-propagation"
+#: The best of the paper's random search, MNIST-FC; with decoders (whose rate is in units of lr) two:
+#: parallel, and alternating.
+SEARCHED = {
+    "backprop": [{"lr": 1.52e-4}],
+    "feedback-alignment": [{"lr": 1.68e-4}],
+    "direct-feedback-alignment": [{"lr": 1.649e-3}],
+    DTP: [
+        {"lr": 7.57e-4, "own_rate": 7.68e-4 / 7.57e-4, "alpha": 0.15008, "sigma": 0.36133},
+        {"lr": 3.08e-4, "own_rate": 4.593e-3 / 3.08e-4, "alpha": 0.231758, "sigma": 0.220444},
+    ],
+    SDTP: [
+        {"lr": 4.02e-4, "own_rate": 1.101e-3 / 4.02e-4, "sigma": 0.213995},
+        {"lr": 3.01e-4, "own_rate": 9.572e-3 / 3.01e-4, "sigma": 0.118267},
+    ],
 }
-TARGETS["auxiliary-output-target-propagation"] = TARGETS["simplified-target-propagation"]
+SEARCHED["auxiliary-output-target-propagation"] = SEARCHED[SDTP]
 
 
 def build(
-    input_shape=(1, 28, 28),
-    classes=10,
-    rule="feedback-alignment",
-    hidden=(256,) * 5,
-    alternate=0,
-    own_rate=None,
-    alpha=None,
-    sigma=None,
-    seed=0,
+    input_shape=(1, 28, 28), classes=10, rule="feedback-alignment", hidden=(256,) * 5, alternate=0, seed=0
 ):
     """The model. ``hidden``: columns of each hidden area.
 
-    Of target propagation (the search's, if not given): ``alternate``: 0 for parallel; ``own_rate``: of
-    decoders, in units of that of the weights; ``alpha``, ``sigma``: of targets and of noise.
+    ``alternate``: of target propagation, 0: parallel.
     """
     areas = [cn.Area(cn.Dense(columns, bias=True, init="glorot"), "tanh") for columns in hidden]
     areas.append(cn.Area(cn.Dense(classes, bias=True, init="glorot"), "linear"))
-    lr, parts = RATES.get(rule, 1.52e-4), {} if rule == "brainprop" else {"loss": "cross-entropy"}
-    if rule in TARGETS:
-        lr, decoders, step, noise = TARGETS[rule][alternate > 0]
-        found = {"own_rate": decoders / lr, "sigma": noise} | ({"alpha": step} if step else {})
-        given = {"own_rate": own_rate, "alpha": alpha, "sigma": sigma}
-        parts |= {"alternate": alternate, **found, **{k: v for k, v in given.items() if v is not None}}
+    own = dict(SEARCHED.get(rule, SEARCHED["backprop"])[-1 if alternate else 0])
+    lr, loss = own.pop("lr"), {} if rule == "brainprop" else {"loss": "cross-entropy"}
+    if own:
+        own["alternate"] = alternate
     settings = Settings(epochs=100, batch=64, lr=lr, optimizer="adam", halve_every=None, seed=seed)
-    return cn.Model(cn.Network(input_shape, areas, seed), cn.rule(rule, **parts), settings)
+    return cn.Model(cn.Network(input_shape, areas, seed), cn.rule(rule, **loss, **own), settings)

@@ -35,17 +35,23 @@ Deviations
 import corticalnet as cn
 from corticalnet.training import Settings
 
-#: Best learning rates of the paper's random search, MNIST-LC.
-RATES = {"backprop": 1.33e-4, "feedback-alignment": 2.19e-4, "direct-feedback-alignment": 2.462e-3}
-#: Best learning rate, that of decoders, α and σ of its search on CIFAR-10: parallel, and alternating.
-TARGETS = {
-    "difference-target-propagation": (
-        (3.2e-5, 8.52e-4, 0.189828, 0.146728),
-        (3.6e-5, 3.89e-4, 0.208141, 0.094869),
-    ),
-    "simplified-target-propagation": ((2.0e-5, 2.61e-4, None, 0.299769), (1.09e-4, 1.1e-5, None, 0.023804)),
+DTP, SDTP = "difference-target-propagation", "simplified-target-propagation"
+#: The best of the paper's random search, MNIST-LC; with decoders (whose rate is in units of lr) two, of
+#: CIFAR-10: parallel, and alternating.
+SEARCHED = {
+    "backprop": [{"lr": 1.33e-4}],
+    "feedback-alignment": [{"lr": 2.19e-4}],
+    "direct-feedback-alignment": [{"lr": 2.462e-3}],
+    DTP: [
+        {"lr": 3.2e-5, "own_rate": 8.52e-4 / 3.2e-5, "alpha": 0.189828, "sigma": 0.146728},
+        {"lr": 3.6e-5, "own_rate": 3.89e-4 / 3.6e-5, "alpha": 0.208141, "sigma": 0.094869},
+    ],
+    SDTP: [
+        {"lr": 2.0e-5, "own_rate": 2.61e-4 / 2.0e-5, "sigma": 0.299769},
+        {"lr": 1.09e-4, "own_rate": 1.1e-5 / 1.09e-4, "sigma": 0.023804},
+    ],
 }
-TARGETS["auxiliary-output-target-propagation"] = TARGETS["simplified-target-propagation"]
+SEARCHED["auxiliary-output-target-propagation"] = SEARCHED[SDTP]
 
 
 def build(
@@ -55,15 +61,11 @@ def build(
     sheets=((3, 32, 2), (3, 64, 2)),
     dense=1024,
     alternate=0,
-    own_rate=None,
-    alpha=None,
-    sigma=None,
     seed=0,
 ):
     """The model. ``sheets``: (kernel, channels, stride) of each local area; ``dense``: columns on top.
 
-    Of target propagation (the search's, if not given): ``alternate``: 0 for parallel; ``own_rate``: of
-    decoders, in units of that of the weights; ``alpha``, ``sigma``: of targets and of noise.
+    ``alternate``: of target propagation, 0: parallel.
     """
     areas = [
         cn.Area(cn.Local(channels, kernel, stride, padding="same", bias=True, init="glorot"), "tanh")
@@ -71,11 +73,9 @@ def build(
     ]
     areas.append(cn.Area(cn.Dense(dense, bias=True, init="glorot"), "tanh"))
     areas.append(cn.Area(cn.Dense(classes, bias=True, init="glorot"), "linear"))
-    lr, parts = RATES.get(rule, 1.33e-4), {} if rule == "brainprop" else {"loss": "cross-entropy"}
-    if rule in TARGETS:
-        lr, decoders, step, noise = TARGETS[rule][alternate > 0]
-        found = {"own_rate": decoders / lr, "sigma": noise} | ({"alpha": step} if step else {})
-        given = {"own_rate": own_rate, "alpha": alpha, "sigma": sigma}
-        parts |= {"alternate": alternate, **found, **{k: v for k, v in given.items() if v is not None}}
+    own = dict(SEARCHED.get(rule, SEARCHED["backprop"])[-1 if alternate else 0])
+    lr, loss = own.pop("lr"), {} if rule == "brainprop" else {"loss": "cross-entropy"}
+    if own:
+        own["alternate"] = alternate
     settings = Settings(epochs=100, batch=64, lr=lr, optimizer="adam", halve_every=None, seed=seed)
-    return cn.Model(cn.Network(input_shape, areas, seed), cn.rule(rule, **parts), settings)
+    return cn.Model(cn.Network(input_shape, areas, seed), cn.rule(rule, **loss, **own), settings)

@@ -80,6 +80,20 @@ def test_bartunov_networks():
     assert build("bartunov_fc", rule="direct-feedback-alignment").settings.lr == 1.649e-3
 
 
+def test_the_autoencoder_of_bartunov_learns_by_targets_that_are_images():
+    """784-512-64-512-784; by SDTP reconstructions become better than the mean image."""
+    sizes = [link.weight.shape for link in build("bartunov_autoencoder").network.links]
+    assert sizes == [(512, 784), (64, 512), (512, 64), (784, 512)]
+    model = load_model(
+        "bartunov_autoencoder", data="digits", epochs=6, batch=20, **QUICK["bartunov_autoencoder"]
+    )
+    assert (model.rule.top, model.rule.transports_weights) == ("label", False)
+    digits = data.load("digits", limit=600)
+    losses = [epoch["validation_loss"] for epoch in train(model, digits, progress=False).history]
+    x, (shown, _) = digits.train.batch(slice(None))[0], digits.validation.batch(slice(None))
+    assert losses[-1] < (shown - x.mean(0)).square().sum().item() / (2 * len(shown))
+
+
 def test_scellier_networks_and_their_rule():
     """Rates are twice the paper's (of a cost without ½), and so is β."""
     rates = {(500,): (0.1, 0.05), (500,) * 2: (0.4, 0.1, 0.01), (500,) * 3: (0.128, 0.032, 0.008, 0.002)}
@@ -149,7 +163,7 @@ def test_target_propagation_has_the_settings_of_bartunovs_search(
     assert (model.settings.lr, taught.alpha, taught.reconstruction.sigma) == (lr, alpha, sigma)
     assert model.settings.lr * taught.own_rate == pytest.approx(decoders)
     assert (taught.alternate, taught.teaching.loss) == (alternate, "cross-entropy")
-    told = build(name, input_shape=(1, 8, 8), rule=rule, own_rate=3.0, sigma=0.5).rule
+    told = load_model(name, data="digits", rule=rule, own_rate=3.0, sigma=0.5).rule
     assert (told.own_rate, told.reconstruction.sigma) == (3.0, 0.5)
 
 
@@ -198,6 +212,7 @@ QUICK = {
     "zil_mlp": {"lr": 0.01},
     "bartunov_fc": {"lr": 0.001},
     "bartunov_lc": {"lr": 0.001},
+    "bartunov_autoencoder": {"hidden": 64, "code": 16, "lr": 0.002},
     "scellier_mlp": {"hidden": (100,)},
     "ernoult_conv": {"channels": (8, 16), "kernel": 3, "padding": "same", "lr": 0.5},
     "oreilly_generec": {},
