@@ -27,7 +27,7 @@ from corticalnet.errors import SettingError, one_of
 from corticalnet.plotting.style import styled
 
 from .parts.common import plus_minus, simulation, table
-from .parts.targets import NETWORKS, RULES, load, train
+from .parts.targets import NETWORKS, RULES, about, angles, load, title, train
 
 
 def run(
@@ -46,25 +46,16 @@ def run(
         settings = {**how.settings, "auxiliary": columns}
         with_them = replace(how, settings=settings)
         found[columns] = [train(images, "FC", with_them, True, seed, epochs) for seed in range(seeds)]
-    about = {
-        "data": data,
-        "train": len(images.train),
-        "test": len(images.test),
-        "seeds": seeds,
-        "epochs": epochs,
-    }
-    return {**about, "sizes": found}
+    return {**about(images, seeds, epochs), "sizes": found}
 
 
 def report(results: dict) -> str:
     """A row for each number of columns."""
     rows = []
     for columns, runs in results["sizes"].items():
-        angles = ", ".join(f"{np.mean(a):.0f}°" for a in zip(*(r["angles"] for r in runs), strict=True))
-        rows.append([columns, plus_minus([100 * r["test"] for r in runs]), angles])
+        rows.append([columns, plus_minus([100 * r["test"] for r in runs]), angles(runs)])
     head = ["auxiliary columns", "test %", "hidden areas' angles to backprop, from below"]
-    images = f"{results['data']}, {results['train']} images and {results['test']} of test"
-    return table(head, rows, f"{images}, {results['epochs']} epochs, {results['seeds']} seeds")
+    return table(head, rows, f"{title(results)}, {results['seeds']} seeds")
 
 
 @styled

@@ -33,7 +33,7 @@ from corticalnet.errors import SettingError, one_of
 from corticalnet.plotting.style import styled
 
 from .parts.common import kept, plus_minus, simulation, table
-from .parts.targets import BATCHES, DECODING, NETWORKS, RULES, load, train
+from .parts.targets import BATCHES, DECODING, NETWORKS, RULES, about, angles, load, title, train
 
 #: Test errors (%), MNIST: FC, LC.
 PAPER = {
@@ -89,14 +89,7 @@ def run(
             net = cn.mlp([x[0].numel(), *NETWORKS[data]["FC"][1]["hidden"], 10], "tanh")
             one["passes"] = passes(net, cn.rule(how.rule, **how.settings), x, y)._asdict()
         found.append(one)
-    about = {
-        "data": data,
-        "train": len(images.train),
-        "test": len(images.test),
-        "seeds": seeds,
-        "epochs": epochs,
-    }
-    return {**about, "trainings": found}
+    return {**about(images, seeds, epochs), "trainings": found}
 
 
 def report(results: dict) -> str:
@@ -106,11 +99,10 @@ def report(results: dict) -> str:
         name, order, runs = one["rule"], one["order"], one["runs"]
         known = PAPER.get((name, order))
         paper = f"{100 - known[one['network'] == 'LC']:.2f}" if known else ""
-        angles = ", ".join(f"{np.mean(a):.0f}°" for a in zip(*(r["angles"] for r in runs), strict=True))
         swept = " + ".join(f"{n:.2f}" for n in one["passes"].values()) if "passes" in one else ""
         test, train_ = (plus_minus([100 * r[split] for r in runs]) for split in ("test", "train"))
         shown = order if name in DECODING else ""
-        accuracy.append([one["network"], name, shown, len(runs), test, train_, angles, swept, paper])
+        accuracy.append([one["network"], name, shown, len(runs), test, train_, angles(runs), swept, paper])
         if runs[0]["epoch"]:
             ends = [
                 ", ".join(f"{np.mean(c):.2f}" for c in zip(*(r[way][-1] for r in runs), strict=True))
@@ -126,9 +118,8 @@ def report(results: dict) -> str:
         "train %",
         "hidden areas' angles to backprop, from below",
     ]
-    images = f"{results['data']}, {results['train']} images and {results['test']} of test"
-    title = f"{images}, {results['epochs']} epochs"
-    one = table([*head, "sweeps up + down + post × pre", "the paper, MNIST, test %"], accuracy, title)
+    columns = [*head, "sweeps up + down + post × pre", "the paper, MNIST, test %"]
+    one = table(columns, accuracy, title(results))
     columns = ["rule", "order", "cosine to the transpose, from below", "to the pseudo-inverse"]
     return f"{one}\n\n{table(columns, decoders, 'decoders at the end, FC')}"
 
@@ -161,7 +152,8 @@ def draw(results: dict) -> plt.Figure:
                     axes.plot(one["runs"][0]["epoch"], first, f"C{k}", label=name)
         named = "transpose" if way == "transpose" else "pseudo-inverse"
         axes.set(xlabel="epoch", ylabel="cosine", title=f"lowest decoder beside the {named} (FC, parallel)")
-        axes.legend()
+        if axes.lines:
+            axes.legend()
     return figure
 
 

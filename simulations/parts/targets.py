@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import corticalnet as cn
@@ -104,3 +105,20 @@ def train(
     learned = (net.predict(x) == y).float().mean().item()
     x, y = data.test.batch(slice(None), torch.float32)
     return {"test": (net.predict(x) == y).float().mean().item(), "train": learned, "angles": angles, **seen}
+
+
+def about(data: datasets.Data, seeds: int, epochs: int) -> dict[str, Any]:
+    """What was learned, and how often, for results."""
+    sizes = {"train": len(data.train), "test": len(data.test)}
+    return {"data": data.name, **sizes, "seeds": seeds, "epochs": epochs}
+
+
+def title(results: dict) -> str:
+    """What :func:`about` says, over a table."""
+    images = f"{results['data']}, {results['train']} images and {results['test']} of test"
+    return f"{images}, {results['epochs']} epochs"
+
+
+def angles(runs: list[dict]) -> str:
+    """Hidden areas' angles to backprop, from below; means over seeds."""
+    return ", ".join(f"{np.mean(each):.0f}°" for each in zip(*(r["angles"] for r in runs), strict=True))
