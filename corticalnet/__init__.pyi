@@ -34,6 +34,9 @@ from .circuits import (
     Synapses as Synapses,
     Wire as Wire,
 )
+from .circuits.manipulable import (
+    without as without,
+)
 from .columns import (
     Continuous as Continuous,
     circuit as circuit,
@@ -48,6 +51,17 @@ from .engines import (
     Snapshot as Snapshot,
     simulate as simulate,
     simulator as simulator,
+)
+from .experiment.during import (
+    During as During,
+)
+from .experiment.manipulation import (
+    BlockPlasticity as BlockPlasticity,
+    Hold as Hold,
+    Inhibit as Inhibit,
+    Inject as Inject,
+    Lesion as Lesion,
+    prepare as prepare,
 )
 from .experiment.noise import (
     Noise as Noise,

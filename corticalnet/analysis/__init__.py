@@ -1,6 +1,7 @@
 """Analysis: numbers about networks, rules and recordings."""
 
 from corticalnet.analysis.alignment import Alignment, align
+from corticalnet.analysis.calcium import calcium
 from corticalnet.analysis.cost import Cost, autograd_update, interleave, passes, rule_update
 from corticalnet.analysis.decoders import DecoderAlignment, align_decoders
 from corticalnet.analysis.ranges import ranges
@@ -18,6 +19,7 @@ __all__ = [
     "align",
     "align_decoders",
     "autograd_update",
+    "calcium",
     "cv",
     "interleave",
     "isi",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from corticalnet.circuits import Circuit
 from corticalnet.engines.simulator import Simulator
+from corticalnet.experiment.during import manipulations_of
+from corticalnet.experiment.manipulation import prepare
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -52,8 +54,8 @@ def simulate(
     Args:
         circuit: populations and what joins them.
         protocol: a list of ``Present``, ``Teach``, ``Reinforce``, ``Rest``, ``SetInput``, ``Play``,
-            ``Stream``; or a function of the simulator that yields them one after another, and may look at
-            states in between (a closed loop).
+            ``Stream``, ``During`` (the circuit is prepared for its manipulations); or a function of the
+            simulator that yields them one after another, and may look at states in between (a closed loop).
         engine: "torch" (batches, CPU or GPU) or "brian2" (one sample).
         record: what to record: states ("error"), populations ("area1.phi"), "weights", projections, states of
             their synapses ("input->area1.trace"), or ``Record`` with ``where`` and ``reduce``; if not given,
@@ -88,7 +90,8 @@ def simulate(
     >>> simulate(columns, trial, record=["error"]).sizes["time"]
     12
     """
-    return Simulator(circuit, engine, seed, batch=batch, **options).run(
+    prepared = prepare(circuit, *manipulations_of(protocol))
+    return Simulator(prepared, engine, seed, batch=batch, **options).run(
         protocol,
         record,
         every=every,

@@ -6,7 +6,7 @@ A change is ``[B or 1, n or 1]``, or ``[T, B or 1, n or 1]`` if it is another on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,24 +22,29 @@ from corticalnet.experiment.values import course, pattern, samples, target
 Change = NDArray[np.float64]
 #: (population, input) or (population, port).
 Key = tuple[str, str]
-_OFF = np.zeros((1, 1))
+OFF = np.zeros((1, 1))
 
 
 @dataclass(frozen=True, eq=False)
 class PlacedElement:
-    """An element, where it stands in the protocol, how many steps it lasts, and inputs that it names."""
+    """An element, where it stands in the protocol, how many steps it lasts, and inputs that it names.
+
+    Attributes:
+        around: inputs of the manipulations during which it goes on.
+    """
 
     where: str
     element: Element
     steps: int
     named: Mapping[Key, Change]
+    around: Mapping[Key, Change] = field(default_factory=dict)
 
 
 def stimuli_of(circuit: Circuit, entry: PlacedElement) -> dict[Key, Change]:
     """Return the stimuli of an element: the part of its changes that may bring a batch of samples."""
     element, where = entry.element, entry.where
     if isinstance(element, Present):
-        new = {key: _OFF for key in circuit.inputs if key[1] == "stimulus"}
+        new = {key: OFF for key in circuit.inputs if key[1] == "stimulus"}
         for name, value in _by_population(circuit, "stimulus", element.stimulus, where).items():
             size = circuit.population(name).n
             new[name, "stimulus"] = pattern(value, size, f"{where}: stimulus of '{name}'")
@@ -52,28 +57,32 @@ def stimuli_of(circuit: Circuit, entry: PlacedElement) -> dict[Key, Change]:
 
 def changes_of(circuit: Circuit, entry: PlacedElement, batch: int) -> dict[Key, Change]:
     """Return all other changes of an element, in a simulation of ``batch`` samples."""
+    return _of_element(circuit, entry, batch) | _fitting(entry.around, batch, entry)
+
+
+def _of_element(circuit: Circuit, entry: PlacedElement, batch: int) -> dict[Key, Change]:
     element, where = entry.element, entry.where
     if isinstance(element, SetInput | Play):
         return _fitting(entry.named, batch, entry)
     if isinstance(element, Reinforce):
         answers = _by_population(circuit, "answer", element.reward, where)
-        new = {key: _OFF + 1 for key in circuit.inputs if key[1] == "outcome"}
+        new = {key: OFF + 1 for key in circuit.inputs if key[1] == "outcome"}
         for name, value in answers.items():
             what, n = f"{where}: reward of '{name}'", circuit.population(name).n
             _of_each_action(value, n, what)
             new[name, "answer"] = target(value, n, batch, what)
         return _fitting(new, batch, entry)
     told = ("target", "clamped", "teaching", "answer", "outcome")
-    new = {key: _OFF for key in circuit.inputs if key[1] in told}
+    new = {key: OFF for key in circuit.inputs if key[1] in told}
     if isinstance(element, Teach):
-        new |= {key: _OFF + 1 for key in new if key[1] == "teaching"}
+        new |= {key: OFF + 1 for key in new if key[1] == "teaching"}
         for name, value in _by_population(circuit, "target", element.target, where).items():
             what = f"{where}: target of '{name}'"
             new[name, "target"] = target(value, circuit.population(name).n, batch, what)
             if "clamped" in circuit.population(name).cell.inputs:
-                new[name, "clamped"] = _OFF + 1
+                new[name, "clamped"] = OFF + 1
         return _fitting(new, batch, entry)
-    new |= {key: _OFF for key in circuit.inputs if key[1] == "exploration_noise"}
+    new |= {key: OFF for key in circuit.inputs if key[1] == "exploration_noise"}
     if isinstance(element, Present):
         noise = (
             {}
@@ -85,7 +94,7 @@ def changes_of(circuit: Circuit, entry: PlacedElement, batch: int) -> dict[Key, 
                 value, circuit.population(name).n, f"{where}: exploration_noise of '{name}'"
             )
     else:
-        new |= {key: _OFF for key in circuit.inputs if key[1] == "stimulus"}
+        new |= {key: OFF for key in circuit.inputs if key[1] == "stimulus"}
     return _fitting(new, batch, entry)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.errors import ProtocolError, one_of, unknown
 from corticalnet.experiment.changes import (
+    OFF,
     Batches,
     Change,
     Key,
@@ -22,6 +24,7 @@ from corticalnet.experiment.changes import (
     named_inputs,
     stimuli_of,
 )
+from corticalnet.experiment.during import During, over_elsewhere, surround
 from corticalnet.experiment.noise import Noise, NoiseStream
 from corticalnet.experiment.protocol import Element, Play, Present, Reinforce, Rest, SetInput, Teach
 from corticalnet.experiment.stream import Stream
@@ -106,7 +109,7 @@ class CompiledProtocol:
 
 def compile_protocol(
     circuit: Circuit,
-    protocol: Iterable[Element | Stream] | Element | Stream,
+    protocol: Iterable[Element | Stream | During] | Element | Stream | During,
     noise: Iterable[Noise] | Noise = (),
     check: bool = True,
     *,
@@ -129,7 +132,7 @@ def compile_protocol(
         ProtocolError: nothing to do, shapes, classes or batches that do not fit, unknown names, phases
             that are too short.
     """
-    entries = _flatten(circuit, protocol)
+    entries = over_elsewhere(_flatten(circuit, protocol))
     stimuli = [stimuli_of(circuit, entry) for entry in entries]
     shown = _shown(circuit, entries, stimuli, held, check)
     batches = Batches(held.batch or batch or 0)
@@ -143,6 +146,7 @@ def compile_protocol(
     starts = held.step + np.cumsum(steps) - steps
     total = int(steps.sum())
     last = {key: signal.patterns[signal.index[-1]] for key, signal in signals.items()}
+    last |= {key: OFF for entry in entries for key in entry.around}  # what was done during it is over
     return CompiledProtocol(
         steps=total,
         batch=size,
@@ -156,28 +160,28 @@ def compile_protocol(
 
 def is_protocol(protocol: object) -> bool:
     """Return whether an object is a list of elements, to be compiled at once (unlike a generator)."""
-    return isinstance(protocol, Element | Stream | Sequence)
+    return isinstance(protocol, Element | Stream | During | Sequence)
 
 
-def _flatten(
-    circuit: Circuit, protocol: Iterable[Element | Stream] | Element | Stream
-) -> list[PlacedElement]:
-    """Return all elements in order, with streams expanded to their trials."""
-    listed = [protocol] if isinstance(protocol, Element | Stream) else list(protocol)
-    entries = []
+def _flatten(circuit: Circuit, protocol: Any, inside: str = "") -> list[PlacedElement]:
+    """Return all elements in order, with streams expanded to their trials, and During to what is in it."""
+    listed = [protocol] if isinstance(protocol, Element | Stream | During) else list(protocol)
+    entries: list[PlacedElement] = []
     for k, one in enumerate(listed, start=1):
+        place = f"element {k} of the protocol{inside}"
+        if isinstance(one, During):
+            entries += surround(circuit, one, _flatten(circuit, one.protocol, f" during {place}"), place)
+            continue
         if isinstance(one, Stream):
             found = [
-                (f"element {k} of the protocol (Stream), trial {j // 2 + 1}, {part.label},", part)
+                (f"{place} (Stream), trial {j // 2 + 1}, {part.label},", part)
                 for j, part in enumerate(one.expand())
             ]
         elif isinstance(one, ELEMENTS):
-            found = [(f"element {k} of the protocol ({type(one).__name__})", one)]
+            found = [(f"{place} ({type(one).__name__})", one)]
         else:
-            choices = [kind.__name__ for kind in (*ELEMENTS, Stream)]
-            raise ProtocolError(
-                f"element {k} of the protocol: {unknown('kind', type(one).__name__, choices)}"
-            )
+            choices = [kind.__name__ for kind in (*ELEMENTS, Stream, During)]
+            raise ProtocolError(f"{place}: {unknown('kind', type(one).__name__, choices)}")
         for where, part in found:
             steps = part.length(circuit.dt, where)
             entries.append(PlacedElement(where, part, steps, named_inputs(circuit, part, where, steps)))

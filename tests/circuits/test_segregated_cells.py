@@ -20,7 +20,7 @@ from corticalnet.circuits.plasticity.plateau import PlateauTimesPotential, Plate
 FREE, TAUGHT, GONE = ({"prediction_phase": a, "taught": b} for a, b in ((1.0, 0.0), (0.0, 1.0), (0.0, 0.0)))
 
 
-def step(kind, cell, phases=("predict",), outside=None, **port):
+def step(kind, cell, phases=("predict", "compare", "detect"), outside=None, **port):
     """The states after some phases of a step of 1 ms."""
     now = SimpleNamespace(**vars(cell), **(outside or {}))
     for phase in phases:
@@ -33,8 +33,8 @@ def test_a_pyramidal_cell_compares_its_plateaus_and_the_apical_dendrite_does_not
     kind = SegregatedPyramidal(tau=4.0, window=2.0)
     cell = rest_of(kind)
     cell.soma, cell.soma_mean, cell.apical_mean = 1.0, 0.5, 0.2
-    both = ("predict", "feedback")
-    first = step(kind, cell, both, basal=3.0, soma_before=0.0, apical=0.9, apical_before=0.1, **FREE)
+    whole = ("predict", "compare", "detect", "send", "feedback")
+    first = step(kind, cell, whole, basal=3.0, soma_before=0.0, apical=0.9, apical_before=0.1, **FREE)
     assert (first.soma, first.rate) == (1.5, sigmoid(1.5))  # a quarter of the way
     assert first.soma_mean == 0.5 + 1.5 / 2
     assert first.gain == sigmoid(1.25) * (1 - sigmoid(1.25))
@@ -42,13 +42,13 @@ def test_a_pyramidal_cell_compares_its_plateaus_and_the_apical_dendrite_does_not
     assert (first.plateau, first.free_plateau) == (sigmoid(first.apical_mean),) * 2
     assert first.error == 0.0
 
-    second = step(kind, first, both, basal=3.0, soma_before=1.0, apical=-0.4, apical_before=0.3, **TAUGHT)
+    second = step(kind, first, whole, basal=3.0, soma_before=1.0, apical=-0.4, apical_before=0.3, **TAUGHT)
     assert second.soma == 1.875
     assert (second.gain, second.free_plateau) == (first.gain, first.free_plateau)
     assert second.plateau == pytest.approx(sigmoid(0.6 - 0.7 / 2), abs=1e-15)
     assert second.error == pytest.approx(first.gain * (second.plateau - first.plateau), abs=1e-15)
 
-    third = step(kind, second, both, basal=0.0, soma_before=0.0, apical=5.0, apical_before=0.0, **GONE)
+    third = step(kind, second, whole, basal=0.0, soma_before=0.0, apical=5.0, apical_before=0.0, **GONE)
     assert (third.error, third.gain, third.free_plateau) == (second.error, first.gain, first.free_plateau)
 
 
@@ -97,7 +97,9 @@ def test_a_spike_leaves_the_difference_of_two_exponentials_and_an_area_of_tau():
     cell, rates = rest_of(kind), []
     for t in range(200):
         before = rates[t - 4] if t >= 4 else 0.0
-        cell = step(kind, cell, spikes=float(t == 0), before=before, **(FREE if t < 9 else TAUGHT))
+        cell = step(
+            kind, cell, ("predict",), spikes=float(t == 0), before=before, **(FREE if t < 9 else TAUGHT)
+        )
         rates.append(cell.rate)
         assert cell.mean == pytest.approx(np.sum(rates[-4:]) / 4, abs=1e-14)
     times = np.arange(200)

@@ -10,6 +10,9 @@ own (ports ``…_before``), and leaves the mean. What the free phase has ended w
 changed (port ``prediction_phase`` is 0), the error is that of the last step with a teacher (port ``taught``).
 
 The output has no apical dendrite: its teacher drives it, and it compares its own rate before and after.
+
+Each phase of a step reads what the last one has set, so that a state that an experimenter holds is what the
+rest of the cell goes by.
 """
 
 from __future__ import annotations
@@ -42,8 +45,8 @@ class SegregatedPyramidal(Cell):
     ports = {
         "basal": "predict",
         "soma_before": "predict",
-        "apical": "feedback",
-        "apical_before": "feedback",
+        "apical": "detect",
+        "apical_before": "detect",
         "prediction_phase": "",
         "taught": "",
     }
@@ -61,22 +64,34 @@ class SegregatedPyramidal(Cell):
     output = "rate"
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Relax the soma to its basal dendrite by one Euler step, and fire."""
-        f, soma = activation(self.activation), relax(cell.soma, port.basal, self.tau, dt)
-        mean = cell.soma_mean + increment(soma - port.soma_before, self.window, dt)
-        gain = where(port.prediction_phase != 0, f.gain(1.0, mean, f.rate(mean)), cell.gain)
-        return {"soma": soma, "rate": f.rate(soma), "soma_mean": mean, "gain": gain}
+        """Relax the soma to its basal dendrite by one Euler step."""
+        soma = relax(cell.soma, port.basal, self.tau, dt)
+        return {
+            "soma": soma,
+            "soma_mean": cell.soma_mean + increment(soma - port.soma_before, self.window, dt),
+        }
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Fire as the soma is; take the gain of the free phase."""
+        f = activation(self.activation)
+        gain = f.gain(1.0, cell.soma_mean, f.rate(cell.soma_mean))
+        return {"rate": f.rate(cell.soma), "gain": where(port.prediction_phase != 0, gain, cell.gain)}
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Take what the apical dendrite receives into its mean."""
+        mean = cell.apical_mean + increment(port.apical - port.apical_before, self.window, dt)
+        return {"apical": port.apical, "apical_mean": mean}
+
+    def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Set the plateau potential."""
+        return {"plateau": sigmoid(cell.apical_mean)}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Take what the apical dendrite receives into the plateau potential, and compare that."""
-        mean = cell.apical_mean + increment(port.apical - port.apical_before, self.window, dt)
-        plateau, free = sigmoid(mean), port.prediction_phase != 0
+        """Take the plateau of the free phase, and compare that of the other with it."""
+        moved = cell.gain * (cell.plateau - cell.free_plateau)
         return {
-            "apical": port.apical,
-            "apical_mean": mean,
-            "plateau": plateau,
-            "free_plateau": where(free, plateau, cell.free_plateau),
-            "error": where(port.taught != 0, cell.gain * (plateau - cell.free_plateau), cell.error),
+            "free_plateau": where(port.prediction_phase != 0, cell.plateau, cell.free_plateau),
+            "error": where(port.taught != 0, moved, cell.error),
         }
 
     def rest(self) -> dict[str, float]:
@@ -105,7 +120,7 @@ class SegregatedOutput(Cell):
     ports = {
         "basal": "predict",
         "soma_before": "predict",
-        "rate_before": "predict",
+        "rate_before": "compare",
         "prediction_phase": "",
         "taught": "",
     }
@@ -122,30 +137,40 @@ class SegregatedOutput(Cell):
     output = "rate"
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Relax the soma by one Euler step and fire, as the teacher wants if there is one; compare."""
-        f, pull = activation(self.activation), where(cell.clamped != 0, self.nudge, 0.0)
-        soma = relax(cell.soma, self._drive(cell, port.basal, pull), self.tau, dt)
-        rate = self._rate(cell, f.rate(soma), pull)
-        mean = cell.soma_mean + increment(soma - port.soma_before, self.window, dt)
-        rate_mean = cell.rate_mean + increment(rate - port.rate_before, self.window, dt)
-        free, answer = port.prediction_phase != 0, f.rate(mean)
+        """Relax the soma by one Euler step."""
+        soma = relax(cell.soma, self._drive(cell, port.basal), self.tau, dt)
         return {
             "soma": soma,
-            "rate": rate,
-            "soma_mean": mean,
-            "rate_mean": rate_mean,
-            "gain": where(free, f.gain(1.0, mean, answer), cell.gain),
-            "free_rate": where(free, answer, cell.free_rate),
-            "error": where(port.taught != 0, cell.gain * (rate_mean - cell.free_rate), cell.error),
+            "soma_mean": cell.soma_mean + increment(soma - port.soma_before, self.window, dt),
         }
 
-    def _drive(self, cell: Any, basal: Any, pull: Any) -> Any:
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Fire, as the teacher wants if there is one; take rate and gain of the free phase."""
+        f, free = activation(self.activation), port.prediction_phase != 0
+        rate, answer = self._rate(cell, f.rate(cell.soma)), f.rate(cell.soma_mean)
+        return {
+            "rate": rate,
+            "rate_mean": cell.rate_mean + increment(rate - port.rate_before, self.window, dt),
+            "gain": where(free, f.gain(1.0, cell.soma_mean, answer), cell.gain),
+            "free_rate": where(free, answer, cell.free_rate),
+        }
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Compare the mean rate with that of the free phase."""
+        moved = cell.gain * (cell.rate_mean - cell.free_rate)
+        return {"error": where(port.taught != 0, moved, cell.error)}
+
+    def _pull(self, cell: Any) -> Any:
+        """Return how far the teacher takes the cell now."""
+        return where(cell.clamped != 0, self.nudge, 0.0)
+
+    def _drive(self, cell: Any, basal: Any) -> Any:
         """Return what the soma relaxes to."""
         return basal
 
-    def _rate(self, cell: Any, rate: Any, pull: Any) -> Any:
+    def _rate(self, cell: Any, rate: Any) -> Any:
         """Return what the cell fires."""
-        return rate + pull * (cell.target - rate)
+        return rate + self._pull(cell) * (cell.target - rate)
 
     def rest(self) -> dict[str, float]:
         """Return the state without drive, with rates and gain of f at 0."""
@@ -167,10 +192,10 @@ class CurrentTaughtOutput(SegregatedOutput):
 
     reversal: Magnitude = 8.0
 
-    def _drive(self, cell: Any, basal: Any, pull: Any) -> Any:
-        return basal + pull * (self.reversal * (2.0 * cell.target - 1.0) - basal)
+    def _drive(self, cell: Any, basal: Any) -> Any:
+        return basal + self._pull(cell) * (self.reversal * (2.0 * cell.target - 1.0) - basal)
 
-    def _rate(self, cell: Any, rate: Any, pull: Any) -> Any:
+    def _rate(self, cell: Any, rate: Any) -> Any:
         return rate
 
 
