@@ -51,13 +51,17 @@ LOOKS = {
 }
 
 
+#: Gain of Glorot's initial weights for sigmoid columns, whose slope at 0 is a quarter (Glorot & Bengio 2010).
+SIGMOID = 4.0
+
+
 def _setting(rule: str, **parameters: Any) -> Setting:
-    return Setting(rule, {"steps": 30, **parameters})
+    return Setting(rule, {"steps": 30, **parameters}, gain=SIGMOID)
 
 
 #: What learns digits.
 SETTINGS: dict[str, Setting] = {
-    "backprop": Setting("backprop", lr=5e-3, epochs=40, batch=32),
+    "backprop": Setting("backprop", gain=SIGMOID, lr=5e-3, epochs=40, batch=32),
     "CHL, κ = 0.2": _setting("contrastive-hebbian"),
     "GeneRec, κ = 0.2": _setting("generec"),
     "GeneRec midpoint, κ = 0.2": _setting("generec", form="midpoint"),
