@@ -22,7 +22,14 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-Bars = Progress
+
+class Bars(Progress):
+    """Bars of rich; where nobody watches, rich before 14.2 still ends its line."""
+
+    def stop(self) -> None:
+        """Leave the screen, if there was something on it."""
+        if not self.disable:
+            super().stop()
 
 
 def watched(console: Console) -> bool:

@@ -19,10 +19,10 @@ def dense(hidden="sigmoid", depth=3, seed=0, **area):
     return cn.Network(SHAPE, [*areas, cn.Area(cn.Dense(CLASSES), "linear")], seed, dtype=F64)
 
 
-def sheets(hidden="tanh", kind=cn.Convolution, seed=0, **area):
-    """Two sheets of columns with a pool between them, then dense areas."""
+def sheets(hidden="tanh", kind=cn.Convolution, seed=0, pool=2, **area):
+    """Two sheets of columns with a pool between them (or none), then dense areas."""
     areas = [
-        cn.Area(kind(4, 3, padding="same", bias=True), hidden, pool=2, **area),
+        cn.Area(kind(4, 3, padding="same", bias=True), hidden, pool=pool, **area),
         cn.Area(kind(3, 3, stride=1), hidden, **area),
         cn.Area(cn.Dense(12), hidden, **area),
         cn.Area(cn.Dense(CLASSES, bias=True), "linear"),

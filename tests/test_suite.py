@@ -1,5 +1,6 @@
 """The suite's own manners: what is long is marked, what is quick is few, what is promised is tested."""
 
+import gc
 import itertools
 import re
 import tomllib
@@ -58,7 +59,9 @@ def run(pytester, monkeypatch):
         plugins = ["-p", "tests.cpu_times", "-p", "tests.quick", "-p", "no:cacheprovider", "--cpu-limit=0.1"]
         return pytester.runpytest_inprocess(*plugins, *options)
 
-    return call
+    gc.disable()  # to look through all that the whole suite holds takes longer than a test may here
+    yield call
+    gc.enable()
 
 
 def failed(done):

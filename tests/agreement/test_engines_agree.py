@@ -88,13 +88,22 @@ def test_every_activation(hidden):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
-def test_compiled_targets(target):
-    """The whole of streaming Fa-Z-IL, compiled."""
+def test_compiled_targets_also_when_they_run_again(target, tmp_path):
+    """The whole of streaming Fa-Z-IL, compiled once; the second trial goes on from the first."""
     net = cn.mlp([5, 4, 3], hidden="tanh", seed=2)
     circuit = cn.circuit(net, cn.rule("streaming-fa-z-il", silence=2), 0.2)
-    x = np.random.default_rng(0).random((2, 5))
-    mine, its = both(circuit, trial(circuit, x, np.array([0, 2])), target)
-    assert max(apart(mine, its).values()) < BOUND
+    alone = {"directory": tmp_path} if target == "cpp_standalone" else {}
+    mine, its = cn.simulator(circuit), cn.simulator(circuit, "brian2", target=target, **alone)
+    built = set()
+    for seed in (0, 1):
+        shown = trial(circuit, np.random.default_rng(seed).random((2, 5)), np.array([seed, 2]))
+        assert max(apart(mine.run(shown), its.run(shown)).values()) < BOUND
+        built |= {path.stat().st_mtime_ns for path in tmp_path.glob("main")}
+    assert len(built) == len(alone)
+    weights = its.weights
+    assert all(np.allclose(weights[name], right, rtol=0, atol=BOUND) for name, right in mine.weights.items())
+    device = pytest.importorskip("brian2").get_device()
+    assert type(device).__name__ == "RuntimeDevice", "others in this process notice nothing"
 
 
 class Wild(Cell):

@@ -342,24 +342,3 @@ def test_feedback_between_other_columns_is_refused():
     )
     with pytest.raises(EngineError, match="projection 'c->a' back along 'a->b' only between"):
         Brian2Engine(circuit)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("without_optimisation")
-def test_standalone_runs_again_without_compiling(tmp_path):
-    circuit = network((2, 2))
-    engine = Brian2Engine(circuit, target="cpp_standalone", directory=tmp_path / "program")
-    reference = Reference(circuit)  # states and weights go on
-    for seed in (1, 2):
-        compiled = trials(circuit, seed, count=1)
-        recording = plan_recording(circuit, compiled, "output.error")
-        right = reference.run(compiled, recording)
-        equal(engine.run(compiled, recording), right, [variable.part for variable in recording.variables])
-        equal(engine.weights.values(), reference.weights.values(), list(engine.weights))
-        built = (tmp_path / "program" / "main").stat().st_mtime_ns
-        if seed == 1:
-            first = built
-    assert built == first
-    engine.set_weights(circuit.weights)
-    assert type(brian2.get_device()).__name__ == "RuntimeDevice"
-    same(circuit, compiled, recording)  # in this process, as if nothing had been

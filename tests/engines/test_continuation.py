@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 import corticalnet as cn
 from corticalnet import Noise, Present
 from corticalnet.circuits import Circuit, Population, Projection
-from corticalnet.circuits.cells import PIF, Sensory
+from corticalnet.circuits.cells import PIF, Poisson, Sensory
+from corticalnet.circuits.plasticity import Plasticity
+from corticalnet.circuits.pointwise import relax
+from corticalnet.circuits.quantities import Milliseconds
 from corticalnet.errors import CircuitError, RecordingWarning
 from tests.engines.random_experiments import cut, experiments, one_experiment
 
@@ -96,19 +99,42 @@ def test_a_brian2_snapshot_goes_on_too():
     assert run(twin, experiment, rest).identical(run(running, experiment, rest))
 
 
+class LowPass(Plasticity):
+    """Learns by a state of each synapse: a low-pass of what comes."""
+
+    tau: Milliseconds = 5.0
+    state = {"low": 0.25}
+
+    def update(self, synapse, pre, post, port, dt):
+        return {"low": relax(synapse.low, pre.rate, self.tau, dt)}
+
+    def eligibility(self, synapse, pre, post, port):
+        return port.drive * synapse.low
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("without_optimisation")
 def test_a_program_of_its_own_goes_on_too():
-    """Brian2's C++ target: compiled for both lengths; the second run begins where the first ended."""
-    experiment = one_experiment()
-    first, rest = cut(experiment.elements, 7)
-    whole = run(running_of(experiment, "brian2"), experiment, experiment.elements)
-    running = cn.simulator(experiment.circuit, "brian2", experiment.seed, target="cpp_standalone")
-    parts = [run(running, experiment, first), run(running, experiment, rest)]
+    """Brian2's C++ target: compiled for both lengths; the second run begins where the first ended.
+
+    With a delay, noise, spikes, a state of synapses and their trace, each recorded: few parts, for they cost
+    a second each to compile.
+    """
+    made = Circuit(
+        [Population("in", 2, Sensory()), Population("cells", 3, Poisson(max_rate=0.4, base=0.2))],
+        [Projection("in", "cells", "drive", 0.5, name="up", delay=3.0, plasticity=LowPass(0.1, memory=4.0))],
+    )
+    shown, noise = [Present([1.0, -0.5], 5), Present([0.5, 1.0], 6)], [Noise("cells", "drive", sd=0.2)]
+    record = ["spike", "up", "up.low", "trace"]
+    whole = cn.simulator(made, seed=3).run(shown, record, noise=noise)
+    assert whole["cells.spike"].values.any()
+    running = cn.simulator(made, "brian2", seed=3, target="cpp_standalone")
+    parts = [running.run(part, record, noise=noise) for part in cut(shown, 4)]
     joined = xr.concat(parts, "time", data_vars="minimal", compat="override", coords="minimal")
     for name in whole.data_vars:
         if "time" in whole[name].dims:
             np.testing.assert_allclose(joined[name].values, whole[name].values, rtol=1e-12, atol=1e-12)
+    np.testing.assert_array_equal(running.read("up.low")[0], parts[1]["up.low"].values[-1, 0])
 
 
 @pytest.mark.parametrize("engine", ["torch", "brian2"])

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import xarray as xr
 
 import corticalnet as cn
 from corticalnet.circuits.cells import Sensory, State
@@ -277,18 +276,3 @@ def test_events_of_synapses_are_no_spikes_of_cells():
 
 def test_without_record_weights_stand_for_synapses():
     assert set(cn.simulate(one(), shown(2)).data_vars) == {"a.value", "a.rate", "b.rate", "up", "weights up"}
-
-
-@pytest.mark.slow
-def test_a_program_of_its_own_records_and_reads_the_same():
-    circuit = one(LowPass(0.1, memory=4.0), connection=LISTED)
-    mine = cn.simulate(circuit, shown(7), record=[*REQUEST, "trace"], every=2)
-    running = cn.simulator(circuit, "brian2", target="cpp_standalone")
-    its = running.run(shown(7), [*REQUEST, "trace"], every=2)
-    xr.testing.assert_allclose(mine, its, rtol=0, atol=1e-12)
-    np.testing.assert_allclose(
-        running.read("up.low")[0, ..., 0],
-        low(RATES[2], 7)[-1],
-        rtol=0,
-        atol=1e-14,
-    )
