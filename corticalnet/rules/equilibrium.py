@@ -51,14 +51,14 @@ from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.teaching import Teaching, TrialLoss
 from corticalnet.rules.two_phases import TwoPhases, contrast
 
-#: Forms, and whether some of their trials nudge away from the target.
+#: Forms: whether some of their trials nudge away from the target, and what synapses learn.
 FORMS = {
-    "one-sided": False,
-    "random sign": True,
-    "symmetric": True,
-    "three-phase": True,
-    "continual": False,
-    "holomorphic": True,
+    "one-sided": (False, "⟨(u × r)|β − (u × r)|0⟩ / β"),
+    "random sign": (True, "⟨(u × r)|±β − (u × r)|0⟩ / ±β"),
+    "symmetric": (True, "⟨(u × r)|β − (u × r)|−β⟩ / 2β"),
+    "three-phase": (True, "⟨(u × r)|β − (u × r)|−β⟩ / 2β"),
+    "continual": (False, "⟨(u × r)(t + 1) − (u × r)(t)⟩ / β"),
+    "holomorphic": (True, "⟨Σ_k (u × r)|β_k / β_k⟩ / N"),
 }
 NUDGES = ("explicit", "implicit")
 
@@ -96,7 +96,6 @@ class EquilibriumPropagation(TwoPhases):
     """
 
     name = "equilibrium-propagation"
-    equation = "Δw = ⟨(u × r)|β − (u × r)|0⟩ / β  at rest of  u ← u + γ (f(Σ W r + κ Σ Wᵀ u + β error) − u)"
 
     def __init__(
         self,
@@ -131,13 +130,18 @@ class EquilibriumPropagation(TwoPhases):
             raise RuleError(
                 f"{what}: nudge='implicit' needs the squared loss, of which β (t − y) is solved for y"
             )
-        if nudge == "implicit" and FORMS[form] and self.beta >= 1:
+        if nudge == "implicit" and FORMS[form][0] and self.beta >= 1:
             raise RuleError(
                 f"{what}: away from the target, a linear output nudged with beta = {self.beta:g} has no "
                 "equilibrium, (a − βt) / (1 − β); choose a beta below 1, or form='one-sided'"
             )
         if form == "holomorphic":
             holomorphic.check(what, nudge, dynamics, self.teaching)
+
+    @property
+    def equation(self) -> str:  # type: ignore[override]
+        """Return what a synapse learns in this form."""
+        return f"Δw = {FORMS[self.form][1]}  at rest of  u ← u + γ (f(Σ W r + κ Σ Wᵀ u + β error) − u)"
 
     def begin(self, net: Network, x: Tensor) -> RelaxationPhase:
         """Sweep up; return the columns as the start of the free phase.

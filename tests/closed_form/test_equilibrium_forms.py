@@ -211,6 +211,11 @@ def test_kept_states_are_in_checkpoints_and_of_one_network():
     assert len(rules[0].state_dict()) == 1 + 2
 
 
+def test_a_rule_says_what_its_form_learns():
+    assert "Δw = ⟨Σ_k (u × r)|β_k / β_k⟩ / N  at rest" in str(cn.rule(EP, form="holomorphic"))
+    assert "Δw = ⟨(u × r)|β − (u × r)|0⟩ / β  at rest" in str(cn.rule(EP))
+
+
 # What they are for ---------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("make", "options", "words"),

@@ -75,7 +75,7 @@ ANY_SIGN = {"seed", "gain"}
 #: How messages call a parameter that users do not write by name.
 CALLED = {"init": "initialisation", "p": "dropout", "std": "standard deviation"}
 #: Not numbers, flags or choices of this package's.
-OTHERS = {"source", "hidden", "output", "dtype", "device", "mask"}
+OTHERS = {"bounds", "source", "hidden", "output", "dtype", "device", "mask"}
 
 BAD = {
     "whole number": [2.5, NAN, INF, "3", True, 1j, [2.5], np.float64(2.5), torch.tensor([1, 2])],
