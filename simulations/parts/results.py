@@ -22,7 +22,17 @@ ROOT = HERE.parent
 #: Where results are: in a checkout beside the pages that show them, in a wheel with the simulations.
 RESULTS = next((path for path in (ROOT / "docs" / "results", HERE / "results") if path.is_dir()), HERE)
 #: What is asked about, in the order of pages.
-GROUPS = ("learning", "feedback", "predictive_coding", "energies", "reward", "circuits", "spikes", "cost")
+GROUPS = (
+    "learning",
+    "feedback",
+    "predictive_coding",
+    "energies",
+    "dendrites",
+    "reward",
+    "circuits",
+    "spikes",
+    "cost",
+)
 
 _COMMAND = re.compile(r"^ {4}(python -m simulations\.\w+.*?)(?: {2,}(.*))?$", re.MULTILINE)
 _MINUTES = re.compile(r"(\d+(?:\.\d+)?) (s|min|minutes?|h)\b")

@@ -138,6 +138,15 @@ def test_ernoult_conv_is_p_conv():
     assert [0.15 * rate for rate in model.settings.link_rates] == pytest.approx([0.15, 0.035, 0.015])
 
 
+def test_sacramento_is_784_500_500_10_with_the_papers_conductances():
+    model = build("sacramento_mlp")
+    assert [link.weight.shape[0] for link in model.network.links] == [500, 500, 10]
+    g = model.rule.conductances
+    assert (g.leak, g.basal, g.apical, g.dendritic, g.somatic) == (0.1, 1.0, 0.8, 1.0, 0.8)
+    assert (model.rule.nudge, model.rule.transports_weights) == ("potential", False)
+    assert list(build("sacramento_mlp", laterals="predicting", hidden=(5,)).rule.parameters(model.network))
+
+
 @pytest.mark.parametrize("form", ["free", "midpoint", "symmetric"])
 def test_oreilly_generec_has_the_papers_forms(form):
     model = build("oreilly_generec", form=form)
@@ -217,6 +226,7 @@ QUICK = {
     "ernoult_conv": {"channels": (8, 16), "kernel": 3, "padding": "same", "lr": 0.5},
     "oreilly_generec": {},
     "guerguiev_mlp": {"hidden": (100,), "lr": 2.0},
+    "sacramento_mlp": {"hidden": (64,), "lr": 0.02},
     "he_residual": {"blocks": 1, "widths": (8, 16), "lr": 0.05},
 }
 

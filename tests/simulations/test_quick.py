@@ -124,6 +124,21 @@ def test_contrastive_learning_nears_backprop_as_feedback_grows_weak_unless_that_
 
 
 @pytest.mark.slow
+def test_apical_dendrites_speak_while_there_is_something_to_learn():
+    found = results("microcircuit")
+    course = found["courses"][0]
+    rest, comes = course["quiet"]["apical"][-1], max(course["taught"]["apical"])
+    assert rest < 0.1 * course["before"]["apical"][-1]
+    assert course["after"]["apical"][-1] < 0.5 * comes
+    assert course["after"]["distance"][-1] < 0.3 * course["quiet"]["distance"][-1]
+    for rows in found["nudges"].values():
+        far = [one["distance"] for one in rows[0]]
+        assert far[2] / far[3] == pytest.approx(10, rel=0.05)
+    assert max(one["angle"] for one in found["nudges"]["sigmoid, tied"][0]) < 10
+    assert found["digits"]["all local: P learns"][0]["accuracy"][-1] > 0.3
+
+
+@pytest.mark.slow
 def test_on_the_spectrum_guesses_vary_and_equilibria_have_a_gradient_of_their_own():
     module = importlib.import_module("simulations.spectrum")
     found = results("spectrum")["rules"]
