@@ -1,7 +1,7 @@
 """The dendritic cortical microcircuit on images: apical dendrites hold what interneurons did not expect.
 
-Sacramento, Costa, Bengio & Senn, "Dendritic cortical microcircuits approximate the backpropagation algorithm",
-NeurIPS 2018.
+Sacramento, Costa, Bengio & Senn, "Dendritic cortical microcircuits approximate the backpropagation
+algorithm", NeurIPS 2018.
 
     network     784 → 500 → 500 → 10, sigmoid
     cells       conductances: leak 0.1, basal 1, apical 0.8, dendritic (of interneurons) 1, somatic 0.8

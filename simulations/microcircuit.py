@@ -187,7 +187,7 @@ def moments(results: dict) -> dict[str, tuple[list[float], list[float]]]:
 
 def report(results: dict) -> str:
     """Apical potentials by moment; angles and distances by strength; accuracy at the end."""
-    rows = [[name, plus_minus(a, 4), plus_minus(d, 3)] for name, (a, d) in moments(results).items()]
+    rows = [[name, f"{np.mean(a):.1e}", f"{np.mean(d):.1e}"] for name, (a, d) in moments(results).items()]
     first = table(
         ["moment", "apical potentials (r.m.s.)", "output from target (r.m.s.)"], rows, "apical potentials"
     )
@@ -196,7 +196,7 @@ def report(results: dict) -> str:
         columns = list(zip(*found, strict=True))
         network, pathway = name.split(", ")
         who = [network, "Wᵀ" if pathway == "tied" else "random"]
-        angles.append([*who, *(f"{np.mean([one['angle'] for one in column]):.2g}°" for column in columns)])
+        angles.append([*who, *(f"{np.mean([one['angle'] for one in column]):.3g}°" for column in columns)])
         far = [f"{np.mean([one['distance'] for one in column]):.1e}" for column in columns]
         distances.append([*who, *far, plus_minus(slope(results, name)), "1"])
     header = ["network", "B", *(f"g_som = {g:g}" for g in results["strengths"])]
@@ -207,7 +207,7 @@ def report(results: dict) -> str:
             name,
             plus_minus([100 * one["accuracy"][-1] for one in runs]),
             WAYS[name].prototype,
-            plus_minus([one["apical"] for one in runs], 4) if WAYS[name].parameters else "",
+            f"{np.mean([one['apical'] for one in runs]):.1e}" if WAYS[name].parameters else "",
         ]
         for name, runs in results["digits"].items()
     ]
@@ -228,7 +228,7 @@ def draw(results: dict) -> plt.Figure:
             for what, colour in (("apical", RED), ("distance", GREY)):
                 left.plot(time, course[stage][what], color=colour, lw=0.8, alpha=0.7)
         left.axvline(start, color="k", lw=0.5, ls=":")
-        left.text(start, 1.02, stage, fontsize=7, transform=left.get_xaxis_transform())
+        left.text(start, 1.02, stage, fontsize=7, rotation=30, transform=left.get_xaxis_transform())
         start += ms
     left.plot([], [], color=RED, label="apical potentials")
     left.plot([], [], color=GREY, label="output from its target")
