@@ -214,9 +214,11 @@ def test_training_begins_without_ink():
     assert not {name.split(".")[0] for name in reached} & INK
 
 
-def test_nobody_waits_for_scikit_learn():
+def test_nobody_waits_for_scikit_learn_but_who_classifies_recordings():
     """Its digits are read as they lie there: importing it costs as much as some epochs on them."""
-    assert not importing("sklearn")
+    assert importing("sklearn") == ["corticalnet.analysis.identification"]
+    reached = begins_with("corticalnet.analysis.identification")
+    assert "sklearn" not in {name.split(".")[0] for name in reached}
 
 
 def test_no_long_file():

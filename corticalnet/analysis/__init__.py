@@ -4,6 +4,7 @@ from corticalnet.analysis.alignment import Alignment, align
 from corticalnet.analysis.calcium import calcium
 from corticalnet.analysis.cost import Cost, autograd_update, interleave, passes, rule_update
 from corticalnet.analysis.decoders import DecoderAlignment, align_decoders
+from corticalnet.analysis.identification import Identification, RuleIdentifier, observables
 from corticalnet.analysis.ranges import ranges
 from corticalnet.analysis.regime import Regime, recorded_regime, regime
 from corticalnet.analysis.tracking import AlignmentTracker
@@ -15,7 +16,9 @@ __all__ = [
     "AlignmentTracker",
     "Cost",
     "DecoderAlignment",
+    "Identification",
     "Regime",
+    "RuleIdentifier",
     "align",
     "align_decoders",
     "autograd_update",
@@ -23,6 +26,7 @@ __all__ = [
     "cv",
     "interleave",
     "isi",
+    "observables",
     "passes",
     "population_rate",
     "ranges",

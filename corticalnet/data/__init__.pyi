@@ -2,6 +2,7 @@
 from .catalogue import (
     describe as describe,
     names as names,
+    register as register,
 )
 from .description import (
     Archive as Archive,

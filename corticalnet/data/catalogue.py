@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
+from corticalnet.checks import shown
 from corticalnet.data import cifar, digits, files, idx, image_folder, svhn, tiny_imagenet
 from corticalnet.data.description import Archive, Dataset
 from corticalnet.errors import DataError, unknown
@@ -174,10 +175,11 @@ _SETS = (
 )
 
 CATALOGUE = {each.name: each for each in _SETS}
+_BUILT_IN = tuple(CATALOGUE)
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of the built-in sets (any folder of images is "folder:PATH" besides)."""
+    """Return the names of all sets, those registered last (any folder of images is "folder:PATH" besides)."""
     return tuple(CATALOGUE)
 
 
@@ -188,6 +190,28 @@ def find(name: str) -> Dataset:
     if name not in CATALOGUE:
         raise DataError(unknown("data set", name, (*CATALOGUE, "folder:PATH")))
     return CATALOGUE[name]
+
+
+def register(dataset: Dataset) -> None:
+    """Register a data set of your own under its name, for ``load``, ``--data`` and ``corticalnet data``.
+
+    In a model file it is known to every command that runs the file. Registered again, it is replaced.
+
+    Raises:
+        DataError: it is no Dataset, or a built-in set has that name.
+
+    >>> from corticalnet.data.description import Dataset
+    >>> mine = Dataset("mine", "My images", (1, 2, 2), 2, "4 + 2", "CC0", "me", "", read=lambda folder: None)
+    >>> register(mine)
+    >>> find("mine").title
+    'My images'
+    >>> del CATALOGUE["mine"]
+    """
+    if not isinstance(dataset, Dataset):
+        raise DataError(f"data set: register takes a corticalnet.data.Dataset, not {shown(dataset)}")
+    if dataset.name in _BUILT_IN:
+        raise DataError(f"data set '{dataset.name}' exists already; choose another name")
+    CATALOGUE[dataset.name] = dataset
 
 
 def describe(name: str) -> Dataset:

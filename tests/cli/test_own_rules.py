@@ -1,22 +1,38 @@
 """What a user's model file registers is known to every command that is given the file."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import corticalnet as cn
+from corticalnet.data import catalogue as sets
+from corticalnet.errors import DataError
 from corticalnet.rules import catalogue
 from corticalnet.rules.also_called import ALSO_CALLED
 
 MODEL = '''"""A model with a rule and a cell of its own."""
 from functools import partial
 
+import numpy as np
+
 import corticalnet as cn
+import corticalnet.data as data
+from corticalnet.data.description import Arrays, Pictures
 from corticalnet.circuits.cells import Cell
 from corticalnet.rules import Entry, FaZIL
 from corticalnet.training import Settings
 
 cn.register("my-rule", Entry("teacher", "tied", partial(FaZIL, gate="pulse"), "me, today"))
+
+
+def read(folder):
+    draw = np.random.default_rng(0)
+    half = lambda n: Pictures(draw.integers(0, 256, (n, 1, 2, 2), dtype=np.uint8), np.arange(n) % 2)
+    return Arrays(half(40), half(10), ("dark", "bright"))
+
+
+data.register(data.Dataset("tiny", "Tiny squares", (1, 2, 2), 2, "40 + 10", "CC0", "me", "", read))
 
 
 class Copying(Cell):
@@ -38,6 +54,7 @@ def mine(place, monkeypatch):
     """A model file; what it registers is forgotten after the test."""
     monkeypatch.setattr(catalogue, "_RULES", dict(catalogue._RULES))
     monkeypatch.setattr(catalogue, "registered_by", {})
+    monkeypatch.setattr(sets, "CATALOGUE", dict(sets.CATALOGUE))
     (place / "mine.py").write_text(MODEL)
 
 
@@ -54,6 +71,23 @@ def test_a_rule_that_the_file_registers_can_be_named(cli, command):
     done = cli(f"{command} --json")
     assert done.code == 0, done.err
     assert '"my-rule"' in done.out
+
+
+def test_a_data_set_that_the_file_registers_can_be_named(cli):
+    simulated = "simulate mine.py --data tiny --trials 1 --no-plot --json"
+    for command in ("train mine.py --data tiny --json", simulated):
+        done = cli(command)
+        assert done.code == 0, done.err
+    done = cli("train mine.py --data tiy")
+    assert done.code != 0
+    assert "unknown data set 'tiy'; did you mean 'tiny'?" in done.err
+
+
+def test_built_in_sets_keep_their_names():
+    with pytest.raises(DataError, match="data set 'digits' exists already; choose another name"):
+        sets.register(replace(sets.find("digits"), title="others"))
+    with pytest.raises(DataError, match=r"register takes a corticalnet.data.Dataset, not 'digits'"):
+        sets.register("digits")
 
 
 def test_audit_takes_the_rule_of_a_file_and_a_rule_that_it_registers(cli):

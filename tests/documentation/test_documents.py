@@ -12,6 +12,7 @@ import corticalnet as cn
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.columns import registry
+from corticalnet.data import catalogue as sets
 from corticalnet.rules import catalogue
 from corticalnet.training import load_model, train
 from tests import own
@@ -31,6 +32,7 @@ def blocks(path, language="python"):
 @pytest.fixture(autouse=True)
 def _rules_as_before(monkeypatch):
     monkeypatch.setattr(catalogue, "_RULES", dict(catalogue._RULES))
+    monkeypatch.setattr(sets, "CATALOGUE", dict(sets.CATALOGUE))
     monkeypatch.setattr(registry, "_models", dict(registry._models))
 
 
