@@ -224,7 +224,7 @@ class OwnWeights:
         """
         rate = positive(f"{self.name}: own_rate", self.own_rate, RuleError)
         shared = {key: value for key, value in group.items() if key not in ("params", "param_names")}
-        return shared | {"lr": group["lr"] * rate, "own_rate": rate}
+        return shared | {"lr": group["lr"] * rate, "own_rate": rate * group.get("own_rate", 1.0)}
 
     def _look_for_those_unsaid(self, known: set[int]) -> None:
         """Warn if attributes of the rule hold parameters that ``named_parameters`` does not return."""

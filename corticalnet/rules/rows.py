@@ -111,7 +111,8 @@ RULES: dict[str, Entry | Whole | Callable[..., LearningRule]] = {
         "Guerguiev, Lillicrap & Richards 2017",
     ),
     "equilibrium-propagation": Whole(
-        Public("equilibrium.EquilibriumPropagation"), "Scellier & Bengio 2017; Laborieux et al. 2021"
+        Public("equilibrium.EquilibriumPropagation"),
+        "Scellier & Bengio 2017; Ernoult et al. 2020; Laborieux et al. 2021; Laborieux & Zenke 2022",
     ),
     "contrastive-hebbian": Whole(Public("contrastive.ContrastiveHebbian"), "Movellan 1990; Xie & Seung 2003"),
     "generec": Whole(Public("contrastive.GeneRec"), "O'Reilly 1996"),

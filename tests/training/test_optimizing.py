@@ -113,6 +113,16 @@ def test_each_link_learns_at_a_rate_of_its_own_and_so_do_the_weights_down_beside
         assert torch.allclose(p.detach(), before[p] - rate * p.grad, rtol=0, atol=1e-15)
 
 
+def test_weights_down_that_join_later_learn_in_proportion_to_their_link_too():
+    net, rule = cn.mlp([4, 3, 2]), cn.rule("simplified-target-propagation", own_rate=3.0)
+    optimizer = make_optimizer(net, Settings(lr=0.1, link_rates=(2, 0.5)))
+    rule.update(net, torch.rand(5, 4), [0, 1, 0, 1, 1], optimizer)
+    set_learning_rate(optimizer, 0.05)
+    own = {id(p) for p in rule.parameters(net)}
+    rates = [group["lr"] for group in optimizer.param_groups if own & {id(p) for p in group["params"]}]
+    assert rates == pytest.approx([0.05 * 3 * 0.5])
+
+
 def test_rates_of_links_that_fit_no_network_are_told():
     with pytest.raises(SettingError, match="has 1 numbers, and 2 links learn: input->area1, area1->output"):
         make_optimizer(cn.mlp([4, 3, 2]), Settings(link_rates=0.5))
