@@ -151,6 +151,24 @@ def test_only_value_cells_lose_the_phase():
     assert {b.source for b in clocked.broadcasts} == {"clock0", "clock1"}
 
 
+def test_two_phases_need_nobody_who_tells_them_where_phi_detects_them():
+    """Their twin learns by the rule itself: no sweep does what it does."""
+    net = random_mlp("sigmoid", 2, 0, 1.0)
+    told, untold = (
+        autonomy(cn.rule("equilibrium-propagation", steps=30, phases=phases), net)
+        for phases in ("told", "detected")
+    )
+    assert told.controls == ("clock",)
+    assert told.phase_cells == ("nudge",)
+    assert told.streams["nothing"]["this network"] == 1.0
+    assert judge_phases(told).mark == judge_clock(told).mark == "no"
+    assert untold.controls == untold.phase_cells == ()
+    assert untold.streams["nothing"]["this network"] < 1e-6
+    assert untold.settling["this network"].distance < 1e-7
+    verdicts = judge_phases(untold), judge_clock(untold), judge_autonomy(untold, "full autonomy", "nothing")
+    assert {verdict.mark for verdict in verdicts} == {"yes"}
+
+
 def test_a_sweep_is_no_process_in_time_and_some_rules_have_no_circuit():
     sweep = autonomy(cn.rule("backprop"))
     assert sweep.reason == SWEEP

@@ -145,10 +145,10 @@ def test_what_has_not_come_to_rest_is_not_learned_and_does_no_harm(stimulus, tea
 
 @pytest.mark.parametrize("pooled", [True, False])
 def test_only_a_teacher_teaches(pooled):
-    """Nor does the first stimulus, before which nothing was at rest."""
+    """Nor does the first stimulus (darkness), before which nothing was at rest."""
     phases = cn.DetectedPhases(threshold=1e-13, pooled=pooled)
-    net, rule = dense("sigmoid", 3), cn.rule("generec", phases=phases)
-    stimuli = [cn.Present(batch(1, seed=seed)[0], 60 + seed) for seed in range(3)]
+    net, rule = dense("sigmoid", 3), cn.rule("contrastive-hebbian", phases=phases)
+    stimuli = [cn.Present(seed * batch(1, seed=seed)[0], 60 + seed) for seed in range(3)]
     assert all((change == 0).all() for change in changes(net, rule, [*stimuli, cn.Rest(70)]).values())
 
 

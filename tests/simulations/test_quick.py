@@ -115,6 +115,16 @@ def test_nudges_of_both_signs_are_wrong_by_the_square_of_a_nudge():
     assert found["digits"]["symmetric, 64-64-10"][0]["accuracy"][-1] > 0.8
 
 
+def test_phi_takes_a_nudge_for_one_where_there_is_time_for_rest():
+    found = results("autonomous_energies")
+    (nudges,) = found["size"]["CHL, κ = 0.2"]
+    assert nudges == sorted(nudges)
+    ((noisy,),) = (at.values() for at in found["noise"]["CHL"].values())
+    assert min(noisy[0]["φ"]) > 0.97  # 0.994 in the lowest area
+    soon, late = (runs[0] for runs in found["timing"]["CHL, φ of the area"].values())
+    assert sum(soon["right"]) == sum(soon["false"]) == 0 < min(late["right"])
+
+
 def test_contrastive_learning_nears_backprop_as_feedback_grows_weak_unless_that_is_random():
     module = importlib.import_module("simulations.contrastive")
     found = results("contrastive")
