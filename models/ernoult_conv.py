@@ -11,6 +11,8 @@ Through Time in an RNN with Static Input", NeurIPS 2019; numbers are those of th
                 0.035, 0.015
 
 The abstract reports a test error of about 1 % on MNIST (from memory: no number was at hand to check it by).
+Here, on digits of 8 × 8 pixels, with 8 and 16 channels, 3×3 kernels and padding "same": 8.9 % after eight
+epochs (one seed).
 
 Deviations
     1. Columns are those of the convolution: a pool tells their maximum, and what comes down reaches the

@@ -9,7 +9,9 @@ Backpropagation", Frontiers in Computational Neuroscience 11:24, 2017; numbers a
     rates       of links from below 0.1, 0.05; 0.4, 0.1, 0.01; 0.128, 0.032, 0.008, 0.002
     phases      20, 150, 500 free steps of ε = 0.5 and 4, 6, 8 nudged ones, all areas at once
 
-The paper's test error on MNIST: between 2 and 3 %, with one, two and three hidden areas.
+The paper's test error on MNIST: between 2 and 3 %, with one, two and three hidden areas. Here, on digits of
+8 × 8 pixels with areas of 100 (seeds 0 to 2, after the last epoch): 3.1 ± 0.7 % with one (25 epochs),
+4.9 ± 1.6 % with two (30 epochs).
 
 Deviations
     1. Rates are twice the authors', for what they divide by β is divided by our β, twice theirs.
