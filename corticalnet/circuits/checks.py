@@ -80,16 +80,19 @@ def _projection(circuit: Index, projection: Projection) -> None:
     if projection.shared_with:
         forth = circuit.projection(projection.shared_with, f"projection that {where} shares weights with")
         sizes = [circuit.population(p).n for p in (projection.source, projection.target)]
-        back = [circuit.population(p).n for p in (forth.target, forth.source)]
-        if forth.shared_with or sizes != back:
+        way, ends = "forth", (forth.source, forth.target)
+        if projection.runs_back:
+            way, ends = "back", ends[::-1]
+        there = [circuit.population(p).n for p in ends]
+        if forth.shared_with or sizes != there:
             raise CircuitError(
-                f"{where} runs from {sizes[0]} to {sizes[1]} cells, so it cannot run back along "
-                f"'{forth.name}', whose way back is from {back[0]} to {back[1]}"
+                f"{where} runs from {sizes[0]} to {sizes[1]} cells, so it cannot run {way} along "
+                f"'{forth.name}', whose way {way} is from {there[0]} to {there[1]}"
             )
         if forth.plasticity is not None and not forth.plasticity.weighs:
             raise CircuitError(
-                f"{where} cannot run back along '{forth.name}', whose synapses do more than weigh: it is not "
-                f"defined what {type(forth.plasticity).__name__} transmits backwards; give it its own weights"
+                f"{where} cannot run {way} along '{forth.name}', whose synapses do more than weigh: it is "
+                f"not defined what {type(forth.plasticity).__name__} transmits so; give it its own weights"
             )
     if projection.plasticity is not None:
         pre, post = circuit.population(projection.source).cell, circuit.population(projection.target).cell

@@ -176,7 +176,11 @@ class Circuit(Index):
         header = ["name", "from", "to", "port", "sends", "synapses", "plasticity"]
         rows: list[list[str]] = []
         for p in self.projections:
-            how = p.connection.describe() if not p.shared_with else f"back along {p.shared_with}"
+            how = (
+                p.connection.describe()
+                if not p.shared_with
+                else f"{'back' if p.runs_back else 'also'} along {p.shared_with}"
+            )
             how += " by signs" if p.shared_with and p.weight is not None else ""
             how += f", delay {p.delay:g} ms" if p.delay else ""
             learns = "" if p.plasticity is None else p.plasticity.title()

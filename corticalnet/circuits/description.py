@@ -51,6 +51,7 @@ class ProjectionAbout(Strict):
     sends: str
     name: str
     shared_with: str
+    same_way: bool
     signs: bool
     bounded: bool
     delay: Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -86,6 +86,8 @@ class Projection:
         shared_with: name of the projection whose synapses this one runs back along (weight transport). With a
             ``weight`` it runs back by their signs alone: the signs that they have now, times these magnitudes
             (shaped as the weights of that projection, or one for all).
+        same_way: whether it runs the same way as the projection that it is ``shared_with``, between
+            other cells of the same areas: one synapse read twice.
         delay: axonal delay, in ms or as "5 ms"; a whole number of steps.
         low, high: bounds that weights keep when they change, w ← clip(w + Δw, low, high): one number for all,
             or an array shaped as the weights. ``low=0``: no weight is negative.
@@ -106,6 +108,7 @@ class Projection:
     name: str = ""
     plasticity: Plasticity | None = None
     shared_with: str = ""
+    same_way: bool = False
     delay: float | str = 0.0
     low: Weights | float = -np.inf
     high: Weights | float = np.inf
@@ -126,6 +129,15 @@ class Projection:
             )
         if not self.shared_with and self.weight is None:
             raise CircuitError(f"{where} needs weights, or shared_with")
+        if not isinstance(self.same_way, bool):
+            raise CircuitError(f"{where}: same_way must be True or False, not {self.same_way!r}")
+        if self.same_way and (not self.shared_with or self.weight is not None):
+            raise CircuitError(f"{where} is read the same way as another: give shared_with, and no weight")
+
+    @property
+    def runs_back(self) -> bool:
+        """Return whether it runs back along the synapses of another projection."""
+        return bool(self.shared_with) and not self.same_way
 
     @property
     def bounded(self) -> bool:

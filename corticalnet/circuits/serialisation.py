@@ -72,6 +72,7 @@ def _projection_to_dict(projection: Projection) -> dict[str, Any]:
     return {
         **words,
         "shared_with": projection.shared_with,
+        "same_way": projection.same_way,
         "signs": bool(projection.shared_with) and projection.weight is not None,
         "delay": projection.delay,
         "bounded": projection.bounded,

@@ -122,12 +122,14 @@ class GlobalPopulations:
     populations: list[Population] = field(default_factory=list)
     projections: list[Projection] = field(default_factory=list)
     broadcasts: list[Broadcast] = field(default_factory=list)
+    wires: list[Wire] = field(default_factory=list)
 
     def __add__(self, other: GlobalPopulations) -> GlobalPopulations:
         return GlobalPopulations(
             self.populations + other.populations,
             self.projections + other.projections,
             self.broadcasts + other.broadcasts,
+            self.wires + other.wires,
         )
 
 

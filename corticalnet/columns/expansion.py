@@ -87,7 +87,7 @@ def circuit(
     if cells_per_column:
         dynamics = dynamics or spiking_dynamics(rule)
     how = None if dynamics is None else continuous(dynamics)
-    model = column_model(rule, Options(learning_rate, consolidation, phase_signal, how))
+    model = column_model(rule, Options(learning_rate, consolidation, phase_signal, how, network))
     routes = rule.feedback_routes(network)
     if model.ungated_step_size and all(route.weights is route.link.weight for route in routes):
         steps = stability(network, rate=model.ungated_step_size, levelled=model.equal_path_lengths)

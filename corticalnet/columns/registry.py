@@ -25,6 +25,7 @@ from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulation
 from corticalnet.columns.continuous import Continuous
 from corticalnet.columns.spiking import spiking
 from corticalnet.errors import CircuitError
+from corticalnet.network import Network
 from corticalnet.rules import LearningRule, Rule, Teacher, Trigger
 
 
@@ -36,6 +37,7 @@ class Options:
     consolidation: str = "now"
     phase_signal: bool = True
     dynamics: Continuous | None = None
+    network: Network | None = None
 
 
 class Target(NamedTuple):
@@ -141,6 +143,13 @@ class ColumnModel(ABC):
             down: the synapses along which signals come down beside it; None if none do.
         """
         return GlobalPopulations()
+
+    def expanded(self, projection: Projection) -> list[Projection]:
+        """Return the projections that one of a link becomes: it alone, unless overridden.
+
+        Further ones may read the same synapses (``same_way``).
+        """
+        return [projection]
 
     def direct_delay(self, area: AreaSpec) -> float:
         """Return the delay (ms) of a projection straight from the output to an area."""

@@ -66,14 +66,14 @@ class Skeleton:
                 self._link(source, node, link)
         for below, above, route in self.direct:
             self.projections.append(self._straight(below, above, route))
-        if any(p.source == "bias" for p in self.projections):
-            self.populations.append(Population("bias", 1, cells.Constant()))
         areas = list(self.areas.values())
         shared = self.model.global_populations(areas, self.learning)
+        if any(p.source == "bias" for p in self.projections + shared.projections):
+            self.populations.append(Population("bias", 1, cells.Constant()))
         return Circuit(
             self.populations + shared.populations,
             self.projections + shared.projections,
-            self.wires,
+            self.wires + shared.wires,
             self.broadcasts + shared.broadcasts,
             self.model.dt,
             name,
@@ -134,6 +134,7 @@ class Skeleton:
         beside = model.beside_link(area, up, down, offset)
         self.populations += beside.populations
         self.broadcasts += beside.broadcasts
+        self.wires += beside.wires
         for projection in (up, down, offset, *beside.projections):
             if projection is not None:
                 self._add(projection, area)
@@ -177,6 +178,7 @@ class Skeleton:
         )
 
     def _add(self, projection: Projection, area: AreaSpec) -> None:
-        self.projections.append(projection)
-        if projection.plasticity is not None:
-            self.learning[projection.name] = area
+        for one in self.model.expanded(projection):
+            self.projections.append(one)
+            if one.plasticity is not None:
+                self.learning[one.name] = area

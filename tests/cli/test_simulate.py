@@ -39,6 +39,16 @@ def test_json_and_where_it_goes(cli, place):
     assert list(data.step.values[:3]) == [1, 3, 5]  # each sample at the end of the steps that it stands for
 
 
+def test_decoders_learn_by_noise(cli, place):
+    rule = "--rule simplified-target-propagation"
+    said = cli(f"simulate small --data digits {rule} --trials 1 --no-plot --json --out tp")
+    assert json.loads(said.out)["relative_change"]["area1->output feedback"] > 0
+    data = cn.load_recording(place / "tp" / "recording.nc")
+    noise = (data["area1.noisy.rate"] - data["area1.value.rate"]).values[-3:]
+    assert 0.05 < noise.std() < 0.2  # σ = 0.1
+    assert np.unique(noise).size == noise.size
+
+
 def test_weights_that_were_all_zero_have_no_relative_change(cli):
     """So begin biases; here one that has learned from it."""
     command = "simulate oreilly_generec --data digits --trials 1 --set hidden=4 --no-plot --overwrite --out b"

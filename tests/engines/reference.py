@@ -108,7 +108,8 @@ class Reference:
     def dense(self, part):
         """``[post, pre]``, synapses on top of one another added up."""
         if part.shared_with:
-            return self.dense(self.circuit.projection(part.shared_with)).T
+            shared = self.dense(self.circuit.projection(part.shared_with))
+            return shared.T if part.runs_back else shared
         sizes = [self.circuit.population(x).n for x in (part.source, part.target)]
         pre, post, index = part.connection.synapses(*sizes)
         matrix = np.zeros(sizes[::-1])

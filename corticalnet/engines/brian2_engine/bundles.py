@@ -1,7 +1,7 @@
 """Projections and broadcasts as bundles: those that do the same thing become one Synapses object.
 
-A bundle sums weight × the state of its source into a field of the target's rows; a projection that runs
-back along its synapses is a second sum in the same bundle, towards the source's rows.
+A bundle sums weight × the state of its source into a field of the target's rows; a projection that shares
+its synapses is a second sum in the same bundle, towards the source's rows if it runs back.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Bundles:
     """All bundles of a circuit, in order.
 
     Raises:
-        EngineError: a projection runs back along another between other columns.
+        EngineError: a projection runs along another between other columns.
     """
 
     def __init__(self, fields: Fields) -> None:
@@ -106,20 +106,23 @@ class Bundles:
 
     # Making ------------------------------------------------------------------------------------
     def _project(self, forth: Projection) -> None:
-        backs = [p for p in self.circuit.projections if p.shared_with == forth.name]
+        others = [p for p in self.circuit.projections if p.shared_with == forth.name]
         rows = [self.fields.rows(p) for p in (forth.source, forth.target)]
-        for back in backs:
-            if [self.fields.rows(p) for p in (back.target, back.source)] != rows:
+        for one in others:
+            way_of, ends = "forth", (one.source, one.target)
+            if one.runs_back:
+                way_of, ends = "back", ends[::-1]
+            if [self.fields.rows(p) for p in ends] != rows:
                 raise EngineError(
-                    f"the Brian2 engine runs projection '{back.name}' back along '{forth.name}' only between "
-                    "populations of the same areas; engine='torch' has no such limit"
+                    f"the Brian2 engine runs projection '{one.name}' {way_of} along '{forth.name}' only "
+                    "between populations of the same areas; engine='torch' has no such limit"
                 )
         pre, post, weight = forth.connection.synapses(*(b - a for a, b in rows))
         # Sorted by presynaptic cell, so that a sum does not wait for its own last addition.
         order = np.argsort(pre, kind="stable")
         pre, post, weight = pre[order], post[order], weight[order]
         tied = forth.plasticity is not None and len(np.unique(weight)) < len(weight)
-        way = [self._way(p) for p in (forth, *backs)]
+        way = [self._way(p) for p in (forth, *others)]
         key = tuple(way), self._plastic_key(forth), forth.name if tied else ""
         bundle = self._bundle(key, way, f"synapses_{len(self.all) + 1}", True)
         bundle.plastic, bundle.tied = (forth if forth.plasticity else None), tied
@@ -127,7 +130,7 @@ class Bundles:
         if forth.bounded and forth.plasticity:
             for limits, end in ((bundle.low, forth.low), (bundle.high, forth.high)):
                 limits.append(np.ravel(np.asarray(end))[weight])
-        for part, total in zip((forth, *backs), bundle.totals, strict=True):
+        for part, total in zip((forth, *others), bundle.totals, strict=True):
             if total.magnitudes is not None:
                 total.magnitudes.append(np.ravel(np.asarray(part.weight))[weight])
             self._note(part, part.target, bundle, total)
@@ -155,7 +158,7 @@ class Bundles:
         steps = self.circuit.delay_steps(part) if isinstance(part, Projection) else 0
         if isinstance(part, Projection) and steps:
             reads = self.fields.register(part.source, state, self._when(part), steps)
-        back = isinstance(part, Projection) and bool(part.shared_with)
+        back = isinstance(part, Projection) and part.runs_back
         weighs = not isinstance(part, Projection) or part.plasticity is None or part.plasticity.weighs
         event = self.circuit.is_event(part) and not back and weighs
         signs = isinstance(part, Projection) and back and part.weight is not None

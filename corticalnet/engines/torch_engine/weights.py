@@ -70,7 +70,7 @@ class Weights:
         return {name: copy for name, (_, copy) in self._copies.items()}
 
     def carry(self, projection: Projection, rates: Tensor, events: bool = False) -> Tensor:
-        """Multiply rates by weights, along the projection or back along the one whose synapses it shares.
+        """Multiply rates by weights, along the projection or along the one whose synapses it shares.
 
         Args:
             projection: along which.
@@ -85,9 +85,9 @@ class Weights:
         if events and weight.dim() == 2 and rates.shape[1] >= _MANY and not rates.is_cuda:
             fired = rates.sum(0).nonzero()[:, 0]  # (an event is 1; any() is slower)
             if _FEW * len(fired) < rates.shape[1]:
-                rows = weight if projection.shared_with else self._transposed(name)
+                rows = weight if projection.runs_back else self._transposed(name)
                 return torch.mm(rates.index_select(1, fired), rows.index_select(0, fired))
-        return connection.back(rates, weight) if projection.shared_with else connection.forth(rates, weight)
+        return connection.back(rates, weight) if projection.runs_back else connection.forth(rates, weight)
 
     def _signs(self, projection: Projection, weight: Tensor) -> Tensor:
         """Return the present signs of shared weights times the projection's own magnitudes."""

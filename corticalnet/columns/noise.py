@@ -1,0 +1,30 @@
+"""Noise by which columns learn: that of decoders (:mod:`corticalnet.columns.target_propagation`)."""
+
+from __future__ import annotations
+
+from corticalnet.circuits.cells.decoding import Disturbed, JitteredCopy, NoisyCopy
+from corticalnet.circuits.circuit import Circuit
+from corticalnet.experiment.noise import Noise
+
+
+def decoder_noise(circuit: Circuit, seed: int = 0) -> list[Noise]:
+    """Return the noise by which the decoders of a circuit learn, for ``simulate``; none if it has none.
+
+    It is N(0, 1): cells scale it by σ.
+
+    Args:
+        circuit: any.
+        seed: of the noise, beside the simulation's own.
+
+    >>> import corticalnet as cn
+    >>> circuit = cn.circuit(cn.mlp([3, 4, 4, 2], "tanh"), cn.rule("simplified-target-propagation"))
+    >>> [noise.population for noise in decoder_noise(circuit)]
+    ['area1.noisy', 'area2.noisy', 'output.noisy']
+    """
+    return [
+        Noise(p.name, port, sd=1.0, seed=seed)
+        for p in circuit.populations
+        if isinstance(p.cell, NoisyCopy | JitteredCopy | Disturbed)
+        for port in ("noise", "jitter")
+        if port in p.cell.ports
+    ]

@@ -1,0 +1,204 @@
+"""Target propagation as a circuit: weights and decoders change as the rule's do, given its noise (1e-10)."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+
+import corticalnet as cn
+from corticalnet.columns import decoder_noise
+from corticalnet.recordings.reading import weight_change
+from corticalnet.rules import reconstruction
+from tests.networks import CLASSES, F64, SHAPE, batch, dense, residual, sheets, skipping
+
+RATE = 0.2
+RULES = {
+    "TP": ("target-propagation", {}),
+    "DTP": ("difference-target-propagation", {}),
+    "SDTP": ("simplified-target-propagation", {}),
+    "AO-SDTP": ("auxiliary-output-target-propagation", {"auxiliary": 7}),
+    "L-DRL": ("local-difference-reconstruction", {}),
+    "TP, alternating": ("target-propagation", {"alternate": 1}),
+    "DTP, alternating": ("difference-target-propagation", {"alternate": 1}),
+    "AO-SDTP, alternating": ("auxiliary-output-target-propagation", {"auxiliary": 7, "alternate": 1}),
+}
+
+
+def run(net, rule, lessons, engine, monkeypatch, longer=(0,)):
+    """Changes of the weights and of the decoders in some trials: (circuit's, rule's), by name."""
+    circuit = cn.circuit(net, rule, RATE)
+    noise = decoder_noise(circuit)
+    protocol, ticks, step = [], [], 0
+    clock = circuit.population("clock").cell
+    for k, (x, y) in enumerate(lessons):
+        taught = circuit.needs.teach + longer[k % len(longer)]
+        protocol += [cn.Present(x, circuit.needs.present), cn.Teach(y, taught)]
+        ticks.append(step + circuit.needs.present + (1 if rule.alternate else int(clock.last)))
+        step += circuit.needs.present + taught
+    data = cn.simulate(circuit, protocol, engine, record=["value"], last=1, noise=noise)
+    before = {k: p.detach().clone() for k, p in all_weights(net, rule).items()}
+    optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
+    by_place = {(one.population, one.port): one for one in noise}
+    for (x, y), tick in zip(lessons, ticks, strict=True):
+        draws = iter(drawn(net, rule, by_place, tick, len(x)))
+        monkeypatch.setattr(reconstruction, "gaussian", lambda like, d=draws: next(d).view_as(like))
+        rule.update(net, x, y, optimizer)
+    found, wanted = {}, {}
+    for name, p in all_weights(net, rule).items():
+        change = weight_change(data, name) if f"weights {name}" in data else np.zeros(1)
+        wanted[name] = (p.detach() - before[name]).numpy()
+        like = wanted[name].T if decodes_all(circuit, name, change) else wanted[name]
+        found[name], wanted[name] = change.ravel(), like.ravel()
+    return found, wanted
+
+
+def decodes_all(circuit, name, change):
+    """Whether a decoder's weights are a matrix: [below, above], and the rule's the other way round."""
+    return name.endswith("feedback") and change.ndim == 2
+
+
+def drawn(net, rule, by_place, step, samples):
+    """The noise in the order in which the rule draws it."""
+    wiring = net.wiring
+    names = [wiring.name(n) for n in range(1, wiring.output + 1)]
+    size = {name: int(np.prod(wiring.area(k).shape)) for k, name in enumerate(names, start=1)}
+    size["auxiliary"] = rule.auxiliary
+    role = "value" if rule.alternate else "noisy"
+
+    def of(name, port="noise"):
+        one = by_place[f"{name}.{role}", port]
+        return torch.tensor(one.draw(1, samples, size[name], begin=step)[0])
+
+    yield from (of(name) for name in names[:-1])
+    if isinstance(rule.reconstruction, reconstruction.LocalDifference):
+        yield from (of(name, "jitter") for name in [*names, *["auxiliary"] * bool(rule.auxiliary)])
+
+
+def all_weights(net, rule):
+    """Weights, biases and decoders, by the names of their projections."""
+    found = {}
+    for link in net.links:
+        if link.plastic:
+            found[link.name] = link.weight
+            if link.bias is not None:
+                found[f"{link.name} bias"] = link.bias
+    for name, p in rule.named_parameters(net).items():
+        link = name.removeprefix("decoder.")
+        below = link.partition("->")[0]
+        if link.endswith(".bias"):
+            found[f"{below} decoder bias"] = p
+        elif link.endswith(".auxiliary"):
+            found[f"{below}->auxiliary feedback"] = p
+        else:
+            found[f"{link} feedback"] = p
+    return found
+
+
+def same(found, wanted):
+    for name, change in wanted.items():
+        assert abs(change).max() > 1e-6, name
+        assert abs(found[name] - change).max() < 1e-10 * abs(change).max(), name
+
+
+STREAMS = {"torch": lambda: dense("tanh", 4), "brian2": lambda: dense("sigmoid", 3)}
+ON_BRIAN2 = ("DTP", "AO-SDTP", "L-DRL", "AO-SDTP, alternating")
+
+
+@pytest.mark.parametrize(
+    ("rule", "engine"), [*((rule, "torch") for rule in RULES), *((rule, "brian2") for rule in ON_BRIAN2)]
+)
+def test_a_stream_of_trials_changes_weights_and_decoders_as_the_rule_does(rule, engine, monkeypatch):
+    """Two trials, the second with a teacher who stays longer, at half the learning rate for decoders."""
+    if engine == "brian2":
+        pytest.importorskip("brian2")
+    name, settings = RULES[rule]
+    lessons = [batch(2 if engine == "torch" else 1, seed=k) for k in range(2)]
+    same(
+        *run(STREAMS[engine](), cn.rule(name, own_rate=0.5, **settings), lessons, engine, monkeypatch, (0, 5))
+    )
+
+
+def kernels(kind, hidden):
+    """Sheets with biases, without pools, and an output that fires nonlinearly."""
+    areas = [
+        cn.Area(kind(3, 3, padding="same", stride=2, bias=True), hidden),
+        cn.Area(kind(2, 3), hidden),
+        cn.Area(cn.Dense(6, density=0.5), "relu"),
+        cn.Area(cn.Dense(CLASSES, bias=True), "sigmoid"),
+    ]
+    return cn.Network(SHAPE, areas, 0, dtype=F64)
+
+
+NETWORKS = {
+    "skipping": lambda: skipping("tanh"),
+    "residual": lambda: residual("tanh"),
+    "convolution": lambda: kernels(cn.Convolution, "tanh"),
+    "local": lambda: kernels(cn.Local, "sigmoid"),
+}
+KINDS = RULES | {
+    "linear decoders": ("difference-target-propagation", {"decoder": "linear", "top": "nudge"}),
+    "gated decoders": ("difference-target-propagation", {"decoder": "gated", "top": "nudge"}),
+    "gated, alternating": ("simplified-target-propagation", {"decoder": "gated", "alternate": 1}),
+}
+
+
+@pytest.mark.parametrize(
+    ("net", "rule"),
+    [([*NETWORKS][k % 4], rule) for k, rule in enumerate([*KINDS, "DTP", "L-DRL", "AO-SDTP"])],
+)
+def test_links_and_decoders_of_all_kinds(net, rule, monkeypatch):
+    name, settings = KINDS[rule]
+    same(*run(NETWORKS[net](), cn.rule(name, **settings), [batch(2)], "torch", monkeypatch))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "words"),
+    [
+        ("difference-reconstruction", {}, "noise of one area after the other goes through to the top"),
+        ("simplified-target-propagation", {"loss": "cross-entropy"}, "not of Teacher('cross-entropy')"),
+        ("simplified-target-propagation", {"samples": 2}, "one pattern of noise in a trial; samples=1"),
+        (
+            "simplified-target-propagation",
+            {"alternate": 3},
+            "no clock counts trials; choose alternate=0 or 1",
+        ),
+        ("local-difference-reconstruction", {"alternate": 1}, "local differences take two; alternate=0"),
+        ("difference-target-propagation", {"teaching": "reward"}, "taught by Teacher, not by Reward"),
+    ],
+)
+def test_what_columns_cannot_hold_is_refused(name, settings, words):
+    with pytest.raises(cn.errors.CircuitError, match=re.escape(words)):
+        cn.circuit(dense(), cn.rule(name, **settings))
+
+
+def test_pools_and_changes_that_wait_are_refused():
+    rule = cn.rule("difference-target-propagation")
+    with pytest.raises(cn.errors.CircuitError, match="before a pool; choose a convolution with a stride"):
+        cn.circuit(sheets(), rule)
+    with pytest.raises(cn.errors.CircuitError, match="for all synapses learn at one tick of the clock"):
+        cn.circuit(dense(), rule, consolidation="phase")
+
+
+def test_a_network_of_one_link_and_one_without_decoders_learn_too(monkeypatch):
+    """Lee et al.'s step of gradient reaches the area below the output without any decoder."""
+    for depth in (1, 2):
+        net, rule = dense("tanh", depth), cn.rule("difference-target-propagation", alternate=depth - 1)
+        assert not rule.named_parameters(net)
+        same(*run(net, rule, [batch(2)], "torch", monkeypatch))
+
+
+def test_no_signed_error_crosses_a_decoder():
+    """What synapses carry down are codes and goals of columns, but for one step of gradient."""
+    circuit = cn.circuit(dense("tanh", 4), cn.rule("difference-target-propagation"))
+    down = {p.sends for p in circuit.projections if " feedback" in p.name}
+    assert down == {"code", "goal", "error"}
+    assert [p.name for p in circuit.projections if p.sends == "error"] == ["area3->output feedback"]
+
+
+def test_a_circuit_of_decoders_is_saved_and_loaded(tmp_path):
+    circuit = cn.circuit(dense("tanh", 3), cn.rule("simplified-target-propagation"))
+    circuit.save(tmp_path / "columns")
+    again = cn.Circuit.load(tmp_path / "columns")
+    assert again.to_dict() == circuit.to_dict()
+    assert "also along area1->area2 feedback" in str(again)
