@@ -1,6 +1,7 @@
 """Do apical dendrites hold backprop's errors, fall silent when all is learned, and teach digits?
 
     python -m simulations.microcircuit              3 seeds, 3 min on a busy core
+    python -m simulations.microcircuit --mnist-folder DIR      and MNIST, or some of it, 4 min more
     python -m simulations.microcircuit --quick      one seed, some seconds
 
 Sacramento et al. 2018. Apical potentials: a circuit of 30-20-10 columns in continuous time, 4 images side by
@@ -8,7 +9,8 @@ side; laterals learn from random starts without a teacher, then (self-predicting
 stays, and that goes again. Nudges: networks 8-12-10-5, float64; the angle of Δw to the gradient of what the
 network answers (hidden area with the largest), and ‖p − c q‖ / ‖c q‖ of its mismatches p to the closed form
 c q, backprop through B. Digits: 64-64-10 and 64-64-64-10, sigmoid, Adam 5e-3 for the way up, plain steps of
-½ for laterals, 40 epochs, batches of 32, targets .1 and .9 as potentials.
+½ for laterals, 40 epochs, batches of 32, targets .1 and .9 as potentials. MNIST: 784-128-10, Adam 2e-3, 15
+epochs, batches of 50.
 
 Expected: dendrites are silent once laterals are learned, speak when the teacher comes, and are silent again
 when the way up has learned; the distance to the closed form is O(λ), so its slope is 1; all-local learning
@@ -20,7 +22,9 @@ Next: corticalnet/rules/microcircuit.py.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import matplotlib.pyplot as plt
@@ -30,13 +34,13 @@ import typer
 from rich.progress import track
 
 import corticalnet as cn
+import corticalnet.data as datasets
 from corticalnet.compare import cosine, relative_error
 from corticalnet.plotting.style import BLUE, GREY, RED, styled
 
 from .equilibrium_propagation import accuracies
 from .parts import apical, digits
 from .parts.common import plus_minus, simulation, table
-from .parts.digits import Setting
 
 RULE = "dendritic-microcircuit"
 STRENGTHS = (0.8, 0.1, 1e-2, 1e-3, 1e-4)
@@ -57,7 +61,9 @@ class Way:
         parameters: of the rule.
         hidden: columns of hidden areas.
         quiet: epochs without a teacher in which laterals learn first.
-        prototype: what a prototype in NumPy reached on another split (1,437 to learn, 360 to test; 3 seeds).
+        prototype: what one in NumPy reached (digits: on another split, 1,437 to learn and 360 to test;
+            MNIST: 8,000 and 2,000; 3 seeds).
+        lr, epochs, batch: Adam's rate, and the budget.
     """
 
     rule: str
@@ -65,6 +71,9 @@ class Way:
     hidden: tuple[int, ...] = (64,)
     quiet: int = 0
     prototype: str = ""
+    lr: float = 5e-3
+    epochs: int = 40
+    batch: int = 32
 
 
 def _way(prototype: str = "", hidden: tuple[int, ...] = (64,), quiet: int = 0, **parameters: Any) -> Way:
@@ -83,14 +92,22 @@ WAYS: dict[str, Way] = {
     "laterals ideal, 64-64-64-10": _way("96.85 ± 0.58", (64, 64)),
     "all local: P learns, 64-64-64-10": _way(hidden=(64, 64), laterals="predicting"),
 }
+_MNIST = {"hidden": (128,), "lr": 2e-3, "epochs": 15, "batch": 50}
+#: What learns MNIST.
+MNIST: dict[str, Way] = {
+    "backprop": Way("backprop", {}, prototype="94.57 ± 0.19", **_MNIST),  # type: ignore[arg-type]
+    "laterals ideal": replace(WAYS["laterals ideal"], prototype="93.67 ± 0.12", **_MNIST),
+    "all local: P learns": replace(WAYS["all local: P learns"], prototype="", **_MNIST),
+}
 QUICK = ("backprop, 64-64-10", "all local: P learns")
 
 
 def run(
     quick: Annotated[bool, typer.Option("--quick", help="One seed, one network, 3 epochs.")] = False,
     seeds: Annotated[int, typer.Option(help="Networks of each kind.")] = 3,
+    mnist_folder: Annotated[Path | None, typer.Option(help="With MNIST's files, to learn it too.")] = None,
 ) -> dict:
-    """Courses by seed; angles and distances ``[seed][strength]`` by network and pathway; digits by rule."""
+    """Courses by seed; angles and distances ``[seed][strength]`` by network and pathway; images by rule."""
     seeds, networks = (1, NETWORKS[:1]) if quick else (seeds, NETWORKS)
     stages = QUICK_COURSE if quick else COURSE
     courses = [
@@ -103,12 +120,21 @@ def run(
         ]
         for network, pathway in itertools.product(networks, PATHWAYS)
     }
-    learned, tested = digits.images()
+    ways = {name: replace(WAYS[name], epochs=3) for name in QUICK} if quick else WAYS
+    found = {"digits": learned(ways, digits.images(), seeds)}
+    if mnist_folder is not None:
+        mnist = datasets.load("mnist", folder=mnist_folder, validation=0)
+        images = [part.batch(slice(None), torch.float32) for part in (mnist.train, mnist.test)]
+        found["MNIST"] = learned(MNIST, [(x.flatten(1), y) for x, y in images], seeds)
+    return {"stages": stages, "courses": courses, "strengths": STRENGTHS, "nudges": nudges, **found}
+
+
+def learned(ways: dict[str, Way], images: Sequence[digits.Batch], seeds: int) -> dict[str, list[dict]]:
+    """What each way to learn found, seed by seed, of images to learn and to test."""
     found: dict[str, list[dict]] = {}
-    runs = list(itertools.product(QUICK if quick else WAYS, range(seeds)))
-    for name, seed in track(runs, "digits", transient=True):
-        found.setdefault(name, []).append(learn(WAYS[name], learned, tested, seed, 3 if quick else 40))
-    return {"stages": stages, "courses": courses, "strengths": STRENGTHS, "nudges": nudges, "digits": found}
+    for name, seed in track(list(itertools.product(ways, range(seeds))), "images", transient=True):
+        found.setdefault(name, []).append(learn(ways[name], *images, seed))
+    return found
 
 
 @torch.no_grad()
@@ -132,16 +158,17 @@ def nudged(network: str, pathway: str, somatic: float, seed: int) -> dict[str, f
     return {"angle": float(angle), "distance": float(distance)}
 
 
-def learn(way: Way, learned: digits.Batch, tested: digits.Batch, seed: int, epochs: int) -> dict:
+def learn(way: Way, shown: digits.Batch, tested: digits.Batch, seed: int) -> dict:
     """Test accuracy after every epoch, and the apical potentials without a teacher in the last one."""
-    x, y = learned
-    net, rule = Setting(way.rule, hidden=way.hidden).network(seed), cn.rule(way.rule, **way.parameters)
+    x, y = shown
+    areas = [cn.Area(cn.Dense(n, bias=True, init="glorot"), "sigmoid") for n in (*way.hidden, 10)]
+    net, rule = cn.Network(tuple(x.shape[1:]), areas, seed), cn.rule(way.rule, **way.parameters)
     own, right, loud = rule.parameters(net), [], 0.0
-    optimizers = [torch.optim.Adam(net.parameters(), lr=5e-3)]
+    optimizers = [torch.optim.Adam(net.parameters(), lr=way.lr)]
     optimizers += [torch.optim.SGD(own, lr=0.5)] if own else []
     order = torch.Generator().manual_seed(seed)
-    for epoch in range(-way.quiet, epochs):
-        for index in torch.randperm(len(x), generator=order).split(32):
+    for epoch in range(-way.quiet, way.epochs):
+        for index in torch.randperm(len(x), generator=order).split(way.batch):
             if epoch < 0:
                 rule.learn_quietly(net, x[index])  # type: ignore[attr-defined]
                 optimizers[-1].step()
@@ -202,17 +229,27 @@ def report(results: dict) -> str:
     header = ["network", "B", *(f"g_som = {g:g}" for g in results["strengths"])]
     second = table(header, angles, "angles")
     third = table([*header, "slope below 0.01", "theory"], distances, "closed form")
+    images = [
+        _images(kind, results[kind], ways)
+        for kind, ways in (("digits", WAYS), ("MNIST", MNIST))
+        if kind in results
+    ]
+    return "\n\n".join([first, second, third, *images])
+
+
+def _images(kind: str, found: dict[str, list[dict]], ways: dict[str, Way]) -> str:
+    """Accuracy of every way at the end beside a prototype's, and how silent its dendrites are."""
     rows = [
         [
             name,
             plus_minus([100 * one["accuracy"][-1] for one in runs]),
-            WAYS[name].prototype,
-            f"{np.mean([one['apical'] for one in runs]):.1e}" if WAYS[name].parameters else "",
+            ways[name].prototype,
+            f"{np.mean([one['apical'] for one in runs]):.1e}" if ways[name].parameters else "",
         ]
-        for name, runs in results["digits"].items()
+        for name, runs in found.items()
     ]
     columns = ["rule", "test %", "prototype in NumPy", "apical potentials left without a teacher"]
-    return f"{first}\n\n{second}\n\n{third}\n\n{table(columns, rows, 'digits')}"
+    return table(columns, rows, kind)
 
 
 @styled

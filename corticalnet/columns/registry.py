@@ -263,7 +263,8 @@ def _in_time(rule: Any, dynamics: Continuous | None) -> list[type[ColumnModel]]:
             lambda model: isinstance(rule.teaching, model.taught_by) and model.runs_in(dynamics)
         )
         others = f"; those of {others} do" if others else ""
-        raise CircuitError(f"{rule.name}: columns of {what} taught by {by} do not run {time}{others}")
+        cure = ", but in continuous time: dynamics=cn.Continuous(…)" if dynamics is None else ""
+        raise CircuitError(f"{rule.name}: columns of {what} taught by {by} do not run {time}{cure}{others}")
     return fitting
 
 

@@ -127,7 +127,7 @@ def test_a_stream_low_passes_what_is_shown_and_what_is_taught():
 @pytest.mark.parametrize(
     ("parameters", "options", "message"),
     [
-        ({}, {}, "do not run in steps"),
+        ({}, {}, "do not run in steps, but in continuous time: dynamics=cn.Continuous"),
         ({"solve": "first order"}, {"dynamics": TIME}, "choose solve='settled'"),
         ({"loss": "cross-entropy"}, {"dynamics": TIME}, "of a squared-error Teacher, not by Teacher"),
         ({}, {"dynamics": TIME, "consolidation": "phase"}, "nobody is told of a phase"),
