@@ -62,11 +62,18 @@ class MicrocircuitColumns(ColumnModel):
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Return why the model cannot run a rule (its solution, loss or consolidation); None if it can."""
+        """Return why the model cannot run a rule (solution, pathway, loss, consolidation); None if it can."""
         solved = "cells settle, and no cell computes a first order; choose solve='settled'"
         squared = "columns are taught target rates one by one, of a squared-error Teacher"
+        down = type(rule.pathway).__name__
+        moves = f"no synapse down learns as those of {down} do; choose pathway='random'"
+        follows = f"weights down of {down} follow those up, and laterals from interneurons stay; choose "
+        follows += "pathway='random', laterals='both' or a learning rate of 0"
+        stays = rule.laterals == "both" or not options.learning_rate or not rule.transports_weights
         return first(
             None if rule.solve == "settled" else solved,
+            moves if rule.pathway.learns else None,
+            None if stays else follows,
             None if rule.teaching.loss == "squared" else f"{squared}, not by Teacher('{rule.teaching.loss}')",
             by_consolidation(options, "now", why=", for nobody is told of a phase"),
         )

@@ -13,5 +13,8 @@ ALSO_CALLED = {
     **dict.fromkeys(("incremental-predictive-coding", "incremental-pc"), "ipc"),
     **dict.fromkeys(("ep", "eqprop", "eq-prop"), "equilibrium-propagation"),
     **dict.fromkeys(("sd", "dendrites", "guerguiev"), "segregated-dendrites"),
+    **dict.fromkeys(
+        ("microcircuit", "cortical-microcircuit", "dendritic-cortical-microcircuit"), "dendritic-microcircuit"
+    ),
     **dict.fromkeys(("policy-gradient", "pg"), "reinforce"),
 }

@@ -129,6 +129,8 @@ def test_a_stream_low_passes_what_is_shown_and_what_is_taught():
     [
         ({}, {}, "do not run in steps, but in continuous time: dynamics=cn.Continuous"),
         ({"solve": "first order"}, {"dynamics": TIME}, "choose solve='settled'"),
+        ({"pathway": "kolen-pollack"}, {"dynamics": TIME}, "no synapse down learns as those of KolenPollack"),
+        ({"pathway": "tied"}, {"dynamics": TIME}, "weights down of Tied follow those up"),
         ({"loss": "cross-entropy"}, {"dynamics": TIME}, "of a squared-error Teacher, not by Teacher"),
         ({}, {"dynamics": TIME, "consolidation": "phase"}, "nobody is told of a phase"),
     ],
