@@ -74,8 +74,9 @@ def learn(columns: DendriticColumns, plasticity: Plasticity, observer: Observer)
     observer.snapshot(wiring, cells)
 
     def hebbian(link: Any, weight: nn.Parameter, pre: Tensor, post: Tensor) -> None:
-        out, scale, beta = plasticity.gradient_buffer(weight)
-        link.hebbian(pre, post, out, scale, beta)
+        if weight.requires_grad:
+            out, scale, beta = plasticity.gradient_buffer(weight)
+            link.hebbian(pre, post, out, scale, beta)
 
     for node, (error, sent) in enumerate(zip(surprise, back, strict=True)):
         if error is None or sent is None:
@@ -83,7 +84,7 @@ def learn(columns: DendriticColumns, plasticity: Plasticity, observer: Observer)
         for source, link in wiring.arriving[node]:
             lateral = columns.laterals[link.name]
             hebbian(link, lateral.predicting, columns.rates[source], error)
-            if lateral.offset is not None:
+            if lateral.offset is not None and lateral.offset.requires_grad:
                 link.hebbian_bias(error, *plasticity.gradient_buffer(lateral.offset))
             if lateral.cancelling is not None:
                 loud = apical[source]
