@@ -548,3 +548,14 @@ def test_no_column_breaks_dales_law_where_it_holds_and_nearly_all_do_where_not()
         assert by["free"]["mixed"][0] > 0.9
         assert [by[c]["mixed"][0] for c in by if c.startswith(("Dale", "non"))] == [0, 0, 0]
     assert rules["backprop"]["free"]["accuracy"][0] > 0.5
+
+
+def test_in_turns_an_epoch_of_decoders_comes_before_each_of_weights():
+    module = importlib.import_module("simulations.targets_and_energies")
+    found = results("targets_and_energies")["rows"]
+    rights = {module.TRAININGS[row].order: runs[0]["accuracy"] for row, runs in found.items()}
+    assert min(right[-1] for right in rights.values()) > 0.8
+    turns = rights[module.TURNS]
+    assert len(turns) == 2 * len(rights["at once"]) - 1
+    assert turns[0::2][:-1] == turns[1::2]  # decoders answer nothing
+    assert len(set(turns)) == len(turns[0::2])
