@@ -127,3 +127,19 @@ class SentDifferenceTimesRate(Plasticity):
         """Compute the postsynaptic difference times the (mixed) presynaptic rate."""
         sent = synapse.free_pre + self.share * (pre.rate - synapse.free_pre)
         return (post.sent - synapse.free_post) * sent
+
+
+class MovedTimesRate(Plasticity):
+    """Plasticity by the error of the column above, as it counts in the energy, times the presynaptic rate."""
+
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
+        """Compute ``moved · rate``."""
+        return post.moved * pre.rate
+
+
+class ResponseOfBoth(Plasticity):
+    """How the product of both ends moves with a small error: both halves of recurrent backprop's gradient."""
+
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
+        """Compute ``moved · rate + sent · error``."""
+        return post.moved * pre.rate + post.sent * pre.error
