@@ -88,6 +88,8 @@ def circuit(
         dynamics = dynamics or spiking_dynamics(rule)
     how = None if dynamics is None else continuous(dynamics)
     model = column_model(rule, Options(learning_rate, consolidation, phase_signal, how, network))
+    if how is not None and how.prospective and not model.looks_ahead:
+        raise CircuitError(f"{rule.name}: its cells do not look ahead; choose prospective=False")
     routes = rule.feedback_routes(network)
     if model.ungated_step_size and all(route.weights is route.link.weight for route in routes):
         steps = stability(network, rate=model.ungated_step_size, levelled=model.equal_path_lengths)

@@ -49,6 +49,7 @@ class MicrocircuitColumns(ColumnModel):
     feedback_source = Source("value", "rate")
     feedback_target = Target("value", "apical")
     equal_path_lengths = False
+    looks_ahead = True
 
     def __init__(self, rule: Microcircuit, rate: float, dynamics: Continuous) -> None:
         self.rule, self.rate, self.dynamics = rule, rate, dynamics

@@ -68,6 +68,7 @@ class ColumnModel(ABC):
         softmax: whether rates of the output compete, as a cross-entropy teacher wants.
         ungated_step_size: γ of steps in which values move by feedback that nothing gates, for long; 0 if
             there are none.
+        looks_ahead: whether it has cells for ``Continuous(prospective=True)``.
     """
 
     taught_by: ClassVar[type] = Teacher
@@ -79,6 +80,7 @@ class ColumnModel(ABC):
     equal_path_lengths: bool = True
     softmax: bool = False
     ungated_step_size: float = 0.0
+    looks_ahead: ClassVar[bool] = False
 
     # Whether it is the one ---------------------------------------------------------------------
     @classmethod

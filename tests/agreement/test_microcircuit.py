@@ -140,6 +140,11 @@ def test_what_has_no_circuit_says_so(parameters, options, message):
         cn.circuit(dense("tanh"), cn.rule(NAME, **parameters), **options)
 
 
+def test_cells_of_other_rules_do_not_look_ahead():
+    with pytest.raises(CircuitError, match="z-il: its cells do not look ahead; choose prospective=False"):
+        cn.circuit(dense("tanh"), cn.rule("z-il"), dynamics=cn.Continuous(prospective=True))
+
+
 def test_links_that_skip_areas_have_no_interneurons():
     with pytest.raises(CircuitError, match=r"area 'high': .*has links from several"):
         cn.circuit(skipping("tanh"), cn.rule(NAME), dynamics=TIME)

@@ -177,6 +177,15 @@ def test_laterals_learn_by_what_their_cells_hold():
         assert distance(gradients(net), before) == 0.0
 
 
+def test_laterals_that_are_frozen_stay():
+    net, rule = columns("tanh", 1), cn.rule(NAME, laterals="both")
+    own = rule.named_parameters(net)
+    own["cancelling.area1->output"].requires_grad_(False)
+    rule.learn(net, *lesson(net))
+    assert own["cancelling.area1->output"].grad is None
+    assert own["predicting.area1->output"].grad.abs().max() > 1e-3
+
+
 def test_quiet_trials_silence_apical_dendrites():
     net, rule = columns("sigmoid"), cn.rule(NAME, laterals="both", steps=12)
     rng = torch.Generator().manual_seed(0)
