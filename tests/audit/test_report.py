@@ -24,6 +24,7 @@ KNOWN = {
     "z-il": "yysnn nynsnn",
     "streaming-fa-z-il": "yyyyy nynyyn",
     "equilibrium-propagation": "nyynn nyynnn",
+    "segregated-dendrites": "nyynn yyynnn",
     "dendritic-microcircuit": "ny--- yyyyyn",
 }
 #: What papers of targets, equilibria and dendrites ask for, x for each of: T weights up read on the way down
