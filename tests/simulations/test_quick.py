@@ -149,6 +149,16 @@ def test_apical_dendrites_speak_while_there_is_something_to_learn():
 
 
 @pytest.mark.slow
+def test_plateaus_near_direct_feedback_alignment_and_cells_that_fire_near_rates():
+    found = results("segregated_dendrites")
+    (slope,) = (np.polyfit(np.log(found["nudges"]), np.log(row), 1)[0] for row in found["distances"])
+    assert slope == pytest.approx(1, abs=0.05)
+    one, ten = found["cosines"][0]
+    assert all(one[link] < ten[link] for link in one)
+    assert min(ten.values()) > 0.95
+
+
+@pytest.mark.slow
 def test_on_the_spectrum_guesses_vary_and_equilibria_have_a_gradient_of_their_own():
     module = importlib.import_module("simulations.spectrum")
     found = results("spectrum")["rules"]
