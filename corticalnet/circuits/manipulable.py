@@ -11,24 +11,16 @@ circuit that nobody takes hold of computes what it did before.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from functools import cache
-from typing import Any
 
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.cells.electrode import Electrode
-from corticalnet.circuits.cells.state import as_states
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.connection import OneToOne
+from corticalnet.circuits.extended import HELD, blockable, holding, listening
 from corticalnet.circuits.parts import Broadcast, Population, Projection
-from corticalnet.circuits.plasticity import Plasticity
-from corticalnet.circuits.pointwise import where
-from corticalnet.circuits.quantities import ONE
-from corticalnet.circuits.schedule import PHASES
 from corticalnet.errors import CircuitError, one_of
-
-HELD, VALUE = "{}_held", "{}_value"
 
 
 def electrode(population: str, port: str) -> str:
@@ -73,7 +65,11 @@ def with_held_states(circuit: Circuit, states: Mapping[str, Iterable[str]]) -> C
         wanted = tuple(s for s in states.get(population.name, ()) if HELD.format(s) not in cell.inputs)
         for state in wanted:
             one_of(f"state to hold of '{population.name}'", state, computed(cell), CircuitError)
-        return replace(population, cell=_extended(cell, held=wanted)) if wanted else population
+        return (
+            replace(population, cell=holding(type(cell), wanted)(**cell.parameters()))
+            if wanted
+            else population
+        )
 
     for name in states:
         circuit.population(name, "population to hold")
@@ -89,7 +85,8 @@ def with_blockers(circuit: Circuit, projections: Iterable[str]) -> Circuit:
     there = {population.name for population in circuit.populations}
     for name in projections:
         projection = circuit.projection(name, "projection to block")
-        if projection.plasticity is None:
+        rule = projection.plasticity
+        if rule is None:
             learning = ", ".join(p.name for p in circuit.plastic) or "none"
             raise CircuitError(
                 f"projection '{name}' does not learn, so nothing can be blocked; choices: {learning}"
@@ -99,8 +96,8 @@ def with_blockers(circuit: Circuit, projections: Iterable[str]) -> Circuit:
             continue
         there.add(made)
         port, target = "blocked_" + made.replace("-", "_"), circuit.population(projection.target)
-        post = replace(target, cell=_extended(target.cell, ports=(port,)))
-        blocked = replace(projection, plasticity=_blockable(projection.plasticity, port))
+        post = replace(target, cell=listening(type(target.cell), port)(**target.cell.parameters()))
+        blocked = replace(projection, plasticity=blockable(type(rule), port)(**rule.parameters()))
         circuit = replace(
             circuit,
             populations=[post if p is target else p for p in circuit.populations]
@@ -145,53 +142,3 @@ def without(circuit: Circuit, *projections: str) -> Circuit:
 def computed(cell: Cell) -> list[str]:
     """Return the states that some phase of a cell computes."""
     return list(dict.fromkeys(name for new in cell.equations.values() for name in new))
-
-
-def _extended(cell: Cell, held: tuple[str, ...] = (), ports: tuple[str, ...] = ()) -> Cell:
-    """Return the cell with states that can be held, and with more ports."""
-    made: Cell = _extended_kind(type(cell), held, ports)(**cell.parameters())
-    return made
-
-
-@cache
-def _extended_kind(kind: Any, held: tuple[str, ...], ports: tuple[str, ...]) -> Any:
-    """Make a subclass whose states can be held; the same for the same arguments."""
-    units = {name: state.unit for name, state in as_states(kind.state).items()}
-    inputs = {HELD.format(state): ONE for state in held}
-    inputs |= {VALUE.format(state): units[state] for state in held}
-
-    def phase(name: str) -> Callable[..., dict[str, Any]]:
-        def acts(self: Any, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-            new: dict[str, Any] = getattr(kind, name)(self, cell, port, dt)
-            return {
-                state: _or_held(cell, state, value) if state in held else value
-                for state, value in new.items()
-            }
-
-        acts.__doc__ = getattr(kind, name).__doc__
-        return acts
-
-    body: dict[str, Any] = {p.name: phase(p.name) for p in PHASES if held and hasattr(kind, p.name)}
-    body |= {"ports": {**kind.ports, **dict.fromkeys(ports, "")}, "inputs": {**kind.inputs, **inputs}}
-    body |= {"__doc__": kind.__doc__, "__module__": kind.__module__}
-    return type("_".join([kind.__name__, *held, *ports]), (kind,), body)
-
-
-def _or_held(cell: Any, state: str, value: Any) -> Any:
-    return where(getattr(cell, HELD.format(state)) != 0, getattr(cell, VALUE.format(state)), value)
-
-
-def _blockable(plasticity: Plasticity, port: str) -> Plasticity:
-    """Return the plasticity with an eligibility that a port of the postsynaptic cell blocks."""
-    made: Plasticity = _blockable_kind(type(plasticity), port)(**plasticity.parameters())
-    return made
-
-
-@cache
-def _blockable_kind(kind: Any, port: str) -> Any:
-    def eligibility(self: Any, synapse: Any, pre: Any, post: Any, arrived: Any) -> Any:
-        """Compute the eligibility, 0 where it is blocked."""
-        return (1.0 - getattr(arrived, port)) * kind.eligibility(self, synapse, pre, post, arrived)
-
-    body = {"eligibility": eligibility, "__doc__": kind.__doc__, "__module__": kind.__module__}
-    return type(f"{kind.__name__}_{port}", (kind,), body)

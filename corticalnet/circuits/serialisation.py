@@ -25,6 +25,7 @@ from safetensors.numpy import save as pack
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.connection import AllToAll, Connection, Grouped, OneToOne, Synapses
 from corticalnet.circuits.description import CircuitAbout
+from corticalnet.circuits.extended import remake
 from corticalnet.circuits.index import Index
 from corticalnet.circuits.parameters import Part
 from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Wire
@@ -157,6 +158,7 @@ def _projection_from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArr
 
 def _part(kind: type[Part], content: Mapping[str, Any], where: str) -> Any:
     try:
+        remake(kind, content["kind"])
         return kind.from_dict(content)
     except CircuitError as error:
         raise CircuitError(f"{where}: {error}") from None

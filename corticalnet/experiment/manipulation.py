@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 
 from corticalnet.checks import array
 from corticalnet.circuits.circuit import Circuit
+from corticalnet.circuits.extended import HELD, VALUE
 from corticalnet.circuits.manipulable import (
-    HELD,
-    VALUE,
     blocker,
     computed,
     electrode,

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import corticalnet as cn
+from corticalnet.circuits import extended
 from corticalnet.circuits.cells import Cell, Sensory
 from corticalnet.circuits.manipulable import with_held_states
-from corticalnet.circuits.plasticity import ErrorTimesRate
+from corticalnet.circuits.plasticity import ErrorTimesRate, Plasticity
 from corticalnet.circuits.quantities import Milliseconds
 from corticalnet.errors import CircuitError, ProtocolError
 from corticalnet.recordings.reading import weight_change
@@ -171,6 +172,40 @@ def test_a_circuit_that_is_prepared_and_left_alone_computes_what_it_did():
     one, other = (cn.simulate(c, protocol, record=["value", "error"]) for c in (plain, prepared))
     for name in one:
         assert np.array_equal(one[name].values, other[name].values), name
+
+
+def test_a_prepared_circuit_is_read_from_a_file_where_nobody_has_prepared_one(tmp_path, monkeypatch):
+    means = [
+        cn.Hold("cortex", "soma"),
+        cn.Inject("cortex", "dendrite", 1.0),
+        cn.BlockPlasticity("retina->cortex"),
+    ]
+    prepared = cn.prepare(circuit(), *means)
+    prepared.save(tmp_path / "prepared")
+    for family in (Cell, Plasticity):
+        monkeypatch.setattr(family, "kinds", {k: v for k, v in family.kinds.items() if "[" not in k})
+    for made in (extended.holding, extended.listening, extended.blockable):
+        made.cache_clear()
+    loaded = cn.Circuit.load(tmp_path / "prepared")
+    protocol = [shown(1, 1.0), cn.During(means, [shown(2, 1.0)]), shown(1, 1.0)]
+    one, other = (cn.simulate(c, protocol) for c in (prepared, loaded))
+    assert all(np.array_equal(one[name].values, other[name].values) for name in one)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "TwoCompartments[held weight]",
+        "TwoCompartments[ports dendrite]",
+        "TwoCompartments[ports import os]",
+        "Nobody[held soma]",
+        "TwoCompartments" + "[ports x]" * 30,
+        "TwoCompartments[]",
+    ],
+)
+def test_a_file_can_name_no_kind_that_no_experiment_makes(name):
+    extended.remake(Cell, name)
+    assert name not in Cell.kinds
 
 
 def test_axons_can_be_cut_and_feedback_that_is_cut_teaches_nothing_below():
