@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from corticalnet.circuits.cells.cell import Cell
-from corticalnet.circuits.cells.electrode import Electrode
+from corticalnet.circuits.cells.injected_current import InjectedCurrent
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.connection import OneToOne
 from corticalnet.circuits.extended import HELD, blockable, holding, listening
@@ -48,7 +48,7 @@ def with_electrodes(circuit: Circuit, places: Iterable[tuple[str, str]]) -> Circ
         made = electrode(name, port)
         if made not in there:
             there.add(made)
-            populations.append(Population(made, target.n, Electrode()))
+            populations.append(Population(made, target.n, InjectedCurrent()))
             projections.append(Projection(made, name, port, 1.0, OneToOne(), "current"))
     return replace(circuit, populations=populations, projections=projections)
 
@@ -101,7 +101,7 @@ def with_blockers(circuit: Circuit, projections: Iterable[str]) -> Circuit:
         circuit = replace(
             circuit,
             populations=[post if p is target else p for p in circuit.populations]
-            + [Population(made, 1, Electrode())],
+            + [Population(made, 1, InjectedCurrent())],
             projections=[blocked if p is projection else p for p in circuit.projections],
             broadcasts=[*circuit.broadcasts, Broadcast(made, [target.name], "current", made, port)],
         )

@@ -1,4 +1,4 @@
-"""Electrodes: what an experimenter adds to a circuit."""
+"""What an experimenter adds to a circuit: a current, or a drug, that is set from outside."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.quantities import ONE
 
 
-class Electrode(Cell):
+class InjectedCurrent(Cell):
     """A current that an experimenter sets. State: ``current``. Outside input: ``amplitude``."""
 
     state = {"current": 0.0}
