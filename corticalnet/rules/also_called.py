@@ -16,5 +16,8 @@ ALSO_CALLED = {
     **dict.fromkeys(
         ("microcircuit", "cortical-microcircuit", "dendritic-cortical-microcircuit"), "dendritic-microcircuit"
     ),
+    **dict.fromkeys(("burst-prop", "bursts"), "burstprop"),
+    **dict.fromkeys(("burst-ccn", "bccn"), "burstccn"),
+    **dict.fromkeys(("dfc",), "deep-feedback-control"),
     **dict.fromkeys(("policy-gradient", "pg"), "reinforce"),
 }

@@ -110,6 +110,8 @@ RULES: dict[str, Entry | Whole | Callable[..., LearningRule]] = {
         Public("segregated_dendrites.SegregatedDendrites"),
         "Guerguiev, Lillicrap & Richards 2017",
     ),
+    "burstprop": Entry("teacher", "random", Public("bursts.Burstprop"), "Payeur et al. 2021"),
+    "burstccn": Entry("teacher", "random", Public("bursts.BurstCCN"), "Greedy et al. 2022"),
     "equilibrium-propagation": Whole(
         Public("equilibrium.EquilibriumPropagation"),
         "Scellier & Bengio 2017; Ernoult et al. 2020; Laborieux et al. 2021; Laborieux & Zenke 2022",
@@ -119,6 +121,9 @@ RULES: dict[str, Entry | Whole | Callable[..., LearningRule]] = {
     "recurrent-backprop": Whole(Public("recurrent_backprop.RecurrentBackprop"), "Almeida 1987; Pineda 1987"),
     "dendritic-microcircuit": Whole(
         Public("microcircuit.Microcircuit"), "Sacramento, Costa, Bengio & Senn 2018"
+    ),
+    "deep-feedback-control": Whole(
+        Public("feedback_control.DeepFeedbackControl"), "Meulemans, Tristany Farinha et al. 2021"
     ),
     "target-propagation": Whole(
         _targets("label", "noise-preserving", difference=False), "Le Cun 1986; Bengio 2014; Lee et al. 2015"

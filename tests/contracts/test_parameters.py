@@ -66,7 +66,7 @@ MAKERS = {
 
 #: Where 0 is as good as any other number: nothing of it.
 ZERO_MEANS_NONE = {
-    "momentum", "alternate", "auxiliary", "damping",
+    "momentum", "alternate", "auxiliary", "damping", "leak",
     "seed", "noise", "threshold", "decay", "exploration", "padding", "eps", "dropout", "init", "p", "std",
     "gain",
 }  # fmt: skip
