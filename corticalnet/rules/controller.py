@@ -17,7 +17,7 @@ from corticalnet.network import Network
 from corticalnet.network.links import Dense
 from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules.feedback import Tied
-from corticalnet.rules.relaxation import Convergence
+from corticalnet.rules.phase import Convergence
 
 
 @dataclass(frozen=True, eq=False)

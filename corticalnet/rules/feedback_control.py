@@ -44,8 +44,8 @@ from corticalnet.network.links.link import accumulate_
 from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.controller import Controlled, ControlLink, control_name, pushed, responses, solved
+from corticalnet.rules.phase import Convergence
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.relaxation import Convergence
 from corticalnet.rules.teaching import Teacher, Teaching
 
 CONTROLS, COMPARISONS, SETTLES = ("fixed", "noise"), ("rates", "potentials"), ("first order", "rest")
@@ -80,7 +80,7 @@ class DeepFeedbackControl(LearningRule):
     name = "deep-feedback-control"
     needs_full_precision = True  # of what a column does with control and without
     takes_vectors = True
-    transports_weights = None  # (Q begins as a copy of them)
+    transports_weights = True  # Q begins as their products
 
     def __init__(
         self,
