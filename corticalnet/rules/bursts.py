@@ -71,17 +71,17 @@ class Bursting(Trigger):
         """Compute, for every node, how many bursts there are beyond those without a teacher."""
 
     def run(self, trial: Trial) -> None:
-        """Bring bursts down; every synapse learns by the surplus of the column above it."""
+        """Compute all surpluses of bursts; every synapse learns by the surplus of the column above it."""
         surplus, activity = self.surpluses(trial), trial.activity
         trial.observer.snapshot(trial.wiring, {"rate": activity.rates, "surplus": surplus})
         trial.plasticity.accumulate(trial.wiring, activity, surplus)
 
-    def output_bursts(self, trial: Trial, taught: bool) -> tuple[Tensor, Tensor]:
+    def output_bursts(self, trial: Trial, teacher: bool) -> tuple[Tensor, Tensor]:
         """Compute the output's bursts, with a teacher or without, and those that its events let expect."""
         area, trace = trial.wiring.area(-1), trial.activity.traces[-1]
         events, gain = multiplexed(area, trace, trial.activity.drives[-1])
         expected = self.baseline * events
-        if not taught:
+        if not teacher:
             return expected, expected
         error = area.to_state(trial.loss.error(trial.activity.rates[-1]), trace)
         return self.baseline * (1 + gain * error) * events, expected
@@ -111,7 +111,7 @@ class BurstCCN(Bursting):
         wiring, activity = trial.wiring, trial.activity
         bursts: States = [None] * len(activity.rates)
         expected, surplus = list(bursts), list(bursts)
-        bursts[-1], expected[-1] = now, usual = self.output_bursts(trial, taught=True)
+        bursts[-1], expected[-1] = now, usual = self.output_bursts(trial, teacher=True)
         surplus[-1] = now - usual
         rest = log(self.baseline / (1 - self.baseline))
         for node, area in wiring.above_input[-2::-1]:
@@ -156,12 +156,12 @@ class Burstprop(Bursting):
         pairs = zip(now, before, strict=True)
         return [None if a is None or b is None else a - b for a, b in pairs]
 
-    def _down(self, trial: Trial, taught: bool) -> tuple[States, States]:
+    def _down(self, trial: Trial, teacher: bool) -> tuple[States, States]:
         """Compute the bursts of every node, and the signals that came down to them, in one phase."""
         wiring, activity = trial.wiring, trial.activity
         bursts: States = [None] * len(activity.rates)
         signals = list(bursts)
-        bursts[-1], _ = self.output_bursts(trial, taught)
+        bursts[-1], _ = self.output_bursts(trial, teacher)
         for node, area in wiring.above_input[-2::-1]:
             signals[node] = signal = trial.feedback.into(wiring, node, bursts)
             if signal is not None:

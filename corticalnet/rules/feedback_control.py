@@ -7,8 +7,8 @@
 At rest u (M + κ) = δ to first order in α, where M = Σ_l Q_l J_l and J_l = ∂r_out/∂v_l. Each synapse learns
 what would make its column do without the controller what it does with it (Meulemans et al. 2021):
 
-    Δw = ⟨(f(basal + u Q) − f(basal)) / α × r⟩           compares = "rates"
-    Δw = ⟨u Q / α × r⟩                                   compares = "potentials"
+    Δw = ⟨(f(basal + u Q) − f(basal)) / α × r⟩           contrasts = "rates"
+    Δw = ⟨u Q / α × r⟩                                   contrasts = "potentials"
 
 With Q_l = J_lᵀ and κ = 0, u Q_l is the smallest change of all potentials that makes the output right (a
 Gauss–Newton step); with κ → ∞, κ u Q_l is backprop. There are no phases: where the output needs no control
@@ -63,7 +63,7 @@ class DeepFeedbackControl(LearningRule):
         leak: κ, of the controller.
         control: how the weights Q of the controller are had: "fixed", or learned by "noise".
         settle: "first order" in α (a linear equation for each sample) or "rest" (what the dynamics come to).
-        compares: "rates" or "potentials", of columns with and without control.
+        contrasts: "rates" or "potentials", of columns with and without control.
         sigma: σ of the noise by which Q learns.
         own_rate: learning rate of Q, in units of that of the weights up.
         teaching: a teacher.
@@ -88,7 +88,7 @@ class DeepFeedbackControl(LearningRule):
         leak: float = 0.1,
         control: str = "fixed",
         settle: str = "first order",
-        compares: str = "rates",
+        contrasts: str = "rates",
         sigma: float = 0.1,
         own_rate: float = 1.0,
         teaching: Teaching | None = None,
@@ -98,14 +98,14 @@ class DeepFeedbackControl(LearningRule):
         self.leak = not_negative(f"{what}: leak", leak, RuleError)
         one_of(f"{what}: control", control, CONTROLS, RuleError)
         one_of(f"{what}: settle", settle, SETTLES, RuleError)
-        one_of(f"{what}: compares", compares, COMPARISONS, RuleError)
-        self.control, self.settle, self.compares = control, settle, compares
+        one_of(f"{what}: contrasts", contrasts, COMPARISONS, RuleError)
+        self.control, self.settle, self.contrasts = control, settle, contrasts
         self.sigma = positive(f"{what}: sigma", sigma, RuleError)
         self.own_rate = positive(f"{what}: own_rate", own_rate, RuleError)
         self.teaching = Teacher() if teaching is None else teaching
         if not isinstance(self.teaching, Teacher):
             raise RuleError(f"{self.name} is controlled towards a Teacher's target, not by {shown(teaching)}")
-        post = "f(basal + u Q) − f(basal)" if compares == "rates" else "u Q"
+        post = "f(basal + u Q) − f(basal)" if contrasts == "rates" else "u Q"
         self.equation = f"Δw = ⟨({post}) / α × r⟩,  u (Σ Q J + κ) = α error"
 
     # The controller's weights ---------------------------------------------------------------------
@@ -138,7 +138,7 @@ class DeepFeedbackControl(LearningRule):
     # A trial ------------------------------------------------------------------------------------
     @torch.no_grad()
     def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> LearnResult:
-        """Control the output and fill the gradients; see :meth:`LearningRule.learn`.
+        """Fill the gradients by what the controller does; see :meth:`LearningRule.learn`.
 
         Raises:
             RuleError: there is no steady state.
@@ -155,7 +155,7 @@ class DeepFeedbackControl(LearningRule):
         moved: list[Tensor | None] = [None] * len(activity.rates)
         for node, area in wiring.above_input:
             push = (u @ controls[node]).view_as(state.drives[node])
-            if self.compares == "rates":
+            if self.contrasts == "rates":
                 push = area.state_of(state.drives[node] + push) - area.state_of(state.drives[node])
             moved[node] = push / self.alpha
         plasticity = Plasticity(net, len(activity.rates[0]), accumulate, learned=self._learned)

@@ -132,7 +132,7 @@ def jacobians(net, x):
 
 def controlled(net, x, t, q, **settings):
     """What the rule learns from one sample, with these Q, and the rule."""
-    rule = cn.rule("deep-feedback-control", compares="potentials", **settings)
+    rule = cn.rule("deep-feedback-control", contrasts="potentials", **settings)
     for own, new in zip(rule.named_parameters(net).values(), q, strict=True):
         own.data.copy_(new)
     return learned(net, rule, x, t), rule
