@@ -43,7 +43,7 @@ class BurstingColumn(Cell):
         return {"basal": port.basal, "rate": activation(self.activation).rate(port.basal)}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Burst as the apical dendrite says."""
+        """Compute bursts as the apical dendrite says."""
         events, gain = self._multiplexed(cell)
         chance = sigmoid(self.slope * gain * (port.apical - port.silence) + self.logit)
         return self._bursts(chance * events, sigmoid(self.logit) * events)
@@ -77,7 +77,7 @@ class TaughtBursting(BurstingColumn):
     inputs = {"target": ONE, "clamped": ONE}
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
-        """Burst by how far the rate is from the target, if a teacher has come."""
+        """Compute bursts by how far the rate is from the target, if a teacher has come."""
         events, gain = self._multiplexed(cell)
         comes = (cell.clamped != 0) & (cell.taught == 0)
         error = where(comes, cell.target - cell.rate, 0.0)
