@@ -159,6 +159,19 @@ def test_plateaus_near_direct_feedback_alignment_and_cells_that_fire_near_rates(
 
 
 @pytest.mark.slow
+def test_bursts_near_backprop_and_ensembles_near_rates():
+    """Cosines of the lowest area at 10 and 10,000 events; h² and h of BurstCCN."""
+    found = results("bursts")
+    at = np.log(found["errors"])
+    slopes = [np.polyfit(at, np.log(rows[0]), 1)[0] for rows in found["distances"].values()]
+    assert slopes == pytest.approx([2, 1, 0], abs=0.05)
+    few, *_, many = found["cosines"][0]
+    assert few[0] < 0.4
+    assert many[0] > 0.7
+    assert min(many[1:]) > 0.97
+
+
+@pytest.mark.slow
 def test_on_the_spectrum_guesses_vary_and_equilibria_have_a_gradient_of_their_own():
     module = importlib.import_module("simulations.spectrum")
     found = results("spectrum")["rules"]
