@@ -225,6 +225,8 @@ QUICK = {
     "scellier_mlp": {"hidden": (100,)},
     "ernoult_conv": {"channels": (8, 16), "kernel": 3, "padding": "same", "lr": 0.5},
     "oreilly_generec": {},
+    "greedy_mlp": {"hidden": (100,), "lr": 2.0, "epochs": 10},
+    "meulemans_mlp": {"hidden": (32, 32), "lr": 2e-3},
     "guerguiev_mlp": {"hidden": (100,), "lr": 2.0},
     "sacramento_mlp": {"hidden": (64,), "lr": 0.02},
     "he_residual": {"blocks": 1, "widths": (8, 16), "lr": 0.05},
