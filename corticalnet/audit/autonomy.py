@@ -11,16 +11,18 @@ random timing finds them.
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
 from corticalnet.audit.equality import EQUAL
 from corticalnet.audit.samples import ACTIVATIONS, random_mlp, training_copy
 from corticalnet.audit.settling import RATE, Settling, number, settle
-from corticalnet.audit.stream import autonomy_in_a_stream
+from corticalnet.audit.stream import autonomy_in_a_stream, lessons
 from corticalnet.circuits import Circuit
 from corticalnet.circuits.cells import PhaseSignal
 from corticalnet.columns import Continuous
@@ -55,7 +57,9 @@ class Autonomy:
             rule's sweep (backprop, if feedback is tied), or by the rule itself if it has none. "nothing":
             nobody is told anything; "phases": phases are told, no clock ticks; "fixed timing": nobody is
             told, but every trial lasts the same.
-        own: the same to a twin that learns by the rule itself: "phases", and "everything" (clocks tick too).
+        own: the same to a twin that learns by the rule itself: "phases", and "everything" (clocks tick too);
+            where that is not equal also "from rest", each trial by itself: what relaxes with strong feedback
+            may stay where the trial before has left it, and not go where a sweep up leads.
     """
 
     reason: str = ""
@@ -145,9 +149,35 @@ def _streams(
         yield False, "phases", stream(False, told=True, clocks=False)
         yield True, "phases", stream(True, told=True, clocks=False)
         if "clock" in controls:
-            yield True, "everything", stream(True, told=True)
+            everything = stream(True, told=True)
+            yield True, "everything", everything
+            if everything > EQUAL:
+                yield True, "from rest", _from_rest(network, rule, seed)
     elif nothing > EQUAL:
         yield False, "fixed timing", stream(False, told=False, slack=(0, 0))
+
+
+def _from_rest(network: Network, rule: LearningRule, seed: int) -> float:
+    """Return the largest distance in the trials of a stream, if columns are at rest before each of them."""
+    twin, learner = training_copy(network), copy.deepcopy(rule).without_noise()
+    optimizer = torch.optim.SGD(twin.parameters(), lr=RATE)
+    x, y = lessons(network, TRIALS, seed)
+    distances = []
+    for k in range(TRIALS):
+        one = slice(k, k + 1)
+        report = autonomy_in_a_stream(
+            twin,
+            learner,
+            trials=1,
+            learning_rate=RATE,
+            stimuli=x[one],
+            targets=y[one],
+            announced=True,
+            twin=learner,
+        )
+        distances.append(number(report.worst))
+        learner.update(twin, x[one], y[one], optimizer)
+    return max(distances)
 
 
 def _networks(

@@ -133,8 +133,8 @@ def autonomy_in_a_stream(
         noise: on ports; drawn anew in each trial.
         engine: "torch" or "brian2".
         circuit: of this network, this rule and this learning rate, if another than ``cn.circuit`` makes.
-        twin: a rule that teaches the twin; if not given, the rule's teaching signal and feedback with a
-            sweep (for a rule that has no such parts, backprop).
+        twin: a rule that teaches the twin, without noise by which decoders learn; if not given, the rule's
+            teaching signal and feedback with a sweep (for a rule that has no such parts, backprop).
         progress: called with the number of trials done.
         options: of the engine.
 
@@ -147,12 +147,13 @@ def autonomy_in_a_stream(
         raise CircuitError(f"{rule.name} learns by noise of its own, which a stream of trials does not draw")
     told = bool(announced) if phase_signal is None else phase_signal
     columns = circuit or without_warnings(network, rule, learning_rate, told)
-    x, y = _lessons(network, trials, seed, stimuli, targets)
+    x, y = lessons(network, trials, seed, stimuli, targets)
     least = np.array([max(2, columns.needs.present), columns.needs.teach])
     timing = least + np.random.default_rng(seed).integers(0, slack, (trials, 2), endpoint=True)
     sweep = rule.in_one_sweep()
     phi = sweep is not None and any(p.role == "phi" for p in columns.populations)
     other, teacher = float64_copy(network), twin or sweep or rule_by_name("backprop")
+    teacher = teacher.without_noise()  # (as columns are, but for ``noise``)
     optimizer = torch.optim.SGD(other.parameters(), lr=learning_rate)
     start = {name: p.detach().clone() for name, (_, p) in projections(other).items()}
     running = simulator(columns, engine, **options)
@@ -229,7 +230,14 @@ def onsets(on: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return begins
 
 
-def _lessons(network: Network, trials: int, seed: int, stimuli: Any, targets: Any) -> tuple[Tensor, Tensor]:
+def lessons(
+    network: Network, trials: int, seed: int, stimuli: Any = None, targets: Any = None
+) -> tuple[Tensor, Tensor]:
+    """Return stimuli and targets of a stream: given ones, or random ones.
+
+    Raises:
+        ProtocolError: they are not as many as trials.
+    """
     rng = torch.Generator().manual_seed(seed)
     classes = torch.Size(network.output_shape).numel()
     trials = whole("a stream: trials", trials, ProtocolError)

@@ -108,6 +108,10 @@ def judge_clock(found: Autonomy) -> Finding:
     silenced, told = found.own["phases"], found.own.get("everything", found.own["phases"])
     mark = _share({kind: v <= EQUAL for kind, v in silenced.items()})
     detail = f"without its clocks {brief(max(silenced.values()))}, with them {brief(max(told.values()))}"
+    if rested := found.own.get("from rest"):
+        detail += f", and {brief(max(rested.values()))} if each trial begins at rest"
+        if max(rested.values()) <= EQUAL:
+            detail += ": columns rest in more than one way, and may stay as the trial before has left them"
     if "clock" not in found.controls:
         detail = "the circuit has no clock; phases told"
     return Finding("clock", mark, max(silenced.values()), detail)

@@ -5,9 +5,10 @@
 
     Δw = rate · κ^(−d) (v_post · rate_pre + rate_post · v_pre)                    at one tick of the clock
 
-Errors move all at once, and may need more steps than
-the rule's, which take turns. Without a teacher they go to 0. Signed errors cross synapses both ways: each
-synapse is read four times, up and down, by columns and by error cells.
+Errors move all at once, and may need twice the steps of the rule's, which take turns. Without a teacher they
+go to 0. Signed errors cross synapses both ways: each synapse is read four times, up and down, by columns and
+by error cells. Where feedback is strong columns may rest in more than one way: they go on from where the
+trial before has left them, and the rule from a sweep up.
 """
 
 from __future__ import annotations

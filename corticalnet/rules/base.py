@@ -228,6 +228,10 @@ class LearningRule(OwnWeights, ABC):
         """Return a copy that always takes the action of highest expected reward."""
         return copy.deepcopy(self)
 
+    def without_noise(self) -> LearningRule:
+        """Return a rule whose feedback learns without noise; itself, where it needs none."""
+        return self
+
     def with_trigger(self, trigger: Trigger, name: str = "custom") -> LearningRule | None:
         """Return a rule of the same teaching signal and feedback with another trigger; None if impossible.
 

@@ -80,11 +80,10 @@ class Encoding:
             return self.top(state)
         return self.decoders.code(node, state, self.activity.traces[node])
 
-    def noise(self, sigma: float) -> list[Tensor | None]:
-        """Draw Gaussian noise for the rates of hidden areas (None for others)."""
+    def noise(self, draw: Callable[[Tensor], Tensor]) -> list[Tensor | None]:
+        """Draw noise for the rates of hidden areas (None for others)."""
         hidden = range(1, self.wiring.output)
-        rates = enumerate(self.activity.rates)
-        return [sigma * gaussian(rate) if node in hidden else None for node, rate in rates]
+        return [draw(rate) if node in hidden else None for node, rate in enumerate(self.activity.rates)]
 
     def disturbed(self, noise: list[Tensor | None]) -> tuple[list[Tensor], list[Tensor]]:
         """Return all rates with noise, and the state that each area has when its sources fire so."""
@@ -109,9 +108,15 @@ class Reconstruction(ABC):
     #: Which kinds of decoders it is for.
     kinds: tuple[str, ...] = ("linear", "gated")
     equation = ""
+    #: Whether there is noise at all: columns in a circuit have none that nobody gives them.
+    noisy = True
 
     def __init__(self, sigma: float, samples: int, damping: float) -> None:
         self.sigma, self.samples, self.damping = sigma, samples, damping
+
+    def draw(self, like: Tensor) -> Tensor:
+        """Draw Gaussian noise for some rates or states."""
+        return self.sigma * gaussian(like) if self.noisy else like.new_zeros(like.shape)
 
     def learn(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
         """Accumulate the gradients of all decoders, over all samples of noise."""
@@ -144,7 +149,7 @@ class NoisePreserving(Reconstruction):
     def sample(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
         """Perturb all hidden areas at once by one noise pattern, which goes up by one link."""
         decoders, rates = encoding.decoders, encoding.activity.rates
-        noisy, states = encoding.disturbed(encoding.noise(self.sigma))
+        noisy, states = encoding.disturbed(encoding.noise(self.draw))
         codes = encoding.told(states, noisy)
         errors: list[Tensor | None] = [None] * len(rates)
         for node in decoders.ways:
@@ -182,12 +187,12 @@ class LocalDifference(Reconstruction):
 
     def sample(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
         """Perturb all areas at once: for what the noise drives above, and for what is decoded of noise."""
-        noise, decoders = encoding.noise(self.sigma), encoding.decoders
+        noise, decoders = encoding.noise(self.draw), encoding.decoders
         noisy, states = encoding.disturbed(noise)
         moved = [now - then for now, then in zip(encoding.told(states, noisy), encoding.codes, strict=True)]
-        above = [s + self.sigma * gaussian(s) if n else s for n, s in enumerate(encoding.states)]
+        above = [s + self.draw(s) if n else s for n, s in enumerate(encoding.states)]
         jitter = [encoding.code(n, s) - encoding.codes[n] if n else s for n, s in enumerate(above)]
-        jitter += [self.sigma * gaussian(c) for c in encoding.codes[len(jitter) :]]
+        jitter += [self.draw(c) for c in encoding.codes[len(jitter) :]]
         echo: list[Tensor | None] = [None] * len(noise)
         for node in decoders.ways:
             echo[node] = decoders.moved(node, encoding.codes, jitter, encoding.of_two)
@@ -207,7 +212,7 @@ class Difference(Reconstruction):
 
     def sample(self, encoding: Encoding, plasticity: Plasticity, observer: Observer) -> None:
         """Perturb one hidden area after the other, from the top."""
-        wiring, decoders, noise = encoding.wiring, encoding.decoders, encoding.noise(self.sigma)
+        wiring, decoders, noise = encoding.wiring, encoding.decoders, encoding.noise(self.draw)
         traces = frozen(wiring, encoding.activity)
         for node in reversed(decoders.ways):
             own = noise[node]

@@ -27,6 +27,7 @@ Deviations from the papers
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -145,6 +146,12 @@ class TargetPropagation(LearningRule):
     def decoders(self, net: Network) -> Decoders:
         """Return the decoders of a network, as they are now."""
         return Decoders(net, self.decoder, self.named_parameters(net), self._beside, self._to_output)
+
+    def without_noise(self) -> TargetPropagation:
+        """Return a copy whose decoders learn from rates as they are, as a circuit's without noise do."""
+        other = copy.deepcopy(self)
+        other.reconstruction.noisy = False
+        return other
 
     @property
     def _to_output(self) -> bool:

@@ -15,6 +15,7 @@ from corticalnet.circuits.pointwise import where
 from corticalnet.circuits.quantities import ONE, Pure
 from corticalnet.columns import runs
 from corticalnet.columns.detected import DetectedColumns
+from corticalnet.columns.target_propagation import TargetColumns
 from corticalnet.columns.z_il import ZILColumns
 
 
@@ -167,6 +168,28 @@ def test_two_phases_need_nobody_who_tells_them_where_phi_detects_them():
     assert untold.settling["this network"].distance < 1e-7
     verdicts = judge_phases(untold), judge_clock(untold), judge_autonomy(untold, "full autonomy", "nothing")
     assert {verdict.mark for verdict in verdicts} == {"yes"}
+
+
+def test_columns_that_rest_in_two_ways_may_stay_as_the_trial_before_has_left_them(monkeypatch):
+    """Strong feedback holds a column at its bound. Each trial from rest is the rule's."""
+    monkeypatch.setattr("corticalnet.audit.autonomy.TRIALS", 4)
+    found = autonomy(cn.rule("recurrent-backprop", steps=130), random_mlp("relu", 3, 0))
+    assert found.own["everything"]["this network"] > 0.1
+    assert found.own["from rest"]["this network"] < 1e-12
+    assert "rest in more than one way" in judge_clock(found).detail
+
+
+@pytest.mark.parametrize("name", ["difference-target-propagation", "local-difference-reconstruction"])
+def test_a_twin_whose_columns_have_no_noise_has_none_either(name):
+    found = autonomy(cn.rule(name), random_mlp("tanh", 3, 0))
+    assert found.own["everything"]["this network"] < 1e-12
+
+
+def test_a_clock_that_is_early_is_not_excused_by_a_start_from_rest(monkeypatch):
+    monkeypatch.setattr(TargetColumns, "_last", lambda self, areas: 0)  # before targets have come down
+    found = autonomy(cn.rule("difference-target-propagation"), random_mlp("tanh", 3, 0))
+    assert found.own["from rest"]["this network"] > 0.1
+    assert "more than one way" not in judge_clock(found).detail
 
 
 def test_a_sweep_is_no_process_in_time_and_some_rules_have_no_circuit():
