@@ -5,10 +5,10 @@
 
     Δw = rate · κ^(−d) (v_post · rate_pre + rate_post · v_pre)                    at one tick of the clock
 
-Errors move all at once, and may need twice the steps of the rule's, which take turns. Without a teacher they
-go to 0. Signed errors cross synapses both ways: each synapse is read four times, up and down, by columns and
-by error cells. Where feedback is strong columns may rest in more than one way: they go on from where the
-trial before has left them, and the rule from a sweep up.
+Areas of odd and of even depth take turns, columns and errors alike, and rest in about the rule's steps.
+Without a teacher errors go to 0. Signed errors cross synapses both ways: each synapse is read four times, up
+and down, by columns and by error cells. Where feedback is strong columns may rest in more than one way: they
+go on from where the trial before has left them, and the rule from a sweep up.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 from corticalnet.circuits import cells
 from corticalnet.circuits.cells.responding import (
     RelaxingError,
+    RelaxingErrorNext,
     RelaxingOutputError,
     Responding,
     RespondingNext,
@@ -70,7 +71,8 @@ class RecurrentBackpropColumns(ColumnModel):
         own, tau = self.rule.relaxation, self.dt / self.rule.relaxation.rate
         weight = own.feedback**-area.depth
         value = (Responding if area.depth % 2 else RespondingNext)(tau, area.activation, own.bound, weight)
-        error = (RelaxingOutputError if area.output else RelaxingError)(tau, weight)
+        hidden = RelaxingError if area.depth % 2 else RelaxingErrorNext
+        error = (RelaxingOutputError if area.output else hidden)(tau, weight)
         wires = [Wire("value", "error", "gain", sends="gain"), Wire("error", "value", "error", sends="rate")]
         if area.output:
             wires.append(Wire("value", "error", "rate", sends="rate"))

@@ -5,7 +5,12 @@ from types import SimpleNamespace as Given
 import pytest
 
 from corticalnet.circuits.cells.cell import rest_of
-from corticalnet.circuits.cells.responding import RelaxingError, RelaxingOutputError, Responding
+from corticalnet.circuits.cells.responding import (
+    RelaxingError,
+    RelaxingErrorNext,
+    RelaxingOutputError,
+    Responding,
+)
 
 
 @pytest.mark.parametrize(("drive", "rate", "gain"), [(0.5, 0.25, 1.0), (3.0, 0.5, 0.0), (-1.0, 0.0, 0.0)])
@@ -16,11 +21,12 @@ def test_a_column_relaxes_half_way_and_has_no_gain_at_its_bound_or_below_thresho
     assert cell.send(rest_of(cell), Given(error=0.5), 1.0) == {"error": 0.5, "moved": 2.0}
 
 
-def test_an_error_relaxes_by_the_gain_of_its_column():
+@pytest.mark.parametrize(("kind", "phase"), [(RelaxingError, "compare"), (RelaxingErrorNext, "detect")])
+def test_an_error_relaxes_by_the_gain_of_its_column(kind, phase):
     """0.5 + ½ (2 · (0.3 + 0.8 / 4) − 0.5) = 0.75"""
-    cell = RelaxingError(tau=2.0, weight=4.0)
+    cell = kind(tau=2.0, weight=4.0)
     now = Given(rate=0.5, sent=2.0)
-    assert cell.detect(now, Given(drive=0.3, feedback=0.8, gain=2.0), 1.0) == pytest.approx(
+    assert getattr(cell, phase)(now, Given(drive=0.3, feedback=0.8, gain=2.0), 1.0) == pytest.approx(
         {"rate": 0.75, "sent": 3.0}
     )
 

@@ -47,6 +47,8 @@ class RespondingNext(Responding, RelaxingNext):
 class RelaxingError(Cell):
     """An error cell of a hidden column, which relaxes to what errors below and above make of it.
 
+    It relaxes before its neighbours do.
+
     Ports: ``drive``, ``feedback``, ``gain``. States: ``rate`` (v), ``sent`` (c · v).
 
     Args:
@@ -56,10 +58,10 @@ class RelaxingError(Cell):
 
     tau: Milliseconds = 1.0
     weight: Magnitude = 1.0
-    ports = {"drive": "detect", "feedback": "detect", "gain": ""}
+    ports = {"drive": "compare", "feedback": "compare", "gain": ""}
     state = {"rate": 0.0, "sent": 0.0}
 
-    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Relax the error by one Euler step."""
         return self._relax(cell, port.drive + port.feedback / self.weight, port.gain, dt)
 
@@ -68,7 +70,21 @@ class RelaxingError(Cell):
         return {"rate": rate, "sent": self.weight * rate}
 
 
-class RelaxingOutputError(RelaxingError):
+class RelaxingErrorNext(RelaxingError):
+    """An error cell of a hidden column that relaxes after its neighbours."""
+
+    ports = {"drive": "detect", "feedback": "detect", "gain": ""}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Keep the error in this phase: its neighbours move first."""
+        return {"rate": cell.rate}
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Relax the error by one Euler step."""
+        return self._relax(cell, port.drive + port.feedback / self.weight, port.gain, dt)
+
+
+class RelaxingOutputError(RelaxingErrorNext):
     """An error cell of an output column, driven by its error while a teacher is there.
 
     Ports: ``drive``, ``gain``, ``rate`` of its column. Outside inputs: ``target``, ``clamped``.
