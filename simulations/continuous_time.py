@@ -104,9 +104,7 @@ _TIMES = ("read_delay", "delay", "dt", "tau_error", "local_delay", "ramp")
 
 
 def run(
-    quick: Annotated[
-        bool, typer.Option("--quick", help="One network, the last point of each curve.")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="One network, a point of each curve.")] = False,
     seeds: Annotated[int, typer.Option(help="How many networks, each with its own trial.")] = 3,
 ) -> dict:
     """Every panel's curves (for each x, one number per network), and the autonomous runs."""
@@ -115,7 +113,7 @@ def run(
         (panel, name, x, settings(x))
         for panel, (_, lines) in PANELS.items()
         for name, (values, settings) in lines.items()
-        for x in (values[-1 - 4 * (panel == "waiting") :: 4] if quick else values)
+        for x in (few(panel, values) if quick else values)
     ]
     found: dict = {}
     for panel, name, x, settings in track(points, "trials", transient=True):
@@ -128,6 +126,11 @@ def run(
             errors = [apart({"read_delay": s, "dt": dt}, seed, trials, engine) for seed in range(seeds)]
             runs[f"{engine}, s = {s} τ"] = np.max(errors, axis=0).tolist()
     return {"seeds": seeds, "panels": found, "law": law(found["waiting"]["latch"]), "autonomous": runs}
+
+
+def few(panel: str, values: list[float]) -> list[float]:
+    """The last point of a curve; a second for the law, and steps that are not many."""
+    return values[1:2] if panel == "step" else values[-1 - 4 * (panel == "waiting") :: 4]
 
 
 def apart(settings: dict[str, Any], seed: int, trials: int = 1, engine: str = "torch") -> list[float]:
