@@ -1,4 +1,4 @@
-"""Which rule made this recording? Rules told apart by the rates of hidden cells alone.
+"""Which rule made this recording, by the rates of hidden cells alone?
 
     python -m simulations.which_rule              seven rules, 30 networks each, 25 min of a core
     python -m simulations.which_rule --quick      three rules, four small networks each, some seconds
