@@ -50,6 +50,8 @@ class Network(nn.Module):
     torch.Size([5, 1])
     """
 
+    bounded: tuple[Link, ...] = ()  # links whose weights have bounds
+
     def __init__(
         self,
         input_shape: Sequence[int],
@@ -79,6 +81,7 @@ class Network(nn.Module):
             if not self.wiring.leaving[node]:
                 raise NetworkError(f"area '{self.wiring.name(node)}' sends to no other area")
         self.wiring.measure()
+        self.bounded = tuple(link for link in self.links if link.bounds is not None)
         self._levelled: Wiring | None = None
         self.to(device=device, dtype=dtype)
         self.parts = Parts(self)
@@ -211,9 +214,8 @@ class Network(nn.Module):
 
         Rules do so when they learn and after each update; after a step of an optimizer of your own, call it.
         """
-        for link in self.links:
-            if link.bounds is not None:
-                link.keep_bounds()
+        for link in self.bounded:
+            link.keep_bounds()
 
     @property
     def learned(self) -> tuple[nn.Parameter, ...]:

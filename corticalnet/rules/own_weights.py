@@ -74,7 +74,8 @@ class OwnWeights:
         def met(self: OwnWeights, net: Network, *arguments: Any, **options: Any) -> Any:
             if self._meet(net):
                 self._look_for_those_left_behind(net)
-            net.keep_bounds()  # (somebody else may have stepped an optimizer)
+            if net.bounded:
+                net.keep_bounds()  # (somebody else may have stepped an optimizer)
             if not self.needs_full_precision:
                 return learn(self, net, *arguments, **options)
             with torch.autocast(net.like.device.type, enabled=False):
