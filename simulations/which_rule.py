@@ -1,7 +1,7 @@
 """Which rule made this recording, by the rates of hidden cells alone?
 
     python -m simulations.which_rule              seven rules, 30 networks each, 25 min of a core
-    python -m simulations.which_rule --quick      three rules, four small networks each, some seconds
+    python -m simulations.which_rule --quick      three rules, six small networks each, some seconds
 
 Digits, 64-32-32-10, tanh, squared loss, Adam, batch 32, 2,000 updates; each network has its own start and
 order, and one of three learning rates, so that speed says little. Recorded are rates of both hidden areas in
@@ -79,7 +79,7 @@ def recorded(name: str, seed: int, factor: float, hidden: int, times: tuple[int,
 
 
 def run(
-    quick: Annotated[bool, typer.Option("--quick", help="Three rules, four small networks each.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Three rules, six small networks each.")] = False,
     seeds: Annotated[int, typer.Option(help="Networks of each rule and learning rate.")] = 10,
     runs: Annotated[Path, typer.Option(help="Folder for the recordings.")] = Path("runs/which_rule"),
 ) -> dict:

@@ -101,8 +101,7 @@ class LearningRule(OwnWeights, ABC):
         decay: λ of a decay of weights that is the rule's own, apart from what it learns; it may be set.
         equals: what its changes equal exactly, and where; None if nothing is known.
         may_diverge: what beside the learning rate may let training run away, and the cure; "" if nothing.
-        of_two: whether two activities come down that are compared, and not, where that is the same number for
-            half the work, their difference: in an audit, for what crosses a synapse is no difference.
+        of_two: whether two activities come down, not their difference: an audit asks what crosses synapses.
         observer: who is told what cells hold just before synapses change; nobody, in training.
 
     >>> import corticalnet as cn

@@ -245,7 +245,6 @@ def test_weights_written_back_are_those_of_the_circuit():
             {},
             "SignSymmetric or Direct or Matching feedback, not WeightMirror",
         ),
-        ("matching in a sweep", {}, "Tied or Random or SignSymmetric or Direct feedback, not Matching"),
         ("matching and φ", {}, "Tied or Random or SignSymmetric feedback, not Matching"),
     ],
 )
@@ -254,7 +253,6 @@ def test_what_has_no_circuit_says_so(rule, options, message):
         "reward in z-il": lambda: cn.Rule(cn.Reward(), trigger=cn.ZIL()),
         "rewarded streaming": lambda: cn.rule("streaming-fa-z-il", teaching=cn.Reward()),
         "reward, mirrored": lambda: cn.rule("brainprop", feedback="weight-mirror"),
-        "matching in a sweep": lambda: cn.rule("backprop", feedback="matching"),
         "matching and φ": lambda: cn.rule("streaming-fa-z-il", teaching=cn.Reward(), feedback="matching"),
     }
     found = own[rule]() if rule in own else cn.rule(rule)

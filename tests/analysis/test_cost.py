@@ -37,6 +37,11 @@ COUNTED = {
     "weight-perturbation": ((2, 2, 2), (0, 0), (0, 0, 0)),
     "node-perturbation": ((1, 2, 2), (0, 0), ONE),
     "reinforce": (ONE, (0, 0), ONE),
+    # bursts without a teacher and with one; or bursts and events; the controller asks how each of the
+    # 5 outputs moves with every column
+    "burstprop": (ONE, (2, 2), ONE),
+    "burstccn": (ONE, (2, 2), ONE),
+    "deep-feedback-control": (ONE, (5, 5), ONE),
     # after 1, 2, 3 steps area2 has moved, from the 2nd on area1 too: predictions above are made anew
     "il": ((1, 1 + 2, 1 + 3), (2, 3), ONE),
     "ipc": ((1, 1 + 2, 1 + 3), (2, 3), (1, 2, 3)),

@@ -586,9 +586,9 @@ def test_in_turns_an_epoch_of_decoders_comes_before_each_of_weights():
 
 @pytest.mark.slow
 def test_rules_are_told_apart_by_how_they_learn_and_not_by_how_they_begin():
-    """Twelve small networks, 20 updates: before learning the rules are the same network, seed for seed."""
+    """18 small networks, 100 updates: guesses stand out; before learning all rules have the same networks."""
     found = results("which_rule")
     assert found["rules"] == ["backprop", "feedback-alignment", "node-perturbation"]
     assert found["before learning"] == pytest.approx(1 / 3)
-    assert found["accuracy"] > 0.6
+    assert found["confusion"][2][2] > 0.6
     assert all(sum(row) == pytest.approx(1) for row in found["confusion"])
