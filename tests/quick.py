@@ -1,4 +1,4 @@
-"""``pytest --quick``: what a developer runs. Nothing ``slow``, and of many cases of one test a few.
+"""``pytest --quick``: what a developer runs. Nothing ``slow``, no whole simulation, of many cases a few.
 
 Which ones is settled by their names: the same in every run, spread over all that a test is parametrised by.
 Each case runs in `make test`.
@@ -10,7 +10,9 @@ import zlib
 from collections import Counter
 
 #: A test with more cases than this runs a share of them, and always its first.
-CASES, SHARE = 4, 6
+CASES, SHARE = 4, 12
+#: Folders of tests whose subject is a whole program.
+WHOLE = ("simulations", "report")
 
 
 def pytest_addoption(parser):
@@ -26,7 +28,8 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         test = item.nodeid.partition("[")[0]
         few = cases[test] <= CASES or test not in seen or not zlib.crc32(item.nodeid.encode()) % SHARE
-        keep = few and not item.get_closest_marker("slow")
+        whole = item.path.parent.name in WHOLE
+        keep = few and not whole and not item.get_closest_marker("slow")
         seen.add(test)
         (kept if keep else left).append(item)
     items[:] = kept

@@ -101,8 +101,8 @@ def test_slow():
     )
     assert len(everything) == 86
     many = [re.search(r"\[(\d+)-(\d+)\]", name).groups() for name in quick if "::test_many" in name]
-    assert 6 <= len(many) <= 30
-    assert {b for b, _ in many} | {a for _, a in many} == set("012345678")
+    assert 3 <= len(many) <= 16
+    assert len({b for b, _ in many}) > 2 < len({a for _, a in many})
     assert sum("::test_few" in name for name in quick) == 4
     assert not any("::test_slow" in name for name in quick)
     assert again == quick
