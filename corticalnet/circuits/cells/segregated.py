@@ -65,11 +65,7 @@ class SegregatedPyramidal(Cell):
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Relax the soma to its basal dendrite by one Euler step."""
-        soma = relax(cell.soma, port.basal, self.tau, dt)
-        return {
-            "soma": soma,
-            "soma_mean": cell.soma_mean + increment(soma - port.soma_before, self.window, dt),
-        }
+        return _integrated(self, cell, port, port.basal, dt)
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Fire as the soma is; take the gain of the free phase."""
@@ -138,11 +134,7 @@ class SegregatedOutput(Cell):
 
     def predict(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Relax the soma by one Euler step."""
-        soma = relax(cell.soma, self._drive(cell, port.basal), self.tau, dt)
-        return {
-            "soma": soma,
-            "soma_mean": cell.soma_mean + increment(soma - port.soma_before, self.window, dt),
-        }
+        return _integrated(self, cell, port, self._drive(cell, port.basal), dt)
 
     def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Fire, as the teacher wants if there is one; take rate and gain of the free phase."""
@@ -247,6 +239,12 @@ class PostsynapticPotential(Cell):
         mean = cell.mean + increment(rate - port.before, self.window, dt)
         held = where(port.prediction_phase != 0, mean, cell.held)
         return {"rate": rate, "slow": slow, "fast": fast, "mean": mean, "held": held}
+
+
+def _integrated(kind: Any, cell: Any, port: Any, drive: Any, dt: Any) -> dict[str, Any]:
+    """Relax a soma to its drive by one Euler step, and take it into its mean."""
+    soma = relax(cell.soma, drive, kind.tau, dt)
+    return {"soma": soma, "soma_mean": cell.soma_mean + increment(soma - port.soma_before, kind.window, dt)}
 
 
 def _at_zero(name: str) -> dict[str, float]:
