@@ -9,6 +9,7 @@ from . import (
     engines as engines,
     errors as errors,
     experiment as experiment,
+    formats as formats,
     network as network,
     plotting as plotting,
     recordings as recordings,
@@ -16,9 +17,6 @@ from . import (
     report as report,
     rules as rules,
     training as training,
-)
-from .analysis import (
-    to_neo as to_neo,
 )
 from .audit import (
     audit_rule as audit_rule,
@@ -79,6 +77,9 @@ from .experiment.stream import (
     exploration_noise as exploration_noise,
     perturbation_noise as perturbation_noise,
     low_passed as low_passed,
+)
+from .formats.neo import (
+    to_neo as to_neo,
 )
 from .network import (
     Area as Area,

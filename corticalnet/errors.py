@@ -81,6 +81,10 @@ class ProtocolError(CorticalnetError, ValueError):
     """A protocol, or what is to be recorded of it, does not fit the circuit."""
 
 
+class FormatError(CorticalnetError, ValueError):
+    """A file of another tool cannot be read or written, or one of the two cannot hold what the other says."""
+
+
 class TaskError(CorticalnetError, ValueError):
     """A task, a criterion or a learner in it is impossible, or is used in an impossible way."""
 

@@ -23,7 +23,7 @@ FLOORS = [
     ["columns", "recordings"],
     ["plotting"],
     ["engines", "training"],
-    ["analysis"],
+    ["analysis", "formats"],
     ["audit"],
     ["report"],
     [""],

@@ -8,7 +8,6 @@ from corticalnet.analysis.identification import Identification, RuleIdentifier, 
 from corticalnet.analysis.ranges import ranges
 from corticalnet.analysis.regime import Regime, recorded_regime, regime
 from corticalnet.analysis.tracking import AlignmentTracker
-from corticalnet.recordings.neo import to_neo
 from corticalnet.recordings.spikes import cv, isi, population_rate, spike_times
 
 __all__ = [
@@ -34,5 +33,4 @@ __all__ = [
     "regime",
     "rule_update",
     "spike_times",
-    "to_neo",
 ]

@@ -6,8 +6,8 @@ import torch
 from matplotlib.collections import PathCollection
 
 import corticalnet as cn
-from corticalnet.analysis import cv, isi, population_rate, spike_times, to_neo
-from corticalnet.errors import ProtocolError
+from corticalnet.analysis import cv, isi, population_rate, spike_times
+from corticalnet.errors import FormatError, ProtocolError
 from corticalnet.plotting import figures, raster, spikes, traces
 
 EVERY, DT, STEPS = 4, 0.5, 160
@@ -132,7 +132,7 @@ def test_traces_of_counts_say_so_and_stand_before_their_records(coarse):
 
 # Neo --------------------------------------------------------------------------------------------
 def test_neo_has_counts_at_the_times_at_which_they_were_recorded(coarse):
-    block = to_neo(coarse)
+    block = cn.to_neo(coarse)
     for batch in (0, 1):
         segments = [s for s in block.segments if s.annotations["sample"] == batch]
         assert [s.t_start.rescale("ms").item() for s in segments] == [0, 45]
@@ -156,7 +156,7 @@ def test_neo_places_samples_of_thinned_recordings_at_their_times(fine):
     states = fine[["area1.error.error", "area1.value.value"]]
     thin, odd = states.isel(time=slice(3, None, 5)), states.isel(time=[0, 1, 7, 30, 100])
     for data, kind in ((thin, "analogsignals"), (odd, "irregularlysampledsignals")):
-        found = [s for s in to_neo(data).segments if s.annotations["sample"] == 1]
+        found = [s for s in cn.to_neo(data).segments if s.annotations["sample"] == 1]
         signals = [a for s in found for a in getattr(s, kind) if a.name == "area1.error.error"]
         times = np.concatenate([a.times.rescale("ms").magnitude for a in signals])
         np.testing.assert_allclose(times, data.time)
@@ -165,5 +165,5 @@ def test_neo_places_samples_of_thinned_recordings_at_their_times(fine):
 
 
 def test_an_empty_recording_is_said(fine):
-    with pytest.raises(ProtocolError, match="this recording is empty"):
-        to_neo(simulated(1000))
+    with pytest.raises(FormatError, match="this recording is empty"):
+        cn.to_neo(simulated(1000))

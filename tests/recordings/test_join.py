@@ -7,7 +7,6 @@ import pytest
 import xarray as xr
 
 import corticalnet as cn
-from corticalnet.analysis import to_neo
 from corticalnet.errors import ProtocolError
 from tests.engines.random_experiments import one_experiment
 
@@ -36,7 +35,7 @@ def test_trials_of_joined_runs_are_exported_as_trials():
     simulator = running()
     trial = [cn.Present(np.ones(2), 4), cn.Rest(3)]
     data = cn.join([simulator.run(trial) for _ in range(3)])
-    assert [s.t_start.rescale("ms").item() for s in to_neo(data).segments] == [0, 3.5, 7]
+    assert [s.t_start.rescale("ms").item() for s in cn.to_neo(data).segments] == [0, 3.5, 7]
     assert len(json.loads(data.attrs["events"])) == 6
 
 

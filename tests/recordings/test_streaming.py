@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 import corticalnet as cn
-from corticalnet.analysis import population_rate, spike_times, to_neo
+from corticalnet.analysis import population_rate, spike_times
 from corticalnet.circuits import Circuit, Population
 from corticalnet.engines.snapshot import Snapshot
 from corticalnet.errors import ProtocolError, SimulationError
@@ -95,7 +95,7 @@ def test_figures_and_numbers_of_a_recording_on_disk(tmp_path):
     xr.testing.assert_identical(*rates)
     for cell, times in spike_times(streamed).items():
         np.testing.assert_array_equal(times, spike_times(whole)[cell])
-    assert len(to_neo(streamed).segments) == len(to_neo(whole).segments)
+    assert len(cn.to_neo(streamed).segments) == len(cn.to_neo(whole).segments)
     some = [data["a.spikes.spike"].isel(time=slice(3, 9)) for data in (streamed, whole)]
     assert some[0].equals(some[1])
 

@@ -9,10 +9,11 @@ import torch
 from neo.io import NeoMatlabIO, PickleIO
 
 import corticalnet as cn
-from corticalnet.analysis import spike_times, to_neo
+from corticalnet import to_neo
+from corticalnet.analysis import spike_times
 from corticalnet.circuits.cells import Cell, State
 from corticalnet.circuits.quantities import KHZ, MV
-from corticalnet.errors import ProtocolError
+from corticalnet.errors import FormatError, ProtocolError
 
 X = np.random.default_rng(0).uniform(0.2, 1, (2, 4))
 LENGTH = 80
@@ -151,11 +152,11 @@ def test_the_end_of_a_recording_begins_within_a_trial(data):
 
 
 def test_mistakes_are_one_sentence(data, monkeypatch):
-    with pytest.raises(ProtocolError, match="event that begins a trial 'taech'; did you mean 'teach'"):
+    with pytest.raises(FormatError, match="event that begins a trial 'taech'; did you mean 'teach'"):
         to_neo(data, trial="taech")
     with pytest.raises(ProtocolError, match="only each 2 steps are in this recording"):
         to_neo(data.isel(time=slice(None, None, 2)))
     monkeypatch.setitem(sys.modules, "neo", None)
-    with pytest.raises(ProtocolError) as caught:
+    with pytest.raises(FormatError) as caught:
         to_neo(data)
-    assert str(caught.value) == "to_neo needs Neo: pip install 'corticalnet[neo]'"
+    assert str(caught.value) == "to_neo needs neo: pip install 'corticalnet[neo]'"

@@ -15,7 +15,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from corticalnet.errors import ProtocolError, one_of
+from corticalnet.errors import FormatError, one_of
+from corticalnet.formats.extras import library
 from corticalnet.recordings.firing import counted, fires, firing
 from corticalnet.recordings.reading import numbers
 from corticalnet.recordings.spikes import spike_times
@@ -45,7 +46,7 @@ def to_neo(data: xr.Dataset, trial: str = "present") -> Any:
             none, all is one trial.
 
     Raises:
-        ProtocolError: Neo is not installed, no event is called so, nothing was recorded, or records with
+        FormatError: Neo is not installed, no event is called so, nothing was recorded, or records with
             spikes were left out.
 
     >>> import corticalnet as cn
@@ -55,16 +56,10 @@ def to_neo(data: xr.Dataset, trial: str = "present") -> Any:
     >>> len(block.segments)
     1
     """
-    try:
-        import neo
-        from quantities import ms
-    except ImportError as error:
-        raise ProtocolError("to_neo needs Neo: pip install 'corticalnet[neo]'") from error
+    neo, ms = library("neo", "neo", "to_neo"), library("quantities", "neo", "to_neo").ms
     times = np.asarray(data["time"].values, dtype=np.float64)
     if not times.size:
-        raise ProtocolError(
-            "this recording is empty: it ended before the first record; choose a smaller every"
-        )
+        raise FormatError("this recording is empty: it ended before the first record; choose a smaller every")
     dt, every = float(data.attrs["dt"]), counted(data)
     events = [(float(time), str(label)) for time, label in json.loads(data.attrs.get("events", "[]"))]
     # The first record tells of ``every`` steps, and the last of a step that has ended.
@@ -102,7 +97,7 @@ def _edges(events: Sequence[tuple[float, str]], trial: str, begin: float, end: f
     """Return the times at which trials begin, and the end."""
     labels = dict.fromkeys(label for _, label in events)
     if trial != "present":
-        one_of("event that begins a trial", trial, labels or ["none"], ProtocolError)
+        one_of("event that begins a trial", trial, labels or ["none"], FormatError)
     starts = [time for time, label in events if label == trial and time < end]
     running = any(time <= begin for time in starts)
     later = [time for time in starts if time > begin]
