@@ -11,7 +11,7 @@ Sizes and settings are those of the authors' published code for MNIST.
 
 Deviations
     1. Y is fixed and random. ``--set feedback=tied`` makes it the transpose; ``kolen-pollack`` lets it learn.
-    2. Hidden columns rest at p_b, and their credit is as large as backprop's (see rules/bursts.py).
+    2. Hidden columns rest at p_b, and their credit is as large as backprop's (see rules/dendrites/bursts.py).
     3. 30 epochs, chosen here. Plain steps leave chance late, as backprop's do: after 10 epochs of 8,000
        digits of MNIST 9 to 22 % at 0.1 and 1 (backprop 10 to 17 % at 0.1); by
        ``--set optimizer=adam --set lr=0.0005`` 89.7 % in five, backprop 91.6 % (one seed).

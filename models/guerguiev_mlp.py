@@ -22,7 +22,7 @@ Other rules: ``--rule backprop | direct-feedback-alignment``; ``--set hidden=(50
 
 import corticalnet as cn
 from corticalnet.network.initialisation import scaled
-from corticalnet.rules.segregated_dendrites import PAPER
+from corticalnet.rules.dendrites.segregated_dendrites import PAPER
 from corticalnet.training import Settings
 
 

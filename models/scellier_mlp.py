@@ -19,7 +19,7 @@ Deviations
        steps) in the free phase, and for the paper's 4, 6 or 8 steps in the nudged one. The paper's steps are
        ``--set dynamics=hopfield --set rate=0.5 --set order=together --set steps=20``.
     3. Every free phase begins with a sweep; the authors keep each image's free state from one epoch to
-       the next (``--set persistent=True``; corticalnet/rules/persistent.py says what that hides).
+       the next (``--set persistent=True``; corticalnet/rules/equilibrium/persistent.py says what that hides).
 
 Other rules: ``--rule backprop | recurrent-backprop``; ``--set hidden=(500,500)``.
 """

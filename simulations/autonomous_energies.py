@@ -5,9 +5,9 @@
 
 Digits, 64-32-32-10, sigmoid: a stimulus for a random time, a teacher for a random time, the next stimulus.
 φ of each area (or column) watches how far drives and feedback move, and is told nothing
-(corticalnet/rules/detected_phases.py). Its update is what synapses have noted when the teacher goes. Somebody
-who is told when the teacher comes and goes takes the same difference of products then ("told"). Both are
-compared with the rule's on the network, which knows no noise and lets both phases rest.
+(corticalnet/rules/equilibrium/detected_phases.py). Its update is what synapses have noted when the teacher
+goes. Somebody who is told when the teacher comes and goes takes the same difference of products ("told").
+Both are compared with the rule's on the network, which knows no noise and lets both phases rest.
 
     size      of the nudge in each area, as φ sees it when it comes: β κ^d, d links below the output
     noise     Gaussian, on every drive in every step; the best of four thresholds for each size

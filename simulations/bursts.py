@@ -11,7 +11,7 @@ rates. Digits: 64-64-64-10, Adam; deep feedback control, whose controller drives
 Expected (Greedy et al. 2022): the distance of BurstCCN is O(h²) where p_b is ½, else O(h); that of Burstprop
 does not vanish (a factor of its state stays). Ensembles come near rates as 1/√events, upper areas sooner.
 
-Next: corticalnet/rules/bursts.py, corticalnet/rules/feedback_control.py.
+Next: corticalnet/rules/dendrites/bursts.py, corticalnet/rules/dendrites/feedback_control.py.
 """
 
 from __future__ import annotations

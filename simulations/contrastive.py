@@ -10,7 +10,7 @@ down is. Digits: 64-64-64-10, Adam; answers are those of the free equilibrium.
 Expected (Xie & Seung 2003): the distance of both is O(κ), so slopes of 1; where GeneRec's way down has random
 weights of its own, it does not fall. Digits are learned nearly as by backprop where κ is small.
 
-Next: corticalnet/rules/contrastive.py.
+Next: corticalnet/rules/equilibrium/contrastive.py.
 """
 
 from __future__ import annotations

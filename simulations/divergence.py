@@ -14,7 +14,7 @@ Divergence is (a) the mean difference between their test errors over epochs, in 
 Song et al. 2020, Fig. 3: zero only at σ = 0, and only at (t = l, γ = 1); their network is 784-32(-32(-32))-10
 on MNIST. Expected: (b) below 1e-9 at those points (rounding), above 1e-4 elsewhere.
 
-Next: corticalnet/rules/z_il.py.
+Next: corticalnet/rules/predictive_coding/z_il.py.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ one-sided and O(β²) if symmetric, so slopes of 1 and 2, and N for a circle of 
 symmetric and continual one-sided, where phases settle and weights stay. With one hidden area accuracy is
 within a point of the twin's.
 
-Next: corticalnet/rules/equilibrium.py.
+Next: corticalnet/rules/equilibrium/propagation.py.
 """
 
 from __future__ import annotations

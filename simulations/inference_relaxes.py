@@ -14,7 +14,7 @@ backprop's change. An error reaches the area l below the output at T = l as γ^l
 update in its very direction (with γ = 1 the update itself, which is Z-IL). Then the update turns away, to
 that of the equilibrium, which is not backprop (docs/decisions/0007).
 
-Next: corticalnet/rules/inference_learning.py.
+Next: corticalnet/rules/predictive_coding/inference_learning.py.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ Expected: dendrites are silent once laterals are learned, speak when the teacher
 when the way up has learned; the distance to the closed form is O(λ), so its slope is 1; all-local learning
 costs nothing that three seeds could show.
 
-Next: corticalnet/rules/microcircuit.py.
+Next: corticalnet/rules/dendrites/microcircuit.py.
 """
 
 from __future__ import annotations

@@ -8,11 +8,12 @@ equations run in both phases: digits are shown to columns 64-12-…-10 (weights 
 values move by −ε + f'(x) ⊙ Wᵀ ε, and feedback is live. Does every error vanish (below 1e-9) within 300 steps?
 
 Expected: steps of size γ down the energy F = ½ Σ ε² come to rest if and only if γ λ < 2, with λ the largest
-eigenvalue of ∂²F/∂x² at rest (corticalnet/rules/energy.py); for one hidden area that is eig(D WᵀW D) < ½.
+eigenvalue of ∂²F/∂x² at rest (corticalnet/rules/predictive_coding/energy.py); for one hidden area that is
+eig(D WᵀW D) < ½.
 Against it stand two gates that need no signal: feedback from φ until the prediction moves, and streaming
 (pulses φ ε). Both should rest after as many steps as the network is deep, whatever the weights.
 
-Next: corticalnet/rules/energy.py.
+Next: corticalnet/rules/predictive_coding/energy.py.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.plotting.style import RED, styled
 from corticalnet.recordings.reading import all_cells
-from corticalnet.rules.energy import stability
+from corticalnet.rules.predictive_coding.energy import stability
 
 from .parts.common import plus_minus, simulation, table
 

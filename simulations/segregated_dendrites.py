@@ -11,7 +11,7 @@ for each column in batches of 8, tested on 250 ms.
 Expected: slope 1; cosines near 1 already with one cell; accuracy near that of direct feedback alignment, some
 points less with spikes; plateaus that move less after learning (Guerguiev et al. 2017).
 
-Next: corticalnet/rules/segregated_dendrites.py, corticalnet/columns/segregated_dendrites.py.
+Next: corticalnet/rules/dendrites/segregated_dendrites.py, corticalnet/columns/segregated_dendrites.py.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from corticalnet.compare import relative_error
 from corticalnet.network.initialisation import scaled
 from corticalnet.plotting.style import BLUE, GREY, RED, styled
 from corticalnet.recordings.reading import weight_change
-from corticalnet.rules.segregated_dendrites import PAPER
+from corticalnet.rules.dendrites.segregated_dendrites import PAPER
 
 from .parts import digits, training
 from .parts.common import mean_sd, plus_minus, simulation, table

@@ -13,7 +13,7 @@ For decoders: cosines to the transpose and the pseudo-inverse of the way up, on 
 
 Expected: DTP best in turns and near backprop; AO-SDTP near it without weight transport; L-DRL is backprop.
 
-Next: corticalnet/rules/target_propagation.py.
+Next: corticalnet/rules/target_propagation/propagation.py.
 """
 
 from __future__ import annotations

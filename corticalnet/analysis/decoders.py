@@ -22,8 +22,8 @@ from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.links import Link
 from corticalnet.rules import LearningRule
-from corticalnet.rules.reconstruction import Encoding
-from corticalnet.rules.target_propagation import TargetPropagation
+from corticalnet.rules.target_propagation.propagation import TargetPropagation
+from corticalnet.rules.target_propagation.reconstruction import Encoding
 from corticalnet.rules.teaching import TrialLoss
 from corticalnet.tables import table
 

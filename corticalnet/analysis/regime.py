@@ -33,7 +33,7 @@ from corticalnet.analysis.trajectory import InferenceTrajectory, trajectory_of_r
 from corticalnet.compare import cosine
 from corticalnet.errors import CircuitWarning
 from corticalnet.network import Network
-from corticalnet.rules.energy import Energy
+from corticalnet.rules.predictive_coding.energy import Energy
 
 if TYPE_CHECKING:
     import xarray as xr

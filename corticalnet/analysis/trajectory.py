@@ -28,8 +28,8 @@ from corticalnet.network.wiring import Wiring
 from corticalnet.recordings.reading import area_names, states
 from corticalnet.recordings.reading import weights as weights_at
 from corticalnet.rules import LearningRule, Rule, Sweep, Teacher, Tied
-from corticalnet.rules.energy import Energy
 from corticalnet.rules.observer import Broadcasts, Cells, Observer, by_area
+from corticalnet.rules.predictive_coding.energy import Energy
 
 if TYPE_CHECKING:
     import xarray as xr

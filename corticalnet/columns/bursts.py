@@ -34,7 +34,7 @@ from corticalnet.columns.refusals import by_consolidation, by_feedback, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
 from corticalnet.errors import CircuitError
 from corticalnet.rules import Random, SignSymmetric, Tied
-from corticalnet.rules.bursts import BurstCCN
+from corticalnet.rules.dendrites.bursts import BurstCCN
 
 
 @runs(BurstCCN)

@@ -28,7 +28,7 @@ from corticalnet.columns.area import AreaSpec
 from corticalnet.columns.equilibrium import EquilibriumColumns
 from corticalnet.columns.refusals import by_consolidation, first
 from corticalnet.columns.registry import Options, runs
-from corticalnet.rules.contrastive import FORMS, ContrastiveHebbian, GeneRec
+from corticalnet.rules.equilibrium.contrastive import FORMS, ContrastiveHebbian, GeneRec
 
 
 @runs(ContrastiveHebbian)

@@ -32,8 +32,8 @@ from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulation
 from corticalnet.columns.contrastive import ContrastiveColumns
 from corticalnet.columns.equilibrium import EquilibriumColumns
 from corticalnet.columns.registry import runs
-from corticalnet.rules.contrastive import FORMS, ContrastiveHebbian, GeneRec
-from corticalnet.rules.equilibrium import EquilibriumPropagation
+from corticalnet.rules.equilibrium.contrastive import FORMS, ContrastiveHebbian, GeneRec
+from corticalnet.rules.equilibrium.propagation import EquilibriumPropagation
 
 #: The largest echo of a nudge, as a share of it. Measured (pooled, untrained): up to 0.34 below the
 #: output and 0.82 in it; a new stimulus moves hidden drives by 0.3 times a nudge or more, mostly much more.

@@ -25,7 +25,7 @@ from corticalnet.circuits.plasticity.hebbian import SentTimesRate
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations
 from corticalnet.columns.refusals import by_consolidation, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
-from corticalnet.rules.equilibrium import EquilibriumPropagation
+from corticalnet.rules.equilibrium.propagation import EquilibriumPropagation
 
 
 @runs(EquilibriumPropagation)

@@ -27,7 +27,7 @@ from corticalnet.columns.skeleton import Skeleton
 from corticalnet.columns.spiking import KINDS
 from corticalnet.errors import CircuitError, CircuitWarning, one_of
 from corticalnet.network import Network
-from corticalnet.rules.energy import stability
+from corticalnet.rules.predictive_coding.energy import stability
 
 
 def circuit(

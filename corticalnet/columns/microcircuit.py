@@ -32,7 +32,7 @@ from corticalnet.columns.links import turned
 from corticalnet.columns.refusals import by_consolidation, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
 from corticalnet.errors import CircuitError
-from corticalnet.rules.microcircuit import Microcircuit
+from corticalnet.rules.dendrites.microcircuit import Microcircuit
 
 
 @runs(Microcircuit)

@@ -31,7 +31,7 @@ from corticalnet.circuits.plasticity.hebbian import MovedTimesRate, ResponseOfBo
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, broadcasters
 from corticalnet.columns.refusals import by_consolidation, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
-from corticalnet.rules.recurrent_backprop import RecurrentBackprop
+from corticalnet.rules.equilibrium.recurrent_backprop import RecurrentBackprop
 
 
 @runs(RecurrentBackprop)

@@ -44,7 +44,7 @@ from corticalnet.columns.refusals import by_consolidation, by_feedback, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
 from corticalnet.columns.spiking import spiking
 from corticalnet.rules import Direct
-from corticalnet.rules.segregated_dendrites import SegregatedDendrites
+from corticalnet.rules.dendrites.segregated_dendrites import SegregatedDendrites
 
 #: Of the means, and the least length of a phase, in ms; spikes at most, in 1/ms; synapses, in ms.
 WINDOW, PHASE, MAX_RATE, SYNAPSE, RISE = 20.0, 50.0, 0.2, 10.0, 3.0

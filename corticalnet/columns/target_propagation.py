@@ -44,8 +44,8 @@ from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulation
 from corticalnet.columns.links import flat
 from corticalnet.columns.refusals import by_consolidation, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
-from corticalnet.rules.reconstruction import Denoising, Difference, LocalDifference
-from corticalnet.rules.target_propagation import TargetPropagation
+from corticalnet.rules.target_propagation.propagation import TargetPropagation
+from corticalnet.rules.target_propagation.reconstruction import Denoising, Difference, LocalDifference
 
 
 @runs(TargetPropagation)

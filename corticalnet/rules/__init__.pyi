@@ -9,10 +9,10 @@ from .catalogue import (
     register as register,
     rule as rule,
 )
-from .detected_phases import (
+from .equilibrium.detected_phases import (
     DetectedPhases as DetectedPhases,
 )
-from .fa_z_il import (
+from .predictive_coding.fa_z_il import (
     FaZIL as FaZIL,
 )
 from .feedback import (
@@ -29,7 +29,7 @@ from .feedback import (
     Tied as Tied,
     WeightMirror as WeightMirror,
 )
-from .inference_learning import (
+from .predictive_coding.inference_learning import (
     IL as IL,
 )
 from .perturbation import (
@@ -67,6 +67,6 @@ from .trigger import (
     Equality as Equality,
     Trigger as Trigger,
 )
-from .z_il import (
+from .predictive_coding.z_il import (
     ZIL as ZIL,
 )

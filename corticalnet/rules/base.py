@@ -41,8 +41,8 @@ class LearnResult:
 
     Attributes:
         trial_loss: of the teaching signal; a rewarded one also has ``action``, ``reward`` and ``rpe``.
-        details: what the rule measured, if it measures anything: a dataclass of its trigger's (that of
-            Fa-Z-IL, :class:`~corticalnet.rules.fa_z_il.Detections`, says when each φ fired).
+        details: what the rule measured, if it measures anything: a dataclass of its trigger's (Fa-Z-IL's,
+            :class:`~corticalnet.rules.predictive_coding.fa_z_il.Detections`, says when each φ fired).
     """
 
     trial_loss: TrialLoss

@@ -78,7 +78,9 @@ FEEDBACKS = {
 
 def _targets(top: str, reconstruction: str, **settings: Any) -> Public:
     """Return what makes one rule of the family of target propagation."""
-    return Public("target_propagation.TargetPropagation", top=top, reconstruction=reconstruction, **settings)
+    return Public(
+        "target_propagation.propagation.TargetPropagation", top=top, reconstruction=reconstruction, **settings
+    )
 
 
 #: Columns of an artificial neural network (backprop) have no cells that hold feedback; all others have.
@@ -107,23 +109,27 @@ RULES: dict[str, Entry | Whole | Callable[..., LearningRule]] = {
     "segregated-dendrites": Entry(
         "teacher",
         "direct",
-        Public("segregated_dendrites.SegregatedDendrites"),
+        Public("dendrites.segregated_dendrites.SegregatedDendrites"),
         "Guerguiev, Lillicrap & Richards 2017",
     ),
-    "burstprop": Entry("teacher", "random", Public("bursts.Burstprop"), "Payeur et al. 2021"),
-    "burstccn": Entry("teacher", "random", Public("bursts.BurstCCN"), "Greedy et al. 2022"),
+    "burstprop": Entry("teacher", "random", Public("dendrites.bursts.Burstprop"), "Payeur et al. 2021"),
+    "burstccn": Entry("teacher", "random", Public("dendrites.bursts.BurstCCN"), "Greedy et al. 2022"),
     "equilibrium-propagation": Whole(
-        Public("equilibrium.EquilibriumPropagation"),
+        Public("equilibrium.propagation.EquilibriumPropagation"),
         "Scellier & Bengio 2017; Ernoult et al. 2020; Laborieux et al. 2021; Laborieux & Zenke 2022",
     ),
-    "contrastive-hebbian": Whole(Public("contrastive.ContrastiveHebbian"), "Movellan 1990; Xie & Seung 2003"),
-    "generec": Whole(Public("contrastive.GeneRec"), "O'Reilly 1996"),
-    "recurrent-backprop": Whole(Public("recurrent_backprop.RecurrentBackprop"), "Almeida 1987; Pineda 1987"),
+    "contrastive-hebbian": Whole(
+        Public("equilibrium.contrastive.ContrastiveHebbian"), "Movellan 1990; Xie & Seung 2003"
+    ),
+    "generec": Whole(Public("equilibrium.contrastive.GeneRec"), "O'Reilly 1996"),
+    "recurrent-backprop": Whole(
+        Public("equilibrium.recurrent_backprop.RecurrentBackprop"), "Almeida 1987; Pineda 1987"
+    ),
     "dendritic-microcircuit": Whole(
-        Public("microcircuit.Microcircuit"), "Sacramento, Costa, Bengio & Senn 2018"
+        Public("dendrites.microcircuit.Microcircuit"), "Sacramento, Costa, Bengio & Senn 2018"
     ),
     "deep-feedback-control": Whole(
-        Public("feedback_control.DeepFeedbackControl"), "Meulemans, Tristany Farinha et al. 2021"
+        Public("dendrites.feedback_control.DeepFeedbackControl"), "Meulemans, Tristany Farinha et al. 2021"
     ),
     "target-propagation": Whole(
         _targets("label", "noise-preserving", difference=False), "Le Cun 1986; Bengio 2014; Lee et al. 2015"

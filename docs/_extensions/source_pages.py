@@ -1,4 +1,4 @@
-"""Code is shown: what a page links to, `../corticalnet/rules/z_il.py`, and where a public name is written.
+"""Code is shown: what a page links to, `../corticalnet/demo.py`, and where a public name is written.
 
 Where no site is built the links are right as they stand. In the site, a Python file (or a folder's
 ``__init__.py``) becomes a page under ``code/``, and the README of a folder is the page that includes it.

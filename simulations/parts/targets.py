@@ -12,7 +12,7 @@ import torch
 import corticalnet as cn
 import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker, align_decoders
-from corticalnet.rules.target_propagation import TargetPropagation
+from corticalnet.rules.target_propagation.propagation import TargetPropagation
 from corticalnet.training import load_model
 
 from . import training

@@ -11,7 +11,7 @@ from corticalnet.audit.synapses import synapses, tying
 from corticalnet.errors import RuleError
 from corticalnet.rules import Sweep, Trigger
 from corticalnet.rules.observer import Observer
-from corticalnet.rules.predictive_coding import PredictiveCodingState
+from corticalnet.rules.predictive_coding.inference import PredictiveCodingState
 from tests.networks import F64
 
 

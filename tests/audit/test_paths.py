@@ -9,7 +9,7 @@ from corticalnet.audit.verdicts import judge_locality
 from corticalnet.network.wiring import Wiring
 from corticalnet.rules import ZIL
 from corticalnet.rules.observer import SILENT, by_area
-from corticalnet.rules.predictive_coding import PredictiveCodingState
+from corticalnet.rules.predictive_coding.inference import PredictiveCodingState
 
 
 class Peeking(ZIL):

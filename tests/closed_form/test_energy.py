@@ -10,8 +10,8 @@ import corticalnet as cn
 from corticalnet.errors import RuleError
 from corticalnet.recordings.reading import all_cells
 from corticalnet.rules import Teacher
-from corticalnet.rules.energy import Energy, extremes, stability
 from corticalnet.rules.observer import Observer
+from corticalnet.rules.predictive_coding.energy import Energy, extremes, stability
 from tests.networks import batch, residual, sheets, skipping
 
 F64 = torch.float64

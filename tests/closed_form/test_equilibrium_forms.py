@@ -11,7 +11,7 @@ import torch
 
 import corticalnet as cn
 from corticalnet.errors import RuleError
-from corticalnet.rules.holomorphic import analytic
+from corticalnet.rules.equilibrium.holomorphic import analytic
 from tests.closed_form.test_equilibrium import network, oracle
 from tests.networks import F64, batch, dense, distance, learned, sheets, skipping
 

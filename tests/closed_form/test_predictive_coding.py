@@ -7,7 +7,7 @@ import torch
 import corticalnet as cn
 from corticalnet.rules import Teacher, Tied, Trial
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.predictive_coding import PredictiveCodingState
+from corticalnet.rules.predictive_coding.inference import PredictiveCodingState
 from tests.closed_form.song import Song, agree, from_grad, from_weights
 
 F64 = torch.float64

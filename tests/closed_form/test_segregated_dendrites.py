@@ -7,7 +7,7 @@ from scipy.special import expit as sigmoid
 
 import corticalnet as cn
 from corticalnet.errors import RuleError
-from corticalnet.rules.segregated_dendrites import PAPER
+from corticalnet.rules.dendrites.segregated_dendrites import PAPER
 
 F64 = torch.float64
 

@@ -15,8 +15,8 @@ import corticalnet as cn
 from corticalnet.activations import ACTIVATIONS, Activation
 from corticalnet.errors import RuleError
 from corticalnet.rules import reconstruction
-from corticalnet.rules.decoders import Decoders
-from corticalnet.rules.target_propagation import TargetPropagation
+from corticalnet.rules.target_propagation.decoders import Decoders
+from corticalnet.rules.target_propagation.propagation import TargetPropagation
 from tests.networks import (
     CLASSES,
     F64,

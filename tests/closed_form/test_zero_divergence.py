@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 import corticalnet as cn
-from corticalnet.rules.detector import ChangeDetector
+from corticalnet.rules.predictive_coding.detector import ChangeDetector
 from tests.closed_form.song import Song, agree, from_grad, from_weights
 
 F64 = torch.float64

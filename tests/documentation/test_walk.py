@@ -57,7 +57,7 @@ def test_the_walk_of_the_readme_is_executed():
     ways = {path for path, *_ in learning()}, {path for path, *_ in learning(simulate=True)}
     shown = links("README.md", "The walk")
     network = [path for path in shown if path.split("/")[1] in ("rules", "network")]
-    cells = "corticalnet/rules/predictive_coding.py"
+    cells = "corticalnet/rules/predictive_coding/inference.py"
     assert [path for path in network if path != cells] == [path for path in network if path in ways[0]]
     assert cells in ways[1] - ways[0]
     assert cells in network

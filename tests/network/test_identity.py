@@ -10,7 +10,7 @@ import corticalnet as cn
 from corticalnet.errors import NetworkError
 from corticalnet.rules import Trial
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.predictive_coding import PredictiveCodingState
+from corticalnet.rules.predictive_coding.inference import PredictiveCodingState
 from tests.networks import CLASSES, F64, batch, distance, learned, residual, squared
 
 #: Pathways that bring signals down link by link, as they are made for a rule.

@@ -10,7 +10,7 @@ import xarray as xr
 import corticalnet as cn
 from corticalnet.analysis import AlignmentTracker, align, passes, regime
 from corticalnet.errors import ShapeError
-from corticalnet.rules.energy import stability
+from corticalnet.rules.predictive_coding.energy import stability
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6), dtype=np.uint8)
 NUMBERS = PIXELS.astype(np.float64)

@@ -25,10 +25,10 @@ from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.area import Area, Trace
 from corticalnet.network.stages import Fire, MaxPool
-from corticalnet.rules.phase import Convergence, RelaxationPhase, fire
+from corticalnet.rules.equilibrium.phase import Convergence, RelaxationPhase, fire
+from corticalnet.rules.equilibrium.two_phases import TwoPhases, contrast
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.teaching import Teaching, TrialLoss
-from corticalnet.rules.two_phases import TwoPhases, contrast
 
 
 class RecurrentBackprop(TwoPhases):

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from corticalnet.checks import flag, not_negative, whole
 from corticalnet.errors import RuleError, one_of
-from corticalnet.rules.detector import ChangeDetector
-from corticalnet.rules.predictive_coding import PredictiveCodingState
+from corticalnet.rules.predictive_coding.detector import ChangeDetector
+from corticalnet.rules.predictive_coding.inference import PredictiveCodingState
 from corticalnet.rules.trial import Trial
 from corticalnet.rules.trigger import Equality, Trigger
 

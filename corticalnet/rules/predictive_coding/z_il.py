@@ -16,7 +16,7 @@ import copy
 
 from corticalnet.checks import flag, not_negative, positive
 from corticalnet.errors import RuleError
-from corticalnet.rules.predictive_coding import PredictiveCodingState
+from corticalnet.rules.predictive_coding.inference import PredictiveCodingState
 from corticalnet.rules.trial import Trial
 from corticalnet.rules.trigger import Equality, Trigger
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from corticalnet.checks import not_negative, positive, whole
 from corticalnet.errors import RuleError, one_of
-from corticalnet.rules.predictive_coding import PredictiveCodingState
+from corticalnet.rules.predictive_coding.inference import PredictiveCodingState
 from corticalnet.rules.trial import Trial
 from corticalnet.rules.trigger import Trigger
 

@@ -1,7 +1,7 @@
 """Dendritic cortical microcircuits: apical dendrites hold what nobody expected of the area above.
 
 Sacramento, Costa, Bengio & Senn 2018. What cells come to rest at, pyramidal and interneurons, is
-:mod:`corticalnet.rules.pyramidal`; û = ĝ v_B is what the basal dendrite alone would make of a soma.
+:mod:`corticalnet.rules.dendrites.pyramidal`; û = ĝ v_B is what the basal dendrite alone would make of a soma.
 
     ΔW ∝ (f(u) − f(û)) × r below        ΔP ∝ (f(u_I) − f(ĝ_D v_I)) × r        ΔM ∝ −v_A × r_I
 
@@ -35,14 +35,14 @@ from torch import Tensor, nn
 from corticalnet.checks import positive, shown, whole
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
-from corticalnet.rules import laterals
 from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.catalogue import part_of, rule
-from corticalnet.rules.conductances import Conductances
+from corticalnet.rules.dendrites import laterals
+from corticalnet.rules.dendrites.conductances import Conductances
+from corticalnet.rules.dendrites.pyramidal import DendriticColumns, Lateral, potential_at
+from corticalnet.rules.equilibrium.phase import Convergence
 from corticalnet.rules.feedback import Feedback, KolenPollack
-from corticalnet.rules.phase import Convergence
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.pyramidal import DendriticColumns, Lateral, potential_at
 from corticalnet.rules.rows import FEEDBACKS
 from corticalnet.rules.teaching import Teacher, Teaching, TrialLoss
 
@@ -76,7 +76,8 @@ class Microcircuit(LearningRule):
         nudge: "rate" or "potential": by what the teacher pulls the output.
         margin: for targets in potentials: how far they stay away from where f ends.
         steps: sweeps up and down until all is settled, at most.
-        leak, basal, apical, dendritic, somatic: see :class:`~corticalnet.rules.conductances.Conductances`.
+        leak, basal, apical, dendritic, somatic: see
+            :class:`~corticalnet.rules.dendrites.conductances.Conductances`.
         own_rate: learning rate of laterals that learn, in units of that of the weights up.
         seed: of laterals that begin at random.
         teaching: a teacher.

@@ -19,10 +19,10 @@ import torch
 
 from corticalnet.network import Network
 from corticalnet.rules.base import LearnResult
-from corticalnet.rules.phase import RelaxationPhase
+from corticalnet.rules.equilibrium.phase import RelaxationPhase
+from corticalnet.rules.equilibrium.two_phases import TwoPhases, contrast
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.teaching import TrialLoss
-from corticalnet.rules.two_phases import TwoPhases, contrast
 
 #: Relaxes a phase nudged from another one on, with a teacher's loss, and calls somebody at every step.
 Nudged = Callable[

@@ -25,10 +25,10 @@ from torch import Tensor
 
 from corticalnet.network.links.link import accumulate_
 from corticalnet.network.wiring import ForwardState, Wiring
-from corticalnet.rules.decoders import Decoders, Way
 from corticalnet.rules.observer import Observer
 from corticalnet.rules.perturbed_pass import frozen, gaussian
 from corticalnet.rules.plasticity import Plasticity
+from corticalnet.rules.target_propagation.decoders import Decoders, Way
 
 
 @dataclass

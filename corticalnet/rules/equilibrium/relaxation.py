@@ -1,9 +1,9 @@
 """How columns come to rest: areas relax by what comes up and by what comes down, down one energy.
 
-What moves an area in a step is its phase's (:mod:`corticalnet.rules.phase`); here is in which order areas
-move, for how long, and what is said where they do not settle. Areas take turns, from below; with γ = 1 each
-goes to where the energy is least, given all others. All at once (``order="together"``) they may go to and fro
-for ever between two states, and somebody is told.
+What moves an area in a step is its phase's (:mod:`corticalnet.rules.equilibrium.phase`); here is in which
+order areas move, for how long, and what is said where they do not settle. Areas take turns, from below; with
+γ = 1 each goes to where the energy is least, given all others. All at once (``order="together"``) they may go
+to and fro for ever between two states, and somebody is told.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from corticalnet.checks import positive, whole
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network.links import Link
 from corticalnet.network.wiring import Wiring
-from corticalnet.rules.phase import Convergence, RelaxationPhase, needs_piecewise_linear
+from corticalnet.rules.equilibrium.phase import Convergence, RelaxationPhase, needs_piecewise_linear
 
 #: A phase ends where nothing moves by more than this many times what numbers resolve,
 _AT_REST = 8.0

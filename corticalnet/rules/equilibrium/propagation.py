@@ -7,9 +7,9 @@
     random sign    the same, with a sign of β drawn in every trial: O(β²) on average
     symmetric      Δw = κ^(−d) ⟨(u × r)|β − (u × r)|−β⟩ / 2β        O(β²) (Laborieux et al. 2021)
     three-phase    symmetric, but the phase at −β begins where that at β ended
-    continual      one-sided, step by step of the nudged phase (Ernoult et al. 2020; rules/continual.py)
+    continual      one-sided, step by step of the nudged phase (Ernoult et al. 2020; continual.py)
     holomorphic    Δw = κ^(−d) ⟨Σ_k (u × r)|β_k / β_k⟩ / N,  β_k = β e^(2πik/N)      O(β^N), for analytic f
-                   (Laborieux & Zenke 2022; rules/holomorphic.py)
+                   (Laborieux & Zenke 2022; holomorphic.py)
 
 As β → 0 this is minus the gradient of the loss *of the free equilibrium* (recurrent backprop: Almeida 1987,
 Pineda 1987), not of a sweep: feedback changes what the network answers, so it is no backprop. With κ → 0
@@ -42,14 +42,14 @@ from torch import Tensor
 from corticalnet.checks import flag, positive, whole
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
-from corticalnet.rules import continual, holomorphic
 from corticalnet.rules.base import LearnResult
-from corticalnet.rules.detected_phases import DetectedPhases
-from corticalnet.rules.persistent import Visits
-from corticalnet.rules.phase import RelaxationPhase, needs_piecewise_linear
+from corticalnet.rules.equilibrium import continual, holomorphic
+from corticalnet.rules.equilibrium.detected_phases import DetectedPhases
+from corticalnet.rules.equilibrium.persistent import Visits
+from corticalnet.rules.equilibrium.phase import RelaxationPhase, needs_piecewise_linear
+from corticalnet.rules.equilibrium.two_phases import TwoPhases, contrast
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.teaching import Teaching, TrialLoss
-from corticalnet.rules.two_phases import TwoPhases, contrast
 
 #: Forms: whether some of their trials nudge away from the target, and what synapses learn.
 FORMS = {
@@ -69,14 +69,14 @@ class EquilibriumPropagation(TwoPhases):
     Args:
         beta: β, strength of the nudge (of the holomorphic form, the radius of the circle).
         form: "one-sided", "random sign", "symmetric", "three-phase", "continual" or "holomorphic"; see
-            :mod:`corticalnet.rules.equilibrium`.
+            :mod:`corticalnet.rules.equilibrium.propagation`.
         points: N, of the holomorphic form.
         nudge: "explicit" (by the error that the output has now) or "implicit" (the output goes to where it
             would rest, (a + β t) / (1 + β) at a drive of a). Explicit steps of a linear output contract for
             β < 1 alone; implicit ones for every β > 0. Away from the target, (a − β t) / (1 − β), there is
             such a place for β < 1 alone, however it is looked for: beyond, states would run to their bound.
         persistent: start each free phase from where the sample's last one ended; see
-            :mod:`corticalnet.rules.persistent`, also for what that hides.
+            :mod:`corticalnet.rules.equilibrium.persistent`, also for what that hides.
         steps: of a phase, at most; it ends where nothing moves any more.
         nudged_steps: of a nudged phase, at most; as many as of the free one if not given. A phase that is cut
             short so is warned of only if it goes to and fro; its residual is in the result's ``details``.

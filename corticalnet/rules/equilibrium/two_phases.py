@@ -6,7 +6,7 @@
     Δw = κ^(−d) · factor · ⟨(u × r) in the second − (u × r) in the first⟩      d: links above the target area
 
 Each synapse compares what its own two columns do in the two phases, and nothing else
-(:mod:`corticalnet.rules.relaxation`).
+(:mod:`corticalnet.rules.equilibrium.relaxation`).
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.catalogue import rule
-from corticalnet.rules.detected_phases import DetectedPhases, detected
-from corticalnet.rules.phase import Convergence, RelaxationPhase
+from corticalnet.rules.equilibrium.detected_phases import DetectedPhases, detected
+from corticalnet.rules.equilibrium.phase import Convergence, RelaxationPhase
+from corticalnet.rules.equilibrium.relaxation import Relaxation
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.relaxation import Relaxation
 from corticalnet.rules.teaching import Teacher, Teaching, TrialLoss
 
 
@@ -47,7 +47,8 @@ class TwoPhases(LearningRule):
     """Base of rules that compare two equilibria.
 
     Args:
-        steps, rate, bound, feedback, order, dynamics: see :class:`~corticalnet.rules.relaxation.Relaxation`.
+        steps, rate, bound, feedback, order, dynamics: see
+            :class:`~corticalnet.rules.equilibrium.relaxation.Relaxation`.
         teaching: a teacher, who shows the whole target.
         phases: "told" (a control cell tells a circuit its phase), "detected", or how they are detected.
 

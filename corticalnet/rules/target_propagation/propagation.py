@@ -5,7 +5,8 @@
     Δw  = ⟨p × r below⟩,   p = f' ⊙ (ŝ − s) / α  the gradient of ½‖ŝ − s‖², the target held constant
 
 Each area's synapses learn what would bring it to its target, and no signed error crosses a synapse: the
-difference is taken inside a column. How decoders g learn: :mod:`corticalnet.rules.reconstruction`.
+difference is taken inside a column. How decoders g learn:
+:mod:`corticalnet.rules.target_propagation.reconstruction`.
 
                top         decoders     they learn by       source
     TP         label       activation   noise-preserving    Le Cun 1986; Bengio 2014 (no difference: r̂ = g(ŝ))
@@ -40,9 +41,9 @@ from corticalnet.network import Network
 from corticalnet.network.links import Link
 from corticalnet.network.wiring import ForwardState
 from corticalnet.rules.base import LearningRule, LearnResult, Route
-from corticalnet.rules.decoders import KINDS, Auxiliary, Decoders, draw
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.reconstruction import RECONSTRUCTIONS, Encoding
+from corticalnet.rules.target_propagation.decoders import KINDS, Auxiliary, Decoders, draw
+from corticalnet.rules.target_propagation.reconstruction import RECONSTRUCTIONS, Encoding
 from corticalnet.rules.teaching import Teacher, Teaching, TrialLoss
 
 TOPS = ("gradient", "nudge", "label")
@@ -59,7 +60,7 @@ class TargetPropagation(LearningRule):
             is decoded itself.
         reconstruction: how decoders learn: "noise-preserving", "denoising", "difference" or
             "local difference".
-        decoder: "activation", "linear" or "gated"; see :mod:`corticalnet.rules.decoders`.
+        decoder: "activation", "linear" or "gated"; see :mod:`corticalnet.rules.target_propagation.decoders`.
         alpha: α, size of the step at the top (of no meaning with "label").
         sigma: σ of the noise by which decoders learn.
         samples: noise patterns in a trial.

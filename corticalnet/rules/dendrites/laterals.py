@@ -18,10 +18,10 @@ from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.initialisation import generator
 from corticalnet.network.links import Dense
-from corticalnet.rules.conductances import Conductances
+from corticalnet.rules.dendrites.conductances import Conductances
+from corticalnet.rules.dendrites.pyramidal import DendriticColumns, Lateral
 from corticalnet.rules.observer import Observer
 from corticalnet.rules.plasticity import Plasticity
-from corticalnet.rules.pyramidal import DendriticColumns, Lateral
 
 
 def draw(net: Network, conductances: Conductances, random: bool, seed: int, name: str) -> dict[str, Tensor]:

@@ -16,8 +16,8 @@ from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.links import Dense
 from corticalnet.network.wiring import ForwardState, Wiring
+from corticalnet.rules.equilibrium.phase import Convergence
 from corticalnet.rules.feedback import Tied
-from corticalnet.rules.phase import Convergence
 
 
 @dataclass(frozen=True, eq=False)

@@ -27,12 +27,12 @@ from corticalnet.errors import RuleError
 from corticalnet.network.area import Area
 from corticalnet.network.stages import Fire
 from corticalnet.network.wiring import Wiring
-from corticalnet.rules.phase import Convergence, RelaxationPhase
+from corticalnet.rules.equilibrium.phase import Convergence, RelaxationPhase
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.teaching import Teacher, TrialLoss
 
 if TYPE_CHECKING:
-    from corticalnet.rules.relaxation import Relaxation
+    from corticalnet.rules.equilibrium.relaxation import Relaxation
 
 
 class ComplexPhase(RelaxationPhase):

@@ -14,7 +14,8 @@ GeneRec's way down may have weights of its own: ``pathway="random"``, say. A syn
 two columns, whatever carries activity down.
 
 Deviations from the papers
-    1. Areas take turns (see :mod:`corticalnet.rules.relaxation`), and states are kept within ``bound``.
+    1. Areas take turns (see :mod:`corticalnet.rules.equilibrium.relaxation`), and states are kept within
+       ``bound``.
     2. κ = 0.2: at κ = 1 phases settle slowly or not at all, and CHL learns less well than at 0.2.
 """
 
@@ -30,13 +31,13 @@ from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
 from corticalnet.rules.base import LearningRule, Route
 from corticalnet.rules.catalogue import part_of
-from corticalnet.rules.detected_phases import DetectedPhases
+from corticalnet.rules.equilibrium.detected_phases import DetectedPhases
+from corticalnet.rules.equilibrium.phase import RelaxationPhase
+from corticalnet.rules.equilibrium.two_phases import TwoPhases, contrast
 from corticalnet.rules.feedback import Feedback
-from corticalnet.rules.phase import RelaxationPhase
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.rows import FEEDBACKS
 from corticalnet.rules.teaching import Teaching, TrialLoss
-from corticalnet.rules.two_phases import TwoPhases, contrast
 
 
 class ContrastiveHebbian(TwoPhases):

@@ -20,7 +20,7 @@ class ChangeDetector:
     Before the trial everything has been at rest for long.
 
     Args:
-        gate, silence, threshold, pooled: see :class:`~corticalnet.rules.fa_z_il.FaZIL`.
+        gate, silence, threshold, pooled: see :class:`~corticalnet.rules.predictive_coding.fa_z_il.FaZIL`.
     """
 
     def __init__(

@@ -6,7 +6,7 @@
 
 Shares of conductances: ĝ = g_B / (g_lk + g_B + g_A), at the output without g_A, ĝ_A likewise;
 ĝ_D = g_D / (g_lk + g_D); λ_I = g_som / (g_lk + g_D + g_som); λ = g_som / (g_lk + g_B + g_som).
-(Sacramento, Costa, Bengio & Senn 2018; the rule is :mod:`corticalnet.rules.microcircuit`.)
+(Sacramento, Costa, Bengio & Senn 2018; the rule is :mod:`corticalnet.rules.dendrites.microcircuit`.)
 
 An area's interneurons copy the area above; where links skip areas, one copy serves all areas below it. They
 send what columns send down: rates before pools, homeostasis and silence, through which it returns.
@@ -28,8 +28,8 @@ from corticalnet.network.area import Area
 from corticalnet.network.links import Link
 from corticalnet.network.stages import Fire
 from corticalnet.network.wiring import Wiring
-from corticalnet.rules.conductances import Conductances
-from corticalnet.rules.phase import Convergence, fire
+from corticalnet.rules.dendrites.conductances import Conductances
+from corticalnet.rules.equilibrium.phase import Convergence, fire
 from corticalnet.rules.teaching import TrialLoss
 
 #: States rest where nothing moves by more than this many times what numbers resolve,

@@ -43,8 +43,15 @@ from corticalnet.network import Network
 from corticalnet.network.links.link import accumulate_
 from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules.base import LearningRule, LearnResult, Route
-from corticalnet.rules.controller import Controlled, ControlLink, control_name, pushed, responses, solved
-from corticalnet.rules.phase import Convergence
+from corticalnet.rules.dendrites.controller import (
+    Controlled,
+    ControlLink,
+    control_name,
+    pushed,
+    responses,
+    solved,
+)
+from corticalnet.rules.equilibrium.phase import Convergence
 from corticalnet.rules.plasticity import Plasticity
 from corticalnet.rules.teaching import Teacher, Teaching
 

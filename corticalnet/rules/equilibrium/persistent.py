@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from corticalnet.errors import RuleError
-from corticalnet.rules.phase import RelaxationPhase, fire
+from corticalnet.rules.equilibrium.phase import RelaxationPhase, fire
 
 
 class Visits:

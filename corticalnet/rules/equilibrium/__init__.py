@@ -1,0 +1,1 @@
+"""Networks that come to rest: recurrent backprop, equilibrium propagation, contrastive Hebbian learning."""
