@@ -58,6 +58,7 @@ class Circuit(Index):
         dt: length of a step, in ms.
         name: for titles.
         needs: least lengths of the phases of a trial.
+        timed: whether a step is a duration; if not, steps are those of a rule, and dt only counts them.
 
     Raises:
         CircuitError: the parts do not fit together; the message names the part, its value and the choices.
@@ -195,7 +196,8 @@ class Circuit(Index):
         count = sum(len(p.connection.synapses(self.population(p.source).n, self.population(p.target).n)[0])
                     for p in self.projections if not p.shared_with)  # fmt: skip
         total = sum(p.n for p in self.populations)
-        foot = f"{total:,} cells, {count:,} synapses, a step is {self.dt:g} ms"
+        step = f"a step is {self.dt:g} ms" if self.timed else "steps have no duration"
+        foot = f"{total:,} cells, {count:,} synapses, {step}"
         return "\n\n".join(
             [table(["population", "cells", "kind"], cells, self.name), table(header, rows), foot]
         )

@@ -91,6 +91,7 @@ class CircuitAbout(Strict):
 
     name: str
     dt: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    timed: bool = True
     needs: MinimumDurationsAbout
     schedule: list[str]
     populations: list[PopulationAbout]

@@ -21,6 +21,7 @@ class Index:
     dt: float = 1.0
     name: str = "circuit"
     needs: MinimumDurations = field(default_factory=MinimumDurations)
+    timed: bool = True
 
     def population(self, name: str, what: str = "population") -> Population:
         """Return the population of this name.

@@ -51,6 +51,7 @@ def to_dict(circuit: Index) -> dict[str, Any]:
     return {
         "name": circuit.name,
         "dt": circuit.dt,
+        "timed": circuit.timed,
         "needs": asdict(circuit.needs),
         "schedule": SCHEDULE.names(),
         "populations": [{"name": p.name, "n": p.n, "cell": p.cell.to_dict()} for p in circuit.populations],
@@ -133,6 +134,7 @@ def from_dict(
             dt=content["dt"],
             name=content["name"],
             needs=MinimumDurations(**content["needs"]),
+            timed=content.get("timed", True),
         )
     except (TypeError, AttributeError, KeyError) as error:  # of cells and plasticity of the user's own
         raise CircuitError(f"the description of the circuit does not fit: {error}") from None

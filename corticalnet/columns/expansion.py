@@ -100,7 +100,7 @@ def circuit(
                 CircuitWarning,
                 stacklevel=2,
             )
-    made = Skeleton(network, model, routes).build(name or f"{rule.name} columns")
+    made = Skeleton(network, model, routes).build(name or f"{rule.name} columns", how is not None)
     if cells_per_column:
         spikes = model.in_spikes(made, cells_per_column, cell)
         return replace(spikes, name=name) if name else spikes

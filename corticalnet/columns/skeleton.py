@@ -51,8 +51,8 @@ class Skeleton:
         self.broadcasts: list[Broadcast] = []
         self.learning: dict[str, AreaSpec] = {}
 
-    def build(self, name: str) -> Circuit:
-        """Build the circuit."""
+    def build(self, name: str, timed: bool) -> Circuit:
+        """Build the circuit; ``timed`` if its steps are durations, and not the steps of a rule."""
         for node, area in self.areas.items():
             made = self.model.populations(area)
             self.populations += made.populations(area)
@@ -78,6 +78,7 @@ class Skeleton:
             self.model.dt,
             name,
             self._needs(areas),
+            timed=timed,
         )
 
     def _needs(self, areas: list[AreaSpec]) -> MinimumDurations:

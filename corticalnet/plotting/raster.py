@@ -34,7 +34,7 @@ from corticalnet.plotting.style import (
     styled,
     words,
 )
-from corticalnet.recordings.reading import SYMBOLS, phases
+from corticalnet.recordings.reading import SYMBOLS, clock, phases
 
 WIDTH = 7.0
 #: What is drawn if no state is named, as far as it was recorded.
@@ -91,7 +91,7 @@ def raster(
     mark_phases(axes, phases(data))
     draw_raster(axes, data, stack, tall)
     name_phases(figure, [axes], phases(data), WIDTH - 1.3)
-    axes.set_xlabel("time (ms)")
+    axes.set_xlabel(clock(data))
     drawn = dict.fromkeys(one.what.state for group in stack.values() for one in group)
     what = " and ".join({"spike": "spikes"}.get(name, f"{SYMBOLS.get(name, name)} ≠ 0") for name in drawn)
     entitle(figure, f"{data.attrs.get('title', '')}: {what}".removeprefix(": "))

@@ -13,7 +13,7 @@ from corticalnet.plotting.raster import TIGHT, draw_raster, fired, hue, stacked
 from corticalnet.plotting.selection import Columns, Names, Recorded, Selected, choose, select
 from corticalnet.plotting.style import LABEL, entitle, line, mark_phases, name_phases, plain, styled, words
 from corticalnet.recordings.firing import rate
-from corticalnet.recordings.reading import phases
+from corticalnet.recordings.reading import clock, phases
 
 #: Inches: of the figure, of a panel of rates and of one of traces.
 WIDTH, RATES, TRACES = 7.0, 0.5, 0.62
@@ -70,7 +70,7 @@ def spikes(
         _rates(axes, data, group, width)
     for axes, one in zip(panels[1 + len(fast) :], below, strict=True):
         _trace(axes, data, one)
-    panels[-1].set_xlabel("time (ms)")
+    panels[-1].set_xlabel(clock(data))
     name_phases(figure, list(panels[:1]), phases(data), WIDTH - 1.3)
     entitle(figure, data.attrs.get("title", ""))
     return figure

@@ -27,7 +27,7 @@ from corticalnet.plotting.style import (
     title_lines,
     words,
 )
-from corticalnet.recordings.reading import phases, summed
+from corticalnet.recordings.reading import clock, phases, summed
 
 #: What is shown if no states are named: of these, the set of which most was recorded.
 USUAL = (("value", "prediction", "error"), ("rate", "value.rate", "credit", "action", "rpe"))
@@ -101,7 +101,7 @@ def traces(
             else:
                 axes.set_visible(False)
         drawn[-1].tick_params(labelbottom=True)
-        drawn[-1].set_xlabel("time (ms)")
+        drawn[-1].set_xlabel(clock(data))
         total = len(np.unique(np.concatenate([r[name].what.column for r in rows.values() if name in r])))
         which = f"{len(cells)} of {total}" if len(cells) < total else f"{total}"
         drawn[0].set_title(f"{words(name)}  ({which} column{'s' * (total > 1)})", pad=15)

@@ -25,7 +25,7 @@ from corticalnet.plotting.style import (
     styled,
 )
 from corticalnet.plotting.weights import plastic
-from corticalnet.recordings.reading import phases, weight_change, weights
+from corticalnet.recordings.reading import clock, phases, weight_change, weights
 
 #: So many are drawn if none are named, and at most.
 USUAL, MOST = 3, len(CYCLE)
@@ -106,7 +106,7 @@ def weight_traces(
     below.margins(y=0.25)
     top.set_ylabel("weight w")
     below.set_ylabel("Δw")
-    below.set_xlabel("time (ms)")
+    below.set_xlabel(clock(data))
     top.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     name_phases(figure, [top], bands, WIDTH - 1.8)
     entitle(figure, f"{data.attrs.get('title', '')}: weights of {projection}".removeprefix(": "))

@@ -24,7 +24,7 @@ from corticalnet.plotting.style import (
     styled,
     words,
 )
-from corticalnet.recordings.reading import phases, plastic_projections, weight_change, weights
+from corticalnet.recordings.reading import clock, phases, plastic_projections, weight_change, weights
 
 ACROSS = 3
 #: Up to so many weights in a line are drawn as stems.
@@ -98,7 +98,7 @@ def _distances(axes: Axes, data: xr.Dataset, names: list[str]) -> None:
     plain(axes)
     mark_phases(axes, phases(data))
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("time (ms)")
+    axes.set_xlabel(clock(data))
     axes.set_ylabel("‖W(t) − W(0)‖")
     lines: list[Any] = axes.get_lines()
     axes.legend(handles=lines, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -31,6 +31,8 @@ _TIME = {
     "long_name": "time at which the step begins",
     "comment": "a recorded value is the state after the step that begins at its time",
 }
+#: What is told of it where steps are those of a rule, and last for no time.
+_COUNTED = {"units": "1", "long_name": "number of the step"}
 #: A file keeps what is 0 nearly always in a hundredth of the room.
 _PACKED = {"zlib": True, "complevel": 1}
 
@@ -54,7 +56,7 @@ def build_dataset(
 
     circuit, steps = recording.circuit, recording.kept
     where: dict[str, Any] = {
-        "time": (("time",), steps * float(circuit.dt), _TIME),
+        "time": (("time",), steps * float(circuit.dt), _TIME if circuit.timed else _TIME | _COUNTED),
         "step": (
             ("time",),
             steps,

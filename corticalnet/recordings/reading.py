@@ -74,6 +74,16 @@ def weight_change(data: xr.Dataset, projection: str) -> np.ndarray:
     return found
 
 
+def clock(data: xr.Dataset) -> str:
+    """Return the label of an axis of time: "time (ms)", or "step" where steps have no duration."""
+    return "step" if untimed(data) else "time (ms)"
+
+
+def untimed(data: xr.Dataset) -> bool:
+    """Return whether a recording's steps are those of a rule, which have no duration."""
+    return bool(data["time"].attrs.get("units") == "1")
+
+
 def phases(data: xr.Dataset) -> list[tuple[float, float, str]]:
     """Return start and end (ms) and label of each phase, as far as it lies in the recorded time."""
     times = data["time"].values

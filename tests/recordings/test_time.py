@@ -6,6 +6,7 @@ import pytest
 import corticalnet as cn
 from corticalnet.circuits import Circuit, Population
 from corticalnet.experiment.protocol import SetInput
+from corticalnet.recordings.reading import clock
 from tests.engines.small import Leaky
 
 #: τ = 4 ms, dt = 1 ms, rate 0.25 at rest, drive 1.25: each step takes a quarter of what is missing.
@@ -43,3 +44,14 @@ def test_the_axis_of_time_says_so_also_in_a_file(tmp_path):
         assert about["units"] == "ms"
         assert about["long_name"] == "time at which the step begins"
         assert about["comment"] == "a recorded value is the state after the step that begins at its time"
+
+
+@pytest.mark.parametrize(("dynamics", "unit", "label"), [(None, "1", "step"), ("latch", "ms", "time (ms)")])
+def test_steps_of_a_rule_are_no_durations(dynamics, unit, label, tmp_path):
+    made = cn.circuit(cn.mlp([2, 3, 2], "tanh"), cn.rule("streaming-fa-z-il"), dynamics=dynamics)
+    assert ("steps have no duration" in str(made)) == (dynamics is None)
+    made.save(tmp_path / "made")
+    for one in (made, cn.Circuit.load(tmp_path / "made")):
+        data = cn.simulate(one, [cn.Rest(steps=3)], record=["error"])
+        assert data["time"].attrs["units"] == unit
+        assert clock(data) == label
