@@ -19,6 +19,9 @@ from corticalnet.errors import EngineError
 from tests.browser import Browser, launched
 from tests.seeds import shifted
 
+# What is imported and collected is kept: to look through it for garbage again and again costs two seconds.
+gc.disable()
+
 # Each worker rewrites every test's asserts, in five seconds, unless it finds what another run has written.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
@@ -30,10 +33,12 @@ BRIAN2 = importlib.util.find_spec("brian2") is not None
 SHIFT = int(os.environ.get("CORTICALNET_TEST_SEED", "0"))
 
 
-def pytest_collection_finish():
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop():
     """Libraries and tests are no garbage: Brian2 looks for some before each run, half a second each time."""
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.hookimpl(wrapper=True)

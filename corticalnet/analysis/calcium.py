@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from scipy.signal import lfilter
 
 from corticalnet.checks import not_negative, positive, whole
 from corticalnet.circuits.quantities import KHZ, MS, POSITIVE, quantity
@@ -76,6 +75,8 @@ def calcium(
         rate = quantity(max_rate, KHZ, f"{what}: max_rate")
         POSITIVE.check(rate, KHZ, f"{what}: max_rate")
         spikes = spikes * rate * step
+    from scipy.signal import lfilter  # (brings all of scipy.stats along)
+
     axis = array.get_axis_num("time")
     slow, fast = (
         lfilter([1.0], [1.0, -np.exp(-step / taus[name])], spikes, axis) for name in ("decay", "rise")

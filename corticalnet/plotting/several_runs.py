@@ -26,25 +26,41 @@ History = Sequence[Mapping[str, Any]]
 
 
 @styled
-def several_learning_curves(runs: Mapping[str, Sequence[History]]) -> Figure:
+def several_learning_curves(
+    runs: Mapping[str, Sequence[History]], losses: Mapping[str, str] | None = None
+) -> Figure:
     """Plot loss and scores over epochs, a colour for each name.
 
     Args:
         runs: name -> histories, one for each seed. Several are thin lines, and a thick one is their mean, as
             far as all of them go.
+        losses: name -> what its loss is ("squared"); those that differ have axes of their own.
     """
-    records = [record for histories in runs.values() for history in histories for record in history]
-    keys = [key for key in _TITLES if any(record.get(key) is not None for record in records)] or ["loss"]
-    figure = Figure(figsize=(3.4 * len(keys), 3.1), layout="constrained")
-    for key, axes in zip(keys, figure.subplots(1, len(keys), squeeze=False)[0], strict=True):
-        for number, (name, histories) in enumerate(runs.items()):
-            curves = [[one[key] for one in history if one.get(key) is not None] for history in histories]
-            _draw(axes, [curve for curve in curves if curve], f"C{number % 10}", name)
+    told = losses or {}
+    colours = {name: f"C{number % 10}" for number, name in enumerate(runs)}
+    panels: list[tuple[str, dict[str, list[list[float]]]]] = []
+    for key, title in _TITLES.items():
+        curves = {
+            name: [[one[key] for one in history if one.get(key) is not None] for history in histories]
+            for name, histories in runs.items()
+        }
+        kinds = dict.fromkeys(told.get(name, "") for name in runs) if key == "loss" else {"": None}
+        for kind in kinds:
+            named = f"{title} ({kind})" if len(kinds) > 1 and kind else title
+            own = {
+                name: found for name, found in curves.items() if len(kinds) == 1 or told.get(name, "") == kind
+            }
+            if key == "loss" or any(curve for found in own.values() for curve in found):
+                panels.append((named, own))
+    figure = Figure(figsize=(3.4 * len(panels), 3.1), layout="constrained")
+    for (title, own), axes in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
+        for name, found in own.items():
+            _draw(axes, [curve for curve in found if curve], colours[name], name)
         plain(axes, 4)
-        if _spans_decades([one[key] for one in records if one.get(key) is not None]):
+        if _spans_decades([value for found in own.values() for curve in found for value in curve]):
             axes.set_yscale("log")
         axes.xaxis.get_major_locator().set_params(integer=True)
-        axes.set_title(_TITLES[key], fontsize=LABEL + 1)
+        axes.set_title(title, fontsize=LABEL + 1)
         axes.set_xlabel("epoch", fontsize=LABEL)
     axes = figure.axes[0]
     lines = {line.get_label(): line for a in figure.axes for line in a.get_lines()}

@@ -61,8 +61,9 @@ def curves(runs: Mapping[str, Sequence[TrainingRun]]) -> Section:
     rules = {run.about.rule_parts for group in runs.values() for run in group if run.about is not None}
     if len(rules) > 1:
         caption += " Each loss is that of its own rule: between rules compare scores, not losses."
+    losses = {name: group[0].loss for name, group in runs.items() if name in histories}
     alt = f"Learning curves of {', '.join(histories)}. Training loss at the end: {ends}."
-    return Section("Learning curves", [drawn(several_learning_curves(histories), alt, caption)])
+    return Section("Learning curves", [drawn(several_learning_curves(histories, losses), alt, caption)])
 
 
 def _sentence(groups: Sequence[RunGroup]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +71,14 @@ class TrainingRun:
     def objective(self) -> Objective:
         """Return the objective of the run; classification where it is unknown."""
         return OBJECTIVES.get(str(self.settings.get("target")), CLASSES)
+
+    @property
+    def loss(self) -> str:
+        """Name the loss: "squared", "cross-entropy", or the signal that teaches ("Reward"); "" if unknown."""
+        taught = re.search(
+            r"teaching=(\w+)\((?:loss='([\w-]+)')?", self.about.rule_parts if self.about else ""
+        )
+        return (taught[2] or taught[1]) if taught else ""
 
     @property
     def best_epoch(self) -> int:

@@ -83,6 +83,31 @@ def test_a_data_set_that_the_file_registers_can_be_named(cli):
     assert "unknown data set 'tiy'; did you mean 'tiny'?" in done.err
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("train mine.py --rule my", ["my-rule"]),
+        ("audit mine.py --rule my", ["my-rule"]),
+        ("autonomy mine.py --rule my", ["my-rule"]),
+        ("train mine --rule my", ["my-rule"]),
+        ("train mine.py --rule back", ["backprop"]),
+        ("simulate mine.py --data ti", ["tiny-imagenet", "tiny", "tinier"]),
+        ("train broken.py --rule my", []),
+        ("train missing.py --rule my", []),
+        ("audit backprop --rule my", []),
+    ],
+)
+def test_shells_complete_what_the_file_registers_without_running_it(cli, place, monkeypatch, words, found):
+    for name in ("mine.py", "models/mine.py"):
+        (place / name).write_text(f"{MODEL}\ndata.Dataset(name='tinier')\nraise SystemExit('was run')\n")
+    (place / "broken.py").write_text("def build(:\n")
+    monkeypatch.setenv("_CORTICALNET_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", f"corticalnet {words}")
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split())))
+    done = cli("")
+    assert (done.code, done.out.split(), done.err) == (0, found, "")
+
+
 def test_built_in_sets_keep_their_names():
     with pytest.raises(DataError, match="data set 'digits' exists already; choose another name"):
         sets.register(replace(sets.find("digits"), title="others"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import statistics
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 import corticalnet as cn
 from corticalnet import report
 from corticalnet.errors import CheckpointError, TrainingError
+from corticalnet.plotting.several_runs import several_learning_curves
+from corticalnet.report.reading import read_run
 from corticalnet.store import locked
 from corticalnet.training import load_model, train
 from tests.report.reader import sound
@@ -212,3 +215,30 @@ def test_losses_of_different_rules_are_said_to_be_on_different_scales(runs):
     about = json.loads(path.read_text())
     path.write_text(json.dumps(about | {"rule_parts": "Another()"}))
     assert told in page(runs / "one", runs / "seeds").text
+
+
+def test_losses_of_different_kinds_have_axes_of_their_own(runs):
+    about = json.loads((runs / "one" / "settings.json").read_text())
+    other = about["rule_parts"].replace("loss='squared'", "loss='cross-entropy'")
+    assert other != about["rule_parts"]
+    (runs / "other").mkdir()
+    for name in ("metrics.jsonl", "settings.json"):
+        shutil.copy(runs / "one" / name, runs / "other")
+    (runs / "other" / "settings.json").write_text(json.dumps(about | {"rule_parts": other}))
+    histories = {name: [read_run(runs / name).history] for name in ("one", "other")}
+    losses = {name: read_run(runs / name).loss for name in histories}
+    assert losses == {"one": "squared", "other": "cross-entropy"}
+
+    def drawn(losses):
+        figure = several_learning_curves(histories, losses)
+        return {
+            axes.get_title(): [line.get_label() for line in axes.get_lines()]
+            for axes in figure.axes
+            if axes.get_title().startswith("training: mean loss")
+        }
+
+    assert drawn(losses) == {
+        "training: mean loss (squared)": ["one"],
+        "training: mean loss (cross-entropy)": ["other"],
+    }
+    assert drawn(None) == drawn(dict.fromkeys(losses, "squared")) == {"training: mean loss": ["one", "other"]}
