@@ -46,12 +46,12 @@ def several_learning_curves(
         }
         kinds = dict.fromkeys(told.get(name, "") for name in runs) if key == "loss" else {"": None}
         for kind in kinds:
-            named = f"{title} ({kind})" if len(kinds) > 1 and kind else title
+            heading = f"{title} ({kind})" if len(kinds) > 1 and kind else title
             own = {
                 name: found for name, found in curves.items() if len(kinds) == 1 or told.get(name, "") == kind
             }
             if key == "loss" or any(curve for found in own.values() for curve in found):
-                panels.append((named, own))
+                panels.append((heading, own))
     figure = Figure(figsize=(3.4 * len(panels), 3.1), layout="constrained")
     for (title, own), axes in zip(panels, figure.subplots(1, len(panels), squeeze=False)[0], strict=True):
         for name, found in own.items():
