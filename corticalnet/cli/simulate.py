@@ -149,7 +149,7 @@ def simulate_(
                 engine,
                 record or (_some_cells(circuit) if cells and not stream else None),
                 every=every,
-                noise=cn.columns.decoder_noise(circuit),
+                noise=cn.columns.learning_noise(circuit),
                 seed=seed,
                 progress=not as_json,
                 to=path,

@@ -9,7 +9,7 @@ from pkgutil import iter_modules
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations
 from corticalnet.columns.continuous import Continuous
 from corticalnet.columns.expansion import circuit
-from corticalnet.columns.noise import decoder_noise
+from corticalnet.columns.noise import learning_noise
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs, unregister
 from corticalnet.columns.writing_back import write_back
 
@@ -26,7 +26,7 @@ __all__ = [
     "Source",
     "Target",
     "circuit",
-    "decoder_noise",
+    "learning_noise",
     "runs",
     "unregister",
     "write_back",

@@ -67,7 +67,9 @@ class Continuous:
 
     Columns that learn from reward have cells of their own for what comes down, and need no construction: of
     all this only tau, dt, read_delay, delay, average and burst are theirs. So do dendritic microcircuits:
-    theirs are tau (of a conductance of 1), dt, delay, average (of weight changes) and prospective.
+    theirs are tau (of a conductance of 1), dt, delay, average (of weight changes) and prospective. Those of
+    rules of two phases (equilibrium propagation, contrastive Hebbian learning, GeneRec) have tau, dt, delay
+    and read_delay, how long a phase takes.
 
     Raises:
         CircuitError: an unknown construction, or an impossible time or number.

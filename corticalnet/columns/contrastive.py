@@ -17,6 +17,9 @@ from typing import Any
 
 from corticalnet.circuits.cells.relaxing import (
     ClampedRate,
+    Moving,
+    MovingClampedRate,
+    MovingNext,
     Relaxing,
     RelaxingNext,
     ToldRelaxing,
@@ -36,7 +39,9 @@ class ContrastiveColumns(EquilibriumColumns):
     """Columns whose output is clamped. Phases are told: to the output, and to all synapses."""
 
     cells = (ClampedRate, Relaxing, RelaxingNext)
+    moving = (MovingClampedRate, Moving, MovingNext)
     nudge = (1.0, False)
+    continual = False
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:

@@ -49,7 +49,7 @@ class DetectedPhaseColumns(EquilibriumColumns):
 
     def value(self, area: AreaSpec) -> Cell:
         """Return the relaxing cell of an area below the output."""
-        return (WatchedRelaxing if area.depth % 2 else WatchedRelaxingNext)(*self._relaxes(area))
+        return (WatchedRelaxing if area.depth % 2 else WatchedRelaxingNext)(*self.relaxes(area))
 
     def populations(self, area: AreaSpec) -> AreaPopulations:
         """Return the relaxing cells of an area, and who watches them."""
@@ -81,11 +81,6 @@ class DetectedPhaseColumns(EquilibriumColumns):
         each = self.rule.relaxation.steps + self.rule.detected.silence
         return MinimumDurations(each, each)
 
-    def _relaxes(self, area: AreaSpec) -> tuple[float, str, float, float]:
-        """Return γ's time constant, f, the bound and the weight of an area."""
-        own = self.rule.relaxation
-        return self.dt / own.rate, area.activation, own.bound, own.feedback**-area.depth
-
 
 @runs(EquilibriumPropagation)
 class DetectedEquilibriumColumns(DetectedPhaseColumns):
@@ -93,7 +88,7 @@ class DetectedEquilibriumColumns(DetectedPhaseColumns):
 
     def value(self, area: AreaSpec) -> Cell:
         """Return the relaxing cell of an area; that of the output is nudged by its teacher."""
-        return WatchedNudgedRate(*self._relaxes(area), self.rule.beta) if area.output else super().value(area)
+        return WatchedNudgedRate(*self.relaxes(area), self.rule.beta) if area.output else super().value(area)
 
     def plasticity(self, area: AreaSpec) -> Plasticity:
         """Return plasticity by the difference between nudged and free rest."""
@@ -106,7 +101,7 @@ class DetectedContrastiveColumns(DetectedPhaseColumns, ContrastiveColumns):
 
     def value(self, area: AreaSpec) -> Cell:
         """Return the relaxing cell of an area; that of the output is clamped by its teacher."""
-        return WatchedClampedRate(*self._relaxes(area)) if area.output else super().value(area)
+        return WatchedClampedRate(*self.relaxes(area)) if area.output else super().value(area)
 
     def plasticity(self, area: AreaSpec) -> Plasticity:
         """Return plasticity by the difference between clamped and free rest, in the form of the rule."""

@@ -1,16 +1,20 @@
-"""Noise by which columns learn: that of decoders (:mod:`corticalnet.columns.target_propagation`)."""
+"""Noise by which columns learn: that of decoders, and of nudges whose sign is drawn.
+
+(:mod:`corticalnet.columns.target_propagation`, :mod:`corticalnet.columns.equilibrium`.)
+"""
 
 from __future__ import annotations
 
 from corticalnet.circuits.cells.decoding import Disturbed, JitteredCopy, NoisyCopy
+from corticalnet.circuits.cells.relaxing import RandomNudge
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.experiment.noise import Noise
 
 
-def decoder_noise(circuit: Circuit, seed: int = 0) -> list[Noise]:
-    """Return the noise by which the decoders of a circuit learn, for ``simulate``; none if it has none.
+def learning_noise(circuit: Circuit, seed: int = 0) -> list[Noise]:
+    """Return the noise by which the cells of a circuit learn, for ``simulate``; none if it needs none.
 
-    It is N(0, 1): cells scale it by σ.
+    It is N(0, 1): decoders scale it by σ, and of a nudge it decides the sign.
 
     Args:
         circuit: any.
@@ -18,13 +22,13 @@ def decoder_noise(circuit: Circuit, seed: int = 0) -> list[Noise]:
 
     >>> import corticalnet as cn
     >>> circuit = cn.circuit(cn.mlp([3, 4, 4, 2], "tanh"), cn.rule("simplified-target-propagation"))
-    >>> [noise.population for noise in decoder_noise(circuit)]
+    >>> [noise.population for noise in learning_noise(circuit)]
     ['area1.noisy', 'area2.noisy', 'output.noisy']
     """
     return [
         Noise(p.name, port, sd=1.0, seed=seed)
         for p in circuit.populations
-        if isinstance(p.cell, NoisyCopy | JitteredCopy | Disturbed)
+        if isinstance(p.cell, NoisyCopy | JitteredCopy | Disturbed | RandomNudge)
         for port in ("noise", "jitter")
         if port in p.cell.ports
     ]

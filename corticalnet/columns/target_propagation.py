@@ -14,7 +14,7 @@ the lowest area the clock ticks, once for all synapses, up and down: nothing has
 With ``alternate=1`` there are no copies. When the teacher comes all columns have noise for one step, in which
 decoders learn; when all are at rest again, and targets have come down by the new decoders, the others learn.
 
-The noise is given to :func:`corticalnet.simulate` (see :func:`corticalnet.columns.decoder_noise`); without
+The noise is given to :func:`corticalnet.simulate` (see :func:`corticalnet.columns.learning_noise`); without
 any, decoders learn from rates as they are.
 """
 

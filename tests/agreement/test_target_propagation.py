@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.columns import decoder_noise
+from corticalnet.columns import learning_noise
 from corticalnet.recordings.reading import weight_change
 from corticalnet.rules import reconstruction
 from tests.networks import CLASSES, F64, SHAPE, batch, dense, residual, sheets, skipping
@@ -28,7 +28,7 @@ RULES = {
 def run(net, rule, lessons, engine, monkeypatch, longer=(0,)):
     """Changes of the weights and of the decoders in some trials: (circuit's, rule's), by name."""
     circuit = cn.circuit(net, rule, RATE)
-    noise = decoder_noise(circuit)
+    noise = learning_noise(circuit)
     protocol, ticks, step = [], [], 0
     clock = circuit.population("clock").cell
     for k, (x, y) in enumerate(lessons):

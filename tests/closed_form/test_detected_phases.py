@@ -207,5 +207,5 @@ def test_what_does_not_go_together_is_refused():
         with pytest.raises(RuleError, match=words):
             make()
     both = cn.rule("equilibrium-propagation", form="symmetric", phases="detected")
-    with pytest.raises(CircuitError, match="nobody tells columns the sign of a nudge"):
+    with pytest.raises(CircuitError, match="nobody tells columns of a nudge what form='symmetric' needs"):
         cn.circuit(dense(), both)

@@ -238,8 +238,8 @@ def test_its_circuit_is_loaded_by_who_has_never_seen_the_rule():
             "squared-error Teacher, not by Teacher",
         ),
         (
-            lambda: cn.circuit(dense(), cn.rule("equilibrium-propagation", form="random sign")),
-            "no clock tells the phases of form='random sign'",
+            lambda: cn.circuit(dense(), cn.rule("equilibrium-propagation", form="holomorphic")),
+            "a nudge around a circle makes complex ones",
         ),
         (
             lambda: cn.circuit(sheets(), cn.rule("equilibrium-propagation")),
@@ -250,7 +250,7 @@ def test_its_circuit_is_loaded_by_who_has_never_seen_the_rule():
             "consolidation 'phase' is not possible",
         ),
         (
-            lambda: cn.circuit(dense(), cn.rule("equilibrium-propagation"), dynamics="latch"),
+            lambda: cn.circuit(dense(), cn.rule("recurrent-backprop"), dynamics="latch"),
             "do not run in continuous time",
         ),
     ],

@@ -247,7 +247,8 @@ def test_what_a_form_is_not_for_says_so(make, options, words):
 
 
 @pytest.mark.parametrize(
-    "options", [{"nudge": "implicit"}, {"persistent": True}, {"dynamics": "hopfield"}, {"form": "continual"}]
+    "options",
+    [{"nudge": "implicit"}, {"persistent": True}, {"dynamics": "hopfield"}, {"form": "holomorphic"}],
 )
 def test_circuits_refuse_what_their_columns_do_not_do(options):
     with pytest.raises(cn.errors.CircuitError, match="choose"):

@@ -102,23 +102,58 @@ class ClampedRate(NudgedRate):
         """Set the rate to the target while there is a nudge; otherwise relax to the drive."""
         relaxed = self._relax(cell, port.drive, dt)
         rate = where(port.nudge != 0, cell.target, relaxed["rate"])
-        return {"rate": rate, "sent": self.weight * rate}
+        return {**relaxed, "rate": rate, "sent": self.weight * rate}
 
 
+# Columns that know how they have just moved ----------------------------------------------------------
+_AGO = {"rate_before": 0.0, "sent_before": 0.0}
+
+
+class Moving(Relaxing):
+    """A column that relaxes first, and knows what it did a step ago: ``rate_before``, ``sent_before``."""
+
+    state = {**Relaxing.state, **_AGO}
+
+    def _relax(self, cell: Any, drive: Any, dt: Any) -> dict[str, Any]:
+        return {**super()._relax(cell, drive, dt), "rate_before": cell.rate, "sent_before": cell.sent}
+
+    def rest(self) -> dict[str, float]:
+        """Return the rate without drive, now and a step ago."""
+        rest = super().rest()
+        return {**rest, "rate_before": rest["rate"], "sent_before": rest["sent"]}
+
+
+class MovingNext(Moving, RelaxingNext):
+    """A column that relaxes after its neighbours, and knows what it did a step ago."""
+
+
+class MovingNudgedRate(MovingNext, NudgedRate):
+    """An output column nudged by a teacher, that knows what it did a step ago."""
+
+
+class MovingClampedRate(MovingNext, ClampedRate):
+    """An output column clamped to its target while there is a nudge, that knows what it did a step ago."""
+
+
+# Who tells the phases --------------------------------------------------------------------------------
 class Nudge(Clock):
-    """A clock of the free and the nudged phase: nudges the output, and signals synapses when a phase ends.
+    """A clock of the free and the nudged phase: nudges the output, and signals synapses when they learn.
 
     It counts from the teacher on. States beside those of a clock (``tick`` is 1 when all is over): ``nudge``
     (β after step ``first``; if symmetric −β in the second half), ``contrast`` (by which factor synapses take
-    what they see at the end of a phase).
+    what they see: at the end of a phase, or in each of its steps).
 
     Args:
         beta: β.
         symmetric: whether two nudged phases are compared, not one with the free one (up to step ``first``).
+        stepwise: whether synapses see what has changed in a step, and learn in every one of the last phase;
+            otherwise they see what is, and learn when a phase ends.
     """
 
     beta: Magnitude = 0.5
     symmetric: bool = False
+    stepwise: bool = False
+    unused = ("stepwise",)
     state = {"tick": State(pulse=True), "count": 0.0, "nudge": 0.0, "contrast": State(pulse=True)}
 
     def deliver(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -126,8 +161,11 @@ class Nudge(Clock):
         on, step = cell.teaching != 0, cell.count
         half = (self.first + self.last) / 2 if self.symmetric else self.last
         there, back = on & (step > self.first) & (step <= half), on & (step > half) & (step <= self.last)
-        end, start = on & (step == half), on & (step == (self.last if self.symmetric else self.first))
-        share = where(end, 1.0, 0.0) - where(start, 1.0, 0.0)
+        if self.stepwise:
+            share = where(back, -1.0, 0.0) if self.symmetric else where(there, 1.0, 0.0)
+        else:
+            end, start = on & (step == half), on & (step == (self.last if self.symmetric else self.first))
+            share = where(end, 1.0, 0.0) - where(start, 1.0, 0.0)
         return {
             "nudge": self.beta * (where(there, 1.0, 0.0) - where(back, 1.0, 0.0)),
             "contrast": share / (self.beta * (2 if self.symmetric else 1)),
@@ -138,3 +176,19 @@ class Nudge(Clock):
     def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Keep the count: this clock counts in its phase "deliver", before anything moves."""
         return {"count": cell.count}
+
+
+class RandomNudge(Nudge):
+    """The same, of one nudged phase with a sign of β that is drawn anew whenever the teacher comes.
+
+    State ``sign``. Port ``noise``: below 0 the nudge is away from the target; without any it never is.
+    """
+
+    ports = {"noise": ""}
+    state = {**Nudge.state, "sign": 1.0}
+
+    def deliver(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Draw the sign in the first step; set nudge and contrast by it."""
+        new, drawn = super().deliver(cell, port, dt), where(port.noise < 0, -1.0, 1.0)
+        sign = where((cell.teaching != 0) & (cell.count == 0), drawn, cell.sign)
+        return {**new, "sign": sign, "nudge": sign * new["nudge"], "contrast": sign * new["contrast"]}

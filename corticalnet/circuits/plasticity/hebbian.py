@@ -101,6 +101,26 @@ class SentTimesRateDifference(SentTimesRate):
         return post.sent * pre.rate - synapse.free
 
 
+class ChangeOfSentTimesRate(Plasticity):
+    """How the product of both ends has changed in this step: equilibrium propagation, local in time.
+
+    Over the steps of a nudged phase such changes add up to the difference between its two ends (Ernoult et
+    al. 2020), and no synapse remembers a phase.
+    """
+
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
+        """Compute ``sent · rate`` less what it was a step ago."""
+        return post.sent * pre.rate - post.sent_before * pre.rate_before
+
+
+class ChangeOfSent(ChangeOfSentTimesRate):
+    """The same where the presynaptic column rests: in the input, or that of biases."""
+
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
+        """Compute the change of ``sent`` in this step, times the rate."""
+        return (post.sent - post.sent_before) * pre.rate
+
+
 class SentDifferenceTimesRate(Plasticity):
     """What the postsynaptic column does otherwise than in the free phase, times a presynaptic rate (GeneRec).
 
