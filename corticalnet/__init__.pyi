@@ -81,6 +81,10 @@ from .experiment.stream import (
 from .formats.neo import (
     to_neo as to_neo,
 )
+from .formats.nir import (
+    from_nir as from_nir,
+    to_nir as to_nir,
+)
 from .network import (
     Area as Area,
     AvgPool as AvgPool,
