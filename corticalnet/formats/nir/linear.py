@@ -33,6 +33,11 @@ class Map:
     delay: float = 0.0
 
 
+def identity(n: int) -> Any:
+    """Return the identity of n numbers."""
+    return sparse.csr_array(sparse.eye(n))
+
+
 def linear_map(node: Any, shape: Shape, where: str) -> Map | None:
     """Return what a node does to an array of a shape; None if it has a state.
 
@@ -67,14 +72,14 @@ def _delay(node: Any, shape: Shape, where: str) -> Map:
     delays = np.unique(_floats(node.delay))
     if len(delays) != 1:
         raise FormatError(f"{where}: neurons of different delays are not known here")
-    return Map(sparse.eye_array(prod(shape), format="csr"), shape, delay=float(delays[0]))
+    return Map(identity(prod(shape)), shape, delay=float(delays[0]))
 
 
 def _flatten(node: Any, shape: Shape, where: str) -> Map:
     start, end = (int(d) if d >= 0 else int(d) + len(shape) for d in (node.start_dim, node.end_dim))
     start, end = min(start, len(shape) - 1), min(end, len(shape) - 1)
     flat = (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :])
-    return Map(sparse.eye_array(prod(shape), format="csr"), flat)
+    return Map(identity(prod(shape)), flat)
 
 
 def _convolution(node: Any, shape: Shape, where: str) -> Map:

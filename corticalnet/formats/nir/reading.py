@@ -27,7 +27,7 @@ from corticalnet.circuits.cells.integrate_and_fire import Bias, LinearReadout
 from corticalnet.circuits.quantities import MS, POSITIVE, quantity
 from corticalnet.errors import CircuitWarning, FormatError
 from corticalnet.formats.nir.graph import Graph, flat_graph
-from corticalnet.formats.nir.linear import Floats, Shape, linear_map
+from corticalnet.formats.nir.linear import Floats, Shape, identity, linear_map
 from corticalnet.formats.nir.neurons import Neurons, neurons_of
 
 #: The step that most readers of NIR take, in ms.
@@ -156,11 +156,11 @@ class _Drawing:
         if name in behind:
             raise FormatError(f"{where} is in a loop without any neuron")
         if name in self.graph.inputs:
-            each = sparse.eye_array(self._size(name), format="csr")
+            each = identity(self._size(name))
             found = _Sum(self.graph.input_shape(name), {(name, 0.0): each})
         elif name in self.made_of:
             shape = np.shape(self.graph.nodes[name].r)
-            each = sparse.eye_array(int(np.prod(shape)), format="csr")
+            each = identity(int(np.prod(shape)))
             found = _Sum(shape, {(k, 0.0): each[:, self.neurons[k].index] for k in self.made_of[name]})
         else:
             found = self._through(name, self._arriving(name, (*behind, name)), where)
@@ -210,7 +210,8 @@ class _Drawing:
         ((_, delay), matrix), *others = arriving.parts.items() or [(("", 0.0), None)]
         if others or arriving.bias or delay or matrix is None:
             return False
-        return bool((matrix != sparse.eye_array(*matrix.shape, format="csr")).nnz == 0)
+        square = matrix.shape[0] == matrix.shape[1]
+        return square and bool((matrix != identity(len(matrix.indptr) - 1)).nnz == 0)
 
     def _lateness(self, targets: Mapping[str, _Sum]) -> dict[str, int]:
         """Return by how many steps each population is later here than in a reader."""
@@ -270,7 +271,7 @@ class _Drawing:
         if weights.nnz > weights.shape[0] * weights.shape[1] // 2:
             how: dict[str, Any] = {"weight": weights.toarray(), "connection": AllToAll()}
         else:
-            how = {"weight": weights.data, "connection": Synapses(weights.coords[1], weights.coords[0])}
+            how = {"weight": weights.data, "connection": Synapses(weights.col, weights.row)}
         self.projections.append(Projection(source, target, "drive", name=name, delay=delay, **how))
 
     def _late(self, delay: float, where: str) -> float:
