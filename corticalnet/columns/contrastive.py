@@ -41,7 +41,7 @@ class ContrastiveColumns(EquilibriumColumns):
     cells = (ClampedRate, Relaxing, RelaxingNext)
     moving = (MovingClampedRate, Moving, MovingNext)
     nudge = (1.0, False)
-    continual = False
+    continual = compares = False
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:

@@ -56,7 +56,7 @@ class DetectedPhaseColumns(EquilibriumColumns):
         settings = self.rule.detected
         echo = _ECHO_OUTPUT if area.output else _ECHO
         phi = PhaseDetector(settings.silence, settings.threshold, echo)
-        made = AreaPopulations({"value": self.value(area)}, [])
+        made = self.with_answer(AreaPopulations({"value": self.value(area)}, []), area)
         heard = ("below", "above", "gone") if area.output else ("below", "above")
         if settings.pooled:
             made.pools["phi"] = phi
@@ -88,7 +88,9 @@ class DetectedEquilibriumColumns(DetectedPhaseColumns):
 
     def value(self, area: AreaSpec) -> Cell:
         """Return the relaxing cell of an area; that of the output is nudged by its teacher."""
-        return WatchedNudgedRate(*self.relaxes(area), self.rule.beta) if area.output else super().value(area)
+        if not area.output:
+            return super().value(area)
+        return WatchedNudgedRate(*self.relaxes(area), self.rule.beta, area.softmax)
 
     def plasticity(self, area: AreaSpec) -> Plasticity:
         """Return plasticity by the difference between nudged and free rest."""

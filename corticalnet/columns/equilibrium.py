@@ -12,7 +12,8 @@ both have ended, for a weight that changed in between would change what the seco
 down runs along the very synapses of the way up. Columns do not go back to where they were: the phase nudged
 away from the target begins where that towards it has ended, which is the three-phase form, and at rest the
 symmetric one. Of the form with a random sign the cell ``nudge`` draws it, from noise that it is given
-(:func:`corticalnet.columns.learning_noise`).
+(:func:`corticalnet.columns.learning_noise`). For a cross-entropy teacher cells ``answer`` beside the output's
+work out the softmax.
 
 The continual form waits for nothing: in every nudged step a weight changes by what has changed at its ends.
 
@@ -35,12 +36,13 @@ from corticalnet.circuits.cells.relaxing import (
     Relaxing,
     RelaxingNext,
 )
-from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection
+from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Wire
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.plasticity.hebbian import ChangeOfSent, ChangeOfSentTimesRate, SentTimesRate
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations
 from corticalnet.columns.refusals import by_consolidation, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
+from corticalnet.columns.softmax import add_answer
 from corticalnet.rules.equilibrium.propagation import EquilibriumPropagation
 
 
@@ -56,18 +58,19 @@ class EquilibriumColumns(ColumnModel):
     cells: tuple[type[Relaxing], type[Relaxing], type[Relaxing]] = (NudgedRate, Relaxing, RelaxingNext)
     #: The same, where synapses learn by what has just changed.
     moving: tuple[type[Moving], type[Moving], type[Moving]] = (MovingNudgedRate, Moving, MovingNext)
+    #: Whether the output compares its answer with the target.
+    compares: ClassVar[bool] = True
     #: Whether columns find out themselves which phase it is.
     detects: ClassVar[bool] = False
 
     def __init__(self, rule: Any, options: Options) -> None:
         self.rule, self.rate = rule, options.learning_rate
+        self.softmax = self.compares and rule.teaching.loss == "cross-entropy"
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Return why the model cannot run a rule (its loss, form or consolidation); None if it can."""
-        loss, why = rule.teaching.loss, ", for it is the form that says for how long changes wait"
-        squared = "columns that relax are nudged by t − y, column by column, of a squared-error Teacher"
-        other = None if loss == "squared" else f"{squared}, not by Teacher('{loss}')"
+        """Return why the model cannot run a rule (its form, nudge or consolidation); None if it can."""
+        why = ", for it is the form that says for how long changes wait"
         real = "what columns hold are real numbers, and a nudge around a circle makes complex ones of them; "
         real += "choose form='symmetric', which is a circle of two points"
         form, nobody = None, f"nobody tells columns of a nudge what form='{rule.form}' needs; choose "
@@ -76,7 +79,7 @@ class EquilibriumColumns(ColumnModel):
         elif rule.detected and rule.form != "one-sided":
             form = f"{nobody}form='one-sided' or phases='told'"
         now = by_consolidation(options, "now", why=why)
-        return first(other, form, cls._of_nudges(rule), now, cls.of_phases(rule))
+        return first(form, cls._of_nudges(rule), now, cls.of_phases(rule))
 
     @classmethod
     def of_phases(cls, rule: Any) -> str | None:
@@ -105,7 +108,14 @@ class EquilibriumColumns(ColumnModel):
         """Return the relaxing cells of an area; areas of odd and of even depth take turns, or all move."""
         kinds, first_half = self.moving if self.stepwise else self.cells, area.depth % 2 and not self.together
         kind = kinds[0 if area.output else 1 if first_half else 2]
-        return AreaPopulations({"value": kind(*self.relaxes(area))}, [])
+        competes: Any = {"competes": True} if area.softmax else {}
+        return self.with_answer(AreaPopulations({"value": kind(*self.relaxes(area), **competes)}, []), area)
+
+    def with_answer(self, made: AreaPopulations, area: AreaSpec) -> AreaPopulations:
+        """Add the cells that work out a softmax, where the output answers by it."""
+        if area.softmax:
+            made.wires.append(Wire(add_answer(made, area), "value", "answer", sends="rate"))
+        return made
 
     def relaxes(self, area: AreaSpec) -> tuple[float, str, float, float]:
         """Return how an area relaxes: τ, f, the bound, and the weight of the area in the energy."""

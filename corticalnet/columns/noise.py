@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from corticalnet.circuits.cells.decoding import Disturbed, JitteredCopy, NoisyCopy
 from corticalnet.circuits.cells.relaxing import RandomNudge
+from corticalnet.circuits.cells.returning import Passing
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.experiment.noise import Noise
 
@@ -28,7 +29,7 @@ def learning_noise(circuit: Circuit, seed: int = 0) -> list[Noise]:
     return [
         Noise(p.name, port, sd=1.0, seed=seed)
         for p in circuit.populations
-        if isinstance(p.cell, NoisyCopy | JitteredCopy | Disturbed | RandomNudge)
+        if isinstance(p.cell, NoisyCopy | JitteredCopy | Disturbed | Passing | RandomNudge)
         for port in ("noise", "jitter")
         if port in p.cell.ports
     ]

@@ -2,6 +2,7 @@
 
     area.value       rate ← rate + γ (f(drive + feedback) − rate)
     area.error       v ← v + γ (gain · (W v below + κ Wᵀ v above + error) − v)     error: t − y, at the output
+                     (cross-entropy: t − softmax(y), which cells ``answer`` work out)
 
     Δw = rate · κ^(−d) (v_post · rate_pre + rate_post · v_pre)                    at one tick of the clock
 
@@ -31,6 +32,7 @@ from corticalnet.circuits.plasticity.hebbian import MovedTimesRate, ResponseOfBo
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, broadcasters
 from corticalnet.columns.refusals import by_consolidation, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
+from corticalnet.columns.softmax import add_answer
 from corticalnet.rules.equilibrium.recurrent_backprop import RecurrentBackprop
 
 
@@ -45,14 +47,13 @@ class RecurrentBackpropColumns(ColumnModel):
 
     def __init__(self, rule: Any, options: Options) -> None:
         self.rule, self.rate = rule, options.learning_rate
+        self.softmax = rule.teaching.loss == "cross-entropy"
 
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
-        """Return why the model cannot run a rule (its loss, dynamics or consolidation); None if it can."""
-        loss, how = rule.teaching.loss, rule.relaxation.dynamics
-        squared = f"output columns hold t − y of a squared-error Teacher, not of Teacher('{loss}')"
+        """Return why the model cannot run a rule (its dynamics or consolidation); None if it can."""
+        how = rule.relaxation.dynamics
         return first(
-            None if loss == "squared" else squared,
             None if how == "convergent" else f"columns relax towards f of their drive, not by '{how}'",
             by_consolidation(options, "now", why=", for changes wait until errors are at rest anyway"),
         )
@@ -74,9 +75,11 @@ class RecurrentBackpropColumns(ColumnModel):
         hidden = RelaxingError if area.depth % 2 else RelaxingErrorNext
         error = (RelaxingOutputError if area.output else hidden)(tau, weight)
         wires = [Wire("value", "error", "gain", sends="gain"), Wire("error", "value", "error", sends="rate")]
+        made = AreaPopulations({"value": value, "error": error}, wires)
         if area.output:
-            wires.append(Wire("value", "error", "rate", sends="rate"))
-        return AreaPopulations({"value": value, "error": error}, wires)
+            answer = add_answer(made, area) if area.softmax else "value"
+            made.wires.append(Wire(answer, "error", "rate", sends="rate"))
+        return made
 
     def plasticity(self, area: AreaSpec) -> Plasticity:
         """Return plasticity by the errors at both ends of a synapse."""

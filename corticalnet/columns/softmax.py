@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from corticalnet.circuits import cells
+from corticalnet.circuits.cells.softmax import Answer
 from corticalnet.circuits.connection import AllToAll
 from corticalnet.circuits.parts import Projection, Wire
 from corticalnet.columns.area import AreaPopulations, AreaSpec
@@ -45,6 +46,28 @@ def with_softmax(made: AreaPopulations, area: AreaSpec, dt: float) -> AreaPopula
         Projection("value", "error", "mass", 1.0, AllToAll(), "value"),
     ]
     return made
+
+
+def add_answer(
+    made: AreaPopulations, area: AreaSpec, kind: type[Answer] = Answer, of: str = "value", sends: str = "rate"
+) -> str:
+    """Add cells that answer by the softmax of a population's rates; return their role.
+
+    Args:
+        made: what stands at the output.
+        area: the output.
+        kind: of cell.
+        of: the role whose rates compete.
+        sends: its state.
+    """
+    role = "answer" if of == "value" else f"{of}_answer"
+    made.cells[role] = kind(1 / area.n)
+    made.wires.append(Wire(of, role, "rate", sends=sends))
+    made.projections += [
+        Projection(role, role, "pool", 1.0, AllToAll(), "power"),
+        Projection(role, role, "mass", 1.0, AllToAll(), "wanted"),
+    ]
+    return role
 
 
 def _instead(cell: cells.Cell, area: AreaSpec, dt: float) -> cells.Cell:

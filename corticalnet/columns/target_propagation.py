@@ -36,6 +36,7 @@ from corticalnet.circuits.cells.decoding import (
     NoisyCopy,
     OutputTarget,
 )
+from corticalnet.circuits.cells.softmax import NextAnswer
 from corticalnet.circuits.connection import AllToAll, Synapses
 from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Wire
 from corticalnet.circuits.plasticity import ErrorTimesRate, Plasticity
@@ -44,6 +45,7 @@ from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulation
 from corticalnet.columns.links import flat
 from corticalnet.columns.refusals import by_consolidation, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
+from corticalnet.columns.softmax import add_answer
 from corticalnet.rules.target_propagation.propagation import TargetPropagation
 from corticalnet.rules.target_propagation.reconstruction import Denoising, Difference, LocalDifference
 
@@ -62,6 +64,9 @@ class TargetColumns(ColumnModel):
         assert network is not None, "see cn.circuit"
         self.rule, self.rate, self.wiring = rule, options.learning_rate, network.wiring
         self.decoders = rule.decoders(network)
+        self.softmax = rule.teaching.loss == "cross-entropy"
+        #: Whether decoders are told what the output answers, its softmax, and not its rates.
+        self.answers = self.softmax and rule.top == "label"
         self.local = isinstance(rule.reconstruction, LocalDifference)
         self.denoising = isinstance(rule.reconstruction, Denoising)
         self.alternates, self.gated = bool(rule.alternate), rule.decoder == "gated"
@@ -74,23 +79,25 @@ class TargetColumns(ColumnModel):
     @classmethod
     def refuses(cls, rule: Any, options: Options) -> str | None:
         """Return why the model cannot run a rule; None if it can."""
-        why = ", for all synapses learn at one tick of the clock"
-        through = "noise of one area after the other goes through to the top, and columns have it all at once"
-        squared = (
-            f"output columns hold t − y of a squared-error Teacher, not of Teacher('{rule.teaching.loss}')"
-        )
-        held = "columns without copies hold one pattern of noise, and local differences take two; alternate=0"
-        local = isinstance(rule.reconstruction, LocalDifference)
         return first(
-            None if rule.teaching.loss == "squared" else squared,
-            through if isinstance(rule.reconstruction, Difference) else None,
-            None
-            if rule.reconstruction.samples == 1
-            else "columns have one pattern of noise in a trial; samples=1",
+            cls.of_reconstruction(rule),
+            None if rule.reconstruction.samples == 1 else "columns have one noise in a trial; samples=1",
             None if rule.alternate < 2 else "no clock counts trials; choose alternate=0 or 1",
-            held if local and rule.alternate else None,
-            by_consolidation(options, "now", why=why),
+            by_consolidation(options, "now", why=", for all synapses learn at one tick of the clock"),
         )
+
+    @classmethod
+    def of_reconstruction(cls, rule: Any) -> str | None:
+        """Return why decoders that learn so are not these columns'; None if they are."""
+        if isinstance(rule.reconstruction, Difference):
+            return (
+                "noise of one area after the other goes through to the top, and columns have it all at once"
+            )
+        held = "columns without copies hold one pattern of noise, and local differences take two; alternate=0"
+        shares = "no noise of its own moves a softmax, as local differences want; choose top='nudge'"
+        local = isinstance(rule.reconstruction, LocalDifference)
+        label = rule.top == "label" and rule.teaching.loss != "squared"
+        return (held if rule.alternate else shares if label else None) if local else None
 
     @classmethod
     def of(cls, rule: Any, options: Options) -> TargetColumns:
@@ -107,8 +114,8 @@ class TargetColumns(ColumnModel):
         sigma, gated = self.rule.reconstruction.sigma, self._gated(area)
         noisy = self.alternates and not area.output
         value = Disturbed(area.activation, sigma) if noisy else cells.Feedforward(area.activation)
-        held = "reached" if noisy else "rate"
-        target = (OutputTarget if area.output else HiddenTarget)(self.rule.alpha, gated)
+        held, own = "reached" if noisy else "rate", (self.rule.alpha, gated)
+        target = OutputTarget(*own, area.softmax and not self.answers) if area.output else HiddenTarget(*own)
         kinds: dict[str, cells.Cell] = {"value": value, "target": target}
         wires = [
             Wire("value", "target", "rate", sends=held),
@@ -129,7 +136,19 @@ class TargetColumns(ColumnModel):
         if area.name in self.copied:
             kinds["noisy"] = self._copy(area.activation, gated)
             wires += [Wire("value", "noisy", port, sends=port) for port in ("rate", "gain")]
-        return AreaPopulations(kinds, wires)
+        return self._compete(AreaPopulations(kinds, wires), area)
+
+    def _compete(self, made: AreaPopulations, area: AreaSpec) -> AreaPopulations:
+        """Add the cells that work out a softmax, where the output answers by it."""
+        if not area.softmax:
+            return made
+        answer = add_answer(made, area, NextAnswer)
+        if self.answers:  # (decoders hear of it, too)
+            made.wires.remove(Wire("value", "target", "rate", sends="rate"))
+        if self.answers and area.name in self.copied:
+            add_answer(made, area, NextAnswer, "noisy", "reached")
+        made.wires.append(Wire(answer, "target", "rate" if self.answers else "answer", sends="rate"))
+        return made
 
     def _gated(self, area: AreaSpec) -> bool:
         """Return whether decoders are told the code of an area times its gain."""
@@ -159,7 +178,7 @@ class TargetColumns(ColumnModel):
         return kind(rate, "disturbed" if self.alternates else "clock")
 
     def expanded(self, projection: Projection) -> list[Projection]:
-        """Return what a projection of a link becomes: synapses up are read by copies, and decoders twice."""
+        """Return what a projection becomes: synapses up are read by copies, and decoders twice."""
         if projection.shared_with:
             return [projection]
         if projection.port == "drive":
@@ -169,10 +188,9 @@ class TargetColumns(ColumnModel):
     def _up(self, up: Projection) -> list[Projection]:
         """Return the reading of synapses up by copies with noise, if there are any."""
         area, below = up.target.rpartition(".")[0], up.source.rpartition(".")[0]
-        if area not in self.copied:
-            return []
         source = f"{below}.noisy" if below in self.copied else up.source
-        return [_again(up, source, f"{area}.noisy", up.port, up.sends, "noisy")]
+        read = again(up, source, f"{area}.noisy", up.port, up.sends, "noisy")
+        return [read] if area in self.copied else []
 
     def _down(self, down: Projection, above: str, told: str = "target") -> list[Projection]:
         """Return the readings of decoders: the lesson, whose synapses they are, what is, what should be.
@@ -188,14 +206,17 @@ class TargetColumns(ColumnModel):
         recalled, wanted = f"{below}.recalled", f"{below}.wanted"
         if self.alternates:
             own = replace(down, source=now, target=recalled, port="drive", sends=code)
-            return [own, _again(own, now, wanted, "drive", goal, "wanted")]
+            return [own, again(own, now, wanted, "drive", goal, "wanted")]
         sends = ("jitter" if self.local else "code") if down.source != "bias" else "rate"
         source = f"{above}.noisy" if down.source != "bias" else "bias"
         own = replace(down, source=source, target=f"{below}.noisy", port="guess", sends=sends)
+        if self.answers and above == self.wiring.name(self.wiring.output):
+            lesson = down.plasticity and self._lesson(MissingTimesRate)
+            own = replace(own, source=f"{above}.noisy_answer", sends="rate", plasticity=lesson)
         return [
             own,
-            _again(own, now, recalled, "drive", code, "recalled"),
-            _again(own, now, wanted, "drive", goal, "wanted"),
+            again(own, now, recalled, "drive", code, "recalled"),
+            again(own, now, wanted, "drive", goal, "wanted"),
         ]
 
     def global_populations(
@@ -250,7 +271,7 @@ class TargetColumns(ColumnModel):
             made.projections.append(up)
             if not self.alternates:
                 made.projections.append(
-                    _again(up, f"{name}.noisy", "auxiliary.noisy", "drive", "rate", "noisy")
+                    again(up, f"{name}.noisy", "auxiliary.noisy", "drive", "rate", "noisy")
                 )
             way = next(way for way in self.decoders.ways[node] if way.link is link)
             kind = MissingTimesRate if self.alternates else MissingTimesCode
@@ -271,7 +292,7 @@ class TargetColumns(ColumnModel):
         return MinimumDurations(links_to_input(areas) + 1, self._last(areas) + 1)
 
 
-def _again(own: Projection, source: str, target: str, port: str, sends: str, what: str) -> Projection:
+def again(own: Projection, source: str, target: str, port: str, sends: str, what: str) -> Projection:
     """Return a second reading of a projection's synapses, by other cells of its areas."""
     return Projection(
         source, target, port, sends=sends, name=f"{own.name} {what}", shared_with=own.name, same_way=True,

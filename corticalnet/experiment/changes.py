@@ -186,7 +186,7 @@ def _of_each_action(value: Any, n: int, what: str) -> None:
 
 
 def _by_population(circuit: Circuit, port: str, value: Any, where: str) -> dict[str, Any]:
-    """Return a stimulus or target by the population that takes it."""
+    """Return a stimulus or target by the populations that take it: of one area, if none is named."""
     takers = [name for name, taken in circuit.inputs if taken == port]
     if not takers:
         one = f"{'an' if port[0] in 'aeiou' else 'a'} {port.replace('_', ' ')}"
@@ -197,9 +197,9 @@ def _by_population(circuit: Circuit, port: str, value: Any, where: str) -> dict[
         for name in value:
             one_of(f"population in {where}", name, takers, ProtocolError)
         return dict(value)
-    if len(takers) > 1:
+    if len({circuit.population(name).area for name in takers}) > 1:
         raise ProtocolError(
             f"{where}: several populations take a {port}, so give {{population: {port}}}; "
             f"choices: {', '.join(takers)}"
         )
-    return {takers[0]: value}
+    return dict.fromkeys(takers, value)

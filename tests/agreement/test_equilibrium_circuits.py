@@ -21,7 +21,7 @@ def apart(net, rule, lessons, engine="torch", *, beside=None, rate=RATE, **optio
     for x, y in lessons:
         protocol += [cn.Present(x, circuit.needs.present), cn.Teach(y, circuit.needs.teach + 3)]
     noise = learning_noise(circuit)
-    found = recorded_changes(cn.simulate(circuit, protocol, engine, ["nudge"], last=1, noise=noise), net)
+    found = recorded_changes(cn.simulate(circuit, protocol, engine, ["rate"], last=1, noise=noise), net)
     wanted = learned_changes(net, beside or rule, lessons, rate)
     return max(abs(found[name] - change).max() / abs(change).max() for name, change in wanted.items())
 
@@ -86,6 +86,40 @@ def test_a_sign_that_is_drawn_is_a_nudge_of_that_sign(engine, monkeypatch):
         assert abs(found[name] - wanted).max() < 1e-10 * abs(wanted).max()
     untold = cn.simulate(circuit, protocol[:2], record=["sign"], last=1)  # without noise: to the target
     assert untold["nudge.sign"].item() == 1.0
+
+
+# A cross-entropy teacher ---------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("name", "engine", "settings", "options"),
+    [
+        (EP, "torch", {"form": "symmetric"}, {}),
+        (EP, "brian2", {}, {}),
+        (EP, "torch", {"order": "together", "form": "three-phase", "nudged_steps": 4}, {}),
+        (EP, "torch", {}, {"dynamics": cn.Continuous(dt=5, read_delay=600)}),
+        (CHL, "torch", {}, {}),
+        ("recurrent-backprop", "torch", {}, {}),
+        ("recurrent-backprop", "brian2", {}, {}),
+    ],
+)
+def test_an_output_whose_rates_compete(name, engine, settings, options):
+    """The error is t − (Σ t) softmax(y), also where targets do not sum to 1."""
+    if engine == "brian2":
+        pytest.importorskip("brian2")
+    net = skipping("sigmoid") if engine == "torch" else dense("sigmoid", 2)
+    (x, y), targets = batch(1), torch.linspace(-0.3, 0.9, 5, dtype=torch.float64)[None]
+    rule = cn.rule(name, loss="cross-entropy", steps=150, feedback=0.1, **settings)
+    assert apart(net, rule, [(x, y), (x.flip(1), targets)], engine, **options) < 1e-10
+
+
+def test_a_softmax_is_found_out_about_without_being_told_a_phase():
+    net, (x, y) = dense("sigmoid"), batch(2)
+    phases = cn.DetectedPhases(threshold=1e-13)
+    rule = cn.rule(EP, loss="cross-entropy", steps=60, feedback=0.1, phases=phases)
+    circuit = cn.circuit(net, rule, RATE)
+    protocol = [cn.Present(x, 70), cn.Teach(y, 83), cn.Present(x.flip(1), 9)]
+    found = recorded_changes(cn.simulate(circuit, protocol, record=["nudged"], last=1, check=False), net)
+    for projection, wanted in learned_changes(net, rule, [(x, y)], RATE).items():
+        assert abs(found[projection] - wanted).max() < 1e-10 * abs(wanted).max()
 
 
 # In continuous time ------------------------------------------------------------------------------

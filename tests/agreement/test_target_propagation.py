@@ -9,7 +9,7 @@ import torch
 import corticalnet as cn
 from corticalnet.columns import learning_noise
 from corticalnet.recordings.reading import weight_change
-from corticalnet.rules import reconstruction
+from corticalnet.rules.target_propagation import reconstruction
 from tests.networks import CLASSES, F64, SHAPE, batch, dense, residual, sheets, skipping
 
 RATE = 0.2
@@ -19,6 +19,7 @@ RULES = {
     "SDTP": ("simplified-target-propagation", {}),
     "AO-SDTP": ("auxiliary-output-target-propagation", {"auxiliary": 7}),
     "L-DRL": ("local-difference-reconstruction", {}),
+    "DRL": ("difference-reconstruction", {}),
     "TP, alternating": ("target-propagation", {"alternate": 1}),
     "DTP, alternating": ("difference-target-propagation", {"alternate": 1}),
     "AO-SDTP, alternating": ("auxiliary-output-target-propagation", {"auxiliary": 7, "alternate": 1}),
@@ -31,6 +32,7 @@ def run(net, rule, lessons, engine, monkeypatch, longer=(0,)):
     noise = learning_noise(circuit)
     protocol, ticks, step = [], [], 0
     clock = circuit.population("clock").cell
+    own = {p.area: int(p.cell.first) for p in circuit.populations if p.role == "turn"}
     for k, (x, y) in enumerate(lessons):
         taught = circuit.needs.teach + longer[k % len(longer)]
         protocol += [cn.Present(x, circuit.needs.present), cn.Teach(y, taught)]
@@ -41,7 +43,8 @@ def run(net, rule, lessons, engine, monkeypatch, longer=(0,)):
     optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
     by_place = {(one.population, one.port): one for one in noise}
     for (x, y), tick in zip(lessons, ticks, strict=True):
-        draws = iter(drawn(net, rule, by_place, tick, len(x)))
+        starts = {name: tick - int(clock.last) + begin for name, begin in own.items()}
+        draws = iter(drawn(net, rule, by_place, tick, len(x), starts or None))
         monkeypatch.setattr(reconstruction, "gaussian", lambda like, d=draws: next(d).view_as(like))
         rule.update(net, x, y, optimizer)
     found, wanted = {}, {}
@@ -58,8 +61,8 @@ def decodes_all(circuit, name, change):
     return name.endswith("feedback") and change.ndim == 2
 
 
-def drawn(net, rule, by_place, step, samples):
-    """The noise in the order in which the rule draws it."""
+def drawn(net, rule, by_place, step, samples, turns=None):
+    """The noise in the order in which the rule draws it; ``turns``: steps of areas that have their own."""
     wiring = net.wiring
     names = [wiring.name(n) for n in range(1, wiring.output + 1)]
     size = {name: int(np.prod(wiring.area(k).shape)) for k, name in enumerate(names, start=1)}
@@ -68,7 +71,8 @@ def drawn(net, rule, by_place, step, samples):
 
     def of(name, port="noise"):
         one = by_place[f"{name}.{role}", port]
-        return torch.tensor(one.draw(1, samples, size[name], begin=step)[0])
+        begin = (turns or {}).get(name, step)
+        return torch.tensor(one.draw(1, samples, size[name], begin=begin)[0])
 
     yield from (of(name) for name in names[:-1])
     if isinstance(rule.reconstruction, reconstruction.LocalDifference):
@@ -102,7 +106,7 @@ def same(found, wanted):
 
 
 STREAMS = {"torch": lambda: dense("tanh", 4), "brian2": lambda: dense("sigmoid", 3)}
-ON_BRIAN2 = ("DTP", "AO-SDTP", "L-DRL", "AO-SDTP, alternating")
+ON_BRIAN2 = ("DTP", "AO-SDTP", "L-DRL", "DRL", "AO-SDTP, alternating")
 
 
 @pytest.mark.parametrize(
@@ -130,6 +134,33 @@ def kernels(kind, hidden):
     return cn.Network(SHAPE, areas, 0, dtype=F64)
 
 
+CROSS_ENTROPY = {
+    "TP": {},
+    "DTP": {},
+    "SDTP": {},
+    "AO-SDTP": {},
+    "L-DRL": {},
+    "DRL": {},
+    "AO-SDTP, alternating": {},
+    "DTP, alternating": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "engine"),
+    [*((rule, "torch") for rule in CROSS_ENTROPY), ("SDTP", "brian2"), ("AO-SDTP, alternating", "brian2")],
+)
+def test_an_output_whose_rates_compete(rule, engine, monkeypatch):
+    """Targets are labels' softmax, or t − (Σ t) softmax(y) away, whatever they sum to."""
+    if engine == "brian2":
+        pytest.importorskip("brian2")
+    (name, settings), (x, y) = RULES[rule], batch(2 if engine == "torch" else 1)
+    vectors = torch.linspace(-0.3, 0.9, CLASSES, dtype=F64).repeat(len(x), 1)
+    lessons = [(x, y), (x.flip(1), vectors)]
+    rule = cn.rule(name, loss="cross-entropy", **settings)
+    same(*run(STREAMS[engine](), rule, lessons, engine, monkeypatch, (0, 3)))
+
+
 NETWORKS = {
     "skipping": lambda: skipping("tanh"),
     "residual": lambda: residual("tanh"),
@@ -139,6 +170,7 @@ NETWORKS = {
 KINDS = RULES | {
     "linear decoders": ("difference-target-propagation", {"decoder": "linear", "top": "nudge"}),
     "gated decoders": ("difference-target-propagation", {"decoder": "gated", "top": "nudge"}),
+    "DRL, gated": ("difference-reconstruction", {"decoder": "gated", "damping": 0.3}),
     "gated, alternating": ("simplified-target-propagation", {"decoder": "gated", "alternate": 1}),
 }
 
@@ -155,9 +187,18 @@ def test_links_and_decoders_of_all_kinds(net, rule, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "settings", "words"),
     [
-        ("difference-reconstruction", {}, "noise of one area after the other goes through to the top"),
-        ("simplified-target-propagation", {"loss": "cross-entropy"}, "not of Teacher('cross-entropy')"),
-        ("simplified-target-propagation", {"samples": 2}, "one pattern of noise in a trial; samples=1"),
+        ("difference-reconstruction", {"alternate": 1}, "what comes back is another; alternate=0"),
+        (
+            "difference-reconstruction",
+            {"auxiliary": 3, "top": "nudge"},
+            "does not come back; choose auxiliary=0",
+        ),
+        (
+            "local-difference-reconstruction",
+            {"loss": "cross-entropy", "top": "label"},
+            "no noise of its own moves a softmax",
+        ),
+        ("simplified-target-propagation", {"samples": 2}, "columns have one noise in a trial; samples=1"),
         (
             "simplified-target-propagation",
             {"alternate": 3},

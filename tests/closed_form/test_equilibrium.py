@@ -234,10 +234,6 @@ def test_its_circuit_is_loaded_by_who_has_never_seen_the_rule():
         (lambda: cn.rule("equilibrium-propagation", teaching="reward"), "nudged by a Teacher"),
         (lambda: cn.rule("equilibrium-propagation", push=1), "unknown parameter 'push'"),
         (
-            lambda: cn.circuit(dense(), cn.rule("equilibrium-propagation", loss="cross-entropy")),
-            "squared-error Teacher, not by Teacher",
-        ),
-        (
             lambda: cn.circuit(dense(), cn.rule("equilibrium-propagation", form="holomorphic")),
             "a nudge around a circle makes complex ones",
         ),

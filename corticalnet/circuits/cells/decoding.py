@@ -9,7 +9,7 @@ The difference is taken within a column; no signed error crosses a decoder's syn
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from corticalnet.circuits.cells.activation import activation
 from corticalnet.circuits.cells.cell import Cell
@@ -51,7 +51,7 @@ class HiddenTarget(Cell):
 
     alpha: Magnitude = 1.0
     gated: bool = False
-    unused = ("gated",)
+    unused: ClassVar[tuple[str, ...]] = ("gated",)
     ports = {"rate": "", "gain": "", "wanted": "", "recalled": "", "lesson": "feedback"}
     state = {"error": 0.0, "code": 0.0, "goal": 0.0}
 
@@ -69,15 +69,22 @@ class HiddenTarget(Cell):
 class OutputTarget(HiddenTarget):
     """Where an output column should be: at the target, or a step α towards it, while a teacher is there.
 
-    Ports: ``rate`` and ``gain`` of its column. Outside inputs: ``target``, ``clamped``.
+    Ports: ``rate`` and ``gain`` of its column, ``answer`` (what is compared with the target, if it competes).
+    Outside inputs: ``target``, ``clamped``.
+
+    Args:
+        competes: whether the answer is no rate of its own, but the softmax of all.
     """
 
-    ports = {"rate": "", "gain": ""}
+    competes: bool = False
+    unused = (*HiddenTarget.unused, "competes")
+    ports = {"rate": "", "gain": "", "answer": ""}
     inputs = {"target": ONE, "clamped": ONE}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Compute the error, and what decoders below are told."""
-        error = where(cell.clamped != 0, cell.target - port.rate, 0.0)
+        answer = port.answer if self.competes else port.rate
+        error = where(cell.clamped != 0, cell.target - answer, 0.0)
         return self._told(port.rate, self.alpha * error, port.gain) | {"error": port.gain * error}
 
 

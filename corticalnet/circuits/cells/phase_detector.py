@@ -61,20 +61,24 @@ class WatchedNudgedRate(RelaxingNext):
     """An output column that a teacher nudges by being there: its feedback is β (target − rate).
 
     State ``gone``: 1 when the teacher has just gone. Outside inputs: ``target``, ``clamped`` (1 while it is
-    there).
+    there). Port ``answer``: what is compared with the target, if it competes.
 
     Args:
         beta: β.
+        competes: whether the answer is no rate of its own, but the softmax of all.
     """
 
     beta: Magnitude = 0.5
-    ports = {"drive": "feedback", **_TOLD}
+    competes: bool = False
+    unused = ("competes",)
+    ports = {"drive": "feedback", "answer": "", **_TOLD}
     state = {**RelaxingNext.state, **_MOVES, "there": 0.0, "gone": State(pulse=True)}
     inputs = {"target": ONE, "clamped": ONE}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Relax the rate to f of drive and nudge by one Euler step."""
-        nudge = where(cell.clamped != 0, self.beta * (cell.target - cell.rate), 0.0)
+        answer = port.answer if self.competes else cell.rate
+        nudge = where(cell.clamped != 0, self.beta * (cell.target - answer), 0.0)
         return _taught(_watched(self._relax(cell, port.drive + nudge, dt), cell, port.drive, nudge), cell)
 
 

@@ -85,14 +85,23 @@ class ToldRelaxingNext(RelaxingNext):
 
 
 class NudgedRate(RelaxingNext):
-    """An output column nudged by a teacher. Port ``nudge`` (its strength β); outside input ``target``."""
+    """An output column nudged by a teacher. Outside input ``target``.
 
-    ports = {"drive": "feedback", "nudge": ""}
+    Ports: ``drive``, ``nudge`` (its strength β), ``answer`` (compared with the target, if it competes).
+
+    Args:
+        competes: whether the answer is no rate of its own, but the softmax of all.
+    """
+
+    competes: bool = False
+    unused = ("competes",)
+    ports = {"drive": "feedback", "nudge": "", "answer": ""}
     inputs = {"target": ONE}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Relax the rate to f of drive and nudge by one Euler step."""
-        return self._relax(cell, port.drive + port.nudge * (cell.target - cell.rate), dt)
+        answer = port.answer if self.competes else cell.rate
+        return self._relax(cell, port.drive + port.nudge * (cell.target - answer), dt)
 
 
 class ClampedRate(NudgedRate):

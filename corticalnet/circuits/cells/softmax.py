@@ -14,12 +14,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.cells.error import Error
 from corticalnet.circuits.cells.prediction import PredictionWithMotion
 from corticalnet.circuits.cells.staged import AveragedError, StagedError, StagedPrediction
 from corticalnet.circuits.cells.value import Clamped, NudgedValue, TaughtValue
 from corticalnet.circuits.pointwise import absolute, exp, maximum, minimum, relax, where
-from corticalnet.circuits.quantities import Magnitude
+from corticalnet.circuits.quantities import ONE, Magnitude
 
 #: Beside what other error cells receive: the power of the own column, whether a teacher holds its value, and
 #: the
@@ -127,6 +128,51 @@ class AveragedSoftmaxError(AveragedError, StagedSoftmaxError):
 
     ports = StagedSoftmaxError.ports
     state = {**AveragedError.state, "expected": 0.0}
+
+
+class Answer(Cell):
+    """What an output column answers beside its own rate: its share of exp(rate), compared with a target.
+
+    Ports: ``rate`` of its column, ``pool`` and ``mass``, the sums of powers and of targets over the area.
+    Outside inputs: ``target``, ``clamped``. States: ``rate`` (softmax × what targets sum to while a teacher
+    is there), ``power``, ``wanted``.
+    """
+
+    share: Magnitude = 1.0
+    ports = {"rate": "", "pool": "compare", "mass": "compare"}
+    state = {"rate": 0.0, "power": 1.0, "wanted": 0.0}
+    inputs = {"target": ONE, "clamped": ONE}
+
+    def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Compute the power; take over the target."""
+        return {"power": power(port.rate), "wanted": cell.target}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Compute the answer."""
+        pool = where(port.pool == 0, 1.0, port.pool)
+        return {"rate": where(cell.clamped != 0, port.mass, 1.0) * cell.power / pool}
+
+    def rest(self) -> dict[str, float]:
+        """Return the state of one of many equal cells: each has its share of 1."""
+        return {**super().rest(), "rate": self.share}
+
+
+class NextAnswer(Answer):
+    """The same, of rates that have changed in this very step, when predictions came up."""
+
+    ports = {"rate": "", "pool": "detect", "mass": "detect"}
+
+    def fire(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Keep the power: the rate is yet to change."""
+        return {"power": cell.power}
+
+    def compare(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Compute the power; take over the target."""
+        return Answer.fire(self, cell, port, dt)
+
+    def detect(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
+        """Compute the answer."""
+        return Answer.compare(self, cell, port, dt)
 
 
 def power(rate: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from corticalnet.circuits.plasticity.plasticity import Plasticity
+from corticalnet.circuits.quantities import Magnitude
 
 
 class MissingTimesCode(Plasticity):
@@ -21,6 +22,20 @@ class MissingTimesRate(Plasticity):
     def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
         """Compute ``missing · rate``."""
         return post.missing * pre.rate
+
+
+class MissingTimesMoved(Plasticity):
+    """What noise below has not come back, times how the code above has moved (DRL, Meulemans et al. 2020).
+
+    Args:
+        decay: λ σ², a decay of weights in units of the rate.
+    """
+
+    decay: Magnitude = 0.0
+
+    def eligibility(self, synapse: Any, pre: Any, post: Any, port: Any) -> Any:
+        """Compute ``missing · moved − decay · w``."""
+        return post.missing * pre.moved - self.decay * synapse.weight
 
 
 class NoiseTimesResponse(Plasticity):
