@@ -50,6 +50,9 @@ from .engines import (
     simulate as simulate,
     simulator as simulator,
 )
+from .engines.brian2_script import (
+    to_brian2 as to_brian2,
+)
 from .experiment.during import (
     During as During,
 )

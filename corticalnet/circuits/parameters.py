@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
@@ -84,6 +84,10 @@ def declared(kind: type[Part]) -> dict[str, Parameter]:
     return found
 
 
+def _symbol(name: str) -> Traced:
+    return Traced(sympy.Symbol(name, real=True))
+
+
 @dataclass_transform(frozen_default=True)
 class Part(ABC):
     """A frozen dataclass of parameters with units: the common part of cells and plasticity.
@@ -155,12 +159,11 @@ class Part(ABC):
         """Return all parameters by name."""
         return {name: getattr(self, name) for name in declared(type(self))}
 
-    def symbolic(self: Self) -> Self:
+    def symbolic(self: Self, symbol: Callable[[str], Any] = _symbol) -> Self:
         """Return a copy with a symbol for every parameter that has a unit, for printing and unit checks."""
         twin, units = object.__new__(type(self)), self.units()
         for name, value in self.parameters().items():
-            known = name in units
-            object.__setattr__(twin, name, Traced(sympy.Symbol(name, real=True)) if known else value)
+            object.__setattr__(twin, name, symbol(name) if name in units else value)
         return twin
 
     def title(self) -> str:

@@ -15,9 +15,10 @@ from types import SimpleNamespace
 from corticalnet.circuits import Circuit, Projection
 from corticalnet.engines.brian2_engine.bundle import Bundle, SummedVariable
 from corticalnet.engines.brian2_engine.bundles import Bundles
-from corticalnet.engines.brian2_engine.code import Formula, statements
+from corticalnet.engines.brian2_engine.code import Formula
 from corticalnet.engines.brian2_engine.fields import Fields
 from corticalnet.engines.brian2_engine.learning import learning
+from corticalnet.engines.brian2_engine.statements import copied, split, statements
 from corticalnet.engines.plan import Act, Block, Deliver, Learn, Plan, PortSum
 
 Touched = set[tuple[str, int]]
@@ -129,11 +130,11 @@ class Layout:
         passed.append(code)
 
     def _code(self, phase: str, block: Block, rows: tuple[int, int], lines: list[str]) -> Instructions:
-        reads, writes = set[str](), set[str]()
+        reads, writes, lines = set[str](), set[str](), list(map(copied, lines))
         for line in lines:
-            name, _, value = line.partition(" = ")
+            name, how, value = split(line)
             writes.add(name)
-            reads |= set(re.findall(r"\w+", value))
+            reads |= set(re.findall(r"\w+", value)) | (set() if how == "=" else {name})
         known = self.fields.keys()
         return Instructions(
             phase,
@@ -170,7 +171,8 @@ class Layout:
         values = {self.names(act.role, name): value for name, value in new.items()}
         span = self.space.span(act.block)
         prefix = f"_{self.names('new', act.role, act.phase)}_"
-        return self._code(act.phase, act.block, (span.start, span.stop), statements(values, prefix))
+        lines = statements(values, lambda k: f"{prefix}{k}", lambda name: f"{prefix}{name}")
+        return self._code(act.phase, act.block, (span.start, span.stop), lines)
 
     def _totals(self, totals: Iterable[SummedVariable], phase: str, done: set[int]) -> list[Instructions]:
         """Return code of bundles' sums, each once, and of registers that shift when all have read them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.engines.brian2_engine.bundle import Bundle
 from corticalnet.engines.brian2_engine.bundles import Bundles
-from corticalnet.engines.brian2_engine.code import SELECT, Formula, Names, formula, statements
+from corticalnet.engines.brian2_engine.code import Formula, Names, formula
+from corticalnet.engines.brian2_engine.statements import copied, split, statements
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,13 @@ class Learning:
         update: statements that move the states of a synapse, before all else.
         change: the change of a synapse in a step.
         temporary: statements before it.
-        gain: what a remembered trace is multiplied with; "" if synapses do not remember.
+        gain: what a remembered trace is multiplied with; None if synapses do not remember.
         trigger, consolidation: when, as numbers of the post cell's rows.
     """
 
     update: list[str]
     change: str
-    gain: str
+    gain: Formula | None
     temporary: list[str]
     trigger: str
     consolidation: str
@@ -35,9 +37,30 @@ class Learning:
     @property
     def text(self) -> str:
         """Return all of the code as one text."""
-        return " ".join(
-            [*self.update, self.change, self.gain, *self.temporary, self.trigger, self.consolidation]
-        )
+        gain = "" if self.gain is None else self.gain.text
+        return " ".join([*self.update, self.change, gain, *self.temporary, self.trigger, self.consolidation])
+
+    def in_each_step(self, trace: str, keep: str, move: Callable[[str], str]) -> list[str]:
+        """Write what a synapse does in each step, if nothing waits for an event.
+
+        Args:
+            trace: the name of its trace.
+            keep: by how much of the way a remembered trace follows, dt / memory.
+            move: writes the statement by which the weight changes by what it is given.
+        """
+        first = [*self.update, *self.temporary]
+        if self.gain is not None:
+            follow = f"{trace} += {keep} * ({self.change} - {trace})"
+            return [*first, follow, move((self.gain * Formula(trace)).text)]
+        if not self.consolidation:
+            return [*first, move(self.change)]
+        waits = f"where({self.consolidation} != 0.0, "
+        return [
+            *first,
+            f"{trace} += {self.change}",
+            move(f"{waits}{trace}, 0.0)"),
+            f"{trace} = {waits}0.0, {trace})",
+        ]
 
 
 def synapse(names: Names, rule: Plasticity) -> SimpleNamespace:
@@ -46,45 +69,80 @@ def synapse(names: Names, rule: Plasticity) -> SimpleNamespace:
     return SimpleNamespace(weight=Formula("w"), **states)
 
 
+@dataclass(frozen=True)
+class Around:
+    """What a synapse knows, as formulas: itself, its two cells, the ports of the second, and broadcasts.
+
+    Attributes:
+        here: its ``weight``, and its states.
+        pre, post, port: states and ports.
+        heard: what a broadcast brings, by name.
+        remembers: whether it has a trace that fades.
+        dt: length of a step.
+    """
+
+    here: SimpleNamespace
+    pre: SimpleNamespace
+    post: SimpleNamespace
+    port: SimpleNamespace
+    heard: Callable[[str], Formula]
+    remembers: bool
+    dt: Any
+
+
+def code_of(rule: Plasticity, around: Around, write: Callable[[str, dict[str, Any]], list[str]]) -> Learning:
+    """Write the code of a plasticity, by calling it with formulas.
+
+    Args:
+        rule: its parameters may be formulas too.
+        around: what a synapse knows.
+        write: writes statements of the "update" or the "change" of a synapse, by new values of variables.
+    """
+    here, pre, post, port = around.here, around.pre, around.post, around.port
+    rate: Any = rule.rate
+    factor, slots = rate, {}
+    for slot, name in rule.slots.items():
+        own = {**vars(post), **vars(port)}
+        slots[slot] = own[name] if name in own else around.heard(name)
+        if slot != "consolidation":
+            factor = factor * slots[slot]
+    gain = None
+    if around.remembers:  # the trace knows the trigger alone; rate and modulator act on it
+        gain = formula(rate * slots.get("modulator", 1.0))
+        factor = slots.get("trigger", 1.0)
+    new = rule.update(here, pre, post, port, around.dt)
+    update = write("update", {getattr(here, state).text: value for state, value in new.items()})
+    *temporary, last = write("change", {"dw": factor * rule.eligibility(here, pre, post, port)})
+    trigger, consolidation = (
+        formula(slots[slot]).text if slot in slots else "" for slot in ("trigger", "consolidation")
+    )
+    trigger = "" if around.remembers else trigger
+    return Learning(update, split(last)[2], gain, temporary, trigger, consolidation)
+
+
 def learning(bundles: Bundles, bundle: Bundle) -> Learning:
-    """Write the code of a bundle's plasticity, by calling it with formulas."""
+    """Write the code of a bundle's plasticity."""
     projection, names = bundle.plastic, bundles.fields.names
     assert projection is not None, "asked of plastic projections only"
     assert projection.plasticity is not None, "asked of plastic projections only"
-    rule, here = projection.plasticity, synapse(names, projection.plasticity)
+    rule = projection.plasticity
     source, target = (bundles.plan.places[end] for end in (projection.source, projection.target))
-    post = SimpleNamespace(
-        **{name: Formula(f"{names(target.role, name)}_post") for name in target.cell.state}
-    )
+    post = {name: Formula(f"{names(target.role, name)}_post") for name in target.cell.state}
     if projection.delay:  # a delayed synapse knows what has arrived, and no more, of its presynaptic cell
         known = {s: bundles.arrived(projection, s) for s in bundles.circuit.carried(projection)}
     else:
         known = {s: names(source.role, s) for s in source.cell.state}
-    pre = SimpleNamespace(**{s: Formula(f"{field}_pre") for s, field in known.items()})
-    port = SimpleNamespace(
-        **{name: bundles.heard(target.block, target.role, name, "_post") for name in target.cell.ports}
-    )
-    factor: Any = float(rule.rate)
-    slots = {}
-    for slot, name in rule.slots.items():
-        heard = Formula(f"{names('heard', name)}_post")
-        slots[slot] = getattr(port, name, getattr(post, name, heard))
-        if slot != "consolidation":
-            factor = factor * slots[slot]
-    gain = ""
-    if rule.memory:  # the trace knows the trigger alone; rate and modulator act on it
-        gain = formula(float(rule.rate) * slots.get("modulator", 1.0)).text
-        factor = slots.get("trigger", 1.0)
-    moved = rule.update(here, pre, post, port, float(bundles.circuit.dt))
-    update = statements({names("synapse", state): value for state, value in moved.items()}, "_s")
-    change = factor * rule.eligibility(here, pre, post, port)
-    *temporary, last = statements({"dw": change}, "_x")
-    trigger, consolidation = (
-        formula(slots[slot]).text if slot in slots else "" for slot in ("trigger", "consolidation")
-    )
-    return Learning(
-        update, last.removeprefix("dw = "), gain, temporary, "" if rule.memory else trigger, consolidation
-    )
+    pre = {s: Formula(f"{field}_pre") for s, field in known.items()}
+    port = {name: bundles.heard(target.block, target.role, name, "_post") for name in target.cell.ports}
+    around = Around(
+        synapse(names, rule), SimpleNamespace(**pre), SimpleNamespace(**post), SimpleNamespace(**port),
+        lambda name: Formula(f"{names('heard', name)}_post"), bool(rule.memory), float(bundles.circuit.dt),
+    )  # fmt: skip
+
+    def write(what: str, new: dict[str, Any]) -> list[str]:
+        return list(map(copied, statements(new, f"_{what}_{{}}".format, "_new_{}".format)))
+
+    return code_of(rule, around, write)
 
 
 def events(bundles: Bundles, bundle: Bundle) -> dict[str, str]:
@@ -104,26 +162,12 @@ def texts(bundles: Bundles, bundle: Bundle) -> tuple[dict[str, str], str]:
     if rule is None:
         return {}, ""
     code, announced = learning(bundles, bundle), events(bundles, bundle)
-    move = "w = clip(w + ({}), low, high)" if bundle.low else "w += {}"
+    move = "dw = {}" if bundle.tied else "w = clip(w + ({}), low, high)" if bundle.low else "w += {}"
     trace = bundles.fields.names("synapse", "trace")
-    first = [*code.update, *code.temporary]
-    if code.gain:
-        keep = float(bundles.circuit.dt) / float(rule.memory)
-        lines = [*first, f"{trace} += {keep!r} * ({code.change} - {trace})"]
-        step = f"{code.gain} * {trace}"
-        return {}, "\n".join([*lines, f"dw = {step}" if bundle.tied else move.format(step)])
-    waits = f"{SELECT}({code.consolidation} != 0.0, " if code.consolidation else ""
-    due = [f"{trace} = {waits}0.0, {trace})"]
-    if bundle.tied:
-        change = [f"dw = {code.change}"]
-        if waits:
-            change = [f"{trace} += {code.change}", f"dw = {waits}{trace}, 0.0)", *due]
-    elif not waits:
-        change = [move.format(code.change)]
-    else:
-        change = [f"{trace} += {code.change}"]
-        if "consolidate" not in announced:
-            change += [move.format(f"{waits}{trace}, 0.0)"), *due]
-    pathways = {"consolidate": f"{move.format(trace)}\n{trace} = 0.0"} if "consolidate" in announced else {}
-    text = "\n".join([*first, *change])
+    keep = float(bundles.circuit.dt) / float(rule.memory) if rule.memory else 0.0
+    lines, pathways = code.in_each_step(trace, repr(keep), move.format), {}
+    if "consolidate" in announced:
+        lines = lines[:-2]
+        pathways = {"consolidate": f"{move.format(trace)}\n{trace} = 0.0"}
+    text = "\n".join(lines)
     return ({"learn": text, **pathways}, "") if "learn" in announced else (pathways, text)

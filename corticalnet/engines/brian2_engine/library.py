@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from corticalnet.engines.brian2_engine.code import MAXIMUM, MINIMUM, SELECT
+from corticalnet.engines.brian2_engine.code import ADDED
 from corticalnet.errors import EngineError
 
 
@@ -63,32 +63,33 @@ def allowed(name: str) -> bool:
         b2.Equations.check_identifier(name)
     except (SyntaxError, ValueError):
         return False
-    return name not in dir(b2.NeuronGroup) and name not in dir(b2.Synapses)
+    return name not in {*ADDED, *dir(b2.NeuronGroup), *dir(b2.Synapses)}
+
+
+#: The functions of ``pointwise`` that Brian2 does not have, in C++ and in Cython.
+IN_CPP = {"where": "c ? a : b", "minimum": "b < a ? b : a", "maximum": "b > a ? b : a"}
+IN_CYTHON = {"where": "a if c else b", "minimum": "b if b < a else a", "maximum": "b if b > a else a"}
 
 
 def functions() -> dict[str, Any]:
     """Return the functions of :mod:`corticalnet.circuits.pointwise` that Brian2 does not have."""
     b2 = brian2()
     found = {}
-    for name, function, cpp, cython in (
-        (SELECT, np.where, "c ? a : b", "a if c else b"),
-        (MINIMUM, np.minimum, "b < a ? b : a", "b if b < a else a"),
-        (MAXIMUM, np.maximum, "b > a ? b : a", "b if b > a else a"),
-    ):
-        three = name == SELECT
+    for name, arguments in ADDED.items():
+        three = arguments == 3
         kinds, units = ["float", "float"], [1, 1]
         if three:
             kinds, units = ["boolean", *kinds], [1, *units]
+        function = getattr(np, name)
         made = b2.Function(function, arg_units=units, return_unit=1, arg_types=kinds, return_type="float")
         first = "{} c, " if three else ""
-        numbers = "double a, double b"
-        head = f"({first}{numbers})"
+        head = f"({first}double a, double b)"
         made.implementations.add_implementation("numpy", function)
         made.implementations.add_implementation(
-            "cpp", f"static inline double {name}{head.format('const bool')} {{ return {cpp}; }}"
+            "cpp", f"static inline double {name}{head.format('const bool')} {{ return {IN_CPP[name]}; }}"
         )
         made.implementations.add_implementation(
-            "cython", f"cdef inline double {name}{head.format('bint')}:\n    return {cython}"
+            "cython", f"cdef inline double {name}{head.format('bint')}:\n    return {IN_CYTHON[name]}"
         )
         found[name] = made
     return found
