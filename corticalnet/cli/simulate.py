@@ -85,6 +85,9 @@ def simulate_(
     stream: bool = typer.Option(
         False, "--stream", help="Record to disk while it runs: for what does not fit into memory."
     ),
+    to_brian2: Path | None = typer.Option(
+        None, help="Also write it as a Brian2 script, which gives the same traces without corticalnet."
+    ),
     plot: bool = typer.Option(True, "--plot/--no-plot", help="Draw the circuit, traces, φ and weights."),
     out: Path | None = typer.Option(None, help="Folder of the recording; under runs/ if not given."),
     overwrite: bool = typer.Option(False, help="Replace a recording that is there."),
@@ -102,6 +105,8 @@ def simulate_(
     - `corticalnet simulate zil_mlp --data digits --rule streaming-fa-z-il` — φ decides when to learn
 
     - `corticalnet simulate zil_mlp --data digits --engine brian2 --trials 1` — the same in Brian2
+
+    - `corticalnet simulate zil_mlp --data digits --trials 1 --to-brian2 columns.py` — and as a Brian2 script
 
     - `corticalnet simulate zil_mlp --data digits --dynamics latch --trials 1` — in continuous time
 
@@ -137,19 +142,23 @@ def simulate_(
     options: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     try_folder(folder, "recording.nc", "circuit.json", "circuit.safetensors")
     path = folder / "recording.nc" if stream else None
-    shown = lessons(built, circuit, trials, slack, seed)
+    # In continuous time changes are made when the last error is at rest again.
+    rest = [cn.Rest(circuit.needs.present)] if how else []
+    shown = [lessons(built, circuit, trials, slack, seed), *rest]
+    noise, asked = cn.columns.learning_noise(circuit), record or None
+    if to_brian2 is not None:
+        cn.to_brian2(circuit, shown, to_brian2, asked, noise=noise, seed=seed)
     begun = time.perf_counter()
     torch.set_num_threads(1)  # small steps: two threads only wait for each other
     try:
         with making(path) if path is not None else nullcontext():
             recording = cn.simulate(
                 circuit,
-                # In continuous time changes are made when the last error is at rest again.
-                [shown, *([cn.Rest(circuit.needs.present)] if how else [])],
+                shown,
                 engine,
-                record or (_some_cells(circuit) if cells and not stream else None),
+                asked or (_some_cells(circuit) if cells and not stream else None),
                 every=every,
-                noise=cn.columns.learning_noise(circuit),
+                noise=noise,
                 seed=seed,
                 progress=not as_json,
                 to=path,

@@ -17,7 +17,7 @@ from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.pointwise import absolute, exp, maximum, where
 from corticalnet.circuits.quantities import Pure
 from corticalnet.circuits.tracing import Traced, symbols, trace
-from corticalnet.engines.brian2_engine.code import MAXIMUM, MINIMUM, SELECT, Formula, formula
+from corticalnet.engines.brian2_engine.code import Formula, formula
 from corticalnet.engines.torch_engine.learning import evaluate
 from corticalnet.errors import CircuitError
 from tests import own
@@ -33,7 +33,7 @@ CODE = {
     name: getattr(np, name, None)
     for name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sign", "floor")
 }
-CODE |= {SELECT: lambda c, a, b: a if c else b, MINIMUM: min, MAXIMUM: max, "abs": abs}
+CODE |= {"where": lambda c, a, b: a if c else b, "minimum": min, "maximum": max, "abs": abs}
 
 
 def variants(kind):

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from corticalnet.circuits import Circuit
-from corticalnet.engines.brian2_script.script import Script
+from corticalnet.engines.brian2_script.script import Brian2Script
 from corticalnet.engines.plan import Plan
 from corticalnet.errors import EngineError, ProtocolError
 from corticalnet.experiment.compiled import compile_protocol, is_protocol
@@ -79,7 +79,7 @@ def to_brian2(
                 "a Brian2 script cannot have synapses that share weights and learn, as "
                 f"'{projection.name}' has; engine='brian2' runs them"
             )
-    script = Script(
+    script = Brian2Script(
         Plan(prepared, seed=seed), compiled, plan_recording(prepared, compiled, record, 1, None, True)
     )
     if path is None:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 FEW = 2_000
 
 
-class Arrays(dict[str, NDArray[Any]]):
-    """Arrays by name, as the script calls them: ``arrays['input->area1.weight']``."""
+class ScriptArrays(dict[str, NDArray[Any]]):
+    """ScriptArrays by name, as the script calls them: ``arrays['input->area1.weight']``."""
 
     def put(self, name: str, values: Any) -> str:
         """Store an array; return how the script calls it (a number that all are, itself)."""

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from corticalnet.circuits import AllToAll, OneToOne, Projection
 from corticalnet.circuits.quantities import ONE, Unit
 from corticalnet.engines.brian2_engine.code import Formula
-from corticalnet.engines.brian2_script.scope import Group, Scope, Variable
+from corticalnet.engines.brian2_script.scope import Group, Scope, ScriptVariable
 from corticalnet.engines.brian2_script.units import WRITTEN, with_units, without_unit
 
 
 @dataclass(eq=False)
-class Sum:
+class Summed:
     """What synapses add up in a variable of one of their two groups.
 
     Attributes:
@@ -47,7 +47,7 @@ class Sum:
 
 
 class Joint(Scope):
-    """A Synapses object.
+    """A Synapses object of the script.
 
     Args:
         variable: its name in the script.
@@ -70,10 +70,10 @@ class Joint(Scope):
     ) -> None:
         super().__init__(variable, [*source.variables, *target.variables])
         self.source, self.target, self.projection, self.delay = source, target, projection, delay
-        self.sums: list[Sum] = []
+        self.sums: list[Summed] = []
         self.strengths: dict[str, Projection] = {}
         if projection is not None:
-            self.add(("w",), Variable(ONE))
+            self.add(("w",), ScriptVariable(ONE))
 
     def at(self, group: Group, name: str, side: str) -> Formula:
         """Return a variable of one of the two groups, as synapses call it."""
@@ -82,13 +82,13 @@ class Joint(Scope):
 
     def total(
         self, group: Group, words: Sequence[str], unit: Unit, side: str, value: Any, note: str, say: str = ""
-    ) -> Sum:
+    ) -> Summed:
         """Add a sum, with a variable in one of the groups that holds it."""
-        name = group.add(words, Variable(unit, note=note), say)
+        name = group.add(words, ScriptVariable(unit, note=note), say)
         code, dimension = with_units(value, self.units)
         if unit == ONE and dimension is not None:
             code = without_unit(code, dimension)
-        self.sums.append(Sum(self, group, name, side, code.text))
+        self.sums.append(Summed(self, group, name, side, code.text))
         return self.sums[-1]
 
     def here(self) -> SimpleNamespace:

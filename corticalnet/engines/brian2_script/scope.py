@@ -19,7 +19,7 @@ from corticalnet.engines.brian2_script.units import quantity, symbol_of, with_un
 
 
 @dataclass
-class Operation:
+class RegularCode:
     """Code that runs in each step: a ``run_regularly``."""
 
     name: str
@@ -29,7 +29,7 @@ class Operation:
 
 
 @dataclass
-class Variable:
+class ScriptVariable:
     """A variable of an object.
 
     Attributes:
@@ -62,12 +62,12 @@ class Scope:
     def __init__(self, variable: str, taken: Sequence[str] = ()) -> None:
         self.variable = variable
         self.names = Names(lambda name: name not in taken and allowed(name))
-        self.variables: dict[str, Variable] = {}
+        self.variables: dict[str, ScriptVariable] = {}
         self.units: dict[str, Dimension] = {"dt": MS.dimension}
         self.constants: dict[str, str] = {}
-        self.operations: list[Operation] = []
+        self.operations: list[RegularCode] = []
 
-    def add(self, words: Sequence[str], variable: Variable, say: str = "") -> str:
+    def add(self, words: Sequence[str], variable: ScriptVariable, say: str = "") -> str:
         """Add a variable; return its name."""
         name = self.names(*words, say=say)
         self.variables[name] = variable
@@ -124,7 +124,7 @@ class Scope:
     def run(self, name: str, phase: str, order: int, lines: list[str]) -> None:
         """Add code that runs in each step, if there is any."""
         if lines:
-            self.operations.append(Operation(f"{phase}_{order:02d}_{name}", phase, order, lines))
+            self.operations.append(RegularCode(f"{phase}_{order:02d}_{name}", phase, order, lines))
 
     def namespace(self, *more: str) -> dict[str, str]:
         """Return the constants and functions that code (and ``more`` of it) names."""
@@ -155,9 +155,9 @@ class Group(Scope):
         for name, state in self.cell.states().items():
             value = float(rest[name])
             initial = quantity(value, state.unit) if value else ""
-            self.add((name,), Variable(state.unit, initial=initial))
+            self.add((name,), ScriptVariable(state.unit, initial=initial))
         for name, unit in self.cell.inputs.items():
-            self.add((name,), Variable(unit, note="from outside"))
+            self.add((name,), ScriptVariable(unit, note="from outside"))
 
     def see(self, other: Group, name: str) -> str:
         """Return the name of another population's variable here: linked, unless it is this one's own."""
@@ -171,7 +171,7 @@ class Group(Scope):
         words = (role if near else other.variable, name)
         say = name if near and role == name and name not in self.variables else ""
         unit = other.variables[name].unit
-        here = self.add(words, Variable(unit, "linked", f"{name} of {other.population.name}"), say)
+        here = self.add(words, ScriptVariable(unit, "linked", f"{name} of {other.population.name}"), say)
         self.links[here] = other, name
         return here
 

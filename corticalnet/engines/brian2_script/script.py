@@ -9,8 +9,8 @@ import numpy as np
 from corticalnet.about import VERSION
 from corticalnet.circuits import AllToAll
 from corticalnet.engines.brian2_script import text
-from corticalnet.engines.brian2_script.arrays import Arrays
-from corticalnet.engines.brian2_script.step import Step
+from corticalnet.engines.brian2_script.arrays import ScriptArrays
+from corticalnet.engines.brian2_script.ordered import OrderedObjects
 from corticalnet.engines.brian2_script.units import WRITTEN
 from corticalnet.engines.plan import Plan
 from corticalnet.errors import EngineError
@@ -24,7 +24,7 @@ _SLOTS = ["groups", "thresholds", "synapses", "resets"]
 _ROWS = 8
 
 
-class Script:
+class Brian2Script:
     """A circuit and a protocol as a Brian2 script.
 
     Args:
@@ -41,8 +41,8 @@ class Script:
         reduced = next((v for v in recording.variables if v.reduce), None)
         if reduced is not None:
             raise EngineError(f"a Brian2 script records cells, not the {reduced.reduce} of '{reduced.part}'")
-        self.wiring = Step(plan, list(compiled.signals), list(compiled.noise))
-        self.arrays = Arrays()
+        self.objects = OrderedObjects(plan, list(compiled.signals), list(compiled.noise))
+        self.arrays = ScriptArrays()
         self._monitors: dict[str, tuple[str, list[str]]] = {}
         self._body = self._written()
 
@@ -67,13 +67,13 @@ class Script:
         )  # fmt: skip
 
     def _written(self) -> str:
-        wiring, parts = self.wiring, []
-        tables = text.shown(wiring, self.compiled, self.arrays)
+        objects, parts = self.objects, []
+        tables = text.shown(objects, self.compiled, self.arrays)
         groups = [
             text.group(one, self.arrays, {s: v[0] for s, v in self.plan.scattered(one.population, 1).items()})
-            for one in wiring.groups.values()
+            for one in objects.groups.values()
         ]
-        joints = [text.joint(one, self.arrays) for one in wiring.joints]
+        joints = [text.joint(one, self.arrays) for one in objects.joints]
         code = "\n".join([*groups, *joints])
         used = {name for name in ("where", "minimum", "maximum") if f"'{name}': {name}" in code}
         if used:
@@ -81,7 +81,7 @@ class Script:
         if tables:
             parts += ["# What is shown, step by step.", tables, ""]
         parts += ["", "# Populations.", *(f"{one}\n" for one in groups)]
-        if links := text.wires(wiring):
+        if links := text.wires(objects):
             parts += ["# Wires within columns: a cell reads another cell of its column at once.", links, ""]
         if joints:
             parts += ["", "# Projections and broadcasts.", *(f"{one}\n" for one in joints)]
@@ -92,12 +92,12 @@ class Script:
         when = "record" if any(p.name == "record" for p in self.plan.schedule) else "end"
         lines = ["", "# What is recorded: every state after the step that begins at its time."]
         for monitor, (source, names) in self._monitors.items():
-            where = f"when='{when}', order={self.wiring.record_order}, name='{monitor}'"
+            where = f"when='{when}', order={self.objects.record_order}, name='{monitor}'"
             lines.append(text.call(f"{monitor} = StateMonitor", [source, repr(names), "record=True", where]))
-        for one in self.wiring.groups.values():
+        for one in self.objects.groups.values():
             if one.threshold:
                 name = f"spikes_{one.variable}"
-                where = f"when='{when}', order={self.wiring.record_order}, name='{name}'"
+                where = f"when='{when}', order={self.objects.record_order}, name='{name}'"
                 lines.append(text.call(f"{name} = SpikeMonitor", [one.variable, where]))
         phases = [phase.name for phase in self.plan.schedule]
         late = phases.index("record") if "record" in phases else len(phases)
@@ -123,7 +123,7 @@ class Script:
         """Return a recorded variable's name, and how the script finds it, time first."""
         if variable.is_weight or variable.is_synapse:
             return self._trace_of_synapses(variable)
-        group = self.wiring.groups[variable.part]
+        group = self.objects.groups[variable.part]
         name = group.names(variable.state)
         monitor = self._monitor(group.variable, name)
         unit = WRITTEN[group.variables[name].unit][1]
@@ -133,7 +133,7 @@ class Script:
         return variable.name, found
 
     def _trace_of_synapses(self, variable: RecordedVariable) -> tuple[str, str]:
-        joint = next(j for j in self.wiring.joints if j.projection and j.projection.name == variable.part)
+        joint = next(j for j in self.objects.joints if j.projection and j.projection.name == variable.part)
         assert joint.projection is not None, "just found by it"
         name = "w" if variable.is_weight else joint.names("state", variable.state)
         monitor = self._monitor(joint.variable, name)

@@ -9,10 +9,10 @@ import numpy as np
 from corticalnet.circuits import AllToAll, OneToOne
 from corticalnet.engines.brian2_engine.code import ADDED
 from corticalnet.engines.brian2_engine.library import IN_CPP, IN_CYTHON
-from corticalnet.engines.brian2_script.arrays import Arrays
+from corticalnet.engines.brian2_script.arrays import ScriptArrays
 from corticalnet.engines.brian2_script.joints import Joint
-from corticalnet.engines.brian2_script.scope import Group, Operation, Scope, Variable
-from corticalnet.engines.brian2_script.step import Step
+from corticalnet.engines.brian2_script.ordered import OrderedObjects
+from corticalnet.engines.brian2_script.scope import Group, RegularCode, Scope, ScriptVariable
 from corticalnet.engines.brian2_script.units import WRITTEN
 from corticalnet.experiment.compiled import CompiledProtocol
 
@@ -40,7 +40,7 @@ def functions(used: set[str]) -> str:
     return "\n".join(found)
 
 
-def group(one: Group, arrays: Arrays, spread: dict[str, Any]) -> str:
+def group(one: Group, arrays: ScriptArrays, spread: dict[str, Any]) -> str:
     """Write a population: its NeuronGroup, its values before all time, and what it does in each step."""
     p = one.population
     options = [str(p.n), _equations(_declared(one.variables))]
@@ -62,16 +62,16 @@ def group(one: Group, arrays: Arrays, spread: dict[str, Any]) -> str:
     return "\n".join([*lines, *(_regularly(one, operation) for operation in one.operations)])
 
 
-def wires(wiring: Step) -> str:
+def wires(objects: OrderedObjects) -> str:
     """Write the linked variables."""
     return "\n".join(
         f"{one.variable}.{here} = linked_var({other.variable}, '{name}')"
-        for one in wiring.groups.values()
+        for one in objects.groups.values()
         for here, (other, name) in one.links.items()
     )
 
 
-def joint(one: Joint, arrays: Arrays) -> str:
+def joint(one: Joint, arrays: ScriptArrays) -> str:
     """Write a Synapses object: its equations, its synapses, its weights, and when it sums and learns."""
     sums = [total for total in one.sums if not total.event]
     sent = [total for total in one.sums if total.event]
@@ -97,11 +97,11 @@ def joint(one: Joint, arrays: Arrays) -> str:
     return "\n".join([*lines, *(_regularly(one, operation) for operation in one.operations)])
 
 
-def shown(wiring: Step, compiled: CompiledProtocol, arrays: Arrays) -> str:
+def shown(objects: OrderedObjects, compiled: CompiledProtocol, arrays: ScriptArrays) -> str:
     """Write what is shown, and the noise: TimedArrays."""
     lines = []
-    for (population, name), table in wiring.inputs.items():
-        signal, p = compiled.signals[population, name], wiring.circuit.population(population)
+    for (population, name), table in objects.inputs.items():
+        signal, p = compiled.signals[population, name], objects.circuit.population(population)
         patterns = np.broadcast_to(signal.patterns[:, 0], (len(signal.patterns), p.n))
         unit = WRITTEN[p.cell.inputs[name]][1]
         values = arrays.keep(f"{population}.{name}", np.array(patterns))
@@ -111,15 +111,15 @@ def shown(wiring: Step, compiled: CompiledProtocol, arrays: Arrays) -> str:
         if which != [0]:
             values += f"[np.repeat({which}, {lasts})]"
         lines.append(f"{table} = TimedArray({values}{f' * {unit}' if unit else ''}, dt=defaultclock.dt)")
-    for (population, port), table in wiring.noises.items():
-        n = wiring.circuit.population(population).n
+    for (population, port), table in objects.noises.items():
+        n = objects.circuit.population(population).n
         drawn = compiled.noise[population, port].table(compiled.begin, compiled.steps, 1, n)[:, 0]
         values = arrays.keep(f"noise of {population}.{port}", drawn)
         lines.append(f"{table} = TimedArray({values}, dt=defaultclock.dt)")
     return "\n".join(lines)
 
 
-def _connected(one: Joint, arrays: Arrays) -> list[str]:
+def _connected(one: Joint, arrays: ScriptArrays) -> list[str]:
     """Write which cells meet, and with which weights."""
     p, name = one.projection, one.variable
     if p is None:
@@ -142,7 +142,7 @@ def _connected(one: Joint, arrays: Arrays) -> list[str]:
     ]
 
 
-def _values(one: Joint, what: str, given: Any, arrays: Arrays) -> str:
+def _values(one: Joint, what: str, given: Any, arrays: ScriptArrays) -> str:
     """Write a number for every synapse."""
     assert one.projection is not None, "broadcasts have none"
     array, connection = np.asarray(given), one.projection.connection
@@ -156,7 +156,7 @@ def _values(one: Joint, what: str, given: Any, arrays: Arrays) -> str:
     return f"{held}[{arrays.keep(f'{what}.index', weight)}]" if held.startswith("arrays") else held
 
 
-def _declared(variables: dict[str, Variable]) -> list[str]:
+def _declared(variables: dict[str, ScriptVariable]) -> list[str]:
     lines = []
     for name, variable in variables.items():
         flag = f" ({variable.flag})" if variable.flag else ""
@@ -187,7 +187,7 @@ def call(function: str, options: list[str]) -> str:
     return "\n".join([f"{function}(", *(f"    {option}," for option in options), ")"])
 
 
-def _regularly(one: Scope, operation: Operation) -> str:
+def _regularly(one: Scope, operation: RegularCode) -> str:
     where = f"when='{operation.phase}', order={operation.order}, name='{operation.name}'"
     code = f"'{operation.lines[0]}'" if len(operation.lines) == 1 else _equations(operation.lines)
     return call(f"{one.variable}.run_regularly", [code, where])

@@ -44,7 +44,7 @@ def without_unit(value: Formula, dimension: Dimension) -> Formula:
 
 
 def with_units(value: Formula, known: Mapping[str, Dimension]) -> tuple[Formula, Dimension | None]:
-    """Give every 0 the unit of what stands beside it; return the dimension too (None for 0, which has any).
+    """Write every 0 with the unit of what stands beside it; return the dimension too (None for a bare 0).
 
     Args:
         value: a formula of names and numbers.

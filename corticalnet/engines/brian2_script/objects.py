@@ -11,9 +11,9 @@ from corticalnet.circuits import Broadcast, Projection
 from corticalnet.circuits.quantities import MS, ONE
 from corticalnet.engines.brian2_engine.code import ADDED, Formula, Names
 from corticalnet.engines.brian2_engine.library import allowed
-from corticalnet.engines.brian2_script.joints import Joint, Sum
+from corticalnet.engines.brian2_script.joints import Joint, Summed
 from corticalnet.engines.brian2_script.past import Past
-from corticalnet.engines.brian2_script.scope import Group, Variable
+from corticalnet.engines.brian2_script.scope import Group, ScriptVariable
 from corticalnet.engines.brian2_script.units import quantity, without_unit
 from corticalnet.engines.plan import Plan, PortSum
 
@@ -23,8 +23,8 @@ CALLED = {"rate": "learning_rate"}
 OWN = {"arrays", "at", "network", "traces", "np", "plt", "Path", "time", *ADDED}
 
 
-class Wiring:
-    """Groups and synapses.
+class BrianObjects:
+    """The groups and Synapses of a circuit.
 
     Args:
         plan: what is to run.
@@ -44,7 +44,7 @@ class Wiring:
         self.groups = {p.name: Group(p, self.python(p.name)) for p in self.circuit.populations}
         self.joints: list[Joint] = []
         self._signals, self._noise = signals, noise
-        self._sums: dict[tuple[str, str], Sum] = {}
+        self._sums: dict[tuple[str, str], Summed] = {}
         self._heard: dict[tuple[str, str], list[tuple[Group, str]]] = {}
         self._broadcast: dict[tuple[str, str], str] = {}
         self._past: dict[tuple[str, str, str], Past] = {}
@@ -65,7 +65,7 @@ class Wiring:
             self._arrived(projection)
         for name, port in noise:
             unit = type(self.groups[name].cell).port_units()[port]
-            self.groups[name].add((port, "noise"), Variable(unit, note="drawn beforehand"))
+            self.groups[name].add((port, "noise"), ScriptVariable(unit, note="drawn beforehand"))
 
     # What there is -----------------------------------------------------------------------------
     def _project(self, forth: Projection) -> None:
@@ -77,7 +77,7 @@ class Wiring:
         self.joints.append(joint)
         for name, state in ({} if rule is None else rule.states).items():
             initial = quantity(state.rest, state.unit) if state.rest else ""
-            joint.add(("state", name), Variable(state.unit, initial=initial), name)
+            joint.add(("state", name), ScriptVariable(state.unit, initial=initial), name)
         sent = joint.at(source, self._sent(forth), "pre")
         value = joint.twin(rule, CALLED).transmits(joint.here(), sent) if rule else Formula("w") * sent
         one = self._total(joint, forth, target, "post", Formula("w") if spikes else value)
@@ -95,13 +95,13 @@ class Wiring:
         sent = joint.at(near, name, "post" if other.runs_back else "pre")
         weight: Any = Formula("w")
         if other.weight is not None:
-            note = Variable(ONE, "constant", f"of {other.name}")
+            note = ScriptVariable(ONE, "constant", f"of {other.name}")
             strength = joint.add(("strength", other.name), note, "strength")
             joint.strengths[strength] = other
             weight = Formula("sign({})", (weight,)) * Formula(strength)
         self._total(joint, other, far, side, weight * sent)
 
-    def _total(self, joint: Joint, part: Projection, group: Group, side: str, value: Any) -> Sum:
+    def _total(self, joint: Joint, part: Projection, group: Group, side: str, value: Any) -> Summed:
         reader = self.groups[part.target]
         unit = type(reader.cell).port_units()[part.port]
         one = joint.total(group, (part.name,), unit, side, value, f"by {part.name}")
@@ -113,7 +113,7 @@ class Wiring:
         return one
 
     def _spread(self, broadcast: Broadcast, target: str) -> None:
-        """Bring a broadcast to a population, or to the cells at which a projection ends."""
+        """Add a broadcast to a population, or to the cells at which a projection ends."""
         at_cells = target in self.groups
         group = self.groups[target if at_cells else self.circuit.projection(target).target]
         if not at_cells and (broadcast.name, group.variable) in self._broadcast:

@@ -14,18 +14,18 @@ from corticalnet.circuits import Projection
 from corticalnet.circuits.quantities import ONE
 from corticalnet.engines.brian2_engine.code import Formula
 from corticalnet.engines.brian2_engine.learning import Around, code_of
-from corticalnet.engines.brian2_script.joints import Sum
-from corticalnet.engines.brian2_script.scope import Group, Variable
+from corticalnet.engines.brian2_script.joints import Summed
+from corticalnet.engines.brian2_script.objects import CALLED, BrianObjects
+from corticalnet.engines.brian2_script.scope import Group, ScriptVariable
 from corticalnet.engines.brian2_script.units import quantity
-from corticalnet.engines.brian2_script.wiring import CALLED, Wiring
 from corticalnet.engines.plan import Act, Deliver, Learn, Plan, PortSum
 
 
-class Step(Wiring):
+class OrderedObjects(BrianObjects):
     """Groups and synapses, and the order of their step.
 
     Args:
-        plan, signals, noise: as a wiring takes them.
+        plan, signals, noise: as its base takes them.
 
     Attributes:
         record_order: of what records, within its phase.
@@ -40,7 +40,7 @@ class Step(Wiring):
         self.inputs: dict[tuple[str, str], str] = {}
         self.noises: dict[tuple[str, str], str] = {}
         self._orders: dict[str, int] = {}
-        self._placed: list[Sum] = []
+        self._placed: list[Summed] = []
         self._walk()
 
     def _next(self, phase: str) -> int:
@@ -72,7 +72,7 @@ class Step(Wiring):
                 else:
                     self.record_order = self._next(name)
 
-    def _place(self, one: Sum, phase: str) -> None:
+    def _place(self, one: Summed, phase: str) -> None:
         if one in self._placed:
             return
         self._placed.append(one)
@@ -129,7 +129,7 @@ class Step(Wiring):
         for end in ("low", "high") if projection.bounded else ():
             limit = np.asarray(getattr(projection, end))
             if limit.ndim:
-                joint.add((end,), Variable(ONE, "constant", "bound of the weight"))
+                joint.add((end,), ScriptVariable(ONE, "constant", "bound of the weight"))
             else:
                 joint.constants[joint.names(end)] = repr(float(limit)).replace("inf", "np.inf")
         move = "w = clip(w + ({}), low, high)" if projection.bounded else "w += {}"
