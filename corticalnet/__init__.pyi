@@ -14,6 +14,7 @@ from . import (
     plotting as plotting,
     recordings as recordings,
     reinforcement as reinforcement,
+    replay as replay,
     report as report,
     rules as rules,
     training as training,
@@ -113,6 +114,9 @@ from .recordings.loading import (
 )
 from .recordings.recording import (
     Record as Record,
+)
+from .replay import (
+    eager as eager,
 )
 from .rules import (
     IL as IL,

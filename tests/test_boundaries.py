@@ -17,7 +17,7 @@ PACKAGE = ROOT / "corticalnet"
 FLOORS = [
     ["errors", "about"],
     ["checks", "compare", "progress", "seeds", "shipped", "store"],
-    ["activations", "tables"],
+    ["activations", "replay", "tables"],
     ["network", "data", "circuits", "reinforcement"],
     ["rules", "experiment"],
     ["columns", "recordings"],

@@ -15,6 +15,7 @@ from corticalnet.errors import NetworkError
 from corticalnet.network.homeostasis import Homeostasis, homeostasis
 from corticalnet.network.links import Link
 from corticalnet.network.stages import AvgPool, Dropout, Fire, MaxPool, Stage
+from corticalnet.replay import Guarded
 
 Shape = tuple[int, ...]
 #: For each stage: its input, its output, its memory.
@@ -23,7 +24,7 @@ Trace = list[tuple[Tensor, Tensor, Any]]
 _RECTIFYING = {"relu", "leaky-relu", "elu", "softplus"}
 
 
-class Area(nn.Module):
+class Area(Guarded, nn.Module):
     """A cortical area: columns that sum their links' drives and fire.
 
     Args:

@@ -21,14 +21,15 @@ from corticalnet.errors import NetworkError, ShapeError, unknown
 from corticalnet.network.area import Area
 from corticalnet.network.links import Link
 from corticalnet.network.parts import Parts
-from corticalnet.network.reading import as_rates, finite, place
+from corticalnet.network.reading import as_rates, finite, is_known, place
 from corticalnet.network.wiring import ForwardState, Wiring
+from corticalnet.replay import Guarded
 from corticalnet.tables import table
 
 Shape = tuple[int, ...]
 
 
-class Network(nn.Module):
+class Network(Guarded, nn.Module):
     """Areas of cortical columns, from the input up.
 
     Args:
@@ -187,7 +188,7 @@ class Network(nn.Module):
             read = as_rates(x, self.input_shape, like)
         if least and len(read) < least:
             raise ShapeError(f"input has {len(read)} samples; at least {least} must be there")
-        if to_learn and not (read.is_cuda or read.is_meta or isfinite(read.sum().item())):
+        if to_learn and not (read.is_cuda or read.is_meta or is_known(read) or isfinite(read.sum().item())):
             finite(read, "input")  # it says where, or that only the sum is not
         return read
 

@@ -68,6 +68,8 @@ def _observed(link: Link, told: Told) -> Link:
     kind: Any = type(link)
 
     class Observed(kind):  # type: ignore[misc]
+        capturable = False  # (it reports at every operation)
+
         def drive(self, rates: Tensor) -> Tensor:
             result: Tensor = super().drive(rates)
             told(self, "drive", rates, result)

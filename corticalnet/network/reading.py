@@ -11,6 +11,9 @@ sample without its axis of samples.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from math import isfinite, prod
 from typing import Any
 
@@ -114,10 +117,28 @@ def finite(x: Tensor, what: str) -> Tensor:
     Raises:
         ShapeError: it has some.
     """
-    if not x.is_meta and not isfinite(x.sum().item()) and not x.isfinite().all():
+    if not x.is_meta and not is_known(x) and not isfinite(x.sum().item()) and not x.isfinite().all():
         where = ", ".join(map(str, (~x.isfinite()).nonzero()[0].tolist()))
         raise ShapeError(f"{what} has numbers that are not finite (NaN or infinite), the first at [{where}]")
     return x
+
+
+_known: ContextVar[tuple[Tensor, ...]] = ContextVar("known", default=())
+
+
+@contextmanager
+def known(*tensors: Tensor) -> Iterator[None]:
+    """Take tensors for finite in this block: they have been looked at before it."""
+    before = _known.set(tensors)
+    try:
+        yield
+    finally:
+        _known.reset(before)
+
+
+def is_known(x: Tensor) -> bool:
+    """Return whether a tensor has been looked at already."""
+    return any(x is one for one in _known.get())
 
 
 def trial_input(x: Tensor, what: str = "input") -> Tensor:

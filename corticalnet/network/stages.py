@@ -20,16 +20,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from corticalnet.activations import Activation, activation
+from corticalnet.activations import ACTIVATIONS, Activation, activation
 from corticalnet.checks import number, whole
 from corticalnet.errors import NetworkError
+from corticalnet.replay import Guarded
 
 Shape = tuple[int, ...]
 _ops = torch.ops.aten
 
 
-class Stage(nn.Module, ABC):
+class Stage(Guarded, nn.Module, ABC):
     """One step between drive and rate. Shapes: ``[batch, *shape]`` in and out."""
+
+    capturable = True  # whether its operations can be recorded; see corticalnet.replay
 
     def build(self, shape: Shape) -> Shape:
         """Make buffers and parameters for columns of ``shape``; return the shape sent on."""
@@ -62,6 +65,11 @@ class Fire(Stage):
     def __init__(self, choice: str | Activation) -> None:
         super().__init__()
         self.activation = activation(choice)
+
+    @property
+    def capturable(self) -> bool:  # type: ignore[override]
+        """Return whether the activation is one of the toolkit's own."""
+        return ACTIVATIONS.get(self.activation.name) is self.activation
 
     def forward(self, x: Tensor, memory: Any = None) -> tuple[Tensor, Any]:
         """Compute the rates ``f(x)``."""

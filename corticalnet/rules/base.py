@@ -33,6 +33,7 @@ from corticalnet.rules.observer import SILENT, Observer
 from corticalnet.rules.own_weights import OwnWeights
 from corticalnet.rules.teaching import Teacher, Teaching, TrialLoss
 from corticalnet.rules.trigger import Equality, Trigger
+from corticalnet.rules.updates import Updates
 
 
 @dataclass(eq=False)
@@ -103,6 +104,9 @@ class LearningRule(OwnWeights, ABC):
         may_diverge: what beside the learning rate may let training run away, and the cure; "" if nothing.
         of_two: whether two activities come down, not their difference: an audit asks what crosses synapses.
         observer: who is told what cells hold just before synapses change; nobody, in training.
+        capturable: whether which operations it runs depends on shapes and settings alone, not on numbers, and
+            all that it keeps is in tensors that it changes in place: then :meth:`update` is recorded once and
+            replayed (:mod:`corticalnet.rules.updates`). A subclass says so for itself.
 
     >>> import corticalnet as cn
     >>> rule = cn.rule("equilibrium-propagation")
@@ -126,7 +130,10 @@ class LearningRule(OwnWeights, ABC):
     equals: Equality | None = None
     may_diverge: str = ""
     of_two: bool = False
+    capturable: bool = True
     observer: Observer = SILENT
+
+    _recordings: Updates | None = None
 
     @abstractmethod
     def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> LearnResult:
@@ -158,10 +165,33 @@ class LearningRule(OwnWeights, ABC):
             RuleError: it is no optimizer, or it holds parameters that the network no longer has; or it has a
                 schedule already, and the rule's own weights would join at another rate.
         """
+        if self._recordings is None:
+            self._recordings = Updates()
+        return self._recordings.run(self, net, x, targets, optimizer)  # type: ignore[no-any-return]
+
+    def _update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> LearnResult:
+        """Make one whole update as it is written, operation by operation."""
         self._ready(net, optimizer)
-        step = self.learn(net, x, targets)
-        self._step(net, optimizer)
+        step = self._collect(net, x, targets, optimizer)
+        self._finish(net, optimizer)
         return step
+
+    def _collect(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> LearnResult:
+        """Collect the changes of one update, in gradients or in the weights themselves."""
+        return self.learn(net, x, targets)
+
+    def _finish(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
+        """Let the optimizer apply what was collected."""
+        self._step(net, optimizer)
+
+    def _direct(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Return whether :meth:`_collect` changes the weights that an optimizer holds, without gradients."""
+        return False
+
+    def _replayed(self, net: Network) -> None:
+        """Look after a replay at what ``learn`` looks at before it begins."""
+        if self._own:
+            self._look_for_those_left_behind(net)
 
     def _step(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
         """Let the optimizer change the weights, and keep those with bounds within them."""

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from corticalnet.checks import positive, shown
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
+from corticalnet.replay import Guarded
 
 #: Trials in which a rule's own weights stay as they were while the network's move, before somebody is warned.
 PATIENCE = 20
@@ -32,7 +33,7 @@ def link_of(name: str, links: Collection[str]) -> str:
     return next((part for part in name.split(".") if part in links), "")
 
 
-class OwnWeights:
+class OwnWeights(Guarded):
     """What learns weights of its own when it meets a network: base of every rule.
 
     Attributes:
@@ -148,7 +149,7 @@ class OwnWeights:
         """Leave out the network taught last and the observer: pickles and copies may teach another."""
         state = {name: value for name, value in self.__dict__.items() if name != "observer"}
         forgotten = ("_drawn_for", "_learned", "_taught", "_updated", "_versions", "_left_behind", "_moved")
-        return state | {name: getattr(OwnWeights, name) for name in forgotten}
+        return state | {name: getattr(OwnWeights, name) for name in forgotten} | {"_recordings": None}
 
     # Meeting a network -------------------------------------------------------------------------
     def _meet(self, net: Network) -> Mapping[str, nn.Parameter]:

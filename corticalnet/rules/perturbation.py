@@ -46,6 +46,11 @@ class _Perturbation(Trigger):
         one_of("baseline", baseline, baselines, RuleError)
         self.baseline, self.draw = baseline, function(f"{kind}: draw", draw, RuleError)
 
+    @property
+    def capturable(self) -> bool:  # type: ignore[override]
+        """Return whether noise is drawn from torch's generator."""
+        return self.draw is gaussian
+
 
 class WeightPerturbation(_Perturbation):
     """Weight perturbation: noise on all parameters at once; the whole batch sees the same noise.

@@ -24,6 +24,7 @@ from corticalnet.checks import shown
 from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.wiring import ForwardState, Wiring
+from corticalnet.replay import capturable
 from corticalnet.rules.base import LearningRule, LearnResult, Route
 from corticalnet.rules.feedback import Feedback, NoPathway, Tied
 from corticalnet.rules.feedback.base import with_signals
@@ -71,11 +72,8 @@ class Rule(LearningRule):
                 f"which {type(self.feedback).__name__} does not; choose another feedback or trigger"
             )
         if self.trigger.uses_global_signal != isinstance(self.feedback, NoPathway):
-            need = (
-                "learns by a global signal: NoPathway"
-                if self.trigger.uses_global_signal
-                else "needs a pathway"
-            )
+            by_scalar = self.trigger.uses_global_signal
+            need = "learns by a global signal: NoPathway" if by_scalar else "needs a pathway"
             raise RuleError(
                 f"{type(self.trigger).__name__} {need}, not {type(self.feedback).__name__}; "
                 "choose another feedback or trigger"
@@ -88,6 +86,11 @@ class Rule(LearningRule):
             )
 
     # What the parts say -------------------------------------------------------------------------
+    @property
+    def capturable(self) -> bool:  # type: ignore[override]
+        """Return whether all parts say that they can be recorded."""
+        return all(capturable(part) for part in (self.teaching, self.feedback, self.trigger))
+
     @property
     def stochastic(self) -> bool:  # type: ignore[override]
         """Return whether synapses learn by noise and a global outcome signal."""
@@ -228,38 +231,35 @@ class Rule(LearningRule):
     @torch.no_grad()
     def learn(self, net: Network, x: Any, targets: Any, *, accumulate: bool = False) -> LearnResult:
         """Fill the gradients by one trial; see :meth:`LearningRule.learn`."""
-        x, feedback = net.admit(x, least=1, to_learn=True), self.feedback  # (changes are means over samples)
-        trial = self.trial(
-            net,
-            x,
-            targets,
-            Plasticity(net, len(x), accumulate, feedback.paired_weights, feedback.decay, self._learned),
-        )
+        x = net.admit(x, least=1, to_learn=True)  # (changes are means over samples)
+        trial = self.trial(net, x, targets, self._changes(net, x, accumulate))
         return LearnResult(trial.loss, trial.details)
 
     @torch.no_grad()
-    def update(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> LearnResult:
-        """Make one whole update.
-
-        Triggers that change weights during the trial step the optimizer at every inference step. For
-        plain SGD and triggers that write once, weights change in place and ``.grad`` stays empty. Feedback
-        weights that learn join the optimizer if it does not know them, in the groups of the links' weights.
-        """
-        self._ready(net, optimizer)
-        x, feedback = net.admit(x, least=1, to_learn=True), self.feedback
-        plasticity: Plasticity
-        if self.trigger.writes_once and not feedback.learns and DirectPlasticity.suits(optimizer):
+    def _collect(self, net: Network, x: Any, targets: Any, optimizer: torch.optim.Optimizer) -> LearnResult:
+        """Run one trial; where weights change within it, the optimizer steps at every inference step."""
+        x = net.admit(x, least=1, to_learn=True)
+        plasticity = self._changes(net, x)
+        if self._direct(optimizer):
             plasticity = DirectPlasticity(net, len(x), optimizer, self._learned)
-        else:
-            plasticity = Plasticity(
-                net, len(x), False, feedback.paired_weights, feedback.decay, self._learned
-            )
-        if self.trigger.changes_during_trial:
-            trial = self.trial(net, x, targets, plasticity, partial(self._step, net, optimizer))
-        else:
-            trial = self.trial(net, x, targets, plasticity)
-            self._step(net, optimizer)
+        within = partial(self._step, net, optimizer) if self.trigger.changes_during_trial else None
+        trial = self.trial(net, x, targets, plasticity, within)
         return LearnResult(trial.loss, trial.details)
+
+    def _changes(self, net: Network, x: Tensor, accumulate: bool = False) -> Plasticity:
+        """Return where a trial writes its changes."""
+        own = self.feedback
+        return Plasticity(net, len(x), accumulate, own.paired_weights, own.decay, self._learned)
+
+    def _direct(self, optimizer: torch.optim.Optimizer) -> bool:
+        """Return whether an update changes the weights themselves, in one pass, and leaves no gradient."""
+        once = self.trigger.writes_once and not self.feedback.learns
+        return once and DirectPlasticity.suits(optimizer)
+
+    def _finish(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
+        """Let the optimizer step, unless it did within the trial."""
+        if not self.trigger.changes_during_trial:
+            self._step(net, optimizer)
 
     def trial(
         self,

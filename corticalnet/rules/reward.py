@@ -39,6 +39,12 @@ class Rewarded(Teaching):
     rewarded = True
     choose: Callable[[Tensor], Tensor]
 
+    @property
+    def capturable(self) -> bool:  # type: ignore[override]
+        """Return whether actions are chosen in a way of the toolkit's own."""
+        own = (most_active, boltzmann, getattr(self, "max_boltzmann", None))
+        return self.choose in own
+
     @abstractmethod
     def expected(self, rates: Tensor) -> Tensor:
         """Return the expected reward of every action, ``[batch, n]``."""

@@ -60,6 +60,31 @@ def _vectors(targets: Tensor, rates: Tensor) -> Tensor:
     return wanted if wanted.is_cuda else finite(wanted, "targets")
 
 
+def prepared(targets: Any, x: Tensor, shape: tuple[int, ...], in_range: bool = False) -> Tensor:
+    """Read targets before there are rates: class indices ``[batch]``, or finite numbers as the output's.
+
+    Args:
+        targets: as users give them.
+        x: the input.
+        shape: of the output, without the batch.
+        in_range: look, too, whether every label names a column.
+
+    Raises:
+        ShapeError: they do not fit.
+    """
+    ready = type(targets) is Tensor and targets.dtype is torch.int64 and targets.shape == x.shape[:1]
+    if ready and targets.device == x.device and not in_range:
+        return targets  # type: ignore[no-any-return]
+    rates = x.new_empty(()).expand(len(x), *shape)
+    seen = read(targets, rates)
+    if seen.dim() == 1 and not seen.is_floating_point() and rates.dim() == 2:
+        column = as_column(seen, rates)
+        if in_range:
+            _in_range(column, rates)
+        return column[:, 0]
+    return _vectors(seen, rates)
+
+
 def as_classes(targets: Any, rates: Tensor) -> Tensor:
     """Convert class indices or one-hot vectors to a column of classes, ``[batch, 1]``.
 

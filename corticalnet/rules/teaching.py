@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from corticalnet.errors import RuleError, one_of
+from corticalnet.replay import Guarded
 from corticalnet.rules.targets import as_vectors, read
 
 
@@ -61,15 +62,17 @@ class TrialLoss(ABC):
         return self.rates.argmax(1)
 
 
-class Teaching(ABC):
+class Teaching(Guarded, ABC):
     """Base class of all teaching signals.
 
     Attributes:
         rewarded: whether it tells a reward for a class, and not what would have been right.
+        capturable: whether what it does can be recorded: see :attr:`LearningRule.capturable`.
     """
 
     equation = ""
     rewarded = False
+    capturable: bool = True
 
     @abstractmethod
     def loss_for(self, rates: Tensor, targets: Any) -> TrialLoss:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from corticalnet.replay import Guarded
 from corticalnet.rules.trial import Trial
 
 
@@ -33,7 +34,7 @@ class Equality:
         return f"equals backprop of the {self.loss} loss{where}"
 
 
-class Trigger(ABC):
+class Trigger(Guarded, ABC):
     """Base class of all triggers of change.
 
     Attributes:
@@ -46,6 +47,7 @@ class Trigger(ABC):
         needs_full_precision: whether it compares losses, whose differences autocast would round away.
         takes_time: whether it is a process in time, and no sweep.
         inference_rate: γ of inference steps down the energy of predictive coding; None if it is another.
+        capturable: whether what it does can be recorded: see :attr:`LearningRule.capturable`.
         may_diverge: what of it may let training run away, and the cure: "" if nothing.
     """
 
@@ -60,6 +62,7 @@ class Trigger(ABC):
     takes_time = True
     inference_rate: float | None = None
     may_diverge: str = ""
+    capturable: bool = True
 
     def equality(self, loss: str) -> Equality | None:
         """Return what the changes equal for a teacher's ``loss`` and transposed feedback; None if nothing."""

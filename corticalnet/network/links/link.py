@@ -24,12 +24,13 @@ from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme, generator, scheme
 from corticalnet.network.links.bounds import WeightBounds
 from corticalnet.network.links.mask import drawn_mask, wanted_mask
+from corticalnet.replay import Guarded
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 
 
-class Link(nn.Module, ABC):
+class Link(Guarded, nn.Module, ABC):
     """All synapses from one area to another.
 
     Args:
@@ -64,6 +65,7 @@ class Link(nn.Module, ABC):
     source_shape: Shape
     target_shape: Shape
     plastic = True  # whether there is anything to learn
+    capturable = True  # whether its operations can be recorded; see corticalnet.replay
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from corticalnet.errors import RuleError
 from corticalnet.network import Network
 from corticalnet.network.links import Link
 from corticalnet.network.wiring import ForwardState, Wiring
+from corticalnet.replay import Guarded
 from corticalnet.rules.trial import Trial
 
 
@@ -39,7 +40,7 @@ class SweepCount(NamedTuple):
     learning: float = 0.0
 
 
-class Feedback(ABC):
+class Feedback(Guarded, ABC):
     """Base class of all feedback pathways.
 
     Attributes:
@@ -48,6 +49,7 @@ class Feedback(ABC):
         draws: whether the pathway has weights of its own (False: those of the network's links, or none).
         learns: whether they change.
         needs_full_precision: whether it compares losses, whose differences autocast would round away.
+        capturable: whether what it does can be recorded: see :attr:`LearningRule.capturable`.
         paired_weights: weights down that get the same post × pre product as the link of this name, whoever
             teaches it.
         decay: λ; the gradient of weights with a partner gets λ w, that of the partner λ b.
@@ -59,6 +61,7 @@ class Feedback(ABC):
     draws = True
     learns = False
     needs_full_precision = False
+    capturable = True
     paired_weights: Mapping[str, nn.Parameter] = {}
     decay = 0.0
 
@@ -83,7 +86,7 @@ class Feedback(ABC):
                 self._see_that_it_fits(link)
             self._network, self._place = weakref.ref(net), place
 
-    def build(self, net: Network) -> None:  # noqa: B027  (a pathway may have no weights of its own)
+    def build(self, net: Network) -> None:
         """Draw the pathway's own weights, if it has any."""
 
     @abstractmethod
@@ -162,7 +165,7 @@ class Feedback(ABC):
         )
 
     # Pathways that learn -----------------------------------------------------------------------
-    def learn(self, trial: Trial) -> None:  # noqa: B027  (most learn nothing)
+    def learn(self, trial: Trial) -> None:
         """Accumulate the gradient of the pathway's own weights, before the links learn.
 
         Called once in every trial, after the forward pass, when the trial's loss is known.
@@ -220,6 +223,8 @@ def with_signals(feedback: Feedback, told: Callable[[str, Tensor], None]) -> Fee
     kind: Any = type(feedback)
 
     class Telling(kind):  # type: ignore[misc]
+        capturable = False
+
         def into(self, wiring: Wiring, node: int, errors: list[Tensor | None]) -> Tensor | None:
             for above, _ in self.outgoing(wiring, node):
                 sent = errors[above]

@@ -76,6 +76,11 @@ class Perturbed(Learned):
         self._sums: dict[str, LeastSquares] = {}
 
     @property
+    def capturable(self) -> bool:  # type: ignore[override]
+        """Return whether noise is drawn from torch's generator, and nothing is solved."""
+        return self.draw_noise is gaussian and self.fit == "gradient"
+
+    @property
     def cannot_unroll(self) -> str:
         """Return why it cannot serve unrolled steps: least squares would need sums for every step."""
         if self.fit != "gradient":

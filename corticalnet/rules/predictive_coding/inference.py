@@ -82,7 +82,7 @@ class PredictiveCodingState:
             weights_change: let the optimizer step after feedback was read and before predictions are.
         """
         sent = self.errors if sent is None else sent
-        changes = [self._change(node, rate, sent) for node in range(self.wiring.output)]
+        changes = [self._change(node, sent) for node in range(self.wiring.output)]  # per γ
         if weights_change and self.trial.change_weights is not None:
             self.trial.change_weights()
         else:
@@ -90,9 +90,9 @@ class PredictiveCodingState:
         for node in self.hidden:
             change = changes[node]
             if change is not None:
-                self.values[node] = self.values[node] + change
+                self.values[node] = torch.add(self.values[node], change, alpha=rate)
                 error = self.errors[node]
-                self.errors[node] = change if error is None else error + change
+                self.errors[node] = rate * change if error is None else torch.add(error, change, alpha=rate)
                 area = self.wiring.area(node)
                 self.rates[node], self.traces[node] = area.forward(self.values[node], self.traces[node])
         for node in range(1, self.wiring.output + 1):
@@ -104,8 +104,8 @@ class PredictiveCodingState:
         self._update_output_error()
         self._notify()
 
-    def _change(self, node: int, rate: float, sent: list[Tensor | None]) -> Tensor | None:
-        """Compute the change ``γ (−ε + f'(x) ⊙ feedback)`` of values; None where no error has arrived."""
+    def _change(self, node: int, sent: list[Tensor | None]) -> Tensor | None:
+        """Compute the change ``−ε + f'(x) ⊙ feedback`` of values, per γ; None where no error has arrived."""
         if node == 0:
             return None
         signal, error = self.trial.feedback.into(self.wiring, node, sent), self.errors[node]
@@ -114,7 +114,7 @@ class PredictiveCodingState:
             signal = signal if error is None else signal - error
         elif error is not None:
             signal = -error
-        return signal if signal is None or rate == 1.0 else rate * signal
+        return signal
 
     def _predict(self, node: int) -> None:
         prediction = self.wiring.drive(node, self.rates)
