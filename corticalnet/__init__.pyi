@@ -89,6 +89,11 @@ from .formats.nir import (
     from_nir as from_nir,
     to_nir as to_nir,
 )
+from .formats.weights import (
+    from_jpc as from_jpc,
+    from_pcx as from_pcx,
+    from_preco as from_preco,
+)
 from .network import (
     Area as Area,
     AvgPool as AvgPool,

@@ -1,7 +1,7 @@
 """Draw docs/figures/norse_reads_nir.png: our spiking circuit, written as NIR and run by Norse.
 
-    pip install 'corticalnet[nir]' norse==1.1.0
-    python docs/formats/norse_reads_nir.py
+pip install 'corticalnet[nir]' norse==1.1.0
+python docs/formats/norse_reads_nir.py
 """
 
 import json
@@ -66,7 +66,8 @@ def main() -> None:
         graph = cn.to_nir(circuit(), path, "norse")
         names = [name for name, _ in json.loads(graph.metadata["populations"])]
         here, there = ours(circuit(), x, names), theirs(path, x)
-    print(f"{int(here.sum())} spikes here, {int(there.sum())} in Norse, {int((here != there).sum())} in other steps")
+    counts = int(here.sum()), int(there.sum()), int((here != there).sum())
+    print("{} spikes here, {} in Norse, {} differences".format(*counts))
     figure, axis = plt.subplots(figsize=(7, 3.2), layout="constrained")
     for spikes, marker, label in ((there, "o", "Norse"), (here, ".", "corticalnet")):
         step, cell = np.nonzero(spikes)
