@@ -27,16 +27,17 @@ def add_actions(made: AreaPopulations, area: AreaSpec, role: str, rate: str, ave
     made.wires += [Wire(role, "bid", "value", rate), Wire(expected[0], "action", "value", expected[1])]
 
 
-def world_and_dopamine(output: AreaSpec, hearing: list[str], burst: float = 0.0) -> GlobalPopulations:
+def world_and_dopamine(
+    output: AreaSpec, hearing: list[str], dopamine: cells.Cell = cells.Dopamine()
+) -> GlobalPopulations:
     """Return the competitions between actions, the world's reward source, and dopamine.
 
     Args:
         output: where the actions are.
         hearing: populations or plastic projections that receive the reward-prediction error.
-        burst: how long (ms) dopamine stays; 0 for one step.
+        dopamine: the cell, with ports "reward" and "expected_reward" and a state "rpe".
     """
     n, name = output.n, output.name
-    dopamine = cells.PhasicDopamine(burst) if burst else cells.Dopamine()
     populations = [Population("world", n, cells.RewardSource()), Population("dopamine", 1, dopamine)]
     projections = [
         Projection(f"{name}.action", "world", "action", 1.0, OneToOne(), "action"),

@@ -117,7 +117,8 @@ class Interaction:
             self.rewards.append(np.array(reward, dtype=np.float64))
             self.ended.append(ended)
             left = left - ended
-            yield Reinforce(np.eye(self._choices)[action] * self.rewards[-1][:, None], teach)
+            reward = np.eye(self._choices)[action] * self.rewards[-1][:, None]
+            yield Reinforce(reward, teach, ended=ended)
 
     def _actor(self, circuit: Circuit) -> str:
         acting = [p for p in circuit.populations if "action" in p.cell.state]

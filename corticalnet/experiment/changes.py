@@ -67,12 +67,13 @@ def _of_element(circuit: Circuit, entry: PlacedElement, batch: int) -> dict[Key,
     if isinstance(element, Reinforce):
         answers = _by_population(circuit, "answer", element.reward, where)
         new = {key: OFF + 1 for key in circuit.inputs if key[1] == "outcome"}
+        new |= {key: _ends(element.ended, where) for key in circuit.inputs if key[1] == "ended"}
         for name, value in answers.items():
             what, n = f"{where}: reward of '{name}'", circuit.population(name).n
             _of_each_action(value, n, what)
             new[name, "answer"] = target(value, n, batch, what)
         return _fitting(new, batch, entry)
-    told = ("target", "clamped", "teaching", "answer", "outcome")
+    told = ("target", "clamped", "teaching", "answer", "outcome", "ended")
     new = {key: OFF for key in circuit.inputs if key[1] in told}
     if isinstance(element, Teach):
         new |= {key: OFF + 1 for key in new if key[1] == "teaching"}
@@ -183,6 +184,14 @@ def _of_each_action(value: Any, n: int, what: str) -> None:
             f"{what} is the reward of each action, {n} numbers, not {value!r} alone: "
             f"np.eye({n})[action] * {given.item():g}; or a whole number, the class that is rewarded"
         )
+
+
+def _ends(value: Any, where: str) -> Change:
+    """Return whether the trial of each sample ends, ``[B or 1, 1]``."""
+    given = array(f"{where}: ended", value, ProtocolError)
+    if given.ndim > 1 or given.dtype.kind not in "bi" or not np.isin(given, (0, 1)).all():
+        raise ProtocolError(f"{where}: ended must be True or False, or one for each sample, not {value!r}")
+    return given.reshape(-1, 1).astype(np.float64)
 
 
 def _by_population(circuit: Circuit, port: str, value: Any, where: str) -> dict[str, Any]:

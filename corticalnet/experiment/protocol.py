@@ -112,6 +112,8 @@ class Reinforce(Element):
             rewarded with 1 (a whole number), or one for each sample ``[B]`` or ``[B, 1]``.
         steps: how long, in steps.
         ms: or in ms (30, "30 ms").
+        ended: whether a trial ends with it, for circuits that remember: one for all, or one for each sample
+            ``[B]``.
 
     Raises:
         ProtocolError: not exactly one of steps and ms.
@@ -123,6 +125,7 @@ class Reinforce(Element):
     reward: Any
     steps: int | None = None
     ms: float | str | None = field(default=None, kw_only=True)
+    ended: Any = field(default=False, kw_only=True)
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,9 +13,10 @@ then. Networks learn from the reward of one answer by a rule (:class:`~corticaln
 circuits act in the same :mod:`~corticalnet.reinforcement.tasks` by :class:`~corticalnet.engines.Interaction`.
 """
 
+from corticalnet.reinforcement.agent import Agent
 from corticalnet.reinforcement.augment import AuGMEnT
 from corticalnet.reinforcement.environments import EnvironmentBatch
 from corticalnet.reinforcement.learning import learn
 from corticalnet.reinforcement.watching import passes, watch
 
-__all__ = ["AuGMEnT", "EnvironmentBatch", "learn", "passes", "watch"]
+__all__ = ["Agent", "AuGMEnT", "EnvironmentBatch", "learn", "passes", "watch"]

@@ -7,17 +7,15 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from corticalnet.checks import array, flag, not_negative, number, positive, probability, shown, whole
-from corticalnet.errors import ShapeError, TaskError, one_of
+from corticalnet.checks import array, flag, not_negative, number, positive, probability, whole
+from corticalnet.errors import TaskError, one_of
+from corticalnet.reinforcement.agent import Agent, Bools
 from corticalnet.reinforcement.tasks import RandomStreams
 from corticalnet.reinforcement.tasks.random_streams import Floats, Indices
 
-Bools = NDArray[np.bool_]
 
-
-class AuGMEnT:
+class AuGMEnT(Agent):
     """A batch of independent agents, each a network that learns to act and to remember from reward alone.
 
     Populations, in each agent::
@@ -28,7 +26,8 @@ class AuGMEnT:
         memory    y_M        σ(a − θ),  a ← leak a + V_M [x⁺, x⁻]
         action    q          W_R [1, y_R] + W_M y_M: what each action is expected to bring
 
-    One action z is chosen: the best, or with probability ε one drawn from softmax(gain q) (max-Boltzmann).
+    One action z is chosen: the best of q + noise. With probability ε an agent explores: noise is Gumbel noise
+    / gain, and the best a draw from softmax(gain q) (max-Boltzmann); otherwise it is 0.
     From it feedback B goes to the hidden units, and synapses that have just been active are tagged::
 
         sT  ← leak sT + [x⁺, x⁻]               trace of what a memory synapse has received
@@ -135,7 +134,7 @@ class AuGMEnT:
         self.tags = {name: np.zeros_like(w) for name, w in self.weights.items() if name[0] != "B"}
         units = {"sensory": inputs, "transient": 2 * inputs, "regular": regular, "memory": memory}
         units["action"] = actions
-        self.rates = {name: np.zeros((batch, size)) for name, size in units.items()}
+        self._rates = {name: np.zeros((batch, size)) for name, size in units.items()}
         self._ones = np.ones((batch, self.bias))
         self.traces = np.zeros((batch, memory, 2 * inputs))
         self._accumulated = np.zeros((batch, memory))
@@ -143,22 +142,8 @@ class AuGMEnT:
         self.trials = np.zeros(batch)
 
     def step(self, seen: Floats, reward: Floats, ended: Bools) -> Indices:
-        """Observe, choose an action, learn from the last one, and tag synapses.
-
-        Args:
-            seen: ``[batch, inputs]``.
-            reward: what the last actions have brought, ``[batch]``; ignored in the very first step.
-            ended: where that was the last reward of a trial, and ``seen`` is the first of the next.
-
-        Returns:
-            Actions, ``[batch]``.
-
-        Raises:
-            ShapeError: one of them is not what this batch can see, get or be told.
-        """
-        seen = self._read("seen", seen, (self.batch, self.inputs))
-        reward = self._read("reward", reward, (self.batch,))
-        ended = self._read("ended", ended, (self.batch,)).astype(bool)
+        """Observe, choose an action, learn from the last one, and tag synapses; see :meth:`Agent.step`."""
+        seen, reward, ended = self._observed(seen, reward, ended)
         self.rpe = reward - self.value
         (over,) = ended.nonzero()
         if over.size:
@@ -182,20 +167,6 @@ class AuGMEnT:
         for state in (seen, self._accumulated, self.traces, self.value, *self.tags.values()):
             state[agents] = 0
 
-    def _read(self, what: str, value: Any, shape: tuple[int, ...]) -> NDArray[Any]:
-        """Check for finite numbers of one shape; return them as an array."""
-        found = array(f"AuGMEnT: {what}", value, ShapeError, finite=True)
-        if found.shape != shape:
-            raise ShapeError(f"AuGMEnT: {what} has shape {found.shape}, expected {shape}")
-        return found
-
-    def _agents(self, agents: Any) -> Indices:
-        """Return the indices of agents, given as indices or as a mask."""
-        try:
-            return np.atleast_1d(np.arange(self.batch)[agents])
-        except (IndexError, TypeError, ValueError):
-            raise TaskError(f"AuGMEnT: {shown(agents)} are no agents of 0 … {self.batch - 1}") from None
-
     def _fire(self, seen: Floats) -> None:
         w, r = self.weights, self.rates
         x = np.array(seen, dtype=float)  # a copy: what is forgotten is ours, not the world's
@@ -205,17 +176,24 @@ class AuGMEnT:
         y_r = _sigmoid(_drive(w["V_R"], self._with_bias(x)) - self.threshold)
         y_m = _sigmoid(self._accumulated - self.threshold)
         q = _drive(w["W_R"], self._with_bias(y_r)) + _drive(w["W_M"], y_m)
-        self.rates = {"sensory": x, "transient": x_pm, "regular": y_r, "memory": y_m, "action": q}
+        self._rates = {"sensory": x, "transient": x_pm, "regular": y_r, "memory": y_m, "action": q}
 
-    def _choose(self) -> Indices:
-        q = self.rates["action"]
-        rolls = self._random.roll(np.arange(self.batch), 2)
+    @property
+    def rates(self) -> dict[str, Floats]:
+        """Return what each population does now, ``[batch, units]`` by name."""
+        return self._rates
+
+    def exploration_noise(self) -> Floats:
+        """Draw the noise that is added to action values in the next step, ``[batch, actions]``."""
+        rolls = self._random.roll(np.arange(self.batch), 1 + self.actions)
         gain = np.ones(self.batch)
         if self.anneal is not None:
             gain += 10 / np.pi * np.arctan(self.trials / self.anneal)
-        likely = np.exp(gain[:, None] * (q - q.max(axis=1, keepdims=True))).cumsum(axis=1)
-        drawn = (likely < rolls[:, 1:] * likely[:, -1:]).sum(axis=1)
-        return np.where(rolls[:, 0] < self.exploration, drawn, q.argmax(axis=1))
+        gumbel = -np.log(-np.log(rolls[:, 1:].clip(2**-54)))  # (a roll may be 0)
+        return np.where(rolls[:, :1] < self.exploration[:, None], gumbel / gain[:, None], 0.0)
+
+    def _choose(self) -> Indices:
+        return (self.rates["action"] + self.exploration_noise()).argmax(axis=1)
 
     def _learn(self, agents: Indices | slice = slice(None)) -> None:
         """Change the weights of ``agents`` by Δw = β δ T."""
@@ -254,7 +232,7 @@ class AuGMEnT:
         agents = self._agents(slice(None) if agents is None else agents)
         other = copy.copy(self)
         other.batch = len(agents)
-        for name in ("weights", "tags", "rates"):
+        for name in ("weights", "tags", "_rates"):
             setattr(other, name, {key: array[agents] for key, array in getattr(self, name).items()})
         for name in ("traces", "_accumulated", "_ones", "value", "rpe", "trials"):
             setattr(other, name, getattr(self, name)[agents])

@@ -10,7 +10,7 @@ import xarray as xr
 from corticalnet.checks import shown, whole
 from corticalnet.errors import TaskError, TrainingError
 from corticalnet.progress import bars
-from corticalnet.reinforcement.augment import AuGMEnT
+from corticalnet.reinforcement.agent import Agent
 from corticalnet.reinforcement.environments import world
 from corticalnet.reinforcement.tasks import Criterion, Task
 from corticalnet.reinforcement.trial_log import TrialLog
@@ -18,7 +18,7 @@ from corticalnet.reinforcement.watching import passes
 
 
 def learn(
-    agent: AuGMEnT,
+    agent: Agent,
     task: Any,
     trials: int = 25_000,
     *,
@@ -51,8 +51,8 @@ def learn(
         TrainingError: values have run away.
     """
     trials = whole("learn: trials", trials, TaskError)
-    if not isinstance(agent, AuGMEnT):
-        raise TaskError(f"learn: the agent must be an AuGMEnT, not {shown(agent)}")
+    if not isinstance(agent, Agent):
+        raise TaskError(f"learn: the agent must be an Agent, such as AuGMEnT, not {shown(agent)}")
     if isinstance(task, Task) and task.batch is None:
         task = task.another(agent.batch)
     environment, inputs, actions = world(task)

@@ -10,12 +10,12 @@ import xarray as xr
 
 from corticalnet.checks import shown
 from corticalnet.errors import TaskError
-from corticalnet.reinforcement.augment import AuGMEnT
+from corticalnet.reinforcement.agent import Agent
 from corticalnet.reinforcement.tasks import Task
 from corticalnet.reinforcement.tasks.random_streams import Indices
 
 
-def watch(agent: AuGMEnT, task: Task, seed: int = 0) -> xr.Dataset:
+def watch(agent: Agent, task: Task, seed: int = 0) -> xr.Dataset:
     """Record all populations in one trial of each kind, by a copy that does not learn.
 
     Args:
@@ -46,7 +46,7 @@ def watch(agent: AuGMEnT, task: Task, seed: int = 0) -> xr.Dataset:
     return xr.concat(found, dim=xr.Variable("kind", list(task.kinds)), join="outer")
 
 
-def passes(agent: AuGMEnT, task: Task, agents: Indices) -> Any:
+def passes(agent: Agent, task: Task, agents: Indices) -> Any:
     """Test whether ``agents`` solve one trial of each kind, without learning or exploring."""
     good = np.ones(len(agents), dtype=bool)
     for kind in task.kinds:
@@ -55,7 +55,7 @@ def passes(agent: AuGMEnT, task: Task, agents: Indices) -> Any:
     return good
 
 
-def trial(agent: AuGMEnT, task: Task, kind: str, seed: int = 0) -> Iterator[tuple[Any, Any, Any]]:
+def trial(agent: Agent, task: Task, kind: str, seed: int = 0) -> Iterator[tuple[Any, Any, Any]]:
     """Run one trial of each agent; yield per step actions, whether they ended it, and the world's info."""
     environment = task.another(agent.batch)
     seen, _ = environment.reset(seed=seed, options={"kind": kind})

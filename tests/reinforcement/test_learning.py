@@ -180,7 +180,7 @@ def test_what_does_not_fit_is_said():
         learn(AuGMEnT(4, 3), Saccade(), 0)
     with pytest.raises(TaskError, match="1 agents, 8 inputs, 2 actions"):
         learn(AuGMEnT(4, 2), TwelveAX(), progress=False)
-    with pytest.raises(TaskError, match="the agent must be an AuGMEnT, not None"):
+    with pytest.raises(TaskError, match="the agent must be an Agent, such as AuGMEnT, not None"):
         learn(None, Saccade())
     with pytest.raises(TaskError, match="at least one environment"):
         EnvironmentBatch([])

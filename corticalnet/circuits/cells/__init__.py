@@ -18,6 +18,14 @@ from corticalnet.circuits.cells.choice import (
     RewardSource,
 )
 from corticalnet.circuits.cells.control import Clock, PhaseSignal
+from corticalnet.circuits.cells.delayed_reward import (
+    Memory,
+    OutcomeEvents,
+    TaggedFeedback,
+    TaggedFeedforward,
+    TemporalDifference,
+    Transient,
+)
 from corticalnet.circuits.cells.error import Error
 from corticalnet.circuits.cells.feedforward import Feedback, Feedforward, LeakyFeedback, LeakyFeedforward
 from corticalnet.circuits.cells.pool import PooledValue, Winner
@@ -80,8 +88,10 @@ __all__ = [
     "LeakyFeedback",
     "LeakyFeedforward",
     "LeakyValue",
+    "Memory",
     "NudgedSoftmaxValue",
     "NudgedValue",
+    "OutcomeEvents",
     "OutputPrediction",
     "PairwiseCompetition",
     "PhaseSignal",
@@ -107,7 +117,11 @@ __all__ = [
     "State",
     "Sum",
     "SynapticCurrent",
+    "TaggedFeedback",
+    "TaggedFeedforward",
     "TaughtValue",
+    "TemporalDifference",
+    "Transient",
     "Value",
     "Winner",
 ]
