@@ -20,6 +20,7 @@ from . import (
     training as training,
 )
 from .audit import (
+    audit_circuit as audit_circuit,
     audit_rule as audit_rule,
     validate as validate,
 )
@@ -41,10 +42,14 @@ from .columns import (
     circuit as circuit,
     write_back as write_back,
 )
+from .columns.augment import (
+    agent_circuit as agent_circuit,
+)
 from .columns.spiking import (
     spiking as spiking,
 )
 from .engines import (
+    CircuitAgent as CircuitAgent,
     Interaction as Interaction,
     Simulator as Simulator,
     Snapshot as Snapshot,

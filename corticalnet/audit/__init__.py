@@ -11,6 +11,7 @@ from corticalnet.audit.figures import figure, figures
 from corticalnet.audit.report import PROPERTIES, SONG, TALK, Finding, Report, side_by_side, tables
 from corticalnet.audit.stream import StreamReport, autonomy_in_a_stream
 from corticalnet.audit.sweeps import SWEEPS, ParameterSweep, run_sweep
+from corticalnet.audit.told import CircuitReport, SynapseReport, TellerReport, audit_circuit
 from corticalnet.audit.trials import Trials
 from corticalnet.audit.validating import validate
 from corticalnet.audit.validation import Found, Validation
@@ -23,6 +24,7 @@ __all__ = [
     "SONG",
     "SWEEPS",
     "TALK",
+    "CircuitReport",
     "Comparison",
     "Detection",
     "Finding",
@@ -31,9 +33,12 @@ __all__ = [
     "PowerLawFit",
     "Report",
     "StreamReport",
+    "SynapseReport",
+    "TellerReport",
     "Trials",
     "Validation",
     "View",
+    "audit_circuit",
     "audit_rule",
     "autonomy_in_a_stream",
     "compare",

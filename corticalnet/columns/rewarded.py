@@ -151,8 +151,7 @@ class LeakyRewardedColumns(RewardedColumns):
     ) -> GlobalPopulations:
         """Return competitions, the world's reward source, and dopamine in bursts."""
         output = next(area for area in areas if area.output)
-        dopamine = cells.PhasicDopamine(self.burst) if self.burst else cells.Dopamine()
-        return world_and_dopamine(output, list(learning), dopamine)
+        return world_and_dopamine(output, list(learning), self.burst)
 
     def needs(self, areas: Sequence[AreaSpec]) -> MinimumDurations:
         """Return the least durations: signals settle up and down, and are averaged for 5 time constants."""

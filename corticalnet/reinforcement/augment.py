@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -193,7 +192,7 @@ class AuGMEnT(Agent):
         return np.where(rolls[:, :1] < self.exploration[:, None], gumbel / gain[:, None], 0.0)
 
     def _choose(self) -> Indices:
-        return (self.rates["action"] + self.exploration_noise()).argmax(axis=1)
+        return np.asarray((self.rates["action"] + self.exploration_noise()).argmax(axis=1))
 
     def _learn(self, agents: Indices | slice = slice(None)) -> None:
         """Change the weights of ``agents`` by Δw = β δ T."""

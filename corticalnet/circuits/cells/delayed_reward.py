@@ -20,8 +20,8 @@ from corticalnet.circuits.cells.state import State
 from corticalnet.circuits.pointwise import maximum, where
 from corticalnet.circuits.quantities import ONE, Probability, Pure
 
-#: What every cell with tagged synapses is told: when to tag, and when to forget.
-_TOLD = {"tagging": "", "forget": ""}
+#: What every cell with tagged synapses is told: when to tag, when to forget, and dopamine.
+_TOLD = {"tagging": "", "forget": "", "dopamine": ""}
 
 
 class OutcomeEvents(Cell):
@@ -81,7 +81,8 @@ class TaggedFeedforward(Feedforward):
 
     While they are, it goes on firing as it did when the action was chosen, though weights have just changed.
 
-    Ports: ``drive``, ``error``, ``tagging`` and ``forget`` (when). States: ``drive``, ``rate``, ``gain``.
+    Ports: ``drive``, ``error``; ``tagging`` and ``forget`` (when), ``dopamine``. States: ``drive``, ``rate``,
+    ``gain``.
 
     Args:
         threshold: θ.
@@ -125,7 +126,7 @@ class Memory(TaggedFeedforward):
 
 
 class TaggedFeedback(Feedback):
-    """A feedback cell whose synapses learn, too: it is told when to tag, and when to forget."""
+    """A feedback cell whose synapses learn, too: it is told when to tag, when to forget, and dopamine."""
 
     ports = {**Feedback.ports, **_TOLD}
 
@@ -137,7 +138,8 @@ class TemporalDifference(Cell):
         rpe = reward − expected                               at the end of a trial
 
     Ports: ``reward``, ``expected_reward``, and when: ``acted``, ``paid``, ``over``, ``forget``.
-    States: ``rpe``, ``value`` (what was expected of the last action), ``earned`` (its reward).
+    States: ``rpe``, ``value`` (what was expected of the last action), ``earned`` (its reward). Outside input:
+    ``silence`` (1: it says nothing, so nothing is learned).
 
     Args:
         discount: γ.
@@ -147,9 +149,10 @@ class TemporalDifference(Cell):
     ports = {
         "reward": "",
         "expected_reward": "predict",
-        **{name: "" for name in ("acted", "paid", "over", "forget")},
+        **dict.fromkeys(("acted", "paid", "over", "forget"), ""),
     }
     state = {"rpe": State(pulse=True), "value": 0.0, "earned": 0.0}
+    inputs = {"silence": ONE}
 
     def send(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Emit the temporal-difference error after an action, and at the end of a trial."""
@@ -157,8 +160,9 @@ class TemporalDifference(Cell):
         after_action = where(port.acted != 0, cell.earned + next_value - cell.value, 0.0)
         value = where(port.acted != 0, port.expected_reward, cell.value)
         earned = where(port.paid != 0, port.reward, cell.earned)
+        rpe = where(port.over != 0, earned - value, after_action)
         return {
-            "rpe": where(port.over != 0, earned - value, after_action),
+            "rpe": where(cell.silence != 0, 0.0, rpe),
             "value": where(port.forget != 0, 0.0, value),
             "earned": where(port.forget != 0, 0.0, earned),
         }
