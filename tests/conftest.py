@@ -26,7 +26,7 @@ gc.disable()
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-pytest_plugins = ["pytester", "tests.cpu_times", "tests.quick"]
+pytest_plugins = ["pytester", "tests.cpu_times", "tests.quick", "tests.compiling"]
 
 torch.set_num_threads(int(os.environ.get("CORTICALNET_TEST_THREADS", "1")))
 BRIAN2 = importlib.util.find_spec("brian2") is not None

@@ -46,12 +46,13 @@ def lacking(read_delay, dt):
     [*((name, 100, 2e-4) for name in NETWORKS), ("tanh-2", 200, 1e-7)],
 )
 def test_autonomous_trials_beside_backprop(network, read_delay, bar):
-    """Five trials in one run, nobody tells when a teacher comes; and it is no better than the law allows.
+    """Trials in one run, nobody tells when a teacher comes; and it is no better than the law allows.
 
     For each area on the way the law's share is lacking: 0.9 to 1.3 times (three seeds each).
     """
     make, depth = NETWORKS[network]
-    found = worst(make(), cn.Continuous(dt=TAU / 2, read_delay=read_delay))
+    count = 5 if network == "relu-5" else 2  # (no column of its lowest area is awake in the first two)
+    found = worst(make(), cn.Continuous(dt=TAU / 2, read_delay=read_delay), count=count)
     lacks = lacking(read_delay, TAU / 2)
     assert found < bar
     assert lacks < found < 1.75 * depth * lacks

@@ -62,7 +62,7 @@ def test_in_continuous_time(construction):
     x, y = lessons(net, 2)
     y = np.eye(3)[[[0], [2]]]
     bound = 5e-3 if construction == "nudge" else 1e-6  # (β = 1e-3)
-    circuit = cn.circuit(net, made, RATE, dynamics=construction)
+    circuit = cn.circuit(net, made, RATE, dynamics=cn.Continuous(construction, dt=2.5))
     data = cn.simulate(circuit, trials(circuit, x, y), record=["grip"], last=1)
     wanted = twin(net, made, x, y)
     assert max(lag(changes(data, wanted), wanted).values()) < bound

@@ -87,6 +87,7 @@ def test_every_activation(hidden):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("without_optimisation")
 @pytest.mark.parametrize("target", ["cython", "cpp_standalone"])
 def test_compiled_targets_also_when_they_run_again(target, tmp_path):
     """The whole of streaming Fa-Z-IL, compiled once; the second trial goes on from the first."""

@@ -99,7 +99,7 @@ def test_a_mean_in_columns_that_learn_from_reward():
 def test_a_mean_in_continuous_time():
     net, rule = sheets(AvgPool(2)), cn.rule("backprop")
     x, y = lessons(net, 1)
-    circuit = cn.circuit(net, rule, 0.1, dynamics="sample_and_hold")
+    circuit = cn.circuit(net, rule, 0.1, dynamics=cn.Continuous("sample_and_hold", dt=5.0))
     protocol = [*stream(net, circuit, x, y), cn.Rest(circuit.needs.present)]
     found = changes(cn.simulate(circuit, protocol, record=["grip"], last=1), wanted := twin(net, rule, x, y))
     assert max(lag(found, wanted).values()) < 1e-6

@@ -143,7 +143,7 @@ def test_every_kind_of_network_and_lesson(make):
     for parameters in ({}, {"loss": "cross-entropy"}, {"teaching": "reward"}):
         found = regime(net, cn.rule("z-il", **parameters), x, y)
         assert (found.word, found.sent) == ("backprop-like", 0)
-        relaxed = regime(net, cn.rule("il", steps=400, rate=0.1, **parameters), x, y)
+        relaxed = regime(net, cn.rule("il", steps=200, rate=0.2, **parameters), x, y)
         assert relaxed.word in ("at equilibrium", "partly relaxed")
         assert relaxed.rest <= relaxed.energy[-1] * (1 + 1e-9)
         assert relaxed.relaxed > 0.9
@@ -155,7 +155,7 @@ def test_with_pools_timing_and_what_is_relaxed_hold_though_the_energy_has_kinks(
     """Where a pool switches between two columns the slope jumps, and there is no curvature to judge by."""
     net, (x, y) = sheets("tanh", dropout=0.3, homeostasis="slow"), batch()
     assert regime(net, cn.rule("z-il"), x, y).word == "backprop-like"
-    assert regime(net, cn.rule("il", steps=400, rate=0.1), x, y).relaxed > 0.9
+    assert regime(net, cn.rule("il", steps=200, rate=0.2), x, y).relaxed > 0.9
 
 
 def recorded(rule, hidden="tanh", protocol=None, engine="torch", learning_rate=1e-9, **options):

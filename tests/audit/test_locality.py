@@ -268,7 +268,7 @@ def test_cells_of_recurrent_backprop_hold_the_equilibrium_and_the_errors_that_re
             held = {state: nodes[1:] for state, nodes in cells.items() if "signal" not in state}
             seen.append({state: [cell.clone() for cell in nodes] for state, nodes in held.items()})
 
-    rule, net = cn.rule("recurrent-backprop", bound=50.0), network()
+    rule, net = cn.rule("recurrent-backprop", bound=50.0, steps=100), network()
     rule.observer, x = Listener(), random_batch(net, 0)[0]
     answer = rule.answer(net, x)
     for target in (answer, answer + 1):

@@ -209,7 +209,8 @@ def test_noise_errs_in_proportion():
 
 
 def test_more_cells_err_less():
-    report = cn.validate(network(), "brainprop", trials=1, sweep="cells", values=(3, 30), cell="poisson")
+    how = {"cells": 3, "cell": "poisson", "window": "50 ms"}
+    report = cn.validate(network(), "brainprop", trials=1, sweep="cells", values=(3, 30), **how)
     few, many = report.sweep.error()
     assert many < few
     assert report.to_dict()["sweep"]["values"] == (3, 30) or report.to_dict()["sweep"]["values"] == [3, 30]

@@ -7,7 +7,7 @@ import pytest
 
 @pytest.fixture
 def without_optimisation() -> Iterator[None]:
-    """g++ translates as it stands, in a fraction of the time; with -O3 tests/agreement compiles the same."""
+    """g++ translates as it stands, in two thirds of the time: what the program does is the same."""
     prefs = pytest.importorskip("brian2").prefs
     name = "codegen.cpp.extra_compile_args_gcc"
     before = prefs[name]
