@@ -209,6 +209,7 @@ def as_netcdf(recording: xr.Dataset) -> Writer:
     def writer(path: Path) -> None:
         image = io.BytesIO()
         recording.to_netcdf(image, engine="h5netcdf")
-        write_whole(path, image.getbuffer())
+        with image.getbuffer() as content:  # left to an error's traceback, it ends Python 3.12 by a signal
+            write_whole(path, content)
 
     return writer

@@ -118,7 +118,8 @@ class RecordingFile:
                 encoding[str(name)] = {**array.encoding, "chunksizes": chunks}
         image = io.BytesIO()
         data.to_netcdf(image, engine="h5netcdf", unlimited_dims=["time"], encoding=encoding)
-        write_whole(self.path, image.getbuffer(), ProtocolError)
+        with image.getbuffer() as content:  # left to an error's traceback, it ends Python 3.12 by a signal
+            write_whole(self.path, content, ProtocolError)
 
     def _extend(self, data: xr.Dataset) -> None:
         import h5netcdf
