@@ -94,6 +94,10 @@ from .formats.nir import (
     from_nir as from_nir,
     to_nir as to_nir,
 )
+from .formats.nwb import (
+    from_nwb as from_nwb,
+    to_nwb as to_nwb,
+)
 from .formats.weights import (
     from_jpc as from_jpc,
     from_pcx as from_pcx,

@@ -16,6 +16,7 @@ import typer
 
 import corticalnet as cn
 from corticalnet.cli.app import app
+from corticalnet.cli.exports import as_nwb, try_nwb
 from corticalnet.cli.lessons import lessons
 from corticalnet.cli.opening import (
     DATA,
@@ -88,6 +89,12 @@ def simulate_(
     to_brian2: Path | None = typer.Option(
         None, help="Also write it as a Brian2 script, which gives the same traces without corticalnet."
     ),
+    nwb: Path | None = typer.Option(
+        None,
+        "--nwb",
+        "--to-nwb",
+        help="Also an NWB file; with {sample} in its name one for each image of a batch.",
+    ),
     plot: bool = typer.Option(True, "--plot/--no-plot", help="Draw the circuit, traces, φ and weights."),
     out: Path | None = typer.Option(None, help="Folder of the recording; under runs/ if not given."),
     overwrite: bool = typer.Option(False, help="Replace a recording that is there."),
@@ -117,6 +124,8 @@ def simulate_(
 
     - `corticalnet simulate my_model.py --weights runs/my_run --record error --record phi --every 2`
 
+    - `corticalnet simulate zil_mlp --data digits --trials 1 --nwb trial.nwb` — also for tools that read NWB
+
     - `corticalnet simulate zil_mlp --data digits --trials 1000 --stream` — everything, however long; what was
       recorded until a Ctrl-C, a full disk or a number that runs away stays in recording.nc
     """
@@ -138,6 +147,7 @@ def simulate_(
     circuit = cn.circuit(
         built.network, built.rule, lr, dynamics=how, cells_per_column=cells, cell=cell, name=title
     )
+    try_nwb(nwb, overwrite)
     wanted = {"target": target, "device": device, "precision": precision}
     options: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     try_folder(folder, "recording.nc", "circuit.json", "circuit.safetensors")
@@ -177,6 +187,7 @@ def simulate_(
     # What it takes longest to make, first; circuit.json brings its arrays, circuit.safetensors.
     files = {"circuit.json": circuit.save, **drawn}
     files = files if stream else {"recording.nc": as_netcdf(recording), **files}
+    files |= as_nwb(nwb, recording)
     steps = json.loads(recording.attrs["settings"])["steps"]
     changes = {p.name: _change(recording, p.name) for p in circuit.plastic}
     verdict = _verdict(built, recording)

@@ -59,12 +59,12 @@ class Firing:
 
 def fires(data: xr.Dataset) -> bool:
     """Return whether spikes or φ were recorded."""
-    return bool(_events(data, "spike", "phi"))
+    return bool(events_of(data, "spike", "phi"))
 
 
 def spiking(data: xr.Dataset) -> bool:
     """Return whether spikes were recorded."""
-    return bool(_events(data, "spike"))
+    return bool(events_of(data, "spike"))
 
 
 def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
@@ -77,22 +77,25 @@ def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
     if not 0 <= batch < size:
         raise ProtocolError(f"batch index {batch} is not in this recording of {size}: choose 0 to {size - 1}")
     found = []
-    for array in _events(data, "spike", "phi"):
-        cells, axis = numbers(array), array.dims[-1]
-        columns = array.coords.get(columns_name(str(axis)))
+    for array in events_of(data, "spike", "phi"):
         fired = array.isel(batch=batch).transpose("time", ...).values.astype(np.int64)
-        found.append(
-            Firing(array.attrs["population"], cells, cells if columns is None else columns.values, fired)
-        )
+        found.append(Firing(array.attrs["population"], *cells_of(array), fired))
     if not found:
         raise ProtocolError("this recording has neither spikes nor φ; simulate with record=['spike', 'phi']")
     return found
 
 
-def _events(data: xr.Dataset, *states: str) -> list[xr.DataArray]:
+def events_of(data: xr.Dataset, *states: str) -> list[xr.DataArray]:
     """Return ``[time, batch, cell]`` of each population that has one of the states."""
     cells = [a for a in data.data_vars.values() if "population" in a.attrs and a.ndim == 3]
     return [array for state in states for array in cells if array.attrs.get("state") == state]
+
+
+def cells_of(array: xr.DataArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the numbers of a variable's cells in their population, and the columns they stand for."""
+    cells = numbers(array)
+    columns = array.coords.get(columns_name(str(array.dims[-1])))
+    return cells, cells if columns is None else np.asarray(columns.values)
 
 
 def one_population(data: xr.Dataset, population: str, batch: int = 0) -> Firing:

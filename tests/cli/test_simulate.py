@@ -133,6 +133,7 @@ def test_continuous_time(cli, place):
         ("simulate small --data digits --rule z-il --tau 5", "--tau belongs to continuous time"),
         ("simulate small --data digits --rule z-il --dynamics latch --dt 3mV", "dt = '3mV' is a voltage"),
         ("simulate small --data digits --rule z-il --weights nowhere", "nowhere"),
+        ("simulate small --data digits --rule z-il --nwb run.nc", "is called something.nwb, not 'run.nc'"),
     ],
 )
 def test_mistakes_are_one_line(cli, place, command, words):
@@ -142,6 +143,18 @@ def test_mistakes_are_one_line(cli, place, command, words):
     assert words in said.err
     assert said.err.count("\n") == 1
     assert not (place / "runs").exists()
+
+
+def test_an_nwb_file_beside_the_recording(cli, place):
+    pytest.importorskip("pynwb")
+    line = "simulate small --data digits --rule z-il --trials 1 --no-plot --record error --out here"
+    line += " --nwb there/run.nwb"
+    assert cli(line).code == 0
+    data = cn.load_recording(place / "here" / "recording.nc")
+    assert cn.from_nwb(place / "there" / "run.nwb").equals(data)
+    said = cli(line.replace("here --nwb", "other --nwb"))
+    assert "run.nwb is there already" in said.err
+    assert not (place / "other").exists()
 
 
 def test_a_recording_is_not_lost(cli, place):

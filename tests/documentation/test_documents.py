@@ -47,7 +47,7 @@ def running():
 @pytest.mark.parametrize("path", list(running()))
 def test_blocks_run_and_print_what_is_shown(path, tmp_path):
     draws = path.parent.name == "tutorials"  # others show pictures that simulations have drawn
-    folder = tmp_path if draws else Path.cwd()
+    folder = tmp_path if draws or path.parent.name == "formats" else Path.cwd()  # (these write files)
     for block, printed, shown in outputs.run(path, folder):
         if shown is not None:
             where = f"{path}:{block.start + 1}"

@@ -14,24 +14,14 @@ from corticalnet.analysis import spike_times
 from corticalnet.circuits.cells import Cell, State
 from corticalnet.circuits.quantities import KHZ, MV
 from corticalnet.errors import FormatError, ProtocolError
+from tests.formats.conftest import X
 
-X = np.random.default_rng(0).uniform(0.2, 1, (2, 4))
 LENGTH = 80
 
 
-def protocol():
-    """Two trials of two samples, after a rest."""
-    trial = [cn.Present(X, ms=25), cn.Teach(np.array([0.5, -0.5]), ms=10)]
-    return [cn.Rest(ms=10), *trial, *trial]
-
-
-@pytest.fixture(scope="module")
-def data():
-    """φ fires and so do columns: predictive coding by spikes, a teacher, and two samples."""
-    net = cn.mlp([4, 3, 2], "sigmoid", seed=0, dtype=torch.float64)
-    how = cn.Continuous(tau=1.0, dt=0.5, read_delay=4.0, silence=2.0, threshold=0.05, quiet=0.5)
-    made = cn.circuit(net, cn.rule("streaming-fa-z-il"), dynamics=how, cells_per_column=5, cell="pif")
-    return cn.simulate(made, protocol(), check=False)
+@pytest.fixture
+def data(spikes):
+    return spikes
 
 
 def test_a_segment_for_each_trial_of_each_sample(data):
