@@ -124,7 +124,7 @@ class Bundles:
         tied = forth.plasticity is not None and len(np.unique(weight)) < len(weight)
         way = [self._way(p) for p in (forth, *others)]
         key = tuple(way), self._plastic_key(forth), forth.name if tied else ""
-        bundle = self._bundle(key, way, f"synapses_{len(self.all) + 1}", True)
+        bundle = self._bundle(key, way, f"projections_{len(self.all) + 1:03d}", True)
         bundle.plastic, bundle.tied = (forth if forth.plasticity else None), tied
         bundle.add(pre + rows[0][0], post + rows[1][0], Member(forth.name, weight, order))
         if forth.bounded and forth.plasticity:
@@ -201,7 +201,7 @@ class Bundles:
 
     def _broadcast(self, broadcast: Broadcast, target: str) -> None:
         source = self.fields.rows(broadcast.source)[0]
-        name = f"broadcast_{len(self.all) + 1}"
+        name = f"broadcasts_{len(self.all) + 1:03d}"
         if target in self.plan.places:
             way, rows = self._way(broadcast, target), self.fields.rows(target)
             bundle = self._bundle(("broadcast", way), [way], name, False)

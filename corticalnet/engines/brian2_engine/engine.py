@@ -54,7 +54,7 @@ class Brian2Engine(Stepping):
         circuit: what runs.
         network: the ``brian2.Network`` ("cpp_standalone": after the first run).
         cells: the ``NeuronGroup``: all columns of all areas as rows, states called role_state.
-        synapses: ``Synapses`` by name.
+        synapses: ``Synapses`` by name ("projections_001", …: projections that do the same thing share one).
 
     Raises:
         EngineError: brian2 is not installed, the target is unknown, or a projection runs back along another

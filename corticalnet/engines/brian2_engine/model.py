@@ -72,8 +72,9 @@ class Model:
     def regularly(self, rows: tuple[int, int], lines: list[str], phase: str, order: int) -> Any:
         """Add code for some rows to the network, run in every step."""
         if rows not in self._subgroups:
-            self._subgroups[rows] = self.cells[rows[0] : rows[1]]
-        when = str(order) if order > 0 else f"noise_{-order}"
+            name = f"rows_{rows[0]}_{rows[1]}"
+            self._subgroups[rows] = brian2().Subgroup(self.cells, start=rows[0], stop=rows[1], name=name)
+        when = f"{order:03d}" if order > 0 else f"noise_{-order:03d}"
         name = f"{phase}_{when}_rows_{rows[0]}_{rows[1]}"
         runner = self._subgroups[rows].run_regularly("\n".join(lines), when=phase, order=order, name=name)
         self.network.add(runner)
