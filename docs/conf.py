@@ -21,6 +21,7 @@ extensions = [
     "public_names",
     "source_pages",
     "gallery",
+    "circuit_schema",
     "notebooks",
 ]
 highlight_language = "none"  # what stands indented or in a fence of no language is a formula or an output

@@ -3,6 +3,7 @@
 from corticalnet.circuits.circuit import Circuit
 from corticalnet.circuits.connection import AllToAll, Grouped, OneToOne, Synapses
 from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Wire
+from corticalnet.circuits.schema import json_schema
 
 __all__ = [
     "AllToAll",
@@ -15,4 +16,5 @@ __all__ = [
     "Projection",
     "Synapses",
     "Wire",
+    "json_schema",
 ]

@@ -21,10 +21,11 @@ class Strict(BaseModel):
 
 
 class KindAbout(Strict):
-    """A cell or plasticity: its class and parameters."""
+    """A cell or plasticity: its class and parameters, and the units of those that have one."""
 
     kind: str
     parameters: dict[str, Any]
+    units: dict[str, str] = {}
 
 
 class PopulationAbout(Strict):
@@ -87,8 +88,11 @@ class MinimumDurationsAbout(Strict):
 
 
 class CircuitAbout(Strict):
-    """A circuit; in a file, ``arrays`` is the checksum of the file of arrays."""
+    """A circuit, its format, the version that wrote it, and units; ``arrays`` is their file's checksum."""
 
+    format: Annotated[int, Field(ge=1)]
+    corticalnet: str
+    units: dict[str, str]
     name: str
     dt: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     timed: bool = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, ClassVar, TypeVar, dataclass_transform, get_type_hints
@@ -183,23 +183,42 @@ class Part(ABC):
             raise CircuitError(
                 f"another {self.noun()} called '{name}' has been defined since; make this one anew"
             )
-        return {"kind": name, "parameters": self.parameters()}
+        units = {name: unit.symbol for name, unit in self.units().items() if unit != ONE}
+        return {"kind": name, "parameters": self.parameters()} | ({"units": units} if units else {})
 
     @classmethod
-    def from_dict(cls, content: Mapping[str, Any]) -> Any:
+    def from_dict(cls, content: Mapping[str, Any], but: Collection[str] = ()) -> Any:
         """Make the part that :meth:`to_dict` described.
 
+        Args:
+            content: the description; numbers may be in other units than those of the class, if it says so.
+            but: parameters that may be missing, and are then as by default.
+
         Raises:
-            CircuitError: no class of this name has been defined, or it has other parameters.
+            CircuitError: no class of this name has been defined, it has other parameters, or other units.
         """
-        if content["kind"] not in cls.kinds:
-            own = f"; a {cls.noun()} of your own is known once its module is imported"
-            raise CircuitError(unknown(f"{cls.noun()} kind", content["kind"], cls.kinds) + own)
-        kind, given = cls.kinds[content["kind"]], content["parameters"]
+        kind, given = cls._kind(content), dict(content["parameters"])
         known = declared(kind)
         for name in given:
             one_of(f"parameter of {kind.__name__}", name, known, CircuitError)
         for name in known:
-            if name not in given:
+            if name not in given and name not in but:
                 raise CircuitError(f"parameter '{name}' of {kind.__name__} is missing")
+        for name, symbol in content.get("units", {}).items():
+            one_of(f"parameter of {kind.__name__} with a unit", name, kind.units(), CircuitError)
+            what, unit = f"{kind.__name__}.{name}", kind.units()[name]
+            if symbol != unit.symbol:
+                given[name] = quantity(f"{number(given[name], what)!r} {symbol}", unit, what)
         return kind(**given)
+
+    @classmethod
+    def missing(cls, content: Mapping[str, Any]) -> list[str]:
+        """Return the parameters of the class that a description does not have."""
+        return [name for name in declared(cls._kind(content)) if name not in content["parameters"]]
+
+    @classmethod
+    def _kind(cls, content: Mapping[str, Any]) -> type[Part]:
+        if content["kind"] not in cls.kinds:
+            own = f"; a {cls.noun()} of your own is known once its module is imported"
+            raise CircuitError(unknown(f"{cls.noun()} kind", content["kind"], cls.kinds) + own)
+        return cls.kinds[content["kind"]]

@@ -10,6 +10,7 @@ defined (its module imported) before a circuit with it is loaded.
 from __future__ import annotations
 
 import json
+import warnings
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -22,16 +23,18 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as unpack
 from safetensors.numpy import save as pack
 
+from corticalnet.about import VERSION
 from corticalnet.circuits.cells import Cell
 from corticalnet.circuits.connection import AllToAll, Connection, Grouped, OneToOne, Synapses
 from corticalnet.circuits.description import CircuitAbout
 from corticalnet.circuits.extended import remake
+from corticalnet.circuits.formats import check_phases, current, head
 from corticalnet.circuits.index import Index
 from corticalnet.circuits.parameters import Part
 from corticalnet.circuits.parts import Broadcast, MinimumDurations, Population, Projection, Wire
 from corticalnet.circuits.plasticity import Plasticity
 from corticalnet.circuits.schedule import SCHEDULE
-from corticalnet.errors import CircuitError, one_of
+from corticalnet.errors import CircuitError, CircuitWarning, one_of
 from corticalnet.store import expanded, read_whole, validated, write_whole
 
 Arrays = dict[str, NDArray[Any]]
@@ -49,6 +52,7 @@ def to_dict(circuit: Index) -> dict[str, Any]:
         CircuitError: a connection of a kind that is not known here.
     """
     return {
+        **head(),
         "name": circuit.name,
         "dt": circuit.dt,
         "timed": circuit.timed,
@@ -114,21 +118,23 @@ def from_dict(
         make: what is called with the parts.
 
     Raises:
-        CircuitError: something is missing or of an unknown kind, or the phases are not those of this version.
+        CircuitError: something is missing or of an unknown kind, or the format is a later one.
+
+    Warns:
+        CircuitWarning: it was written by a version whose step had other phases, or whose cells had fewer
+            parameters, which are as they are by default.
     """
+    content = current(content)
     validated(content, CircuitAbout, "the description of the circuit does not fit", CircuitError)
-    if content["schedule"] != SCHEDULE.names():
-        phases = ", ".join(content["schedule"])
-        raise CircuitError(
-            f"the circuit has the phases {phases}; here they are {', '.join(SCHEDULE.names())}"
-        )
+    check_phases(content["schedule"], content["corticalnet"])
+    older = content["corticalnet"] != VERSION
     try:
         circuit = make(
             populations=[
-                Population(p["name"], p["n"], _part(Cell, p["cell"], f"population '{p['name']}'"))
+                Population(p["name"], p["n"], _part(Cell, p["cell"], f"population '{p['name']}'", older))
                 for p in content["populations"]
             ],
-            projections=[_projection_from_dict(p, arrays) for p in content["projections"]],
+            projections=[_projection_from_dict(p, arrays, older) for p in content["projections"]],
             wires=[Wire(**wire) for wire in content["wires"]],
             broadcasts=[Broadcast(**broadcast) for broadcast in content["broadcasts"]],
             dt=content["dt"],
@@ -144,11 +150,13 @@ def from_dict(
     return circuit
 
 
-def _projection_from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> Projection:
+def _projection_from_dict(
+    content: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], older: bool
+) -> Projection:
     words = {key: value for key, value in content.items() if key not in ("connection", "plasticity")}
     plasticity = content["plasticity"]
     if plasticity is not None:
-        words["plasticity"] = _part(Plasticity, plasticity, f"projection '{content['name']}'")
+        words["plasticity"] = _part(Plasticity, plasticity, f"projection '{content['name']}'", older)
     if words.pop("signs") or not content["shared_with"]:
         words["weight"] = _array(arrays, content["name"], "weight")
     if words.pop("bounded"):
@@ -158,10 +166,18 @@ def _projection_from_dict(content: Mapping[str, Any], arrays: Mapping[str, NDArr
     return Projection(**words)
 
 
-def _part(kind: type[Part], content: Mapping[str, Any], where: str) -> Any:
+def _part(kind: type[Part], content: Mapping[str, Any], where: str, older: bool) -> Any:
+    """Make a cell or plasticity; of a file of another version parameters may be missing."""
     try:
         remake(kind, content["kind"])
-        return kind.from_dict(content)
+        missing = kind.missing(content) if older else []
+        if missing:
+            warnings.warn(
+                f"{where}: {content['kind']} was saved by another version, without '{missing[0]}'",
+                CircuitWarning,
+                stacklevel=6,
+            )
+        return kind.from_dict(content, but=missing)
     except CircuitError as error:
         raise CircuitError(f"{where}: {error}") from None
 

@@ -3,6 +3,7 @@
 import json
 import os
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,13 +20,15 @@ from corticalnet.circuits import (
     Projection,
     Synapses,
     Wire,
+    formats,
+    json_schema,
 )
 from corticalnet.circuits.cells import Cell, Clamped, Clock, Error, Prediction, Sensory, Value
 from corticalnet.circuits.connection import AllToAll
 from corticalnet.circuits.plasticity import ErrorTimesRate
 from corticalnet.circuits.serialisation import arrays_of, from_dict
 from corticalnet.engines import simulate
-from corticalnet.errors import CircuitError
+from corticalnet.errors import CircuitError, CircuitWarning
 from corticalnet.experiment.protocol import Present, Teach
 from corticalnet.recordings.reading import weight_change
 
@@ -106,16 +109,21 @@ def test_what_comes_back_prints_and_runs_the_same(make, tmp_path):
 def test_the_description_is_json_without_arrays():
     content = json.loads(json.dumps(circuit().to_dict()))
     assert content["schedule"][0] == "deliver"
+    assert (content["format"], content["corticalnet"]) == (2, "0.1.0")
+    assert content["units"] == {"dt": "ms", "delay": "ms"}
     assert content["needs"] == {"present": 2, "teach": 3}
     assert content["populations"][1] == {
         "name": "area1.value", "n": 3,
-        "cell": {"kind": "Value", "parameters": {"tau": 2.0, "activation": "tanh"}},
+        "cell": {
+            "kind": "Value", "parameters": {"tau": 2.0, "activation": "tanh"}, "units": {"tau": "ms"},
+        },
     }  # fmt: skip
     kernel, _, back, one = content["projections"]
     assert kernel["connection"] == {"kind": "Synapses", "count": 3}
     assert kernel["plasticity"] == {
         "kind": "ErrorTimesRate",
         "parameters": {"rate": 0.3, "trigger": "clock", "modulator": "", "consolidation": "", "memory": 0.0},
+        "units": {"memory": "ms"},
     }
     assert (back["shared_with"], back["delay"], back["connection"]) == ("dense", 1.0, None)
     assert one["connection"] == {"kind": "OneToOne"}
@@ -204,8 +212,14 @@ def test_a_pipe_is_not_waited_for(tmp_path):
         ("population 'area1.value': unknown parameter of Value 'colour'. Choices: tau, activation",
          lambda c: c["populations"][1]["cell"]["parameters"].update(colour=3)),
         ("does not fit", lambda c: c["wires"][0].update(length=3)),
-        ("the circuit has the phases move, deliver; here they are deliver, move, fire",
-         lambda c: c.update(schedule=["move", "deliver"])),
+        ("written in format 3 by corticalnet 9.9; this is corticalnet 0.1.0, which reads formats up to 2",
+         lambda c: c.update(format=3, corticalnet="9.9")),
+        ("'format' is True; it must be a whole number from 1", lambda c: c.update(format=True)),
+        ("'units' is {'dt': 's', 'delay': 'ms'}", lambda c: c.update(units={"dt": "s", "delay": "ms"})),
+        ("population 'area1.value': Value.tau = '2.0 mV' is a voltage, but must be a time",
+         lambda c: c["populations"][1]["cell"].update(units={"tau": "mV"})),
+        ("unknown parameter of Value with a unit 'activation'",
+         lambda c: c["populations"][1]["cell"].update(units={"activation": "ms"})),
     ],
 )  # fmt: skip
 def test_descriptions_of_what_is_not_known(message, change):
@@ -273,12 +287,7 @@ VALUES = [
 @pytest.mark.parametrize(("key", "value", "message"), VALUES, ids=[f"{k} {v}" for k, v, _ in VALUES])
 def test_values_of_another_type_are_told_with_their_place(key, value, message):
     made = circuit()
-    content = made.to_dict()
-    *way, last = [int(word) if word.isdigit() else word for word in key.split(".")]
-    inside = content
-    for word in way:
-        inside = inside[word]
-    inside[last] = value
+    content = _changed(made.to_dict(), key, value)
     refused(message, from_dict, content, arrays_of(made), Circuit)
 
 
@@ -336,3 +345,87 @@ def test_sound_files_of_something_else(tmp_path):
         refused("c.safetensors is damaged", Circuit.load, tmp_path / "c")
     text.write_text("[" * 100_000)
     refused("c.json is damaged, or no circuit", Circuit.load, tmp_path / "c")
+
+
+# Files of other versions -------------------------------------------------------------------------
+FILES = Path(__file__).parent / "files"
+
+
+def test_a_file_of_format_1_opens_and_is_written_as_one_of_format_2(tmp_path):
+    """As this version's own circuit of the same numbers, which draws from the same generator."""
+    old = Circuit.load(FILES / "format_1")
+    before = json.loads((FILES / "format_1.json").read_text())
+    assert not {"format", "corticalnet", "units", "timed"} & before.keys()
+    assert old.timed
+    assert [p.name for p in old.populations] == [p["name"] for p in before["populations"]]
+    assert old.population("area1.value").cell == Value(tau=2.0, activation="tanh")
+    old.save(tmp_path / "new")
+    again = Circuit.load(tmp_path / "new")
+    assert json.loads((tmp_path / "new.json").read_text())["format"] == 2
+    assert (str(again), again.to_dict()) == (str(old), old.to_dict())
+    xr.testing.assert_identical(ran(old), ran(again))
+
+
+def test_renaming_a_phase_leaves_files_readable(monkeypatch):
+    made = circuit()
+    content, arrays = made.to_dict(), arrays_of(made)
+    content["schedule"] = ["deliver", "shift", *content["schedule"][2:]]
+    with pytest.warns(
+        CircuitWarning, match=r"saved by corticalnet 0\.1\.0, whose step had the phases deliver, sh"
+    ):
+        assert str(from_dict(content, arrays, Circuit)) == str(made)
+    monkeypatch.setitem(formats.RENAMED_PHASES, "shift", "move")  # then it is known, and nothing is said
+    assert str(from_dict(content, arrays, Circuit)) == str(made)
+
+
+def test_a_parameter_that_an_older_version_did_not_know():
+    made = circuit()
+    content, arrays = made.to_dict(), arrays_of(made)
+    content["corticalnet"] = "0.0.9"
+    del content["populations"][1]["cell"]["parameters"]["activation"]
+    with pytest.warns(CircuitWarning, match="Value was saved by another version, without 'activation'"):
+        old = from_dict(content, arrays, Circuit)
+    assert old.population("area1.value").cell == Value(tau=2.0)
+
+
+def test_numbers_in_other_units_are_converted():
+    made = circuit()
+    content = made.to_dict()
+    content["populations"][1]["cell"].update(
+        parameters={"tau": 0.002, "activation": "tanh"}, units={"tau": "s"}
+    )
+    assert from_dict(content, arrays_of(made), Circuit).to_dict() == made.to_dict()
+
+
+def test_the_schema_is_that_of_the_files():
+    """By another tool: what is written fits, and each mistake above that is one of form does not."""
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    valid = jsonschema.Draft202012Validator(schema).is_valid
+    for made in (circuit(), tied()):
+        assert valid(json.loads(json.dumps(made.to_dict())))
+    for key, value, _ in VALUES:
+        if value == value:  # (JSON has no nan)
+            assert not valid(_changed(circuit().to_dict(), key, value)), key
+    for key, value in (
+        ("populations.1.cell.parameters.tau", 0.0), ("populations.1.cell.parameters.tau", "2 ms"),
+        ("populations.7.cell.parameters.first", 0.5), ("projections.1.connection.kind", "Dense"),
+        ("projections.0.plasticity.parameters.colour", 3), ("format", 0),
+    ):  # fmt: skip
+        assert not valid(_changed(circuit().to_dict(), key, value)), key
+    own = _changed(circuit().to_dict(), "populations.1.cell", {"kind": "Mine", "parameters": {"x": [1]}})
+    assert valid(own)  # a kind of the user's own may have any parameters
+    assert schema["$defs"]["LIF"]["properties"]["tau"] == {
+        "default": 20.0, "type": "number", "unit": "ms", "exclusiveMinimum": 0.0
+    }  # fmt: skip
+
+
+def _changed(content, key, value):
+    content = json.loads(json.dumps(content))
+    *way, last = [int(word) if word.isdigit() else word for word in key.split(".")]
+    inside = content
+    for word in way:
+        inside = inside[word]
+    inside[last] = value
+    return content
