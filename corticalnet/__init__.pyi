@@ -98,6 +98,14 @@ from .formats.nwb import (
     from_nwb as from_nwb,
     to_nwb as to_nwb,
 )
+from .formats.sonata import (
+    from_sonata as from_sonata,
+    to_sonata as to_sonata,
+)
+from .formats.spike_trains import (
+    SpikeTrains as SpikeTrains,
+    read_spikes as read_spikes,
+)
 from .formats.weights import (
     from_jpc as from_jpc,
     from_pcx as from_pcx,

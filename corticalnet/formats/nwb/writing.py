@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ import xarray as xr
 from corticalnet.about import VERSION
 from corticalnet.errors import FormatError, one_of
 from corticalnet.formats.extras import library
+from corticalnet.formats.notes import written
 from corticalnet.formats.nwb.contents import add_intervals, add_numbers, add_units
 from corticalnet.formats.timeline import Timeline
 from corticalnet.recordings.reading import untimed
@@ -129,7 +129,7 @@ def _file(pynwb: Any, data: xr.Dataset, line: Timeline, about: dict[str, Any]) -
         nwb = pynwb.NWBFile(
             identifier=str(uuid4()),
             subject=pynwb.file.Subject(**subject),
-            notes=json.dumps(notes(line), indent=1, ensure_ascii=False, default=_plain),
+            notes=written(line),
             **fields,
         )
     except (TypeError, ValueError) as error:
@@ -140,27 +140,3 @@ def _file(pynwb: Any, data: xr.Dataset, line: Timeline, about: dict[str, Any]) -
         if str(name) not in whole:
             add_numbers(pynwb, nwb, line, str(name), array)
     return nwb
-
-
-def notes(line: Timeline) -> dict[str, Any]:
-    """Return all that a recording says of itself, but its numbers over time."""
-    data = line.data
-    variables = {
-        str(name): {"dims": list(array.dims), "dtype": str(array.dtype), "attrs": dict(array.attrs)}
-        for name, array in data.variables.items()
-    }
-    for name, array in data.coords.items():
-        if "time" not in array.dims:
-            variables[str(name)]["values"] = array.values.tolist()
-    step = {"first": int(line.step[0]), "gap": line.every, "count": len(line.step)}
-    return {
-        "attrs": dict(data.attrs),
-        "sizes": dict(data.sizes),
-        "step": step if line.regular else line.step.tolist(),
-        "variables": variables,
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Convert a number or an array of NumPy to what JSON knows."""
-    return value.tolist() if isinstance(value, np.generic | np.ndarray) else str(value)
