@@ -1,6 +1,6 @@
 """Does AuGMEnT learn its papers' working memory tasks, and in how many trials?
 
-    python -m simulations.augment_tasks                      20 seeds of each task, 31 minutes on a busy core
+    python -m simulations.augment_tasks                      20 seeds of each task, 48 minutes on a busy core
     python -m simulations.augment_tasks --task saccade       one of them
     python -m simulations.augment_tasks --quick              a shorter delay, two seeds, few trials: 9 s
 
