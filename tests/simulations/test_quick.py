@@ -91,7 +91,8 @@ def test_a_recording_needs_no_memory_but_its_own():
 
 
 @pytest.mark.slow
-def test_accuracy_table_fills_goes_on_and_reads(tmp_path):
+def test_accuracy_table_fills_goes_on_and_reads(tmp_path, monkeypatch):
+    monkeypatch.setattr("corticalnet.training.result.draw", lambda *arguments: [])
     first = results("accuracy_table", runs=tmp_path)
     again = results("accuracy_table", runs=tmp_path)
     assert first["rules"]["backprop"][0]["best_test_accuracy"] > 0.6
@@ -172,7 +173,8 @@ def test_bursts_near_backprop_and_ensembles_near_rates():
 
 
 @pytest.mark.slow
-def test_on_the_spectrum_guesses_vary_and_equilibria_have_a_gradient_of_their_own():
+def test_on_the_spectrum_guesses_vary_and_equilibria_have_a_gradient_of_their_own(monkeypatch):
+    monkeypatch.setattr("corticalnet.audit.autonomy.TRIALS", 2)
     module = importlib.import_module("simulations.spectrum")
     found = results("spectrum")["rules"]
     seen = {name: one["seen"][0] for name, one in found.items()}
