@@ -147,6 +147,20 @@ def test_sheets_pass_convolutions_pools_and_flattening_as_in_torch(kind):
     np.testing.assert_allclose(ours, run(made, x, DT)["output"], atol=1e-12)
 
 
+@pytest.mark.parametrize("kind", ["strides", "groups"])
+def test_files_are_read_that_nir_itself_refuses(kind, tmp_path):
+    """nir 1.0.8 sizes convolutions by the height of their kernel and by one group (findings/)."""
+    shape, how = CONVOLUTIONS[kind]
+    convolution = nir.Conv2d(input_shape=(6, 7), weight=weights(*shape), bias=np.zeros(shape[0]), **how)
+    made = line(convolution, n=[2, 6, 7], out=[1])
+    nir.write(tmp_path / "sheet.nir", made)
+    with pytest.raises(ValueError, match="type mismatch"):
+        nir.read(tmp_path / "sheet.nir")
+    x = np.random.default_rng(0).normal(size=(2, 2, 6, 7))
+    ours = simulated(cn.from_nir(tmp_path / "sheet.nir"), x, "output")["output.value"]
+    np.testing.assert_allclose(ours, run(made, x, DT)["output"].reshape(2, -1), atol=1e-12)
+
+
 def test_a_convolution_in_one_dimension():
     how = {"stride": 2, "padding": 1, "dilation": 2, "groups": 1, "bias": weights(3)}
     made = line(

@@ -9,8 +9,15 @@ import pytest
 import torch
 
 import corticalnet as cn
-from corticalnet.circuits.cells import Constant, DrivenLIF, Poisson, Sensory
-from corticalnet.circuits.cells.integrate_and_fire import CubaLIF, IntegrateAndFire, LeakyIntegrateAndFire
+from corticalnet.circuits.cells import (
+    Constant,
+    CubaLIF,
+    DrivenLIF,
+    IntegrateAndFire,
+    LeakyIntegrateAndFire,
+    Poisson,
+    Sensory,
+)
 from corticalnet.circuits.plasticity.short_term import TsodyksMarkram
 from corticalnet.errors import FormatError
 from tests.formats.nir_by_hand import run

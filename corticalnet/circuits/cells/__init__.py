@@ -28,6 +28,14 @@ from corticalnet.circuits.cells.delayed_reward import (
 )
 from corticalnet.circuits.cells.error import Error
 from corticalnet.circuits.cells.feedforward import Feedback, Feedforward, LeakyFeedback, LeakyFeedforward
+from corticalnet.circuits.cells.integrate_and_fire import (
+    Bias,
+    CubaLIF,
+    IntegrateAndFire,
+    LeakyIntegrateAndFire,
+    LeakyIntegrator,
+    LinearReadout,
+)
 from corticalnet.circuits.cells.pool import PooledValue, Winner
 from corticalnet.circuits.cells.prediction import OutputPrediction, Prediction, PredictionWithMotion, Sum
 from corticalnet.circuits.cells.softmax import (
@@ -71,12 +79,14 @@ __all__ = [
     "ActionValue",
     "AveragedError",
     "AveragedSoftmaxError",
+    "Bias",
     "Cell",
     "ChangeDetector",
     "Clamped",
     "Clock",
     "Constant",
     "ContinuousDetector",
+    "CubaLIF",
     "DelayedDetector",
     "Dopamine",
     "DrivenLIF",
@@ -84,10 +94,14 @@ __all__ = [
     "Feedback",
     "Feedforward",
     "GatingDetector",
+    "IntegrateAndFire",
     "LeakyActionValue",
     "LeakyFeedback",
     "LeakyFeedforward",
+    "LeakyIntegrateAndFire",
+    "LeakyIntegrator",
     "LeakyValue",
+    "LinearReadout",
     "Memory",
     "NudgedSoftmaxValue",
     "NudgedValue",

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from corticalnet.circuits import Circuit, Population, Projection
-from corticalnet.circuits.cells import Constant
-from corticalnet.circuits.cells.integrate_and_fire import Bias
+from corticalnet.circuits.cells import Bias, Constant
 from corticalnet.errors import FormatError
 from corticalnet.formats.nir.readers import KINDS, NirReader, weight_gain
 

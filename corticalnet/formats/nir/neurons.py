@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.cells import Cell
-from corticalnet.circuits.cells.integrate_and_fire import (
+from corticalnet.circuits.cells import (
+    Cell,
     CubaLIF,
     IntegrateAndFire,
     LeakyIntegrateAndFire,

@@ -21,8 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from corticalnet.circuits.cells import Cell, DrivenLIF
-from corticalnet.circuits.cells.integrate_and_fire import CubaLIF, IntegrateAndFire, LeakyIntegrateAndFire
+from corticalnet.circuits.cells import Cell, CubaLIF, DrivenLIF, IntegrateAndFire, LeakyIntegrateAndFire
 
 Floats = NDArray[np.float64]
 

@@ -22,8 +22,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from corticalnet.circuits import AllToAll, Circuit, Population, Projection, Synapses
-from corticalnet.circuits.cells import Sensory
-from corticalnet.circuits.cells.integrate_and_fire import Bias, LinearReadout
+from corticalnet.circuits.cells import Bias, LinearReadout, Sensory
 from corticalnet.circuits.quantities import MS, POSITIVE, quantity
 from corticalnet.errors import CircuitWarning, FormatError
 from corticalnet.formats.nir.graph import Graph, flat_graph
