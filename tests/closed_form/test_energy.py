@@ -136,6 +136,29 @@ def test_one_hidden_area_in_closed_form(hidden, gain):
     assert held.curvature == pytest.approx(1 + k, rel=1e-8)
 
 
+@pytest.mark.parametrize("hidden", ["linear", "relu"])
+def test_columns_as_active_as_others_of_their_pool_are_no_infinite_curvature(hidden):
+    """Four columns, a pool of all, an output held: F = ½ ‖x − μ‖² + ½ ‖t − w x_i‖², so λ = 1 + ‖w‖².
+
+    All columns are as active as each other: at every small step another one wins, and slopes jump.
+    """
+    areas = [
+        cn.Area(cn.Convolution(1, 1), hidden, pool=2, name="sheet"),
+        cn.Area(cn.Dense(3), "linear"),
+    ]
+    net = cn.Network((1, 2, 2), areas, seed=3, dtype=F64)
+    x = torch.ones(1, 1, 2, 2, dtype=F64) * net.links[0].weight.detach().sign().sum()
+    found = stability(net, x, output_free=False, levelled=False)
+    assert found.curvature == pytest.approx(1 + net.links[1].weight.square().sum().item(), rel=1e-8)
+
+
+def test_a_column_at_the_kink_of_a_relu_is_on_one_side_of_it():
+    """Without an input all drives are 0: no column fires, and the curvature is that of ½ ‖x − μ‖²."""
+    net = network("relu", sizes=(5, 8, 4))
+    found = stability(net, torch.zeros(1, 5, dtype=F64), output_free=False)
+    assert found.curvature == pytest.approx(1.0, rel=1e-8)
+
+
 def test_steps_of_one_come_to_rest_up_to_k_of_a_half():
     net = network("linear", sizes=(5, 8, 4))
     k = np.linalg.norm(net.links[1].weight.detach().numpy(), 2) ** 2

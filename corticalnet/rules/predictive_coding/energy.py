@@ -8,7 +8,9 @@ free (y is a rate). An inference step is a step down the slope; so with λ the l
 ∂²F/∂x²), steps of size γ come to rest only if γ λ < 2.
 
 Curvature along v is how the slope changes along v: a central difference of the slope, so drive, feedback and
-gain are all it needs, and the terms with f'' are in it. Where all errors are at rest they vanish, and the
+gain are all it needs, and the terms with f'' are in it. Across a kink (a ReLU begins to fire, another column
+wins a pool) a difference would be a jump over a small number, and no curvature: it is taken on the linear
+piece on which the values lie. Where all errors are at rest they vanish, and the
 curvature is JᵀJ with J = ∂ε/∂x (Gauss and Newton's). All in float64.
 """
 
@@ -27,7 +29,7 @@ from corticalnet.network import Network
 from corticalnet.network.area import Area, Trace
 from corticalnet.network.homeostasis import BatchHomeostasis
 from corticalnet.network.reading import finite
-from corticalnet.network.stages import Fire
+from corticalnet.network.stages import Fire, MaxPool
 from corticalnet.network.wiring import ForwardState, Wiring
 from corticalnet.rules.feedback import Tied
 from corticalnet.rules.teaching import Teacher, TrialLoss
@@ -78,9 +80,12 @@ class Energy:
         )
         return torch.stack([*parts, above], 1)
 
-    def slope(self, values: Tensor) -> Tensor:
-        """Compute ``∂F/∂x`` ``[batch, n]``: minus the change of value cells in an inference step, per γ."""
-        errors, difference, _, traces = self._errors(values)
+    def slope(self, values: Tensor, piece: list[Trace] | None = None) -> Tensor:
+        """Compute ``∂F/∂x`` ``[batch, n]``: minus the change of value cells in an inference step, per γ.
+
+        ``piece``: traces of other values; who fires and who wins is as it was there.
+        """
+        errors, difference, _, traces = self._errors(values, piece)
         slopes = list(errors)
         slopes[-1] = difference
         for node in range(1, self.wiring.output):
@@ -93,25 +98,31 @@ class Energy:
         """Estimate the smallest and largest eigenvalue of ``∂²F/∂x²`` at these values, ``[batch]`` each."""
 
         size = _SMALL * (1 + values.square().mean(1, keepdim=True).sqrt())
+        piece = self._errors(values)[-1]
 
         def along(direction: Tensor) -> Tensor:
             move = size * direction
-            return (self.slope(values + move) - self.slope(values - move)) / (2 * size)
+            return (self.slope(values + move, piece) - self.slope(values - move, piece)) / (2 * size)
 
         return extremes(along, torch.zeros_like(values), iterations)
 
-    def _errors(self, values: Tensor) -> tuple[list[Tensor], Tensor, list[Tensor], list[Trace]]:
+    def _errors(
+        self, values: Tensor, piece: list[Trace] | None = None
+    ) -> tuple[list[Tensor], Tensor, list[Tensor], list[Trace]]:
         """Compute ε of every node (with the gain at the output; without it, apart), all rates, all traces."""
         state = self._by_node(values)
         rates, traces, before = [self.activity.rates[0]], [self.activity.traces[0]], self.activity.traces
         errors = [torch.zeros_like(rates[0])]
         for node in range(1, self.wiring.output):
             errors.append(state[node] - self.wiring.drive(node, rates))
-            rate, trace = self.wiring.area(node).forward(state[node], before[node])
+            rate, trace = _forward(
+                self.wiring.area(node), state[node], before[node], None if piece is None else piece[node]
+            )
             rates.append(rate)
             traces.append(trace)
         above = self.wiring.area(-1)
-        answer, trace = above.forward(self.wiring.drive(self.wiring.output, rates), before[-1])
+        drive = self.wiring.drive(self.wiring.output, rates)
+        answer, trace = _forward(above, drive, before[-1], None if piece is None else piece[-1])
         difference = state[-1] - answer if self.trial_loss is None else self.trial_loss.error(answer)
         errors.append(above.backward(difference, trace))
         return errors, difference, [*rates, answer], [*traces, trace]
@@ -125,6 +136,25 @@ class Energy:
         sizes = [torch.Size(shape).numel() for shape in shapes]
         parts = zip(values.split(sizes, 1), shapes, strict=True)
         return [values, *(part.reshape(-1, *shape) for part, shape in parts)]
+
+
+def _forward(area: Area, drive: Tensor, before: Trace, piece: Trace | None) -> tuple[Tensor, Trace]:
+    """Fire as an area does; with a piece, by the columns that fired and won there, and no others."""
+    if piece is None:
+        return area.forward(drive, before)
+    trace: Trace = []
+    for stage, (x, y, memory) in zip(area.sequence, piece, strict=True):
+        if isinstance(stage, Fire) and stage.activation.name == "relu":
+            drive = stage.backward(drive, x, y, memory)
+            trace.append((x, y, memory))
+            continue
+        if isinstance(stage, MaxPool):
+            rate = drive.flatten(2).gather(2, memory.flatten(2)).view_as(memory)
+        else:
+            rate, memory = stage.forward(drive, memory)
+        trace.append((drive, rate, memory))
+        drive = rate
+    return drive, trace
 
 
 @dataclass(frozen=True)
