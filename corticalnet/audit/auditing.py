@@ -14,7 +14,7 @@ from corticalnet.audit.constraints import signed, taught, transport
 from corticalnet.audit.equality import LINKS, equality
 from corticalnet.audit.locality import locality
 from corticalnet.audit.report import Report
-from corticalnet.audit.samples import ACTIVATIONS, random_mlp, title, training_copy
+from corticalnet.audit.samples import activations, title, training_copy, usual_mlp
 from corticalnet.audit.synapses import tying
 from corticalnet.audit.verdicts import (
     judge_autonomy,
@@ -49,7 +49,8 @@ def audit_rule(
 
     Args:
         rule: a name (:func:`corticalnet.list_rules`), or any rule; it is not changed.
-        network: to try it on; not changed. If not given: dense ones with 2 to 5 links, sigmoid, tanh, ReLU.
+        network: to try it on; not changed. If not given: dense ones with 2 to 5 links, of sigmoid, tanh and
+            ReLU columns, or of those that the rule is for (``rule.activations``).
         seed: of networks, inputs and timing.
         quick: one network of each kind, instead of several.
         progress: called with the name of a part (one of :data:`PARTS`) when it is done.
@@ -83,8 +84,8 @@ def audit_rule(
         carried, signals = part("feedback", (transport(rule, network, seed), signed(rule, network, seed)))
         told = part("teacher", taught(rule, network, seed))
         time = part("autonomy", autonomy(rule, network, seed, (1.0,) if quick else SCALES))
-    tied = tying(training_copy(random_mlp("tanh", 3, seed) if network is None else network))
-    kinds = f"dense networks with {LINKS[0]} to {LINKS[-1]} links ({', '.join(ACTIVATIONS)})"
+    tied = tying(training_copy(usual_mlp(rule, seed) if network is None else network))
+    kinds = f"dense networks with {LINKS[0]} to {LINKS[-1]} links ({', '.join(activations(rule))})"
     return Report(
         title(rule),
         kinds if network is None else f"a network with {len(network.links)} links",

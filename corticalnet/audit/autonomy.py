@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from corticalnet.audit.equality import EQUAL
-from corticalnet.audit.samples import ACTIVATIONS, random_mlp, training_copy
+from corticalnet.audit.samples import activations, random_mlp, training_copy
 from corticalnet.audit.settling import RATE, Settling, number, settle
 from corticalnet.audit.stream import autonomy_in_a_stream, lessons
 from corticalnet.circuits import Circuit
@@ -91,21 +91,21 @@ def autonomy(
     with np.errstate(all="ignore"), warnings.catch_warnings():  # weights and values may run away
         warnings.simplefilter("ignore", CircuitWarning)
         try:
-            one = _networks(network, seed)[0][1]
+            one = _networks(rule, network, seed)[0][1]
             example = expand(one, rule, RATE)
             alone = expand(one, rule, RATE, phase_signal=False)
             if rule.stochastic:
                 return Autonomy(NOISY, _controls(example), phase_cells=_phase_cells(alone))
         except CircuitError as error:
             return _continuous(one, rule) or Autonomy(f"no circuit: {error}")
-        settling = {kind: settle(one, rule, seed) for kind, one in _networks(network, seed, scales)}
+        settling = {kind: settle(one, rule, seed) for kind, one in _networks(rule, network, seed, scales)}
         untold = settling
         if any(target.endswith(".phi") for target in _hear_the_phase(example)):
-            usual = _networks(network, seed, (1.0,))
+            usual = _networks(rule, network, seed, (1.0,))
             untold = {kind: settle(one, rule, seed, told=False) for kind, one in usual}
         controls = _controls(example)
         found: dict[bool, dict[str, dict[str, float]]] = {True: {}, False: {}}
-        for kind, one in _networks(network, seed):
+        for kind, one in _networks(rule, network, seed):
             for mine, condition, distance in _streams(one, rule, controls, seed):
                 found[mine].setdefault(condition, {})[kind] = distance
     return Autonomy("", controls, settling, untold, _phase_cells(alone), found[False], found[True])
@@ -181,14 +181,14 @@ def _from_rest(network: Network, rule: LearningRule, seed: int) -> float:
 
 
 def _networks(
-    network: Network | None, seed: int, scales: tuple[float, ...] = ()
+    rule: LearningRule, network: Network | None, seed: int, scales: tuple[float, ...] = ()
 ) -> list[tuple[str, Network]]:
     """Return (kind, network) pairs to measure on."""
     if network is not None:
         return [("this network", training_copy(network))]
     return [
         (f"{activation} × {scale:g}" if scales else activation, random_mlp(activation, LINKS, seed, scale))
-        for activation in ACTIVATIONS
+        for activation in activations(rule)
         for scale in scales or (1.0,)
     ]
 

@@ -25,11 +25,12 @@ from corticalnet.activations import activation
 from corticalnet.audit.null_space import NullSpace, null_space
 from corticalnet.audit.probe import Probe, ProbeState
 from corticalnet.audit.samples import (
+    activations,
     links_above,
     random_batch,
-    random_mlp,
     relative_change,
     training_copy,
+    usual_mlp,
     weight_update,
 )
 from corticalnet.compare import relative_error, seeded
@@ -76,7 +77,7 @@ class Transport:
 def transport(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Transport:
     """Alter forward weights and measure whether feedback follows (weight transport)."""
     unfelt = null_space(rule, network, seed)
-    network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
+    network = training_copy(usual_mlp(rule, seed) if network is None else network)
     now, before = _below(rule, network, seed), dict.fromkeys(ALTERATIONS, 0.0)
     if signed(rule, network, seed).count:  # a pathway that is not used carries nothing
         with torch.no_grad():
@@ -159,11 +160,12 @@ class Signals:
 def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Signals:
     """Measure the signs of what crosses synapses down in a trial: states that are sent, before any weight.
 
-    Columns fire by a sigmoid, whatever they do in the network: a rate is never negative then, so what is
-    negative is no activity. (Of columns that fire by tanh nobody could tell.)
+    Columns fire by a sigmoid (a ReLU, if the rule is for these), whatever they do in the network: a rate is
+    never negative then, so what is negative is no activity. (Of columns that fire by tanh nobody could tell.)
     """
-    network = random_mlp("sigmoid", 3, seed, 0.25) if network is None else network  # (noise stays above 0)
-    network, rule = _firing(training_copy(network)), rule.for_audit()
+    if network is None:
+        network = usual_mlp(rule, seed, "sigmoid", scale=0.25)  # (noise stays above 0)
+    network, rule = _firing(training_copy(network), rule), rule.for_audit()
     x, targets = random_batch(network, seed, 20)
     heard: dict[str, list[Tensor]] = {}
 
@@ -187,11 +189,13 @@ def signed(rule: LearningRule, network: Network | None = None, seed: int = 0) ->
     return Signals(negative, positive, len(every), below)
 
 
-def _firing(network: Network) -> Network:
-    """Let the columns of a network fire by a sigmoid."""
+def _firing(network: Network, rule: LearningRule) -> Network:
+    """Let the columns of a network fire by a sigmoid, or by what the rule is for and is never negative."""
+    known = activations(rule)
+    kind = next((kind for kind in ("sigmoid", "relu", "softplus") if kind in known), known[0])
     for stage in (stage for _, area in network.wiring.above_input for stage in area.sequence):
         if isinstance(stage, Fire):
-            stage.activation = activation("sigmoid")
+            stage.activation = activation(kind)
     return network
 
 
@@ -226,7 +230,7 @@ class Taught:
 
 def taught(rule: LearningRule, network: Network | None = None, seed: int = 0) -> Taught:
     """Name other classes as the target, and measure whether the change follows."""
-    network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
+    network = training_copy(usual_mlp(rule, seed) if network is None else network)
     x, targets = random_batch(network, seed, 20)
     before, step = weight_update(network, rule, x, targets, seed)
     answer = getattr(step, "prediction", None)

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corticalnet.audit.samples import ACTIVATIONS, random_batch, random_mlp, training_copy, weight_update
+from corticalnet.audit.samples import activations, random_batch, random_mlp, training_copy, weight_update
 from corticalnet.compare import cosine, relative_error, seeded, size
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
@@ -73,7 +73,7 @@ def equality(
         tried = {"this network": [(training_copy(network), k) for k in chosen]}
     else:
         each = [*itertools.product(LINKS, chosen)]
-        tried = {kind: [(random_mlp(kind, links, k), k) for links, k in each] for kind in ACTIVATIONS}
+        tried = {kind: [(random_mlp(kind, links, k), k) for links, k in each] for kind in activations(rule)}
     exact = rule.of_its_equilibrium()
     found = {}
     for kind, networks in tried.items():

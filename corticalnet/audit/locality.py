@@ -24,7 +24,7 @@ from torch import Tensor
 
 from corticalnet.audit.paths import difference
 from corticalnet.audit.probe import BEFORE, Probe, ProbeState, nudge
-from corticalnet.audit.samples import random_batch, random_mlp, training_copy, weight_update
+from corticalnet.audit.samples import random_batch, training_copy, usual_mlp, weight_update
 from corticalnet.audit.synapses import Synapse, down, synapses
 from corticalnet.network import Network
 from corticalnet.rules import LearningRule
@@ -68,7 +68,7 @@ def locality(rule: LearningRule, network: Network | None = None, seed: int = 0) 
         network: not changed; a dense one with three links, tanh, if not given.
         seed: of the batch.
     """
-    network = training_copy(random_mlp("tanh", 3, seed) if network is None else network)
+    network = training_copy(usual_mlp(rule, seed) if network is None else network)
     x, targets = random_batch(network, seed)
     probe = Probe(network, rule, x, targets)
     ends = synapses(probe.network, probe.rule)

@@ -20,7 +20,14 @@ from scipy.sparse import coo_array, coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from corticalnet.audit.samples import links_above, random_batch, relative_change, training_copy, weight_update
+from corticalnet.audit.samples import (
+    activations,
+    links_above,
+    random_batch,
+    relative_change,
+    training_copy,
+    weight_update,
+)
 from corticalnet.columns.links import as_connection
 from corticalnet.compare import seeded
 from corticalnet.errors import CircuitError
@@ -72,7 +79,8 @@ def null_space(rule: LearningRule, network: Network | None = None, seed: int = 0
         seed: of the batch, and of the moves.
     """
     if network is None:
-        network = mlp([8, COLUMNS, COLUMNS, 6], "tanh", seed=seed, dtype=torch.float64)
+        kind = "tanh" if "tanh" in activations(rule) else activations(rule)[0]
+        network = mlp([8, COLUMNS, COLUMNS, 6], kind, seed=seed, dtype=torch.float64)
     found = _tried(rule, training_copy(network), seed, SAMPLES)
     if not found.crowded:
         return found

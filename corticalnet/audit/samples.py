@@ -17,6 +17,19 @@ ACTIVATIONS = ("sigmoid", "tanh", "relu")
 BATCH = 5
 
 
+def activations(rule: LearningRule) -> tuple[str, ...]:
+    """Return the hidden activations that a rule is tried on: :data:`ACTIVATIONS`, or those it is for."""
+    return rule.activations or ACTIVATIONS
+
+
+def usual_mlp(
+    rule: LearningRule, seed: int, activation: str = "tanh", links: int = 3, scale: float = 1.0
+) -> Network:
+    """Make a network of this activation, or of the first one that the rule is for."""
+    known = activations(rule)
+    return random_mlp(activation if activation in known else known[0], links, seed, scale)
+
+
 def random_mlp(activation: str, links: int, seed: int, scale: float = 1.0) -> Network:
     """Make a dense network with 6 to 11 columns in every area, and ``scale`` times its usual weights."""
     rng = torch.Generator().manual_seed(1000 * links + seed)

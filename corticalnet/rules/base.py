@@ -103,6 +103,7 @@ class LearningRule(OwnWeights, ABC):
         equals: what its changes equal exactly, and where; None if nothing is known.
         may_diverge: what beside the learning rate may let training run away, and the cure; "" if nothing.
         of_two: whether two activities come down, not their difference: an audit asks what crosses synapses.
+        activations: of columns of any area, if it is for these alone; an audit tries it on networks of them.
         observer: who is told what cells hold just before synapses change; nobody, in training.
         capturable: whether which operations it runs depends on shapes and settings alone, not on numbers, and
             all that it keeps is in tensors that it changes in place: then :meth:`update` is recorded once and
@@ -131,6 +132,7 @@ class LearningRule(OwnWeights, ABC):
     may_diverge: str = ""
     of_two: bool = False
     capturable: bool = True
+    activations: tuple[str, ...] = ()
     observer: Observer = SILENT
 
     _recordings: Updates | None = None

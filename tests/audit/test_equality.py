@@ -4,7 +4,9 @@ import pytest
 import torch
 
 import corticalnet as cn
+from corticalnet.audit.constraints import signed, taught, transport
 from corticalnet.audit.equality import compare, equality, gradient
+from corticalnet.audit.locality import locality
 from corticalnet.audit.samples import ACTIVATIONS, random_batch, random_mlp, weight_update
 from corticalnet.audit.verdicts import judge_equality
 from tests.networks import F64, autograd, batch, dense, squared
@@ -88,3 +90,28 @@ def test_what_answers_with_an_equilibrium_is_also_compared_with_recurrent_backpr
     swept = equality(cn.rule("z-il"), net, seeds=1)
     assert swept["this network"].to_equilibrium is None
     assert "recurrent" not in judge_equality(swept).detail
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "columns"),
+    [
+        ({"form": "holomorphic", "points": 2, "feedback": 0.1}, ("sigmoid", "tanh", "softplus")),
+        ({"dynamics": "hopfield", "feedback": 0.1}, ("relu",)),
+        ({"nudge": "implicit", "feedback": 0.1}, ("relu",)),
+    ],
+    ids=["holomorphic", "hopfield", "implicit"],
+)
+def test_a_rule_for_some_columns_is_tried_on_networks_of_these(settings, columns, monkeypatch):
+    """Analytic ones, say; all parts of an audit ask what the rule declares."""
+    monkeypatch.setattr("corticalnet.audit.equality.LINKS", (2,))
+    rule = cn.rule("equilibrium-propagation", beta=0.05, steps=400, **settings)
+    found = equality(rule, seeds=1)
+    assert tuple(found) == columns == rule.activations
+    # Nudges of 0.05 are this near, but where a ReLU, or a state at its bound, has a kink.
+    assert all(one.to_equilibrium[1] > 0.9 for one in found.values())
+    if settings.get("dynamics"):  # (what takes longest)
+        assert locality(rule).checks > 50
+    assert signed(rule).count
+    assert transport(rule).largest > 0.1
+    assert taught(rule).wrong > 0.01

@@ -14,6 +14,7 @@ import torch
 
 import corticalnet as cn
 from corticalnet.analysis import align
+from corticalnet.audit.samples import random_batch, random_mlp
 from corticalnet.columns.writing_back import recorded_change
 from corticalnet.errors import CircuitError, RuleError
 from tests.networks import F64, autograd, batch, dense, distance, learned, sheets, skipping, squared
@@ -170,6 +171,39 @@ def test_a_phase_that_has_not_settled_is_told():
     with pytest.warns(UserWarning, match=r"a phase has not settled, states still move by .* after 2 steps"):
         cn.rule("equilibrium-propagation", steps=2).learn(net, x, y)
     cn.rule("equilibrium-propagation").learn(net, x, y)  # (a warning would be an error here)
+
+
+def test_columns_rest_in_one_way_while_the_loop_between_areas_contracts():
+    """Between areas states come back as κ Wᵀ f' W; in units of κ^(d/2) the step is √κ [0 Wᵀ; W 0] and f' ≤ 1.
+
+    So there is one rest for κ ‖[0 Wᵀ; W 0]‖² < 1. Beyond there may be two, and where the trial before has
+    left columns decides; a rule begins with a sweep.
+    """
+    net = random_mlp("tanh", 3, 1)
+    w1, w2 = (link.weight.detach().numpy() for link in net.links[1:])
+    below, middle, above = w1.shape[1], len(w1), len(w2)
+    between = np.zeros((below + middle + above,) * 2)
+    between[below : below + middle, :below] = w1
+    between[below + middle :, below : below + middle] = w2
+    limit = 1 / np.linalg.norm(between + between.T, 2) ** 2
+    assert 0.2 < limit < 0.3
+    (x, _), rng = random_batch(net, 1, 1), torch.Generator().manual_seed(0)
+
+    def rests(kappa):
+        rule = cn.rule("equilibrium-propagation", feedback=kappa, steps=2000)
+        for _ in range(8):
+            start = rule.begin(net, x)
+            for node in range(1, 4):
+                drawn = 2 * torch.rand(start.states[node].shape, generator=rng, dtype=F64) - 1
+                start.states[node] = start.rates[node] = drawn
+            rested = rule.relaxation.rest(start)
+            assert rested.settled.residual < 1e-12
+            yield torch.cat(rested.states[1:], 1)
+
+    with torch.no_grad():
+        one, several = torch.stack([*rests(0.9 * limit)]), torch.stack([*rests(0.5)])
+    assert (one - one[0]).abs().max() < 1e-12
+    assert (several - several[0]).abs().max() > 1.0
 
 
 # The circuit --------------------------------------------------------------------------------------

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from corticalnet.rules.equilibrium.relaxation import Relaxation
 
 
+#: Analytic activations of hidden columns.
+ANALYTIC = ("sigmoid", "tanh", "softplus")
+
+
 class ComplexPhase(RelaxationPhase):
     """A phase with a complex nudge, from where a free phase rests. Links carry real and imaginary parts.
 

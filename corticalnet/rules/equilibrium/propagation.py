@@ -32,6 +32,7 @@ Deviations from the paper
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -42,7 +43,7 @@ from torch import Tensor
 from corticalnet.checks import flag, positive, whole
 from corticalnet.errors import RuleError, one_of
 from corticalnet.network import Network
-from corticalnet.rules.base import LearnResult
+from corticalnet.rules.base import LearningRule, LearnResult
 from corticalnet.rules.equilibrium import continual, holomorphic
 from corticalnet.rules.equilibrium.detected_phases import DetectedPhases
 from corticalnet.rules.equilibrium.persistent import Visits
@@ -126,6 +127,10 @@ class EquilibriumPropagation(TwoPhases):
             None if nudged_steps is None else whole(f"{what}: nudged_steps", nudged_steps, RuleError)
         )
         self.changes_during_trial = form == "continual"
+        if form == "holomorphic":
+            self.activations = holomorphic.ANALYTIC
+        elif nudge == "implicit" or dynamics == "hopfield":
+            self.activations = ("relu",)  # (a hard sigmoid, within its bound)
         if nudge == "implicit" and self.teaching.loss != "squared":
             raise RuleError(
                 f"{what}: nudge='implicit' needs the squared loss, of which β (t − y) is solved for y"
@@ -218,6 +223,12 @@ class EquilibriumPropagation(TwoPhases):
         self._ready(net, optimizer)
         step = partial(self._step, net, optimizer)
         return continual.run(self, self._towards, self.beta, net, x, targets, change_weights=step)
+
+    def without_noise(self) -> LearningRule:
+        """Return a copy that always nudges towards the target, as a circuit without noise does."""
+        other = copy.deepcopy(self)
+        other.form = "one-sided" if self.form == "random sign" else self.form
+        return other
 
     def _towards(self, free: RelaxationPhase, trial_loss: TrialLoss, each: Any) -> RelaxationPhase:
         return self.nudged(free, trial_loss, self.beta, each)
