@@ -19,7 +19,7 @@
 #
 # Why it matters: jpc (and other predictive-coding libraries in JAX) keep models so. A checkpoint of another depth, or
 # of the class before a field was moved, gives a model that runs and is wrong. Our from_jpc reads the whole file and
-# refuses arrays that do not follow each other (tests/formats/test_weights.py).
+# refuses arrays that do not follow each other (tests/formats/test_weights_of_jpc.py).
 set -eu
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"

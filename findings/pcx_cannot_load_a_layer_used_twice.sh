@@ -16,7 +16,7 @@
 #
 # Why it matters: pcx.nn.shared is PCX's way of sharing weights, and what was trained so for hours is in a file that
 # its own library refuses. Our from_pcx refuses it too, by the name of the parameter that has no numbers
-# (tests/formats/test_weights.py).
+# (tests/formats/test_weights_of_pcx.py).
 set -eu
 folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"

@@ -3,9 +3,14 @@
 Layers follow each other within a step; what closes a loop is what its node sent in the step before.
 """
 
+from itertools import pairwise
+
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
+
+nir = pytest.importorskip("nir")
 
 
 def run(graph, x, dt, loops=()):
@@ -71,3 +76,36 @@ def node_step(node, x, state, dt):
     spike = v > node.v_threshold
     state["v"] = np.where(spike, node.v_reset, v)
     return spike.astype(float)
+
+
+# Graphs ---------------------------------------------------------------------------------------
+def each(n, **values):
+    return {name: np.full(n, float(value)) for name, value in values.items()}
+
+
+def lif(n, r=1.0, tau=0.02, v_leak=0.0, v_threshold=1.0, v_reset=0.0):
+    return nir.LIF(**each(n, r=r, tau=tau, v_leak=v_leak, v_threshold=v_threshold, v_reset=v_reset))
+
+
+def cuba(n, w_in=1.0, r=1.0):
+    constant = each(n, tau_mem=0.02, tau_syn=0.005, v_leak=0.1, v_threshold=0.7, v_reset=-0.2)
+    return nir.CubaLIF(**constant, **each(n, r=r, w_in=w_in))
+
+
+def perfect(n):
+    return nir.IF(**each(n, r=300.0, v_threshold=1.0, v_reset=0.1))
+
+
+def weights(*shape, seed=0, scale=1.0):
+    return scale * np.random.default_rng(seed).normal(0.4, 0.8, shape)
+
+
+def graph(nodes, edges, n, out):
+    ends = {"input": nir.Input({"input": np.array(n)}), "output": nir.Output({"output": np.array(out)})}
+    return nir.NIRGraph({**nodes, **ends}, edges, type_check=False)
+
+
+def line(*nodes, n, out):
+    """Nodes one after another."""
+    names = ["input", *(f"n{k}" for k in range(len(nodes))), "output"]
+    return graph(dict(zip(names[1:-1], nodes, strict=True)), list(pairwise(names)), n, out)

@@ -1,49 +1,16 @@
 """NIR graphs as circuits: beside the same graphs run by hand, node by node."""
 
 import warnings
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
 import corticalnet as cn
 from corticalnet.errors import CircuitWarning, FormatError
-from tests.formats.nir_by_hand import run
+from tests.formats.nir_by_hand import cuba, each, graph, lif, line, perfect, run, weights
 
 nir = pytest.importorskip("nir")
 DT, STEPS = 1e-3, 120
-
-
-def each(n, **values):
-    return {name: np.full(n, float(value)) for name, value in values.items()}
-
-
-def lif(n, r=1.0, tau=0.02, v_leak=0.0, v_threshold=1.0, v_reset=0.0):
-    return nir.LIF(**each(n, r=r, tau=tau, v_leak=v_leak, v_threshold=v_threshold, v_reset=v_reset))
-
-
-def cuba(n, w_in=1.0, r=1.0):
-    constant = each(n, tau_mem=0.02, tau_syn=0.005, v_leak=0.1, v_threshold=0.7, v_reset=-0.2)
-    return nir.CubaLIF(**constant, **each(n, r=r, w_in=w_in))
-
-
-def perfect(n):
-    return nir.IF(**each(n, r=300.0, v_threshold=1.0, v_reset=0.1))
-
-
-def weights(*shape, seed=0, scale=1.0):
-    return scale * np.random.default_rng(seed).normal(0.4, 0.8, shape)
-
-
-def graph(nodes, edges, n, out):
-    ends = {"input": nir.Input({"input": np.array(n)}), "output": nir.Output({"output": np.array(out)})}
-    return nir.NIRGraph({**nodes, **ends}, edges, type_check=False)
-
-
-def line(*nodes, n, out):
-    """Nodes one after another."""
-    names = ["input", *(f"n{k}" for k in range(len(nodes))), "output"]
-    return graph(dict(zip(names[1:-1], nodes, strict=True)), list(pairwise(names)), n, out)
 
 
 def stimulus(*n, seed=1):
