@@ -104,6 +104,16 @@ def test_cells_of_a_loop_may_differ(tmp_path):
     compare(made, graph, run(graph, stimulus(), float(graph.metadata["dt"]), loops(graph))["output"])
 
 
+def test_a_loop_over_cells_that_differ_comes_back_as_it_was(tmp_path):
+    """One node with two time constants becomes two populations, whose spikes are those of the original."""
+    made = circuit("loop", DrivenLIF(20, 5), DrivenLIF(10, 3))
+    graph = written(made, "norse", tmp_path)
+    again = cn.from_nir(tmp_path / "cells.nir")  # (a warning would be an error)
+    assert {(p.n, getattr(p.cell, "tau", 0)) for p in again.populations} >= {(5, 20.0), (3, 10.0)}
+    data = cn.simulate(again, [cn.Play({"input.stimulus": stimulus()})], record=["output"])
+    compare(made, graph, data["output.value"].values[:, 0])
+
+
 def test_time_constants_in_the_file_are_those_of_the_cells():
     graph = cn.to_nir(circuit(), reader="norse")
     assert graph.metadata["dt"] == pytest.approx(0.5e-3)

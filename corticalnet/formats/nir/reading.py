@@ -225,14 +225,16 @@ class _Drawing:
         joined = sparse.coo_array((np.ones(len(edges)), ends), shape=(len(names),) * 2)
         loop = connected_components(joined, connection="strong")[1]
         members = {name: {other for other in names if loop[at[other]] == loop[at[name]]} for name in names}
-        for one in {frozenset(group) for group in members.values() if len(group) > 1}:
-            listed = ", ".join(sorted(f"'{self.graph.words[name]}'" for name in one))
-            warnings.warn(
-                f"populations {listed} are a loop, which takes {len(one)} steps here, and one step in the "
-                "readers of NIR",
-                CircuitWarning,
-                stacklevel=4,
-            )
+        node_of = {name: node for node, parts in self.made_of.items() for name in parts}
+        for one in {frozenset(node_of.get(name, name) for name in group) for group in members.values()}:
+            if len(one) > 1:
+                listed = ", ".join(sorted(f"'{self.graph.words[name]}'" for name in one))
+                warnings.warn(
+                    f"populations {listed} are a loop, which takes {len(one)} steps here, and one step in "
+                    "the readers of NIR",
+                    CircuitWarning,
+                    stacklevel=4,
+                )
         late = dict.fromkeys(names, 0)
         for _ in names:  # (the longest way has no more steps than there are populations)
             for name in names:
