@@ -29,8 +29,11 @@ def _nobody() -> None:
 
 
 def link_of(name: str, links: Collection[str]) -> str:
-    """Return the link beside which weights lie, by their name (``inverse.area1->area2.bias``), or ""."""
-    return next((part for part in name.split(".") if part in links), "")
+    """Return the link beside which weights lie, by their name (``inverse.area1->area2.bias``), or "".
+
+    Names of links may have points, too (``area1->area3.1``): the longest one counts.
+    """
+    return max((link for link in links if f".{link}." in f".{name}."), key=len, default="")
 
 
 class OwnWeights(Guarded):

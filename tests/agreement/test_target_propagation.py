@@ -1,5 +1,6 @@
 """Target propagation as a circuit: weights and decoders change as the rule's do, given its noise (1e-10)."""
 
+import copy
 import re
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 import corticalnet as cn
 from corticalnet.columns import learning_noise
 from corticalnet.recordings.reading import weight_change
+from corticalnet.rules.own_weights import link_of
 from corticalnet.rules.target_propagation import reconstruction
 from tests.networks import CLASSES, F64, SHAPE, batch, dense, residual, sheets, skipping
 
@@ -40,6 +42,8 @@ def run(net, rule, lessons, engine, monkeypatch, longer=(0,)):
         step += circuit.needs.present + taught
     data = cn.simulate(circuit, protocol, engine, record=["value"], last=1, noise=noise)
     before = {k: p.detach().clone() for k, p in all_weights(net, rule).items()}
+    learned, decoding = copy.deepcopy((net, rule))
+    cn.write_back(circuit, learned, data, decoding)
     optimizer = torch.optim.SGD(net.parameters(), lr=RATE)
     by_place = {(one.population, one.port): one for one in noise}
     for (x, y), tick in zip(lessons, ticks, strict=True):
@@ -53,6 +57,8 @@ def run(net, rule, lessons, engine, monkeypatch, longer=(0,)):
         wanted[name] = (p.detach() - before[name]).numpy()
         like = wanted[name].T if decodes_all(circuit, name, change) else wanted[name]
         found[name], wanted[name] = change.ravel(), like.ravel()
+        written = all_weights(learned, decoding)[name].detach().numpy() - before[name].numpy()
+        assert abs(written - (p.detach() - before[name]).numpy()).max() < 1e-10, name
     return found, wanted
 
 
@@ -211,6 +217,28 @@ def test_links_and_decoders_of_all_kinds(net, rule, monkeypatch):
 def test_what_columns_cannot_hold_is_refused(name, settings, words):
     with pytest.raises(cn.errors.CircuitError, match=re.escape(words)):
         cn.circuit(dense(), cn.rule(name, **settings))
+
+
+def test_what_is_written_back_has_a_place_in_the_circuit():
+    net, rule = dense("tanh"), cn.rule("simplified-target-propagation")
+    columns = cn.circuit(net, cn.rule("backprop"))
+    with pytest.raises(cn.errors.CircuitError, match="has no weights of its own in this circuit"):
+        cn.write_back(columns, net, rule=rule)
+    pollack, other = cn.rule("kolen-pollack"), cn.rule("kolen-pollack")
+    columns = cn.circuit(net, pollack)
+    for p in other.parameters(net):
+        p.data.zero_()
+    cn.write_back(columns, net, rule=other)
+    for found, wanted in zip(other.parameters(net), pollack.parameters(net), strict=True):
+        assert wanted.any()
+        assert torch.equal(found, wanted)
+
+
+def test_the_longest_name_of_a_link_counts():
+    links = ["low->high", "low->high.1", "high->output"]
+    assert link_of("decoder.low->high.1.bias", links) == "low->high.1"
+    assert link_of("decoder.low->high", links) == "low->high"
+    assert link_of("gain", links) == ""
 
 
 def test_pools_and_changes_that_wait_are_refused():
