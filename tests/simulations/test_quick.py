@@ -378,6 +378,13 @@ def test_memory_units_of_augment_keep_the_cue():
     assert max(abs(a - b) for a, b in zip(left, right, strict=True)) > 0.1
 
 
+@pytest.mark.slow
+def test_a_circuit_learns_trial_by_trial_what_agents_learn():
+    for run in results("augment_circuit")["runs"].values():
+        assert run["other trials"] == 0
+        assert run["apart"] < 1e-10 < 1e-2 < run["moved"]
+
+
 def test_weights_are_worse_guesses_than_nodes():
     module = importlib.import_module("simulations.perturbation_variance")
     found = results("perturbation_variance")
