@@ -166,6 +166,16 @@ def test_one_file_for_each_sample(spikes, tmp_path):
     xr.testing.assert_identical(cn.from_nwb(paths[1]), spikes[SOME].isel(batch=[1]))
 
 
+def test_neo_reads_the_file_of_one_sample(spikes, tmp_path):
+    """It takes no file with keywords, nor cells with several intervals: a batch needs a file for each sample."""
+    io = pytest.importorskip("neo.io")
+    (path,) = cn.to_nwb(spikes[["area1.value.on.spike"]].isel(batch=[1]), tmp_path / "run.nwb")
+    (block,) = io.NWBIO(str(path), "r").read_all_blocks()
+    trains = [train for segment in block.segments for train in segment.spiketrains]
+    expected = spike_times(spikes, "area1.value.on", batch=1)
+    assert sum(map(len, trains)) == sum(map(len, expected.values())) > 10
+
+
 def test_what_else_is_told(spikes, tmp_path):
     start = datetime(2026, 1, 2, 3, tzinfo=UTC)
     about = {"lab": "ours", "session_start_time": start, "subject": {"species": "Mus musculus"}}

@@ -82,7 +82,7 @@ def add_intervals(nwb: Any, line: Timeline) -> None:
         nwb.add_epoch_column("trial", "number of the trial of its sample that it is in")
         nwb.add_epoch_column("label", "element of the protocol")
         for span in phases:
-            nwb.add_epoch(**_row(line, span), label=span.label)
+            nwb.add_epoch(**_row(line, span), label=span.label, tags=[span.label])
 
 
 def _row(line: Timeline, span: Span) -> dict[str, Any]:

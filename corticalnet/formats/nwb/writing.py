@@ -119,7 +119,6 @@ def _file(pynwb: Any, data: xr.Dataset, line: Timeline, about: dict[str, Any]) -
     fields = {
         "session_description": " ".join(told),
         "session_start_time": datetime.now(UTC),
-        "keywords": ["simulation"],
         "experiment_description": f"Protocol: {', '.join(label for _, label in line.events) or 'none'}.",
         "source_script": f"corticalnet {VERSION}",
         "source_script_file_name": "corticalnet.to_nwb",
