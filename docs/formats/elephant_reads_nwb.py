@@ -1,4 +1,4 @@
-"""Draw what Elephant computes from our NWB file: rates of spiking columns, and how irregular their cells fire.
+"""Draw what Elephant computes from our NWB file: rates of spiking columns, and how irregular they fire.
 
 pip install 'corticalnet[nwb]' neo elephant
 python docs/formats/elephant_reads_nwb.py          # docs/figures/elephant_reads_nwb.png
@@ -33,6 +33,7 @@ def write(path: Path) -> None:
 
 
 def main() -> None:
+    """Write a file, read it with pynwb, compute with Elephant, draw."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.nwb"
         write(path)

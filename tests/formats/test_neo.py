@@ -13,7 +13,7 @@ from corticalnet import to_neo
 from corticalnet.analysis import spike_times
 from corticalnet.circuits.cells import Cell, State
 from corticalnet.circuits.quantities import KHZ, MV
-from corticalnet.errors import FormatError, ProtocolError
+from corticalnet.errors import FormatError, ProtocolError, RecordingWarning
 from tests.formats.conftest import X
 
 LENGTH = 80
@@ -123,8 +123,9 @@ def test_through_neos_own_files(data, form, tmp_path):
     again = made(path).read_block()
     assert len(again.segments) == 4
     for one, other in zip(block.segments, again.segments, strict=True):
-        (events,) = other.events  # a Matlab file fills labels up to one length
-        assert [label.strip() for label in events.labels] == one.events[0].labels.tolist()
+        for ours, events in zip(one.events, other.events, strict=True):
+            # (a Matlab file fills labels up to one length)
+            assert [label.strip() for label in events.labels] == ours.labels.tolist()
         assert len(other.spiketrains) == len(one.spiketrains) > 50
         for a, b in zip(one.spiketrains, other.spiketrains, strict=True):
             np.testing.assert_array_equal(a.rescale("ms").magnitude, b.rescale("ms").magnitude)
@@ -150,3 +151,46 @@ def test_mistakes_are_one_sentence(data, monkeypatch):
     with pytest.raises(FormatError) as caught:
         to_neo(data)
     assert str(caught.value) == "to_neo needs neo: pip install 'corticalnet[neo]'"
+
+
+def test_one_train_for_each_cell_of_the_whole_recording(data):
+    block = to_neo(data, trial=None)
+    assert [s.t_stop.rescale("ms").item() for s in block.segments] == [LENGTH, LENGTH]
+    expected = spike_times(data, batch=1)
+    trains = {
+        (t.annotations["population"], t.annotations["number"]): t for t in block.segments[1].spiketrains
+    }
+    assert trains.keys() == expected.keys()
+    for cell, train in trains.items():
+        np.testing.assert_array_equal(train.rescale("ms").magnitude, expected[cell])
+
+
+def test_a_group_for_each_population(data):
+    block = to_neo(data)
+    groups = {group.name: group for group in block.groups}
+    assert len(groups) == len(block.groups)
+    trains = groups["area1.value.on"].spiketrains
+    assert len(trains) == 15 * len(block.segments)
+    assert {train.annotations["population"] for train in trains} == {"area1.value.on"}
+
+
+def test_weights_are_signals_and_their_changes_events_without_a_unit_of_time(steps):
+    """Steps of a rule have no duration: nothing is in ms, so no tool can say Hz."""
+    first, *others = to_neo(steps).segments
+    weights = steps["input->area1"].values
+    (signal,) = (one for one in first.analogsignals if one.name == "input->area1")
+    post, pre = (signal.array_annotations[end] for end in ("post", "pre"))
+    np.testing.assert_array_equal(signal.magnitude, weights[:, post, pre])
+    events = {event.name: event for event in first.events}
+    changed = [t for t in range(1, len(weights)) if (weights[t] != weights[t - 1]).any()]
+    assert events["changes of input->area1"].times.magnitude.tolist() == changed
+    assert changed
+    assert not any(one.name == "input->area1" for other in others for one in other.analogsignals)
+    for thing in (signal, first.spiketrains[0], events["protocol"]):
+        assert thing.times.dimensionality == pq.dimensionless.dimensionality
+
+
+def test_a_slow_write_is_announced(data, monkeypatch):
+    monkeypatch.setattr("corticalnet.formats.neo.MANY", 10)
+    with pytest.warns(RecordingWarning, match="spike trains, of which Neo's NixIO writes"):
+        to_neo(data)

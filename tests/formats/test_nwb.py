@@ -167,7 +167,7 @@ def test_one_file_for_each_sample(spikes, tmp_path):
 
 
 def test_neo_reads_the_file_of_one_sample(spikes, tmp_path):
-    """It takes no file with keywords, nor cells with several intervals: a batch needs a file for each sample."""
+    """It takes no keywords, nor cells with several intervals: a batch needs a file for each sample."""
     io = pytest.importorskip("neo.io")
     (path,) = cn.to_nwb(spikes[["area1.value.on.spike"]].isel(batch=[1]), tmp_path / "run.nwb")
     (block,) = io.NWBIO(str(path), "r").read_all_blocks()
