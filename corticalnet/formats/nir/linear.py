@@ -35,7 +35,12 @@ class Map:
 
 def identity(n: int) -> Any:
     """Return the identity of n numbers."""
-    return sparse.csr_array(sparse.eye(n))
+    return diagonal(np.ones(n))
+
+
+def diagonal(factors: Floats) -> Any:
+    """Return the matrix that multiplies each number by its own factor."""
+    return sparse.csr_array(sparse.diags(factors))
 
 
 def linear_map(node: Any, shape: Shape, where: str) -> Map | None:
@@ -65,7 +70,7 @@ def _dense(node: Any, shape: Shape, where: str) -> Map:
 
 
 def _scale(node: Any, shape: Shape, where: str) -> Map:
-    return Map(sparse.diags_array(_floats(node.scale).reshape(-1), format="csr"), shape)
+    return Map(diagonal(_floats(node.scale).reshape(-1)), shape)
 
 
 def _delay(node: Any, shape: Shape, where: str) -> Map:

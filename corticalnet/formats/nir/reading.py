@@ -26,7 +26,7 @@ from corticalnet.circuits.cells import Bias, LinearReadout, Sensory
 from corticalnet.circuits.quantities import MS, POSITIVE, quantity
 from corticalnet.errors import CircuitWarning, FormatError
 from corticalnet.formats.nir.graph import Graph, flat_graph
-from corticalnet.formats.nir.linear import Floats, Shape, identity, linear_map
+from corticalnet.formats.nir.linear import Floats, Shape, diagonal, identity, linear_map
 from corticalnet.formats.nir.neurons import Neurons, neurons_of
 
 #: The step that most readers of NIR take, in ms.
@@ -221,7 +221,7 @@ class _Drawing:
             for name in names
         }
         edges = [(at[source], at[name]) for name in names for source in senders[name]]
-        ends = tuple(np.array(edges, dtype=np.int64).reshape(-1, 2).T)
+        ends = tuple(np.array(edges, dtype=np.int32).reshape(-1, 2).T)  # (as SciPy 1.11 wants them)
         joined = sparse.coo_array((np.ones(len(edges)), ends), shape=(len(names),) * 2)
         loop = connected_components(joined, connection="strong")[1]
         members = {name: {other for other in names if loop[at[other]] == loop[at[name]]} for name in names}
@@ -253,7 +253,7 @@ class _Drawing:
             takes = 0 if readout else self._takes(source)
             together = max(late[name] - late[source] - takes, 0)
             where = f"{self.graph.words[source]}->{word}"
-            weights = sparse.coo_array(sparse.diags_array(gain) @ matrix)
+            weights = sparse.coo_array(diagonal(gain) @ matrix)
             self._project(
                 self.graph.words[source], word, weights, self._late(delay, where) + together * self.dt
             )
