@@ -7,21 +7,28 @@
    (simulations/parts/brian2_by_hand.py); both must end with the same weights. A step's time is that of a
    long run minus that of a short one; what every run costs before its first step stands beside it, and
    so does building (the first run).
-2. torch: IL on the same sizes, by the torch engine and by a loop of plain tensor operations written by
-   hand for this one network (fixed three or four areas, no recording, no protocol).
+2. torch: IL on the same sizes, by the torch engine (its steps compiled, and by operations on tensors) and by
+   a loop of plain tensor operations written by hand for this one network (fixed three or four areas, no
+   recording, no protocol).
+3. torch: 20,000 steps of streaming Fa-Z-IL, 64-32-32-10, batch 1, a stimulus and a teacher in turn for ten
+   steps each; compiled in a folder where no program is yet, and once it is there.
 
-One thread, both sides interleaved in one process, medians. Wanted: Brian2 at most 1.1.
+One thread, all sides interleaved in one process, medians; of torch its own time, and its compiler's. Wanted:
+Brian2 at most 1.1; torch at most 1.3 of the loop by hand, and the long run at most 0.1 of that by operations.
 
-Next: corticalnet/engines/plan.py.
+Next: corticalnet/engines/plan.py, corticalnet/engines/torch_engine/native/program.py.
 """
 
 from __future__ import annotations
 
+import os
+import resource
 import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Annotated, Any
 
 import matplotlib.pyplot as plt
@@ -31,6 +38,7 @@ import typer
 
 import corticalnet as cn
 from corticalnet.engines.brian2_engine import Brian2Engine
+from corticalnet.engines.torch_engine.native.library import VARIABLE, compiled, compiler
 from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.plotting.style import styled
 from corticalnet.recordings.recording import plan_recording
@@ -56,6 +64,7 @@ def run(
             for columns in sizes
             for batch in ((1, 16) if quick else (1, 64, 256))
         },
+        "long": {"streaming Fa-Z-IL": long_cost(400 if quick else 20_000, 1 if quick else 3)},
     }
 
 
@@ -184,26 +193,72 @@ def _timed(work: Callable[[], Any]) -> float:
 
 # torch ---------------------------------------------------------------------------------------
 def torch_cost(columns: tuple[int, ...], batch: int, rounds: int) -> dict[str, float]:
-    """Milliseconds of an inference step of IL by the engine and by hand, and the ratio."""
-    steps = 60
+    """Milliseconds of an inference step of IL by the engine, in two ways, and by hand; the ratios."""
+    steps = 600 if batch == 1 else 60
     net = cn.mlp(columns, hidden="tanh", seed=0, dtype=torch.float64)
     circuit = cn.circuit(net, cn.rule("il", steps=steps - 1, rate=0.1), RATE)
     x, y = torch.rand(batch, 784, dtype=torch.float64), torch.randint(0, 10, (batch,))
-    simulator = cn.simulator(circuit)
     protocol = [cn.Present(x, steps=circuit.needs.present), cn.Teach(y, steps=steps)]
-    compiled = compile_protocol(circuit, protocol)
-    recording = plan_recording(circuit, compiled, ["output.error.error"], every=1, last=1)
+    made = compile_protocol(circuit, protocol)
+    recording = plan_recording(circuit, made, ["output.error.error"], every=1, last=1)
     weights = [torch.tensor(circuit.weights[link.name]) for link in net.links]
     target = torch.nn.functional.one_hot(y, 10).double()
-    mine, its = [], []
-    for _ in range(rounds):
-        mine.append(_timed(lambda: simulator.engine.run(compiled, recording)) / compiled.steps)
-        its.append(_timed(lambda: _by_hand(weights, x, target, steps, 0.1)) / steps)
-    return {
-        "engine_ms": 1e3 * statistics.median(mine) / batch,
-        "hand_ms": 1e3 * statistics.median(its) / batch,
-        "ratio": statistics.median(a / b for a, b in zip(mine, its, strict=True)),
+    engines = [cn.simulator(circuit, compiled=how).engine for how in (bool(compiler()), False)]
+    works = {
+        "engine": (lambda: engines[0].run(made, recording), made.steps),
+        "operations": (lambda: engines[1].run(made, recording), made.steps),
+        "hand": (lambda: _by_hand(weights, x, target, steps, 0.1), steps),
     }
+    times = [{name: _own_time(work) / n for name, (work, n) in works.items()} for _ in range(rounds + 1)][1:]
+    found = {f"{name}_ms": 1e3 * statistics.median(one[name] for one in times) / batch for name in works}
+    return {
+        **found,
+        "ratio": statistics.median(one["engine"] / one["hand"] for one in times),
+        "operations_ratio": statistics.median(one["operations"] / one["hand"] for one in times),
+    }
+
+
+def long_cost(steps: int, rounds: int) -> dict[str, float]:
+    """Seconds of a long run of a small circuit: by operations, compiled for the first time, and again."""
+    net = cn.mlp([64, 32, 32, 10], hidden="tanh", seed=0, dtype=torch.float64)
+    circuit, rng = cn.circuit(net, cn.rule("streaming-fa-z-il"), RATE), np.random.default_rng(0)
+    protocol = []
+    for label in rng.integers(0, 10, steps // 20):
+        protocol += [cn.Present(rng.normal(size=64), 10), cn.Teach(int(label), 10)]
+    before, times, ends = os.environ.get(VARIABLE), [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            for number in range(rounds):
+                os.environ[VARIABLE] = f"{folder}/{number}"
+                compiled.cache_clear()
+                one = {}
+                for name, how in (("operations", False), ("first", None), ("again", None)):
+                    running = cn.simulator(circuit, compiled=how)
+                    one[name] = _own_time(partial(running.run, protocol, ["output.error.error"], every=20))
+                    ends[name] = running.weights
+                times.append(one)
+        finally:
+            os.environ.pop(VARIABLE) if before is None else os.environ.update({VARIABLE: before})
+    moved, apart = (
+        max(float(abs(ends[a][name] - b[name]).max()) for name in b)
+        for a, b in (("operations", circuit.weights), ("again", ends["operations"]))
+    )
+    return {
+        **{f"{name}_s": statistics.median(one[name] for one in times) for name in times[0]},
+        "ratio": statistics.median(one["first"] / one["operations"] for one in times),
+        "again_ratio": statistics.median(one["again"] / one["operations"] for one in times),
+        "moved": moved,
+        "apart": apart,
+    }
+
+
+def _own_time(work: Callable[[], Any]) -> float:
+    """Time of this process and of those that it starts."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.process_time()
+    work()
+    own, after = time.process_time() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own + after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def _by_hand(
@@ -252,21 +307,33 @@ def report(found: dict[str, Any]) -> str:
         "weights apart",
     ]
     torch_rows = [
-        [name, f"{c['engine_ms']:.4f}", f"{c['hand_ms']:.4f}", f"{c['ratio']:.2f}"]
+        [
+            name,
+            *(f"{c[key]:.4f}" for key in ("engine_ms", "operations_ms", "hand_ms")),
+            f"{c['ratio']:.2f}",
+            f"{c['operations_ratio']:.2f}",
+        ]
         for name, c in found["torch"].items()
     ]
-    return (
-        table(header, rows)
-        + "\n\n"
-        + table(["torch, IL", "ms/step and sample", "by hand", "ratio"], torch_rows)
-    )
+    columns = ["torch, IL", "ms/step and sample", "by operations", "by hand", "ratio", "operations / hand"]
+    long_rows = [
+        [
+            name,
+            *(f"{c[key]:.2f}" for key in ("operations_s", "first_s", "again_s")),
+            *(f"{c[key]:.3f}" for key in ("ratio", "again_ratio")),
+            f"{c['apart']:.0e}",
+        ]
+        for name, c in found["long"].items()
+    ]
+    long = ["long run", "by operations, s", "compiled, s", "again, s", "ratio", "again", "weights apart"]
+    return "\n\n".join([table(header, rows), table(columns, torch_rows), table(long, long_rows)])
 
 
 @styled
 def draw(found: dict[str, Any]) -> Any:
     """Ratios as bars."""
     names = [f"Brian2 {name}" for name in found["brian2"]] + [f"torch {name}" for name in found["torch"]]
-    ratios = [c["ratio"] for part in found.values() for c in part.values()]
+    ratios = [c["ratio"] for part in ("brian2", "torch") for c in found[part].values()]
     figure, axes = plt.subplots(figsize=(7, 0.5 * len(names) + 1), layout="constrained")
     axes.barh(names, ratios, color=["C0"] * len(found["brian2"]) + ["C1"] * len(found["torch"]))
     axes.axvline(1, color="black", lw=0.8)

@@ -28,6 +28,7 @@ import typer
 import corticalnet as cn
 from corticalnet.circuits.cells import Sensory
 from corticalnet.engines.torch_engine import TorchEngine
+from corticalnet.engines.torch_engine.native.library import compiler
 from corticalnet.experiment.compiled import CompiledProtocol, compile_protocol
 from corticalnet.plotting.style import styled
 from corticalnet.recordings.recording import plan_recording
@@ -136,16 +137,10 @@ def _from_rest(engine: TorchEngine, compiled: CompiledProtocol) -> Work:
 def _engine(
     circuit: cn.Circuit, compiled: CompiledProtocol, watched: Any
 ) -> tuple[TorchEngine, list[np.ndarray], Work]:
-    """The engine, what its cells fired in a first run, and the same steps again (inputs are tensors now)."""
-    engine = TorchEngine(circuit, precision="float32")
-    spikes = engine.run(compiled, plan_recording(circuit, compiled, [f"{name}.spike" for name in watched]))
-
-    @torch.no_grad()
-    def again() -> None:
-        for t in range(compiled.steps):
-            engine.step(t)
-
-    return engine, spikes, again
+    """The engine, what its cells fired in a first run, and the same steps again."""
+    engine = TorchEngine(circuit, precision="float32", compiled=bool(compiler()))
+    recording = plan_recording(circuit, compiled, [f"{name}.spike" for name in watched])
+    return engine, engine.run(compiled, recording), lambda: engine.run(compiled, recording)
 
 
 def _scattered(engine: TorchEngine, population: str, batch: int) -> torch.Tensor:

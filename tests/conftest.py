@@ -9,6 +9,8 @@ import os
 import sys
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Long runs compile their steps: what one run of the suite has compiled, the next need not.
+os.environ.setdefault("CORTICALNET_CACHE", os.path.join(os.path.dirname(__file__), "..", "build", "cache"))
 
 from collections.abc import Iterator
 

@@ -52,6 +52,7 @@ def simulate_(
     target: str | None = typer.Option(None, help="Brian2's: numpy, cython or cpp_standalone."),
     device: str | None = typer.Option(None, help="torch's: cpu or cuda."),
     precision: str | None = typer.Option(None, help="torch's: float64 or float32."),
+    compiled: bool | None = typer.Option(None, help="torch's: compiled steps; where it pays if not said."),
     rule: str | None = RULE,
     data: str | None = DATA,
     weights: Path | None = typer.Option(
@@ -148,7 +149,7 @@ def simulate_(
         built.network, built.rule, lr, dynamics=how, cells_per_column=cells, cell=cell, name=title
     )
     try_nwb(nwb, overwrite)
-    wanted = {"target": target, "device": device, "precision": precision}
+    wanted = {"target": target, "device": device, "precision": precision, "compiled": compiled}
     options: dict[str, Any] = {key: value for key, value in wanted.items() if value is not None}
     try_folder(folder, "recording.nc", "circuit.json", "circuit.safetensors")
     path = folder / "recording.nc" if stream else None

@@ -71,7 +71,7 @@ def simulate(
         progress: show a bar.
         to: a NetCDF file that grows while the simulation runs; numbers of the recording are then read from it
             when they are needed, so what does not fit into memory is no problem.
-        options: of the engine: ``precision``, ``device`` (torch); ``target`` (Brian2).
+        options: of the engine: ``precision``, ``device``, ``compiled`` (torch); ``target`` (Brian2).
 
     Returns:
         A dataset with a variable for each state of each population, "area1.value.rate" ``[time (ms), batch,

@@ -56,7 +56,7 @@ class Simulator(Running):
         engine: "torch" or "brian2".
         seed: of noise, and of states in which cells differ before all time (voltages, dice of Poisson cells).
         batch: samples that run side by side; as the first stimuli have them if not given.
-        options: of the engine: ``precision``, ``device`` (torch); ``target`` (Brian2).
+        options: of the engine: ``precision``, ``device``, ``compiled`` (torch); ``target`` (Brian2).
 
     Raises:
         EngineError: the engine is unknown, not installed, or does not take an option.

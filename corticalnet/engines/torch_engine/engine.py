@@ -1,8 +1,9 @@
 """The torch engine: a batch of samples that share their weights, all columns of a block at once.
 
 ``step()`` is the step contract: it does the operations of the plan, one by one; see
-:mod:`corticalnet.engines.torch_engine.operations`. States are ``[batch, columns]`` tensors, one for each
-state of each role of each block; cells' own functions are called with them.
+:mod:`corticalnet.engines.torch_engine.operations`. Long runs on a processor make the same steps by a compiled
+program, many in a call; see :mod:`corticalnet.engines.torch_engine.native`. States are ``[batch, columns]``
+tensors, one for each state of each role of each block; cells' own functions are called with them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from corticalnet.engines.stepping import Stepping
 from corticalnet.engines.torch_engine import functions  # noqa: F401  (pointwise functions learn what tensors are)
 from corticalnet.engines.torch_engine.inputs import Inputs
 from corticalnet.engines.torch_engine.learning import Learner
+from corticalnet.engines.torch_engine.native import Choice, Stepper, StepProgram
 from corticalnet.engines.torch_engine.operations import Acting, Learning, Summing
 from corticalnet.engines.torch_engine.readers import Readers
 from corticalnet.engines.torch_engine.states import named, states_at_rest, trouble
@@ -40,9 +42,11 @@ class TorchEngine(Stepping):
         device: "cpu" or "cuda" (or any of torch's).
         schedule: the phases in order (another than the contract's shows that it matters).
         seed: of the states in which cells differ before all time.
+        compiled: whether steps are made by a compiled program (a C compiler must be there): None where it
+            pays, from 1,000 steps on; False never, True always. The numbers are the same.
 
     Raises:
-        EngineError: an unknown precision or device.
+        EngineError: an unknown precision or device, or steps that cannot be compiled as they should.
     """
 
     def __init__(
@@ -53,6 +57,7 @@ class TorchEngine(Stepping):
         device: str = "cpu",
         schedule: Sequence[Phase] = SCHEDULE,
         seed: int = 0,
+        compiled: bool | None = None,
     ) -> None:
         one_of("precision", precision, _PRECISIONS, EngineError)
         try:
@@ -72,6 +77,8 @@ class TorchEngine(Stepping):
             )
             for p in circuit.plastic
         }
+        self._choice = Choice(compiled, self.plan, self._weights, self._learners, self._like)
+        self._stepper: Stepper | None = None
         self.reset()
 
     # What users see ----------------------------------------------------------------------------
@@ -88,6 +95,8 @@ class TorchEngine(Stepping):
     def reset(self, batch: int = 1) -> None:
         """Reset every state to rest (weights stay as they are)."""
         super().reset(batch)
+        self._program: StepProgram | None = None
+        self._stepper, self._steps = None, 0
         self.states = states_at_rest(self.plan, batch, self._like)
         self.ports = [{role: SimpleNamespace() for role in block.roles} for block in self.plan.blocks]
         self._inputs = Inputs(self.plan, self.states, batch, self._like)
@@ -115,6 +124,13 @@ class TorchEngine(Stepping):
     def begin(self, compiled: CompiledProtocol) -> None:
         """Prepare the inputs of a compiled protocol."""
         self._inputs.begin(compiled)
+        self._steps += compiled.steps
+        program = self._choice.program(self._batch, self._inputs.noisy, self._steps)
+        if program is not self._program:
+            self._program, self._stepper = program, None
+        if program is not None and self._stepper is None:
+            self._stepper = Stepper(program, self.states, self.ports, self._lines, self._inputs, self._like)
+            self._stepper.load(self._choice.path(program))
 
     def _state(self) -> dict[str, Tensor]:
         """Return what the next step depends on, except inputs: tensors are replaced, never written into.
@@ -157,9 +173,22 @@ class TorchEngine(Stepping):
         synapses = {name: learner.synapse for name, learner in self._learners.items()}
         return trouble(self.plan, self.states, self._weights.tensors, synapses)
 
+    @property
+    def compiled(self) -> bool:
+        """Return whether steps are made by a compiled program, by what has been run since the last reset."""
+        return self._stepper is not None
+
+    @property
+    def stride(self) -> int | None:
+        """Return how many steps are made before numbers are checked."""
+        return super().stride if self._stepper is None else self._stepper.stride
+
     # One step ----------------------------------------------------------------------------------
     def advance(self, t: int, steps: int) -> None:
         """Advance by some steps, and record each."""
+        if self._stepper is not None:
+            self._stepper.advance(t, steps, self._recorder)
+            return
         for k in range(t, t + steps):
             self.step(k)
 

@@ -54,10 +54,30 @@ class Inputs:
 
     def deliver(self, t: int) -> None:
         """Set every input to its pattern of (absolute) step ``t``, and draw the noise."""
-        for one in self._turns.get(t - self._begin, ()):
-            one.show(t - self._begin)
+        self.show(t)
         for key, places in self._streams.items():
             self.noise[key] = self._draw(places, t)
+
+    def show(self, t: int) -> None:
+        """Set every input to its pattern of (absolute) step ``t``."""
+        for one in self._turns.get(t - self._begin, ()):
+            one.show(t - self._begin)
+
+    def turns(self, begin: int, end: int) -> list[int]:
+        """Return the (absolute) steps before ``end``, from ``begin`` on, in which patterns change."""
+        return [t for t in range(begin, end) if t - self._begin in self._turns]
+
+    @property
+    def noisy(self) -> frozenset[tuple[int, str, str]]:
+        """Return the ports that receive noise, by block, role and port."""
+        return frozenset(self._streams)
+
+    def drawn(self, begin: int, steps: int) -> dict[tuple[int, str, str], Tensor]:
+        """Draw the noise of several steps, ``[steps, B, columns]``."""
+        return {
+            key: torch.stack([self._draw(places, t) for t in range(begin, begin + steps)])
+            for key, places in self._streams.items()
+        }
 
     def _draw(self, streams: list[tuple[Place, NoiseStream]], t: int) -> Tensor:
         noise = self._like.new_zeros((self._batch, streams[0][0].block.n))
@@ -96,9 +116,9 @@ class _Input:
         which = [-1 if s is None else int(s.index[t]) for s in self.signals]
         if which == self.which:
             return
-        self.which = which
+        begins, self.which = self.which is None, which
         new = [None if s is None else s.patterns[k] for s, k in zip(self.signals, which, strict=True)]
-        if all(map(_same, self.on, new)):
+        if begins and all(map(_same, self.on, new)):  # (within a protocol every pattern is another one)
             return
         self.on = new
         if all(pattern is None for pattern in new):

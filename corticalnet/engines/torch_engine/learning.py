@@ -88,7 +88,7 @@ _OPERATIONS: dict[str, Callable[..., Any]] = {
     "Pow": lambda a, b: a**b,
     "And": _all,
     "Or": _any,
-    "Not": lambda a: ~a,
+    "Not": lambda a: a == 0,
     "Equality": lambda a, b: a == b,
     "Unequality": lambda a, b: a != b,
     "StrictLessThan": lambda a, b: a < b,

@@ -44,6 +44,10 @@ class Weights:
         self._bounds = {p.name: self._limits(p) for p in circuit.projections if p.bounded}
         self.set(circuit.weights)
 
+    def bounds(self, name: str) -> tuple[Tensor, Tensor]:
+        """Return the bounds of weights that have some, in their precision."""
+        return self._bounds[name]
+
     def _limits(self, projection: Projection) -> tuple[Tensor, Tensor]:
         low, high = (torch.as_tensor(end).to(self._like) for end in (projection.low, projection.high))
         return low, high
@@ -85,7 +89,7 @@ class Weights:
         if events and weight.dim() == 2 and rates.shape[1] >= _MANY and not rates.is_cuda:
             fired = rates.sum(0).nonzero()[:, 0]  # (an event is 1; any() is slower)
             if _FEW * len(fired) < rates.shape[1]:
-                rows = weight if projection.runs_back else self._transposed(name)
+                rows = weight if projection.runs_back else self.turned(name)
                 return torch.mm(rates.index_select(1, fired), rows.index_select(0, fired))
         return connection.back(rates, weight) if projection.runs_back else connection.forth(rates, weight)
 
@@ -97,7 +101,7 @@ class Weights:
             self._rows[projection.name] = self.versions[projection.shared_with], made
         return made
 
-    def _transposed(self, name: str) -> Tensor:
+    def turned(self, name: str) -> Tensor:
         """Return the transposed weights, one row per presynaptic cell."""
         version, made = self._rows.get(name, (None, None))
         if made is None or version is not self.versions[name]:
