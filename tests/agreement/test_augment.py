@@ -140,6 +140,22 @@ def test_it_lives_in_an_interaction_whatever_time_the_world_takes(present, teach
     assert abs(alone.weights["W_M"] - agent.weights["W_M"]).max() > 0.01
 
 
+def test_dopamine_says_what_an_action_and_the_end_of_a_trial_bring():
+    """After an action reward + γ q − q' (in the first of a trial γ q), at the end reward − q."""
+    agent = AuGMEnT(4, 3, exploration=0.0, rate=0.5, spread=1.0, seed=2)
+    world = cn.Interaction(Saccade(delay=0, patience=2), 3, exploration=0.0)
+    data = cn.simulate(cn.agent_circuit(agent), world, record=["rpe", "output.action.expected"])
+    values = data["output.action.expected"].values[NEEDS.present - 1 :: 7, 0].sum(-1)
+    said = data["dopamine.rpe"].values[:, 0, 0].reshape(-1, 7)
+    right, reward, before = np.zeros_like(said), 0.0, 0.0
+    for k, (value, now, ended) in enumerate(zip(values, world.rewards, world.ended, strict=True)):
+        right[k, NEEDS.present] = reward + agent.discount * value - before
+        reward, before = (0.0, 0.0) if ended[0] else (now[0], value)
+        right[k, -1] = ended[0] * (now[0] - value)
+    np.testing.assert_allclose(said, right, rtol=0, atol=1e-12)
+    assert np.sum(world.ended) == 3
+
+
 def test_agents_of_a_batch_share_no_synapse():
     circuit = cn.agent_circuit(AuGMEnT(3, 2, batch=4, feedback="learned"))
     for projection in circuit.projections:
