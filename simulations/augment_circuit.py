@@ -1,6 +1,6 @@
 """Does a circuit with memory, tags and dopamine learn from late reward what AuGMEnT learns, trial by trial?
 
-    python -m simulations.augment_circuit              10 agents in their circuit: 18 minutes on a busy core
+    python -m simulations.augment_circuit              10 agents in their circuit: 30 minutes on a busy core
     python -m simulations.augment_circuit --learned    the papers' tasks to their criteria, too: hours
     python -m simulations.augment_circuit --quick      2 agents, a few trials of each: 10 s
 
@@ -38,7 +38,7 @@ from .parts.common import simulation, table
 RUNS: dict[str, tuple[Any, dict[str, Any], int, str]] = {
     "saccade, delay 1, rate 0.5": (Saccade(delay=1), {"rate": 0.5}, 6000, "torch"),
     "saccade": (Saccade(), {}, 200, "torch"),
-    "12-AX": (TwelveAX(), HYBRID, 100, "torch"),
+    "12-AX": (TwelveAX(), HYBRID, 1500, "torch"),
     "saccade on Brian2": (Saccade(), {}, 10, "brian2"),
     "12-AX on Brian2": (TwelveAX(), HYBRID, 10, "brian2"),
 }
