@@ -8,7 +8,8 @@
     Δw = rate · (sent_post − free_post) · pre                              GeneRec
 
 taken when the nudged column rests, made when that rest ends. There is no control cell: the teacher comes to
-the output, and all else notices by what moves (:class:`~corticalnet.rules.DetectedPhases`).
+the output, which takes it from when it rests, and all else notices by what moves
+(:class:`~corticalnet.rules.DetectedPhases`).
 """
 
 from __future__ import annotations
@@ -55,19 +56,18 @@ class DetectedPhaseColumns(EquilibriumColumns):
         """Return the relaxing cells of an area, and who watches them."""
         settings = self.rule.detected
         echo = _ECHO_OUTPUT if area.output else _ECHO
+        said = _SAYS | ({"calm": "calm"} if area.output else {})
         phi = PhaseDetector(settings.silence, settings.threshold, echo)
         made = self.with_answer(AreaPopulations({"value": self.value(area)}, []), area)
         heard = ("below", "above", "gone") if area.output else ("below", "above")
         if settings.pooled:
             made.pools["phi"] = phi
             made.projections += [Projection("value", "phi", port, 1.0, AllToAll(), port) for port in heard]
-            made.broadcasts += [
-                Broadcast("phi", ["value"], state, port=port) for state, port in _SAYS.items()
-            ]
+            made.broadcasts += [Broadcast("phi", ["value"], state, port=port) for state, port in said.items()]
             return made
         made.cells["phi"] = phi
         made.wires += [Wire("value", "phi", port, sends=port) for port in heard]
-        made.wires += [Wire("phi", "value", port, sends=state) for state, port in _SAYS.items()]
+        made.wires += [Wire("phi", "value", port, sends=state) for state, port in said.items()]
         return made
 
     def global_populations(

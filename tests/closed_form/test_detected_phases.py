@@ -161,6 +161,18 @@ def test_a_teacher_s_going_alone_is_no_teacher():
         assert abs(found[name] - change).max() < 1e-10 * abs(change).max()
 
 
+@pytest.mark.parametrize("name", ["equilibrium-propagation", "contrastive-hebbian"])
+def test_a_teacher_who_comes_before_rest_is_heard_from_rest_on(name):
+    """The stimulus stays when the teacher goes. Heard at once, its going would be taken for its coming."""
+    net, (x, y) = dense("sigmoid", 3), batch(1)
+    rule = cn.rule(name, feedback=0.2, **STEPS, phases=EXACT)
+    found = changes(
+        net, rule, [cn.Present(x.flip(1), 70), cn.Present(x, 6), cn.Teach(y, 140), cn.Present(x, 200)]
+    )
+    for projection, change in wanted(net, rule, x, y).items():
+        assert abs(found[projection] - change).max() < 1e-10 * abs(change).max()
+
+
 @pytest.mark.parametrize(
     ("moves", "wanted"),
     [

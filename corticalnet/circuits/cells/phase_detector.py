@@ -29,9 +29,18 @@ def _watched(new: dict[str, Any], cell: Any, drive: Any, feedback: Any) -> dict[
     return {**new, **moved, "drive": drive, "feedback": feedback}
 
 
-def _taught(new: dict[str, Any], cell: Any) -> dict[str, Any]:
+def _heard(cell: Any, port: Any) -> Any:
+    """Return whether a teacher is received: from when the column is at rest, for as long as it is there.
+
+    One that was received earlier would leave a nudged rest as the first after a stimulus, and its going would
+    look as its coming does.
+    """
+    return (cell.clamped != 0) & ((cell.there != 0) | (port.calm != 0))
+
+
+def _taught(new: dict[str, Any], cell: Any, port: Any) -> dict[str, Any]:
     """Add whether the teacher has just gone."""
-    there = where(cell.clamped != 0, 1.0, 0.0)
+    there = where(_heard(cell, port), 1.0, 0.0)
     return {**new, "there": there, "gone": cell.there * (1.0 - there)}
 
 
@@ -71,15 +80,16 @@ class WatchedNudgedRate(RelaxingNext):
     beta: Magnitude = 0.5
     competes: bool = False
     unused = ("competes",)
-    ports = {"drive": "feedback", "answer": "", **_TOLD}
+    ports = {"drive": "feedback", "answer": "", "calm": "", **_TOLD}
     state = {**RelaxingNext.state, **_MOVES, "there": 0.0, "gone": State(pulse=True)}
     inputs = {"target": ONE, "clamped": ONE}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Relax the rate to f of drive and nudge by one Euler step."""
         answer = port.answer if self.competes else cell.rate
-        nudge = where(cell.clamped != 0, self.beta * (cell.target - answer), 0.0)
-        return _taught(_watched(self._relax(cell, port.drive + nudge, dt), cell, port.drive, nudge), cell)
+        nudge = where(_heard(cell, port), self.beta * (cell.target - answer), 0.0)
+        moved = _watched(self._relax(cell, port.drive + nudge, dt), cell, port.drive, nudge)
+        return _taught(moved, cell, port)
 
 
 class WatchedClampedRate(RelaxingNext):
@@ -89,16 +99,16 @@ class WatchedClampedRate(RelaxingNext):
     there).
     """
 
-    ports = {"drive": "feedback", **_TOLD}
+    ports = {"drive": "feedback", "calm": "", **_TOLD}
     state = {**RelaxingNext.state, **_MOVES, "there": 0.0, "gone": State(pulse=True)}
     inputs = {"target": ONE, "clamped": ONE}
 
     def feedback(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
         """Set the rate to the target while the teacher is there; otherwise relax to the drive."""
         free = self._relax(cell, port.drive, dt)["rate"]
-        rate = where(cell.clamped != 0, cell.target, free)
+        rate = where(_heard(cell, port), cell.target, free)
         return _taught(
-            _watched({"rate": rate, "sent": self.weight * rate}, cell, port.drive, rate - free), cell
+            _watched({"rate": rate, "sent": self.weight * rate}, cell, port.drive, rate - free), cell, port
         )
 
 
@@ -108,8 +118,8 @@ class PhaseDetector(Cell):
     Ports: ``below``, ``above`` (how far drive and feedback moved; sums, of many columns), ``gone`` (that a
     teacher has, in the output). States: ``nudged``
     (1 from the nudge until all is over), ``rested`` (1 when it has come to rest so), ``left`` (1 when that
-    rest ends), ``taught`` (1 in between), ``silent`` (steps of rest), ``size`` (of the largest move of
-    feedback since the nudge).
+    rest ends), ``taught`` (1 in between), ``silent`` (steps of rest), ``calm`` (1 from ``silence``
+    of them on), ``size`` (of the largest move of feedback since the nudge).
 
     Args:
         silence: k, steps without a move that count as rest.
@@ -128,6 +138,7 @@ class PhaseDetector(Cell):
         "taught": 0.0,
         "silent": 0.0,
         "size": 0.0,
+        "calm": 0.0,
     }
 
     def learn(self, cell: Any, port: Any, dt: Any) -> dict[str, Any]:
@@ -148,4 +159,5 @@ class PhaseDetector(Cell):
             "taught": where(rested, 1.0, where(left, 0.0, cell.taught)),
             "silent": silent,
             "size": size,
+            "calm": where(silent >= self.silence, 1.0, 0.0),
         }
