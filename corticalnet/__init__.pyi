@@ -90,6 +90,12 @@ from .experiment.stream import (
 from .formats.neo import (
     to_neo as to_neo,
 )
+from .formats.netcdf import (
+    from_netcdf as from_netcdf,
+    from_zarr as from_zarr,
+    to_netcdf as to_netcdf,
+    to_zarr as to_zarr,
+)
 from .formats.nir import (
     from_nir as from_nir,
     to_nir as to_nir,
