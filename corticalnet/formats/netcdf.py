@@ -43,8 +43,8 @@ def as_cf(data: xr.Dataset) -> xr.Dataset:
 
     >>> import corticalnet as cn
     >>> columns = cn.circuit(cn.mlp([2, 3, 2]), cn.rule("z-il"))
-    >>> sorted(as_cf(cn.simulate(columns, [cn.Rest(steps=5)], record=["rate"])).data_vars)[:3]
-    ['area1_value_rate', 'event', 'event_time']
+    >>> "area1_value_rate" in as_cf(cn.simulate(columns, [cn.Rest(steps=5)], record=["rate"]))
+    True
     """
     line = Timeline(data)
     plain = _plain_names([*data.variables, *data.dims])
@@ -173,7 +173,7 @@ def to_zarr(data: xr.Dataset, path: str | Path) -> Path:
         The folder.
 
     Raises:
-        FormatError: zarr is not installed, the recording is empty, another thing is there, or the disk says no.
+        FormatError: zarr is not installed, the recording is empty, the name is taken, or the disk says no.
 
     >>> import corticalnet as cn
     >>> columns = cn.circuit(cn.mlp([2, 3, 2]), cn.rule("z-il"))
