@@ -14,7 +14,7 @@ import torch.nn.functional as F
 import corticalnet as cn
 from corticalnet.activations import ACTIVATIONS, Activation
 from corticalnet.errors import RuleError
-from corticalnet.rules import reconstruction
+from corticalnet.rules.target_propagation import reconstruction
 from corticalnet.rules.target_propagation.decoders import Decoders
 from corticalnet.rules.target_propagation.propagation import TargetPropagation
 from tests.networks import (
