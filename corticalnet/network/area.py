@@ -15,7 +15,7 @@ from corticalnet.errors import NetworkError
 from corticalnet.network.homeostasis import Homeostasis, homeostasis
 from corticalnet.network.links import Link
 from corticalnet.network.stages import AvgPool, Dropout, Fire, MaxPool, Stage
-from corticalnet.replay import Guarded
+from corticalnet.replay import GuardedList, GuardedModule
 
 Shape = tuple[int, ...]
 #: For each stage: its input, its output, its memory.
@@ -24,7 +24,7 @@ Trace = list[tuple[Tensor, Tensor, Any]]
 _RECTIFYING = {"relu", "leaky-relu", "elu", "softplus"}
 
 
-class Area(Guarded, nn.Module):
+class Area(GuardedModule):
     """A cortical area: columns that sum their links' drives and fire.
 
     Args:
@@ -76,7 +76,7 @@ class Area(Guarded, nn.Module):
         if wrong:
             raise NetworkError(f"an area's stages are Fire, MaxPool, Dropout, …, not {shown(wrong[0])}")
         self.sequence: tuple[Stage, ...] = tuple(copy.deepcopy(list(through)))
-        self.links, self.stages = nn.ModuleList(self.arriving), nn.ModuleList(self.sequence)
+        self.links, self.stages = GuardedList(self.arriving), GuardedList(self.sequence)
         self.name = name
         self.learns = False  # whether stages have parameters of their own
         self.drive_shape: Shape = ()

@@ -23,13 +23,13 @@ from corticalnet.network.links import Link
 from corticalnet.network.parts import Parts
 from corticalnet.network.reading import as_rates, finite, is_known, place
 from corticalnet.network.wiring import ForwardState, Wiring
-from corticalnet.replay import Guarded
+from corticalnet.replay import GuardedDict, GuardedModule
 from corticalnet.tables import table
 
 Shape = tuple[int, ...]
 
 
-class Network(Guarded, nn.Module):
+class Network(GuardedModule):
     """Areas of cortical columns, from the input up.
 
     Args:
@@ -70,7 +70,7 @@ class Network(Guarded, nn.Module):
         if not areas:
             raise NetworkError("a network needs at least one area, the output")
         dtype, device = place(dtype, device)
-        self.areas = nn.ModuleDict()
+        self.areas = GuardedDict()
         self.wiring = Wiring()
         for position, area in enumerate(areas, start=1):
             self._add(area, position, len(areas), dtype or torch.get_default_dtype())

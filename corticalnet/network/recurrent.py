@@ -29,6 +29,7 @@ from corticalnet.network.network import Network
 from corticalnet.network.parts import Parts
 from corticalnet.network.reading import converted, numbers, place
 from corticalnet.network.wiring import Wiring
+from corticalnet.replay import GuardedDict
 
 
 class Recurrent(nn.Module):
@@ -167,7 +168,7 @@ class Unrolled(Network):
         (inputs,), columns, outputs = net.input_shape, net.columns, net.outputs
         before, after = steps * inputs + columns, steps * outputs
         self.steps, self.seed, self.input_shape, self._levelled = steps, net.seed, (before,), None
-        self.areas, self.wiring = nn.ModuleDict(), Wiring()
+        self.areas, self.wiring = GuardedDict(), Wiring()
         u, w = net.hidden.arriving
         for t in range(steps):
             came = (t, w) if t else (0, Cut(w, source=before, read=steps * inputs))

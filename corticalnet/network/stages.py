@@ -23,13 +23,13 @@ from torch import Tensor, nn
 from corticalnet.activations import ACTIVATIONS, Activation, activation
 from corticalnet.checks import number, whole
 from corticalnet.errors import NetworkError
-from corticalnet.replay import Guarded
+from corticalnet.replay import GuardedModule
 
 Shape = tuple[int, ...]
 _ops = torch.ops.aten
 
 
-class Stage(Guarded, nn.Module, ABC):
+class Stage(GuardedModule, ABC):
     """One step between drive and rate. Shapes: ``[batch, *shape]`` in and out."""
 
     capturable = True  # whether its operations can be recorded; see corticalnet.replay

@@ -31,6 +31,41 @@ class Guarded:
         super().__delattr__(name)
 
 
+class GuardedModule(Guarded, nn.Module):
+    """A module of torch's whose attributes, parts and buffers are watched at no cost."""
+
+    def add_module(self, name: str, module: nn.Module | None) -> None:
+        """Add a part."""
+        _assigned[0] += 1
+        super().add_module(name, module)
+
+    def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
+        """Add a buffer."""
+        _assigned[0] += 1
+        super().register_buffer(name, tensor, persistent)
+
+    def register_parameter(self, name: str, param: nn.Parameter | None) -> None:
+        """Add a parameter."""
+        _assigned[0] += 1
+        super().register_parameter(name, param)
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Any:
+        _assigned[0] += 1
+        return super()._apply(fn, recurse)
+
+
+class GuardedList(GuardedModule, nn.ModuleList):
+    """A list of modules that is watched at no cost."""
+
+
+class GuardedDict(GuardedModule, nn.ModuleDict):
+    """Modules by name that are watched at no cost."""
+
+    def __delitem__(self, key: str) -> None:
+        _assigned[0] += 1
+        super().__delitem__(key)
+
+
 class Guard:
     """Holds as long as nothing has been assigned in some objects, and in the objects that they are made of.
 
@@ -53,10 +88,7 @@ class Guard:
         self, roots: Iterable[Any], but: tuple[type, ...] = (), ignored: Collection[str] = ()
     ) -> None:
         self._but, self._ignored = but, frozenset(ignored)
-        #: Attributes of objects that notice, those of others, and what is in dictionaries and lists.
-        self._noticed, self._other = _Attributes(), _Attributes()
-        self._live: list[Iterable[Any]] = []
-        self._empty: list[Any] = []
+        self._noticed, self._other = _Things(), _Things()  # of objects that are guarded, and of others
         self._tensors: list[Tensor] = []
         seen: set[int] = set()
         for root in roots:
@@ -64,14 +96,10 @@ class Guard:
         self._assigned = _assigned[0]
         self._noticed.remember()
         self._other.remember()
-        self._known = [*chain.from_iterable(self._live)]
         self._places = [*map(_state, self._tensors)]
 
     def holds(self) -> bool:
         """Return whether nothing has changed."""
-        now = [*chain.from_iterable(self._live)]
-        if len(now) != len(self._known) or not all(map(is_, now, self._known)) or any(self._empty):
-            return False
         if [*map(_state, self._tensors)] != self._places or not self._other.same():
             return False
         if self._assigned != _assigned[0]:
@@ -88,16 +116,17 @@ class Guard:
         inside: Iterable[Any] = ()
         if isinstance(value, Tensor):
             self._tensors.append(value)
-        elif isinstance(value, dict | list):
-            entries = value.values() if isinstance(value, dict) else value
-            (self._live if value else self._empty).append(entries if value else value)
-            inside = list(entries)
-        elif isinstance(value, tuple):
-            inside = value
+        elif isinstance(value, dict | list | tuple):
+            inside = list(value.values()) if isinstance(value, dict) else value
+            if not isinstance(value, tuple):
+                self._other.add_entries(value)
         elif isinstance(value, nn.Module):
-            inside = [value._modules, value._parameters, value._buffers]
-            if not isinstance(value, nn.ModuleList | nn.ModuleDict | nn.Sequential):
-                inside = [*inside, *self._attributes(value, self._ignored | _TORCHS)]
+            things = self._noticed if isinstance(value, GuardedModule) else self._other
+            things.add_entries(value._modules)
+            things.add_entries(value._buffers)
+            self._other.add_entries(value._parameters)
+            parts = [*value._modules.values(), *value._parameters.values(), *value._buffers.values()]
+            inside = [*parts, *self._attributes(value, self._ignored | _TORCHS)]
         elif type(value).__module__.startswith("corticalnet.") and not _frozen(value):
             inside = self._attributes(value, self._ignored)
         for one in inside:
@@ -110,18 +139,14 @@ class Guard:
         return [vars(owner)[name] for name in names]
 
 
-def _frozen(value: Any) -> bool:
-    """Return whether a value has no attributes that could be assigned."""
-    plan = getattr(value, "__dataclass_params__", None)
-    return isinstance(value, type) or not hasattr(value, "__dict__") or (plan is not None and plan.frozen)
-
-
-class _Attributes:
-    """Attributes of some objects, and what they were."""
+class _Things:
+    """Attributes of objects, entries of dictionaries and lists, and what they were."""
 
     def __init__(self) -> None:
         self._getters: list[tuple[Callable[[Any], tuple[Any, ...]], dict[str, Any]]] = []
         self._but: list[Collection[str]] = []
+        self._full: list[Iterable[Any]] = []
+        self._empty: list[Any] = []
         self._known: list[Any] = []
         self._count = 0
 
@@ -130,22 +155,45 @@ class _Attributes:
             self._getters.append((itemgetter(names[0], *names), attributes))
             self._but.append(but)
 
+    def add_entries(self, entries: Any) -> None:
+        if entries:
+            self._full.append(entries.values() if isinstance(entries, dict) else entries)
+        else:
+            self._empty.append(entries)
+
     def remember(self) -> None:
         self._known, self._count = self._now(), self._number()
 
     def same(self) -> bool:
         try:
-            return all(map(is_, self._now(), self._known)) and self._number() == self._count
+            now = self._now()
         except KeyError:  # (one is gone)
             return False
+        return (
+            len(now) == len(self._known)
+            and all(map(is_, now, self._known))
+            and not any(self._empty)
+            and self._number() == self._count
+        )
+
+    def _now(self) -> list[Any]:
+        found = [*chain.from_iterable(self._full)]
+        if self._getters:
+            found += chain.from_iterable([get(own) for get, own in self._getters])
+        return found
 
     def _number(self) -> int:
         """Return how many attributes there are: one that is new may stand before a method."""
+        if not self._getters:
+            return 0
         pairs = zip(self._getters, self._but, strict=True)
         return sum(len(own.keys() - but) for (_, own), but in pairs)
 
-    def _now(self) -> list[Any]:
-        return [*chain.from_iterable([get(own) for get, own in self._getters])]
+
+def _frozen(value: Any) -> bool:
+    """Return whether a value has no attributes that could be assigned."""
+    plan = getattr(value, "__dataclass_params__", None)
+    return isinstance(value, type) or not hasattr(value, "__dict__") or (plan is not None and plan.frozen)
 
 
 def _state(tensor: Tensor) -> tuple[Any, ...]:

@@ -19,6 +19,7 @@ import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
+from math import isfinite
 from operator import is_, itemgetter
 from typing import Any
 
@@ -51,11 +52,30 @@ def _nobody() -> None:
 
 @dataclass
 class _Recorded:
-    """A program, the parameters whose gradients it takes, and those that it changes itself."""
+    """A program, the parameters whose gradients it takes, those that it changes itself, and what it fits."""
 
     program: Program
     learning: list[nn.Parameter]
     changed: list[nn.Parameter]
+    key: Any
+    vectors: bool  # whether targets are numbers, which may not be finite
+
+    def fits(self, x: Any, targets: Any, within: Any) -> bool:
+        """Return whether input and targets may be replayed as they are: then there is nothing to read."""
+        return (
+            type(x) is Tensor
+            and type(targets) is Tensor
+            and x.layout is targets.layout is torch.strided
+            and _key(x, targets, within) == self.key
+            and not self.vectors
+            and (x.is_cuda or isfinite(x.sum().item()))
+        )
+
+
+def _key(x: Tensor, targets: Tensor, within: Any) -> Any:
+    """Return what a recording depends on beside its objects."""
+    own = x.shape, x.stride(), x.dtype, x.device
+    return *own, targets.shape, targets.stride(), targets.dtype, targets.device, within
 
 
 class Updates:
@@ -71,28 +91,31 @@ class Updates:
         self._learned: tuple[nn.Parameter, ...] = ()
         self._moving: list[nn.Parameter] = []
         self._known: dict[Any, _Recorded | None] = {}  # by what it depends on; None: met once
+        self._last: _Recorded | None = None
 
     def run(self, rule: Any, net: Network, x: Any, targets: Any, optimizer: Optimizer) -> Any:
         """Make one update, by replay where that can be; see :meth:`LearningRule.update`."""
-        same = self._net() is net and self._optimizer() is optimizer
-        if same and (self._guard is None or not replays() or not _plainly(rule, net)):
+        if self._net() is not net or self._optimizer() is not optimizer:
+            return self._begin(rule, net, x, targets, optimizer)
+        if self._guard is None or not replays() or rule.observer is not SILENT or _autocast(net):
             return rule._update(net, x, targets, optimizer)
-        if not same or not self._holds(net, optimizer):
-            result = rule._update(net, x, targets, optimizer)
-            if replays():
-                self._begin(rule, net, optimizer)
-            return result
-        within = rule.changes_during_trial
-        if within and (not DirectPlasticity.suits(optimizer) or _somebody_waits(optimizer)):
-            return rule._update(net, x, targets, optimizer)
+        if not self._holds(optimizer):
+            return self._begin(rule, net, x, targets, optimizer)
+        within = None
+        if rule.changes_during_trial:
+            if not DirectPlasticity.suits(optimizer) or _somebody_waits(optimizer):
+                return rule._update(net, x, targets, optimizer)
+            within = rates(optimizer)
+        elif rule._direct(optimizer):
+            within = rates(optimizer)
+        if self._last is not None and self._last.fits(x, targets, within):
+            return self._replay(self._last, rule, net, x, targets, optimizer)
         x = net.admit(x, least=1, to_learn=True)
         targets = prepared(targets, x, net.output_shape)
-        key = (
-            x.shape, x.stride(), x.dtype, x.device, targets.shape, targets.stride(), targets.dtype,
-            targets.device, rates(optimizer) if within or rule._direct(optimizer) else None,
-        )  # fmt: skip
+        key = _key(x, targets, within)
         found = self._known.get(key, 0)
         if isinstance(found, _Recorded):
+            self._last = found
             return self._replay(found, rule, net, x, targets, optimizer)
         if found is None:
             return self._record(key, rule, net, x, targets, optimizer)
@@ -102,17 +125,21 @@ class Updates:
         with known(x, targets):
             return rule._update(net, x, targets, optimizer)
 
-    def _begin(self, rule: Any, net: Network, optimizer: Optimizer) -> None:
-        """Begin anew with a network and an optimizer that have just been met."""
+    def _begin(self, rule: Any, net: Network, x: Any, targets: Any, optimizer: Optimizer) -> Any:
+        """Make an update; begin anew with a network and an optimizer that are others, or have changed."""
+        result = rule._update(net, x, targets, optimizer)
+        if not replays():
+            return result
         self._net, self._optimizer = weakref.ref(net), weakref.ref(optimizer)
-        self._known, self._guard = {}, None
+        self._known, self._guard, self._last = {}, None, None
         if capturable(rule) and all(map(capturable, _parts(net))):
             own = [*rule._own.values()]
             self._guard = Guard([net, rule, own], (Parts, Wiring), _BOOKKEEPING)
             self._learned = net.parts.learned()
             self._moving = [p for group in optimizer.param_groups for p in group["params"]]
+        return result
 
-    def _holds(self, net: Network, optimizer: Optimizer) -> bool:
+    def _holds(self, optimizer: Optimizer) -> bool:
         """Return whether nothing has changed that recordings depend on."""
         assert self._guard is not None
         if not self._guard.holds():
@@ -136,7 +163,9 @@ class Updates:
                 [x, targets, *_gradients(learning)],
             )
         if isinstance(program, Program):
-            self._known[key] = _Recorded(program, learning, changed)
+            vectors = targets.is_floating_point()
+            self._last = _Recorded(program, learning, changed, key, vectors)
+            self._known[key] = self._last
         else:
             self._guard = None
         rule._finish(net, optimizer)
@@ -175,9 +204,9 @@ def _gradients(parameters: list[nn.Parameter]) -> list[Tensor]:
     return [p.grad for p in parameters]  # type: ignore[misc]
 
 
-def _plainly(rule: Any, net: Network) -> bool:
-    """Return whether nobody watches, and numbers are in the format that they are said to be in."""
-    return rule.observer is SILENT and not torch.is_autocast_enabled(net.like.device.type)
+def _autocast(net: Network) -> bool:
+    """Return whether numbers are in other formats than they are said to be in."""
+    return torch.is_autocast_enabled(net.like.device.type)
 
 
 def _somebody_waits(optimizer: Any) -> bool:

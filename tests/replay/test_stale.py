@@ -206,3 +206,12 @@ def test_a_part_of_ones_own_runs_at_every_update():
         rule.update(net, *batch(), optimizer)
     assert rule.teaching.trials == 6
     assert not programs(rule)
+
+
+def test_a_part_that_is_exchanged_is_refused_as_before():
+    net, rule, optimizer = setting()
+    for _ in range(4):
+        rule.update(net, *batch(), optimizer)
+    net.areas["area2"].links[0] = cn.Dense(4)
+    with pytest.raises(NetworkError, match="not the Dense any more"):
+        rule.update(net, *batch(), optimizer)

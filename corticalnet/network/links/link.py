@@ -24,13 +24,13 @@ from corticalnet.errors import NetworkError
 from corticalnet.network.initialisation import Scheme, generator, scheme
 from corticalnet.network.links.bounds import WeightBounds
 from corticalnet.network.links.mask import drawn_mask, wanted_mask
-from corticalnet.replay import Guarded
+from corticalnet.replay import GuardedModule
 
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 
 
-class Link(Guarded, nn.Module, ABC):
+class Link(GuardedModule, ABC):
     """All synapses from one area to another.
 
     Args:
