@@ -11,8 +11,9 @@ from typing import Any
 
 from corticalnet.circuits import pointwise
 
-#: Functions of ``pointwise`` that neither Brian2 nor C has: name -> how many arguments.
-ADDED = {"where": 3, "minimum": 2, "maximum": 2}
+#: Functions of ``pointwise`` that neither Brian2 nor C has: name -> how many arguments. (Brian2's ``floor`` makes
+#: 32-bit integers on the NumPy target: findings/brian2_floor_of_large_numbers.sh.)
+ADDED = {"where": 3, "minimum": 2, "maximum": 2, "floored": 1}
 #: Formulas of one part that a language may have by another name: 1 / (1 + e⁻ˣ), and a condition as 1 or 0
 #: (quicker than Brian2's own int() on the NumPy target).
 SIGMOID, COUNTED = "1.0 / (1.0 + exp(-{}))", "where({}, 1.0, 0.0)"
@@ -190,7 +191,7 @@ pointwise.register(
         "where": _where,
         "sigmoid": lambda x: Formula(SIGMOID, (number(x),), False, _MULTIPLY, (_POWER,)),
         "absolute": _function("abs"),
-        "floor": _function("floor"),
+        "floor": _function("floored"),
         "minimum": _function("minimum", 2),
         "maximum": _function("maximum", 2),
     },

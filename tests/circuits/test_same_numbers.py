@@ -33,7 +33,13 @@ CODE = {
     name: getattr(np, name, None)
     for name in ("exp", "expm1", "log", "log1p", "sqrt", "tanh", "sign", "floor")
 }
-CODE |= {"where": lambda c, a, b: a if c else b, "minimum": min, "maximum": max, "abs": abs}
+CODE |= {
+    "where": lambda c, a, b: a if c else b,
+    "minimum": min,
+    "maximum": max,
+    "abs": abs,
+    "floored": np.floor,
+}
 
 
 def variants(kind):

@@ -28,9 +28,10 @@ from corticalnet.circuits.cells import (
     Value,
 )  # fmt: skip
 from corticalnet.circuits.plasticity import ErrorTimesRate, Plasticity
-from corticalnet.circuits.pointwise import log, maximum, minimum, where
+from corticalnet.circuits.pointwise import floor, log, maximum, minimum, where
 from corticalnet.circuits.quantities import Milliseconds
 from corticalnet.circuits.schedule import SCHEDULE, Schedule
+from corticalnet.engines import simulate
 from corticalnet.engines.brian2_engine import Brian2Engine
 from corticalnet.errors import EngineError
 from corticalnet.experiment.compiled import compile_protocol
@@ -342,3 +343,19 @@ def test_feedback_between_other_columns_is_refused():
     )
     with pytest.raises(EngineError, match="projection 'c->a' back along 'a->b' only between"):
         Brian2Engine(circuit)
+
+
+class Counter(Cell):
+    """Whole numbers beyond 2³¹, which Brian2's own int() and floor() lose on the NumPy target."""
+
+    state = {"count": 5.9999e9, "half": 0.0}
+
+    def predict(self, cell, port, dt):
+        return {"count": cell.count + 1.0, "half": floor(cell.count / 2.0)}
+
+
+def test_whole_numbers_of_more_than_32_bits():
+    protocol = [SetInput({}, 3)]
+    data = simulate(Circuit([Population("a", 2, Counter())]), protocol, "brian2")
+    assert data["a.half"].values[:, 0, 0].tolist() == [2999950000.0, 2999950000.0, 2999950001.0]
+    assert data["a.count"].values[-1, 0, 0] == 5.9999e9 + 3

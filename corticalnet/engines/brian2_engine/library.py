@@ -66,30 +66,51 @@ def allowed(name: str) -> bool:
     return name not in {*ADDED, *dir(b2.NeuronGroup), *dir(b2.Synapses)}
 
 
-#: The functions of ``pointwise`` that Brian2 does not have, in C++ and in Cython.
-IN_CPP = {"where": "c ? a : b", "minimum": "b < a ? b : a", "maximum": "b > a ? b : a"}
-IN_CYTHON = {"where": "a if c else b", "minimum": "b if b < a else a", "maximum": "b if b > a else a"}
+#: The functions of ``pointwise`` that Brian2 does not have, in NumPy, in C++ and in Cython.
+IN_NUMPY = {"where": "where", "minimum": "minimum", "maximum": "maximum", "floored": "floor"}
+IN_CPP = {
+    "where": "c ? a : b",
+    "minimum": "b < a ? b : a",
+    "maximum": "b > a ? b : a",
+    "floored": "floor(a)",
+}
+IN_CYTHON = {
+    "where": "a if c else b",
+    "minimum": "b if b < a else a",
+    "maximum": "b if b > a else a",
+    "floored": "a // 1.0",
+}
+
+
+def arguments(name: str) -> tuple[str, ...]:
+    """Return the names of the arguments of one of these functions; "c" is a condition."""
+    return {1: ("a",), 2: ("a", "b"), 3: ("c", "a", "b")}[ADDED[name]]
+
+
+def in_cpp(name: str) -> str:
+    """Write one of these functions in C++."""
+    head = ", ".join(f"{'const bool' if n == 'c' else 'double'} {n}" for n in arguments(name))
+    return f"static inline double {name}({head}) {{ return {IN_CPP[name]}; }}"
+
+
+def in_cython(name: str) -> str:
+    """Write one of these functions in Cython."""
+    head = ", ".join(f"{'bint' if n == 'c' else 'double'} {n}" for n in arguments(name))
+    return f"cdef inline double {name}({head}):\n    return {IN_CYTHON[name]}"
 
 
 def functions() -> dict[str, Any]:
     """Return the functions of :mod:`corticalnet.circuits.pointwise` that Brian2 does not have."""
     b2 = brian2()
     found = {}
-    for name, arguments in ADDED.items():
-        three = arguments == 3
-        kinds, units = ["float", "float"], [1, 1]
-        if three:
-            kinds, units = ["boolean", *kinds], [1, *units]
-        function = getattr(np, name)
-        made = b2.Function(function, arg_units=units, return_unit=1, arg_types=kinds, return_type="float")
-        first = "{} c, " if three else ""
-        head = f"({first}double a, double b)"
+    for name, count in ADDED.items():
+        kinds = ["boolean" if n == "c" else "float" for n in arguments(name)]
+        function = getattr(np, IN_NUMPY[name])
+        made = b2.Function(
+            function, arg_units=[1] * count, return_unit=1, arg_types=kinds, return_type="float"
+        )
         made.implementations.add_implementation("numpy", function)
-        made.implementations.add_implementation(
-            "cpp", f"static inline double {name}{head.format('const bool')} {{ return {IN_CPP[name]}; }}"
-        )
-        made.implementations.add_implementation(
-            "cython", f"cdef inline double {name}{head.format('bint')}:\n    return {IN_CYTHON[name]}"
-        )
+        made.implementations.add_implementation("cpp", in_cpp(name))
+        made.implementations.add_implementation("cython", in_cython(name))
         found[name] = made
     return found

@@ -8,6 +8,7 @@ import numpy as np
 
 from corticalnet.about import VERSION
 from corticalnet.circuits import AllToAll
+from corticalnet.engines.brian2_engine.code import ADDED
 from corticalnet.engines.brian2_script import text
 from corticalnet.engines.brian2_script.arrays import ScriptArrays
 from corticalnet.engines.brian2_script.ordered import OrderedObjects
@@ -75,7 +76,7 @@ class Brian2Script:
         ]
         joints = [text.joint(one, self.arrays) for one in objects.joints]
         code = "\n".join([*groups, *joints])
-        used = {name for name in ("where", "minimum", "maximum") if f"'{name}': {name}" in code}
+        used = {name for name in ADDED if f"'{name}': {name}" in code}
         if used:
             parts += [_FUNCTIONS, text.functions(used), ""]
         if tables:

@@ -8,7 +8,7 @@ import numpy as np
 
 from corticalnet.circuits import AllToAll, OneToOne
 from corticalnet.engines.brian2_engine.code import ADDED
-from corticalnet.engines.brian2_engine.library import IN_CPP, IN_CYTHON
+from corticalnet.engines.brian2_engine.library import IN_NUMPY, arguments, in_cpp, in_cython
 from corticalnet.engines.brian2_script.arrays import ScriptArrays
 from corticalnet.engines.brian2_script.joints import Joint
 from corticalnet.engines.brian2_script.ordered import OrderedObjects
@@ -20,22 +20,18 @@ from corticalnet.experiment.compiled import CompiledProtocol
 def functions(used: set[str]) -> str:
     """Write the functions that Brian2 does not have."""
     found = []
-    for name, count in ADDED.items():
-        if name not in used:
-            continue
-        names = ["c", "a", "b"][3 - count :]
-        kinds = ["boolean", "float", "float"][3 - count :]
-        units = [None, None, "a"][3 - count :]
-        cpp = ", ".join(f"{'const bool' if n == 'c' else 'double'} {n}" for n in names)
-        cython = ", ".join(f"{'bint' if n == 'c' else 'double'} {n}" for n in names)
+    for name in (name for name in ADDED if name in used):
+        names = arguments(name)
+        kinds = ["boolean" if n == "c" else "float" for n in names]
+        units = [None if n in "ca" else "a" for n in names]
+        numpy = f"np.{IN_NUMPY[name]}"
         found.append(
-            f"{name} = Function(\n    np.{name}, arg_names={names}, arg_types={kinds}, return_type='float',\n"
+            f"{name} = Function(\n    {numpy}, arg_names={list(names)}, arg_types={kinds}, "
+            f"return_type='float',\n"
             f"    arg_units={units}, return_unit=lambda {', '.join(names)}: a,\n)\n"
-            f"{name}.implementations.add_implementation('numpy', np.{name})\n"
-            f"{name}.implementations.add_implementation(\n"
-            f"    'cpp', 'static inline double {name}({cpp}) {{ return {IN_CPP[name]}; }}'\n)\n"
-            f"{name}.implementations.add_implementation(\n"
-            f"    'cython', 'cdef inline double {name}({cython}):\\n    return {IN_CYTHON[name]}'\n)"
+            f"{name}.implementations.add_implementation('numpy', {numpy})\n"
+            f"{name}.implementations.add_implementation(\n    'cpp', {in_cpp(name)!r}\n)\n"
+            f"{name}.implementations.add_implementation(\n    'cython', {in_cython(name)!r}\n)"
         )
     return "\n".join(found)
 

@@ -22,8 +22,9 @@ _C = {
     "{} and {}": "({} & {})",
     "{} or {}": "({} | {})",
     "abs({})": "F(fabs)({})",
+    "floored({})": "F(floor)({})",
     "{} ** {}": "F(pow)({}, {})",
-    **{f"{n}({{}})": f"F({n})({{}})" for n in ("sqrt", "floor", "tanh", "exp", "expm1", "log", "log1p")},
+    **{f"{n}({{}})": f"F({n})({{}})" for n in ("sqrt", "tanh", "exp", "expm1", "log", "log1p")},
 }
 #: Powers that torch computes otherwise.
 _POWERS = {
