@@ -11,8 +11,8 @@ from typing import Any
 
 from corticalnet.circuits import pointwise
 
-#: Functions of ``pointwise`` that neither Brian2 nor C has: name -> how many arguments. (Brian2's ``floor`` makes
-#: 32-bit integers on the NumPy target: findings/brian2_floor_of_large_numbers.sh.)
+#: Functions of ``pointwise`` that neither Brian2 nor C has: name -> how many arguments. (Brian2's ``floor``
+#: makes 32-bit integers on the NumPy target: findings/brian2_floor_of_large_numbers.sh.)
 ADDED = {"where": 3, "minimum": 2, "maximum": 2, "floored": 1}
 #: Formulas of one part that a language may have by another name: 1 / (1 + e⁻ˣ), and a condition as 1 or 0
 #: (quicker than Brian2's own int() on the NumPy target).

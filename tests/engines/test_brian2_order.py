@@ -29,8 +29,8 @@ def others():
     return [*groups, *made, *(group.run_regularly("x += 1") for group in groups)]
 
 
-def columns(rule):
-    made = cn.circuit(cn.mlp([3, *[4] * 9, 2], "tanh", seed=0, dtype=torch.float64), cn.rule(rule))
+def columns(rule, depth=3):
+    made = cn.circuit(cn.mlp([3, *[4] * depth, 2], "tanh", seed=0, dtype=torch.float64), cn.rule(rule))
     taught = any("target" in p.cell.inputs for p in made.populations)
     end = (cn.Teach if taught else cn.Reinforce)([1], made.needs.teach)
     return made, [cn.Present(X, made.needs.present), end]
@@ -39,7 +39,7 @@ def columns(rule):
 @pytest.mark.parametrize("rule", ["z-il", "brainprop"])
 def test_no_two_operations_of_the_engine_have_one_place(rule):
     """Eleven projections that learn: numbers of two digits, which as texts sort before those of one."""
-    made, _ = columns(rule)
+    made, _ = columns(rule, depth=10)
     running = cn.simulator(made, "brian2")
     work = [one for one in running.engine.network.sorted_objects if not isinstance(one, IDLE)]
     work = [one for one in work if one.name != "cells_stateupdater"]  # (there is nothing to integrate)
