@@ -97,7 +97,7 @@ UNAVOIDABLE = {"check_subject_species_exists", "check_data_orientation"}
 @pytest.mark.parametrize("late", [False, True])
 def test_the_inspector_finds_nothing_but_what_a_simulation_cannot_avoid(late, spikes, tmp_path):
     inspector = pytest.importorskip("nwbinspector")
-    data = spikes.isel(time=slice(150, None)) if late else spikes
+    data = spikes.isel(time=slice(158, None)) if late else spikes
     (path,) = cn.to_nwb(data, tmp_path / "run.nwb", about={"experimenter": ["Doe, Jane"], "institution": "—"})
     found = [
         message.check_function_name
