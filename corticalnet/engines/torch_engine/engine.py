@@ -135,9 +135,12 @@ class TorchEngine(Stepping):
     def _state(self) -> dict[str, Tensor]:
         """Return what the next step depends on, except inputs: tensors are replaced, never written into.
 
-        (Weights alone are changed in place, so they are copied.)
+        (Weights that learn are changed in place, so they are copied.)
         """
-        found = {f"weight/{name}": weight.clone() for name, weight in self._weights.tensors.items()}
+        found = {
+            f"weight/{name}": weight.clone() if name in self._learners else weight
+            for name, weight in self._weights.tensors.items()
+        }
         found |= named(self.plan, "state", self.states) | named(self.plan, "port", self.ports)
         found |= {
             f"delay/{name}/{state}": content

@@ -82,19 +82,19 @@ typedef real Anywhere __attribute__((vector_size(LANE), aligned(sizeof(real)), m
 static void rows_of(int count, const int *fired, const real *x, const real *w, long post, real *to) {
     Anywhere sum[WIDE] = {{0}};
     for (int f = 0; f < count; f++) {
-        const real *row = w + fired[f] * post, much = x[fired[f]];
+        const real *row = w + (long)fired[f] * post, much = x[fired[f]];
         for (int q = 0; q < WIDE; q++) sum[q] += much * ((const Anywhere *)row)[q];
     }
     for (int q = 0; q < WIDE; q++) ((Anywhere *)to)[q] = sum[q];
 }
 static void lane_of(int count, const int *fired, const real *x, const real *w, long post, real *to) {
     Anywhere sum = {0};
-    for (int f = 0; f < count; f++) sum += x[fired[f]] * *(const Anywhere *)(w + fired[f] * post);
+    for (int f = 0; f < count; f++) sum += x[fired[f]] * *(const Anywhere *)(w + (long)fired[f] * post);
     *(Anywhere *)to = sum;
 }
 static void number_of(int count, const int *fired, const real *x, const real *w, long post, real *to) {
     real sum = 0;
-    for (int f = 0; f < count; f++) sum += x[fired[f]] * w[fired[f] * post];
+    for (int f = 0; f < count; f++) sum += x[fired[f]] * w[(long)fired[f] * post];
     *to = sum;
 }
 static int by_events(int batch, int pre, const real *x, int ldx, int post, const real *w, real *out, int ldout) {
@@ -105,6 +105,18 @@ static int by_events(int batch, int pre, const real *x, int ldx, int post, const
     for (int b = 0; b < batch && all <= most; b++) {
         for (int j = 0; j < pre; j++) { fired[all] = j; all += x[(long)b * ldx + j] != 0; }
         end[b] = (int)all;
+    }
+    if (all <= most && batch < 4) { /* (row by row, as they lie in memory) */
+        for (int b = 0; b < batch; b++) {
+            real *to = out + (long)b * ldout;
+            for (int i = 0; i < post; i++) to[i] = 0;
+            for (int f = b ? end[b - 1] : 0; f < end[b]; f++) {
+                const real *row = w + (long)fired[f] * post, much = x[(long)b * ldx + fired[f]];
+                LOOP for (int i = 0; i < post; i++) to[i] += much * row[i];
+            }
+        }
+        free(fired);
+        return 1;
     }
     for (int i = 0; all <= most && i < post;) {
         const int size = i + WIDE * LANES <= post ? WIDE * LANES : i + LANES <= post ? LANES : 1;
