@@ -105,9 +105,10 @@ class LearningRule(OwnWeights, ABC):
         of_two: whether two activities come down, not their difference: an audit asks what crosses synapses.
         activations: of columns of any area, if it is for these alone; an audit tries it on networks of them.
         observer: who is told what cells hold just before synapses change; nobody, in training.
-        capturable: whether which operations it runs depends on shapes and settings alone, not on numbers, and
-            all that it keeps is in tensors that it changes in place: then :meth:`update` is recorded once and
-            replayed (:mod:`corticalnet.rules.updates`). A subclass says so for itself.
+        capturable: whether its operations depend on no numbers, and it keeps all in tensors changed in place.
+
+    An update of a rule that is ``capturable`` is recorded once and replayed
+    (:mod:`corticalnet.rules.updates`); a subclass says so for itself.
 
     >>> import corticalnet as cn
     >>> rule = cn.rule("equilibrium-propagation")
