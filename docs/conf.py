@@ -34,6 +34,7 @@ myst_heading_anchors = 4
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_use_ivar = True
+suppress_warnings = ["ref.python"]  # an attribute's name looks for what is called so, and may find two
 napoleon_custom_sections = [("Other", "params_style")]
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
