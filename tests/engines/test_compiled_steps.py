@@ -4,6 +4,7 @@ Bits, where every sum is made as torch makes it (``StepProgram.exact``); lists o
 cells that fire, add up in another order.
 """
 
+import contextlib
 import copy
 
 import numpy as np
@@ -93,6 +94,36 @@ def test_every_rule_of_the_catalogue(name):
     except CircuitError as none:
         pytest.skip(str(none))
     agree(circuit, steps_of(circuit))
+
+
+IN_TIME = [
+    cn.Continuous("latch", tau=10, dt=2.5),
+    cn.Continuous("sample_and_hold", tau=10, dt=2.5, read_delay=20),
+    cn.Continuous("nudge", tau=10, dt=2.5, read_delay=20),
+]
+
+
+@pytest.mark.parametrize("name", cn.list_rules())
+def test_every_rule_in_continuous_time(name):
+    net = cn.mlp([6, 5, 4, 3], hidden="tanh", seed=0, dtype=F64)
+    circuits = []
+    for how in IN_TIME:
+        with contextlib.suppress(CircuitError):
+            circuits.append(cn.circuit(net, cn.rule(name), 0.2, dynamics=how))
+    if not circuits:
+        pytest.skip("no columns in continuous time")
+    for circuit in circuits:
+        agree(circuit, steps_of(circuit))
+
+
+@pytest.mark.parametrize("form", ["random sign", "symmetric", "three-phase", "continual"])
+def test_every_form_of_equilibrium_propagation(form):
+    net = cn.mlp([6, 5, 4, 3], hidden="tanh", seed=0, dtype=F64)
+    circuit = cn.circuit(net, cn.rule("equilibrium-propagation", form=form, steps=8), 0.2)
+    agree(
+        circuit,
+        [cn.Present(RNG.random((2, 6)), circuit.needs.present), cn.Teach([0, 2], circuit.needs.teach)],
+    )
 
 
 @pytest.mark.parametrize("hidden", ["sigmoid", "relu", "softplus", "leaky-relu", "elu"])
@@ -186,6 +217,42 @@ def test_synapses_with_states_bounds_and_short_term_dynamics(connection, plastic
         dt=0.5,
     )
     agree(circuit, [cn.Present(RNG.random((3, pre)), 9), cn.Present(RNG.random((3, pre)), 9)])
+
+
+class Passing(Cell):
+    """Two numbers change places; what was there before goes to a third."""
+
+    ports = {}
+    state = {"a": 1.0, "b": 2.0, "before": 0.0, "rate": 0.0}
+    inputs = {"stimulus": ONE}
+
+    def move(self, cell, port, dt):
+        return {"a": cell.b, "b": cell.a, "before": cell.a, "rate": cell.stimulus}
+
+
+class Swapping(Plasticity):
+    """So do two numbers of a synapse."""
+
+    state = {"c": 3.0, "d": 5.0}
+
+    def update(self, synapse, pre, post, port, dt):
+        return {"c": synapse.d, "d": synapse.c}
+
+    def eligibility(self, synapse, pre, post, port):
+        return 0.0 * synapse.c
+
+
+def test_states_move_from_the_numbers_of_the_step_before():
+    """By hand: after n steps a, b and c, d have changed places n times, and ``before`` is the last a."""
+    circuit = cn.Circuit(
+        [Population("in", 2, Passing()), Population("a", 2, Leaky())],
+        [Projection("in", "a", "prediction", np.ones((2, 2)), plasticity=Swapping(0.1))],
+    )
+    its, _ = agree(circuit, [cn.Present(np.ones((1, 2)), 5)])
+    assert its["in.a"][:, 0, 0].tolist() == [2, 1, 2, 1, 2]
+    assert its["in.b"][:, 0, 0].tolist() == [1, 2, 1, 2, 1]
+    assert its["in.before"][:, 0, 0].tolist() == [1, 2, 1, 2, 1]
+    assert its["in->a.c"].reshape(-1, 4)[:, 0].tolist() == [5, 3, 5, 3, 5]
 
 
 class EveryFunction(Cell):

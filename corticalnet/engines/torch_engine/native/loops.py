@@ -84,11 +84,16 @@ class Loop:
 
     def store(self, where: str, value: Formula) -> None:
         """Store a number at a place when all of an element is computed, from the old numbers."""
-        self._stores[where] = self._part(number(value))
+        self._stores[where] = self._read(number(value))
 
     def add(self, statement: str, value: Formula) -> None:
         """Add a statement with "{}" for a number, after the stores of an element."""
-        self._stores[statement] = self._part(number(value))
+        self._stores[statement] = self._read(number(value))
+
+    def _read(self, one: Formula) -> Expression:
+        """Return a number that is read before anything is stored, even if it is one that lies somewhere."""
+        part = self._part(one)
+        return part if part.uses or part.code.startswith("R(") else self._line(part)
 
     def _part(self, one: Formula) -> Expression:
         if one.text not in self._parts:
