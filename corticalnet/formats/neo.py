@@ -24,7 +24,7 @@ from corticalnet.recordings.spikes import spike_times
 #: What a block says of its simulation.
 FACTS = ("engine", "seed", "dt", "corticalnet")
 #: More spike trains than these take Neo a minute to write.
-MANY = 1000
+MANY = 2_000
 
 
 def to_neo(data: xr.Dataset, trial: str | None = "present") -> Any:
