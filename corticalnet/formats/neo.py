@@ -23,7 +23,7 @@ from corticalnet.recordings.spikes import spike_times
 
 #: What a block says of its simulation.
 FACTS = ("engine", "seed", "dt", "corticalnet")
-#: More spike trains than these take Neo a minute to write.
+#: More spike trains than these take NixIO more than a minute to write, at 35 to 70 ms each.
 MANY = 2_000
 
 
