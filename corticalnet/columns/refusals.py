@@ -26,6 +26,13 @@ def by_feedback(rule: Any, *kinds: type[Feedback]) -> str | None:
     return f"such columns have {' or '.join(kind.__name__ for kind in kinds)} feedback, not {named}"
 
 
+def by_others(rule: Any) -> str | None:
+    """Return why a reward that also tells of the actions not taken is refused; None for other rewards."""
+    if not getattr(rule.teaching, "exclusive", False):
+        return None
+    return "dopamine tells of the action that was taken alone; choose Reward() without exclusive"
+
+
 def by_noise(rule: Any) -> str | None:
     """Return why initial values that are drawn are refused; None if the rule draws none."""
     if not getattr(rule.trigger, "noise", 0.0):

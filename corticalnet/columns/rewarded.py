@@ -22,7 +22,7 @@ from corticalnet.circuits.plasticity import CreditTimesRate, ErrorTimesRate
 from corticalnet.columns.actions import add_actions, world_and_dopamine
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, links_to_input
 from corticalnet.columns.continuous import Continuous
-from corticalnet.columns.refusals import by_consolidation, by_feedback, by_maximum, first
+from corticalnet.columns.refusals import by_consolidation, by_feedback, by_maximum, by_others, first
 from corticalnet.columns.registry import ColumnModel, Options, Source, Target, runs
 from corticalnet.rules import Direct, Matching, Random, Reward, SignSymmetric, Sweep, Tied
 
@@ -50,6 +50,7 @@ class RewardedColumns(ColumnModel):
         """Return why the model cannot run a rule (its pathway or consolidation); None if it can."""
         why = " for columns that learn from reward"
         return first(
+            by_others(rule),
             by_feedback(rule, Tied, Random, SignSymmetric, Direct, Matching),
             by_consolidation(options, "now", why=why),
         )

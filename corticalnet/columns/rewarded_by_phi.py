@@ -13,7 +13,7 @@ from corticalnet.circuits.parts import MinimumDurations, Wire
 from corticalnet.columns.actions import add_actions, world_and_dopamine
 from corticalnet.columns.area import AreaPopulations, AreaSpec, GlobalPopulations, links_to_input
 from corticalnet.columns.detected import DetectedColumns
-from corticalnet.columns.refusals import by_consolidation, by_feedback, first
+from corticalnet.columns.refusals import by_consolidation, by_feedback, by_others, first
 from corticalnet.columns.registry import Options, runs
 from corticalnet.rules import FaZIL, Random, Reward, SignSymmetric, Tied
 
@@ -35,7 +35,10 @@ class RewardedDetectedColumns(DetectedColumns):
             )
         why = " for columns that learn from reward"
         return first(
-            phases, by_feedback(rule, Tied, Random, SignSymmetric), by_consolidation(options, "now", why=why)
+            phases,
+            by_others(rule),
+            by_feedback(rule, Tied, Random, SignSymmetric),
+            by_consolidation(options, "now", why=why),
         )
 
     @classmethod

@@ -36,8 +36,8 @@ def to_neo(data: xr.Dataset, trial: str | None = "present") -> Any:
       population, area and state, and each channel with its column; an *IrregularlySampledSignal* where
       records were left out. In the segments of the first sample weights over time, too, if recorded,
       "input->area1", each channel with post and pre;
-    - a *SpikeTrain* for each spiking cell and each φ, annotated with population, number and column; of a
-      recording with ``every`` the counts of spikes as a signal for each population instead, each channel
+    - a *SpikeTrain* for each spiking cell and each φ, annotated with population, state, number and column; of
+      a recording with ``every`` the counts of spikes as a signal for each population instead, each channel
       with number and column;
     - an *Event* "protocol": what begins when; and "changes of input->area1": when weights changed;
     - a *Group* for each population, of its trains and signals in all segments.
@@ -167,9 +167,9 @@ def _trains(data: xr.Dataset, batch: int) -> list[tuple[NDArray[np.float64], dic
     times, found = spike_times(data, batch=batch), []
     for one in firing(data, batch):
         for number, column in zip(one.number.tolist(), one.column.tolist(), strict=True):
-            about = {"population": one.population, "number": number, "area": one.area, "column": column}
-            about["name"] = f"{one.population} {number}"
-            found.append((times[one.population, number], about))
+            about = {"population": one.population, "state": one.state, "number": number, "area": one.area}
+            about |= {"column": column, "name": f"{one.name} {number}"}
+            found.append((times[one.name, number], about))
     return found
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from corticalnet.errors import FormatError
 from corticalnet.formats.notes import Wanted, read_notes, recording, written
 from corticalnet.formats.timeline import Timeline, fired, read
-from corticalnet.recordings.firing import events_of
+from corticalnet.recordings.firing import events_of, told_apart
 from corticalnet.recordings.reading import numbers
 from corticalnet.store import expanded, make_folder, replacing
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 MAGIC, VERSION = 0x0A7A, (0, 1)
 #: How spikes are sorted.
 SORTING = {"none": 0, "by_id": 1, "by_time": 2}
-#: The file of spikes, and in it what a recording says of itself.
-SPIKES, NOTES = "spikes.h5", "corticalnet"
+#: The file of spikes, and in it what a recording says of itself, with the states that have reports.
+SPIKES, NOTES, REPORTS = "spikes.h5", "corticalnet", "reports"
 
 
 def to_sonata(data: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -71,9 +71,10 @@ def to_sonata(data: xr.Dataset, folder: str | Path) -> list[Path]:
             states.setdefault(str(array.attrs["state"]), []).append(array)
     with replacing(place / SPIKES, FormatError) as file, h5py.File(file.name, "w") as out:
         _mark(out)
-        out.create_dataset(NOTES, data=written(line))
+        out.create_dataset(NOTES, data=written(line)).attrs[REPORTS] = np.array([*states], dtype="S")
         for array in events:
-            _write_spikes(out, line, array, trains[str(array.name)][0])
+            group = out.create_group(f"spikes/{told_apart(data, array)[-1]}")
+            _write_spikes(group, array, trains[str(array.name)][0], line.dt)
     for state, arrays in states.items():
         with replacing(place / f"{state}.h5", FormatError) as file, h5py.File(file.name, "w") as out:
             _mark(out)
@@ -87,16 +88,15 @@ def _mark(out: Any) -> None:
     out.attrs["version"] = np.array(VERSION, dtype=np.uint32)
 
 
-def _write_spikes(out: Any, line: Timeline, array: xr.DataArray, steps: list[Any]) -> None:
+def _write_spikes(group: Any, array: xr.DataArray, steps: list[Any], dt: float) -> None:
     """Write the spikes of a population, sorted by time."""
     import h5py
 
     cells = np.repeat(numbers(array), [len(one) for one in steps])
     when = np.concatenate(steps)
     order = np.lexsort((cells, when))
-    group = out.create_group(f"spikes/{array.attrs['population']}")
     group.attrs.create("sorting", SORTING["by_time"], dtype=h5py.enum_dtype(SORTING, basetype="u1"))
-    times = group.create_dataset("timestamps", data=when[order] * line.dt)
+    times = group.create_dataset("timestamps", data=when[order] * dt)
     times.attrs["units"] = "ms"
     group.create_dataset("node_ids", data=cells[order].astype(np.uint64))
 
@@ -160,12 +160,14 @@ def _numbers(place: Path, spikes: Any, wanted: Wanted) -> Any:
 
     if "population" not in wanted.attrs or len(wanted.dims) != 3:
         return None
-    population, report = wanted.attrs["population"], place / f"{wanted.attrs['state']}.h5"
-    if report.is_file():
+    population, state = wanted.attrs["population"], wanted.attrs["state"]
+    report, reports = place / f"{state}.h5", spikes[NOTES].attrs.get(REPORTS, np.array([state], dtype="S"))
+    if state.encode() in reports and report.is_file():  # (another recording may have left one in the folder)
         with h5py.File(report, "r") as file:
             if population in file["report"]:
                 return file[f"report/{population}/data"][()]
-    group = spikes[f"spikes/{population}"]
+    own = f"{population}.{state}"
+    group = spikes["spikes"][own if own in spikes["spikes"] else population]
     times, who = group["timestamps"][()], group["node_ids"][()]
     cells = np.asarray(wanted.cells)
     return wanted.fired([times[who == cell] for cell in cells])

@@ -20,12 +20,16 @@ class Firing:
 
     Attributes:
         population: "area1.value.on", "area1.phi".
+        state: of its cells that says when they fire: "spike" or "phi".
+        name: the population, with the state where the recording has two such of it: "area1.cell.phi".
         number: ``[n]``, of the cells in their population.
         column: ``[n]``, the column in its area that each cell stands for.
         count: ``[time, n]``, how often in the steps of each record.
     """
 
     population: str
+    state: str
+    name: str
     number: NDArray[np.int64]
     column: NDArray[np.int64]
     count: NDArray[np.int64]
@@ -79,7 +83,7 @@ def firing(data: xr.Dataset, batch: int = 0) -> list[Firing]:
     found = []
     for array in events_of(data, "spike", "phi"):
         fired = array.isel(batch=batch).transpose("time", ...).values.astype(np.int64)
-        found.append(Firing(array.attrs["population"], *cells_of(array), fired))
+        found.append(Firing(*told_apart(data, array), *cells_of(array), fired))
     if not found:
         raise ProtocolError("this recording has neither spikes nor φ; simulate with record=['spike', 'phi']")
     return found
@@ -91,6 +95,13 @@ def events_of(data: xr.Dataset, *states: str) -> list[xr.DataArray]:
     return [array for state in states for array in cells if array.attrs.get("state") == state]
 
 
+def told_apart(data: xr.Dataset, array: xr.DataArray) -> tuple[str, str, str]:
+    """Return whose spikes these are: population, state and name of a :class:`Firing`."""
+    population, state = str(array.attrs["population"]), str(array.attrs["state"])
+    states = [one for one in events_of(data, "spike", "phi") if one.attrs["population"] == population]
+    return population, state, population if len(states) == 1 else f"{population}.{state}"
+
+
 def cells_of(array: xr.DataArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the numbers of a variable's cells in their population, and the columns they stand for."""
     cells = numbers(array)
@@ -99,12 +110,12 @@ def cells_of(array: xr.DataArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 def one_population(data: xr.Dataset, population: str, batch: int = 0) -> Firing:
-    """Return the spikes of one population, by name.
+    """Return the spikes of one population, by name; of one with spikes and φ, "area1.cell.phi".
 
     Raises:
         ProtocolError: there is no such population.
     """
-    known = {one.population: one for one in firing(data, batch)}
+    known = {one.name: one for one in firing(data, batch)}
     one_of("population that fires", population, known, ProtocolError)
     return known[population]
 

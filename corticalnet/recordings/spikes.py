@@ -30,7 +30,8 @@ def spike_times(data: xr.Dataset, population: str | None = None, batch: int = 0)
         batch: which sample of the batch.
 
     Returns:
-        By (population, number of the cell); an empty array for a cell that was silent.
+        By (population, number of the cell); an empty array for a cell that was silent. A population with
+        both spikes and φ is two: "area1.cell.spike" and "area1.cell.phi".
 
     Raises:
         ProtocolError: no spikes were recorded, no such population or sample; or records stand for several
@@ -48,7 +49,7 @@ def spike_times(data: xr.Dataset, population: str | None = None, batch: int = 0)
     chosen = firing(data, batch) if population is None else [one_population(data, population, batch)]
     times = np.asarray(data["time"].values, dtype=np.float64)
     return {
-        (one.population, int(number)): times[fired]
+        (one.name, int(number)): times[fired]
         for one in chosen
         for number, fired in zip(one.number, one.fired.T, strict=True)
     }

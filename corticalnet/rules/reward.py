@@ -4,6 +4,7 @@
     error_s = what r was, held against E_s;  0 for all columns that were not chosen
 
     Reward          E = y             the best, or now and then another     error_s = r − E_s       BrainProp
+                    exclusive: the others learn from a reward, too          error_n = −r y_n
     SoftmaxReward   E = softmax(y)    drawn from E                          error_s = r / E_s − 1   AGREL
 
 A teacher tells all columns t − E, where t_n is the reward that action n would bring; a reward tells one of
@@ -57,6 +58,10 @@ class Rewarded(Teaching):
     def output_error(self, reward: Tensor, expected: Tensor) -> Tensor:
         """Compute the error of the chosen column from the reward and the expected reward of the action."""
 
+    def unchosen_errors(self, reward: Tensor, rates: Tensor) -> Tensor:
+        """Compute the errors ``[batch, n]`` of columns that were not chosen: none, as a rule."""
+        return torch.zeros_like(rates)
+
     def without_exploration(self) -> Rewarded:
         """Return a copy that always takes the action of the most active column."""
         other = copy.copy(self)
@@ -69,7 +74,7 @@ class Rewarded(Teaching):
         Targets, class indices ``[batch]`` or one-hot vectors, only say which action is rewarded.
         """
         classes = as_classes(targets, rates)
-        return _RewardedLoss(self, rates, self.choose(rates), classes[:, 0])
+        return RewardedLoss(self, rates, self.choose(rates), classes[:, 0])
 
 
 class Reward(Rewarded):
@@ -79,9 +84,14 @@ class Reward(Rewarded):
     from softmax(y / temperature). Reward 1 for the right class, else 0. The chosen column's rate is the
     expected reward, so the prediction error is ``r − y_s``; all other columns have no error.
 
+    So nobody tells the other columns that they are worth nothing. Who knows that one action alone is right
+    can infer it from each reward: with ``exclusive`` the others' error is then ``−y_n``, as a teacher's would
+    be, and without a reward still none (simulations/reward_gap.py).
+
     Args:
         exploration: probability of a Boltzmann choice (2 % in the paper).
         temperature: of the Boltzmann choice (1 in the authors' code).
+        exclusive: whether a reward for one action tells that all others are worth nothing (not in the paper).
         choose: a function from rates ``[batch, n]`` to actions ``[batch]``, instead of max-Boltzmann.
 
     >>> import corticalnet as cn
@@ -90,13 +100,20 @@ class Reward(Rewarded):
     """
 
     equation = "error = (r − y_s) · 1[n = s],  s by max-Boltzmann choice,  r = 1[s is right]"
+    exclusive: bool = False
 
     def __init__(
         self,
         exploration: float = 0.02,
         temperature: float = 1.0,
         choose: Callable[[Tensor], Tensor] | None = None,
+        exclusive: bool = False,
     ) -> None:
+        if exclusive:
+            self.exclusive = (
+                True  # (who has it not is described in checkpoints as before there was such a thing)
+            )
+            self.equation = self.equation.replace(",", " − r y_n · 1[n ≠ s],", 1)
         self.exploration = probability("reward: exploration", exploration, RuleError)
         self.temperature = positive("reward: temperature", temperature, RuleError)
         self.choose = self.max_boltzmann if choose is None else function("reward: choose", choose, RuleError)
@@ -111,7 +128,7 @@ class Reward(Rewarded):
 
     def without_exploration(self) -> Reward:
         """Return a copy that always takes the action of the most active column."""
-        return Reward(0.0, self.temperature)
+        return Reward(0.0, self.temperature, exclusive=self.exclusive)
 
     def expected(self, rates: Tensor) -> Tensor:
         """Return the rates, which are the expected rewards."""
@@ -122,6 +139,10 @@ class Reward(Rewarded):
         return reward - expected
 
     output_error = rpe
+
+    def unchosen_errors(self, reward: Tensor, rates: Tensor) -> Tensor:
+        """Compute ``−r y_n`` where one action alone is right, else none."""
+        return -reward[:, None] * rates if self.exclusive else torch.zeros_like(rates)
 
 
 class SoftmaxReward(Rewarded):
@@ -172,7 +193,7 @@ def boltzmann(rates: Tensor) -> Tensor:
     return (rates + noise).argmax(1)
 
 
-class _RewardedLoss(TrialLoss):
+class RewardedLoss(TrialLoss):
     """The loss ½ δ² of an action that was taken, with its reward ``[batch]``."""
 
     def __init__(self, teaching: Rewarded, rates: Tensor, action: Tensor, classes: Tensor) -> None:
@@ -181,12 +202,13 @@ class _RewardedLoss(TrialLoss):
         self.reward = (action == classes).to(rates.dtype)
 
     def error(self, rates: Tensor) -> Tensor:
-        """Compute the error of the chosen column, zero elsewhere.
+        """Compute the error of the chosen column, and of the others what the teaching signal knows of them.
 
         Action and reward stay what they were if rates have moved.
         """
         output_error = self.teaching.output_error(self.reward, self._expected(rates))
-        return torch.zeros_like(rates).scatter_(1, self.action[:, None], output_error[:, None])
+        errors = self.teaching.unchosen_errors(self.reward, rates)
+        return errors.scatter_(1, self.action[:, None], output_error[:, None])
 
     def costs(self, rates: Tensor) -> Tensor:
         """Return minus the reward: ½ δ² is no cost, for it is also 0 where nothing was expected."""
@@ -204,9 +226,12 @@ class _RewardedLoss(TrialLoss):
 
     @property
     def loss(self) -> Tensor:
-        """Return ``½ δ²``, the mean over the batch."""
-        return 0.5 * self.rpe.square().mean()
+        """Return ``½ δ²`` (and ½ of the squared errors of columns that were not chosen), the batch's mean."""
+        others = self.teaching.unchosen_errors(self.reward, self.rates)
+        others = others.scatter_(1, self.action[:, None], 0.0)
+        return 0.5 * (self.rpe.square() + others.square().sum(1)).mean()
 
     @property
     def prediction(self) -> Tensor:
+        """Return the actions ``[batch]`` that were taken."""
         return self.action

@@ -28,6 +28,23 @@ def test_reward_by_hand():
     assert trial_loss.error(rates + 1.0).tolist() == [[0, -0.75, 0], [-1.5, 0, 0], [-1.5, 0, 0]]
 
 
+def test_who_knows_that_one_action_is_right_is_taught_by_a_reward_as_by_a_teacher():
+    """Rewarded samples have the teacher's error, others that of the action alone; by autograd, too."""
+    draw = torch.Generator().manual_seed(0)
+    rates = torch.randn(20, 4, generator=draw, dtype=F64)
+    classes = torch.randint(4, (20,), generator=draw)
+    told = cn.Reward(0.0, exclusive=True).loss_for(rates, classes)
+    rewarded = told.reward > 0
+    assert 0 < rewarded.sum() < 20
+    error, plain = told.error(rates), cn.Reward(0.0).loss_for(rates, classes).error(rates)
+    teacher = cn.Teacher().loss_for(rates, classes).error(rates)
+    torch.testing.assert_close(error[rewarded], teacher[rewarded], rtol=0, atol=0)
+    torch.testing.assert_close(error[~rewarded], plain[~rewarded], rtol=0, atol=0)
+    moved = rates.clone().requires_grad_()
+    cn.Reward(choose=lambda y: told.action, exclusive=True).loss_for(moved, classes).loss.backward()
+    torch.testing.assert_close(-20 * moved.grad, error)
+
+
 def test_reward_takes_one_hot_vectors_and_a_choice_of_the_users():
     rates = torch.rand(3, 4)
     teaching = cn.Reward(choose=lambda y: y.argmin(1))

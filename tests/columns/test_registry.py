@@ -184,3 +184,10 @@ def test_what_no_model_runs_is_said_in_a_sentence(rule, options, message):
         cn.circuit(cn.mlp([3, 2]), rule, **options)
     triggers = r"[A-Z]\w+(, [A-Z]\w+)+"  # (those that there are today are nobody's business here)
     assert re.sub(triggers, "…", str(caught.value)) == message
+
+
+@pytest.mark.parametrize("rule", ["brainprop", "streaming-fa-z-il"])
+def test_dopamine_tells_of_one_action_alone(rule):
+    """A reward that tells of the others, too, has no circuit, and says what has."""
+    with pytest.raises(CircuitError, match="taken alone; choose Reward"):
+        cn.circuit(cn.mlp([4, 3, 2]), cn.rule(rule, teaching=cn.Reward(exclusive=True)))

@@ -114,6 +114,7 @@ def test_what_was_reduced_is_a_signal_of_its_population(data):
     )
 
 
+@pytest.mark.filterwarnings("ignore:The truth value of an empty array:DeprecationWarning")  # NumPy 1.26
 @pytest.mark.parametrize("form", ["pkl", "mat"])
 def test_through_neos_own_files(data, form, tmp_path):
     block = to_neo(data)

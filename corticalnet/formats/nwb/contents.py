@@ -9,7 +9,7 @@ import xarray as xr
 
 from corticalnet.formats.extras import library
 from corticalnet.formats.timeline import PIECE, Span, Timeline, fired, read, rows
-from corticalnet.recordings.firing import Firing, cells_of, events_of
+from corticalnet.recordings.firing import Firing, cells_of, events_of, told_apart
 
 #: Columns of the table of units, beside those of NWB.
 COLUMNS = {
@@ -18,6 +18,7 @@ COLUMNS = {
     "area": "area of the network",
     "role": "what the cells of the population are for",
     "sign": "of the numbers that the cell encodes: on (positive), off (negative), or both",
+    "state": "of the cell whose changes from 0 the times are: spike, or phi, a change detector",
     "number": "of the cell in its population",
     "column": "position in its area of the column that the cell stands for",
 }
@@ -32,7 +33,7 @@ def add_units(pynwb: Any, nwb: Any, data: xr.Dataset, line: Timeline) -> set[str
         steps, plain = fired(line, array)
         whole |= {str(array.name)} if plain else set()
         trains += [line.seconds(one) for one in steps]
-        one = Firing(array.attrs["population"], *cells_of(array), np.empty((0, 0), np.int64))
+        one = Firing(*told_apart(data, array), *cells_of(array), np.empty((0, 0), np.int64))
         for number, column in zip(one.number.tolist(), one.column.tolist(), strict=True):
             row = (
                 f"{one.area}, column {column}",
@@ -40,6 +41,7 @@ def add_units(pynwb: Any, nwb: Any, data: xr.Dataset, line: Timeline) -> set[str
                 one.area,
                 one.role,
                 one.side,
+                one.state,
                 number,
                 column,
             )

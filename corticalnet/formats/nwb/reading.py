@@ -60,5 +60,7 @@ def _numbers(nwb: Any, wanted: Wanted) -> Any:
         return np.stack([found[when].data[()] for when in ("before", "after")])
     times = nwb.units["spike_times"].target.data[()] * 1000.0
     ends = np.concatenate([[0], nwb.units["spike_times"].data[()]]).astype(np.int64)
-    mine = np.flatnonzero(np.asarray(nwb.units["population"].data[()]) == wanted.attrs["population"])
-    return wanted.fired([times[ends[row] : ends[row + 1]] for row in mine])
+    mine = np.ones(len(nwb.units), dtype=bool)
+    for column in {"population", "state"} & {*nwb.units.colnames}:  # (files of 0.1 have no state)
+        mine &= np.asarray(nwb.units[column].data[()]) == wanted.attrs[column]
+    return wanted.fired([times[ends[row] : ends[row + 1]] for row in np.flatnonzero(mine)])
