@@ -25,13 +25,14 @@ import typer
 from corticalnet.plotting.style import styled
 from corticalnet.training import load_model, train
 
-from .parts.common import plus_minus, simulation, table
+from .parts.common import FOLDER, plus_minus, simulation, table
 
 
 def run(
     model: Annotated[str, typer.Option(help="A model file.")] = "brainprop_dense",
     rules: Annotated[str, typer.Option(help="Rules, with commas between.")] = "brainprop,backprop",
     data: Annotated[str, typer.Option(help="Data set.")] = "fashion-mnist",
+    data_folder: FOLDER = None,
     seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
     first_seed: Annotated[int, typer.Option(help="The first of them.")] = 0,
     epochs: Annotated[int, typer.Option(help="Budget of every run.")] = 25,
@@ -42,13 +43,15 @@ def run(
 ) -> dict:
     """Train every rule with every seed, or read what is there."""
     if quick:
-        data, seeds, epochs = "digits", 1, 4
+        data, data_folder, seeds, epochs = "digits", None, 1, 4
     settings = {k: v for k, v in (("batch", batch), ("halve_every", halve_every)) if v}
     found: dict = {"model": model, "data": data, "epochs": epochs, **settings, "rules": {}}
     for name in rules.split(","):
         results = []
         for seed in range(first_seed, first_seed + seeds):
-            made = load_model(model, data=data, rule=name, epochs=epochs, seed=seed, **settings)
+            made = load_model(
+                model, data=data, data_folder=data_folder, rule=name, epochs=epochs, seed=seed, **settings
+            )
             budget = f"{epochs}x{made.settings.batch}-{made.settings.halve_every}"
             out = runs / f"{model}-{data}-{budget}" / name / f"seed-{seed}"
             result = train(made, out=out, resume=out.exists())

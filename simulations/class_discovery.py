@@ -29,13 +29,14 @@ import corticalnet.data as datasets
 from corticalnet.plotting.style import styled
 from corticalnet.training import load_model
 
-from .parts.common import simulation, table
+from .parts.common import FOLDER, simulation, table
 
 
 def run(
     quick: Annotated[bool, typer.Option("--quick", help="Digits, one seed, a small network.")] = False,
     model: Annotated[str, typer.Option(help="A model file.")] = "brainprop_dense",
     data: Annotated[str, typer.Option(help="Data set.")] = "fashion-mnist",
+    data_folder: FOLDER = None,
     updates: Annotated[int, typer.Option(help="Updates of every run.")] = 1500,
     every: Annotated[int, typer.Option(help="Updates between two looks at the validation images.")] = 25,
     seeds: Annotated[int, typer.Option(help="Number of seeds.")] = 3,
@@ -43,8 +44,8 @@ def run(
     """Recall of every class over updates, for both rules."""
     settings: dict = {}
     if quick:
-        data, updates, seeds, settings = "digits", 600, 1, {"hidden": (60, 30)}
-    loaded = datasets.load(data, seed=0)
+        data, data_folder, updates, seeds, settings = "digits", None, 600, 1, {"hidden": (60, 30)}
+    loaded = datasets.load(data, folder=data_folder, seed=0)
     x_seen, y_seen = loaded.validation.take(1000).batch(slice(None))
     found: dict = {"model": model, "data": data, "every": every, "rules": {}}
     with Progress(transient=True) as progress:

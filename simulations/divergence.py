@@ -31,7 +31,7 @@ import corticalnet.data as datasets
 from corticalnet.plotting.style import styled
 
 from .parts import training
-from .parts.common import mean_sd, plus_minus, simulation, table
+from .parts.common import FOLDER, mean_sd, plus_minus, simulation, table
 
 SEEDS = (1482555873, 698841058, 2283198659)
 SIGMAS = (0.0, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0, 100.0)
@@ -42,6 +42,7 @@ STEPS = ("l", 0, 1, 2, 3, 4, 16, 64)
 def run(
     quick: Annotated[bool, typer.Option("--quick", help="One seed, few values, 2 epochs.")] = False,
     data: Annotated[str, typer.Option(help="Data set.")] = "digits",
+    data_folder: FOLDER = None,
     hidden: Annotated[int, typer.Option(help="Number of hidden areas of 32 columns.")] = 2,
     epochs: Annotated[int, typer.Option(help="Epochs of every run.")] = 8,
     lr: Annotated[float, typer.Option(help="Learning rate.")] = 0.05,
@@ -57,7 +58,7 @@ def run(
         for rate in rates:
             how = exact if t == "l" else {"name": "il", "steps": t}
             rules[f"C2/C3 t={t} gamma={rate:g}"] = {**how, "rate": rate}
-    loaded = datasets.load(data, seed=0)
+    loaded = datasets.load(data, folder=data_folder, seed=0)
     found: dict[str, list] = {key: [] for key in rules}
     for seed in SEEDS[:seeds]:
         twin = train("backprop", {}, loaded, hidden, epochs, lr, seed)

@@ -34,7 +34,7 @@ import corticalnet.data as datasets
 from corticalnet.analysis import AlignmentTracker
 from corticalnet.plotting.style import BLUE, RED, styled
 
-from .parts.common import kept, plus_minus, simulation, table
+from .parts.common import FOLDER, kept, plus_minus, simulation, table
 
 #: γ and the first batches are the authors'; later ones are a share of all samples seen, up to a limit.
 RIDGE, BATCH, SHARE, LARGEST = 0.1, 32, 0.05, 4096
@@ -72,6 +72,7 @@ def run(
     quick: Annotated[bool, typer.Option("--quick", help="Digits, one seed, six small networks.")] = False,
     seeds: Annotated[int, typer.Option(help="How many.")] = 3,
     data: Annotated[str, typer.Option(help="Data set.")] = "fashion-mnist",
+    data_folder: FOLDER = None,
     runs: Annotated[Path, typer.Option(help="Folder for the runs.")] = Path("runs/feedback_finds_weights"),
 ) -> dict:
     """Every case and seed; runs that are there are read."""
@@ -79,7 +80,7 @@ def run(
     if quick:
         seeds, data = 1, "digits"
         parts = {part: [c._replace(samples=40_000) for c in cases] for part, cases in QUICK.items()}
-    images = datasets.load(data, seed=0)
+    images = datasets.load(data, folder=None if quick else data_folder, seed=0)
     todo = [(part, case, seed) for seed in range(seeds) for part, cases in parts.items() for case in cases]
     found: dict[str, dict[str, list[dict]]] = {p: {str(case): [] for case in c} for p, c in parts.items()}
     todo.sort(key=lambda one: one[1].samples)

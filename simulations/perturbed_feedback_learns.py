@@ -36,7 +36,7 @@ from corticalnet.plotting.style import BLUE, GREEN, ORANGE, RED, SKY, styled
 from corticalnet.rules import Feedback
 from corticalnet.rules.perturbed_pass import frozen, perturb
 
-from .parts.common import kept, mean_sd, plus_minus, simulation, table
+from .parts.common import FOLDER, kept, mean_sd, plus_minus, simulation, table
 
 #: The paper's rate, 4e-4 on sums of 32 samples, is 0.0128 on means.
 BATCH, RATE, RIDGE = 32, 10 * 0.0128, 0.1
@@ -74,13 +74,14 @@ def run(
     updates: Annotated[int, typer.Option(help="How often W learns.")] = 60_000,
     rate: Annotated[float, typer.Option(help="Of W's learning; the paper's is 0.0128.")] = RATE,
     data: Annotated[str, typer.Option(help="Data set.")] = "fashion-mnist",
+    data_folder: FOLDER = None,
     runs: Annotated[Path, typer.Option(help="Folder for the runs.")] = Path("runs/perturbed_feedback_learns"),
 ) -> dict:
     """Every arm and seed: what it looked like on the way; runs that are there are read."""
     arms, hidden, warm = list(ARMS), [50, 20], 1000
     if quick:
         arms, hidden, warm, seeds, updates, data = QUICK, [32, 16], 200, 1, 1600, "digits"
-    images = datasets.load(data, seed=0)
+    images = datasets.load(data, folder=None if quick else data_folder, seed=0)
     looks = sorted({0, *np.geomspace(updates / 250, updates, 17).round().astype(int).tolist()})
     if quick:
         looks = list(range(0, updates + 1, 200))

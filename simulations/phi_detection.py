@@ -41,7 +41,7 @@ from corticalnet.plotting.style import BLUE, GREEN, ORANGE, RED, styled
 from corticalnet.tables import percent, table
 
 from .parts import training
-from .parts.common import simulation
+from .parts.common import FOLDER, simulation
 
 BACKPROP, PAPER = cn.rule("backprop"), {1: 93.4, 2: 92.4, 3: 99.6, 4: 100.0, 8: 100.0, 16: 100.0}
 COUNTS: dict[str, Callable] = {
@@ -76,7 +76,8 @@ def subtracting(circuit: cn.Circuit) -> cn.Circuit:
 
 def run(
     quick: Annotated[bool, typer.Option("--quick", help="One seed, few points.")] = False,
-    data: Annotated[str, typer.Option(help="For Table 3: digits or fashion-mnist.")] = "digits",
+    data: Annotated[str, typer.Option(help="For Table 3: digits, fashion-mnist or mnist.")] = "digits",
+    data_folder: FOLDER = None,
     epochs: Annotated[int, typer.Option(help="Of training, for Table 3; a sixth of it too.")] = 300,
     seeds: Annotated[int, typer.Option(help="How many networks.")] = 3,
     only_table: Annotated[bool, typer.Option("--only-table", help="No curves.")] = False,
@@ -84,7 +85,7 @@ def run(
     """Table 3, then the curves; all numbers are means over seeds."""
     if quick:
         epochs, seeds = min(epochs, 120), 1
-    images = datasets.load(data, seed=0)
+    images = datasets.load(data, folder=data_folder, seed=0)
     silences = (1, 4) if quick else tuple(PAPER)
     found: dict = {"seeds": seeds, "data": data, "silences": list(silences), "table": {}}
     for seed in track(range(seeds), "Table 3", transient=True):

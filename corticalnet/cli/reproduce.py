@@ -38,7 +38,7 @@ def reproduce(
     ),
     as_json: bool = JSON,
 ) -> None:
-    """List the papers' tables and figures, a line each; run one of them by name, or --show what it found.
+    """List what the papers claim, table by table, with the verdict here; run one, or --show what it found.
 
     What a simulation takes itself (`--seeds`, `--out`, …) may follow its name; `-- --help` shows it.
     """
@@ -51,8 +51,10 @@ def reproduce(
             print_json([_as_json(one) for one in found])
         elif show:
             _show(found)
-        else:
+        elif everything:
             _index(found)
+        else:
+            _claims(known, found)
         return
     one = known.read(name)
     if as_json or everything:
@@ -79,6 +81,28 @@ def simulations() -> Any:
         ModelError: there are none.
     """
     return shipped.simulation("parts.results")
+
+
+def _claims(known: Any, found: list[Any]) -> None:
+    """Print what each paper claims, the verdict, and which simulation has the numbers."""
+    named = {one.name: one for one in found}
+    listed = known.by_paper(claim for one in found for claim in one.claims)
+    for paper, claims in listed.items():
+        rows = [
+            [one.item, _short(one.says), _short(one.numbers, 24), _short(one.here, 32), one.verdict,
+             one.simulation, known.minutes(named[one.simulation].minutes)]
+            for one in claims
+        ]  # fmt: skip
+        print_table(paper, ["", "claim", "the paper", "here", "verdict", "reproduce", "takes"], rows)
+        say("")
+    every = [claim.verdict for claims in listed.values() for claim in claims]
+    counts = ", ".join(f"{every.count(word)} {word}" for word in known.VERDICTS)
+    say(f"{len(every)} claims: {counts}.")
+    say("NAME --show shows numbers and each deviation; NAME runs it; --all lists the simulations.")
+
+
+def _short(text: str, most: int = 60) -> str:
+    return textwrap.shorten(text, most, placeholder=" …")
 
 
 def _index(found: list[Any]) -> None:

@@ -23,6 +23,12 @@ OUT = Annotated[
     typer.Option(help="Folder for results.json, tables.json and figure.png.", show_default=False),
 ]
 
+#: Where a simulation that takes a data set finds it.
+FOLDER = Annotated[
+    Path | None,
+    typer.Option(help="Folder to read the data set from (MNIST's files, or fewer digits in its format)."),
+]
+
 #: What :func:`table` has made since a command began.
 _tables: list[dict] = []
 

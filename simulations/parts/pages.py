@@ -9,7 +9,8 @@ A page says which table it shows, and where it ends::
     <!-- end -->
 
 Instead of a table's name, ``deviations`` shows what is not as in the paper; ``questions: GROUP`` instead of
-``results: …`` shows which simulations there are.
+``results: …`` shows which simulations there are, ``claims: PAPER`` what a paper claims, with the verdicts.
+Claims without a verdict are given theirs first (:mod:`.verdicts`).
 """
 
 from __future__ import annotations
@@ -27,9 +28,11 @@ from corticalnet.errors import CorticalnetError, unknown
 from corticalnet.store import write_whole
 
 from . import results
+from .claims import PAPERS, VERDICTS, by_paper
 from .results import GROUPS, Published, ResultsError, minutes, published, read
+from .verdicts import verdict
 
-_BLOCK = re.compile(r"<!-- (results|questions): (.*?) -->\n.*?<!-- end -->", re.DOTALL)
+_BLOCK = re.compile(r"<!-- (results|questions|claims): (.*?) -->\n.*?<!-- end -->", re.DOTALL)
 
 
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -50,7 +53,9 @@ def shown(page: str) -> str:
 
 def _block(kind: str, words: list[str]) -> str:
     try:
-        if kind == "questions":
+        if kind == "claims":
+            content = _claims(" ".join(words))
+        elif kind == "questions":
             (group,) = words
             content = _questions(group)
         else:
@@ -70,6 +75,26 @@ def _questions(group: str) -> str:
         if one.group == group
     ]
     return markdown(["question", "simulation", "after", "takes"], rows)
+
+
+def _claims(paper: str) -> str:
+    """What a paper claims, with the verdicts; or how many of each there are, of all papers ("all")."""
+    found = by_paper(claim for one in published() for claim in one.claims)
+    if paper == "all":
+        rows = [
+            [name, PAPERS[name], *(str(sum(one.verdict == word for one in ones)) for word in VERDICTS)]
+            for name, ones in found.items()
+        ]
+        return markdown(["paper", "", *VERDICTS], rows)
+    if paper not in found:
+        raise ResultsError(unknown("paper with claims", paper, found))
+    rows = [
+        [one.item, one.says, one.numbers, one.here, one.seeds, one.data, f"**{one.verdict}**", one.statistic,
+         f"`{one.simulation}`"]
+        for one in found[paper]
+    ]  # fmt: skip
+    head = ["", "claim", "the paper", "here", "seeds", "data", "verdict", "by", "simulation"]
+    return markdown(head, rows)
 
 
 def _of(one: Published, what: str) -> str:
@@ -137,8 +162,31 @@ def _line(row: str) -> str:
     return json.dumps(json.loads(row), ensure_ascii=False)
 
 
+def judge(say: Callable[[str], object] = print) -> None:
+    """Write verdict and statistic of every claim that has none; the statistic of others, if it has changed.
+
+    Raises:
+        ResultsError: numbers have come to another verdict than the one that stands there.
+    """
+    for path in sorted(results.RESULTS.glob("*.json")):
+        facts = json.loads(path.read_text())
+        before = json.dumps(facts)
+        for claim in facts.get("claims", []):
+            word, statistic = verdict(facts["tables"], claim)
+            if claim.setdefault("verdict", word) != word:
+                raise ResultsError(
+                    f"{path.name}: '{claim['says']}' was '{claim['verdict']}' and is '{word}' now "
+                    f"({statistic}); look why, then take out the old verdict"
+                )
+            claim["statistic"] = statistic
+        if json.dumps(facts) != before:
+            write_json(path, facts)
+            say(f"written: {path.relative_to(results.ROOT)}")
+
+
 def main(say: Callable[[str], object] = print) -> None:
-    """Write every block of every page anew."""
+    """Judge what has no verdict, and write every block of every page anew."""
+    judge(say)
     for path in pages():
         before = path.read_text()
         if (after := shown(before)) != before:

@@ -14,7 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from corticalnet.errors import CorticalnetError, unknown
+from corticalnet.errors import unknown
+
+from .claims import VERDICTS as VERDICTS
+from .claims import Claim, claims_of
+from .claims import by_paper as by_paper
+from .errors import ResultsError
 
 #: The folder of simulations, and the one that has it.
 HERE = Path(__file__).resolve().parents[1]
@@ -37,10 +42,6 @@ GROUPS = (
 _COMMAND = re.compile(r"^ {4}(python -m simulations\.\w+.*?)(?: {2,}(.*))?$", re.MULTILINE)
 _MINUTES = re.compile(r"(\d+(?:\.\d+)?) (s|min|minutes?|h)\b")
 _SPREAD = re.compile(r"^(.*?) ± ([\d.e+−-]+)(.*)$")
-
-
-class ResultsError(CorticalnetError):
-    """Results, or a page that shows them, are not as they should be."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Published:
         rows: the numbers that matter most.
         deviations: what is not as in the paper.
         figure: a picture of it, if there is one.
+        claims: of papers, with the verdict here.
         tables: all numbers, by the table's name: ``{"columns": [...], "rows": [[...], ...]}``.
     """
 
@@ -87,6 +89,7 @@ class Published:
     deviations: list[str] = field(default_factory=list)
     figure: Path | None = None
     tables: dict[str, dict] = field(default_factory=dict)
+    claims: list[Claim] = field(default_factory=list)
 
 
 def names() -> list[str]:
@@ -119,13 +122,13 @@ def read(name: str) -> Published:
         group, paper, tables = facts["group"], facts["paper"], facts["tables"]
         if group not in GROUPS:
             raise ResultsError(f"{path}: {unknown('group', group, GROUPS)}")
-        rows = rows_of(facts, path)
+        rows, claims = rows_of(facts, path), claims_of(name, facts)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ResultsError(f"{path} has no results as they should be: {error!r}") from error
     figure = ROOT / "docs" / "figures" / f"{name}.png"
     return Published(
         name, question, group, paper, command, minutes, rows, facts.get("deviations", []),
-        figure if figure.is_file() else None, tables,
+        figure if figure.is_file() else None, tables, claims,
     )  # fmt: skip
 
 

@@ -33,6 +33,17 @@ def test_every_table_and_figure_of_the_papers_is_listed(capsys):
     assert "reproduce recording_cost" in said(capsys, "--all", "--show")[1]
 
 
+def test_claims_are_listed_with_their_verdicts(capsys):
+    code, out, _ = said(capsys)
+    claims = [claim for one in published() for claim in one.claims]
+    assert code == 0
+    for paper in {claim.paper for claim in claims}:
+        assert paper in out.splitlines()
+    (line,) = (line for line in out.splitlines() if "perturbed feedback beats backprop" in line)
+    assert line.split()[-4:] == ["refuted", "autoencoder", "35", "min"]
+    assert f"{len(claims)} claims: " in out
+
+
 def test_the_index_has_a_line_for_each(capsys):
     code, out, _ = said(capsys, "--all")
     lines = out.splitlines()
