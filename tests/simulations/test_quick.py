@@ -601,3 +601,22 @@ def test_rules_are_told_apart_by_how_they_learn_and_not_by_how_they_begin():
     assert found["before learning"] == pytest.approx(1 / 3)
     assert found["confusion"][2][2] > 0.6
     assert all(sum(row) == pytest.approx(1) for row in found["confusion"])
+
+
+@pytest.mark.slow
+def test_who_is_told_of_other_actions_is_rewarded_more_often_than_who_always_explores():
+    found = results("reward_gap")
+    arms = {name: runs[0] for name, runs in found["arms"].items()}
+    assert {*arms} == {"backprop", "BrainProp, 2 %", "always", "exclusive, 2 %"}
+    assert sum(arms["always"]["rewarded"]) < sum(arms["exclusive, 2 %"]["rewarded"])
+    assert all(len(run["accuracy"]) == found["budget"]["epochs"] for run in arms.values())
+
+
+@pytest.mark.slow
+def test_a_longer_silence_takes_only_wrong_firings_away():
+    """So where errors are exactly 0 before they arrive, no rate of success falls with t_d."""
+    rows = [row for row in results("table_3_readings")["readings"] if row[4] == 0.0 and row[5] == "zeros"]
+    assert len(rows) > 100
+    for row in rows:
+        rates = row[8:]
+        assert all(a <= b + 1e-9 for a, b in itertools.pairwise(rates)), row
