@@ -12,6 +12,8 @@ from corticalnet.rules import catalogue
 
 #: Extras that need not be installed.
 OPTIONAL = {"brian2", "tensorboard", "xarray"}
+#: Modules that import without a package that their examples need.
+EXAMPLES_NEED = {"corticalnet.engines.brian2_script": "brian2"}
 MODULES = sorted(
     m.name for m in pkgutil.walk_packages(cn.__path__, "corticalnet.") if not m.name.endswith("__main__")
 )
@@ -28,6 +30,8 @@ def load(name):
 
 @pytest.mark.parametrize("name", ["corticalnet", *MODULES])
 def test_examples(name, tmp_path, monkeypatch):
+    if name in EXAMPLES_NEED:
+        pytest.importorskip(EXAMPLES_NEED[name])
     monkeypatch.chdir(tmp_path)  # an example may write files
     monkeypatch.setattr(catalogue, "_RULES", dict(catalogue._RULES))  # or register a rule
     module = load(name)

@@ -131,7 +131,8 @@ def test_a_command_looks_for_garbage_less_often_and_leaves_all_as_it_was(cli, pl
     (place / "model.py").write_text(f"{small}\nimport gc\nprint('every', gc.get_threshold()[0])\n")
     before = gc.get_threshold()
     done = cli("train model.py --epochs 1")
-    assert int(done.out.splitlines()[0].removeprefix("every ")) > 10 * before[0]
+    # (Python 3.13 begins with 2,000, earlier ones with 700)
+    assert int(done.out.splitlines()[0].removeprefix("every ")) > 5 * before[0]
     assert gc.get_threshold() == before
 
 

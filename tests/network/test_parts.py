@@ -280,6 +280,7 @@ def test_what_autograd_can_train_is_still_swept_as_it_is_now(change):
     torch.testing.assert_close(net.sweep(x).drives[1], twin(x.flatten(1)), rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")  # torch's, of that one release
 @pytest.mark.parametrize("wrap", [nn.DataParallel, lambda net: torch.compile(net, backend="eager")])
 def test_wrappings_compute_the_same_and_are_to_be_taken_off_for_learning(wrap):
     net, (x, y) = dense("tanh"), batch()
