@@ -1,6 +1,6 @@
 """Do synapses up and down that start apart become alike, when both learn by the same local rule?
 
-    python -m simulations.reciprocity_emerges          digits, 3 seeds, 3,000 trials of 32 images, about 4 min
+    python -m simulations.reciprocity_emerges          digits, 3 seeds, 3,000 trials of 32 images, about 6 min
     python -m simulations.reciprocity_emerges --quick  one seed, 150 trials, about 10 s
 
 BrainProp as a circuit (64-32-16-10, ReLU): every column has a feedforward and a feedback cell, actions
@@ -10,8 +10,13 @@ have weights of their own, drawn apart, and change by the same product: dopamine
 weight need be transported. Beside it stand columns whose feedback stays random (feedback alignment by
 reward) and columns whose feedback is tied.
 
-Expected: W and Bᵀ begin at 90° and turn towards each other, for what they learn is the same; their difference
-stays what it was (nothing decays here), so they are never equal.
+Theory (Kolen & Pollack 1994): what both learn is the same, so D = W − Bᵀ changes by decay alone, to
+(1 − η λ)^n of what it was after n updates, and the angle follows from what W and B have grown to,
+
+    cos = (|W|² + |B|² − |D|²) / (2 |W| |B|)
+
+Measured beside that in the network view, by the same rule: without decay, for ten times as long, with decay.
+Expected: W and Bᵀ begin at 90° and turn towards each other; without decay they are never equal.
 
 Next: corticalnet/columns/rewarded.py.
 """
@@ -54,7 +59,46 @@ def run(
     found: dict = {}
     for name, seed in track(runs, "networks", transient=True):
         found.setdefault(name, []).append(learn(PATHWAYS[name](seed + 100), digits, trials, seed))
-    return {"trials": trials, "seeds": seeds, "every": every(trials), "pathways": found}
+    updates = 150 if quick else 3000
+    many = 1 if quick else 5
+    theory = {
+        f"{name}, {n:,} updates": [followed(digits, decay, n, seed) for seed in range(many)]
+        for name, decay, n in (
+            ("no decay", 0.0, updates),
+            ("no decay", 0.0, 10 * updates),
+            ("λ = 0.001", 0.001, 10 * updates),
+            ("λ = 0.01", 0.01, 10 * updates),
+        )
+    }
+    return {"trials": trials, "seeds": seeds, "every": every(trials), "pathways": found, "theory": theory}
+
+
+def followed(digits: datasets.Data, decay: float, updates: int, seed: int) -> dict:
+    """One network by reward, its synapses down beside those up: D and angles, as measured and by theory."""
+    net = cn.mlp(SIZES, "relu", seed=seed, dtype=torch.float64)
+    rule = cn.rule("brainprop", feedback=cn.KolenPollack(decay, seed + 100))
+    own = rule.named_parameters(net)
+    optimizer = torch.optim.SGD(net.parameters(), RATE)
+    x, y = digits.train.batch(slice(None), torch.float64)
+    order = torch.Generator().manual_seed(seed)
+    pairs = {link.name: (link.weight, own[f"feedback.{link.name}"]) for link in net.links[1:]}
+    began = {name: float((w - b).detach().norm()) for name, (w, b) in pairs.items()}
+    torch.manual_seed(seed)
+    for _ in range(updates):
+        index = torch.randint(len(x), (BATCH,), generator=order)
+        rule.update(net, x[index], y[index], optimizer)
+    found: dict = {"angle": {}, "by theory": {}, "difference": {}, "difference by theory": {}}
+    for name, (w, b) in pairs.items():
+        up, down, left = w.detach(), b.detach(), began[name] * (1 - RATE * decay) ** updates
+        size, other = float(up.norm()), float(down.norm())
+        cosine = float((up * down).sum()) / size / other
+        expected = (size**2 + other**2 - left**2) / (2 * size * other)
+        found["angle"][name] = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
+        found["by theory"][name] = float(np.degrees(np.arccos(np.clip(expected, -1, 1))))
+        found["difference"][name] = float((up - down).norm()) / began[name]
+        found["difference by theory"][name] = left / began[name]
+    u, v = digits.test.batch(slice(None), torch.float64)
+    return found | {"accuracy": float((net.predict(u) == v).double().mean())}
 
 
 def every(trials: int) -> int:
@@ -119,7 +163,21 @@ def report(results: dict) -> str:
         rows.append([name, *angles, right, " → ".join(size)])
     links = next(iter(results["pathways"].values()))[0]["angles"]
     head = ["feedback", *(f"angle {link} (°)" for link in links), "test %", "r.m.s. dopamine"]
-    return table(head, rows, f"{results['trials']} trials of {BATCH} images, {results['seeds']} seeds")
+    first = table(head, rows, f"{results['trials']} trials of {BATCH} images, {results['seeds']} seeds")
+    rows = []
+    for name, runs in results["theory"].items():
+        cells = [plus_minus([run["angle"][link] for run in runs], 1) for link in runs[0]["angle"]]
+        off = max(abs(run["angle"][k] - run["by theory"][k]) for run in runs for k in run["angle"])
+        kept = [run["difference"][k] for run in runs for k in run["difference"]]
+        due = runs[0]["difference by theory"]
+        wrong = max(
+            abs(run["difference"][k] / run["difference by theory"][k] - 1) for run in runs for k in due
+        )
+        right = plus_minus([100 * run["accuracy"] for run in runs], 1)
+        rows.append([name, *cells, f"{off:.1g}", f"{max(kept):.2g}", f"{wrong:.1g}", right])
+    head = ["by reward, network view", *(f"angle {link} (°)" for link in links), "from theory (°), at most",
+            "|D| left", "from theory, relative, at most", "test %"]  # fmt: skip
+    return f"{first}\n\n{table(head, rows, 'Kolen and Pollack')}"
 
 
 @styled

@@ -340,8 +340,13 @@ def test_columns_with_phi_learn_from_reward_as_brainprop_does():
     assert 0.05 < sum(learned["reward"]) / found["trials"] < 0.6
 
 
-def test_synapses_up_and_down_turn_towards_each_other():
-    found = {name: runs[0] for name, runs in results("reciprocity_emerges")["pathways"].items()}
+def test_synapses_up_and_down_turn_towards_each_other_as_kolen_and_pollack_say():
+    whole = results("reciprocity_emerges")
+    for (run,) in whole["theory"].values():
+        assert run["angle"] == pytest.approx(run["by theory"], abs=1e-6)
+        assert run["difference"] == pytest.approx(run["difference by theory"], rel=1e-9)
+    assert len({run["angle"]["area1->area2"] for (run,) in whole["theory"].values()}) == 4
+    found = {name: runs[0] for name, runs in whole["pathways"].items()}
     assert all(
         angle == pytest.approx(0, abs=1e-5) for angles in found["tied"]["angles"].values() for angle in angles
     )
