@@ -15,7 +15,7 @@ Theory (Kolen & Pollack 1994): what both learn is the same, so D = W − Bᵀ ch
 
     cos = (|W|² + |B|² − |D|²) / (2 |W| |B|)
 
-Measured beside that in the network view, by the same rule: without decay, for ten times as long, with decay.
+Beside that stands the network view, by the same rule: without decay, for ten times as long, with decay.
 Expected: W and Bᵀ begin at 90° and turn towards each other; without decay they are never equal.
 
 Next: corticalnet/columns/rewarded.py.

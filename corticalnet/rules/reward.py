@@ -24,7 +24,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from corticalnet.checks import function, positive, probability
+from corticalnet.checks import flag, function, positive, probability
 from corticalnet.errors import RuleError
 from corticalnet.rules.targets import as_classes
 from corticalnet.rules.teaching import Teaching, TrialLoss
@@ -109,7 +109,7 @@ class Reward(Rewarded):
         choose: Callable[[Tensor], Tensor] | None = None,
         exclusive: bool = False,
     ) -> None:
-        if exclusive:
+        if flag("reward: exclusive", exclusive, RuleError):
             self.exclusive = (
                 True  # (who has it not is described in checkpoints as before there was such a thing)
             )
