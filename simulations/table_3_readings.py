@@ -1,6 +1,6 @@
 """Which reading of Song's Table 3 gives its numbers, 93.4, 92.4, 99.6, 100.0 % for t_d = 1, 2, 3 and 4 to 16?
 
-    python -m simulations.table_3_readings --data mnist --data-folder DIR      3 seeds, 6 min of a core
+    python -m simulations.table_3_readings --data mnist --data-folder DIR      3 seeds, 4 min of a core
     python -m simulations.table_3_readings --quick                             digits, one seed, some seconds
 
 The paper says how often φ is right, and leaves open of what, in which precision, for which weights, for how

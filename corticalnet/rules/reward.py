@@ -91,8 +91,8 @@ class Reward(Rewarded):
     Args:
         exploration: probability of a Boltzmann choice (2 % in the paper).
         temperature: of the Boltzmann choice (1 in the authors' code).
-        exclusive: whether a reward for one action tells that all others are worth nothing (not in the paper).
         choose: a function from rates ``[batch, n]`` to actions ``[batch]``, instead of max-Boltzmann.
+        exclusive: whether a reward for one action tells that all others are worth nothing (not in the paper).
 
     >>> import corticalnet as cn
     >>> cn.Rule(teaching=Reward(exploration=0.1)).rewarded
@@ -110,9 +110,7 @@ class Reward(Rewarded):
         exclusive: bool = False,
     ) -> None:
         if flag("reward: exclusive", exclusive, RuleError):
-            self.exclusive = (
-                True  # (who has it not is described in checkpoints as before there was such a thing)
-            )
+            self.exclusive = True  # (not set otherwise: checkpoints describe what is set)
             self.equation = self.equation.replace(",", " − r y_n · 1[n ≠ s],", 1)
         self.exploration = probability("reward: exploration", exploration, RuleError)
         self.temperature = positive("reward: temperature", temperature, RuleError)

@@ -10,8 +10,8 @@ judged; α = 0.05 everywhere:
     beyond    every cell is more than ``margin`` in size
     none      nothing was run: ``why`` says what it takes
 
-    reproduced          it holds, on the paper's own data and budget or as mathematics
-    order reproduced    it holds between conditions, on other data or a smaller budget (``like_paper`` false)
+    reproduced          it holds, on the paper's own data and budget or as mathematics (``like_paper``)
+    order reproduced    it holds, on other data, another network or a smaller budget
     refuted             the opposite holds, by the same test
     open                neither
 """
@@ -82,7 +82,7 @@ def judge(
         cells: what was measured.
         margin: of "same", "value", "bound" and "beyond", in units of the cells.
         number: the paper's, of "value".
-        like_paper: whether data and budget are the paper's.
+        like_paper: whether data and budget are the paper's, or cannot matter.
 
     Raises:
         ResultsError: there is no such test, or it has not the cells that it needs.
@@ -93,16 +93,11 @@ def judge(
     least = {"same": 2, "more": 2}.get(test, 1)
     if len(cells) < least or (test == "same" and len(cells) > 2):
         raise ResultsError(f"the test '{test}' does not go with {len(cells)} cells")
-    if test in ("bound", "beyond"):
-        sizes = [abs(cell.mean) for cell in cells]
-        extreme, sign = (max(sizes), "≤") if test == "bound" else (min(sizes), ">")
-        holds = extreme <= margin if test == "bound" else extreme > margin
-        return (
-            "reproduced" if holds else "refuted"
-        ), f"{extreme:.2g} {sign if holds else 'is not ' + sign} {margin:.2g}"
-    if test == "value":
-        return _value(cells[0], margin, number, like_paper)
     holds = "reproduced" if like_paper else "order reproduced"
+    if test in ("bound", "beyond"):
+        return _sizes(test, cells, margin, holds)
+    if test == "value":
+        return _value(cells[0], margin, number, holds)
     if test == "same":
         return _same(*cells, margin, holds)
     pairs = [_above(a, b) for a, b in pairwise(cells)]
@@ -113,20 +108,27 @@ def judge(
     return (holds if max(pairs) < ALPHA else "open"), said
 
 
+def _sizes(test: str, cells: Sequence[Measured], margin: float, holds: str) -> tuple[str, str]:
+    sizes = [abs(cell.mean) for cell in cells]
+    extreme, sign = (max(sizes), "≤") if test == "bound" else (min(sizes), ">")
+    if (extreme <= margin) == (test == "bound"):
+        return holds, f"{extreme:.2g} {sign} {margin:.2g}"
+    return "refuted", f"{extreme:.2g} is not {sign} {margin:.2g}"
+
+
 def _same(a: Measured, b: Measured, margin: float, holds: str) -> tuple[str, str]:
     """Judge by two one-sided tests that the difference is within the margin."""
     gap = a.mean - b.mean
     below, above = _above(a, b, -margin), _above(b, a, -margin)
-    said = f"difference {gap:+.2f}, within ± {margin:g} p {max(below, above):.2g}".replace("-", "−", 1)
-    if max(below, above) < ALPHA:
-        return holds, said
+    said = f"difference {gap:+.2f}".replace("-", "−")
     beyond = min(_above(a, b, margin), _above(b, a, margin))
-    return ("refuted" if beyond < ALPHA else "open"), (
-        f"difference {gap:+.2f}, beyond ± {margin:g} p {beyond:.2g}" if beyond < ALPHA else said
-    )
+    if beyond < ALPHA:
+        return "refuted", f"{said}, beyond ± {margin:g} p {beyond:.2g}"
+    within = max(below, above)
+    return (holds if within < ALPHA else "open"), f"{said}, within ± {margin:g} p {within:.2g}"
 
 
-def _value(cell: Measured, margin: float, number: float | None, like_paper: bool) -> tuple[str, str]:
+def _value(cell: Measured, margin: float, number: float | None, holds: str) -> tuple[str, str]:
     from scipy import stats
 
     if number is None:
@@ -136,8 +138,8 @@ def _value(cell: Measured, margin: float, number: float | None, like_paper: bool
         half = float(stats.t.ppf(1 - ALPHA / 2, cell.seeds - 1)) * cell.sd / sqrt(cell.seeds)
     said = f"{gap:+.3g} from the paper's, 95 % interval ± {half:.2g}".replace("-", "−", 1)
     if abs(gap) <= max(margin, half):
-        return "reproduced", said
-    return ("refuted" if like_paper else "open"), said
+        return holds, said
+    return ("refuted" if holds == "reproduced" else "open"), said
 
 
 def _above(a: Measured, b: Measured, by: float = 0.0) -> float:

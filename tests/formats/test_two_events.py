@@ -100,3 +100,20 @@ def test_a_report_that_another_recording_left_is_not_read(data, tmp_path):
         assert file["report/area1.cell/data"][()].max() == 2.0
     cn.to_sonata(data, tmp_path)
     xr.testing.assert_equal(cn.from_sonata(tmp_path)["area1.cell.phi"], data["area1.cell.phi"])
+
+
+def test_a_file_without_the_column_of_states_still_opens(tmp_path):
+    """As earlier ones were: of populations with one kind of event nothing else is needed."""
+    pytest.importorskip("pynwb")
+    made = cn.circuit(cn.mlp([2, 3, 2], "tanh", seed=0), cn.rule("streaming-fa-z-il"))
+    data = cn.simulate(made, [cn.Present([[0.5, 1.0]], 8), cn.Teach([1], 6)], record=["phi"])
+    path = tmp_path / "early.nwb"
+    cn.to_nwb(data, path)
+    with h5py.File(path, "a") as file:
+        columns = file["units"].attrs["colnames"]
+        file["units"].attrs["colnames"] = [name for name in columns if name != "state"]
+        del file["units/state"]
+    again = cn.from_nwb(path)
+    for name in data.data_vars:
+        np.testing.assert_array_equal(again[name], data[name])
+    assert again["area1.phi.phi"].any()

@@ -68,17 +68,18 @@ def test_same_is_two_one_sided_tests(gap, word):
 def test_a_value_is_within_a_margin_or_an_interval():
     """Mean 10, s.d. 1, 4 seeds: t(3) = 3.182, so the interval is ± 1.591."""
     cell = Measured(10.0, 1.0, 4)
-    assert judge("value", [cell], number=11.59)[0] == "reproduced"
+    assert judge("value", [cell], number=11.59)[0] == "order reproduced"
     assert judge("value", [cell], number=11.6)[0] == "open"
     assert judge("value", [cell], number=11.6, like_paper=True)[0] == "refuted"
-    assert judge("value", [cell], number=12.0, margin=2.0)[0] == "reproduced"
+    assert judge("value", [cell], number=12.0, margin=2.0, like_paper=True)[0] == "reproduced"
 
 
 def test_bounds_are_of_sizes():
     cells = [Measured(-3.0, None, 1), Measured(2.0, None, 1)]
-    assert judge("bound", cells, margin=3.0) == ("reproduced", "3 ≤ 3")
+    assert judge("bound", cells, margin=3.0, like_paper=True) == ("reproduced", "3 ≤ 3")
+    assert judge("bound", cells, margin=3.0) == ("order reproduced", "3 ≤ 3")
     assert judge("bound", cells, margin=2.5) == ("refuted", "3 is not ≤ 2.5")
-    assert judge("beyond", cells, margin=1.0)[0] == "reproduced"
+    assert judge("beyond", cells, margin=1.0, like_paper=True)[0] == "reproduced"
     assert judge("beyond", cells, margin=2.0) == ("refuted", "2 is not > 2")
     assert judge("none", []) == ("open", "not run")
 
@@ -133,8 +134,8 @@ def test_a_changed_verdict_is_not_written_over(tmp_path, monkeypatch):
     (tmp_path / "one.json").write_text(json.dumps({"tables": TABLES, "claims": [claim]}))
     pages.judge(lambda _: None)
     (found,) = json.loads((tmp_path / "one.json").read_text())["claims"]
-    assert (found["verdict"], found["statistic"]) == ("reproduced", "1 ≤ 1")
+    assert (found["verdict"], found["statistic"]) == ("order reproduced", "1 ≤ 1")
     changed = {"all": {**TABLES["all"], "rows": [["a", "", "5"]]}}
     (tmp_path / "one.json").write_text(json.dumps({"tables": changed, "claims": [found]}))
-    with pytest.raises(ResultsError, match="'it is small' was 'reproduced' and is 'refuted' now"):
+    with pytest.raises(ResultsError, match="'it is small' was 'order reproduced' and is 'refuted' now"):
         pages.judge(lambda _: None)

@@ -61,6 +61,6 @@ def _numbers(nwb: Any, wanted: Wanted) -> Any:
     times = nwb.units["spike_times"].target.data[()] * 1000.0
     ends = np.concatenate([[0], nwb.units["spike_times"].data[()]]).astype(np.int64)
     mine = np.ones(len(nwb.units), dtype=bool)
-    for column in {"population", "state"} & {*nwb.units.colnames}:  # (files of 0.1 have no state)
+    for column in {"population", "state"} & {*nwb.units.colnames}:  # (earlier files have no state)
         mine &= np.asarray(nwb.units[column].data[()]) == wanted.attrs[column]
     return wanted.fired([times[ends[row] : ends[row + 1]] for row in np.flatnonzero(mine)])
