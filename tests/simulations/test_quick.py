@@ -90,6 +90,15 @@ def test_a_recording_needs_no_memory_but_its_own():
         assert one["building"] < 0.1 * one["seconds"]
 
 
+def test_every_format_keeps_every_spike():
+    """Of Poisson cells there are as many as their rate says, give or take four standard deviations."""
+    found = results("export_costs")
+    expected = 0.01 * 1000 * found["cells"] * found["trials"] * found["seconds"]
+    assert abs(found["spikes"] - expected) < 4 * expected**0.5
+    assert len(found["formats"]) >= 4
+    assert all(one["lost"] == [0] and one["write"][0] > 0 for one in found["formats"].values())
+
+
 @pytest.mark.slow
 def test_accuracy_table_fills_goes_on_and_reads(tmp_path, monkeypatch):
     monkeypatch.setattr("corticalnet.training.result.draw", lambda *arguments: [])
