@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import corticalnet as cn
+from corticalnet.audit import detect
 from tests.covering import every_two
 
 WIDTHS, BATCHES, CURVES = (31, 100, 255), (1, 15, 17), ("sigmoid", "softplus", "tanh")
@@ -88,3 +89,27 @@ def test_a_last_bit_wakes_nobody(rule, how, precision):
     spikes = [taught[name].values.sum(0) for name in taught.data_vars if name.endswith(".phi.phi")]
     assert spikes
     assert all((count == 1).all() for count in spikes)
+
+
+@pytest.mark.parametrize(("width", "batch", "curve"), every_two(WIDTHS, BATCHES, CURVES))
+def test_audits_of_float32_columns_find_what_float64_columns_do(width, batch, curve):
+    """``detect`` asks which δ are not 0 in float64: all of them here, and each φ fires once, at its step."""
+    net = cn.mlp([20, width, width // 2, 5], hidden=curve, seed=0, dtype=torch.float64)
+    made = cn.rule("streaming-fa-z-il")
+    y = torch.arange(batch) % 5
+    for precision in ("float32", "float64"):
+        found = detect(net, made, X[:batch], y, teach=8, precision=precision)
+        assert (found.samples, found.missed, found.spurious) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(("width", "batch", "curve"), every_two(WIDTHS, BATCHES, CURVES))
+def test_a_rule_fires_in_float32_as_in_float64(width, batch, curve):
+    """The network view: each φ once, at its own step; columns that have been at rest stay so, bit for bit."""
+    net = cn.mlp([20, width, width // 2, 5], hidden=curve, seed=0, dtype=torch.float32)
+    made = cn.rule("fa-z-il", gate="pulse", silence=1)
+    made.trigger.steps = 8
+    phi = made.learn(net, X[:batch], torch.arange(batch) % 5).details.phi
+    for node, depth in ((1, 2), (2, 1), (3, 0)):
+        fired = [step for step, row in enumerate(phi) if row[node] is not None and row[node].any()]
+        assert fired == [depth]
+        assert phi[depth][node].all()

@@ -29,7 +29,7 @@ STEPS = 160
 def circuit(kind="chain", a=None, b=None, dt=0.5):
     """Two spiking areas, 4 inputs: a chain, with a loop of its own, or a loop over both."""
     rng = np.random.default_rng(3)
-    a, b = a or DrivenLIF(20, 5), b or DrivenLIF(20, 5)
+    a, b = a or DrivenLIF(20, 5, spread=0), b or DrivenLIF(20, 5, spread=0)
     populations = [
         cn.Population("retina", 4, Sensory()),
         cn.Population("cortex.a", 5, a),
@@ -55,8 +55,6 @@ def stimulus():
 def ours(made, graph):
     """Our spikes of the populations that the graph gives out, and by how many steps they are later."""
     simulator = cn.simulator(made)
-    if any(isinstance(p.cell, DrivenLIF) for p in made.populations):
-        simulator.run([cn.Rest(ms=600)], record=["spike"])  # voltages begin anywhere; here they come to 0
     data = simulator.run([cn.Play({"retina.stimulus": stimulus()})], record=["spike"])
     out = [name for name, _ in json.loads(graph.metadata["populations"])]
     later = json.loads(graph.metadata["later"])
@@ -81,7 +79,7 @@ def written(made, reader, tmp_path):
 
 
 CELLS = {
-    "DrivenLIF": DrivenLIF(20, 5),
+    "DrivenLIF": DrivenLIF(20, 5, spread=0),
     "CubaLIF": CubaLIF(20, 5),
     "LIF": LeakyIntegrateAndFire(20),
     "IF": IntegrateAndFire(),
@@ -98,7 +96,7 @@ def test_the_equations_of_nir_give_the_same_spikes(cell, kind, tmp_path):
 
 
 def test_cells_of_a_loop_may_differ(tmp_path):
-    made = circuit("loop", DrivenLIF(20, 5), DrivenLIF(10, 3))
+    made = circuit("loop", DrivenLIF(20, 5, spread=0), DrivenLIF(10, 3, spread=0))
     graph = written(made, "norse", tmp_path)
     assert "cells" in graph.nodes
     compare(made, graph, run(graph, stimulus(), float(graph.metadata["dt"]), loops(graph))["output"])
@@ -106,7 +104,7 @@ def test_cells_of_a_loop_may_differ(tmp_path):
 
 def test_a_loop_over_cells_that_differ_comes_back_as_it_was(tmp_path):
     """One node with two time constants becomes two populations, whose spikes are those of the original."""
-    made = circuit("loop", DrivenLIF(20, 5), DrivenLIF(10, 3))
+    made = circuit("loop", DrivenLIF(20, 5, spread=0), DrivenLIF(10, 3, spread=0))
     graph = written(made, "norse", tmp_path)
     again = cn.from_nir(tmp_path / "cells.nir")  # (a warning would be an error)
     assert {(p.n, getattr(p.cell, "tau", 0)) for p in again.populations} >= {(5, 20.0), (3, 10.0)}

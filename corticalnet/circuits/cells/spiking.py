@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from corticalnet.circuits.cells.cell import Cell
 from corticalnet.circuits.cells.state import State
 from corticalnet.circuits.pointwise import exp, floor, log, maximum, relax, where
-from corticalnet.circuits.quantities import Milliseconds, PerMillisecond, Pure
+from corticalnet.circuits.quantities import Milliseconds, PerMillisecond, Probability, Pure
 
 Floats = NDArray[np.float64]
 #: Fewer spikes than this in a time constant are silence.
@@ -142,10 +142,12 @@ class DrivenLIF(Cell):
     Args:
         tau: of the membrane.
         synapse: τ_s.
+        spread: voltages begin uniformly in 0 … spread; 0 for all at rest, as other tools begin.
     """
 
     tau: Milliseconds = 20.0
     synapse: Milliseconds = 5.0
+    spread: Probability = 1.0
     ports = {"spikes": "predict"}
     state = {"spike": State(event=True), "voltage": 0.0, "current": 0.0}
 
@@ -161,8 +163,8 @@ class DrivenLIF(Cell):
         }
 
     def initial_spread(self, shape: tuple[int, ...], rng: np.random.Generator) -> dict[str, Floats]:
-        """Draw voltages uniformly below threshold."""
-        return {"voltage": rng.random(shape)}
+        """Draw voltages uniformly below ``spread``."""
+        return {"voltage": self.spread * rng.random(shape)}
 
 
 class SynapticCurrent(Cell):
