@@ -1,12 +1,25 @@
 """The command line: ``corticalnet COMMAND``. Each command is a file here that registers with ``app``."""
 
-from corticalnet.cli import audit, autonomy, data, demo, listing, report, reproduce, simulate, train, validate
+from corticalnet.cli import (
+    audit,
+    autonomy,
+    convert,
+    data,
+    demo,
+    listing,
+    report,
+    reproduce,
+    simulate,
+    train,
+    validate,
+)
 from corticalnet.cli.app import app, main
 
 __all__ = [
     "app",
     "audit",
     "autonomy",
+    "convert",
     "data",
     "demo",
     "listing",
