@@ -65,7 +65,7 @@ FORMATS = {
 
 
 def format_of(path: str | Path) -> str:
-    """Tell the format of a file or folder that is there.
+    """Return the format of a file or folder that is there.
 
     Raises:
         FormatError: it is not there, or of no format that is known here.
