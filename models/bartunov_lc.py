@@ -63,7 +63,8 @@ def build(
     alternate=0,
     seed=0,
 ):
-    """The model. ``sheets``: (kernel, channels, stride) of each local area; ``dense``: columns on top.
+    """The model. ``sheets``: (kernel, channels, stride) of each local area; ``dense``: columns on top; 0
+    for none, as on ImageNet.
 
     ``alternate``: of target propagation, 0: parallel.
     """
@@ -71,7 +72,8 @@ def build(
         cn.Area(cn.Local(channels, kernel, stride, padding="same", bias=True, init="glorot"), "tanh")
         for kernel, channels, stride in sheets
     ]
-    areas.append(cn.Area(cn.Dense(dense, bias=True, init="glorot"), "tanh"))
+    if dense:
+        areas.append(cn.Area(cn.Dense(dense, bias=True, init="glorot"), "tanh"))
     areas.append(cn.Area(cn.Dense(classes, bias=True, init="glorot"), "linear"))
     own = dict(SEARCHED.get(rule, SEARCHED["backprop"])[-1 if alternate else 0])
     lr, loss = own.pop("lr"), {} if rule == "brainprop" else {"loss": "cross-entropy"}

@@ -71,6 +71,18 @@ def test_states_in_single_precision_and_chosen_cells_come_back_to_the_last_bit(t
             assert again[name].dtype == data[name].dtype
 
 
+def test_each_population_has_its_own_unit(tmp_path):
+    """Which BMTK 1.2.0 mixes (findings/bmtk_relabels_units_of_spike_times.sh)."""
+    with h5py.File(tmp_path / "two.h5", "w") as file:
+        for name, unit, times in (("V1", "s", [0.5, 1.5]), ("V2", "ms", [0.25])):
+            group = file.create_group(f"spikes/{name}")
+            group["timestamps"], group["node_ids"] = times, np.arange(len(times))
+            group["timestamps"].attrs["units"] = unit
+    read = cn.read_spikes(tmp_path / "two.h5")
+    assert read.about["population"] == ["V1", "V1", "V2"]
+    assert [train.tolist() for train in read.times] == [[500.0], [1500.0], [0.25]]
+
+
 def test_mistakes_are_one_sentence(spikes, tmp_path):
     (tmp_path / "spikes.h5").write_bytes(b"mine")
     with h5py.File(tmp_path / "other.h5", "w") as file:

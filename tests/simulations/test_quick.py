@@ -6,6 +6,7 @@ import json
 import math
 import runpy
 import sys
+from itertools import pairwise
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -88,6 +89,19 @@ def test_a_recording_needs_no_memory_but_its_own():
     for one in results("recording_cost")["rules"].values():
         assert 0.9 < one["peak"] / one["bytes"] < 1.3
         assert one["building"] < 0.1 * one["seconds"]
+
+
+def test_the_largest_networks_run_small():
+    """Parameters are counted by hand: convolutions 3×3 without biases, gains of homeostasis, two dense links."""
+    found = results("deep_networks")
+    maps = [3, 8, 8, 16, 16, 16, 16, 16]  # (--quick: 8 and 16 channels, not 64 and 128)
+    deep = sum(9 * a * b + 2 * b for a, b in pairwise(maps)) + 16 * 16 * 500 + 500 * 10
+    for runs in found["learning"]["synthetic"].values():
+        assert len(runs[0]["accuracy"]) == 2
+        assert runs[0]["parameters"] == deep
+    for one in found["size"].values():
+        assert one["parameters"] == found["size"]["backprop"]["parameters"]
+        assert one["seconds"] > 0
 
 
 def test_every_format_keeps_every_spike():
