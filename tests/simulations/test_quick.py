@@ -92,7 +92,7 @@ def test_a_recording_needs_no_memory_but_its_own():
 
 
 def test_the_largest_networks_run_small():
-    """Parameters are counted by hand: convolutions 3×3 without biases, gains of homeostasis, two dense links."""
+    """Parameters by hand: 3×3 convolutions without biases, scale and shift, two dense links."""
     found = results("deep_networks")
     maps = [3, 8, 8, 16, 16, 16, 16, 16]  # (--quick: 8 and 16 channels, not 64 and 128)
     deep = sum(9 * a * b + 2 * b for a, b in pairwise(maps)) + 16 * 16 * 500 + 500 * 10
