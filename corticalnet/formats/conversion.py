@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Format:
-    """A format of files.
+    """A format that files are written and read in.
 
     Attributes:
         holds: "recording" or "circuit".
