@@ -26,6 +26,7 @@ from rich.progress import track
 import corticalnet as cn
 from corticalnet.audit import SONG, TALK, Finding, Report, figure, tables
 from corticalnet.audit.report import SONG_TITLE, TALK_TITLE
+from corticalnet.errors import RuleError, one_of
 from corticalnet.plotting.style import styled
 
 from .parts.common import simulation, table
@@ -44,6 +45,11 @@ NUMBERS = {
     "clock": "distance when clocks are silent, 1e-6",
     "teacher": "move of the change when another wrong class is the target, 1e-12",
 }
+#: Rules of two phases whose circuits find them by φ: beside those that are told.
+DETECTED = {
+    f"{name}, φ": (name, {"phases": "detected"})
+    for name in ("contrastive-hebbian", "generec", "equilibrium-propagation")
+}
 QUICK = ("backprop", "z-il", "streaming-fa-z-il")
 
 
@@ -51,15 +57,21 @@ def run(
     quick: Annotated[
         bool, typer.Option("--quick", help="Three rules, one seed, one network of a kind.")
     ] = False,
-    rules: Annotated[str, typer.Option(help="Names with commas between them; all if none is given.")] = "",
+    rules: Annotated[
+        str, typer.Option(help="Names with semicolons between them; all if none is given.")
+    ] = "",
     seeds: Annotated[int, typer.Option(help="Audits of each rule.")] = 3,
 ) -> dict:
     """Audit every rule, once for each seed."""
-    names = tuple(rules.split(",")) if rules else QUICK if quick else cn.list_rules()
-    chosen = [(cn.rule(name), seed) for name in names for seed in range(1 if quick else seeds)]
+    every = (*cn.list_rules(), *DETECTED)
+    names = tuple(rules.split(";")) if rules else QUICK if quick else every
+    for name in names:
+        one_of("rule", name, every, RuleError)
+    chosen = [(name, seed) for name in names for seed in range(1 if quick else seeds)]
     found: dict[str, list[dict]] = {name: [] for name in names}
-    for rule, seed in track(chosen, "auditing", transient=True):
-        found[rule.name].append(cn.audit_rule(rule, seed=seed, quick=quick).to_dict())
+    for name, seed in track(chosen, "auditing", transient=True):
+        kind, parameters = DETECTED.get(name, (name, {}))
+        found[name].append(cn.audit_rule(cn.rule(kind, **parameters), seed=seed, quick=quick).to_dict())
     return {"rules": found}
 
 

@@ -1,6 +1,6 @@
 """Can φ replace the phase signal of equilibrium propagation and contrastive Hebbian learning?
 
-    python -m simulations.autonomous_energies              3 seeds, 30 min on a busy core
+    python -m simulations.autonomous_energies              3 seeds, 10 min of a core
     python -m simulations.autonomous_energies --quick      one seed, a corner of each grid, some seconds
 
 Digits, 64-32-32-10, sigmoid: a stimulus for a random time, a teacher for a random time, the next stimulus.

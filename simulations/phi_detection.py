@@ -97,9 +97,11 @@ def run(
         return found
     x, y = datasets.load("digits", seed=0).test.batch(slice(0, 30 if quick else 60), torch.float64)
     ratios, thresholds = (RATIOS[1::4], THRESHOLDS[1::2]) if quick else (RATIOS, THRESHOLDS)
-    found["noise"] = noise(x, y, seeds, ratios, thresholds)
-    found["depth"] = over_depths(x, y, seeds, ("tanh", "relu") if quick else ACTIVATIONS)
-    found["time"] = over_time(x, y, seeds, TIMES[2:9:4] if quick else TIMES)
+    smooth = ("tanh",) if quick else ("sigmoid", "tanh")
+    found["noise"] = noise(x, y, seeds, ratios, thresholds, smooth)
+    depths = DEPTHS[1:4:2] if quick else DEPTHS
+    found["depth"] = over_depths(x, y, seeds, ("tanh", "relu") if quick else ACTIVATIONS, depths)
+    found["time"] = over_time(x, y, seeds, TIMES[2:9:4] if quick else TIMES, smooth)
     found["continuous"] = in_continuous_time(STEPS[:1] if quick else STEPS, DELAYS[1:2] if quick else DELAYS)
     return found
 
@@ -131,10 +133,12 @@ def table_3(
     return found
 
 
-def noise(x: torch.Tensor, y: torch.Tensor, seeds: int, ratios: tuple, thresholds: tuple) -> dict:
+def noise(
+    x: torch.Tensor, y: torch.Tensor, seeds: int, ratios: tuple, thresholds: tuple, activations: tuple
+) -> dict:
     """Activation -> detector -> fraction of good updates for each (threshold, ratio); the last ratio is ∞."""
     found: dict = {"ratios": list(ratios), "thresholds": list(thresholds), "good": {}}
-    runs = list(itertools.product(("sigmoid", "tanh"), DETECTORS, range(seeds)))
+    runs = list(itertools.product(activations, DETECTORS, range(seeds)))
     for hidden, name, seed in track(runs, "noise", transient=True):
         net = cn.mlp([64, 32, 32, 10], hidden, seed=seed, dtype=torch.float64)
         size = size_of_deltas(net, BACKPROP, x, y)["all"]
@@ -148,10 +152,10 @@ def noise(x: torch.Tensor, y: torch.Tensor, seeds: int, ratios: tuple, threshold
     return found
 
 
-def over_depths(x: torch.Tensor, y: torch.Tensor, seeds: int, activations: tuple) -> dict:
+def over_depths(x: torch.Tensor, y: torch.Tensor, seeds: int, activations: tuple, depths: tuple) -> dict:
     """Activation -> detector -> depth -> fraction of right cells, without noise and threshold."""
     found: dict = {}
-    points = list(itertools.product(activations, DETECTORS, DEPTHS))
+    points = list(itertools.product(activations, DETECTORS, depths))
     for hidden, name, depth in track(points, "depth", transient=True):
         rule, shape = with_detector(BACKPROP, name), [64, *[32] * (depth - 1), 10]
         right = [detect(net, rule, x, y).cells for net in networks(shape, hidden, seeds)]
@@ -159,11 +163,11 @@ def over_depths(x: torch.Tensor, y: torch.Tensor, seeds: int, activations: tuple
     return found
 
 
-def over_time(x: torch.Tensor, y: torch.Tensor, seeds: int, times: tuple) -> dict:
+def over_time(x: torch.Tensor, y: torch.Tensor, seeds: int, times: tuple, activations: tuple) -> dict:
     """Activation -> who -> prediction steps -> fraction of good updates."""
     found: dict = {}
     who = {name: (name, True) for name in DETECTORS} | {"paper, told nothing": ("paper", False)}
-    points = list(itertools.product(("sigmoid", "tanh"), who, times))
+    points = list(itertools.product(activations, who, times))
     for hidden, label, steps in track(points, "time", transient=True):
         rule, told = with_detector(BACKPROP, who[label][0]), who[label][1]
         nets = networks([64, 32, 32, 10], hidden, seeds)
@@ -265,7 +269,7 @@ def draw_curves(axes: np.ndarray, results: dict) -> None:
     """All panels but the first."""
     noisy, exact, right, time, continuous = axes.flat[1:]
     for hidden, style in (("tanh", "-"), ("sigmoid", "--")):
-        for k, (name, row) in enumerate(results["time"][hidden].items()):
+        for k, (name, row) in enumerate(results["time"].get(hidden, {}).items()):
             look = {"ls": style, "color": COLOURS[k], "lw": 3.2 - 0.6 * k, "marker": ".", "label": name}
             time.plot([int(steps) for steps in row], list(row.values()), **look)
             if name in DETECTORS:

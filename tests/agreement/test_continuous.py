@@ -237,10 +237,8 @@ def test_no_weight_changes_before_its_error_is_let_go():
 SHORT = {"dt": 5.0, "read_delay": 40.0, "silence": 25.0, "threshold": 0.02}
 EVERY = {
     "latch": {},
-    "latch-late": {**LATE, "delay": 10.0},
     "latch-columns": {"tau_error": 5.0, "local_delay": 5.0, "delay": 10.0, "pooled": False},
     "delay": {"delay": 25.0},
-    "delay-late": {**LATE, "delay": 30.0},
     "delay-columns": {"delay": 25.0, "local_delay": 5.0, "pooled": False},
     "sample_and_hold-late": {**LATE, "delay": 5.0},
     "nudge-late": {**LATE, "delay": 5.0, "nudge": 0.01},

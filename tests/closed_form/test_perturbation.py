@@ -62,8 +62,13 @@ def still_statistics(self, x, memory=None):
     return normal * self.scale.view(shape) + self.shift.view(shape), None
 
 
-@pytest.mark.parametrize("network", KINDS)
-@pytest.mark.parametrize("name", ["weight-perturbation", "node-perturbation"])
+@pytest.mark.parametrize(
+    ("name", "network"),
+    [
+        *(("node-perturbation", network) for network in KINDS),
+        *(("weight-perturbation", network) for network in ("dense", "conv-dropout", "batch", "slow")),
+    ],
+)
 def test_is_the_gradient_in_the_mean(name, network, monkeypatch):
     """Same masks, same homeostasis in both sweeps; with batch statistics: the gradient at constant ones."""
     net, (x, y) = NETWORKS[network]("tanh", 0), batch()

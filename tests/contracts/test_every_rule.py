@@ -19,6 +19,8 @@ EXPECTED = {cn.Reward: (0.0, 1), cn.SoftmaxReward: (100.0, 0)}
 
 #: Without a difference a target is what is decoded, and no decoder is perfect.
 DECODED = {"target-propagation"}
+#: Feedback with which phases come to rest sooner.
+WEAK = {name: {"feedback": 0.2} for name in ("equilibrium-propagation", "recurrent-backprop")}
 #: Passes over the images until digits are learned, where guesses are many.
 PASSES = {"node-perturbation": 12, "reinforce": 24, "weight-perturbation": 40}
 
@@ -31,7 +33,7 @@ def same_noise(like):
 
 def make(name):
     """The rule, with its only randomness (the choice of actions, or noise) off."""
-    rule = cn.rule(name)
+    rule = cn.rule(name, **WEAK.get(name, {}))
     if rule.stochastic:
         return cn.rule(name, deviation=0.1, baseline="undisturbed", draw=same_noise)
     return cn.rule(name, choose=lambda rates: rates.argmax(1)) if rule.rewarded else rule

@@ -1,4 +1,4 @@
-"""Scripts of ``to_brian2`` run without corticalnet, and give the traces of the engine."""
+"""Scripts of ``to_brian2`` run without corticalnet, and give the traces of the torch engine."""
 
 import itertools
 import logging
@@ -65,7 +65,7 @@ def agree(found, recording, to=1e-10):
 
 def compared(tmp_path, caplog, made, protocol, **options):
     found = traces_of(tmp_path, caplog, made, protocol, **options)
-    agree(found, cn.simulate(made, protocol, "brian2", **options))
+    agree(found, cn.simulate(made, protocol, **options))
     return found
 
 
@@ -124,7 +124,7 @@ def test_spiking_columns(tmp_path, caplog):
     protocol = [cn.Present(X, 60), cn.Teach([1], 60)]
     options = {"check": False, "seed": 3, "record": ["spike", "value", "error", "voltage", "weights"]}
     found = traces_of(tmp_path, caplog, made, protocol, **options)
-    recording = cn.simulate(made, protocol, "brian2", **options)
+    recording = cn.simulate(made, protocol, **options)
     agree(found, recording)
     spikes = [name for name in found if name.endswith(".spike")]
     assert spikes
