@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Callable
@@ -78,6 +79,8 @@ def train_(
     - `corticalnet train --resume DIR --epochs 60` — go on for longer
 
     - `corticalnet train my_model.py --resume DIR` — go on though the model file has changed or moved
+
+    - `torchrun --nproc-per-node 2 -m corticalnet train zil_mlp` — two processes share every batch
     """
     named = {
         "data": data,
@@ -105,6 +108,8 @@ def train_(
     else:
         raise typer.BadParameter("name a model, or a folder with --resume", param_hint="MODEL")
     result = _run(job)
+    if int(os.environ.get("RANK", "0")):
+        return  # (of several processes the first one speaks)
     if as_json:
         print_json(result.to_dict())
     else:

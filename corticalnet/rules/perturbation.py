@@ -63,6 +63,7 @@ class WeightPerturbation(_Perturbation):
     """
 
     equation = "Δw = −(L̃ − L) ξ / σ²,  w̃ = w + ξ"
+    by_sample = False
 
     def __init__(self, deviation: float = 0.01, baseline: str = "undisturbed", draw: Draw = gaussian) -> None:
         super().__init__(deviation, baseline, _BASELINES, draw)
@@ -147,6 +148,7 @@ class REINFORCE(_Perturbation):
         super().__init__(deviation, baseline, ["average", "undisturbed", "none"], draw)
         self.momentum = fraction("REINFORCE: momentum", momentum, RuleError)
         self._average = torch.zeros((), dtype=torch.float64)
+        self.by_sample = baseline != "average"
 
     def forward_noise(self, rate: Tensor) -> Tensor:  # type: ignore[override]
         """Draw the noise of the sweep up that answers."""

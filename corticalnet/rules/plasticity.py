@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.optimizer import _global_optimizer_pre_hooks
 
 from corticalnet.network import Network
 from corticalnet.network.links import Link
@@ -139,10 +140,18 @@ class DirectPlasticity(Plasticity):
 
     @staticmethod
     def suits(optimizer: torch.optim.Optimizer) -> bool:
-        """Return whether an optimizer is SGD with nothing but a learning rate and weight decay."""
-        return type(optimizer) is torch.optim.SGD and not any(
-            g["momentum"] or g["nesterov"] or g["maximize"] or isinstance(g["lr"], Tensor)
-            for g in optimizer.param_groups
+        """Return whether an optimizer is SGD with nothing but a learning rate and weight decay.
+
+        And nobody looks at gradients before its steps, or changes them (clips them, say).
+        """
+        return (
+            type(optimizer) is torch.optim.SGD
+            and not optimizer._optimizer_step_pre_hooks
+            and not _global_optimizer_pre_hooks
+            and not any(
+                g["momentum"] or g["nesterov"] or g["maximize"] or isinstance(g["lr"], Tensor)
+                for g in optimizer.param_groups
+            )
         )
 
     def gradient_buffer(self, parameter: nn.Parameter) -> tuple[Tensor, float, float]:

@@ -92,6 +92,11 @@ class Rule(LearningRule):
         return all(capturable(part) for part in (self.teaching, self.feedback, self.trigger))
 
     @property
+    def by_sample(self) -> bool:  # type: ignore[override]
+        """Return whether trigger and pathway let samples be computed alone."""
+        return not self.changes_during_trial and self.trigger.by_sample and self.feedback.by_sample
+
+    @property
     def stochastic(self) -> bool:  # type: ignore[override]
         """Return whether synapses learn by noise and a global outcome signal."""
         return self.trigger.uses_global_signal

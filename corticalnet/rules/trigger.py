@@ -47,6 +47,7 @@ class Trigger(Guarded, ABC):
         needs_full_precision: whether it compares losses, whose differences autocast would round away.
         takes_time: whether it is a process in time, and no sweep.
         inference_rate: γ of inference steps down the energy of predictive coding; None if it is another.
+        by_sample: whether its changes are a sum over samples that are computed alone.
         capturable: whether what it does can be recorded: see :attr:`LearningRule.capturable`.
         may_diverge: what of it may let training run away, and the cure: "" if nothing.
     """
@@ -62,6 +63,7 @@ class Trigger(Guarded, ABC):
     takes_time = True
     inference_rate: float | None = None
     may_diverge: str = ""
+    by_sample: bool = True
     capturable: bool = True
 
     def equality(self, loss: str) -> Equality | None:

@@ -5,11 +5,9 @@ An epoch shows every training image once, in an order that depends on seed and e
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,9 +19,8 @@ from corticalnet.compare import seeded
 from corticalnet.data import Data, chance
 from corticalnet.errors import TrainingError
 from corticalnet.network.initialisation import generator
-from corticalnet.rules.base import LearnResult
+from corticalnet.training.meter import Meter, NotFinite
 from corticalnet.training.model import Model
-from corticalnet.training.objective import CLASSES, Objective
 from corticalnet.training.preparation import (
     check_fit,
     check_initial_weights,
@@ -34,6 +31,7 @@ from corticalnet.training.preparation import (
     number_format,
     open_data,
 )
+from corticalnet.training.processes import ALONE, Processes, processes
 from corticalnet.training.progress import ProgressDisplay, scalars
 from corticalnet.training.result import Result, finish, score
 from corticalnet.training.run_folder import RunFolder
@@ -46,10 +44,6 @@ OnEpoch = Callable[[Record], None]
 
 #: Seconds between two looks at the device, for the progress bar and for losses that are not finite.
 LOOK_EVERY = 0.1
-
-
-class NotFinite(ArithmeticError):
-    """Raised when the loss, or a weight, is no longer finite."""
 
 
 def train(
@@ -93,30 +87,45 @@ def train(
         ModelError: a part of the model is no network, rule or settings.
         NetworkError: rules cannot teach the network's weights as they are, or they are no numbers.
         TrainingError: the loss is no longer finite.
+
+    Processes that ``torchrun`` has started share every batch, see :mod:`corticalnet.training.processes`; the
+    first of them writes the folder.
     """
     model.check()
     check_initial_weights(model.network, resume)
     device = choose_device(model.settings)
-    folder = None if out is None else RunFolder(Path(out))
-    with nullcontext() if folder is None else folder.held(resume):
-        shown, model.settings = open_data(model.settings, data, validation, test, transform)
-        dtype = number_format(model.settings, model.network)
-        check_fit(model, shown, dtype)
-        if shown.transform is not None and folder is not None:
-            check_transform(shown, dtype)
-        shown = shown.to(device)
-        model.network.to(device=device, dtype=dtype)
-        optimizer = make_optimizer(model.network, model.settings, model.rule)
-        state = State(model, optimizer, device, shown.content)
-        with seeded(model.settings.seed, device), computing(model.settings, device):
-            if folder is not None:
-                folder.open(state, resume, other_versions)
-            _run(state, shown, folder, progress, on_epoch)
-            return finish(state, shown, folder)
+    with processes(device) as team:
+        team.check(model.network, model.rule)
+        folder = None if out is None else RunFolder(Path(out))
+        with nullcontext() if folder is None or not team.first else folder.held(resume):
+            team.wait()  # (the others begin when the first has the folder)
+            shown, model.settings = open_data(model.settings, data, validation, test, transform)
+            dtype = number_format(model.settings, model.network)
+            check_fit(model, shown, dtype)
+            if shown.transform is not None and folder is not None:
+                check_transform(shown, dtype)
+            shown = shown.to(device)
+            model.network.to(device=device, dtype=dtype)
+            optimizer = make_optimizer(model.network, model.settings, model.rule)
+            team.join(optimizer)
+            state = State(model, optimizer, device, shown.content)
+            with seeded(team.seed(model.settings.seed), device), computing(model.settings, device):
+                if folder is not None and team.first:
+                    folder.open(state, resume, other_versions)
+                elif folder is not None and resume and folder.last.exists():
+                    state.load(folder.last, other_versions)
+                team.wait()  # (nothing is written before all have read)
+                _run(state, shown, folder if team.first else None, progress and team.first, on_epoch, team)
+                return finish(state, shown, folder if team.first else None)
 
 
 def _run(
-    state: State, data: Data, folder: RunFolder | None, progress: bool, on_epoch: OnEpoch | None
+    state: State,
+    data: Data,
+    folder: RunFolder | None,
+    progress: bool,
+    on_epoch: OnEpoch | None,
+    team: Processes,
 ) -> None:
     """Train epochs until the history says to stop."""
     model, history = state.model, state.history
@@ -127,7 +136,7 @@ def _run(
     with display, scalars(None if folder is None else folder.path, len(history)) as board:
         while not finished(history, model.settings):
             try:
-                record = _epoch(state, data, display)
+                record = _epoch(state, data, display, team)
             except TrainingError as error:
                 if folder is not None:
                     folder.stop(len(history) + 1, str(error))
@@ -139,11 +148,11 @@ def _run(
             silence.tell(record)
             display.epoch(record)
             board(record)
-            if on_epoch is not None:
+            if on_epoch is not None and team.first:
                 on_epoch(record)
 
 
-def _epoch(state: State, data: Data, display: ProgressDisplay) -> Record:
+def _epoch(state: State, data: Data, display: ProgressDisplay, team: Processes) -> Record:
     """Run one epoch and return its record.
 
     Raises:
@@ -154,7 +163,7 @@ def _epoch(state: State, data: Data, display: ProgressDisplay) -> Record:
     set_learning_rate(state.optimizer, lr)
     started = time.perf_counter()
     try:
-        reading = run_epoch(model, state.optimizer, data, epoch, partial(display.update, epoch))
+        reading = run_epoch(model, state.optimizer, data, epoch, partial(display.update, epoch), team)
     except NotFinite:
         raise TrainingError(explain(model, epoch, lr)) from None
     seconds = time.perf_counter() - started
@@ -169,11 +178,12 @@ def run_epoch(
     data: Data,
     epoch: int,
     show: Callable[[int, Record], None],
+    team: Processes = ALONE,
 ) -> Record:
     """Update on every batch of an epoch; return the meter's reading.
 
     Samples are shown as the data's transform makes them. ``show`` is called now and then with
-    the number of samples done and the reading.
+    the number of samples done and the reading. Of each batch this process has its share.
 
     Raises:
         NotFinite: the loss, or a weight, is no longer finite.
@@ -189,15 +199,22 @@ def run_epoch(
         batches.pop()
     meter, looked = Meter(split.labels.device, settings.objective), time.perf_counter()
     net.train()
-    for x, labels in split.draw(batches, dtype, own_seed):
+    drawn = split.draw([team.share(batch) for batch in batches], dtype, own_seed)
+    done = 0
+    for batch, (x, labels) in zip(batches, drawn, strict=True):
+        first = done + team.weigh(batch)
+        done += len(batch)
+        if not len(labels):
+            team.idle(optimizer)
+            continue
         if data.transform is not None:
-            x = data.transform(x, own_seed, meter.samples)
+            x = data.transform(x, own_seed, first)
         targets = settings.objective.targets(x, labels)
         meter.add(rule.update(net, x, targets, optimizer), targets)
         if time.perf_counter() - looked > LOOK_EVERY:
-            show(meter.samples, meter.read())
+            show(done, meter.read())
             looked = time.perf_counter()
-    reading = meter.read()
+    reading = meter.read(team)
     with torch.no_grad():  # (weights that were made in inference mode have no other way)
         if not all(bool(p.isfinite().all()) for p in (*net.parameters(), *rule.parameters(net))):
             raise NotFinite
@@ -211,56 +228,6 @@ def data_order(count: int, seed: int, epoch: int) -> Tensor:
     tensor([0, 1, 2, 3])
     """
     return torch.randperm(count, generator=generator(seed, f"order of epoch {epoch}"))
-
-
-@dataclass
-class Meter:
-    """Sums over an epoch, kept on the device, so that no update waits for them.
-
-    Loss, right answers and rewards are each summed over samples.
-    """
-
-    device: torch.device
-    objective: Objective = CLASSES
-    samples: int = 0
-    judged: bool = False
-    rewarded: bool = False
-    started: float = field(default_factory=time.perf_counter)
-
-    def __post_init__(self) -> None:
-        zeros = torch.zeros(3, dtype=torch.float64, device=self.device)
-        self.loss, self.correct, self.reward = zeros.unbind()
-
-    def add(self, step: LearnResult, targets: Tensor) -> None:
-        """Add one update to the sums."""
-        self.samples += len(targets)
-        self.loss.add_(step.loss, alpha=len(targets))
-        correct = self.objective.count_correct(step, targets)
-        if correct is not None:
-            self.judged = True
-            self.correct.add_(correct)
-        reward = getattr(step.trial_loss, "reward", None)
-        if reward is not None:
-            self.rewarded = True
-            self.reward.add_(reward.sum())
-
-    def read(self) -> Record:
-        """Return mean loss, accuracy and reward (None where there are none) and samples per second so far.
-
-        Raises:
-            NotFinite: the loss is not.
-        """
-        sums = torch.stack((self.loss, self.correct, self.reward))
-        loss, correct, reward = (sums / max(self.samples, 1)).tolist()
-        if not math.isfinite(loss):
-            raise NotFinite
-        seconds = time.perf_counter() - self.started
-        return {
-            "loss": loss,
-            "accuracy": correct if self.judged else None,
-            "reward": reward if self.rewarded else None,
-            "samples_per_second": self.samples / seconds,
-        }
 
 
 def learning_rate(settings: Settings, history: History) -> float:

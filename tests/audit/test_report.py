@@ -56,9 +56,8 @@ def marks(report):
 
 
 #: Found by settling twice, which takes long: one network will do here.
-TWO_PHASES = [
-    "equilibrium-propagation", "recurrent-backprop", "contrastive-hebbian", "generec", "dendritic-microcircuit"
-]  # fmt: skip
+SLOW = ("equilibrium-propagation", "recurrent-backprop")
+TWO_PHASES = (*SLOW, "contrastive-hebbian", "generec", "dendritic-microcircuit")
 
 
 @functools.cache
@@ -67,7 +66,7 @@ def audited(name):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("corticalnet.audit.autonomy.TRIALS", 3)
         # (weaker feedback: phases come to rest in a third of the steps)
-        rule = cn.rule(name, **({"feedback": 0.2} if name in TWO_PHASES[:2] else {}))
+        rule = cn.rule(name, **({"feedback": 0.2} if name in SLOW else {}))
         return cn.audit_rule(rule, random_mlp("tanh", 2, 0) if name in TWO_PHASES else None, quick=True)
 
 

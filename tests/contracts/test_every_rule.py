@@ -223,3 +223,24 @@ def test_learns_digits(name):
     tx, ty = digits.test.batch(slice(None))
     accuracy = (rule.predict(net, tx) == ty).float().mean()
     assert accuracy > (0.3 if slow else 0.7), f"{name}: {accuracy:.3f}"
+
+
+@pytest.mark.parametrize("which", ["backprop", "z-il", "il", "feedback-alignment"])
+def test_who_looks_at_gradients_before_a_step_sees_them(which):
+    """A hook that doubles them, as one that clips or averages would change them."""
+
+    def double(optimizer, *_):
+        for p in optimizer.param_groups[0]["params"]:
+            p.grad.mul_(2)
+
+    x, y = batch()
+    found = []
+    for rate, hook in ((0.1, None), (0.05, double)):
+        net, rule = dense("tanh"), cn.rule(which)
+        optimizer = torch.optim.SGD(net.parameters(), lr=rate)
+        if hook is not None:
+            optimizer.register_step_pre_hook(hook)
+        for _ in range(4):  # (the third is a replay)
+            rule.update(net, x, y, optimizer)
+        found.append([p.detach().clone() for p in net.parameters()])
+    assert distance(*found) < 1e-14

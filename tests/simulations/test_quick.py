@@ -104,6 +104,14 @@ def test_the_largest_networks_run_small():
         assert one["seconds"] > 0
 
 
+@pytest.mark.slow
+def test_two_processes_end_with_the_same_weights():
+    """Times are not asserted."""
+    found = results("two_processes")["found"]
+    assert len(found) == 4
+    assert all(one["same"] and one["alone"] > 0 and one["ratio"] > 0 for one in found.values())
+
+
 def test_every_format_keeps_every_spike():
     """Of Poisson cells there are as many as their rate says, give or take four standard deviations."""
     found = results("export_costs")

@@ -49,6 +49,7 @@ class Feedback(Guarded, ABC):
         draws: whether the pathway has weights of its own (False: those of the network's links, or none).
         learns: whether they change.
         needs_full_precision: whether it compares losses, whose differences autocast would round away.
+        by_sample: whether its changes are a sum over samples that are computed alone.
         capturable: whether what it does can be recorded: see :attr:`LearningRule.capturable`.
         paired_weights: weights down that get the same post × pre product as the link of this name, whoever
             teaches it.
@@ -61,6 +62,7 @@ class Feedback(Guarded, ABC):
     draws = True
     learns = False
     needs_full_precision = False
+    by_sample = True
     capturable = True
     paired_weights: Mapping[str, nn.Parameter] = {}
     decay = 0.0

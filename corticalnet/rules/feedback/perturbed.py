@@ -81,6 +81,11 @@ class Perturbed(Learned):
         return self.draw_noise is gaussian and self.fit == "gradient"
 
     @property
+    def by_sample(self) -> bool:  # type: ignore[override]
+        """Return whether nothing is solved, over all samples ever seen."""
+        return self.fit == "gradient"
+
+    @property
     def cannot_unroll(self) -> str:
         """Return why it cannot serve unrolled steps: least squares would need sums for every step."""
         if self.fit != "gradient":
