@@ -148,7 +148,8 @@ class REINFORCE(_Perturbation):
         super().__init__(deviation, baseline, ["average", "undisturbed", "none"], draw)
         self.momentum = fraction("REINFORCE: momentum", momentum, RuleError)
         self._average = torch.zeros((), dtype=torch.float64)
-        self.by_sample = baseline != "average"
+        if baseline == "average":
+            self.by_sample = False
 
     def forward_noise(self, rate: Tensor) -> Tensor:  # type: ignore[override]
         """Draw the noise of the sweep up that answers."""

@@ -72,12 +72,17 @@ class Rule(LearningRule):
                 f"which {type(self.feedback).__name__} does not; choose another feedback or trigger"
             )
         if self.trigger.uses_global_signal != isinstance(self.feedback, NoPathway):
-            by_scalar = self.trigger.uses_global_signal
-            need = "learns by a global signal: NoPathway" if by_scalar else "needs a pathway"
+            need = (
+                "learns by a global signal: NoPathway"
+                if self.trigger.uses_global_signal
+                else "needs a pathway"
+            )
             raise RuleError(
                 f"{type(self.trigger).__name__} {need}, not {type(self.feedback).__name__}; "
                 "choose another feedback or trigger"
             )
+        if self.changes_during_trial or not (self.trigger.by_sample and self.feedback.by_sample):
+            self.by_sample = False
         self.needs_full_precision = self.trigger.needs_full_precision or self.feedback.needs_full_precision
         if self.needs_full_precision and isinstance(self.teaching, SoftmaxReward):
             raise RuleError(
@@ -90,11 +95,6 @@ class Rule(LearningRule):
     def capturable(self) -> bool:  # type: ignore[override]
         """Return whether all parts say that they can be recorded."""
         return all(capturable(part) for part in (self.teaching, self.feedback, self.trigger))
-
-    @property
-    def by_sample(self) -> bool:  # type: ignore[override]
-        """Return whether trigger and pathway let samples be computed alone."""
-        return not self.changes_during_trial and self.trigger.by_sample and self.feedback.by_sample
 
     @property
     def stochastic(self) -> bool:  # type: ignore[override]
@@ -258,8 +258,7 @@ class Rule(LearningRule):
 
     def _direct(self, optimizer: torch.optim.Optimizer) -> bool:
         """Return whether an update changes the weights themselves, in one pass, and leaves no gradient."""
-        once = self.trigger.writes_once and not self.feedback.learns
-        return once and DirectPlasticity.suits(optimizer)
+        return self.trigger.writes_once and not self.feedback.learns and DirectPlasticity.suits(optimizer)
 
     def _finish(self, net: Network, optimizer: torch.optim.Optimizer) -> None:
         """Let the optimizer step, unless it did within the trial."""
@@ -284,8 +283,7 @@ class Rule(LearningRule):
             change_weights: an optimizer's step, for triggers that change weights within the trial.
         """
         trigger, feedback = self.trigger, self.feedback
-        precise = trigger.needs_full_precision or feedback.needs_full_precision
-        with torch.autocast(x.device.type, enabled=False) if precise else nullcontext():
+        with torch.autocast(x.device.type, enabled=False) if self.needs_full_precision else nullcontext():
             wiring = net.levelled() if trigger.levelled else net.wiring
             activity = wiring.forward(x, trigger.forward_noise)
             trial_loss = self.teaching.loss_for(activity.rates[-1], targets)

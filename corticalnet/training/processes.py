@@ -74,7 +74,7 @@ class Processes:
         return batch if self.size == 1 else batch.tensor_split(self.size)[self.rank]
 
     def weigh(self, batch: Tensor) -> int:
-        """Remember what part of a batch this process has; return how many samples come before its own."""
+        """Keep what part of a batch this process has; return how many samples come before its own."""
         if self.size == 1:
             return 0
         parts = [len(part) for part in batch.tensor_split(self.size)]
@@ -123,7 +123,7 @@ ALONE = Processes()
 
 @contextmanager
 def processes(device: torch.device) -> Iterator[Processes]:
-    """Meet the processes that ``torchrun`` has started (it sets WORLD_SIZE, RANK, …), until the block ends.
+    """Join the processes that ``torchrun`` has started (it sets WORLD_SIZE, RANK, …), until the block ends.
 
     Where the caller has made a process group already it is used, and kept.
 

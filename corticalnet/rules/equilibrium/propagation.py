@@ -127,7 +127,8 @@ class EquilibriumPropagation(TwoPhases):
             None if nudged_steps is None else whole(f"{what}: nudged_steps", nudged_steps, RuleError)
         )
         self.changes_during_trial = form == "continual"
-        self.by_sample = self.visits is None and not self.changes_during_trial
+        if self.visits is not None or self.changes_during_trial:
+            self.by_sample = False
         if form == "holomorphic":
             self.activations = holomorphic.ANALYTIC
         elif nudge == "implicit" or dynamics == "hopfield":
