@@ -21,6 +21,12 @@ from .seeds import (
     SeedsResult as SeedsResult,
     run_seeds as run_seeds,
 )
+from .search_result import (
+    Search as Search,
+)
 from .settings import (
     Settings as Settings,
+)
+from .study import (
+    search as search,
 )
