@@ -40,14 +40,16 @@ EVERY = [(kind, name, unit) for kind in KINDS for name, unit in kind.units().ite
 @pytest.mark.parametrize(("kind", "name", "unit"), EVERY, ids=lambda x: getattr(x, "__name__", None))
 def test_no_shipped_cell_takes_what_is_no_number_or_no_time(kind, name, unit):
     what = f"{kind.__name__}.{name}"
-    for value in (math.nan, math.inf, -math.inf, True, None, [1.0], "soon", "5 pA", 1j, np.ones(1)):
+    other = "5 mV" if unit.symbol == "pA" else "5 pA"
+    for value in (math.nan, math.inf, -math.inf, True, None, [1.0], "soon", other, 1j, np.ones(1)):
         with pytest.raises(CircuitError, match=what):
             kind(**{name: value})
     if unit.symbol == "ms":
         refused(f"{what} must be ", lambda: kind(**{name: -5.0}))
     if name in (kind().divisors() if kind in own.kinds(Cell) else TIME_CONSTANTS):
-        for value in (0, "0 ms", -5):
-            refused(f"{what} must be more than 0 ms, and finite, not", partial(kind, **{name: value}))
+        for value in (0, f"0 {unit.symbol}", -5):
+            symbol = f"{unit.symbol}, and" if unit.symbol else "and"
+            refused(f"{what} must be more than 0 {symbol} finite, not", partial(kind, **{name: value}))
     elif name != "last":  # (Clock.last is first or later)
         assert getattr(kind(**{name: 0}), name) == 0.0
 
