@@ -112,6 +112,18 @@ def test_two_processes_end_with_the_same_weights():
     assert all(one["same"] and one["alone"] > 0 and one["ratio"] > 0 for one in found.values())
 
 
+def test_headline_claims_hold_where_they_are_said_to_and_not_elsewhere():
+    found = results("robustness")["found"]
+    for claim, bar in (("Z-IL is backprop", 1e-12), ("two views are one", 1e-10), ("φ is autonomous", 1e-8)):
+        assert max(found[claim]["tanh"].values()) < bar
+        assert max(found[claim]["float64"].values()) < bar
+        assert min(found[claim]["float32"].values()) > bar
+    paper = found["the paper's Fa-Z-IL is backprop"]
+    assert max(paper["tanh"].values()) < 1e-12  # where f' is never 0
+    assert paper["relu"]["depth 5"] > 0.1
+    assert 1e-3 < found["BrainProp is its action's gradient"]["bfloat16"]["width 8"] < 0.1
+
+
 def test_every_format_keeps_every_spike():
     """Of Poisson cells there are as many as their rate says, give or take four standard deviations."""
     found = results("export_costs")
