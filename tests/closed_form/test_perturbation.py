@@ -66,7 +66,7 @@ def still_statistics(self, x, memory=None):
     ("name", "network"),
     [
         *(("node-perturbation", network) for network in KINDS),
-        *(("weight-perturbation", network) for network in ("dense", "conv-dropout", "batch", "slow")),
+        *(("weight-perturbation", network) for network in ("dense-5", "conv-dropout", "batch", "slow")),
     ],
 )
 def test_is_the_gradient_in_the_mean(name, network, monkeypatch):

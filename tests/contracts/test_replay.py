@@ -10,7 +10,7 @@ from tests.target_propagation import STRANGERS, listed
 #: Rules that relax until nothing moves, or look at numbers otherwise: their updates always run eagerly.
 ASK_NUMBERS = {
     "contrastive-hebbian", "deep-feedback-control", "dendritic-microcircuit", "equilibrium-propagation",
-    "fa-z-il", "generec", "recurrent-backprop", "streaming-fa-z-il",
+    "fa-z-il", "generec", "recurrent-backprop",
 }  # fmt: skip
 OPTIMIZERS = {
     "sgd": lambda p: torch.optim.SGD(p, lr=0.02, weight_decay=0.01),
