@@ -1,12 +1,13 @@
 """What does one weight update cost, next to backprop by torch's autograd?
 
-    python -m simulations.update_cost            about 6 minutes on one core
+    python -m simulations.update_cost            about 10 minutes on one core
     python -m simulations.update_cost --quick    small networks only, about 20 s
 
 Every rule updates its own copy of the same network on the same batch by plain SGD; autograd runs the
-same network as an nn.Sequential with the squared loss and torch.optim.SGD. One thread, process time,
-all interleaved in one process, warm-up dropped. A ratio is the median over rounds of (rule / autograd in
-the same round). Locally connected autograd is F.unfold and a batched matrix product.
+same network as an nn.Sequential with the squared loss and torch.optim.SGD, and on dense networks the same
+step by torch.compile. One thread, process time, all interleaved in one process, warm-up dropped. A ratio is
+the median over rounds of (rule / autograd in the same round). Locally connected autograd is F.unfold and a
+batched matrix product.
 
 Song et al. 2020, Table 4 (their network, ms, CPU): backprop 3.1, IL (T = 20) 19.2, Z-IL 3.6, Fa-Z-IL 3.6:
 ratios 6.2, 1.16, 1.16. Expected here: Z-IL and BrainProp at most 1.0 on every network.
@@ -35,7 +36,7 @@ from corticalnet.plotting.style import styled
 
 from .parts.common import simulation, table
 
-RULES = ("backprop", "feedback-alignment", "brainprop", "z-il", "fa-z-il", "il")
+RULES = ("backprop", "feedback-alignment", "brainprop", "z-il", "fa-z-il", "streaming-fa-z-il", "il")
 
 
 class LocallyConnected(nn.Module):
@@ -101,6 +102,7 @@ def run(
     quick: Annotated[bool, typer.Option("--quick", help="Networks A and A3 only.")] = False,
     seconds: Annotated[float, typer.Option(help="Time for each network.")] = 40.0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    compiled: Annotated[bool, typer.Option(help="Also autograd's whole step by torch.compile.")] = True,
 ) -> dict:
     """Medians and ratios for every network and rule."""
     names = list(NETWORKS)[:2] if quick else list(NETWORKS)
@@ -119,6 +121,10 @@ def run(
             last = copy.deepcopy(torch_net).to(memory_format=torch.channels_last)
             layout = x.contiguous(memory_format=torch.channels_last)
             updates["autograd, channels last"] = autograd_update(last, layout, targets)
+        if compiled and not quick and device == "cpu" and name[0] in "ABC":
+            whole = torch.compile(autograd_update(copy.deepcopy(torch_net), x, targets))
+            whole()  # (it takes a minute, once)
+            updates["autograd, compiled"] = whole
         updates |= {rule: rule_update(net, cn.rule(rule), x, targets) for rule in RULES}
         costs = interleave(updates, 3.0 if quick else seconds, device=device)
         results["networks"][name] = {rule: asdict(cost) for rule, cost in costs.items()}
@@ -127,9 +133,8 @@ def run(
 
 def report(results: dict) -> str:
     """One row for each network: autograd's milliseconds, then ratios to them."""
-    rules = ("autograd, channels last", *RULES)
-    if not any("conv" in name for name in results["networks"]):
-        rules = RULES
+    beside = ("autograd, compiled", "autograd, channels last")
+    rules = [rule for rule in beside if any(rule in of for of in results["networks"].values())] + [*RULES]
     rows = []
     for name, found in results["networks"].items():
         ratios = [f"{found[rule]['ratio']:.2f}" if rule in found else "" for rule in rules]

