@@ -15,7 +15,7 @@ and φ fire with it; so a column speaks once for each error that left rest.
 
 Nothing but a wave of pulses moves streaming columns, and one whose prediction moves is silent. So each φ
 fires at the step of arrival, or never, and what is learned is the wave front's: by default it alone is
-computed. The paper's φ hears later steps, too; but where every column of every sample has an error at that
+computed. The paper's φ looks at later steps, too; but where every column of every sample has an error at that
 step, none has been at rest for t_d steps again before the trial ends (of at most t_d + 1 steps), and the
 front is all there is. ``simulate=True`` runs every cell of every area at every step, as a circuit would, and
 gives the same numbers.
@@ -146,8 +146,8 @@ class FaZIL(Trigger):
 
     def _may_be_front(self, trial: Trial, steps: int) -> bool:
         """Return whether it is worth looking if the paper's φ fires at the front alone."""
-        hears = self.gate == "none" and not self.threshold and not self.simulate
-        if not hears or steps != trial.wiring.depth[0] or steps > self.silence + 1:
+        paper = self.gate == "none" and not self.threshold and not self.simulate
+        if not paper or steps != trial.wiring.depth[0] or steps > self.silence + 1:
             return False
         return all(len(area.sequence) < 2 and not area.rectifying for _, area in trial.wiring.above_input)
 
