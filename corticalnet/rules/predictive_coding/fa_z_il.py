@@ -15,8 +15,8 @@ and φ fire with it; so a column speaks once for each error that left rest.
 
 Nothing but a wave of pulses moves streaming columns, and one whose prediction moves is silent. So each φ
 fires at the step of arrival, or never, and what is learned is the wave front's: by default it alone is
-computed. The paper's φ looks at later steps, too; but where every column of every sample has an error at that
-step, none has been at rest for t_d steps again before the trial ends (of at most t_d + 1 steps), and the
+computed. The paper's φ looks at later steps, too; but where every column of every sample has an error at
+that step, none has been at rest for t_d steps again before the trial ends (of at most t_d + 1 steps), and the
 front is all there is. ``simulate=True`` runs every cell of every area at every step, as a circuit would, and
 gives the same numbers.
 """
