@@ -112,6 +112,18 @@ def test_two_processes_end_with_the_same_weights():
     assert all(one["same"] and one["alone"] > 0 and one["ratio"] > 0 for one in found.values())
 
 
+@pytest.mark.slow
+def test_who_is_given_the_weights_has_backprops_angle():
+    """By construction 0° while they are given; the mirror's own angle falls; what is late is near."""
+    arms = {name: runs[0] for name, runs in results("mirror_lags")["arms"].items()}
+    assert max(arms["given for 350 updates"]["angle"][1]) < 1e-2
+    assert max(arms["backprop"]["angle"][-1]) < 1e-2
+    worst = [max(angles) for angles in arms["weight mirror"]["angle"]]
+    assert worst[0] > 60 > 20 > worst[1] > worst[2] > 1
+    assert 0.5 < max(arms["W of 17 updates ago"]["angle"][1]) < 15
+    assert all(run["test"] > 0.9 for run in arms.values())
+
+
 def test_headline_claims_hold_where_they_are_said_to_and_not_elsewhere():
     found = results("robustness")["found"]
     for claim, bar in (("Z-IL is backprop", 1e-12), ("two views are one", 1e-10), ("φ is autonomous", 1e-8)):
