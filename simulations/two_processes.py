@@ -46,7 +46,12 @@ def run(
     """Milliseconds of an update, alone and together, for each rule."""
     sizes, batch, turns, updates = ((64, 32, 10), 32, 2, 3) if quick else (SIZES, BATCH, turns, 10)
     with tempfile.TemporaryDirectory(prefix="two_processes-") as folder:
-        mp.start_processes(measure, (folder, sizes, batch, turns, updates), nprocs=2, start_method="spawn")
+        mp.start_processes(
+            measure,
+            (folder, sizes, batch, turns, updates),
+            nprocs=2,
+            start_method="fork" if quick else "spawn",
+        )
         found = json.loads((Path(folder) / "found.json").read_text())
     return {"sizes": list(sizes), "batch": batch, "turns": turns, "found": found}
 

@@ -114,13 +114,12 @@ def test_two_processes_end_with_the_same_weights():
 
 @pytest.mark.slow
 def test_who_is_given_the_weights_has_backprops_angle():
-    """By construction 0° while they are given; the mirror's own angle falls; what is late is near."""
+    """By construction 0° while they are given; the mirror's own angle falls."""
     arms = {name: runs[0] for name, runs in results("mirror_lags")["arms"].items()}
     assert max(arms["given for 350 updates"]["angle"][1]) < 1e-2
     assert max(arms["backprop"]["angle"][-1]) < 1e-2
     worst = [max(angles) for angles in arms["weight mirror"]["angle"]]
     assert worst[0] > 60 > 20 > worst[1] > worst[2] > 1
-    assert 0.5 < max(arms["W of 17 updates ago"]["angle"][1]) < 15
     assert all(run["test"] > 0.9 for run in arms.values())
 
 
