@@ -105,6 +105,19 @@ def test_the_largest_networks_run_small():
 
 
 @pytest.mark.slow
+def test_what_is_timed_on_a_gpu_is_right_in_every_format():
+    """Times are not asserted; a float32 has 24 bits, a bfloat16 eight."""
+    found = results("gpu")
+    assert len(found["networks"]) == 2
+    for formats in found["networks"].values():
+        for kind, of in formats.items():
+            bar = {"float32": 1e-5, "bfloat16": 0.03}[kind]
+            assert max(of["distances"].values()) < bar
+            assert of["Z-IL, replayed"]["ratio"] > 0
+    assert found["circuit"]["batch 64"] > 0
+
+
+@pytest.mark.slow
 def test_two_processes_end_with_the_same_weights():
     """Times are not asserted."""
     found = results("two_processes")["found"]
