@@ -1,6 +1,9 @@
 """``corticalnet convert``: what goes through several formats is in the end what it was in the beginning."""
 
+import functools
 import json
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,11 +13,19 @@ from corticalnet.circuits.cells import DrivenLIF, Sensory
 from corticalnet.formats.conversion import FORMATS
 
 
-def recorded(path):
-    """A recording of φ, rates and weights, in a file of our own."""
+@functools.cache
+def content():
+    """A recording of φ, rates and weights, as a file of our own; made once."""
     made = cn.circuit(cn.mlp([3, 4, 2], "tanh", seed=0), cn.rule("streaming-fa-z-il"), 0.1)
     trial = [cn.Present(np.full((2, 3), 0.5), 6), cn.Teach([0, 1], 6)]
-    cn.simulate(made, trial, to=path / "recording.nc")
+    with tempfile.TemporaryDirectory() as folder:
+        cn.simulate(made, trial, to=Path(folder) / "recording.nc")
+        return (Path(folder) / "recording.nc").read_bytes()
+
+
+def recorded(path):
+    """The recording, in a file."""
+    (path / "recording.nc").write_bytes(content())
     return cn.load_recording(path / "recording.nc")
 
 
