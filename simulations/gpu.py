@@ -95,7 +95,7 @@ def beside(make: Callable, batch: int, device: str, seconds: float, compiled: bo
     torch.manual_seed(0)
     torch_net, net = (module.to(device) for module in make())
     x, y = torch.rand(batch, *net.input_shape, device=device), torch.randint(0, 10, (batch,), device=device)
-    away = distances(torch_net, net, x, y)
+    away = distances(net, x, y)
     updates: dict[str, Update] = {"autograd": autograd_update(torch_net, x, y)}
     if compiled:
         updates["autograd, compiled"] = torch.compile(autograd_update(copy.deepcopy(torch_net), x, y))
@@ -111,27 +111,24 @@ def beside(make: Callable, batch: int, device: str, seconds: float, compiled: bo
     return {name: {"ms": cost.ms, "ratio": cost.ratio} for name, cost in costs.items()} | {"distances": away}
 
 
-def distances(torch_net: nn.Module, net: cn.Network, x: torch.Tensor, y: torch.Tensor) -> dict[str, float]:
+def distances(net: cn.Network, x: torch.Tensor, y: torch.Tensor) -> dict[str, float]:
     """Of changes from autograd's in float64: the largest of all weights, for autograd and for the rule."""
 
-    def by_autograd(module: nn.Module, x: torch.Tensor) -> list[torch.Tensor]:
-        module.zero_grad()
-        out = module(x)
+    def by_autograd(own: cn.Network, x: torch.Tensor) -> list[torch.Tensor]:
+        own.zero_grad()
+        out = own(x)
         (0.5 * (out - nn.functional.one_hot(y, 10).to(out)).square().sum() / len(x)).backward()
-        return [p.grad.double() for p in module.parameters()]
+        return [p.grad.double() for p in own.parameters()]
 
     with torch.autocast(x.device.type, enabled=False):
-        wanted = by_autograd(copy.deepcopy(torch_net).double(), x.double())
+        wanted = by_autograd(copy.deepcopy(net).double(), x.double())
     own = copy.deepcopy(net)
     cn.rule(RULE).learn(own, x, y)
     found = {
-        "autograd": by_autograd(copy.deepcopy(torch_net), x),
+        "autograd": by_autograd(copy.deepcopy(net), x),
         "Z-IL": [p.grad.double() for p in own.parameters()],
     }
-    return {
-        name: max(relative_error(a.flatten(), b.flatten()) for a, b in zip(changes, wanted, strict=True))
-        for name, changes in found.items()
-    }
+    return {name: max(map(relative_error, changes, wanted)) for name, changes in found.items()}
 
 
 def steps(device: str, quick: bool) -> dict[str, float]:
