@@ -105,8 +105,7 @@ class LearningRule(OwnWeights, ABC):
         of_two: whether two activities come down, not their difference: an audit asks what crosses synapses.
         activations: of columns of any area, if it is for these alone; an audit tries it on networks of them.
         observer: who is told what cells hold just before synapses change; nobody, in training.
-        by_sample: whether its changes are a sum over samples that are computed alone (as far as their
-            draws go), so that a batch may be shared between processes.
+        by_sample: whether samples are computed alone, so that processes may share a batch.
         capturable: whether its operations depend on no numbers, and it keeps all in tensors changed in place.
 
     An update of a rule that is ``capturable`` is recorded once and replayed
