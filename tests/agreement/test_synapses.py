@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import corticalnet as cn
-from corticalnet.circuits.cells import Cell, Sensory, State
+from corticalnet.circuits.cells import Sensory, State
 from corticalnet.circuits.plasticity import Plasticity, TsodyksMarkram
 from corticalnet.circuits.pointwise import relax
 from corticalnet.circuits.quantities import MV, Milliseconds
@@ -13,21 +13,12 @@ from corticalnet.experiment.compiled import compile_protocol
 from corticalnet.recordings.recording import plan_recording
 from tests.agreement.test_engines_agree import apart, both
 from tests.engines.reference import Reference
+from tests.engines.small import Summing
 
 pytest.importorskip("brian2")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 BOUND = 1e-12
 ENGINES = ("torch", "brian2")
-
-
-class Summing(Cell):
-    """Writes down what comes."""
-
-    ports = {"input": "predict"}
-    state = {"rate": 0.0}
-
-    def predict(self, cell, port, dt):
-        return {"rate": port.input}
 
 
 class Tracing(Plasticity):

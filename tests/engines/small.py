@@ -25,6 +25,16 @@ class Leaky(Cell):
         return {"echo": port.feedback}
 
 
+class Summing(Cell):
+    """Writes down what comes."""
+
+    ports = {"input": "predict"}
+    state = {"rate": 0.0}
+
+    def predict(self, cell, port, dt):
+        return {"rate": port.input}
+
+
 def listed():
     """:data:`LIST` as a connection of three cells to two."""
     pre, post, weight, count = LIST

@@ -12,7 +12,7 @@ from corticalnet.circuits.quantities import MV, Milliseconds, Millivolts
 from corticalnet.errors import ProtocolError, SimulationError
 from corticalnet.plotting import traces
 from corticalnet.recordings.recording import Record
-from tests.agreement.test_synapses import Summing
+from tests.engines.small import Summing
 
 pytest.importorskip("brian2")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
