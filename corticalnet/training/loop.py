@@ -205,7 +205,7 @@ def run_epoch(
         first = done + team.weigh(batch)
         done += len(batch)
         if not len(labels):
-            team.idle(optimizer)
+            team.idle(rule, net, optimizer)
             continue
         if data.transform is not None:
             x = data.transform(x, own_seed, first)

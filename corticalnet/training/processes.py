@@ -93,11 +93,11 @@ class Processes:
         if self.size > 1:
             optimizer.register_step_pre_hook(self._combine)
 
-    def idle(self, optimizer: torch.optim.Optimizer) -> None:
+    def idle(self, rule: LearningRule, net: Network, optimizer: torch.optim.Optimizer) -> None:
         """Make the step of a process that has no sample of a (last, short) batch."""
         for p in _learning(optimizer):
             p.zero_()
-        optimizer.step()
+        rule._step(net, optimizer)
 
     def _combine(self, optimizer: torch.optim.Optimizer, *_: Any) -> None:
         # (all at once, and none is copied: two thirds of the time of a single long sum)

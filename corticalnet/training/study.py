@@ -14,9 +14,10 @@ from __future__ import annotations
 import json
 import multiprocessing
 import re
+import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -84,7 +85,7 @@ def search(
     fixed = dict(settings or {})
     first = load_model(model, **fixed, **{name: values[0] for name, values in grid.items()})
     objective = first.settings.objective
-    with _quiet():
+    with _quiet(), _alone(folder / "workers" / "begin"):
         study = _study(place, str(first.name), objective.better(1.0, 0.0))
         if study.user_attrs.setdefault(FIXED, fixed) != fixed:
             raise CheckpointError(
@@ -100,6 +101,21 @@ def search(
         _together(workers, arguments)
     with _quiet():
         return _found(study, tuple(grid), objective.measure, folder)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until nobody else begins: whoever comes at the same time would ask for the same runs again."""
+    make_folder(folder)
+    while True:
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(folder, _TakenError))
+            except _TakenError:
+                time.sleep(0.05)
+                continue
+            yield
+            return
 
 
 @contextmanager

@@ -24,9 +24,13 @@ Y = torch.arange(23) % 3
 
 def model(rule, seed=0, **settings):
     made = cn.rule(rule, **({"choose": _greedy} if rule == "agrel" else {}))
-    net = cn.mlp([6, 5, 4, 3], "sigmoid", seed=seed, dtype=F64)
-    # 23 samples: the last batch of an epoch has 2 or 3, less than a share of the others
-    return cn.Model(net, made, Settings(epochs=2, batch=7, lr=0.1, seed=seed, device="cpu", **settings))
+    # Half of all weights at their bounds, where a step alone would take them further.
+    areas = [
+        cn.Area(cn.Dense(n, bounds=cn.Bounds(-0.2, 0.2)), "sigmoid" if n > 3 else "linear") for n in (5, 4, 3)
+    ]
+    net = cn.Network((6,), areas, seed, dtype=F64)
+    # 23 samples: the last batch of an epoch has one, so that one process has none of it
+    return cn.Model(net, made, Settings(epochs=2, batch=11, lr=0.3, seed=seed, device="cpu", **settings))
 
 
 def _greedy(rates):

@@ -92,6 +92,21 @@ def test_what_a_killed_worker_leaves_is_finished_to_the_bit(model, tmp_path, mon
     assert all(torch.equal(kept[name], weights) for name, weights in wanted.items())
 
 
+def test_many_that_begin_at_once_ask_for_each_run_once(model, tmp_path):
+    """As an array of a cluster's jobs does."""
+    how = {"seeds": 2, "settings": {"epochs": 1}, "out": tmp_path / "s", "progress": False}
+    fork = multiprocessing.get_context("fork")
+    many = [fork.Process(target=search, args=(model, {"lr": [0.05, 0.1]}), kwargs=how) for _ in range(4)]
+    for process in many:
+        process.start()
+    for process in many:
+        process.join()
+    assert [process.exitcode for process in many] == [0] * 4
+    found = search(model, {"lr": [0.05, 0.1]}, **how)
+    assert [sorted(row["seeds"]) for row in found.rows] == [[0, 1], [0, 1]]
+    assert not any(row["errors"] for row in found.rows)
+
+
 def test_runs_that_fail_are_said_and_others_go_on(model, tmp_path):
     found = search(model, {"lr": [0.1, -1.0]}, out=tmp_path / "s", progress=False)
     assert [len(row["test"]) for row in found.rows] == [1, 0]
